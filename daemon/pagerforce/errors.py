@@ -1,0 +1,123 @@
+"""Every exception pagerforce raises. Expected outcomes are values, not exceptions.
+
+The tree:
+
+    PagerforceError
+    ├── ConfigError          the user's configuration is wrong; carries every problem found
+    ├── AddressInUseError    a listener (metrics, sandbox) could not be opened
+    ├── StoreError           the state database cannot be used as it is
+    │   ├── SchemaTooNewError    written by a later pagerforce
+    │   └── NotFoundError        no such link, action or event
+    ├── RemoteError          a remote side did not do what was asked
+    │   ├── CredentialsError     it refused who we are
+    │   ├── BudgetError          its quota or rate limit is used up
+    │   ├── TransientError       it may work later; nothing was done
+    │   ├── UnknownOutcomeError  a write may or may not have taken effect
+    │   ├── RefusedError         it will never work as it is
+    │   └── MalformedError       the answer could not be understood
+    └── WrongOrgError        the Salesforce org is not the configured one
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the user's input.
+
+    Attributes:
+        where: file and key path, e.g. ``config.toml: rulesets[0].rules[2].actions[0].field``.
+        what: what is wrong and what to do about it, without secrets.
+    """
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if self.where else self.what
+
+
+class PagerforceError(Exception):
+    """Root of everything pagerforce raises on purpose."""
+
+
+class ConfigError(PagerforceError):
+    """The configuration is wrong. Exit code 2, printed without a traceback."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class AddressInUseError(PagerforceError):
+    """A listening address is taken or not allowed."""
+
+
+class StoreError(PagerforceError):
+    """The state database cannot be used as it is; the message says what to do."""
+
+
+class SchemaTooNewError(StoreError):
+    """The database was written by a later pagerforce."""
+
+
+class NotFoundError(StoreError):
+    """There is no such link, action or event."""
+
+
+class RemoteError(PagerforceError):
+    """A remote side did not do what was asked.
+
+    Attributes:
+        status: HTTP status, 0 where there was no answer.
+        code: the vendor's own error code, ``""`` where it gave none.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class CredentialsError(RemoteError):
+    """The remote side refused who we are: nothing works until a human acts."""
+
+
+class BudgetError(RemoteError):
+    """A quota or rate limit is used up.
+
+    Attributes:
+        retry_after_seconds: when the remote side said it may be asked again, else None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        code: str = "",
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, status=status, code=code)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TransientError(RemoteError):
+    """Nothing was done and it may work later."""
+
+
+class UnknownOutcomeError(RemoteError):
+    """A write was sent and its effect is unknown: look before sending it again."""
+
+
+class RefusedError(RemoteError):
+    """The request can never succeed as it is."""
+
+
+class MalformedError(RemoteError):
+    """The answer could not be understood; nothing was concluded from it."""
+
+
+class WrongOrgError(PagerforceError):
+    """The Salesforce org that answered is not the configured one. Exit code 2."""
