@@ -1,0 +1,148 @@
+"""Actions: how each kind is declared, what a rule decided, and what delivery is given to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from pagerforce.model.event import CommentText
+from pagerforce.model.ids import ActionId, EventId, IncidentId, RecordId, Side
+from pagerforce.model.incident import Incident, Person
+from pagerforce.model.record import Record
+from pagerforce.model.value import Fields, Json
+
+
+class ParamKind(StrEnum):
+    """What an argument of an action may be written as in a rule."""
+
+    TEXT = "text"  # a Jinja2 template that renders to text
+    VALUE = "value"  # a template, or a plain TOML value that keeps its type
+    LIST = "list"  # a list of templates
+    FIELDS = "fields"  # a table of field = value or { lookup = { ... } }
+    LOOKUP = "lookup"  # a table of field = value
+    CHOICE = "choice"  # one of a few words
+    NAME = "name"  # a plain word that is not a template, e.g. a field's name
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One argument of an action."""
+
+    name: str
+    kind: ParamKind = ParamKind.TEXT
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    default: Json = None
+    doc: str = ""
+
+
+class TargetKind(StrEnum):
+    """What an action acts on (contract section 2, "What an action acts on")."""
+
+    INCIDENT = "incident"  # a linked incident (open ones only), or the incident itself
+    INCIDENT_ANY = "incident_any"  # as above, resolved ones too
+    NEW_INCIDENT = "new_incident"
+    RECORD = "record"  # a linked record of the rule's object, or the record itself
+    NEW_RECORD = "new_record"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """The declaration of one kind of action; the rules parser checks arguments against it.
+
+    Attributes:
+        do: the word in the configuration, e.g. ``pagerduty.add_note``.
+        exactly_one_of: groups of parameters of which one, and only one, must be given.
+        at_most_one_of: groups of parameters of which no two may be given.
+        is_repeatable: False where nothing can be looked for after a lost answer, so that it is sent
+            at most once (contract promise 2).
+        is_page: delivered before anything else that waits.
+    """
+
+    do: str
+    side: Side
+    target: TargetKind
+    params: tuple[Param, ...]
+    doc: str
+    exactly_one_of: tuple[tuple[str, ...], ...] = ()
+    at_most_one_of: tuple[tuple[str, ...], ...] = ()
+    is_repeatable: bool = True
+    is_page: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCall:
+    """An action as it stands in a rule: its word and its arguments, not yet rendered."""
+
+    do: str
+    args: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An action's arguments with every template filled in."""
+
+    args: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The arguments speak of the other side, to which nothing is linked yet: render on delivery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unrenderable:
+    """A template met a name that is undefined, or a map met a value it does not hold."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a matching rule wants done for one event. ``object`` is the rule's object."""
+
+    ruleset: str
+    rule: str
+    index: int
+    object: str
+    call: ActionCall
+    arguments: Rendered | Deferred | Unrenderable
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One delivery: what a handler needs to know, resolved and read from the store beforehand.
+
+    Attributes:
+        key: deterministic text, the same on every attempt; basis of incident keys and markers.
+        calls: the rendered arguments; several only for consecutive ``salesforce.set_field`` of one
+            event on one record, which go out as one write.
+        ids: the action ids, as many as ``calls``.
+        object: the rule's object. record_id: the record acted on (or linked, or that caused it).
+        incident_id: the incident acted on (or linked, or that caused it).
+        incident / record: snapshots of the present, for what arguments do not say.
+        event_record: the record's fields as of the event (Salesforce events).
+        is_uncertain: an earlier attempt may have taken effect: look before sending.
+        first_attempt_at: when the first attempt began, in this host's clock; None on the first.
+    """
+
+    key: str
+    ids: tuple[ActionId, ...]
+    do: str
+    calls: tuple[Mapping[str, Json], ...]
+    event_id: EventId
+    event_source: Side
+    event_type: str
+    event_at: datetime
+    actor: Person
+    object: str
+    incident_id: IncidentId | None
+    record_id: RecordId | None
+    incident: Incident | None
+    record: Record | None
+    event_record: Fields | None
+    comment: CommentText | None
+    attempt: int
+    is_uncertain: bool
+    first_attempt_at: datetime | None
+    now: datetime

@@ -1,0 +1,60 @@
+"""Identifiers of both sides and their normal forms.
+
+Facts: salesforce.md section 5 (Ids compare case-sensitively; 15 and 18 characters are one Id).
+"""
+
+import re
+from enum import StrEnum
+from typing import NewType
+
+IncidentId = NewType("IncidentId", str)
+RecordId = NewType("RecordId", str)
+ActionId = NewType("ActionId", str)
+EventId = NewType("EventId", str)
+
+_RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?")
+_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+
+class Side(StrEnum):
+    """One of the two systems kept in step; the value is the contract's word for it."""
+
+    PAGERDUTY = "pagerduty"
+    SALESFORCE = "salesforce"
+
+    @property
+    def other(self) -> "Side":
+        """The opposite side."""
+        return Side.SALESFORCE if self is Side.PAGERDUTY else Side.PAGERDUTY
+
+
+def record_suffix(short: str) -> str:
+    """The three characters that make a 15-character record id safe to compare without case."""
+    chunks = (short[start : start + 5] for start in range(0, 15, 5))
+    return "".join(
+        _SUFFIX[sum(1 << place for place, letter in enumerate(chunk) if letter.isupper())]
+        for chunk in chunks
+    )
+
+
+def is_record_id(text: str) -> bool:
+    """Whether the text has the form of a Salesforce Id, 15 or 18 characters."""
+    return _RECORD_ID.fullmatch(text) is not None
+
+
+def parse_record_id(text: str) -> RecordId:
+    """Folds a 15- or 18-character Salesforce Id to its 18-character form.
+
+    An 18-character Id is kept as it stands: only the server knows its true suffix.
+
+    Raises:
+        ValueError: the text is not an Id.
+    """
+    if not is_record_id(text):
+        raise ValueError(f"{text!r} is not a Salesforce Id (15 or 18 letters and digits)")
+    return RecordId(text + record_suffix(text) if len(text) == 15 else text)
+
+
+def is_same_record_id(left: str, right: str) -> bool:
+    """Whether two texts name the same record: 15 and 18 characters compare as one Id."""
+    return is_record_id(left) and is_record_id(right) and left[:15] == right[:15]

@@ -1,0 +1,97 @@
+"""A PagerDuty incident and its log entries in our words. Facts: pagerduty.md sections 5, 6."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from pagerforce.model.ids import IncidentId
+from pagerforce.model.value import Json
+
+
+class IncidentStatus(StrEnum):
+    """The three states an incident can be in."""
+
+    TRIGGERED = "triggered"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A named thing of PagerDuty: a service, a policy, a priority."""
+
+    id: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who did something or whom it is assigned to; any part may be unknown."""
+
+    id: str | None = None
+    name: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An incident as seen at one moment. ``status`` None: not known for that moment."""
+
+    id: IncidentId
+    number: int | None = None
+    title: str | None = None
+    status: IncidentStatus | None = None
+    urgency: str | None = None
+    html_url: str | None = None
+    incident_key: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    status_changed_at: datetime | None = None
+    service: Ref | None = None
+    escalation_policy: Ref | None = None
+    priority: Ref | None = None
+    assignees: tuple[Person, ...] = ()
+    resolve_reason: str | None = None
+    merged_into: IncidentId | None = None
+    conference_bridge: str | None = None
+    custom_fields: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still needs somebody: anything but resolved."""
+        return self.status is not IncidentStatus.RESOLVED
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of PagerDuty's log, decoded leniently.
+
+    Attributes:
+        id: the entry's id; entries are append-only, so it identifies a change for ever.
+        type: the contract's event type (``acknowledge``, ``annotate``, ...), the entry's own name
+            without ``_log_entry`` for all others.
+        at: ``created_at``, whole seconds.
+        incident_id: None where the entry names no incident.
+        current: the incident as the API reported it with the page, not as of the entry.
+        agent: who caused it; id without a name where only a reference was given.
+        note: the text of an annotation, or the note given with a resolve.
+        assignees: of assign, escalate and delegate entries.
+        priority: new priority of a priority change (often only its name is known; id ``""``).
+        had_priority: whether the entry states a priority at all (None is then "cleared").
+        urgency: new urgency where the entry states it.
+    """
+
+    id: str
+    type: str
+    at: datetime
+    incident_id: IncidentId | None
+    current: Incident | None = None
+    agent: Person = field(default_factory=Person)
+    agent_type: str | None = None
+    note: str | None = None
+    assignees: tuple[Person, ...] | None = None
+    priority: Ref | None = None
+    had_priority: bool = False
+    urgency: str | None = None
+    service: Ref | None = None

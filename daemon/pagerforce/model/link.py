@@ -1,0 +1,26 @@
+"""A link: the stored pair of an incident and a record."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pagerforce.model.ids import IncidentId, RecordId
+
+
+class LinkState(StrEnum):
+    """What the contract shows as a link's state."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    INACTIVE = "inactive"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """This incident belongs to that record. ``created_at`` is in the clock of the remote sides."""
+
+    incident_id: IncidentId
+    object: str
+    record_id: RecordId
+    state: LinkState
+    created_at: datetime

@@ -1,0 +1,52 @@
+"""Salesforce records and comments in our own words. Facts: salesforce.md sections 2, 4 and 8."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pagerforce.model.ids import RecordId
+from pagerforce.model.incident import Person
+from pagerforce.model.value import Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of an object as seen at one moment.
+
+    Attributes:
+        object: API name of the object, e.g. ``BMCServiceDesk__Incident__c``.
+        fields: flat; parent values stand under their path
+            (``BMCServiceDesk__FKCategory__r.Name``). A field that was not read is absent, an empty
+            one is None.
+        modified_at: LastModifiedDate; stamp: SystemModstamp (whole seconds, may be later).
+        merged_into: MasterRecordId of a row merged away.
+    """
+
+    object: str
+    id: RecordId
+    fields: Fields
+    stamp: datetime
+    created_at: datetime
+    modified_at: datetime
+    created_by: Person = field(default_factory=Person)
+    modified_by: Person = field(default_factory=Person)
+    is_deleted: bool = False
+    merged_into: RecordId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A child row that holds human text, e.g. one ``BMCServiceDesk__IncidentHistory__c``.
+
+    Attributes:
+        object: API name of the comment object; parent_object: that of the record it hangs on.
+    """
+
+    object: str
+    id: RecordId
+    parent_object: str
+    parent_id: RecordId
+    body: str
+    author: Person
+    created_at: datetime
+    stamp: datetime
+    is_deleted: bool = False

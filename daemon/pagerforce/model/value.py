@@ -1,0 +1,47 @@
+"""The canonical scalar: what a field's value is, whichever side it came from.
+
+Values are JSON scalars so that a snapshot can be stored and compared as it is: text, boolean, int,
+float, or None for empty. Instants are text in UTC, ``2026-01-02T03:04:05Z``.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+Scalar: TypeAlias = str | int | float | bool | None
+Fields: TypeAlias = Mapping[str, Scalar]
+Json: TypeAlias = Scalar | Sequence["Json"] | Mapping[str, "Json"]
+
+
+def parse_instant(text: str) -> datetime:
+    """Reads an ISO 8601 instant of either vendor; one without a zone is taken as UTC.
+
+    Raises:
+        ValueError: the text is not an instant.
+    """
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def format_instant(moment: datetime) -> str:
+    """An instant as both APIs take it: UTC, ``Z``, fraction only where there is one."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def format_whole_second(moment: datetime) -> str:
+    """An instant cut to its second, for SOQL literals and ``since``/``until``."""
+    return format_instant(moment.replace(microsecond=0))
+
+
+def is_empty(value: object) -> bool:
+    """Whether a value counts as empty: missing, null, or text of blanks only."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def is_equal(left: Scalar, right: Scalar) -> bool:
+    """Whether two stored values are the same: empty text and null are one value."""
+    if is_empty(left) or is_empty(right):
+        return is_empty(left) and is_empty(right)
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    return left == right

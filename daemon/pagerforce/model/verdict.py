@@ -1,0 +1,117 @@
+"""The outcome of one attempt to deliver an action, and what it changed in the world."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from pagerforce.model.ids import RecordId
+from pagerforce.model.incident import Incident
+from pagerforce.model.record import Record
+from pagerforce.model.value import Fields
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentMade:
+    """An incident of ours now exists; link it to the task's record."""
+
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMade:
+    """A record of ours now exists; link it to the task's incident."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsWritten:
+    """These values now stand in the record; the next poll brings them back as an echo.
+
+    ``modified_at`` is the record's LastModifiedDate as far as known after the write.
+    """
+
+    object: str
+    record_id: RecordId
+    fields: Fields
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommentMade:
+    """A comment of ours now exists under the record; it must never come back as a note."""
+
+    object: str
+    id: RecordId
+    parent_id: RecordId
+
+
+Effect: TypeAlias = IncidentMade | RecordMade | FieldsWritten | CommentMade
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """It is done. ``detail`` says how, for ``why``: ids and codes, never customer text."""
+
+    detail: str = ""
+    effects: tuple[Effect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """It was not needed or not wanted any more; the reason says which."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLater:
+    """Nothing was done; try again, not before ``after_seconds`` where the remote side said so."""
+
+    reason: str
+    after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may or may not have been done: the next attempt looks first."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """It can never succeed as it is: dead letter. The reason ends with what to do."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HaltSide:
+    """This side takes nothing now (credentials, quota): nothing was done, and others wait too."""
+
+    reason: str
+    after_seconds: float | None = None
+
+
+Verdict: TypeAlias = Delivered | Skipped | RetryLater | Unknown | Rejected | HaltSide
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a poll will bring back because of an attempt of ours; consumed once.
+
+    Attributes:
+        kind: a log entry type (``acknowledge``, ``annotate``, ...), ``incident`` (an incident with
+            our key), ``record``, ``comment`` or ``fields``.
+        subject: the incident id, the record id, the incident key, or the object's name.
+        values: what identifies it: text of a note, expected field values, assignee ids.
+        actor_id: id of the user we act as, None if it is not known.
+        count: how many such entries the attempt causes.
+    """
+
+    kind: str
+    subject: str
+    values: Fields = field(default_factory=dict)
+    actor_id: str | None = None
+    count: int = 1
