@@ -45,7 +45,7 @@ fix: $(STAMP)   ## format and mend what can be mended
 
 lock:           ## renew requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-	  --group dev --quiet --upgrade -o requirements.lock pyproject.toml
+	  --group dev --quiet -o requirements.lock pyproject.toml
 
 clean:          ## remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

@@ -124,6 +124,8 @@ class Task:
         event_record: the record's fields as of the event (Salesforce events).
         is_uncertain: an earlier attempt may have taken effect: look before sending.
         first_attempt_at: when the first attempt began, in this host's clock; None on the first.
+        known_ids: notes of the incident / comments of the record that other actions of ours made, so
+            that a search after a lost answer never takes one of those for its own.
     """
 
     key: str
@@ -146,3 +148,4 @@ class Task:
     is_uncertain: bool
     first_attempt_at: datetime | None
     now: datetime
+    known_ids: frozenset[str] = frozenset()

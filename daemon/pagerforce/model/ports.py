@@ -130,8 +130,11 @@ class ActionHandler(Protocol):
         """Its declaration."""
         ...
 
-    def expectations(self, task: Task) -> Sequence[Expectation]:
-        """What polls may bring back because of this attempt; stored before the attempt. Pure."""
+    async def expectations(self, task: Task) -> Sequence[Expectation]:
+        """What polls may bring back because of this attempt; stored before the attempt.
+
+        May read (names, lookups) and so raise the ``RemoteError`` family; never writes.
+        """
         ...
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from pagerforce.model.ids import RecordId
+from pagerforce.model.ids import IncidentId, RecordId
 from pagerforce.model.incident import Incident
 from pagerforce.model.record import Record
 from pagerforce.model.value import Fields
@@ -26,9 +26,11 @@ class RecordMade:
 
 @dataclass(frozen=True, slots=True)
 class FieldsWritten:
-    """These values now stand in the record; the next poll brings them back as an echo.
+    """These values now stand in the record because of us; the next poll brings them back as an echo.
 
-    ``modified_at`` is the record's LastModifiedDate as far as known after the write.
+    ``fields`` holds what we wrote, the parent paths that follow it and whatever the package's own
+    triggers changed with it: every field that differs between a read just before and one just after
+    the write. ``modified_at`` is the record's LastModifiedDate as far as known after the write.
     """
 
     object: str
@@ -46,7 +48,15 @@ class CommentMade:
     parent_id: RecordId
 
 
-Effect: TypeAlias = IncidentMade | RecordMade | FieldsWritten | CommentMade
+@dataclass(frozen=True, slots=True)
+class NoteMade:
+    """A note of ours now exists on the incident; its annotate entry carries no note id."""
+
+    incident_id: IncidentId
+    id: str
+
+
+Effect: TypeAlias = IncidentMade | RecordMade | FieldsWritten | CommentMade | NoteMade
 
 
 @dataclass(frozen=True, slots=True)
