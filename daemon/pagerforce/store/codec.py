@@ -1,0 +1,130 @@
+"""The model's dataclasses as JSON text and back.
+
+What one version wrote, the next must read: unknown keys are ignored and missing ones take the
+dataclass's default.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from pagerforce.model.event import CommentText, Event
+from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
+from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
+from pagerforce.model.record import Record
+from pagerforce.model.value import format_instant, parse_instant
+
+# Any: json.loads gives Any, and each reader below states the shape it expects of it.
+
+
+def to_stamp(moment: datetime) -> str:
+    """An instant as stored in columns: always with six digits, so that text order is time order."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def to_text(value: object) -> str:
+    """JSON text of a dataclass, or of plain data that may hold dataclasses."""
+    return json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def to_json(value: object) -> object:
+    """Plain JSON data of a dataclass; fields that are None are left out."""
+    if is_dataclass(value) and not isinstance(value, type):
+        pairs = ((field.name, getattr(value, field.name)) for field in fields(value))
+        return {name: to_json(item) for name, item in pairs if item is not None}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, frozenset)):
+        items = sorted(value) if isinstance(value, frozenset) else value
+        return [to_json(item) for item in items]
+    if isinstance(value, datetime):
+        return format_instant(value)
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def _moment(data: Mapping[str, Any], key: str) -> datetime | None:
+    return parse_instant(data[key]) if data.get(key) else None
+
+
+def _person(data: Mapping[str, Any] | None) -> Person:
+    data = data or {}
+    return Person(data.get("id"), data.get("name"), data.get("email"))
+
+
+def _ref(data: Mapping[str, Any] | None) -> Ref | None:
+    return Ref(data["id"], data.get("name")) if data else None
+
+
+def parse_incident(data: Mapping[str, Any]) -> Incident:
+    """An incident's snapshot from what ``to_json`` made of it."""
+    status = data.get("status")
+    merged = data.get("merged_into")
+    return Incident(
+        id=IncidentId(data["id"]),
+        number=data.get("number"),
+        title=data.get("title"),
+        status=IncidentStatus(status) if status else None,
+        urgency=data.get("urgency"),
+        html_url=data.get("html_url"),
+        incident_key=data.get("incident_key"),
+        created_at=_moment(data, "created_at"),
+        updated_at=_moment(data, "updated_at"),
+        status_changed_at=_moment(data, "status_changed_at"),
+        service=_ref(data.get("service")),
+        escalation_policy=_ref(data.get("escalation_policy")),
+        priority=_ref(data.get("priority")),
+        assignees=tuple(_person(item) for item in data.get("assignees", ())),
+        resolve_reason=data.get("resolve_reason"),
+        merged_into=IncidentId(merged) if merged else None,
+        conference_bridge=data.get("conference_bridge"),
+        custom_fields=data.get("custom_fields", {}),
+    )
+
+
+def parse_record(data: Mapping[str, Any]) -> Record:
+    """A record's snapshot from what ``to_json`` made of it."""
+    merged = data.get("merged_into")
+    return Record(
+        object=data["object"],
+        id=RecordId(data["id"]),
+        fields=data["fields"],
+        stamp=parse_instant(data["stamp"]),
+        created_at=parse_instant(data["created_at"]),
+        modified_at=parse_instant(data["modified_at"]),
+        created_by=_person(data.get("created_by")),
+        modified_by=_person(data.get("modified_by")),
+        is_deleted=data.get("is_deleted", False),
+        merged_into=RecordId(merged) if merged else None,
+    )
+
+
+def parse_event(data: Mapping[str, Any]) -> Event:
+    """An event of the journal from what ``to_json`` made of it."""
+    comment = data.get("comment")
+    incident_id, record_id = data.get("incident_id"), data.get("record_id")
+    before, after = data.get("old_incident"), data.get("incident")
+    return Event(
+        id=EventId(data["id"]),
+        source=Side(data["source"]),
+        type=data["type"],
+        at=parse_instant(data["at"]),
+        actor=_person(data.get("actor")),
+        note=data.get("note"),
+        incident_id=IncidentId(incident_id) if incident_id else None,
+        object=data.get("object"),
+        record_id=RecordId(record_id) if record_id else None,
+        incident=parse_incident(after) if after else None,
+        old_incident=parse_incident(before) if before else None,
+        record=data.get("record"),
+        old_record=data.get("old_record", {}),
+        changed=frozenset(data.get("changed", ())),
+        comment=_comment(comment) if comment else None,
+    )
+
+
+def _comment(data: Mapping[str, Any]) -> CommentText:
+    at = parse_instant(data["created_at"])
+    return CommentText(data["body"], data["author"], at, data.get("id"))

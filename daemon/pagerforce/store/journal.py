@@ -1,0 +1,127 @@
+"""The journal of events: what was seen, which rules it met, what was done about it."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pagerforce.model.event import Event
+from pagerforce.store.codec import parse_event, to_stamp, to_text
+from pagerforce.store.database import Transaction
+from pagerforce.store.snapshots import chunks, marks
+
+
+async def known_events(tx: Transaction, ids: Collection[str]) -> set[str]:
+    """Which of these events are already in the journal."""
+    known: set[str] = set()
+    for chunk in chunks(ids):
+        sql = f"SELECT id FROM event WHERE id IN ({marks(chunk)})"
+        known |= {row[0] for row in await tx.rows(sql, chunk)}
+    return known
+
+
+async def append(
+    tx: Transaction,
+    event: Event,
+    rules: Sequence[Mapping[str, object]],
+    *,
+    seen_at: datetime,
+    echo_of: str | None = None,
+) -> int:
+    """Stores an event with the traces of the rules it met; returns its sequence number."""
+    await tx.run(
+        "INSERT INTO event (id, source, type, at, seen_at, incident_id, object, record_id, echo_of, "
+        "data, rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            event.id,
+            event.source.value,
+            event.type,
+            to_stamp(event.at),
+            to_stamp(seen_at),
+            event.incident_id,
+            event.object,
+            event.record_id,
+            echo_of,
+            to_text(event),
+            to_text(rules),
+        ),
+    )
+    row = await tx.row("SELECT last_insert_rowid()")
+    return int(row[0]) if row else 0
+
+
+async def find_event(tx: Transaction, seq: int) -> Event | None:
+    """An event by its sequence number."""
+    row = await tx.row("SELECT data FROM event WHERE seq = ?", (seq,))
+    return None if row is None else parse_event(json.loads(row[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which part of the journal is wanted; all given conditions hold together."""
+
+    incident: str | None = None
+    record: str | None = None
+    since: datetime | None = None
+    after_seq: int = 0
+    limit: int = 1000
+
+
+async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
+    """Entries for the command ``log``, oldest first, as contract section 3 shapes them, plus ``seq``."""
+    where: list[str] = ["seq > ?"]
+    values: list[object] = [wanted.after_seq]
+    if wanted.incident:
+        where.append("incident_id = ?")
+        values.append(wanted.incident)
+    if wanted.record:
+        where.append("substr(record_id, 1, 15) = ?")
+        values.append(wanted.record[:15])
+    if wanted.since:
+        where.append("at >= ?")
+        values.append(to_stamp(wanted.since))
+    sql = (
+        "SELECT seq, at, source, type, incident_id, object, record_id, echo_of, rules FROM event "
+        f"WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?"
+    )
+    rows = await tx.rows(sql, [*values, wanted.limit])
+    keys = ("seq", "at", "source", "event", "incident", "object", "record", "echo_of")
+    return [
+        dict(zip(keys, row[:8], strict=True))
+        | {"rules": json.loads(row[8]), "actions": await _actions(tx, row[0])}
+        for row in rows
+    ]
+
+
+async def _actions(tx: Transaction, event_seq: int) -> list[dict[str, Any]]:
+    rows = await tx.rows(
+        "SELECT id, do, state, reason, incident_id, record_id FROM action WHERE event_seq = ? "
+        "ORDER BY seq, part",
+        (event_seq,),
+    )
+    keys = ("action_id", "action", "outcome", "reason", "incident", "record")
+    return [dict(zip(keys, row, strict=True)) for row in rows]
+
+
+async def read_dead_letters(tx: Transaction) -> list[dict[str, Any]]:
+    """Dead letters for ``failed list``, oldest first, as contract section 3 shapes them."""
+    rows = await tx.rows(
+        "SELECT action.id, do, coalesce(action.incident_id, event.incident_id), action.object, "
+        "coalesce(action.record_id, event.record_id), reason, attempts, "
+        "coalesce(first_attempt_at, created_at), finished_at "
+        "FROM action JOIN event ON event.seq = action.event_seq "
+        "WHERE state = 'dead_letter' ORDER BY action.seq, part"
+    )
+    keys = (
+        "id",
+        "action",
+        "incident",
+        "object",
+        "record",
+        "reason",
+        "attempts",
+        "first_at",
+        "last_at",
+    )
+    return [dict(zip(keys, row, strict=True)) for row in rows]

@@ -1,0 +1,135 @@
+"""Links, and the lanes in which the actions of linked incidents and records keep their order."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from pagerforce.model.ids import IncidentId, RecordId
+from pagerforce.model.link import Link, LinkState
+from pagerforce.model.value import parse_instant
+from pagerforce.store.codec import to_stamp
+from pagerforce.store.database import Row, Transaction
+from pagerforce.store.snapshots import chunks, marks
+
+_COLUMNS = (
+    "link.incident_id, link.object, link.record_id, link.is_active, link.created_at, "
+    "lane_pause.until FROM link "
+    "LEFT JOIN lane_member ON lane_member.member = link.incident_id "
+    "LEFT JOIN lane_pause ON lane_pause.lane = lane_member.lane"
+)
+
+
+def _link(row: Row) -> Link:
+    incident_id, name, record_id, is_active, created_at, until = row
+    state = LinkState.PAUSED if until else LinkState.ACTIVE
+    return Link(
+        IncidentId(incident_id),
+        name,
+        RecordId(record_id),
+        state if is_active else LinkState.INACTIVE,
+        parse_instant(created_at),
+    )
+
+
+async def read_links(tx: Transaction) -> list[Link]:
+    """Every link, oldest first."""
+    sql = f"SELECT {_COLUMNS} ORDER BY link.created_at, link.incident_id, link.record_id"
+    return [_link(row) for row in await tx.rows(sql)]
+
+
+async def links_of(tx: Transaction, members: Collection[str]) -> list[Link]:
+    """Links, inactive ones too, of these incidents or records, oldest first."""
+    found: dict[tuple[str, str], Link] = {}
+    for column in ("incident_id", "record_id"):
+        for chunk in chunks(members):
+            sql = f"SELECT {_COLUMNS} WHERE link.{column} IN ({marks(chunk)})"
+            for row in await tx.rows(sql, chunk):
+                link = _link(row)
+                found[link.incident_id, link.record_id] = link
+    return sorted(
+        found.values(), key=lambda link: (link.created_at, link.incident_id, link.record_id)
+    )
+
+
+async def put_link(
+    tx: Transaction, incident_id: str, object_name: str, record_id: str, created_at: datetime
+) -> None:
+    """Stores a link (or makes an inactive one active again) and joins both lanes."""
+    await tx.run(
+        "INSERT INTO link (incident_id, record_id, object, is_active, created_at) "
+        "VALUES (?, ?, ?, 1, ?) ON CONFLICT DO UPDATE SET is_active = 1",
+        (incident_id, record_id, object_name, to_stamp(created_at)),
+    )
+    await join_lanes(tx, [incident_id, record_id])
+
+
+async def set_links_active(tx: Transaction, record_id: str, *, active: bool) -> None:
+    """Makes all links of a record active or inactive."""
+    await tx.run("UPDATE link SET is_active = ? WHERE record_id = ?", (int(active), record_id))
+
+
+async def move_links(tx: Transaction, source: str, survivor: str) -> None:
+    """Links follow the incident that survives a merge."""
+    rows = await tx.rows(
+        "SELECT record_id, object, created_at FROM link WHERE incident_id = ?", (source,)
+    )
+    for record_id, name, created_at in rows:
+        await put_link(tx, survivor, name, record_id, parse_instant(created_at))
+    await tx.run("DELETE FROM link WHERE incident_id = ?", (source,))
+    await join_lanes(tx, [source, survivor])
+
+
+async def count_links(tx: Transaction) -> tuple[int, int]:
+    """How many active links there are, and how many of them are paused."""
+    row = await tx.row(
+        f"SELECT count(*), count(until) FROM (SELECT {_COLUMNS} WHERE link.is_active = 1)"
+    )
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+async def join_lanes(tx: Transaction, members: Collection[str]) -> str:
+    """The one lane of all these incidents and records; joins theirs where they had several."""
+    lanes: set[str] = set()
+    known: set[str] = set()
+    for chunk in chunks(members):
+        sql = f"SELECT member, lane FROM lane_member WHERE member IN ({marks(chunk)})"
+        for member, lane in await tx.rows(sql, chunk):
+            known.add(member)
+            lanes.add(lane)
+    keep = min(lanes) if lanes else min(members)
+    for lane in lanes - {keep}:
+        await _merge_lane(tx, lane, keep)
+    await tx.run_many(
+        "INSERT INTO lane_member (member, lane) VALUES (?, ?)",
+        [(member, keep) for member in set(members) - known],
+    )
+    return keep
+
+
+async def _merge_lane(tx: Transaction, lane: str, keep: str) -> None:
+    await tx.run("UPDATE lane_member SET lane = ? WHERE lane = ?", (keep, lane))
+    await tx.run("UPDATE action SET lane = ? WHERE lane = ?", (keep, lane))
+    await tx.run(
+        "INSERT INTO lane_pause (lane, until, reason) SELECT ?, until, reason FROM lane_pause "
+        "WHERE lane = ? ON CONFLICT (lane) DO UPDATE SET until = max(until, excluded.until)",
+        (keep, lane),
+    )
+    await tx.run("DELETE FROM lane_pause WHERE lane = ?", (lane,))
+
+
+async def pause_lane(tx: Transaction, lane: str, until: datetime, reason: str) -> None:
+    """Nothing of this lane goes out before ``until``."""
+    await tx.run(
+        "INSERT OR REPLACE INTO lane_pause (lane, until, reason) VALUES (?, ?, ?)",
+        (lane, to_stamp(until), reason),
+    )
+
+
+async def end_pauses(tx: Transaction, now: datetime) -> int:
+    """Ends the pauses whose time has come; returns how many."""
+    return await tx.run("DELETE FROM lane_pause WHERE until <= ?", (to_stamp(now),))
+
+
+async def resume(tx: Transaction, member: str) -> bool:
+    """Ends the pause of the lane an incident or record is in; False if there was none."""
+    sql = "DELETE FROM lane_pause WHERE lane = (SELECT lane FROM lane_member WHERE member = ?)"
+    return await tx.run(sql, (member,)) > 0

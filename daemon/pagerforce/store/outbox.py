@@ -1,0 +1,293 @@
+"""The outbox: actions decided, waiting, under way, done or dead.
+
+An action is ``pending`` until claimed, ``in_flight`` while an attempt runs, and ends as
+``delivered``, ``skipped``, ``dead_letter``, ``shadowed`` or ``discarded``. What was in flight when
+the process died becomes pending and uncertain: its next attempt looks before it sends.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pagerforce.model.ids import ActionId
+from pagerforce.model.value import Json, parse_instant
+from pagerforce.store.codec import to_stamp, to_text
+from pagerforce.store.database import Row, Transaction
+from pagerforce.store.snapshots import marks
+
+
+class ActionState(StrEnum):
+    """Where an action stands."""
+
+    PENDING = "pending"
+    IN_FLIGHT = "in_flight"
+    DELIVERED = "delivered"
+    SKIPPED = "skipped"
+    DEAD_LETTER = "dead_letter"
+    SHADOWED = "shadowed"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class NewAction:
+    """An action to be stored. ``args`` None: rendered when it is delivered."""
+
+    id: ActionId
+    ruleset: str
+    rule: str
+    position: int
+    do: str
+    object: str
+    written: Mapping[str, Json]
+    args: Mapping[str, Json] | None
+    is_page: bool
+    state: ActionState = ActionState.PENDING
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A stored action."""
+
+    id: ActionId
+    seq: int
+    part: int
+    event_seq: int
+    ruleset: str
+    rule: str
+    position: int
+    do: str
+    object: str
+    written: Mapping[str, Json]
+    args: Mapping[str, Json] | None
+    lane: str
+    is_page: bool
+    target: str | None
+    state: ActionState
+    reason: str | None
+    attempts: int
+    is_uncertain: bool
+    first_attempt_at: datetime | None
+    incident_id: str | None
+    record_id: str | None
+
+
+_COLUMNS = (
+    "id, seq, part, event_seq, ruleset, rule, position, do, object, written, args, lane, is_page, "
+    "target, state, reason, attempts, is_uncertain, first_attempt_at, incident_id, record_id"
+)
+
+
+def _action(row: Row) -> Action:
+    first = row[18]
+    return Action(
+        id=ActionId(row[0]),
+        seq=row[1],
+        part=row[2],
+        event_seq=row[3],
+        ruleset=row[4],
+        rule=row[5],
+        position=row[6],
+        do=row[7],
+        object=row[8],
+        written=json.loads(row[9]),
+        args=None if row[10] is None else json.loads(row[10]),
+        lane=row[11],
+        is_page=bool(row[12]),
+        target=row[13],
+        state=ActionState(row[14]),
+        reason=row[15],
+        attempts=row[16],
+        is_uncertain=bool(row[17]),
+        first_attempt_at=parse_instant(first) if first else None,
+        incident_id=row[19],
+        record_id=row[20],
+    )
+
+
+async def enqueue(
+    tx: Transaction, event_seq: int, lane: str, actions: Sequence[NewAction], now: datetime
+) -> None:
+    """Stores the actions of one event, in order, behind everything its lane already holds."""
+    row = await tx.row("SELECT coalesce(max(seq), 0) FROM action")
+    first = int(row[0]) + 1 if row else 1
+    stamp = to_stamp(now)
+    await tx.run_many(
+        "INSERT OR IGNORE INTO action (id, seq, event_seq, ruleset, rule, position, do, object, "
+        "written, args, is_page, state, reason, lane, next_at, created_at, finished_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                item.id,
+                first + offset,
+                event_seq,
+                item.ruleset,
+                item.rule,
+                item.position,
+                item.do,
+                item.object,
+                to_text(item.written),
+                None if item.args is None else to_text(item.args),
+                int(item.is_page),
+                item.state.value,
+                item.reason,
+                lane,
+                stamp,
+                stamp,
+                None if item.state is ActionState.PENDING else stamp,
+            )
+            for offset, item in enumerate(actions)
+        ],
+    )
+
+
+async def heads(
+    tx: Transaction, now: datetime, *, limit: int, kinds: Sequence[str]
+) -> list[Action]:
+    """The first waiting action of each lane that may go now; pages first, then the oldest.
+
+    A lane whose first action is in flight, not yet due, of a kind not in ``kinds`` (its side is
+    halted) or paused gives nothing.
+    """
+    sql = f"""
+        SELECT {_COLUMNS} FROM (
+          SELECT *, row_number() OVER (PARTITION BY lane ORDER BY seq, part) AS place
+          FROM action WHERE state IN ('pending', 'in_flight'))
+        WHERE place = 1 AND state = 'pending' AND next_at <= ? AND do IN ({marks(kinds)})
+          AND lane NOT IN (SELECT lane FROM lane_pause)
+        ORDER BY is_page DESC, seq, part LIMIT ?"""
+    return [_action(row) for row in await tx.rows(sql, [to_stamp(now), *kinds, limit])]
+
+
+async def followers(tx: Transaction, head: Action, *, limit: int) -> list[Action]:
+    """What waits behind a head in its lane, in order."""
+    sql = (
+        f"SELECT {_COLUMNS} FROM action WHERE lane = ? AND state = 'pending' "
+        "AND (seq, part) > (?, ?) ORDER BY seq, part LIMIT ?"
+    )
+    return [_action(row) for row in await tx.rows(sql, (head.lane, head.seq, head.part, limit))]
+
+
+async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None:
+    """Turns an action that acts on several incidents or records into one part for each."""
+    await tx.run("UPDATE action SET target = ? WHERE id = ?", (targets[0], action.id))
+    await tx.run_many(
+        "INSERT INTO action (id, seq, part, event_seq, ruleset, rule, position, do, object, written, "
+        "args, lane, is_page, target, state, next_at, created_at) "
+        "SELECT id || ?, seq, ?, event_seq, ruleset, rule, position, do, object, written, "
+        "args, lane, is_page, ?, state, next_at, created_at FROM action WHERE id = ?",
+        [
+            (f"-{number + 1}", number, target, action.id)
+            for number, target in enumerate(targets)
+            if number > 0
+        ],
+    )
+
+
+async def begin_attempt(tx: Transaction, actions: Iterable[Action], now: datetime) -> None:
+    """Records that an attempt starts: after a crash it is known that it may have had effect."""
+    stamp = to_stamp(now)
+    for action in actions:
+        await tx.run(
+            "UPDATE action SET state = 'in_flight', attempts = attempts + 1, "
+            "first_attempt_at = coalesce(first_attempt_at, ?) WHERE id = ?",
+            (stamp, action.id),
+        )
+        await tx.run(
+            "INSERT INTO attempt (action_id, number, started_at) VALUES (?, ?, ?)",
+            (action.id, action.attempts + 1, stamp),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of an attempt. ``next_at`` is set where the action stays in the outbox."""
+
+    state: ActionState
+    verdict: str
+    reason: str
+    next_at: datetime | None = None
+    is_uncertain: bool = False
+    incident_id: str | None = None
+    record_id: str | None = None
+
+
+async def settle(tx: Transaction, action: Action, outcome: Settlement, now: datetime) -> None:
+    """Stores the outcome of the attempt that runs, or of an action that needed none."""
+    is_done = outcome.next_at is None
+    await tx.run(
+        "UPDATE action SET state = ?, reason = ?, is_uncertain = ?, next_at = coalesce(?, next_at), "
+        "finished_at = ?, incident_id = coalesce(?, incident_id), "
+        "record_id = coalesce(?, record_id) WHERE id = ?",
+        (
+            outcome.state.value,
+            outcome.reason or None,
+            int(outcome.is_uncertain),
+            None if outcome.next_at is None else to_stamp(outcome.next_at),
+            to_stamp(now) if is_done else None,
+            outcome.incident_id,
+            outcome.record_id,
+            action.id,
+        ),
+    )
+    await tx.run(
+        "UPDATE attempt SET finished_at = ?, verdict = ?, detail = ? "
+        "WHERE action_id = ? AND number = (SELECT attempts FROM action WHERE id = ?)",
+        (to_stamp(now), outcome.verdict, outcome.reason or None, action.id, action.id),
+    )
+
+
+async def recover(tx: Transaction) -> int:
+    """At start: what was in flight is pending again, and uncertain. Returns how many."""
+    return await tx.run(
+        "UPDATE action SET state = 'pending', is_uncertain = 1 WHERE state = 'in_flight'"
+    )
+
+
+async def count_recent(tx: Transaction, lane: str, since: datetime) -> int:
+    """Actions of a lane delivered since then."""
+    row = await tx.row(
+        "SELECT count(*) FROM action WHERE lane = ? AND state = 'delivered' AND finished_at > ?",
+        (lane, to_stamp(since)),
+    )
+    return int(row[0]) if row else 0
+
+
+async def has_waiting(tx: Transaction, lane: str) -> bool:
+    """Whether anything of this lane still waits or is under way."""
+    sql = "SELECT 1 FROM action WHERE lane = ? AND state IN ('pending', 'in_flight') LIMIT 1"
+    return await tx.row(sql, (lane,)) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How full the outbox is. ``oldest_at`` None: it is empty."""
+
+    waiting: int
+    oldest_at: datetime | None
+    next_at: datetime | None
+    dead_letters: int
+
+
+async def depth(tx: Transaction) -> Depth:
+    """Counts what waits and what is dead."""
+    waiting = await tx.row(
+        "SELECT count(*), min(created_at), min(CASE WHEN state = 'pending' THEN next_at END) "
+        "FROM action WHERE state IN ('pending', 'in_flight')"
+    )
+    dead = await tx.row("SELECT count(*) FROM action WHERE state = 'dead_letter'")
+    count, oldest, soonest = waiting or (0, None, None)
+    return Depth(
+        int(count),
+        parse_instant(oldest) if oldest else None,
+        parse_instant(soonest) if soonest else None,
+        int(dead[0]) if dead else 0,
+    )
+
+
+async def find_action(tx: Transaction, action_id: str) -> Action | None:
+    """One action by id."""
+    row = await tx.row(f"SELECT {_COLUMNS} FROM action WHERE id = ?", (action_id,))
+    return None if row is None else _action(row)

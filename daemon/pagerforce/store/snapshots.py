@@ -1,0 +1,119 @@
+"""Snapshots: the last known state of every incident and record, which changes are found against."""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from pagerforce.model.ids import IncidentId, RecordId
+from pagerforce.model.incident import Incident
+from pagerforce.model.record import Record
+from pagerforce.model.value import parse_instant
+from pagerforce.store.codec import parse_incident, parse_record, to_stamp, to_text
+from pagerforce.store.database import Transaction
+
+_CHUNK = 500  # bound values per statement, well below SQLite's limit
+
+
+def chunks(items: Collection[str]) -> Iterable[Sequence[str]]:
+    """The items in groups that fit into one statement."""
+    ordered = list(items)
+    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
+
+
+def marks(values: Sequence[object]) -> str:
+    """As many question marks as values, for an IN list."""
+    return ",".join("?" * len(values))
+
+
+async def read_incidents(
+    tx: Transaction, ids: Collection[str]
+) -> dict[IncidentId, tuple[Incident, datetime | None]]:
+    """Snapshots by id, each with the time of the newest log entry folded into it."""
+    found: dict[IncidentId, tuple[Incident, datetime | None]] = {}
+    for chunk in chunks(ids):
+        rows = await tx.rows(
+            f"SELECT id, entry_at, data FROM incident WHERE id IN ({marks(chunk)})",
+            chunk,
+        )
+        for row_id, entry_at, data in rows:
+            entry = parse_instant(entry_at) if entry_at else None
+            found[IncidentId(row_id)] = (parse_incident(json.loads(data)), entry)
+    return found
+
+
+async def find_incident(tx: Transaction, incident_id: str) -> Incident | None:
+    """One incident's snapshot."""
+    row = await tx.row("SELECT data FROM incident WHERE id = ?", (incident_id,))
+    return None if row is None else parse_incident(json.loads(row[0]))
+
+
+async def read_open_incidents(
+    tx: Transaction,
+) -> dict[IncidentId, tuple[Incident, datetime | None]]:
+    """Snapshots of every incident that is not resolved as far as we know."""
+    rows = await tx.rows("SELECT id, entry_at, data FROM incident WHERE is_open = 1")
+    return {
+        IncidentId(row_id): (
+            parse_incident(json.loads(data)),
+            parse_instant(entry_at) if entry_at else None,
+        )
+        for row_id, entry_at, data in rows
+    }
+
+
+async def put_incidents(tx: Transaction, items: Iterable[tuple[Incident, datetime | None]]) -> None:
+    """Stores incidents' snapshots; entry_at None keeps the stored time of the newest entry."""
+    await tx.run_many(
+        "INSERT INTO incident (id, is_open, entry_at, data) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET is_open = excluded.is_open, data = excluded.data, "
+        "entry_at = coalesce(excluded.entry_at, incident.entry_at)",
+        [
+            (item.id, int(item.is_open), to_stamp(at) if at else None, to_text(item))
+            for item, at in items
+        ],
+    )
+
+
+async def read_records(tx: Transaction, ids: Collection[str]) -> dict[RecordId, Record]:
+    """Records' snapshots by id."""
+    found: dict[RecordId, Record] = {}
+    for chunk in chunks(ids):
+        sql = f"SELECT id, data FROM record WHERE id IN ({marks(chunk)})"
+        rows = await tx.rows(sql, chunk)
+        found |= {RecordId(row_id): parse_record(json.loads(data)) for row_id, data in rows}
+    return found
+
+
+async def find_record(tx: Transaction, record_id: str) -> Record | None:
+    """One record's snapshot."""
+    return (await read_records(tx, [record_id])).get(RecordId(record_id))
+
+
+async def put_records(tx: Transaction, records: Iterable[Record]) -> None:
+    """Stores records' snapshots."""
+    await tx.run_many(
+        "INSERT INTO record (id, object, data) VALUES (?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET data = excluded.data",
+        [(item.id, item.object, to_text(item)) for item in records],
+    )
+
+
+async def add_rechecks(tx: Transaction, records: Iterable[Record]) -> None:
+    """Records to be read again by id with the next poll."""
+    await tx.run_many(
+        "INSERT OR IGNORE INTO recheck (id, object) VALUES (?, ?)",
+        [(item.id, item.object) for item in records],
+    )
+
+
+async def read_rechecks(tx: Transaction) -> dict[str, list[RecordId]]:
+    """What is to be read again, by object."""
+    found: dict[str, list[RecordId]] = {}
+    for row_id, name in await tx.rows("SELECT id, object FROM recheck ORDER BY id LIMIT 2000"):
+        found.setdefault(name, []).append(RecordId(row_id))
+    return found
+
+
+async def drop_rechecks(tx: Transaction, ids: Collection[str]) -> None:
+    """These have been read again."""
+    await tx.run_many("DELETE FROM recheck WHERE id = ?", [(item,) for item in ids])

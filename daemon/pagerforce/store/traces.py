@@ -1,0 +1,131 @@
+"""Traces of our own writes, by which polls recognise them: expectations, notes and comments made."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pagerforce.model.record import Comment
+from pagerforce.model.value import Fields
+from pagerforce.model.verdict import Expectation
+from pagerforce.store.codec import to_stamp, to_text
+from pagerforce.store.database import Transaction
+from pagerforce.store.snapshots import chunks, marks
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A stored expectation."""
+
+    seq: int
+    action_id: str
+    kind: str
+    subject: str
+    values: Fields
+    actor_id: str | None
+    remaining: int
+
+
+async def expect(
+    tx: Transaction, action_id: str, expectations: Sequence[Expectation], now: datetime
+) -> None:
+    """Stores what an attempt will bring back. A later attempt replaces what an earlier one stored."""
+    await tx.run("DELETE FROM expectation WHERE action_id = ?", (action_id,))
+    await tx.run_many(
+        "INSERT INTO expectation (action_id, kind, subject, data, actor_id, remaining, made_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                action_id,
+                item.kind,
+                item.subject,
+                to_text(item.values),
+                item.actor_id,
+                item.count,
+                to_stamp(now),
+            )
+            for item in expectations
+        ],
+    )
+
+
+async def read_expected(tx: Transaction, subjects: Iterable[str]) -> list[Expected]:
+    """What is expected of these subjects, oldest first."""
+    found: list[Expected] = []
+    for chunk in chunks(set(subjects)):
+        rows = await tx.rows(
+            "SELECT seq, action_id, kind, subject, data, actor_id, remaining FROM expectation "
+            f"WHERE remaining > 0 AND subject IN ({marks(chunk)})",
+            chunk,
+        )
+        found += [
+            Expected(seq, action_id, kind, subject, json.loads(data), actor_id, remaining)
+            for seq, action_id, kind, subject, data, actor_id, remaining in rows
+        ]
+    return sorted(found, key=lambda item: item.seq)
+
+
+async def consume(tx: Transaction, seqs: Iterable[int]) -> None:
+    """Each of these has been seen once more."""
+    sql = "UPDATE expectation SET remaining = remaining - 1 WHERE seq = ?"
+    await tx.run_many(sql, [(seq,) for seq in seqs])
+
+
+async def forget(tx: Transaction, action_id: str) -> None:
+    """An attempt had no effect: nothing comes back."""
+    await tx.run("DELETE FROM expectation WHERE action_id = ?", (action_id,))
+
+
+async def expire(tx: Transaction, before: datetime) -> None:
+    """Drops expectations made before then of actions that are done: what has not come, never will."""
+    await tx.run(
+        "DELETE FROM expectation WHERE made_at < ? AND action_id NOT IN "
+        "(SELECT id FROM action WHERE state IN ('pending', 'in_flight'))",
+        (to_stamp(before),),
+    )
+
+
+async def seen_comments(tx: Transaction, ids: Iterable[str]) -> set[str]:
+    """Which of these comments are known, seen before or made by us."""
+    known: set[str] = set()
+    for chunk in chunks(set(ids)):
+        sql = f"SELECT id FROM comment WHERE id IN ({marks(chunk)})"
+        known |= {row[0] for row in await tx.rows(sql, chunk)}
+    return known
+
+
+async def put_comments(tx: Transaction, comments: Iterable[tuple[Comment, str | None]]) -> None:
+    """Stores comments as seen, each with the id of the action of ours that made it, if any."""
+    await tx.run_many(
+        "INSERT OR IGNORE INTO comment (id, object, parent_id, action_id) VALUES (?, ?, ?, ?)",
+        [(item.id, item.object, item.parent_id, action_id) for item, action_id in comments],
+    )
+
+
+async def put_own_comment(
+    tx: Transaction, comment_id: str, object_name: str, parent_id: str, action_id: str
+) -> None:
+    """A comment of ours now exists."""
+    await tx.run(
+        "INSERT INTO comment (id, object, parent_id, action_id) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET action_id = excluded.action_id",
+        (comment_id, object_name, parent_id, action_id),
+    )
+
+
+async def put_own_note(tx: Transaction, incident_id: str, note_id: str, action_id: str) -> None:
+    """A note of ours now exists."""
+    await tx.run(
+        "INSERT OR IGNORE INTO note (incident_id, id, action_id) VALUES (?, ?, ?)",
+        (incident_id, note_id, action_id),
+    )
+
+
+async def own_ids(tx: Transaction, parent: str, *, but_of: str) -> frozenset[str]:
+    """Notes of an incident or comments of a record that other actions of ours made."""
+    rows = await tx.rows(
+        "SELECT id FROM note WHERE incident_id = ? AND action_id <> ? "
+        "UNION ALL SELECT id FROM comment WHERE parent_id = ? AND action_id <> ?",
+        (parent, but_of, parent, but_of),
+    )
+    return frozenset(row[0] for row in rows)
