@@ -1,1 +1,1 @@
-"""diff."""
+"""Pure comparison: what changed between a snapshot and what a poll brought, and was it us."""

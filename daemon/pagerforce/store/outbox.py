@@ -291,3 +291,17 @@ async def find_action(tx: Transaction, action_id: str) -> Action | None:
     """One action by id."""
     row = await tx.row(f"SELECT {_COLUMNS} FROM action WHERE id = ?", (action_id,))
     return None if row is None else _action(row)
+
+
+async def causes(
+    tx: Transaction, ids: Sequence[str]
+) -> dict[str, tuple[str, str | None, str | None]]:
+    """Of each action: its object, and the record and the incident whose event caused it."""
+    if not ids:
+        return {}
+    rows = await tx.rows(
+        "SELECT action.id, action.object, event.record_id, event.incident_id FROM action "
+        f"JOIN event ON event.seq = action.event_seq WHERE action.id IN ({marks(ids)})",
+        ids,
+    )
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pagerforce.model.record import Comment
-from pagerforce.model.value import Fields
 from pagerforce.model.verdict import Expectation
 from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Transaction
@@ -19,11 +18,8 @@ class Expected:
 
     seq: int
     action_id: str
-    kind: str
-    subject: str
-    values: Fields
-    actor_id: str | None
     remaining: int
+    what: Expectation
 
 
 async def expect(
@@ -59,7 +55,9 @@ async def read_expected(tx: Transaction, subjects: Iterable[str]) -> list[Expect
             chunk,
         )
         found += [
-            Expected(seq, action_id, kind, subject, json.loads(data), actor_id, remaining)
+            Expected(
+                seq, action_id, remaining, Expectation(kind, subject, json.loads(data), actor_id)
+            )
             for seq, action_id, kind, subject, data, actor_id, remaining in rows
         ]
     return sorted(found, key=lambda item: item.seq)

@@ -1,0 +1,77 @@
+"""Recognises what a poll brings back because of our own writes.
+
+By stored values and ids, never by a prefix in a text or by the acting user alone: a person who
+uses the same account is still heard (contract promise 4).
+"""
+
+from collections.abc import Sequence
+
+from pagerforce.model.incident import LogEntry
+from pagerforce.model.record import Comment, Record
+from pagerforce.model.value import Fields, Scalar, is_equal
+from pagerforce.model.verdict import Expectation
+
+
+def find_entry(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
+    """Index of the expectation that a log entry fulfils."""
+    for index, item in enumerate(expected):
+        is_kind = item.subject == entry.incident_id and item.kind == entry.type
+        is_ours = is_kind and _is_actor(item.actor_id, entry.agent.id)
+        if is_ours and _fits_entry(item.values, entry):
+            return index
+    return None
+
+
+def find_created(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
+    """Index of the expectation whose incident this trigger entry opened, by its incident key."""
+    key = entry.current.incident_key if entry.current else None
+    if key is None or entry.type != "trigger":
+        return None
+    matches = (i for i, x in enumerate(expected) if x.kind == "incident" and x.subject == key)
+    return next(matches, None)
+
+
+def _is_actor(wanted: str | None, actual: str | None) -> bool:
+    """Unknown on either side cannot tell them apart; the other values must."""
+    return wanted is None or actual is None or wanted == actual
+
+
+def _fits_entry(values: Fields, entry: LogEntry) -> bool:
+    if "text" in values and not _is_text(values["text"], entry.note):
+        return False
+    if "assignee" in values and entry.assignees is not None:
+        return values["assignee"] in {person.id for person in entry.assignees}
+    if "priority" in values and entry.priority is not None:
+        return values["priority"] in (entry.priority.id, entry.priority.name)
+    return True
+
+
+def _is_text(wanted: Scalar, actual: str | None) -> bool:
+    """Texts are compared without the white space that a remote side may trim or normalise."""
+    return " ".join(str(wanted).split()) == " ".join((actual or "").split())
+
+
+def find_comment(comment: Comment, expected: Sequence[Expectation]) -> int | None:
+    """Index of the expectation that a comment fulfils."""
+    for index, item in enumerate(expected):
+        is_place = item.kind == "comment" and item.subject == comment.parent_id
+        is_ours = is_place and _is_actor(item.actor_id, comment.author.id)
+        if is_ours and _is_text(item.values.get("body"), comment.body):
+            return index
+    return None
+
+
+def find_made_record(record: Record, expected: Sequence[Expectation]) -> int | None:
+    """Index of the expectation of a record to be created that this row is."""
+    for index, item in enumerate(expected):
+        is_kind = item.kind == "record" and item.subject == record.object and item.values
+        is_ours = is_kind and _is_actor(item.actor_id, record.created_by.id)
+        if is_ours and holds(record, item.values):
+            return index
+    return None
+
+
+def holds(record: Record, values: Fields) -> bool:
+    """Whether every one of these values that the row carries stands in it; it must carry one."""
+    shared = [name for name in values if name in record.fields]
+    return bool(shared) and all(is_equal(record.fields[name], values[name]) for name in shared)

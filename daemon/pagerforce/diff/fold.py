@@ -1,0 +1,226 @@
+"""Folds PagerDuty's log entries onto an incident's snapshot: the state just after each entry.
+
+The API reports an incident only as it is now (facts: pagerduty.md section 5), so that three entries
+found in one poll would all show the last status. Each entry's own meaning is applied to the
+snapshot instead:
+
+    entry             status        assignees            other
+    trigger (first)   triggered     as now               everything as now
+    acknowledge       acknowledged
+    unacknowledge     triggered
+    resolve           resolved      none                 resolve reason as now
+    assign, delegate                the entry's          delegate: policy as now
+    escalate                        the entry's; several entries of one second add up
+    priority_change                                      the entry's priority
+    urgency_change                                       the entry's urgency, else as now
+    custom field change                                  custom fields as now
+    all others        nothing: fields that no entry tells are left to the reconcile
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person, Ref
+
+_FIRST_TRIGGER = timedelta(seconds=2)  # created_at and its trigger entry are rarely a second apart
+_TOLD = ("status", "assignees", "priority", "urgency", "escalation_policy")
+_QUIET = ("title", "service", "conference_bridge", "custom_fields")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An incident's snapshot and the newest entry folded into it (None: none yet)."""
+
+    incident: Incident
+    entry_at: datetime | None = None
+    entry_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """An entry's event: its type, the states around it, and the snapshot to keep."""
+
+    type: str
+    before: Incident | None
+    after: Incident
+    held: Held
+
+
+def fold(held: Held | None, entry: LogEntry) -> Folded:
+    """The event an entry stands for, given the snapshot as it was before.
+
+    A late entry (older than one already folded) is seen with its own meaning applied, but does not
+    move the snapshot back. The entry must name an incident.
+    """
+    is_late = held is not None and held.entry_at is not None and entry.at < held.entry_at
+    is_first = entry.type == "trigger" and _is_first_trigger(held, entry, is_late=is_late)
+    before = None if is_first or held is None else held.incident
+    base = _start(entry) if is_first or held is None else held.incident
+    after = _APPLY.get(entry.type, _same)(base, entry, held)
+    kept = held if is_late and held is not None else Held(after, entry.at, entry.type)
+    return Folded(_event_type(entry, after, is_first=is_first), before, after, kept)
+
+
+def _is_first_trigger(held: Held | None, entry: LogEntry, *, is_late: bool) -> bool:
+    """Every further alert adds a trigger entry to an incident that stands already."""
+    if held is None:
+        return True
+    created_at = held.incident.created_at
+    return is_late and created_at is not None and entry.at - created_at <= _FIRST_TRIGGER
+
+
+def _event_type(entry: LogEntry, after: Incident, *, is_first: bool) -> str:
+    if entry.type == "trigger" and not is_first:
+        return "update"
+    if entry.type == "resolve" and after.merged_into is not None:
+        return "merge"
+    return entry.type
+
+
+def _start(entry: LogEntry) -> Incident:
+    """The state to apply an entry to when nothing is known of the time before."""
+    if entry.current is not None:
+        return entry.current
+    if entry.incident_id is None:
+        raise ValueError(f"log entry {entry.id} names no incident")
+    return Incident(entry.incident_id, service=entry.service)
+
+
+def _same(base: Incident, _entry: LogEntry, _held: Held | None) -> Incident:
+    return base
+
+
+def _status(status: IncidentStatus) -> Callable[[Incident, LogEntry, Held | None], Incident]:
+    def apply(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
+        return replace(base, status=status, status_changed_at=entry.at)
+
+    return apply
+
+
+def _trigger(base: Incident, entry: LogEntry, held: Held | None) -> Incident:
+    if held is not None and base is held.incident:
+        return base
+    # As of the trigger nobody had done anything yet, whatever the incident looks like by now.
+    return replace(
+        base, status=IncidentStatus.TRIGGERED, resolve_reason=None, status_changed_at=entry.at
+    )
+
+
+def _resolve(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
+    now = entry.current
+    return replace(
+        base,
+        status=IncidentStatus.RESOLVED,
+        assignees=(),
+        status_changed_at=entry.at,
+        resolve_reason=now.resolve_reason if now else None,
+        merged_into=now.merged_into if now else None,
+    )
+
+
+def _assign(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
+    return base if entry.assignees is None else replace(base, assignees=entry.assignees)
+
+
+def _escalate(base: Incident, entry: LogEntry, held: Held | None) -> Incident:
+    """One entry per target (facts: pagerduty.md section 5): those of one second belong together."""
+    people = entry.assignees or ()
+    if held is not None and (held.entry_type, held.entry_at) == ("escalate", entry.at):
+        known = {person.id for person in base.assignees}
+        people = base.assignees + tuple(person for person in people if person.id not in known)
+    return replace(base, assignees=people) if people else base
+
+
+def _delegate(base: Incident, entry: LogEntry, held: Held | None) -> Incident:
+    policy = entry.current.escalation_policy if entry.current else None
+    moved = _assign(base, entry, held)
+    return replace(moved, escalation_policy=policy) if policy else moved
+
+
+def _priority(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
+    now = entry.current.priority if entry.current else None
+    if not entry.had_priority:
+        return replace(base, priority=now)
+    wanted = entry.priority
+    # The entry often has only the name; the id is the API's when that is still the priority.
+    if wanted and now and not wanted.id and wanted.name == now.name:
+        wanted = now
+    return replace(base, priority=wanted)
+
+
+def _urgency(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
+    now = entry.current.urgency if entry.current else None
+    return replace(base, urgency=entry.urgency or now or base.urgency)
+
+
+def _custom_fields(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
+    values = entry.current.custom_fields if entry.current else {}
+    return replace(base, custom_fields=values) if values else base
+
+
+_APPLY: Mapping[str, Callable[[Incident, LogEntry, Held | None], Incident]] = {
+    "trigger": _trigger,
+    "acknowledge": _status(IncidentStatus.ACKNOWLEDGED),
+    "unacknowledge": _status(IncidentStatus.TRIGGERED),
+    "resolve": _resolve,
+    "assign": _assign,
+    "escalate": _escalate,
+    "delegate": _delegate,
+    "priority_change": _priority,
+    "urgency_change": _urgency,
+    "field_value_change": _custom_fields,
+    "custom_field_value_change": _custom_fields,
+}
+
+
+def changed_fields(before: Incident | None, after: Incident) -> frozenset[str]:
+    """Names of the fields that differ, as conditions name them; none where before is unknown."""
+    if before is None:
+        return frozenset()
+    found = {name for name in (*_TOLD, *_QUIET) if not _is_same(before, after, name)}
+    if "custom_fields" in found:
+        names = {*before.custom_fields, *after.custom_fields}
+        found |= {
+            f"custom_fields.{name}"
+            for name in names
+            if before.custom_fields.get(name) != after.custom_fields.get(name)
+        }
+    return frozenset(found)
+
+
+def _is_same(before: Incident, after: Incident, name: str) -> bool:
+    left, right = getattr(before, name), getattr(after, name)
+    if isinstance(left, Ref) and isinstance(right, Ref):
+        return left.id == right.id if left.id and right.id else left.name == right.name
+    if name == "assignees":
+        return _ids(left) == _ids(right)
+    return bool(left == right)
+
+
+def _ids(people: tuple[Person, ...]) -> set[str | None]:
+    return {person.id for person in people}
+
+
+# What the reconcile does with what it finds ------------------------------------------------------
+
+
+def find_drift(
+    held: Held, now: Incident, *, server_now: datetime, grace: timedelta
+) -> tuple[str, Incident] | None:
+    """A change of an incident that no log entry told, with its event type, or None.
+
+    Fields that entries do tell are given ``grace`` for their entry to become visible; the others,
+    and a reopening, which leave no entry (facts: pagerduty.md section 9.5), are taken at once.
+    """
+    before = held.incident
+    if before.status is IncidentStatus.RESOLVED and now.is_open:
+        return "reopen", now
+    is_settled = now.updated_at is not None and server_now - now.updated_at >= grace
+    after = now if is_settled else replace(now, **{name: getattr(before, name) for name in _TOLD})
+    # The list call carries no custom fields (facts: pagerduty.md section 6): what is known stays.
+    after = after if after.custom_fields else replace(after, custom_fields=before.custom_fields)
+    if not changed_fields(before, after):
+        return None
+    is_merge = after.merged_into is not None and before.merged_into is None
+    return ("merge" if is_merge else "update"), after

@@ -1,0 +1,62 @@
+"""Compares a Salesforce row with its snapshot: which event it is, what changed, what stood before."""
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pagerforce.model.ids import EventId
+from pagerforce.model.record import Record
+from pagerforce.model.value import Scalar, format_whole_second, is_equal
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """A difference that is an event. ``old`` holds the values before, of every known field."""
+
+    type: str
+    changed: frozenset[str]
+    old: dict[str, Scalar]
+
+
+def compare(
+    before: Record | None, now: Record, *, start_at: datetime, quiet: Collection[str] = ()
+) -> RecordChange | None:
+    """The event between a snapshot and a row, or None where nothing changed.
+
+    Without a snapshot the row is a ``create`` if it was created since ``start_at``; an older one has
+    come into sight (a filter, a permission) and is an ``update`` with nothing known of before. A
+    field absent from either side was not read then and counts as unchanged. ``quiet`` fields, such
+    as time-driven formulas, are kept but make no event.
+    """
+    if before is None:
+        if now.is_deleted:
+            return None
+        kind = "create" if now.created_at >= start_at else "update"
+        return RecordChange(kind, frozenset(), {})
+    changed = frozenset(
+        name
+        for name, value in now.fields.items()
+        if name in before.fields and name not in quiet and not is_equal(before.fields[name], value)
+    )
+    old = dict(before.fields)
+    if now.is_deleted != before.is_deleted:
+        return RecordChange("delete" if now.is_deleted else "undelete", changed, old)
+    if not changed or now.is_deleted:
+        return None
+    return RecordChange("update", changed, old)
+
+
+def merged(before: Record | None, now: Record) -> Record:
+    """The snapshot to keep: the row, plus fields that it does not carry any more."""
+    return now if before is None else replace(now, fields={**before.fields, **now.fields})
+
+
+def event_id(record: Record, change: RecordChange) -> EventId:
+    """The same change of the same record has the same id, however often it is found."""
+    values = {name: record.fields.get(name) for name in sorted(change.changed)}
+    olds = {name: change.old.get(name) for name in sorted(change.changed)}
+    text = json.dumps([values, olds], ensure_ascii=False, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return EventId(f"sf:{record.id}:{format_whole_second(record.stamp)}:{change.type}:{digest}")

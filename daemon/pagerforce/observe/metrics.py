@@ -1,0 +1,133 @@
+"""Every metric series of pagerforce (contract section 4), declared and pre-initialised in one place.
+
+No label ever carries an incident or record id, or customers' text.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from pagerforce.model.event import PAGERDUTY_TYPES, SALESFORCE_TYPES
+from pagerforce.model.ids import Side
+
+OUTCOMES = ("delivered", "retried", "dead_letter", "skipped", "shadowed")
+_TYPES = {Side.PAGERDUTY: PAGERDUTY_TYPES, Side.SALESFORCE: SALESFORCE_TYPES}
+_POLL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_LATENCY_BUCKETS = (1, 2.5, 5, 10, 15, 20, 30, 60, 120, 300, 900, 3600, 21600, 86400)
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # untyped upstream
+
+
+class Metrics:
+    """The daemon's series. Implements ``wire.transport.RequestObserver``.
+
+    Args:
+        version: of pagerforce, for ``pagerforce_build_info``.
+        actions: every ``do`` word, so that each series exists from the start.
+    """
+
+    def __init__(self, version: str, actions: Sequence[str]) -> None:
+        self.registry = CollectorRegistry()
+        self.ready = self._gauge(
+            "ready", "1 once both sides were polled to the end since the start."
+        )
+        self.source_up = self._gauge("source_up", "1 after a good poll of this side.", "source")
+        self.last_success = self._gauge(
+            "last_success_timestamp_seconds", "Unix time of the last good poll.", "source"
+        )
+        self.cursor_lag = self._gauge(
+            "cursor_lag_seconds",
+            "How far the last complete poll lies behind the present.",
+            "source",
+        )
+        self.outbox_depth = self._gauge("outbox_depth", "Actions decided and not yet confirmed.")
+        self.outbox_oldest = self._gauge(
+            "outbox_oldest_seconds", "Age of the oldest waiting action."
+        )
+        self.dead_letters = self._gauge("dead_letters", "Actions that need an operator.")
+        self.links = self._gauge("links", "Active links.")
+        self.links_paused = self._gauge("links_paused", "Links paused by the loop limit.")
+        self.api_budget = self._gauge(
+            "api_budget_remaining", "Requests the remote side still allows.", "system"
+        )
+        self.database_size = self._gauge("database_size_bytes", "Size of the state database.")
+        self.events = self._counter("events", "Changes seen, before any folding.", "source", "type")
+        self.rule_matches = self._counter(
+            "rule_matches", "Events a rule matched.", "ruleset", "rule"
+        )
+        self.actions = self._counter("actions", "Outcomes of actions.", "action", "outcome")
+        self.api_requests = self._counter(
+            "api_requests", "Requests sent.", "system", "operation", "code"
+        )
+        self.poll_duration = self._histogram(
+            "poll_duration_seconds", "Duration of one poll.", _POLL_BUCKETS
+        )
+        self.sync_latency = self._histogram(
+            "sync_latency_seconds", "Remote event time to confirmed delivery.", _LATENCY_BUCKETS
+        )
+        self.registry.register(_BuildInfo(version))
+        self._initialise(actions)
+
+    def _gauge(self, name: str, doc: str, *labels: str) -> Gauge:
+        return Gauge(f"pagerforce_{name}", doc, labels, registry=self.registry)
+
+    def _counter(self, name: str, doc: str, *labels: str) -> Counter:
+        return Counter(f"pagerforce_{name}", doc, labels, registry=self.registry)
+
+    def _histogram(self, name: str, doc: str, buckets: Sequence[float]) -> Histogram:
+        return Histogram(
+            f"pagerforce_{name}", doc, ("source",), registry=self.registry, buckets=buckets
+        )
+
+    def _initialise(self, actions: Sequence[str]) -> None:
+        for side in Side:
+            self.source_up.labels(side.value).set(0)
+            self.last_success.labels(side.value).set(0)
+            self.cursor_lag.labels(side.value).set(math.nan)
+            self.api_budget.labels(side.value).set(math.nan)
+            self.poll_duration.labels(side.value)
+            self.sync_latency.labels(side.value)
+            for kind in (*_TYPES[side], "other"):
+                self.events.labels(side.value, kind)
+        for do in actions:
+            for outcome in OUTCOMES:
+                self.actions.labels(do, outcome)
+
+    def declare_rules(self, rules: Iterable[tuple[str, str]]) -> None:
+        """Makes the series of these (ruleset, rule) pairs exist."""
+        for ruleset, rule in rules:
+            self.rule_matches.labels(ruleset, rule)
+
+    def count_event(self, source: Side, kind: str) -> None:
+        """Counts one change; types outside the contract's list count as ``other``."""
+        known = kind if kind in _TYPES[source] else "other"
+        self.events.labels(source.value, known).inc()
+
+    def count_action(self, do: str, outcome: str) -> None:
+        """Counts one outcome of an action, one of ``OUTCOMES``."""
+        self.actions.labels(do, outcome).inc()
+
+    def on_request(self, system: Side, operation: str, code: str) -> None:
+        """One request was answered with ``code`` (or failed without an answer)."""
+        self.api_requests.labels(system.value, operation, code).inc()
+
+    def on_budget(self, system: Side, remaining: float) -> None:
+        """The remote side said how many requests it still allows."""
+        self.api_budget.labels(system.value).set(remaining)
+
+
+class _BuildInfo(Collector):
+    """``pagerforce_build_info``: always 1, the version as a label."""
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "pagerforce_build_info", "The running version.", labels=["version"]
+        )
+        family.add_metric([self._version], 1)
+        return [family]
