@@ -67,7 +67,8 @@ def _is_first_trigger(held: Held | None, entry: LogEntry, *, is_late: bool) -> b
     if held is None:
         return True
     created_at = held.incident.created_at
-    return is_late and created_at is not None and entry.at - created_at <= _FIRST_TRIGGER
+    is_early = created_at is not None and entry.at - created_at <= _FIRST_TRIGGER
+    return is_early and (is_late or held.entry_at is None)
 
 
 def _event_type(entry: LogEntry, after: Incident, *, is_first: bool) -> str:
@@ -215,7 +216,7 @@ def find_drift(
     """
     before = held.incident
     if before.status is IncidentStatus.RESOLVED and now.is_open:
-        return "reopen", now
+        return None if _is_stale(before, now, server_now - grace) else ("reopen", now)
     is_settled = now.updated_at is not None and server_now - now.updated_at >= grace
     after = now if is_settled else replace(now, **{name: getattr(before, name) for name in _TOLD})
     # The list call carries no custom fields (facts: pagerduty.md section 6): what is known stays.
@@ -224,3 +225,9 @@ def find_drift(
         return None
     is_merge = after.merged_into is not None and before.merged_into is None
     return ("merge" if is_merge else "update"), after
+
+
+def _is_stale(before: Incident, now: Incident, settled_at: datetime) -> bool:
+    """A list read from a lagging replica still shows a freshly resolved incident as open."""
+    then, since = before.status_changed_at, now.status_changed_at
+    return then is not None and since is not None and since <= then and then > settled_at

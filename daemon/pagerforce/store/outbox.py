@@ -6,16 +6,16 @@ the process died becomes pending and uncertain: its next attempt looks before it
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from pagerforce.model.ids import ActionId
+from pagerforce.model.ids import ActionId, IncidentId, RecordId
 from pagerforce.model.value import Json, parse_instant
 from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Row, Transaction
-from pagerforce.store.snapshots import marks
+from pagerforce.store.snapshots import chunks, marks
 
 
 class ActionState(StrEnum):
@@ -144,21 +144,29 @@ async def enqueue(
 
 
 async def heads(
-    tx: Transaction, now: datetime, *, limit: int, kinds: Sequence[str]
+    tx: Transaction,
+    now: datetime,
+    *,
+    limit: int,
+    kinds: Sequence[str],
+    but_lanes: Collection[str] = (),
 ) -> list[Action]:
     """The first waiting action of each lane that may go now; pages first, then the oldest.
 
-    A lane whose first action is in flight, not yet due, of a kind not in ``kinds`` (its side is
-    halted) or paused gives nothing.
+    A lane gives nothing while one of its actions is in flight, its first one is not yet due or of a
+    kind not in ``kinds`` (its side is halted), or while it is paused or in ``but_lanes``.
     """
     sql = f"""
         SELECT {_COLUMNS} FROM (
-          SELECT *, row_number() OVER (PARTITION BY lane ORDER BY seq, part) AS place
+          SELECT *, row_number() OVER (PARTITION BY lane ORDER BY seq, part) AS place,
+            max(state = 'in_flight') OVER (PARTITION BY lane) AS is_busy
           FROM action WHERE state IN ('pending', 'in_flight'))
-        WHERE place = 1 AND state = 'pending' AND next_at <= ? AND do IN ({marks(kinds)})
+        WHERE place = 1 AND is_busy = 0 AND next_at <= ? AND do IN ({marks(kinds)})
           AND lane NOT IN (SELECT lane FROM lane_pause)
+          AND lane NOT IN (SELECT value FROM json_each(?))
         ORDER BY is_page DESC, seq, part LIMIT ?"""
-    return [_action(row) for row in await tx.rows(sql, [to_stamp(now), *kinds, limit])]
+    values = [to_stamp(now), *kinds, json.dumps(list(but_lanes)), limit]
+    return [_action(row) for row in await tx.rows(sql, values)]
 
 
 async def followers(tx: Transaction, head: Action, *, limit: int) -> list[Action]:
@@ -186,19 +194,25 @@ async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None
     )
 
 
-async def begin_attempt(tx: Transaction, actions: Iterable[Action], now: datetime) -> None:
-    """Records that an attempt starts: after a crash it is known that it may have had effect."""
+async def begin_attempt(tx: Transaction, actions: Sequence[Action], now: datetime) -> bool:
+    """Records that an attempt starts: after a crash it is known that it may have had effect.
+
+    False where one of the actions does not wait any more (discarded meanwhile).
+    """
+    ids = [action.id for action in actions]
     stamp = to_stamp(now)
-    for action in actions:
-        await tx.run(
-            "UPDATE action SET state = 'in_flight', attempts = attempts + 1, "
-            "first_attempt_at = coalesce(first_attempt_at, ?) WHERE id = ?",
-            (stamp, action.id),
-        )
-        await tx.run(
-            "INSERT INTO attempt (action_id, number, started_at) VALUES (?, ?, ?)",
-            (action.id, action.attempts + 1, stamp),
-        )
+    count = await tx.run(
+        "UPDATE action SET state = 'in_flight', attempts = attempts + 1, "
+        "first_attempt_at = coalesce(first_attempt_at, ?) "
+        f"WHERE state = 'pending' AND id IN ({marks(ids)})",
+        (stamp, *ids),
+    )
+    await tx.run_many(
+        "INSERT INTO attempt (action_id, number, started_at) "
+        "SELECT id, attempts, ? FROM action WHERE id = ? AND state = 'in_flight'",
+        [(stamp, action_id) for action_id in ids],
+    )
+    return count == len(ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,12 +269,6 @@ async def count_recent(tx: Transaction, lane: str, since: datetime) -> int:
     return int(row[0]) if row else 0
 
 
-async def has_waiting(tx: Transaction, lane: str) -> bool:
-    """Whether anything of this lane still waits or is under way."""
-    sql = "SELECT 1 FROM action WHERE lane = ? AND state IN ('pending', 'in_flight') LIMIT 1"
-    return await tx.row(sql, (lane,)) is not None
-
-
 @dataclass(frozen=True, slots=True)
 class Depth:
     """How full the outbox is. ``oldest_at`` None: it is empty."""
@@ -287,21 +295,42 @@ async def depth(tx: Transaction) -> Depth:
     )
 
 
+async def waiting_members(tx: Transaction, members: Collection[str]) -> set[str]:
+    """Which of these incidents and records are in a lane where something still waits."""
+    found: set[str] = set()
+    for chunk in chunks(members):
+        rows = await tx.rows(
+            f"SELECT member FROM lane_member WHERE member IN ({marks(chunk)}) AND EXISTS (SELECT 1 "
+            "FROM action WHERE action.lane = lane_member.lane AND state IN ('pending', 'in_flight'))",
+            chunk,
+        )
+        found |= {row[0] for row in rows}
+    return found
+
+
 async def find_action(tx: Transaction, action_id: str) -> Action | None:
     """One action by id."""
     row = await tx.row(f"SELECT {_COLUMNS} FROM action WHERE id = ?", (action_id,))
     return None if row is None else _action(row)
 
 
-async def causes(
-    tx: Transaction, ids: Sequence[str]
-) -> dict[str, tuple[str, str | None, str | None]]:
-    """Of each action: its object, and the record and the incident whose event caused it."""
-    if not ids:
-        return {}
-    rows = await tx.rows(
-        "SELECT action.id, action.object, event.record_id, event.incident_id FROM action "
-        f"JOIN event ON event.seq = action.event_seq WHERE action.id IN ({marks(ids)})",
-        ids,
-    )
-    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What an action was decided about: its object, and the record or incident of its event."""
+
+    object: str
+    record_id: RecordId | None
+    incident_id: IncidentId | None
+
+
+async def causes(tx: Transaction, ids: Sequence[str]) -> dict[str, Cause]:
+    """The cause of each of these actions."""
+    found: dict[str, Cause] = {}
+    for chunk in chunks(set(ids)):
+        rows = await tx.rows(
+            "SELECT action.id, action.object, event.record_id, event.incident_id FROM action "
+            f"JOIN event ON event.seq = action.event_seq WHERE action.id IN ({marks(chunk)})",
+            chunk,
+        )
+        found |= {action_id: Cause(*rest) for action_id, *rest in rows}
+    return found

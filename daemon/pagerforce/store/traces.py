@@ -69,9 +69,12 @@ async def consume(tx: Transaction, seqs: Iterable[int]) -> None:
     await tx.run_many(sql, [(seq,) for seq in seqs])
 
 
-async def forget(tx: Transaction, action_id: str) -> None:
-    """An attempt had no effect: nothing comes back."""
-    await tx.run("DELETE FROM expectation WHERE action_id = ?", (action_id,))
+async def forget(tx: Transaction, action_id: str, kinds: Sequence[str] = ()) -> None:
+    """Nothing comes back because of this action any more; of these kinds only, where given."""
+    sql = "DELETE FROM expectation WHERE action_id = ?"
+    if kinds:
+        sql += f" AND kind IN ({marks(kinds)})"
+    await tx.run(sql, (action_id, *kinds))
 
 
 async def expire(tx: Transaction, before: datetime) -> None:

@@ -1,0 +1,52 @@
+"""Puts the commands together; one line per command."""
+
+from typing import Annotated
+
+import typer
+
+from pagerforce import __version__
+from pagerforce.cli.check import check
+from pagerforce.cli.console import out
+from pagerforce.cli.demo import demo
+from pagerforce.cli.failed import failed
+from pagerforce.cli.init import init
+from pagerforce.cli.links import links
+from pagerforce.cli.log import log
+from pagerforce.cli.run import run
+from pagerforce.cli.sandbox import sandbox
+from pagerforce.cli.status import status
+
+app = typer.Typer(
+    name="pagerforce",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Keeps PagerDuty and Salesforce (BMC Remedyforce) in step, by polling only.",
+)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 (typer's callback)
+    if value:
+        out.print(f"pagerforce {__version__}", markup=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Keeps PagerDuty and Salesforce (BMC Remedyforce) in step, by polling only."""
+
+
+for _command in (run, init, check, status, log, demo, sandbox):
+    app.command()(_command)
+app.add_typer(links, name="links")
+app.add_typer(failed, name="failed")
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()

@@ -1,0 +1,107 @@
+"""What all commands share: options, output, and how errors become words and exit codes."""
+
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import anyio
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pagerforce.config.load import find_config, load_config
+from pagerforce.config.paths import state_dir
+from pagerforce.config.schema import Config
+from pagerforce.errors import AddressInUseError, ConfigError, PagerforceError, WrongOrgError
+from pagerforce.service.wiring import CATALOG
+from pagerforce.store.database import FILE_NAME, Transaction, open_database
+
+DONE, FAILED, USAGE, FORBIDDEN = 0, 1, 2, 3
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Configuration file; else $PAGERFORCE_CONFIG, else /etc/pagerforce/config.toml.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+T = TypeVar("T")
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Turns our errors into a message and the contract's exit code, never a traceback."""
+    try:
+        yield
+    except ConfigError as error:
+        count = len(error.problems)
+        err.print(f"{count} problem{'s' if count != 1 else ''} in the configuration:", markup=False)
+        for problem in error.problems:
+            err.print(f"  {problem}", markup=False)
+        raise typer.Exit(USAGE) from None
+    except (WrongOrgError, AddressInUseError) as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(USAGE) from None
+    except PermissionError as error:
+        err.print(f"{error.filename}: permission denied", markup=False)
+        raise typer.Exit(FORBIDDEN) from None
+    except PagerforceError as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(FAILED) from None
+
+
+def run_async(task: Callable[..., Awaitable[T]], *args: object) -> T:
+    """Runs an asynchronous function to its end."""
+    return anyio.run(partial(task, *args))
+
+
+def read_config(option: Path | None) -> Config:
+    """The configuration in force; raises ``ConfigError``."""
+    path = find_config(option, os.environ)
+    return load_config(path, catalog=CATALOG, environ=os.environ).config
+
+
+def read_state(config: Config, task: Callable[[Transaction], Awaitable[T]]) -> T:
+    """Reads the state database, also while the daemon runs."""
+
+    async def read() -> T:
+        path = state_dir(config, os.environ) / FILE_NAME
+        if path.exists() and not os.access(path, os.R_OK):
+            raise PermissionError(13, "Permission denied", str(path))
+        async with open_database(path, read_only=True) as database, database.read() as tx:
+            return await task(tx)
+
+    return run_async(read)
+
+
+def print_json(value: object) -> None:
+    """One JSON value on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def print_table(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...], empty: str) -> None:
+    """Rows as a table, or a word about there being none."""
+    if not rows:
+        out.print(empty)
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*("" if row.get(name) is None else str(row[name]) for name in columns))
+    out.print(table, markup=False)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends with an exit code."""
+    raise typer.Exit(code)

@@ -1,0 +1,46 @@
+"""``pagerforce sandbox``: both APIs on loopback, for trying rules by hand."""
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+
+from pagerforce.cli.console import out, reporting, run_async
+from pagerforce.sandbox.desk import Desk, open_desk
+
+
+def sandbox(
+    *,
+    folder: Annotated[
+        Path,
+        typer.Option("--dir", help="Where keys, certificates and a configuration are written."),
+    ] = Path("pagerforce-sandbox"),
+    tls: Annotated[bool, typer.Option("--tls", help="Serve https with a CA of its own.")] = False,
+    pagerduty_port: Annotated[int, typer.Option(help="0: any free one.")] = 8480,
+    salesforce_port: Annotated[int, typer.Option(help="0: any free one.")] = 8481,
+) -> None:
+    """Serves PagerDuty and Salesforce, stateful, until interrupted."""
+    with reporting():
+        run_async(_serve, folder, tls, pagerduty_port, salesforce_port)
+
+
+async def _serve(folder: Path, tls: bool, pagerduty_port: int, salesforce_port: int) -> None:  # noqa: FBT001
+    ports = (pagerduty_port, salesforce_port)
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with open_desk(folder, ports=ports, tls=tls) as desk:
+            _introduce(desk)
+            async for _ in signals:
+                break
+
+
+def _introduce(desk: Desk) -> None:
+    out.print(
+        f"PagerDuty   {desk.pagerduty_url}   key {desk.api_key}\n"
+        f"Salesforce  {desk.salesforce_url}   consumer key {desk.consumer_key}\n"
+        f"files       {desk.folder}\n\n"
+        f"run the daemon against it:  pagerforce run --config {desk.config}\n"
+        "stop with Ctrl-C",
+        markup=False,
+    )

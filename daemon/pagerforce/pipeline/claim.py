@@ -1,0 +1,197 @@
+"""Takes what may go now from the outbox and builds the tasks that handlers are given."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pagerforce.model.action import ActionSpec, TargetKind, Task
+from pagerforce.model.event import Event
+from pagerforce.model.ids import IncidentId, RecordId, Side
+from pagerforce.model.value import Scalar
+from pagerforce.observe.log import get_log
+from pagerforce.observe.metrics import Metrics
+from pagerforce.pipeline.ruling import COMMENT_RULE
+from pagerforce.pipeline.settings import DeliveryLimits
+from pagerforce.pipeline.target import Pairs, choose, find_pairs
+from pagerforce.rules.template import TemplateProblem, context_of, render_args
+from pagerforce.store import journal, links, outbox, snapshots, traces
+from pagerforce.store.database import Transaction
+from pagerforce.store.outbox import Action, ActionState, Settlement
+
+_LOG = get_log("deliver")
+_GROUPED = "salesforce.set_field"  # consecutive ones of an event on a record are one write
+_GROUP_LIMIT = 50
+_LOOP_WINDOW = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Actions of one lane to be attempted together, and the task the handler gets."""
+
+    actions: tuple[Action, ...]
+    task: Task
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Claimer:
+    """Decides what is attempted next; settles what needs no attempt."""
+
+    specs: Mapping[str, ActionSpec]
+    maps: Callable[[], Mapping[str, Mapping[str, Scalar]]]
+    limits: DeliveryLimits
+    metrics: Metrics
+
+    async def claim(
+        self,
+        tx: Transaction,
+        now: datetime,
+        *,
+        limit: int,
+        kinds: Sequence[str],
+        but_lanes: Collection[str],
+    ) -> tuple[list[Job], bool]:
+        """Jobs that may start, and whether something was settled at once (so: look again)."""
+        await links.end_pauses(tx, now)
+        jobs: list[Job] = []
+        is_moved = False
+        heads = await outbox.heads(tx, now, limit=limit, kinds=kinds, but_lanes=but_lanes)
+        for head in heads:
+            job = await self._prepare(tx, head, now)
+            if job is None:
+                is_moved = True
+            else:
+                jobs.append(job)
+        return jobs, is_moved
+
+    async def _prepare(self, tx: Transaction, head: Action, now: datetime) -> Job | None:
+        """A job for the first action of a lane; None where it was settled, split or paused."""
+        event = await journal.find_event(tx, head.event_seq)
+        if event is None:
+            raise AssertionError(f"action {head.id} has lost its event")
+        if await self._is_looping(tx, head, now):
+            return None
+        pairs = await find_pairs(tx, head, event)
+        target = head.target
+        if target is None:
+            targets = choose(head, self.specs[head.do], event, pairs)
+            if not targets.ids:
+                await self._settle(tx, head, ActionState.SKIPPED, targets.reason, now)
+                return None
+            if len(targets.ids) > 1:
+                await outbox.split(tx, head, targets.ids)
+                return None
+            target = targets.ids[0]
+        actions = await self._group(tx, head)
+        return await self._job(tx, actions, target, event, pairs, now)
+
+    async def _is_looping(self, tx: Transaction, head: Action, now: datetime) -> bool:
+        recent = await outbox.count_recent(tx, head.lane, now - _LOOP_WINDOW)
+        if recent < self.limits.loop_limit:
+            return False
+        reason = f"{recent} actions within a minute: is there a loop between the rules?"
+        await links.pause_lane(tx, head.lane, now + self.limits.loop_pause, reason)
+        _LOG.warning(
+            "link_paused", lane=head.lane, actions=recent, until=str(now + self.limits.loop_pause)
+        )
+        return True
+
+    async def _settle(
+        self, tx: Transaction, action: Action, state: ActionState, reason: str, now: datetime
+    ) -> None:
+        await outbox.settle(tx, action, Settlement(state, state.value, reason), now)
+        self.metrics.count_action(action.do, state.value)
+
+    async def _group(self, tx: Transaction, head: Action) -> tuple[Action, ...]:
+        """The head and what follows it directly and belongs into the same write."""
+        if head.do != _GROUPED or head.args is None or head.target is not None:
+            return (head,)
+        group = [head]
+        for action in await outbox.followers(tx, head, limit=_GROUP_LIMIT):
+            is_kin = action.event_seq == head.event_seq and action.object == head.object
+            if action.do != _GROUPED or not is_kin or action.args is None or action.target:
+                break
+            if action.is_uncertain != head.is_uncertain:
+                break
+            group.append(action)
+        return tuple(group)
+
+    async def _job(
+        self,
+        tx: Transaction,
+        actions: tuple[Action, ...],
+        target: str,
+        event: Event,
+        pairs: Pairs,
+        now: datetime,
+    ) -> Job | None:
+        head = actions[0]
+        incident_id, record_id = _sides(self.specs[head.do], target, event, pairs, head.object)
+        task = await _task(tx, actions, event, incident_id, record_id, now)
+        if head.args is not None:
+            return Job(actions, task, event)
+        # The other side was not linked when the rule was applied; it may be by now.
+        record = event.record
+        if record is None and task.record is not None:
+            record = task.record.fields
+        linked = any(link.object == head.object for link in pairs.links)
+        context = context_of(event, record, event.incident or task.incident, linked=linked)
+        try:
+            calls = (render_args(head.written, context, self.maps()),)
+        except TemplateProblem as problem:
+            reason = f"{problem.reason}; correct the rule, then retry"
+            await self._settle(tx, head, ActionState.DEAD_LETTER, reason, now)
+            return None
+        return Job(actions, replace(task, calls=calls), event)
+
+
+def _sides(
+    spec: ActionSpec, target: str, event: Event, pairs: Pairs, object_name: str
+) -> tuple[IncidentId | None, RecordId | None]:
+    """The incident and the record an action is about, given its target."""
+    if spec.side is Side.PAGERDUTY and spec.target is not TargetKind.NEW_INCIDENT:
+        record = event.record_id or next(
+            (link.record_id for link in pairs.links if link.object == object_name), None
+        )
+        return IncidentId(target), record
+    if spec.target is TargetKind.NEW_INCIDENT:
+        return None, event.record_id
+    if spec.target is TargetKind.NEW_RECORD:
+        return IncidentId(target), event.record_id
+    incident = event.incident_id or next((link.incident_id for link in pairs.links), None)
+    return incident, RecordId(target)
+
+
+async def _task(
+    tx: Transaction,
+    actions: tuple[Action, ...],
+    event: Event,
+    incident_id: IncidentId | None,
+    record_id: RecordId | None,
+    now: datetime,
+) -> Task:
+    head = actions[0]
+    parent = record_id if head.do.startswith("salesforce.") else incident_id
+    return Task(
+        key=head.id,
+        ids=tuple(action.id for action in actions),
+        do=head.do,
+        calls=tuple(action.args or {} for action in actions),
+        event_id=event.id,
+        event_source=event.source,
+        event_type=event.type,
+        event_at=event.at,
+        actor=event.actor,
+        object=head.object,
+        incident_id=incident_id,
+        record_id=record_id,
+        incident=await snapshots.find_incident(tx, incident_id) if incident_id else None,
+        record=await snapshots.find_record(tx, record_id) if record_id else None,
+        event_record=event.record,
+        comment=event.comment if head.ruleset == COMMENT_RULE else None,
+        attempt=head.attempts + 1,
+        is_uncertain=head.is_uncertain,
+        first_attempt_at=head.first_attempt_at,
+        now=now,
+        known_ids=await traces.own_ids(tx, parent, but_of=head.id) if parent else frozenset(),
+    )

@@ -1,0 +1,228 @@
+"""Stores what was read: snapshots, events, actions and the cursor in one transaction, or nothing.
+
+Reading the store, deciding and writing happen inside one writing transaction, so that no second
+writer comes between; nothing on the network is awaited meanwhile.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pagerforce.diff.fold import Held
+from pagerforce.model.ids import IncidentId, RecordId, Side
+from pagerforce.model.incident import Incident, LogEntry
+from pagerforce.model.ports import EntryBatch, Position, RowBatch
+from pagerforce.observe.metrics import Metrics
+from pagerforce.pipeline.entries import (
+    EntryPlan,
+    Hopes,
+    NewLink,
+    event_id_of,
+    plan_drift,
+    plan_entries,
+)
+from pagerforce.pipeline.rows import RowContext, RowPlan, plan_comments, plan_records
+from pagerforce.pipeline.ruling import Judge, Ruled, World
+from pagerforce.store import cursors, journal, links, outbox, snapshots, traces
+from pagerforce.store.database import Database, Transaction
+from pagerforce.store.outbox import ActionState
+
+
+@dataclass(slots=True)
+class Committed:
+    """What a transaction stored: for metrics, the log and the pace of polling."""
+
+    ruled: list[Ruled] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+
+    @property
+    def actions(self) -> int:
+        """How many actions now wait because of it."""
+        return sum(
+            action.state is ActionState.PENDING for item in self.ruled for action in item.actions
+        )
+
+    def report(self, metrics: Metrics, source: Side) -> None:
+        """Counts the events, the rules that matched and the actions that need no delivery."""
+        for kind in self.types:
+            metrics.count_event(source, kind)
+        for item in self.ruled:
+            for ruleset, rule in item.matched:
+                metrics.rule_matches.labels(ruleset, rule).inc()
+            for action in item.actions:
+                if action.state is not ActionState.PENDING:
+                    metrics.count_action(action.do, action.state.value)
+
+
+async def commit_entries(
+    database: Database, batch: EntryBatch, judge: Judge, *, start_at: datetime, now: datetime
+) -> Committed:
+    """Stores a batch of log entries and everything that follows from it."""
+    async with database.write() as tx:
+        fresh = await _fresh(tx, batch.entries, judge, start_at)
+        ids = {entry.incident_id for entry in fresh if entry.incident_id}
+        held = {
+            key: Held(item, at)
+            for key, (item, at) in (await snapshots.read_incidents(tx, ids)).items()
+        }
+        world = await _world_of_incidents(
+            tx, ids, {key: item.incident for key, item in held.items()}
+        )
+        keys = {e.current.incident_key for e in fresh if e.current and e.current.incident_key}
+        hopes = await _hopes(tx, ids | keys)
+        plan = plan_entries(fresh, held, world, hopes, judge, now)
+        await _store_entries(tx, plan, held, now)
+        position = Position(batch.read_to)
+        await cursors.move_cursor(tx, cursors.PAGERDUTY, position)
+    return Committed(plan.ruled, [entry.type for entry in fresh])
+
+
+async def _fresh(
+    tx: Transaction, entries: Sequence[LogEntry], judge: Judge, start_at: datetime
+) -> list[LogEntry]:
+    """Entries that are news: not stored before, not older than the start, of our services."""
+    known = await journal.known_events(tx, [event_id_of(entry) for entry in entries])
+    services = judge.settings.services
+    unique = {entry.id: entry for entry in entries}
+    return [
+        entry
+        for entry in unique.values()
+        if event_id_of(entry) not in known
+        and entry.at >= start_at
+        and (not services or _service_id(entry) in services)
+    ]
+
+
+def _service_id(entry: LogEntry) -> str | None:
+    service = entry.current.service if entry.current and entry.current.service else entry.service
+    return service.id if service else None
+
+
+async def commit_drift(
+    database: Database,
+    seen: Sequence[Incident],
+    judge: Judge,
+    *,
+    server_now: datetime,
+    now: datetime,
+) -> Committed:
+    """Stores what the reconcile of incidents found."""
+    services = judge.settings.services
+    wanted = [
+        item for item in seen if not services or (item.service and item.service.id in services)
+    ]
+    async with database.write() as tx:
+        ids = {item.id for item in wanted}
+        held = {
+            key: Held(item, at)
+            for key, (item, at) in (await snapshots.read_incidents(tx, ids)).items()
+        }
+        world = await _world_of_incidents(
+            tx, ids, {key: item.incident for key, item in held.items()}
+        )
+        plan = plan_drift(held, wanted, world, judge, server_now=server_now, now=now)
+        plan.ruled = await _new_only(tx, plan.ruled)
+        await _store_entries(tx, plan, held, now)
+    return Committed(plan.ruled, [item.event.type for item in plan.ruled])
+
+
+async def _new_only(tx: Transaction, ruled: Sequence[Ruled]) -> list[Ruled]:
+    """Without what the journal already holds: the same change is an event only once."""
+    known = await journal.known_events(tx, [item.event.id for item in ruled])
+    unique = {item.event.id: item for item in ruled if item.event.id not in known}
+    return list(unique.values())
+
+
+async def _store_entries(
+    tx: Transaction, plan: EntryPlan, before: dict[IncidentId, Held], now: datetime
+) -> None:
+    changed = [
+        (item.incident, item.entry_at) for key, item in plan.held.items() if before.get(key) != item
+    ]
+    await snapshots.put_incidents(tx, changed)
+    await _store_links(tx, plan.new_links)
+    await _store_ruled(tx, plan.ruled, now)
+    for source, survivor in plan.merges:
+        await links.move_links(tx, source, survivor)
+    await traces.consume(tx, plan.consumed)
+
+
+async def commit_rows(
+    database: Database,
+    batch: RowBatch,
+    judge: Judge,
+    *,
+    start_at: Mapping[str, datetime],
+    busy: Callable[[], Collection[RecordId]],
+    now: datetime,
+) -> Committed:
+    """Stores a batch of rows and comments and everything that follows from it.
+
+    ``busy`` is asked inside the transaction, when no settlement can come between any more.
+    """
+    async with database.write() as tx:
+        ids = {row.id for row in batch.records}
+        world = await _world_of_records(tx, ids | {item.parent_id for item in batch.comments})
+        objects = {row.object for row in batch.records if row.id not in world.records}
+        parents = {item.parent_id for item in batch.comments}
+        hopes = await _hopes(tx, {*ids, *parents, *objects})
+        context = RowContext(world, hopes, judge, start_at, busy(), now)
+        plan = RowPlan()
+        plan_records(batch.records, plan, context)
+        seen = await traces.seen_comments(tx, [item.id for item in batch.comments])
+        plan_comments(batch.comments, seen, plan, context)
+        plan.ruled = await _new_only(tx, plan.ruled)
+        await _store_rows(tx, plan, now)
+        for feed, position in batch.positions.items():
+            await cursors.move_cursor(tx, feed, position)
+    return Committed(plan.ruled, [item.event.type for item in plan.ruled])
+
+
+async def _store_rows(tx: Transaction, plan: RowPlan, now: datetime) -> None:
+    await snapshots.put_records(tx, plan.records.values())
+    await snapshots.add_rechecks(tx, plan.rechecks)
+    await traces.put_comments(tx, plan.comments)
+    await _store_links(tx, plan.new_links)
+    await _store_ruled(tx, plan.ruled, now)
+    for record_id, is_active in plan.activity.items():
+        await links.set_links_active(tx, record_id, active=is_active)
+    await traces.consume(tx, plan.consumed)
+
+
+async def _store_links(tx: Transaction, found: Sequence[NewLink]) -> None:
+    for link in found:
+        await links.put_link(tx, link.incident_id, link.object, link.record_id, link.created_at)
+
+
+async def _store_ruled(tx: Transaction, ruled: Sequence[Ruled], now: datetime) -> None:
+    for item in ruled:
+        event_seq = await journal.append(
+            tx, item.event, item.traces, seen_at=now, echo_of=item.echo_of
+        )
+        if item.actions:
+            lane = await links.join_lanes(tx, item.members)
+            await outbox.enqueue(tx, event_seq, lane, item.actions, now)
+
+
+async def _world_of_incidents(
+    tx: Transaction, ids: Collection[IncidentId], incidents: dict[IncidentId, Incident]
+) -> World:
+    found = await links.links_of(tx, ids)
+    records = await snapshots.read_records(tx, {link.record_id for link in found})
+    return World(incidents, records, found, await outbox.waiting_members(tx, ids))
+
+
+async def _world_of_records(tx: Transaction, ids: Collection[RecordId]) -> World:
+    found = await links.links_of(tx, ids)
+    incidents = await snapshots.read_incidents(tx, {link.incident_id for link in found})
+    return World(
+        {key: incident for key, (incident, _) in incidents.items()},
+        await snapshots.read_records(tx, ids),
+        found,
+        await outbox.waiting_members(tx, ids),
+    )
+
+
+async def _hopes(tx: Transaction, subjects: Collection[str]) -> Hopes:
+    expected = await traces.read_expected(tx, subjects)
+    return Hopes(expected, await outbox.causes(tx, [item.action_id for item in expected]))

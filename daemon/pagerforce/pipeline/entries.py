@@ -1,0 +1,203 @@
+"""Pure: PagerDuty's log entries and reconciled incidents -> events with what the rules say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pagerforce.diff.echo import find_created, find_entry
+from pagerforce.diff.fold import Held, changed_fields, find_drift, fold
+from pagerforce.model.event import CommentText, Event
+from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
+from pagerforce.model.incident import Incident, LogEntry, Person
+from pagerforce.model.link import Link, LinkState
+from pagerforce.model.value import format_whole_second
+from pagerforce.model.verdict import Expectation
+from pagerforce.pipeline.ruling import Judge, Ruled, World
+from pagerforce.store.outbox import Cause
+from pagerforce.store.traces import Expected
+
+RECONCILE_GRACE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """A link to be stored."""
+
+    incident_id: IncidentId
+    object: str
+    record_id: RecordId
+    created_at: datetime
+
+
+@dataclass(slots=True)
+class EntryPlan:
+    """What one batch of entries, or one reconcile, leads to; stored in one transaction."""
+
+    ruled: list[Ruled] = field(default_factory=list)
+    held: dict[IncidentId, Held] = field(default_factory=dict)
+    new_links: list[NewLink] = field(default_factory=list)
+    merges: list[tuple[IncidentId, IncidentId]] = field(default_factory=list)
+    consumed: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Hopes:
+    """Expectations of our own writes, each good for as many matches as it has left.
+
+    ``causes``: per action its object, the record and the incident its event was about.
+    """
+
+    expected: Sequence[Expected]
+    causes: Mapping[str, Cause]
+    used: dict[int, int] = field(default_factory=dict)
+
+    def open(self) -> list[Expected]:
+        """Those that still have a match left."""
+        return [item for item in self.expected if item.remaining > self.used.get(item.seq, 0)]
+
+    def consume(self, item: Expected) -> None:
+        """One match less is left."""
+        self.used[item.seq] = self.used.get(item.seq, 0) + 1
+
+
+def event_id_of(entry: LogEntry) -> EventId:
+    """Entries are append-only: their id identifies the change."""
+    return EventId(f"pd:{entry.id}")
+
+
+def plan_entries(
+    entries: Sequence[LogEntry],
+    held: Mapping[IncidentId, Held],
+    world: World,
+    hopes: Hopes,
+    judge: Judge,
+    now: datetime,
+) -> EntryPlan:
+    """Events of new entries, in order; the plan holds the snapshots after them.
+
+    ``held``: the snapshots before. ``world`` goes along with what happens.
+    """
+    plan = EntryPlan(held=dict(held))
+    for entry in entries:
+        if entry.incident_id is None:
+            plan.ruled.append(Ruled(_bare_event(entry), ()))
+            continue
+        folded = fold(plan.held.get(entry.incident_id), entry)
+        plan.held[entry.incident_id] = folded.held
+        world.incidents[entry.incident_id] = folded.held.incident
+        event = _event(entry, folded.type, folded.before, folded.after)
+        echo = _echo(entry, plan, world, hopes)
+        if echo is not None:
+            members = (entry.incident_id,)
+            plan.ruled.append(Ruled(event, members, echo_of=echo.action_id))
+            continue
+        plan.ruled.append(judge.rule(event, world, now))
+        if folded.type == "merge" and folded.after.merged_into:
+            plan.merges.append((entry.incident_id, folded.after.merged_into))
+    return plan
+
+
+def _echo(entry: LogEntry, plan: EntryPlan, world: World, hopes: Hopes) -> Expected | None:
+    """The expectation an entry fulfils; an incident of ours is linked as soon as it is seen."""
+    waiting = hopes.open()
+    whats: list[Expectation] = [item.what for item in waiting]
+    index = find_created(entry, whats)
+    if index is not None:
+        _link_created(entry, waiting[index], plan, world, hopes)
+    else:
+        index = find_entry(entry, whats)
+    if index is None:
+        return None
+    hopes.consume(waiting[index])
+    plan.consumed.append(waiting[index].seq)
+    return waiting[index]
+
+
+def _link_created(
+    entry: LogEntry, item: Expected, plan: EntryPlan, world: World, hopes: Hopes
+) -> None:
+    cause = hopes.causes.get(item.action_id)
+    if cause is None or cause.record_id is None or entry.incident_id is None:
+        return
+    name, record_id = cause.object, cause.record_id
+    created_at = entry.current.created_at if entry.current else None
+    link = NewLink(entry.incident_id, name, record_id, created_at or entry.at)
+    plan.new_links.append(link)
+    world.links.append(Link(link.incident_id, name, record_id, LinkState.ACTIVE, link.created_at))
+
+
+def _bare_event(entry: LogEntry) -> Event:
+    return Event(
+        event_id_of(entry), Side.PAGERDUTY, entry.type, entry.at, entry.agent, note=entry.note
+    )
+
+
+def _event(entry: LogEntry, kind: str, before: Incident | None, after: Incident) -> Event:
+    author = entry.agent.name or entry.agent.email or entry.agent.id or "PagerDuty"
+    is_note = entry.type == "annotate" and entry.note is not None
+    return Event(
+        id=event_id_of(entry),
+        source=Side.PAGERDUTY,
+        type=kind,
+        at=entry.at,
+        actor=entry.agent,
+        note=entry.note,
+        incident_id=after.id,
+        incident=after,
+        old_incident=before,
+        changed=changed_fields(before, after),
+        comment=CommentText(entry.note or "", author, entry.at) if is_note else None,
+    )
+
+
+def plan_drift(
+    held: Mapping[IncidentId, Held],
+    seen: Sequence[Incident],
+    world: World,
+    judge: Judge,
+    *,
+    server_now: datetime,
+    now: datetime,
+) -> EntryPlan:
+    """Events of incidents that changed without a log entry.
+
+    An incident that is not held yet is left to its trigger entry, unless it has had time enough:
+    then its entry lies before the window, and it is taken in as it is, without an event.
+    """
+    plan = EntryPlan()
+    for incident in seen:
+        known = held.get(incident.id)
+        if known is None:
+            if incident.created_at and server_now - incident.created_at >= RECONCILE_GRACE:
+                plan.held[incident.id] = Held(incident)
+            continue
+        drift = find_drift(known, incident, server_now=server_now, grace=RECONCILE_GRACE)
+        if drift is None:
+            continue
+        kind, after = drift
+        plan.held[incident.id] = Held(after)
+        world.incidents[incident.id] = after
+        plan.ruled.append(judge.rule(_drift_event(kind, known.incident, after), world, now))
+        if kind == "merge" and after.merged_into:
+            plan.merges.append((incident.id, after.merged_into))
+    return plan
+
+
+def _drift_event(kind: str, before: Incident, after: Incident) -> Event:
+    changed = changed_fields(before, after)
+    at = after.updated_at or after.status_changed_at or after.created_at
+    if at is None:
+        raise ValueError(f"incident {after.id} bears no time")
+    # The names of what changed tell two changes of one second apart.
+    stamp = f"{format_whole_second(at)}:{kind}:{'+'.join(sorted(changed))}"
+    return Event(
+        id=EventId(f"pd:{after.id}:{stamp}"),
+        source=Side.PAGERDUTY,
+        type=kind,
+        at=at,
+        actor=Person(),
+        incident_id=after.id,
+        incident=after,
+        old_incident=before,
+        changed=changed,
+    )

@@ -1,0 +1,185 @@
+"""The two polling loops: what they have in common, and when each polls next.
+
+A loop reads its side to the end, commits batch by batch, and waits. A failed poll loses nothing: the
+cursor stands where the last stored batch put it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import anyio
+
+from pagerforce.errors import CredentialsError, RemoteError
+from pagerforce.model.ids import Side
+from pagerforce.model.ports import Clock, Flaw
+from pagerforce.observe.log import get_log
+from pagerforce.observe.metrics import Metrics
+from pagerforce.pipeline.commit import Committed
+from pagerforce.pipeline.pace import Budget, next_delay
+from pagerforce.pipeline.settings import Pace
+
+_LOG = get_log("poll")
+_BEAT_SECONDS = 2.0
+_BUSY_FOR = timedelta(seconds=30)
+_DOWN_AFTER = 3
+_NO_BUDGET = Budget(None, 0.0, 0.0)
+
+
+@dataclass(slots=True)
+class SourceState:
+    """How one side's polling stands, for metrics, ``status`` and readiness."""
+
+    is_current: bool = False
+    is_up: bool = False
+    failures: int = 0
+    problem: str = ""
+    last_success_at: datetime | None = None
+    last_found_at: datetime | None = None
+    seen_flaws: set[str] = field(default_factory=set)
+
+
+class SideReader(Protocol):
+    """One side's reading: what differs between PagerDuty and Salesforce."""
+
+    async def start(self) -> None:
+        """Baseline and start cursor on the first start; raises the ``RemoteError`` family."""
+        ...
+
+    async def poll(self) -> int:
+        """Reads to the end and commits; returns how many events were new."""
+        ...
+
+    def budget(self) -> Budget:
+        """What is left of this side's share of calls."""
+        ...
+
+
+class PollLoop:
+    """Polls one side until stopped."""
+
+    def __init__(
+        self,
+        side: Side,
+        reader: SideReader,
+        pace: Pace,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self.side = side
+        self.state = SourceState()
+        self._reader = reader
+        self._pace = pace
+        self._clock = clock
+        self._metrics = metrics
+        self._is_stopping = anyio.Event()
+        self._is_started = False
+
+    def stop(self) -> None:
+        """No further poll starts."""
+        self._is_stopping.set()
+
+    async def run(self, beat: Callable[[], None]) -> None:
+        """Polls until stopped; ``beat`` is called every few seconds, also during a long poll."""
+        while not self._is_stopping.is_set():
+            async with anyio.create_task_group() as group:
+                group.start_soon(_keep_beating, beat)
+                await self._turn()
+                group.cancel_scope.cancel()
+            await self._pause(self._delay(), beat)
+
+    async def _turn(self) -> None:
+        began = self._clock.monotonic()
+        try:
+            if not self._is_started:
+                await self._reader.start()
+                self._is_started = True
+            found = await self._reader.poll()
+        except RemoteError as error:
+            self._failed(error)
+        else:
+            self._succeeded(found, self._clock.monotonic() - began)
+
+    def _succeeded(self, found: int, seconds: float) -> None:
+        now = self._clock.now()
+        state = self.state
+        if state.failures or not state.is_up:
+            _LOG.info("source_up", source=self.side.value)
+        state.failures, state.problem = 0, ""
+        state.is_up = state.is_current = True
+        state.last_success_at = now
+        if found:
+            state.last_found_at = now
+        self._metrics.source_up.labels(self.side.value).set(1)
+        self._metrics.poll_duration.labels(self.side.value).observe(seconds)
+        self._metrics.last_success.labels(self.side.value).set(now.timestamp())
+
+    def _failed(self, error: RemoteError) -> None:
+        state = self.state
+        state.failures += 1
+        state.problem = str(error)
+        _LOG.warning(
+            "poll_failed",
+            source=self.side.value,
+            failures=state.failures,
+            error=type(error).__name__,
+            reason=str(error),
+        )
+        if state.failures >= _DOWN_AFTER or isinstance(error, CredentialsError):
+            state.is_up = False
+            self._metrics.source_up.labels(self.side.value).set(0)
+
+    def _delay(self) -> timedelta:
+        found_at = self.state.last_found_at
+        is_busy = found_at is not None and self._clock.now() - found_at < _BUSY_FOR
+        budget = self._reader.budget() if self._is_started else _NO_BUDGET
+        return next_delay(self._pace, is_busy=is_busy, failures=self.state.failures, budget=budget)
+
+    async def _pause(self, delay: timedelta, beat: Callable[[], None]) -> None:
+        end = self._clock.monotonic() + delay.total_seconds()
+        while not self._is_stopping.is_set() and (left := end - self._clock.monotonic()) > 0:
+            beat()
+            with anyio.move_on_after(min(left, _BEAT_SECONDS)):
+                await self._is_stopping.wait()
+        beat()
+
+
+async def _keep_beating(beat: Callable[[], None]) -> None:
+    """A long poll (a first baseline) is no hang: each of its requests has a deadline."""
+    while True:
+        beat()
+        await anyio.sleep(_BEAT_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Counts and logs what a commit stored, and wakes delivery where actions wait."""
+
+    side: Side
+    metrics: Metrics
+    wake: Callable[[], None]
+
+    def committed(self, result: Committed) -> int:
+        """Returns how many events were stored."""
+        result.report(self.metrics, self.side)
+        for item in result.ruled:
+            _LOG.debug(
+                "event",
+                source=self.side.value,
+                type=item.event.type,
+                incident=item.event.incident_id,
+                record=item.event.record_id,
+                echo_of=item.echo_of,
+                actions=len(item.actions),
+            )
+        if result.actions:
+            self.wake()
+        return len(result.ruled)
+
+    def flaws(self, found: tuple[Flaw, ...]) -> None:
+        """What could not be understood is reported; everything else went on."""
+        for flaw in found:
+            self.metrics.count_event(self.side, "other")
+            _LOG.warning("malformed", source=self.side.value, where=flaw.where, what=flaw.what)

@@ -1,0 +1,126 @@
+"""Reads PagerDuty: log entries from the cursor on, and now and then the open incidents."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pagerforce.model.ids import IncidentId
+from pagerforce.model.incident import Incident
+from pagerforce.model.ports import Clock, PagerDutySource, Position
+from pagerforce.model.value import format_whole_second
+from pagerforce.observe.log import get_log
+from pagerforce.pipeline.commit import commit_drift, commit_entries
+from pagerforce.pipeline.pace import Budget, Sweep
+from pagerforce.pipeline.poll import Reporter
+from pagerforce.pipeline.ruling import Judge
+from pagerforce.store import cursors, snapshots
+from pagerforce.store.database import Database
+
+_LOG = get_log("poll")
+_SWEEP = Sweep(cheap=200, every=timedelta(minutes=15))
+_LOOKUPS = 50  # incidents fetched one by one in a reconcile, at most
+START = "start_at:pagerduty"
+
+
+@dataclass(slots=True)
+class PagerDutyReader:
+    """Implements ``SideReader``. ``judge`` is asked for anew each time: rules may be reloaded."""
+
+    source: PagerDutySource
+    database: Database
+    judge: Callable[[], Judge]
+    clock: Clock
+    reporter: Reporter
+    start_from: datetime | None
+    _start_at: datetime | None = None
+    _last_wide: tuple[float, int] | None = None
+    _reconciled: float | None = None
+    _out_of_sight: set[IncidentId] = field(default_factory=set)
+
+    async def start(self) -> None:
+        """First start: a baseline of what is open, silently; then only what changes after it."""
+        async with self.database.read() as tx:
+            self._start_at = await cursors.find_instant(tx, START)
+        if self._start_at is not None:
+            return
+        server_now = await self.source.fetch_server_time()
+        start_at = (self.start_from or server_now).replace(microsecond=0)
+        # With a backfill the entries themselves tell the story from the start on.
+        baseline = () if self.start_from else await self.source.fetch_open_incidents()
+        async with self.database.write() as tx:
+            await snapshots.put_incidents(tx, [(incident, None) for incident in baseline])
+            await cursors.put_fact(tx, START, format_whole_second(start_at))
+            await cursors.move_cursor(tx, cursors.PAGERDUTY, Position(start_at))
+        self._start_at = start_at
+        _LOG.info("baseline", source="pagerduty", incidents=len(baseline), start_at=str(start_at))
+
+    async def poll(self) -> int:
+        """Reads entries to the end; then, when it is time, compares the open incidents."""
+        found = await self._read_entries()
+        due = self.judge().settings.reconcile.total_seconds()
+        if self._reconciled is None or self.clock.monotonic() - self._reconciled >= due:
+            found += await self._reconcile()
+            self._reconciled = self.clock.monotonic()
+        return found
+
+    async def _read_entries(self) -> int:
+        async with self.database.read() as tx:
+            position = (await cursors.read_cursors(tx))[cursors.PAGERDUTY]
+        overlap = self._overlap()
+        is_wide = overlap >= self.judge().settings.pagerduty.late_window
+        found = seen = 0
+        batches = self.source.iter_entries(position.stamp, overlap_seconds=overlap.total_seconds())
+        async for batch in batches:
+            self.reporter.flaws(batch.flaws)
+            seen += len(batch.entries)
+            result = await commit_entries(
+                self.database,
+                batch,
+                self.judge(),
+                start_at=self._started(),
+                now=self.clock.now(),
+            )
+            found += self.reporter.committed(result)
+        if is_wide:
+            self._last_wide = (self.clock.monotonic(), seen)
+        return found
+
+    def _overlap(self) -> timedelta:
+        pace = self.judge().settings.pagerduty
+        at, count = self._last_wide or (float("-inf"), 0)
+        since = self.clock.monotonic() - at
+        return _SWEEP.overlap(pace, last_wide_count=count, since_wide_seconds=since)
+
+    async def _reconcile(self) -> int:
+        """Changes that leave no entry: title, service, bridge, reopening (pagerduty.md 9.5)."""
+        server_now = await self.source.fetch_server_time()
+        seen = list(await self.source.fetch_open_incidents())
+        seen += await self._vanished({incident.id for incident in seen})
+        result = await commit_drift(
+            self.database, seen, self.judge(), server_now=server_now, now=self.clock.now()
+        )
+        return self.reporter.committed(result)
+
+    async def _vanished(self, seen: set[IncidentId]) -> list[Incident]:
+        """Incidents we hold as open that the list does not show any more, as they are now."""
+        async with self.database.read() as tx:
+            held = await snapshots.read_open_incidents(tx)
+        missing = [key for key in held if key not in seen and key not in self._out_of_sight]
+        found: list[Incident] = []
+        for incident_id in missing[:_LOOKUPS]:
+            incident = await self.source.find_incident(incident_id)
+            if incident is None:
+                self._out_of_sight.add(incident_id)
+                _LOG.warning("incident_out_of_sight", incident=incident_id)
+            else:
+                found.append(incident)
+        return found
+
+    def _started(self) -> datetime:
+        if self._start_at is None:
+            raise AssertionError("polled before the start")
+        return self._start_at
+
+    def budget(self) -> Budget:
+        """The limit is per minute (facts: pagerduty.md section 3) and kept by the client itself."""
+        return Budget(None, 0.0, 1.0)

@@ -1,0 +1,182 @@
+"""Reads Salesforce: changed rows and comments from the cursors on; once, everything that is there."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from pagerforce.model.ids import RecordId
+from pagerforce.model.ports import Clock, Position, RowBatch, SalesforceSource
+from pagerforce.model.value import format_whole_second, parse_instant
+from pagerforce.observe.log import get_log
+from pagerforce.pipeline.commit import commit_rows
+from pagerforce.pipeline.deliver import WriteLog
+from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Sweep
+from pagerforce.pipeline.poll import Reporter
+from pagerforce.pipeline.ruling import Judge
+from pagerforce.store import cursors, snapshots
+from pagerforce.store.database import Database, Transaction
+
+_LOG = get_log("poll")
+_SWEEP = Sweep(cheap=1000, every=timedelta(minutes=5))
+_LOW_WATER_EVERY = timedelta(minutes=5)  # no more often: facts, salesforce.md section 2
+_COMPARE_EVERY = timedelta(hours=24)
+_COMPARED = "compared_at:salesforce"
+_DONE = "done"
+
+
+@dataclass(slots=True)
+class SalesforceReader:
+    """Implements ``SideReader``.
+
+    Args:
+        objects: objects that need a baseline; comment objects need none.
+        calls_left: what is left of the daemon's own daily share of calls.
+        check: holds the configuration against the org before anything is read; raises
+            ``ConfigError`` where it names what is not there.
+    """
+
+    source: SalesforceSource
+    database: Database
+    judge: Callable[[], Judge]
+    clock: Clock
+    reporter: Reporter
+    writes: WriteLog
+    objects: tuple[str, ...]
+    start_from: datetime | None
+    calls_left: Callable[[], Budget]
+    check: Callable[[], Awaitable[None]]
+    _start_at: dict[str, datetime] = field(default_factory=dict)
+    _last_wide: tuple[float, int] | None = None
+    _low_water: datetime | None = None
+    _low_water_asked: float = float("-inf")
+
+    async def start(self) -> None:
+        """First start of each object: a baseline, resumed where a stop interrupted it."""
+        server_now = await self.source.fetch_server_time()
+        await self.check()
+        async with self.database.write() as tx:
+            self._start_at = {
+                feed: await self._start_of(tx, feed, server_now) for feed in self.source.feeds
+            }
+        for name in self.objects:
+            await self._baseline(name)
+
+    async def _start_of(self, tx: Transaction, feed: str, server_now: datetime) -> datetime:
+        known = await cursors.find_instant(tx, f"start_at:{feed}")
+        if known is not None:
+            return known
+        start_at = (self.start_from or server_now).replace(microsecond=0)
+        await cursors.put_fact(tx, f"start_at:{feed}", format_whole_second(start_at))
+        await cursors.move_cursor(tx, feed, Position(start_at))
+        return start_at
+
+    async def _baseline(self, name: str) -> None:
+        fact = f"baseline:{name}"
+        async with self.database.read() as tx:
+            progress = await cursors.find_fact(tx, fact)
+        if progress == _DONE:
+            return
+        count = 0
+        async for batch in self.source.iter_all(name, RecordId(progress) if progress else None):
+            self.reporter.flaws(batch.flaws)
+            # Rows changed since the start are left to the poll: it makes the events of them.
+            old = [row for row in batch.records if row.stamp < self._start_at[name]]
+            count += len(old)
+            async with self.database.write() as tx:
+                await snapshots.put_records(tx, old)
+                if batch.records:
+                    await cursors.put_fact(tx, fact, batch.records[-1].id)
+        async with self.database.write() as tx:
+            await cursors.put_fact(tx, fact, _DONE)
+            await cursors.put_fact(tx, _COMPARED, format_whole_second(self.clock.now()))
+        _LOG.info("baseline", source="salesforce", object=name, records=count)
+
+    async def poll(self) -> int:
+        """Reads changed rows to the end, then again what a write of ours made doubtful."""
+        async with self.database.read() as tx:
+            positions = await cursors.read_cursors(tx)
+        positions = {feed: positions[feed] for feed in self.source.feeds}
+        overlap = self._overlap(positions)
+        batches = self.source.iter_changes(positions, overlap_seconds=overlap.total_seconds())
+        found, seen = await self._commit_all(batches)
+        if overlap > FAST_OVERLAP:
+            self._last_wide = (self.clock.monotonic(), seen)
+        found += await self._recheck()
+        await self._ask_low_water(positions)
+        found += await self._compare_daily()
+        return found
+
+    async def _commit_all(self, batches: AsyncIterator[RowBatch]) -> tuple[int, int]:
+        """Commits batches as they come; returns how many events and how many rows there were."""
+        mark = self.writes.mark()
+        found = seen = 0
+        async for batch in batches:
+            self.reporter.flaws(batch.flaws)
+            seen += len(batch.records) + len(batch.comments)
+            found += await self._commit(batch, mark)
+        return found, seen
+
+    async def _commit(self, batch: RowBatch, mark: int) -> int:
+        result = await commit_rows(
+            self.database,
+            batch,
+            self.judge(),
+            start_at=self._start_at,
+            busy=lambda: self.writes.touched_since(mark),
+            now=self.clock.now(),
+        )
+        return self.reporter.committed(result)
+
+    def _overlap(self, positions: Mapping[str, Position]) -> timedelta:
+        pace = self.judge().settings.salesforce
+        at, count = self._last_wide or (float("-inf"), 0)
+        since = self.clock.monotonic() - at
+        overlap = _SWEEP.overlap(pace, last_wide_count=count, since_wide_seconds=since)
+        if self._low_water is not None:
+            # A transaction is still open since then: its rows will bear stamps this old.
+            newest = max(position.stamp for position in positions.values())
+            overlap = max(overlap, newest - self._low_water)
+        return overlap
+
+    async def _recheck(self) -> int:
+        async with self.database.read() as tx:
+            waiting = await snapshots.read_rechecks(tx)
+        found = 0
+        for name, ids in waiting.items():
+            mark = self.writes.mark()
+            batch = await self.source.fetch_records(name, ids)
+            found += await self._commit(replace(batch, positions={}), mark)
+            settled = [item for item in ids if item not in self.writes.touched_since(mark)]
+            async with self.database.write() as tx:
+                await snapshots.drop_rechecks(tx, settled)
+        return found
+
+    async def _ask_low_water(self, positions: Mapping[str, Position]) -> None:
+        now = self.clock.monotonic()
+        if now - self._low_water_asked < _LOW_WATER_EVERY.total_seconds():
+            return
+        self._low_water_asked = now
+        until = await self.source.fetch_server_time()
+        oldest = min((position.stamp for position in positions.values()), default=until)
+        since = max(min(oldest, until - timedelta(minutes=2)), until - timedelta(days=14))
+        covered = await self.source.fetch_low_water(since, until)
+        self._low_water = covered if covered is not None and covered < oldest else None
+
+    async def _compare_daily(self) -> int:
+        """The slow full comparison: what came later than the window, or left no stamp."""
+        now = self.clock.now()
+        async with self.database.read() as tx:
+            last = await cursors.find_fact(tx, _COMPARED)
+        if last is not None and now - parse_instant(last) < _COMPARE_EVERY:
+            return 0
+        found = 0
+        for name in self.objects:
+            count, _ = await self._commit_all(self.source.iter_all(name, None))
+            found += count
+        async with self.database.write() as tx:
+            await cursors.put_fact(tx, _COMPARED, format_whole_second(now))
+        return found
+
+    def budget(self) -> Budget:
+        """What is left of this daemon's own share of the org's daily calls."""
+        return self.calls_left()

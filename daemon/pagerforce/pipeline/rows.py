@@ -1,0 +1,175 @@
+"""Pure: Salesforce rows and comments -> events with what the rules say."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from pagerforce.diff.echo import find_comment, find_made_record, holds
+from pagerforce.diff.record import RecordChange, compare, event_id, merged
+from pagerforce.model.event import CommentText, Event
+from pagerforce.model.ids import EventId, RecordId, Side
+from pagerforce.model.link import Link, LinkState
+from pagerforce.model.record import Comment, Record
+from pagerforce.pipeline.entries import Hopes, NewLink
+from pagerforce.pipeline.ruling import Judge, Ruled, World
+from pagerforce.store.traces import Expected
+
+
+@dataclass(slots=True)
+class RowPlan:
+    """What one batch of rows leads to; stored in one transaction.
+
+    ``comments``: each with the id of the action of ours that made it, if any.
+    ``activity``: records whose links became active or inactive.
+    """
+
+    ruled: list[Ruled] = field(default_factory=list)
+    records: dict[RecordId, Record] = field(default_factory=dict)
+    rechecks: list[Record] = field(default_factory=list)
+    comments: list[tuple[Comment, str | None]] = field(default_factory=list)
+    new_links: list[NewLink] = field(default_factory=list)
+    activity: dict[RecordId, bool] = field(default_factory=dict)
+    consumed: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RowContext:
+    """What planning rows needs besides the rows.
+
+    Attributes:
+        start_at: per object and comment object, since when rows are news.
+        busy: records that a write of ours was under way on since the poll began: what this poll
+            read may show half of it, so they are read again later.
+    """
+
+    world: World
+    hopes: Hopes
+    judge: Judge
+    start_at: Mapping[str, datetime]
+    busy: Collection[RecordId]
+    now: datetime
+
+
+def plan_records(rows: Sequence[Record], plan: RowPlan, context: RowContext) -> None:
+    """Adds what these rows lead to."""
+    for row in rows:
+        if row.id in context.busy:
+            plan.rechecks.append(row)
+        else:
+            _plan_record(row, plan, context)
+
+
+def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
+    world = context.world
+    before = world.records.get(row.id)
+    known = _with_own_writes(before, row, context.hopes)
+    rules = context.judge.settings.objects.get(row.object)
+    quiet = rules.quiet if rules else frozenset[str]()
+    change = compare(known, row, start_at=context.start_at[row.object], quiet=quiet)
+    after = merged(before, row)
+    if before is None or change is not None or after.fields != before.fields:
+        plan.records[row.id] = world.records[row.id] = after
+    if change is None:
+        return
+    event = _record_event(after, change)
+    echo = _own_creation(row, plan, context) if before is None else None
+    if echo is not None:
+        plan.ruled.append(Ruled(event, (row.id,), echo_of=echo.action_id))
+        return
+    plan.ruled.append(context.judge.rule(event, world, context.now))
+    if change.type in ("delete", "undelete"):
+        plan.activity[row.id] = change.type == "undelete"
+
+
+def _with_own_writes(before: Record | None, row: Record, hopes: Hopes) -> Record | None:
+    """The snapshot with values of ours whose write was sent, but whose answer was lost."""
+    if before is None:
+        return None
+    fields = dict(before.fields)
+    for item in hopes.open():
+        what = item.what
+        if what.kind == "fields" and what.subject == row.id and holds(row, what.values):
+            fields |= {name: row.fields[name] for name in what.values if name in row.fields}
+    return replace(before, fields=fields)
+
+
+def _own_creation(row: Record, plan: RowPlan, context: RowContext) -> Expected | None:
+    """The expectation of ours that a new row fulfils; the record is linked as soon as it is seen."""
+    waiting = context.hopes.open()
+    index = find_made_record(row, [item.what for item in waiting])
+    if index is None:
+        return None
+    item = waiting[index]
+    context.hopes.consume(item)
+    plan.consumed.append(item.seq)
+    cause = context.hopes.causes.get(item.action_id)
+    if cause is not None and cause.incident_id is not None:
+        link = NewLink(cause.incident_id, row.object, row.id, row.created_at)
+        plan.new_links.append(link)
+        context.world.links.append(
+            Link(link.incident_id, row.object, row.id, LinkState.ACTIVE, link.created_at)
+        )
+    return item
+
+
+def _record_event(record: Record, change: RecordChange) -> Event:
+    is_new = change.type == "create"
+    return Event(
+        id=event_id(record, change),
+        source=Side.SALESFORCE,
+        type=change.type,
+        at=record.created_at if is_new else record.modified_at,
+        actor=record.created_by if is_new else record.modified_by,
+        object=record.object,
+        record_id=record.id,
+        record=record.fields,
+        old_record=change.old,
+        changed=change.changed,
+    )
+
+
+def plan_comments(
+    comments: Sequence[Comment], seen: Collection[str], plan: RowPlan, context: RowContext
+) -> None:
+    """Adds what these comments lead to. Edits and deletions of seen ones are no events."""
+    for comment in comments:
+        if comment.id in seen or comment.is_deleted:
+            continue
+        if comment.created_at < context.start_at[comment.object]:
+            plan.comments.append((comment, None))
+            continue
+        echo = _own_comment(comment, plan, context)
+        plan.comments.append((comment, echo.action_id if echo else None))
+        event = _comment_event(comment, context.world.records.get(comment.parent_id))
+        if echo is not None:
+            plan.ruled.append(Ruled(event, (comment.parent_id,), echo_of=echo.action_id))
+        else:
+            plan.ruled.append(context.judge.rule(event, context.world, context.now))
+
+
+def _own_comment(comment: Comment, plan: RowPlan, context: RowContext) -> Expected | None:
+    waiting = context.hopes.open()
+    index = find_comment(comment, [item.what for item in waiting])
+    if index is None:
+        return None
+    context.hopes.consume(waiting[index])
+    plan.consumed.append(waiting[index].seq)
+    return waiting[index]
+
+
+def _comment_event(comment: Comment, record: Record | None) -> Event:
+    author = comment.author
+    name = author.name or author.email or author.id or "Salesforce"
+    return Event(
+        id=EventId(f"sf:{comment.id}"),
+        source=Side.SALESFORCE,
+        type="comment",
+        at=comment.created_at,
+        actor=author,
+        note=comment.body,
+        object=comment.parent_object,
+        record_id=comment.parent_id,
+        record=record.fields if record else {},
+        old_record=record.fields if record else {},
+        comment=CommentText(comment.body, name, comment.created_at, comment.id),
+    )

@@ -1,0 +1,241 @@
+"""Pure: one event in its context -> the rules it met and the actions to be taken."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from pagerforce.model.action import Decision, Deferred, Rendered, Unrenderable
+from pagerforce.model.event import Event
+from pagerforce.model.ids import ActionId, IncidentId, RecordId, Side
+from pagerforce.model.incident import Incident
+from pagerforce.model.link import Link, LinkState
+from pagerforce.model.record import Record
+from pagerforce.model.value import Fields, Json, Scalar
+from pagerforce.pipeline.settings import PipelineSettings
+from pagerforce.rules.evaluate import Facts, RuleBook, RuleTrace
+from pagerforce.rules.template import TemplateProblem, context_of, render_text
+from pagerforce.store.outbox import ActionState, NewAction
+
+COMMENT_RULE = "(comments)"  # the ruleset's name of what [objects.comments] decides
+DELETE_RULE = "(on_delete)"  # likewise for on_delete = "resolve"
+
+
+@dataclass(slots=True)
+class World:
+    """What the store knows of the incidents and records of one batch.
+
+    ``waiting``: incidents and records for which something still waits in the outbox: a link may be
+    about to be made.
+    """
+
+    incidents: dict[IncidentId, Incident] = field(default_factory=dict)
+    records: dict[RecordId, Record] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set)
+
+    def links_of(self, event: Event) -> list[Link]:
+        """Active and paused links of an event's subject, oldest first."""
+        subject = event.incident_id if event.source is Side.PAGERDUTY else event.record_id
+        return [
+            link
+            for link in self.links
+            if subject in (link.incident_id, link.record_id)
+            and link.state is not LinkState.INACTIVE
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """An event with what the rules made of it, ready to be stored.
+
+    ``members``: the incidents and records whose order it keeps. ``matched``: (ruleset, rule) pairs.
+    """
+
+    event: Event
+    members: tuple[str, ...]
+    traces: Sequence[Mapping[str, Json]] = ()
+    actions: Sequence[NewAction] = ()
+    matched: Sequence[tuple[str, str]] = ()
+    echo_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Applies rules, comment settings and delete settings to events. Pure."""
+
+    book: RuleBook
+    maps: Mapping[str, Mapping[str, Scalar]]
+    settings: PipelineSettings
+
+    def rule(self, event: Event, world: World, now: datetime) -> Ruled:
+        """What one event leads to."""
+        links = world.links_of(event)
+        facts = _facts(event, world, links)
+        evaluation = self.book.evaluate(facts, now)
+        actions = [self._decided(event, decision) for decision in evaluation.decisions]
+        actions += self._comments(event, facts, world, links)
+        actions += self._deletion(event)
+        return Ruled(
+            event,
+            _members(event, links),
+            traces=[_trace(item) for item in evaluation.traces],
+            actions=actions,
+            matched=[(t.ruleset, t.rule) for t in evaluation.traces if t.matched],
+        )
+
+    def _decided(self, event: Event, decision: Decision) -> NewAction:
+        args: Mapping[str, Json] | None = None
+        state, reason = ActionState.PENDING, None
+        match decision.arguments:
+            case Rendered(args=rendered):
+                args = rendered
+            case Unrenderable(reason=why):
+                state = ActionState.DEAD_LETTER
+                reason = f"{why}; correct the rule, then retry"
+            case Deferred():
+                pass
+        action = NewAction(
+            id=_action_id(event.id, decision.ruleset, decision.rule, decision.index),
+            ruleset=decision.ruleset,
+            rule=decision.rule,
+            position=decision.index,
+            do=decision.call.do,
+            object=decision.object,
+            written=decision.call.args,
+            args=args,
+            is_page=self.settings.specs[decision.call.do].is_page,
+            state=state,
+            reason=reason,
+        )
+        return self._shadowed(action)
+
+    def _shadowed(self, action: NewAction) -> NewAction:
+        if not self.settings.is_shadow or action.state is not ActionState.PENDING:
+            return action
+        reason = "shadow mode: decided, not carried out"
+        return replace(action, state=ActionState.SHADOWED, reason=reason)
+
+    def _comments(
+        self, event: Event, facts: Facts, world: World, links: Sequence[Link]
+    ) -> list[NewAction]:
+        """Comments become notes and notes become comments, as ``[objects.comments]`` says."""
+        if event.comment is None or event.type not in ("comment", "annotate"):
+            return []
+        subject = event.record_id or event.incident_id
+        found = []
+        for name, rules in self.settings.objects.items():
+            if rules.comments is None or event.object not in (None, name):
+                continue
+            is_wanted = subject in world.waiting or any(link.object == name for link in links)
+            template = (
+                rules.comments.note_template
+                if event.source is Side.SALESFORCE
+                else rules.comments.comment_template
+            )
+            if template and is_wanted:
+                found.append(self._copy(event, facts, name, template))
+        return found
+
+    def _copy(self, event: Event, facts: Facts, name: str, template: str) -> NewAction:
+        is_note = event.source is Side.SALESFORCE
+        do = "pagerduty.add_note" if is_note else "salesforce.add_comment"
+        args: Mapping[str, Json] | None = None
+        state, reason = ActionState.PENDING, None
+        try:
+            record = facts.records.get(name) if event.record is None else event.record
+            context = context_of(
+                event, record, facts.incident or event.incident, linked=name in facts.linked
+            )
+            args = {"text": render_text(template, context, self.maps)}
+        except TemplateProblem as problem:
+            state = ActionState.DEAD_LETTER
+            reason = f"{problem.reason}; correct the template in [objects.comments], then retry"
+        action = NewAction(
+            id=_action_id(event.id, COMMENT_RULE, name, 0),
+            ruleset=COMMENT_RULE,
+            rule=name,
+            position=0,
+            do=do,
+            object=name,
+            written={"text": template},
+            args=args,
+            is_page=False,
+            state=state,
+            reason=reason,
+        )
+        return self._shadowed(action)
+
+    def _deletion(self, event: Event) -> list[NewAction]:
+        rules = self.settings.objects.get(event.object or "")
+        if event.type != "delete" or rules is None or not rules.should_resolve_on_delete:
+            return []
+        action = NewAction(
+            id=_action_id(event.id, DELETE_RULE, rules.name, 0),
+            ruleset=DELETE_RULE,
+            rule=rules.name,
+            position=0,
+            do="pagerduty.resolve",
+            object=rules.name,
+            written={},
+            args={},
+            is_page=False,
+        )
+        return [self._shadowed(action)]
+
+
+def _facts(event: Event, world: World, links: Sequence[Link]) -> Facts:
+    """What rules may look at besides the event: the other side as last seen."""
+    linked = frozenset(link.object for link in links)
+    if event.source is Side.SALESFORCE:
+        incidents = [
+            world.incidents[link.incident_id]
+            for link in links
+            if link.incident_id in world.incidents
+        ]
+        # Of several the open one is meant; conditions can speak of only one.
+        incident = next((item for item in incidents if item.is_open), next(iter(incidents), None))
+        return Facts(
+            event,
+            frozenset({event.object}) if links and event.object else frozenset(),
+            {},
+            incident,
+        )
+    records: dict[str, Fields] = {}
+    for link in links:
+        record = world.records.get(link.record_id)
+        if record is not None:
+            records.setdefault(link.object, record.fields)
+    return Facts(event, linked, records, event.incident)
+
+
+def _members(event: Event, links: Sequence[Link]) -> tuple[str, ...]:
+    own = [item for item in (event.incident_id, event.record_id) if item]
+    others = [item for link in links for item in (link.incident_id, link.record_id)]
+    return tuple(dict.fromkeys([*own, *others]))
+
+
+def _action_id(event_id: str, ruleset: str, rule: str, index: int) -> ActionId:
+    """The same decision on the same event has the same id on every run."""
+    text = "\x1f".join((event_id, ruleset, rule, str(index)))
+    return ActionId("a" + hashlib.sha256(text.encode()).hexdigest()[:19])
+
+
+def _trace(trace: RuleTrace) -> Mapping[str, Json]:
+    """A rule's trace as contract section 3 shapes it for the command ``log``."""
+    return {
+        "ruleset": trace.ruleset,
+        "rule": trace.rule,
+        "matched": trace.matched,
+        "reason": trace.reason,
+        "conditions": [
+            {
+                "field": item.field,
+                "op": item.op,
+                "expected": item.expected,
+                "actual": item.actual,
+                "result": item.result,
+            }
+            for item in trace.conditions
+        ],
+    }

@@ -1,0 +1,69 @@
+"""What the pipeline needs to know of the configuration, in its own words.
+
+``service/wiring.py`` fills it in, so that the pipeline depends on no configuration format.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pagerforce.model.action import ActionSpec
+
+
+@dataclass(frozen=True, slots=True)
+class CommentRules:
+    """How comments and notes of one object travel; a template None: not in that direction."""
+
+    object: str
+    note_template: str | None
+    comment_template: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRules:
+    """What the pipeline does about one object besides the customer's rules.
+
+    ``quiet`` fields make no event when they change (time-driven formulas).
+    """
+
+    name: str
+    comments: CommentRules | None = None
+    should_resolve_on_delete: bool = False
+    quiet: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLimits:
+    """Contract section 2, ``[delivery]``."""
+
+    concurrency: int = 8
+    retry_for: timedelta = timedelta(hours=24)
+    loop_limit: int = 20
+    loop_pause: timedelta = timedelta(minutes=15)
+    timeout: timedelta = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often and how far back one side is read."""
+
+    calm: timedelta
+    busy: timedelta
+    late_window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """Everything configured that decisions depend on, besides the rules themselves.
+
+    ``services``: only incidents of these services take part; empty: all.
+    """
+
+    objects: Mapping[str, ObjectRules]
+    specs: Mapping[str, ActionSpec]
+    pagerduty: Pace
+    salesforce: Pace
+    reconcile: timedelta = timedelta(minutes=5)
+    limits: DeliveryLimits = field(default_factory=DeliveryLimits)
+    services: frozenset[str] = frozenset()
+    is_shadow: bool = False

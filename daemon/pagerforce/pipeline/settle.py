@@ -1,0 +1,119 @@
+"""What the outcome of an attempt means for the outbox and for what we know of the world."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pagerforce.model.action import Task
+from pagerforce.model.verdict import (
+    CommentMade,
+    Delivered,
+    Effect,
+    FieldsWritten,
+    HaltSide,
+    IncidentMade,
+    NoteMade,
+    RecordMade,
+    Rejected,
+    RetryLater,
+    Skipped,
+    Unknown,
+    Verdict,
+)
+from pagerforce.store import links, snapshots, traces
+from pagerforce.store.database import Transaction
+from pagerforce.store.outbox import Action, ActionState, Settlement
+
+_OURS = ("fields", "record", "comment")  # expectations that a stored snapshot or id replaces
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When a failed attempt is repeated and when it is given up.
+
+    ``backoff_seconds``: from the number of attempts made, at least one.
+    """
+
+    retry_for: timedelta
+    backoff_seconds: Callable[[int], float]
+
+
+def settlement_of(
+    verdict: Verdict, action: Action, policy: RetryPolicy, now: datetime
+) -> Settlement:
+    """Pure but for the policy's jitter: the outbox's view of a verdict."""
+    match verdict:
+        case Delivered(detail=detail):
+            return Settlement(ActionState.DELIVERED, "delivered", detail)
+        case Skipped(reason=reason):
+            return Settlement(ActionState.SKIPPED, "skipped", reason)
+        case Rejected(reason=reason):
+            return Settlement(ActionState.DEAD_LETTER, "rejected", reason)
+        case HaltSide(reason=reason, after_seconds=after):
+            # Nothing was done and nothing is wrong with the action: it waits with its whole side.
+            wait = timedelta(seconds=after or 0)
+            return Settlement(
+                ActionState.PENDING, "halted", reason, now + wait, is_uncertain=action.is_uncertain
+            )
+        case RetryLater() | Unknown():
+            return _repeated(verdict, action, policy, now)
+
+
+def _repeated(
+    verdict: RetryLater | Unknown, action: Action, policy: RetryPolicy, now: datetime
+) -> Settlement:
+    is_unknown = isinstance(verdict, Unknown)
+    word = "unknown" if is_unknown else "retry"
+    began = action.first_attempt_at or now
+    if now - began >= policy.retry_for:
+        tried = f"gave up after {action.attempts + 1} attempts: {verdict.reason}"
+        return Settlement(ActionState.DEAD_LETTER, word, f"{tried}; retry it once that is mended")
+    wait = policy.backoff_seconds(action.attempts + 1)
+    if isinstance(verdict, RetryLater) and verdict.after_seconds is not None:
+        wait = max(wait, verdict.after_seconds)
+    return Settlement(
+        ActionState.PENDING,
+        word,
+        verdict.reason,
+        now + timedelta(seconds=wait),
+        is_uncertain=is_unknown or action.is_uncertain,
+    )
+
+
+async def store_effects(tx: Transaction, task: Task, action: Action, verdict: Verdict) -> None:
+    """Brings snapshots, links and own ids up to date with what an attempt changed."""
+    if isinstance(verdict, Delivered):
+        for effect in verdict.effects:
+            await _store_effect(tx, task, action, effect)
+        await traces.forget(tx, action.id, _OURS)
+    elif not isinstance(verdict, Unknown) and not action.is_uncertain:
+        await traces.forget(tx, action.id)
+
+
+async def _store_effect(tx: Transaction, task: Task, action: Action, effect: Effect) -> None:
+    match effect:
+        case IncidentMade(incident=incident):
+            if await snapshots.find_incident(tx, incident.id) is None:
+                await snapshots.put_incidents(tx, [(incident, None)])
+            if task.record_id is not None:
+                at = incident.created_at or task.now
+                await links.put_link(tx, incident.id, task.object, task.record_id, at)
+        case RecordMade(record=record):
+            await snapshots.put_records(tx, [record])
+            if task.incident_id is not None:
+                await links.put_link(
+                    tx, task.incident_id, record.object, record.id, record.created_at
+                )
+        case FieldsWritten(record_id=record_id, fields=fields, modified_at=modified_at):
+            known = await snapshots.find_record(tx, record_id)
+            if known is not None:
+                after = replace(
+                    known,
+                    fields={**known.fields, **fields},
+                    modified_at=modified_at or known.modified_at,
+                )
+                await snapshots.put_records(tx, [after])
+        case CommentMade(object=name, id=comment_id, parent_id=parent_id):
+            await traces.put_own_comment(tx, comment_id, name, parent_id, action.id)
+        case NoteMade(incident_id=incident_id, id=note_id):
+            await traces.put_own_note(tx, incident_id, note_id, action.id)

@@ -1,0 +1,109 @@
+"""What an action acts on, resolved when it is about to be delivered.
+
+Contract section 2, "What an action acts on": later actions of an event see the link that an earlier
+one made, so the links of the moment count, not those of the decision.
+"""
+
+from dataclasses import dataclass
+
+from pagerforce.model.action import ActionSpec, TargetKind
+from pagerforce.model.event import Event
+from pagerforce.model.ids import Side
+from pagerforce.model.incident import Incident
+from pagerforce.model.link import Link, LinkState
+from pagerforce.pipeline.ruling import COMMENT_RULE, DELETE_RULE
+from pagerforce.store import links, snapshots
+from pagerforce.store.database import Transaction
+from pagerforce.store.outbox import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The incidents or records to act on; none: ``reason`` says why it is skipped."""
+
+    ids: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """The links an action may go along, and the incidents on them as last seen."""
+
+    links: tuple[Link, ...]
+    incidents: dict[str, Incident]
+
+
+async def find_pairs(tx: Transaction, action: Action, event: Event) -> Pairs:
+    """The links of the event's subject that this action may go along, oldest first."""
+    subject = event.incident_id or event.record_id
+    found = await links.links_of(tx, [subject]) if subject else []
+    if action.ruleset != DELETE_RULE:
+        found = [link for link in found if link.state is not LinkState.INACTIVE]
+    if action.ruleset == COMMENT_RULE:
+        # Only comments made after the link are copied; both times are whole seconds.
+        found = [link for link in found if event.at >= link.created_at.replace(microsecond=0)]
+    incidents = await snapshots.read_incidents(tx, {link.incident_id for link in found})
+    return Pairs(tuple(found), {key: item for key, (item, _) in incidents.items()})
+
+
+def choose(action: Action, spec: ActionSpec, event: Event, pairs: Pairs) -> Targets:
+    """Pure: the targets of an action among the links of the moment."""
+    kind = spec.target
+    if kind is TargetKind.NEW_INCIDENT:
+        return _new_incident(action, event, pairs)
+    if kind is TargetKind.NEW_RECORD:
+        return _new_record(action, event, pairs)
+    if kind is TargetKind.RECORD:
+        return _records(action, event, pairs)
+    return _incidents(event, pairs, should_be_open=kind is TargetKind.INCIDENT)
+
+
+def _new_incident(action: Action, event: Event, pairs: Pairs) -> Targets:
+    if event.source is Side.PAGERDUTY:
+        return Targets((), "the event is an incident's own: there is nothing to create")
+    mode = action.written.get("unless_linked", "any")
+    known = [link.incident_id for link in pairs.links]
+    if mode == "open":
+        known = [key for key in known if _is_open(pairs, key)]
+    if known:
+        return Targets((), f"already linked to incident {known[0]}")
+    return Targets((str(event.record_id),))
+
+
+def _new_record(action: Action, event: Event, pairs: Pairs) -> Targets:
+    name = action.written.get("object") or action.object
+    known = [link.record_id for link in pairs.links if link.object == name]
+    if event.source is Side.PAGERDUTY:
+        return (
+            Targets((), f"already linked to record {known[0]}")
+            if known
+            else Targets((str(event.incident_id),))
+        )
+    if name == event.object:
+        return Targets((), "the event is a record's own: there is nothing to create")
+    incidents = tuple(dict.fromkeys(link.incident_id for link in pairs.links))
+    return Targets(incidents, "" if incidents else "nothing linked")
+
+
+def _records(action: Action, event: Event, pairs: Pairs) -> Targets:
+    if event.source is Side.SALESFORCE:
+        return Targets((str(event.record_id),))
+    found = tuple(link.record_id for link in pairs.links if link.object == action.object)
+    return Targets(found, "" if found else "nothing linked")
+
+
+def _incidents(event: Event, pairs: Pairs, *, should_be_open: bool) -> Targets:
+    if event.source is Side.PAGERDUTY:
+        return Targets((str(event.incident_id),))
+    found = tuple(dict.fromkeys(link.incident_id for link in pairs.links))
+    if not found:
+        return Targets((), "nothing linked")
+    if should_be_open:
+        found = tuple(key for key in found if _is_open(pairs, key))
+    return Targets(found, "" if found else "the linked incident is resolved")
+
+
+def _is_open(pairs: Pairs, incident_id: str) -> bool:
+    """An incident without a snapshot is taken as open: the handler looks before it writes."""
+    incident = pairs.incidents.get(incident_id)
+    return incident is None or incident.is_open

@@ -1,0 +1,169 @@
+"""The demo: a day of incident life, played against the real daemon, and checked.
+
+The daemon is a process of its own with a real configuration, database and log. People and
+monitoring act in the sandbox; every effect told is read from the sandbox's state, never assumed.
+"""
+
+import os
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import anyio
+import httpx
+from anyio.abc import Process
+from rich.console import Console
+
+from pagerforce.sandbox.desk import Desk, Pace, open_desk
+from pagerforce.sandbox.story import Story
+from pagerforce.sandbox.tale import tell
+
+_READY_SECONDS = 20.0
+_STOP_SECONDS = 10.0
+
+
+async def play(console: Console, rules: Path | None, folder: Path | None) -> bool:
+    """Runs the demo; False where an expected effect is missing.
+
+    Args:
+        console: where the story is printed.
+        rules: a rules file to use instead of the shipped one.
+        folder: where to work; None: a new temporary one, which stays.
+
+    Raises:
+        OSError: the rules file or the folder cannot be used.
+    """
+    place = folder or Path(tempfile.mkdtemp(prefix="pagerforce-demo-"))
+    text = None if rules is None else rules.read_text("utf-8")  # noqa: ASYNC240 (before anything runs)
+    pace = Pace("1s", "0.3s", f"127.0.0.1:{_free_port()}")
+    async with open_desk(place, pace=pace, rules=text) as desk:
+        story = Story(console)
+        crew = Crew(desk, f"http://{pace.metrics}")
+        try:
+            await tell(story, desk, crew)
+        finally:
+            await crew.kill()
+        await _close(story, desk, crew, console)
+    return story.is_true
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class Crew:
+    """Starts, kills and stops the daemon, and reads its metrics."""
+
+    def __init__(self, desk: Desk, metrics_url: str) -> None:
+        self._desk = desk
+        self._metrics_url = metrics_url
+        self._process: Process | None = None
+        self.log = desk.folder / "daemon.log"
+        self.totals: dict[str, float] = {}
+
+    async def start(self) -> bool:
+        """Starts the daemon; True once it is ready."""
+        arguments = [sys.executable, "-m", "pagerforce", "run", "--config", str(self._desk.config)]
+        environ = {**os.environ, "NO_PROXY": "127.0.0.1,localhost"}
+        with self.log.open("ab") as stream:
+            self._process = await anyio.open_process(
+                arguments, stdin=None, stdout=stream, stderr=stream, env=environ
+            )
+        with anyio.move_on_after(_READY_SECONDS):
+            while self._process.returncode is None:
+                if await self._get("/-/ready") is not None:
+                    return True
+                await anyio.sleep(0.1)
+        return False
+
+    async def kill(self) -> None:
+        """SIGKILL: no time to tidy up."""
+        if self._process is not None and self._process.returncode is None:
+            await self.read_metrics()
+            self._process.kill()
+            await self._process.wait()
+
+    async def stop(self) -> float | None:
+        """SIGTERM; the seconds it took, None where it took too long or had ended before."""
+        if self._process is None or self._process.returncode is not None:
+            return None
+        await self.read_metrics()
+        began = anyio.current_time()
+        self._process.terminate()
+        with anyio.move_on_after(_STOP_SECONDS):
+            code = await self._process.wait()
+            return anyio.current_time() - began if code == 0 else None
+        return None
+
+    async def read_metrics(self) -> None:
+        """Adds the daemon's counters to the totals of all its lives."""
+        text = await self._get("/metrics") or ""
+        for line in (x for x in text.splitlines() if not x.startswith("#")):
+            name, _, value = line.rpartition(" ")
+            if name.partition("{")[0].endswith(("_total", "_count", "_sum")):
+                self.totals[name] = self.totals.get(name, 0.0) + float(value)
+
+    async def ask(self, *words: str) -> str:
+        """What a command of the command line prints about the daemon's state."""
+        arguments = [sys.executable, "-m", "pagerforce", *words]
+        done = await anyio.run_process(
+            [*arguments, "--config", str(self._desk.config)], check=False
+        )
+        return done.stdout.decode()
+
+    async def _get(self, path: str) -> str | None:
+        async with httpx.AsyncClient(trust_env=False, timeout=2.0) as client:
+            try:
+                response = await client.get(self._metrics_url + path)
+            except httpx.HTTPError:
+                return None
+        return response.text if response.status_code == 200 else None
+
+
+async def _close(story: Story, desk: Desk, crew: Crew, console: Console) -> None:
+    """Totals, the metrics that matter, and where everything is."""
+    console.rule("totals")
+    story.print_totals()
+    for prefix, label in (
+        ("pagerforce_events_total", "events seen"),
+        ("pagerforce_actions_total", "actions"),
+        ("pagerforce_api_requests_total", "requests"),
+    ):
+        parts = _sums(crew.totals, prefix)
+        console.print(f"  {label}: {parts}", markup=False)
+    console.rule("where to look")
+    for label, path in (
+        ("configuration", desk.config),
+        ("rules", desk.folder / "rules.d" / "rules.toml"),
+        ("database", desk.folder / "state" / "pagerforce.db"),
+        ("daemon's log", crew.log),
+    ):
+        console.print(f"  {label:14} {path}", markup=False)
+    config = f"--config {desk.config}"
+    console.print(f"  journal        pagerforce log {config}", markup=False)
+    console.print(
+        f"  try a rule     edit the rules, then: pagerforce demo --dir {desk.folder}", markup=False
+    )
+    console.print(f"\n{story.verdict()}", markup=False)
+
+
+def _sums(totals: dict[str, float], prefix: str) -> str:
+    """A counter's sums by its last label or outcome, largest first."""
+    sums: dict[str, float] = {}
+    for name, value in totals.items():
+        if name.startswith(prefix + "{") and value:
+            labels = dict(
+                pair.split("=", 1) for pair in name.partition("{")[2].rstrip("}").split(",")
+            )
+            word = " ".join(
+                labels[key].strip('"')
+                for key in ("source", "system", "action", "type", "outcome", "code")
+                if key in labels
+            )
+            sums[word] = sums.get(word, 0.0) + value
+    ordered = sorted(sums.items(), key=lambda item: -item[1])
+    return ", ".join(f"{word} {value:.0f}" for word, value in ordered) or "none"

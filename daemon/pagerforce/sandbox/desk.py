@@ -1,0 +1,153 @@
+"""Both sandbox applications on loopback, with the keys and the configuration to use them."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from pagerforce.sandbox import pagerduty, salesforce
+from pagerforce.sandbox.clock import SandboxClock, WallClock
+from pagerforce.sandbox.faults import Faults
+from pagerforce.sandbox.pagerduty import ACCOUNT_KEY, PagerDutyWorld
+from pagerforce.sandbox.salesforce import SalesforceWorld
+from pagerforce.sandbox.server import serve
+from pagerforce.sandbox.tls import TlsFiles, make_tls
+
+CONSUMER_KEY = "sandbox-consumer-key"
+USERNAME = "integration@example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the daemon of the written configuration polls."""
+
+    poll_interval: str = "5s"
+    min_poll_interval: str = "1s"
+    metrics: str = "127.0.0.1:9479"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The running sandbox and how to reach it."""
+
+    folder: Path
+    config: Path
+    pagerduty_url: str
+    salesforce_url: str
+    pagerduty: PagerDutyWorld
+    salesforce: SalesforceWorld
+    pagerduty_faults: Faults
+    salesforce_faults: Faults
+    api_key: str = ACCOUNT_KEY
+    consumer_key: str = CONSUMER_KEY
+
+
+@asynccontextmanager
+async def open_desk(
+    folder: Path,
+    *,
+    ports: tuple[int, int] = (0, 0),
+    tls: bool = False,
+    clock: SandboxClock | None = None,
+    pace: Pace | None = None,
+    rules: str | None = None,
+) -> AsyncIterator[Desk]:
+    """Serves both sides until the block is left; writes keys and a configuration into the folder.
+
+    Rules already there are kept: they may have been edited to try something out.
+
+    Args:
+        folder: made where it is missing.
+        ports: PagerDuty's and Salesforce's; 0 for any free one.
+        tls: serve https with a CA of its own.
+        clock: the sandbox's time.
+        pace: of the daemon that the configuration is for.
+        rules: the text of a rules file to use instead; replaces what is there.
+
+    Raises:
+        AddressInUseError: a port is taken.
+    """
+    clock = clock or WallClock()
+    config = _lay_out(folder, rules)
+    files = make_tls(folder) if tls else None
+    pd_world, sf_world = pagerduty.seeded_world(clock), salesforce.seeded_world(clock)
+    sf_world.trust(_public_key(folder / "salesforce.key"))
+    _write_private(folder / "pagerduty.key", ACCOUNT_KEY.encode())
+    pd_faults, sf_faults = Faults(), Faults()
+    pd_app = pagerduty.make_app(pd_world, pd_faults)
+    sf_app = salesforce.make_app(sf_world, sf_faults)
+    async with (
+        serve(pd_app, port=ports[0], tls=files) as pd_url,
+        serve(sf_app, port=ports[1], tls=files) as sf_url,
+    ):
+        text = _config(folder, (pd_url, sf_url), files, pace or Pace())
+        config.write_text(text, "utf-8")
+        yield Desk(folder, config, pd_url, sf_url, pd_world, sf_world, pd_faults, sf_faults)
+
+
+def _lay_out(folder: Path, rules: str | None) -> Path:
+    """Makes the folders and the rules file; gives the path of the configuration."""
+    place = folder / "rules.d" / "rules.toml"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if rules is not None or not place.exists():
+        shipped = resources.files("pagerforce.sandbox") / "rules.toml"
+        place.write_text(rules if rules is not None else shipped.read_text("utf-8"), "utf-8")
+    return folder / "config.toml"
+
+
+def _config(folder: Path, urls: tuple[str, str], files: TlsFiles | None, pace: Pace) -> str:
+    ca_file = f'ca_file = "{files.ca.absolute()}"\n' if files else ""
+    return f"""\
+include = ["rules.d/*.toml"]
+
+[daemon]
+state_dir = "{(folder / "state").absolute()}"
+control_socket = ""
+{ca_file}
+[metrics]
+listen = "{pace.metrics}"
+
+[pagerduty]
+api_url = "{urls[0]}"
+api_key_file = "{(folder / "pagerduty.key").absolute()}"
+from_email = "{USERNAME}"
+poll_interval = "{pace.poll_interval}"
+min_poll_interval = "{pace.min_poll_interval}"
+
+[salesforce]
+login_url = "{urls[1]}"
+org_id = "00D000000000001EAA"
+consumer_key = "{CONSUMER_KEY}"
+username = "{USERNAME}"
+private_key_file = "{(folder / "salesforce.key").absolute()}"
+poll_interval = "{pace.poll_interval}"
+min_poll_interval = "{pace.min_poll_interval}"
+
+"""
+
+
+def _public_key(path: Path) -> bytes:
+    """The public half of the key in the file, which is made where it is missing."""
+    if not path.exists():
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        _write_private(path, pem)
+    loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    return loaded.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)

@@ -1,0 +1,144 @@
+"""The daemon: one task group, one named task per loop, signals, and an orderly end."""
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+from anyio.abc import TaskGroup
+
+from pagerforce import __version__
+from pagerforce.config.load import Loaded, load_config
+from pagerforce.config.secret import load_secrets
+from pagerforce.errors import ConfigError
+from pagerforce.observe.log import get_log, setup_log
+from pagerforce.service.clock import SystemClock
+from pagerforce.service.expose import build_app, serve_metrics
+from pagerforce.service.health import Heartbeats
+from pagerforce.service.refresh import Refresher
+from pagerforce.service.systemd import Notifier
+from pagerforce.service.wiring import CATALOG, Parts, wire
+
+_LOG = get_log("service")
+_STOP_SECONDS = 8.0  # what is under way may end; systemd and the contract give ten
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line gives to ``run``."""
+
+    config: Path
+    environ: Mapping[str, str]
+    is_shadow: bool = False
+
+
+async def run_daemon(options: RunOptions) -> None:
+    """Runs until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: the configuration is wrong, or names what neither side has.
+        WrongOrgError: another Salesforce org than the configured one answered.
+        StoreError: the state database cannot be used.
+        AddressInUseError: the metrics address cannot be bound.
+    """
+    loaded = load_config(options.config, catalog=CATALOG, environ=options.environ)
+    setup_log(loaded.config.daemon.log_level, loaded.config.daemon.log_format)
+    secrets = load_secrets(loaded.config, options.environ)
+    _LOG.info("starting", version=__version__, config=str(options.config))
+    clock = SystemClock()
+    try:
+        async with wire(
+            loaded, secrets, clock, options.environ, is_shadow=options.is_shadow
+        ) as parts:
+            await _Supervisor(options, parts, clock).run()
+    except BaseExceptionGroup as group:
+        raise _first(group) from None
+    _LOG.info("stopped")
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that ended the task group; the others followed from it."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+class _Supervisor:
+    """Starts the loops, listens to signals, stops the loops."""
+
+    def __init__(self, options: RunOptions, parts: Parts, clock: SystemClock) -> None:
+        self._options = options
+        self._parts = parts
+        self._hearts = Heartbeats(clock)
+        self._notifier = Notifier(options.environ)
+        self._refresher = Refresher(
+            parts.database,
+            parts.metrics,
+            clock,
+            (parts.pagerduty, parts.salesforce),
+            self._hearts,
+            self._notifier,
+            parts.rules.loaded.config.metrics.textfile,
+        )
+
+    async def run(self) -> None:
+        """Runs every loop until a signal says stop."""
+        metrics = self._parts.rules.loaded.config.metrics
+        app = build_app(self._parts.metrics.registry, self._hearts.silent, self._refresher.missing)
+        async with serve_metrics(app, metrics.address), anyio.create_task_group() as group:
+            with anyio.open_signal_receiver(
+                signal.SIGTERM, signal.SIGINT, signal.SIGHUP
+            ) as signals:
+                self._start(group)
+                async for received in signals:
+                    if received is signal.SIGHUP:
+                        self._reload()
+                    else:
+                        _LOG.info("stopping", signal=received.name)
+                        break
+            self._stop(group)
+
+    def _start(self, group: TaskGroup) -> None:
+        loops: Mapping[str, Callable[[Callable[[], None]], object]] = {
+            "pagerduty": self._parts.pagerduty.run,
+            "salesforce": self._parts.salesforce.run,
+            "delivery": self._parts.deliverer.run,
+            "refresh": self._refresher.run,
+        }
+        for name, loop in loops.items():
+            group.start_soon(loop, self._hearts.register(name), name=name)  # type: ignore[arg-type]
+
+    def _stop(self, group: TaskGroup) -> None:
+        """Nothing new starts; what is under way may end, then is cut off: the outbox knows it."""
+        self._notifier.send("STOPPING=1")
+        for part in (
+            self._parts.pagerduty,
+            self._parts.salesforce,
+            self._parts.deliverer,
+            self._refresher,
+        ):
+            part.stop()
+        group.cancel_scope.deadline = anyio.current_time() + _STOP_SECONDS
+
+    def _reload(self) -> None:
+        self._notifier.send("RELOADING=1")
+        try:
+            loaded = load_config(
+                self._options.config, catalog=CATALOG, environ=self._options.environ
+            )
+        except ConfigError as error:
+            for problem in error.problems:
+                _LOG.error("reload_refused", where=problem.where, what=problem.what)
+        else:
+            self._apply(loaded)
+        self._notifier.send("READY=1")
+
+    def _apply(self, loaded: Loaded) -> None:
+        if _without_rules(loaded) != _without_rules(self._parts.rules.loaded):
+            _LOG.warning("restart_needed", what="settings other than rules and maps have changed")
+        self._parts.put_in_force(loaded)
+        _LOG.info("reloaded", rules=len(loaded.rules))
+
+
+def _without_rules(loaded: Loaded) -> object:
+    return loaded.config.model_copy(update={"rulesets": (), "maps": {}, "include": ()})

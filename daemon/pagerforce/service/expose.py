@@ -1,0 +1,134 @@
+"""Shows the metrics and the two probes over HTTP, and writes the textfile for node_exporter."""
+
+import os
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import anyio
+import uvicorn
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from pagerforce.errors import AddressInUseError
+
+_GRACE_SECONDS = 1
+
+
+def build_app(
+    registry: CollectorRegistry, silent: Callable[[], list[str]], missing: Callable[[], list[str]]
+) -> Starlette:
+    """``/metrics``, ``/-/healthy`` and ``/-/ready``, as in Prometheus.
+
+    Args:
+        registry: the series to show.
+        silent: loops that do not beat.
+        missing: sides not yet polled to the end.
+    """
+
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"content-type": content_type})
+
+    async def healthy(_: Request) -> Response:
+        loops = silent()
+        if loops:
+            return PlainTextResponse(f"no heartbeat: {', '.join(loops)}\n", 503)
+        return PlainTextResponse("pagerforce is healthy\n")
+
+    async def ready(_: Request) -> Response:
+        sides = missing()
+        if sides:
+            return PlainTextResponse(f"not yet polled to the end: {', '.join(sides)}\n", 503)
+        return PlainTextResponse("pagerforce is ready\n")
+
+    return Starlette(
+        routes=[
+            Route("/metrics", metrics),
+            Route("/-/healthy", healthy),
+            Route("/-/ready", ready),
+        ]
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: signals are the supervisor's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serve_metrics(app: Starlette, address: tuple[str, int] | None) -> AsyncIterator[None]:
+    """Serves while the block runs; ``address`` None: nothing listens.
+
+    Raises:
+        AddressInUseError: the address cannot be bound.
+    """
+    if address is None:
+        yield
+        return
+    listener = _bind(*address)
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        limit_concurrency=64,
+    )
+    server = _Server(config)
+    async with anyio.create_task_group() as group:
+
+        async def run() -> None:
+            with anyio.CancelScope(shield=True):
+                await server.serve(sockets=[listener])
+
+        group.start_soon(run)
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            listener.close()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise AddressInUseError(
+            f"metrics.listen: cannot listen on {host}:{port}: {error.strerror}; "
+            'free the port, choose another, or set listen = ""'
+        ) from error
+    return listener
+
+
+def write_textfile(registry: CollectorRegistry, path: Path) -> None:
+    """Writes the metrics atomically: node_exporter never sees half a file.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(generate_latest(registry))
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

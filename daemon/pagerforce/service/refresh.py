@@ -1,0 +1,101 @@
+"""Brings the gauges up to date, feeds the watchdog and tells systemd how things are."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+
+from pagerforce.model.ports import Clock
+from pagerforce.observe.log import get_log
+from pagerforce.observe.metrics import Metrics
+from pagerforce.pipeline.poll import PollLoop
+from pagerforce.service.expose import write_textfile
+from pagerforce.service.health import Heartbeats
+from pagerforce.service.systemd import Notifier
+from pagerforce.store import links, outbox
+from pagerforce.store.database import Database
+
+_LOG = get_log("service")
+_EVERY_SECONDS = 1.0
+_TEXTFILE_SECONDS = 15.0
+
+
+@dataclass(slots=True)
+class Refresher:
+    """The loop that watches all others."""
+
+    database: Database
+    metrics: Metrics
+    clock: Clock
+    loops: tuple[PollLoop, ...]
+    hearts: Heartbeats
+    notifier: Notifier
+    textfile: Path | None
+    _is_ready: bool = False
+    _written_at: float = float("-inf")
+    _is_stopping: anyio.Event = field(default_factory=anyio.Event)
+
+    def missing(self) -> list[str]:
+        """Sides not yet polled to the end since the start."""
+        return [loop.side.value for loop in self.loops if not loop.state.is_current]
+
+    def stop(self) -> None:
+        """The loop ends after its present turn."""
+        self._is_stopping.set()
+
+    async def run(self, beat: Callable[[], None]) -> None:
+        """Refreshes until stopped."""
+        while not self._is_stopping.is_set():
+            beat()
+            await self._refresh()
+            with anyio.move_on_after(_EVERY_SECONDS):
+                await self._is_stopping.wait()
+
+    async def _refresh(self) -> None:
+        now = self.clock.now()
+        async with self.database.read() as tx:
+            depth = await outbox.depth(tx)
+            total, paused = await links.count_links(tx)
+        metrics = self.metrics
+        metrics.outbox_depth.set(depth.waiting)
+        age = (now - depth.oldest_at).total_seconds() if depth.oldest_at else 0.0
+        metrics.outbox_oldest.set(max(0.0, age))
+        metrics.dead_letters.set(depth.dead_letters)
+        metrics.links.set(total)
+        metrics.links_paused.set(paused)
+        metrics.database_size.set(self.database.size_bytes())
+        for loop in self.loops:
+            if loop.state.last_success_at is not None:
+                lag = (now - loop.state.last_success_at).total_seconds()
+                metrics.cursor_lag.labels(loop.side.value).set(max(0.0, lag))
+        self._tell(depth.waiting)
+        self._write_textfile()
+
+    def _tell(self, waiting: int) -> None:
+        missing = self.missing()
+        if not missing and not self._is_ready:
+            self._is_ready = True
+            self.metrics.ready.set(1)
+            _LOG.info("ready")
+            self.notifier.send("READY=1", "STATUS=both sides are read")
+        down = [loop.side.value for loop in self.loops if loop.state.failures]
+        status = f"failing: {', '.join(down)}" if down else "in step"
+        status = f"waiting for: {', '.join(missing)}" if missing else status
+        lines = [f"STATUS={status}, {waiting} actions waiting"]
+        silent = self.hearts.silent()
+        if silent:
+            _LOG.error("no_heartbeat", loops=silent)
+        elif self.notifier.watchdog_seconds is not None:
+            lines.append("WATCHDOG=1")
+        self.notifier.send(*lines)
+
+    def _write_textfile(self) -> None:
+        now = self.clock.monotonic()
+        if self.textfile is None or now - self._written_at < _TEXTFILE_SECONDS:
+            return
+        self._written_at = now
+        try:
+            write_textfile(self.metrics.registry, self.textfile)
+        except OSError as error:
+            _LOG.warning("textfile_not_written", path=str(self.textfile), reason=error.strerror)

@@ -1,0 +1,89 @@
+"""The rules in force, and how a new file replaces them while the daemon runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pagerforce.config.load import Loaded
+from pagerforce.config.objects import ObjectSettings
+from pagerforce.config.schema import Config
+from pagerforce.model.action import ActionSpec
+from pagerforce.pipeline.ruling import Judge
+from pagerforce.pipeline.settings import (
+    CommentRules,
+    DeliveryLimits,
+    ObjectRules,
+    Pace,
+    PipelineSettings,
+)
+from pagerforce.rules.evaluate import RuleBook
+
+
+def pipeline_settings(
+    config: Config, specs: Mapping[str, ActionSpec], *, is_shadow: bool
+) -> PipelineSettings:
+    """The configuration in the pipeline's own words."""
+    delivery = config.delivery
+    return PipelineSettings(
+        objects={item.name: _object_rules(item) for item in config.objects},
+        specs=specs,
+        pagerduty=Pace(
+            config.pagerduty.poll_interval,
+            config.pagerduty.min_poll_interval,
+            config.pagerduty.late_window,
+        ),
+        salesforce=Pace(
+            config.salesforce.poll_interval,
+            config.salesforce.min_poll_interval,
+            config.salesforce.late_window,
+        ),
+        reconcile=config.pagerduty.reconcile_interval,
+        limits=DeliveryLimits(
+            delivery.concurrency,
+            delivery.retry_for,
+            delivery.loop_limit,
+            delivery.loop_pause,
+            delivery.timeout,
+        ),
+        services=frozenset(config.pagerduty.services),
+        is_shadow=is_shadow or config.daemon.mode == "shadow",
+    )
+
+
+def _object_rules(item: ObjectSettings) -> ObjectRules:
+    comments = None
+    if item.comments is not None:
+        comments = CommentRules(
+            item.comments.object,
+            item.comments.note_template if item.comments.to_pagerduty else None,
+            item.comments.comment_template if item.comments.from_pagerduty else None,
+        )
+    return ObjectRules(item.name, comments, item.on_delete == "resolve")
+
+
+@dataclass(slots=True)
+class RulesInForce:
+    """Holds the judge that every batch is ruled by; ``replace`` swaps it between two batches."""
+
+    loaded: Loaded
+    settings: PipelineSettings
+    judge: Judge
+
+    @classmethod
+    def of(cls, loaded: Loaded, settings: PipelineSettings) -> "RulesInForce":
+        """The rules of a configuration."""
+        return cls(loaded, settings, _judge(loaded, settings))
+
+    def replace(self, loaded: Loaded) -> None:
+        """Puts the rules and maps of a new file in force; other settings need a restart."""
+        self.loaded = loaded
+        self.judge = _judge(loaded, self.settings)
+
+    @property
+    def names(self) -> list[tuple[str, str]]:
+        """(ruleset, rule) of every rule."""
+        return [(rule.ruleset, rule.name) for rule in self.loaded.rules]
+
+
+def _judge(loaded: Loaded, settings: PipelineSettings) -> Judge:
+    maps = loaded.config.maps
+    return Judge(RuleBook(loaded.rules, maps), maps, settings)

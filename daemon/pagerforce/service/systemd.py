@@ -1,0 +1,29 @@
+"""sd_notify(3): tells systemd that we are ready, reloading, stopping or alive."""
+
+import os
+import socket
+from collections.abc import Mapping
+
+
+class Notifier:
+    """Sends state to ``$NOTIFY_SOCKET``; does nothing where systemd did not start us."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        address = environ.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        usec = environ.get("WATCHDOG_USEC", "")
+        pid = environ.get("WATCHDOG_PID", str(os.getpid()))
+        is_watched = usec.isdigit() and pid == str(os.getpid())
+        self.watchdog_seconds = int(usec) / 1_000_000 if is_watched else None
+
+    def send(self, *lines: str) -> None:
+        """Sends assignments such as ``READY=1``; a socket that has gone is no reason to stop."""
+        if not self._address:
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            try:
+                sender.connect(self._address)
+                sender.send("\n".join(lines).encode())
+            except OSError:
+                # The daemon's work matters more than telling about it.
+                return

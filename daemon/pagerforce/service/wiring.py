@@ -1,0 +1,305 @@
+"""The composition root: the only place where concrete classes of all packages meet."""
+
+import math
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pagerforce import __version__
+from pagerforce.config.load import Loaded
+from pagerforce.config.paths import state_dir
+from pagerforce.config.secret import Secrets
+from pagerforce.model.action import ActionSpec
+from pagerforce.model.ids import Side
+from pagerforce.model.ports import ActionHandler, Clock
+from pagerforce.observe.metrics import Metrics
+from pagerforce.pagerduty.actions import CATALOG as PAGERDUTY_CATALOG
+from pagerforce.pagerduty.actions import build_handlers as build_pagerduty_handlers
+from pagerforce.pagerduty.client import PagerDutyClient, open_http
+from pagerforce.pagerduty.directory import Directory
+from pagerforce.pagerduty.source import PagerDutyPoller
+from pagerforce.pipeline.claim import Claimer
+from pagerforce.pipeline.deliver import Deliverer, Tools, WriteLog
+from pagerforce.pipeline.pace import Budget
+from pagerforce.pipeline.poll import PollLoop, Reporter
+from pagerforce.pipeline.read_pagerduty import PagerDutyReader
+from pagerforce.pipeline.read_salesforce import SalesforceReader
+from pagerforce.pipeline.settle import RetryPolicy
+from pagerforce.rules.needs import fields_needed, incident_needs
+from pagerforce.salesforce.actions import CATALOG as SALESFORCE_CATALOG
+from pagerforce.salesforce.actions import build_handlers as build_salesforce_handlers
+from pagerforce.salesforce.auth import JwtSession
+from pagerforce.salesforce.client import SalesforceClient
+from pagerforce.salesforce.lookup import LookupResolver
+from pagerforce.salesforce.mappings import MappingResolver
+from pagerforce.salesforce.schema import SchemaCache
+from pagerforce.salesforce.source import SalesforcePoller
+from pagerforce.service.fieldcheck import check_fields
+from pagerforce.service.rulebook import RulesInForce, pipeline_settings
+from pagerforce.store.database import FILE_NAME, Database, open_database
+from pagerforce.wire.backoff import backoff_seconds
+from pagerforce.wire.transport import build_client
+from pagerforce.wire.verdicts import verdict_of
+
+CATALOG: tuple[ActionSpec, ...] = (*PAGERDUTY_CATALOG, *SALESFORCE_CATALOG)
+_DIRECTORY_TTL = timedelta(minutes=10)
+_BACKOFF_BASE = 2.0
+_BACKOFF_CAP = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that runs."""
+
+    database: Database
+    metrics: Metrics
+    rules: RulesInForce
+    deliverer: Deliverer
+    pagerduty: PollLoop
+    salesforce: PollLoop
+    pagerduty_side: "PagerDutySide"
+    salesforce_side: "SalesforceSide"
+    pagerduty_reader: PagerDutyReader
+    salesforce_reader: SalesforceReader
+
+    def put_in_force(self, loaded: Loaded) -> None:
+        """Applies the rules and maps of a new file, and reads the fields they speak of."""
+        self.rules.replace(loaded)
+        self.metrics.declare_rules(self.rules.names)
+        self.pagerduty_reader.source = self.pagerduty_side.poller(loaded)
+        self.salesforce_reader.source = self.salesforce_side.poller(loaded)
+
+
+@dataclass(frozen=True, slots=True)
+class PagerDutySide:
+    """PagerDuty's client and what builds upon it."""
+
+    client: PagerDutyClient
+    directory: Directory
+    clock: Clock
+
+    def poller(self, loaded: Loaded) -> PagerDutyPoller:
+        """What reads the log, for these rules."""
+        return PagerDutyPoller(
+            self.client,
+            self.directory,
+            self.clock,
+            services=loaded.config.pagerduty.services,
+            needs_custom_fields="custom_fields" in incident_needs(loaded.rules),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SalesforceSide:
+    """Salesforce's client and what builds upon it."""
+
+    client: SalesforceClient
+    schema: SchemaCache
+    mappings: MappingResolver
+    clock: Clock
+
+    def poller(self, loaded: Loaded) -> SalesforcePoller:
+        """What reads rows, for these rules."""
+        fields = fields_needed(loaded.rules)
+        return SalesforcePoller(self.client, self.schema, loaded.config, fields, self.clock)
+
+    def budget(self, loaded: Loaded) -> Budget:
+        """What is left of the daemon's own daily share, on a rolling day."""
+        usage = self.client.usage
+        spent = usage.calls_in_last_day(self.clock.now())
+        allowed = loaded.config.salesforce.daily_call_budget
+        feeds = len(loaded.config.objects) + sum(
+            item.comments is not None for item in loaded.config.objects
+        )
+        return Budget(max(0, allowed - spent), _left_of_day(spent, allowed), math.ceil(feeds / 5))
+
+
+def _left_of_day(spent: int, allowed: int) -> float:
+    """Seconds for which the rest must last: the longer, the more of the share is spent.
+
+    Up to half of the share polling keeps its pace; from there on it stretches, so that the rest
+    lasts for a day.
+    """
+    return 86_400.0 if spent > allowed / 2 else 0.0
+
+
+@asynccontextmanager
+async def wire(
+    loaded: Loaded,
+    secrets: Secrets,
+    clock: Clock,
+    environ: Mapping[str, str],
+    *,
+    is_shadow: bool,
+) -> AsyncIterator[Parts]:
+    """Opens the database and both clients and puts everything together.
+
+    Raises:
+        StoreError: the state database cannot be used.
+        ConfigError: the CA bundle cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        path = state_dir(loaded.config, environ) / FILE_NAME
+        database = await stack.enter_async_context(open_database(path))
+        metrics = Metrics(__version__, [spec.do for spec in CATALOG])
+        salesforce_side = await _salesforce(stack, loaded, secrets, clock, metrics)
+        pagerduty_side = await _pagerduty(stack, loaded, secrets, clock, metrics)
+        handlers = _handlers(loaded, pagerduty_side, salesforce_side, clock)
+        specs = {do: handler.spec for do, handler in handlers.items()}
+        settings = pipeline_settings(loaded.config, specs, is_shadow=is_shadow)
+        rules = RulesInForce.of(loaded, settings)
+        metrics.declare_rules(rules.names)
+        ground = _Ground(database, metrics, rules, clock)
+        yield _assemble(ground, pagerduty_side, salesforce_side, handlers)
+
+
+@asynccontextmanager
+async def open_sides(
+    loaded: Loaded, secrets: Secrets, clock: Clock
+) -> AsyncIterator[tuple[PagerDutySide, SalesforceSide]]:
+    """Both clients without the rest of the daemon, for ``check``."""
+    async with AsyncExitStack() as stack:
+        metrics = Metrics(__version__, [])
+        pagerduty = await _pagerduty(stack, loaded, secrets, clock, metrics)
+        yield pagerduty, await _salesforce(stack, loaded, secrets, clock, metrics)
+
+
+async def _pagerduty(
+    stack: AsyncExitStack, loaded: Loaded, secrets: Secrets, clock: Clock, metrics: Metrics
+) -> PagerDutySide:
+    config = loaded.config
+    timeout = config.delivery.timeout.total_seconds()
+    http = open_http(
+        api_url=config.pagerduty.api_url,
+        api_key=secrets.pagerduty_api_key.reveal(),
+        timeout_seconds=timeout,
+        ca_file=config.daemon.ca_file,
+        observer=metrics,
+    )
+    await stack.enter_async_context(http)
+    client = PagerDutyClient(http, deadline_seconds=timeout, observer=metrics, clock=clock)
+    return PagerDutySide(client, Directory(client, clock, _DIRECTORY_TTL), clock)
+
+
+async def _salesforce(
+    stack: AsyncExitStack, loaded: Loaded, secrets: Secrets, clock: Clock, metrics: Metrics
+) -> SalesforceSide:
+    config = loaded.config
+    timeout = config.delivery.timeout.total_seconds()
+    http = build_client(
+        base_url=config.salesforce.login_url,
+        timeout_seconds=timeout,
+        ca_file=config.daemon.ca_file,
+        observer=metrics,
+        system=Side.SALESFORCE,
+        headers={},
+    )
+    await stack.enter_async_context(http)
+    session = JwtSession(
+        config.salesforce, secrets.salesforce_private_key, http, clock, timeout_seconds=timeout
+    )
+    client = SalesforceClient(
+        session=session,
+        http=http,
+        clock=clock,
+        observer=metrics,
+        api_version=config.salesforce.api_version,
+        timeout_seconds=timeout,
+    )
+    schema = SchemaCache(client, clock)
+    lookups = LookupResolver(client, schema, clock)
+    return SalesforceSide(client, schema, MappingResolver(config, schema, lookups), clock)
+
+
+def _handlers(
+    loaded: Loaded, pagerduty: PagerDutySide, salesforce: SalesforceSide, clock: Clock
+) -> dict[str, ActionHandler]:
+    mappings = salesforce.mappings
+    found: Sequence[ActionHandler] = (
+        *build_pagerduty_handlers(
+            pagerduty.client, pagerduty.directory, loaded.config, mappings, clock
+        ),
+        *build_salesforce_handlers(
+            salesforce.client, salesforce.schema, loaded.config, mappings, clock
+        ),
+    )
+    return {handler.spec.do: handler for handler in found}
+
+
+def _jittered(attempts: int) -> float:
+    jitter = random.SystemRandom().random()
+    return backoff_seconds(attempts, base=_BACKOFF_BASE, cap=_BACKOFF_CAP, jitter=jitter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What both sides stand on."""
+
+    database: Database
+    metrics: Metrics
+    rules: RulesInForce
+    clock: Clock
+
+
+def _assemble(
+    ground: _Ground,
+    pagerduty: PagerDutySide,
+    salesforce: SalesforceSide,
+    handlers: Mapping[str, ActionHandler],
+) -> Parts:
+    database, metrics = ground.database, ground.metrics
+    rules, clock = ground.rules, ground.clock
+    loaded = rules.loaded
+    limits = rules.settings.limits
+    writes = WriteLog()
+    tools = Tools(
+        database,
+        handlers,
+        clock,
+        metrics,
+        limits,
+        RetryPolicy(limits.retry_for, _jittered),
+        verdict_of,
+    )
+    claimer = Claimer(rules.settings.specs, lambda: rules.judge.maps, limits, metrics)
+    deliverer = Deliverer(tools, claimer, writes)
+    start_from = loaded.config.daemon.start_at
+    pagerduty_reader = PagerDutyReader(
+        pagerduty.poller(loaded),
+        database,
+        lambda: rules.judge,
+        clock,
+        Reporter(Side.PAGERDUTY, metrics, deliverer.wake),
+        start_from,
+    )
+    salesforce_reader = SalesforceReader(
+        salesforce.poller(loaded),
+        database,
+        lambda: rules.judge,
+        clock,
+        Reporter(Side.SALESFORCE, metrics, deliverer.wake),
+        writes,
+        tuple(item.name for item in loaded.config.objects),
+        start_from,
+        lambda: salesforce.budget(rules.loaded),
+        lambda: check_fields(salesforce.schema, rules.loaded),
+    )
+    settings = rules.settings
+    return Parts(
+        database,
+        metrics,
+        rules,
+        deliverer,
+        PollLoop(
+            Side.PAGERDUTY, pagerduty_reader, settings.pagerduty, clock=clock, metrics=metrics
+        ),
+        PollLoop(
+            Side.SALESFORCE, salesforce_reader, settings.salesforce, clock=clock, metrics=metrics
+        ),
+        pagerduty,
+        salesforce,
+        pagerduty_reader,
+        salesforce_reader,
+    )
