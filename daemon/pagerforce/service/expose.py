@@ -88,18 +88,20 @@ async def serve_metrics(app: Starlette, address: tuple[str, int] | None) -> Asyn
         limit_concurrency=64,
     )
     server = _Server(config)
-    async with anyio.create_task_group() as group:
 
-        async def run() -> None:
-            with anyio.CancelScope(shield=True):
-                await server.serve(sockets=[listener])
+    async def run() -> None:
+        with anyio.CancelScope(shield=True):
+            await server.serve(sockets=[listener])
 
-        group.start_soon(run)
-        try:
-            yield
-        finally:
-            server.should_exit = True
-            listener.close()
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(run)
+            try:
+                yield
+            finally:
+                server.should_exit = True
+    finally:
+        listener.close()
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -1,0 +1,180 @@
+"""Reads the configuration's files: the main one and those that it includes.
+
+Gives back parsed tables and problems; knows nothing about what the keys mean except ``include``.
+"""
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pagerforce.config.inline_secrets import remove_secrets
+from pagerforce.errors import Problem
+
+_LARGEST_BYTES = 4 * 1024 * 1024
+_MOST_FILES = 1000
+_WILDCARD = re.compile(r"[*?\[]")
+_TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file's content.
+
+    Attributes:
+        label: how problems name the file: its path seen from the main file's folder.
+        table: what TOML holds, keys that carry secrets taken out.
+    """
+
+    path: Path
+    label: str
+    table: Mapping[str, object]
+
+
+@dataclass(slots=True)
+class Reading:
+    """Everything read so far: documents in order, main file first, and what was wrong."""
+
+    documents: list[Document] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_files(main: Path) -> Reading:
+    """Reads the main file and its includes; a file that can't be read is a problem, not an end."""
+    reading = Reading()
+    _read_into(reading, main, _main_label(main))
+    if reading.documents:
+        for path in _included(reading, main):
+            _read_into(reading, path, _label_of(path, main.parent))
+    return reading
+
+
+def _main_label(main: Path) -> str:
+    """The bare name once the file is found; until then people need to know where it was sought."""
+    try:
+        main.stat()
+    except (OSError, ValueError):
+        return str(main)
+    return main.name
+
+
+def _read_into(reading: Reading, path: Path, label: str) -> None:
+    reading.labels.append(label)
+    found = _parse(path, label)
+    if isinstance(found, Problem):
+        reading.problems.append(found)
+        return
+    table, problems = remove_secrets(found, label)
+    reading.documents.append(Document(path, label, table))
+    reading.problems += problems
+
+
+def _parse(path: Path, label: str) -> dict[str, object] | Problem:
+    try:
+        wrong = _wrong_kind(path.stat().st_mode)
+        if wrong:
+            return Problem(label, wrong)
+        with path.open("rb") as stream:
+            raw = stream.read(_LARGEST_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        return Problem(label, _why_unreadable(error))
+    if len(raw) > _LARGEST_BYTES:
+        return Problem(label, f"is larger than {_LARGEST_BYTES} bytes: split it by include")
+    return _parse_toml(raw, label)
+
+
+def _wrong_kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "is a folder: name the configuration file in it"
+    return "" if stat.S_ISREG(mode) else "is not a regular file: give the path of a TOML file"
+
+
+def _why_unreadable(error: OSError | ValueError) -> str:
+    match error:
+        case FileNotFoundError():
+            return "does not exist: `pagerforce init` writes one; --config names another"
+        case PermissionError():
+            return "may not be read by this user: check its owner and mode"
+        case OSError():
+            return f"can not be read ({error.strerror}): check the path"
+    return "is not a path: it must not hold a NUL"
+
+
+def _parse_toml(raw: bytes, label: str) -> dict[str, object] | Problem:
+    try:
+        return tomllib.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        return Problem(f"{label}: line {line}", "is not UTF-8: save the file in UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        place = _TOML_PLACE.search(str(error))
+        what = _TOML_PLACE.sub("", str(error))
+        where = f"line {place[1]}, column {place[2]}" if place and place[1] else "end of file"
+        return Problem(f"{label}: {where}", f"is not valid TOML: {_dotted(what)}")
+    except RecursionError:
+        return Problem(label, "is nested too deeply: flatten it")
+
+
+def _dotted(message: str) -> str:
+    """The parser shows keys as Python tuples, ``('daemon', 'mode')``: shows them as keys instead."""
+    return re.sub(
+        r"\(('[^']*',? ?)+\)", lambda key: ".".join(re.findall(r"'([^']*)'", key[0])), message
+    )
+
+
+def _included(reading: Reading, main: Path) -> Sequence[Path]:
+    patterns = reading.documents[0].table.get("include", [])
+    label = reading.documents[0].label
+    if not isinstance(patterns, list) or not all(isinstance(one, str) for one in patterns):
+        return ()  # the schema reports the type
+    found: dict[Path, None] = {}
+    for index, pattern in enumerate(patterns):
+        where = f"{label}: include[{index}]"
+        try:
+            paths = sorted(_expand(main.parent, pattern))
+        except PermissionError:
+            what = "looks into a folder that this user may not read: check its owner and mode"
+            reading.problems.append(Problem(where, what))
+            continue
+        except (OSError, ValueError, IndexError, NotImplementedError):
+            what = 'is not a pattern of files: write one such as "rules.d/*.toml"'
+            reading.problems.append(Problem(where, what))
+            continue
+        # Editors leave hidden lock and backup files; the main file may match its own pattern.
+        found |= {
+            path: None
+            for path in paths
+            if not path.name.startswith(".") and path.resolve() != main.resolve()
+        }
+        if len(found) > _MOST_FILES:
+            what = f"finds more than {_MOST_FILES} files: write a narrower pattern"
+            reading.problems.append(Problem(where, what))
+            return ()
+    return tuple(found)
+
+
+def _expand(folder: Path, pattern: str) -> list[Path]:
+    """The files a pattern finds, looked for from ``folder``; an absolute one from its root.
+
+    Raises:
+        PermissionError: a folder may not be read; the search itself would pass over it silently.
+        ValueError, IndexError, NotImplementedError: it is not a pattern.
+    """
+    whole = folder / pattern
+    start = Path(whole.anchor)
+    for part in whole.parts[1:-1]:
+        if _WILDCARD.search(part):
+            break
+        start /= part
+    if start.is_dir() and not os.access(start, os.R_OK | os.X_OK):
+        raise PermissionError(start)
+    rest = whole.relative_to(start)
+    return list(start.glob(str(rest)))
+
+
+def _label_of(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

@@ -1,0 +1,51 @@
+"""The whole configuration as the rest of the program sees it."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from pagerforce.config.objects import CommentSettings, Lookup, ObjectSettings, ServiceMapping
+from pagerforce.config.settings import (
+    DaemonSettings,
+    DeliverySettings,
+    MetricsSettings,
+    PagerDutySettings,
+    SalesforceSettings,
+    Section,
+)
+from pagerforce.config.values import FROM_LIST, PlainScalar
+
+__all__ = [
+    "CommentSettings",
+    "Config",
+    "DaemonSettings",
+    "DeliverySettings",
+    "Lookup",
+    "MetricsSettings",
+    "ObjectSettings",
+    "PagerDutySettings",
+    "SalesforceSettings",
+    "ServiceMapping",
+]
+
+
+class Config(Section):
+    """Everything the files said, presets applied, included files merged in.
+
+    Attributes:
+        include: the patterns as written; the files they found are in ``Loaded.files``.
+        maps: name -> the table behind ``translate("name")``.
+        rulesets: as written, for showing; ``Loaded.rules`` holds what they mean.
+    """
+
+    include: Annotated[tuple[str, ...], FROM_LIST] = ()
+    daemon: DaemonSettings = Field(default_factory=DaemonSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    pagerduty: PagerDutySettings
+    salesforce: SalesforceSettings
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    objects: Annotated[tuple[ObjectSettings, ...], FROM_LIST] = ()
+    service_mappings: Annotated[tuple[ServiceMapping, ...], FROM_LIST] = ()
+    maps: Mapping[str, Mapping[str, PlainScalar]] = Field(default_factory=dict)
+    rulesets: Annotated[tuple[Mapping[str, object], ...], FROM_LIST] = ()
