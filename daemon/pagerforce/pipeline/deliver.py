@@ -130,6 +130,14 @@ class Deliverer:
                     with anyio.move_on_after(_IDLE_SECONDS):
                         await self._wake.wait()
 
+    async def drain(self) -> None:
+        """Delivers what may go now and what becomes free by it; returns when nothing more is due."""
+        is_busy = True
+        while is_busy:
+            async with anyio.create_task_group() as group:
+                is_moved = await self._start_jobs(group)
+                is_busy = is_moved or bool(self._active)
+
     async def _start_jobs(self, group: TaskGroup) -> bool:
         now = self._tools.clock.now()
         free = self._tools.limits.concurrency - len(self._active)

@@ -1,0 +1,303 @@
+"""What goes wrong on the wire, and what must not come of it: nothing lost, nothing twice, no loop."""
+
+import pytest
+
+from pagerforce.errors import CredentialsError
+from pagerforce.sandbox.faults import Fault, FaultKind
+from rig import HISTORY, INCIDENT, JANE, P, RAJ, open_rig
+
+TRIES = [FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER]
+
+
+async def settle(daemon, turns=4):
+    """Lets retries come due: their backoff is bounded by minutes."""
+    await daemon.step(turns, seconds=70)
+
+
+@pytest.mark.parametrize("kind", TRIES)
+async def test_a_lost_answer_to_a_page_makes_one_incident(tmp_path, kind):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        rig.desk.pagerduty_faults.add(Fault(kind, count=1, method="POST", path=r"/incidents$"))
+        rig.raise_to_1(record_id)
+        await settle(daemon)
+        assert len(rig.incidents()) == 1
+        assert [link[1:] for link in await daemon.links()] == [(record_id, "active")]
+        assert len(rig.sf.rows(INCIDENT)) == 1, "our own page is no incident of monitoring's"
+        assert await daemon.dead_letters() == []
+
+
+@pytest.mark.parametrize("kind", TRIES)
+async def test_a_lost_answer_to_a_note_makes_one_note(tmp_path, kind):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.desk.pagerduty_faults.add(Fault(kind, count=1, method="POST", path="/notes"))
+        rig.comment(record_id, "back soon")
+        await settle(daemon)
+        assert rig.notes_of(incident_id) == ["[Raj Patel] back soon"]
+        assert rig.comments_of(record_id) == ["back soon"]
+
+
+@pytest.mark.parametrize("kind", TRIES)
+async def test_a_lost_answer_to_a_comment_makes_one_comment(tmp_path, kind):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.desk.salesforce_faults.add(Fault(kind, count=1, method="POST", path=HISTORY))
+        rig.pd.annotate(incident_id, "on my way", by=JANE)
+        await settle(daemon)
+        assert rig.comments_of(record_id) == ["[PagerDuty - Jane Doe] on my way"]
+        assert rig.notes_of(incident_id) == ["on my way"]
+
+
+@pytest.mark.parametrize("kind", TRIES)
+async def test_a_lost_answer_to_a_new_record_makes_one_record(tmp_path, kind):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        rig.desk.salesforce_faults.add(Fault(kind, count=1, method="PATCH", path=INCIDENT))
+        incident_id = rig.pd.trigger("PDBA001", "Replication lag")["id"]
+        await settle(daemon)
+        (record,) = rig.sf.rows(INCIDENT)
+        assert await daemon.links() == [(incident_id, record["Id"], "active")]
+        assert len(rig.incidents()) == 1
+
+
+@pytest.mark.parametrize("kind", TRIES)
+async def test_a_lost_answer_to_a_field_write_is_no_event(tmp_path, kind):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.desk.salesforce_faults.add(Fault(kind, count=1, method="PATCH", path=INCIDENT))
+        rig.pd.acknowledge(incident_id, by=JANE)
+        await settle(daemon)
+        assert rig.status_of(record_id) == "ACKNOWLEDGED"
+        updates = [
+            x for x in await daemon.log() if x["source"] == "salesforce" and x["event"] == "update"
+        ]
+        assert len(updates) == 1, "Raj's raise to priority 1 is the only change by a person"
+
+
+class Killed(Exception):
+    """Stands for SIGKILL: nothing after it runs."""
+
+
+def kill_before(daemon, monkeypatch, step):
+    """The process ends right before this step of the delivery of an action."""
+
+    async def die(*_):
+        raise Killed
+
+    monkeypatch.setattr(daemon.parts.deliverer, step, die)
+
+
+@pytest.mark.parametrize("step", ["_attempt", "_deliver", "_settle"])
+@pytest.mark.parametrize("what", ["page", "note", "comment", "record", "field"])
+async def test_a_kill_anywhere_makes_nothing_twice(tmp_path, monkeypatch, step, what):
+    async with open_rig(tmp_path) as rig:
+        with pytest.raises(ExceptionGroup):
+            async with rig.daemon() as daemon:
+                record_id, incident_id = await rig.paged(daemon)
+                kill_before(daemon, monkeypatch, step)
+                if what == "page":
+                    rig.raise_to_1(rig.open_record("the second"))
+                elif what == "note":
+                    rig.comment(record_id, "only once")
+                elif what == "comment":
+                    rig.pd.annotate(incident_id, "only once", by=JANE)
+                elif what == "record":
+                    rig.pd.trigger("PDBA001", "Replication lag")
+                else:
+                    rig.pd.acknowledge(incident_id, by=JANE)
+                await daemon.step()
+        async with rig.daemon() as daemon:
+            await settle(daemon)
+            both = {"[Raj Patel] only once", "[PagerDuty - Jane Doe] only once", "only once"}
+            notes, comments = rig.notes_of(incident_id), rig.comments_of(record_id)
+            assert len(rig.incidents()) == (2 if what in ("page", "record") else 1)
+            assert len(rig.sf.rows(INCIDENT)) == (2 if what in ("page", "record") else 1)
+            assert (len(notes), len(comments)) == (
+                (1, 1) if what in ("note", "comment") else (0, 0)
+            )
+            assert both.issuperset(notes + comments)
+            assert rig.status_of(record_id) == ("ACKNOWLEDGED" if what == "field" else "NEW")
+            assert await daemon.dead_letters() == []
+            assert len(await daemon.links()) == (2 if what in ("page", "record") else 1)
+
+
+async def test_lock_errors_are_tried_again(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.sf.knobs.lock_errors = 2
+        rig.pd.acknowledge(incident_id, by=JANE)
+        await settle(daemon)
+        assert rig.status_of(record_id) == "ACKNOWLEDGED"
+        assert daemon.sample("actions_total", action="salesforce.set_field", outcome="retried") > 0
+
+
+async def test_an_expired_session_is_renewed(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        rig.sf.expire_tokens()
+        record_id, _ = await rig.paged(daemon)
+        assert record_id
+
+
+async def test_a_stuck_record_does_not_delay_another(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        stuck, stuck_incident = await rig.paged(daemon, "stuck")
+        free, free_incident = await rig.paged(daemon, "free")
+        rig.desk.salesforce_faults.add(
+            Fault(FaultKind.ERROR_BEFORE, count=50, method="PATCH", path=stuck)
+        )
+        rig.pd.acknowledge(stuck_incident, by=JANE)
+        rig.pd.acknowledge(free_incident, by=JANE)
+        await daemon.step()
+        assert rig.status_of(free) == "ACKNOWLEDGED"
+        assert rig.status_of(stuck) == "NEW"
+        rig.desk.salesforce_faults.clear()
+        await daemon.step(4, seconds=400)
+        assert rig.status_of(stuck) == "ACKNOWLEDGED"
+
+
+async def test_a_refused_write_is_a_dead_letter_with_the_reason(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.set_status(record_id, "CLOSED")
+        rig.pd.annotate(incident_id, "one more thing", by=JANE)
+        await daemon.step()
+        (letter,) = await daemon.dead_letters()
+        assert letter["action"] == "salesforce.add_comment"
+        assert "This incident is closed" in letter["reason"]
+        assert (letter["record"], letter["incident"]) == (record_id, incident_id)
+        assert (
+            daemon.sample("actions_total", action="salesforce.add_comment", outcome="dead_letter")
+            == 1
+        )
+
+
+async def test_late_entries_and_late_rows_are_found(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        rig.pd.hide_new_entries(1500)
+        late = rig.pd.trigger("PDBA001", "Seen late")["id"]
+        rig.pd.hide_new_entries(0)
+        rig.advance(5)
+        rig.pd.trigger("PDBA001", "Seen at once")
+        await daemon.step(3)
+        rig.sf.begin_late(240)
+        rig.open_record("committed late", priority="1")
+        rig.advance(5)
+        rig.open_record("committed at once", priority="1")
+        await daemon.step(3)
+        titles = [item["title"] for item in rig.incidents()]
+        assert not any("committed late" in title for title in titles)
+        await daemon.step(6, seconds=400)
+        titles = [item["title"] for item in rig.incidents()]
+        assert sum("committed late" in title for title in titles) == 1
+        assert late in [link[0] for link in await daemon.links()]
+        assert len([t for t in titles if "committed at once" in t]) == 1
+
+
+async def test_a_loop_between_two_rules_is_paused_and_reported(tmp_path):
+    rules = """
+[[objects]]
+preset = "remedyforce-incident"
+[[rulesets]]
+name = "loop"
+[[rulesets.rules]]
+name = "page"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "event.type", op = "equals", value = "create" }]
+actions = [{ do = "pagerduty.create_incident", title = "loop" }]
+[[rulesets.rules]]
+name = "echo every note"
+object = "BMCServiceDesk__Incident__c"
+run_on = "pagerduty"
+conditions = [{ field = "event.type", op = "equals", value = "annotate" }]
+actions = [{ do = "pagerduty.add_note", text = "again: {{ event.note }}" }]
+"""
+    async with open_rig(tmp_path, rules) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        (incident,) = rig.incidents()
+        for number in range(30):
+            rig.pd.annotate(incident["id"], f"note {number}", by=JANE)
+        await daemon.step(3)
+        assert [state for *_, state in await daemon.links()] == ["paused"]
+        assert len(rig.notes_of(incident["id"])) <= 30 + 20
+        await daemon.step(8, seconds=400)
+        assert len(rig.notes_of(incident["id"])) == 60, "it goes on by itself, and nothing is lost"
+        assert record_id
+
+
+async def test_refused_credentials_lose_nothing(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        rig.desk.pagerduty_faults.add(Fault(FaultKind.ERROR_BEFORE, count=100, status=401))
+        rig.raise_to_1(record_id)
+        rig.advance(5)
+        with pytest.raises(CredentialsError):
+            await daemon.parts.pagerduty_reader.poll()
+        await daemon.parts.salesforce_reader.poll()
+        await daemon.deliver()
+        assert rig.incidents() == []
+        rig.desk.pagerduty_faults.clear()
+        await settle(daemon)
+        assert len(rig.incidents()) == 1
+
+
+async def test_an_old_acknowledge_never_reopens(tmp_path):
+    rules = """
+[[objects]]
+preset = "remedyforce-incident"
+[[rulesets]]
+name = "ack"
+[[rulesets.rules]]
+name = "page"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "event.type", op = "equals", value = "create" }]
+actions = [{ do = "pagerduty.create_incident", title = "x" }]
+[[rulesets.rules]]
+name = "ack when somebody works on it"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "record.BMCServiceDesk__FKStatus__r.Name", op = "changed_to", value = "IN PROGRESS" }]
+actions = [{ do = "pagerduty.acknowledge" }]
+"""
+    async with open_rig(tmp_path, rules) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        (incident,) = rig.incidents()
+        rig.set_status(record_id, "IN PROGRESS")
+        rig.advance(1)
+        await daemon.parts.salesforce_reader.poll()
+        rig.pd.resolve(incident["id"], by=JANE)
+        await daemon.deliver()
+        assert rig.pd.incident(incident["id"])["status"] == "resolved"
+        assert (await daemon.outcomes())["pagerduty.acknowledge skipped"] == 1
+
+
+async def test_a_newer_human_edit_is_never_overwritten(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.pd.acknowledge(incident_id, by=JANE)
+        rig.advance(30)
+        await daemon.parts.pagerduty_reader.poll()
+        rig.set_status(record_id, "IN PROGRESS")
+        await daemon.deliver()
+        assert rig.status_of(record_id) == "IN PROGRESS"
+        reasons = [a["reason"] for a in await daemon.actions() if a["outcome"] == "skipped"]
+        assert any("newer" in (reason or "") for reason in reasons), reasons
+        assert RAJ
+
+
+async def test_malformed_answers_are_contained(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        rig.desk.pagerduty_faults.add(
+            Fault(FaultKind.MALFORMED, count=1, method="GET", path="/log_entries")
+        )
+        rig.pd.trigger("PDBA001", "Replication lag")
+        rig.advance(2)
+        with pytest.raises(Exception, match="log_entries"):
+            await daemon.parts.pagerduty_reader.poll()
+        await daemon.step(3)
+        assert len(rig.sf.rows(f"{P}Incident__c")) == 1

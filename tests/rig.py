@@ -1,0 +1,196 @@
+"""The daemon's parts against the sandbox over real HTTP and real SQLite, stepped by hand.
+
+Both clocks are moved by the test, so that a day of life takes a second, and they differ by minutes:
+nothing may depend on this host's clock being right.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pagerforce.config.load import load_config
+from pagerforce.config.secret import load_secrets
+from pagerforce.sandbox.clock import ManualClock
+from pagerforce.sandbox.desk import Desk, open_desk
+from pagerforce.service.wiring import CATALOG, Parts, wire
+from pagerforce.store import journal, links, outbox
+from pagerforce.store.journal import Filter
+
+START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+SKEW = timedelta(minutes=7)
+P = "BMCServiceDesk__"
+INCIDENT, HISTORY = f"{P}Incident__c", f"{P}IncidentHistory__c"
+RAJ, INTEGRATION = "raj.patel@example.com", "integration@example.com"
+JANE, SAM = "PJANE01", "PSAMLE1"
+
+
+class HostClock:
+    """The daemon's clock: wrong by ``SKEW``, and moved by hand."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+        self._seconds = 0.0
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+        self._seconds += seconds
+
+
+class Rig:
+    """A sandbox and, one after the other, daemons that work on the same state."""
+
+    def __init__(self, desk: Desk, remote: ManualClock) -> None:
+        self.desk = desk
+        self.remote = remote
+        self.host = HostClock(remote.now() + SKEW)
+        self.pd, self.sf = desk.pagerduty, desk.salesforce
+
+    def advance(self, seconds: float) -> None:
+        self.remote.advance(seconds)
+        self.host.advance(seconds)
+
+    @asynccontextmanager
+    async def daemon(self, *, is_shadow: bool = False) -> AsyncIterator["Daemon"]:
+        loaded = load_config(self.desk.config, catalog=CATALOG, environ={})
+        secrets = load_secrets(loaded.config, {})
+        async with wire(loaded, secrets, self.host, {}, is_shadow=is_shadow) as parts:
+            daemon = Daemon(self, parts)
+            await parts.pagerduty_reader.start()
+            await parts.salesforce_reader.start()
+            async with parts.database.write() as tx:
+                await outbox.recover(tx)
+            await daemon.step()
+            yield daemon
+
+    # The sandbox's people --------------------------------------------------------------------
+
+    def id_of(self, kind: str, name: str) -> str:
+        return self.sf.find_id(f"{P}{kind}__c", Name=name)
+
+    def open_record(
+        self,
+        text: str = "Core switch down",
+        category: str = "Network",
+        priority: str = "3",
+        by: str = RAJ,
+    ) -> str:
+        values = {
+            f"{P}shortDescription__c": text,
+            f"{P}FKCategory__c": self.id_of("Category", category),
+            f"{P}FKPriority__c": self.id_of("Priority", priority),
+            f"{P}FKStatus__c": self.id_of("Status", "NEW"),
+        }
+        return self.sf.insert(INCIDENT, values, by=by)
+
+    def change(self, record_id: str, by: str = RAJ, **values: Any) -> None:
+        self.sf.update(
+            INCIDENT, record_id, {f"{P}{key}__c": value for key, value in values.items()}, by=by
+        )
+
+    def raise_to_1(self, record_id: str) -> None:
+        self.change(record_id, FKPriority=self.id_of("Priority", "1"))
+
+    def set_status(self, record_id: str, name: str, by: str = RAJ) -> None:
+        self.change(record_id, by=by, FKStatus=self.id_of("Status", name))
+
+    def comment(self, record_id: str, text: str, by: str = RAJ) -> str:
+        values = {
+            f"{P}FKIncident__c": record_id,
+            f"{P}FKAction__c": self.id_of("Action", "Notes"),
+            f"{P}note__c": text,
+        }
+        return self.sf.insert(HISTORY, values, by=by)
+
+    # Looking at the result -------------------------------------------------------------------
+
+    def record(self, record_id: str) -> dict[str, Any]:
+        return self.sf.row(INCIDENT, record_id)
+
+    def status_of(self, record_id: str) -> str:
+        return self.sf.row(f"{P}Status__c", self.record(record_id)[f"{P}FKStatus__c"])["Name"]
+
+    def comments_of(self, record_id: str) -> list[str]:
+        return [
+            row[f"{P}note__c"]
+            for row in self.sf.rows(HISTORY)
+            if row[f"{P}FKIncident__c"] == record_id
+        ]
+
+    def notes_of(self, incident_id: str) -> list[str]:
+        return [note["content"] for note in self.pd.notes(incident_id)]
+
+    def incidents(self) -> list[dict[str, Any]]:
+        return self.pd.incidents()
+
+    async def paged(self, daemon: "Daemon", text: str = "Core switch down") -> tuple[str, str]:
+        """A record raised to priority 1 and the incident that came of it."""
+        before = {item["id"] for item in self.incidents()}
+        record_id = self.open_record(text)
+        await daemon.step()
+        self.raise_to_1(record_id)
+        await daemon.step()
+        (incident_id,) = {item["id"] for item in self.incidents()} - before
+        return record_id, incident_id
+
+
+class Daemon:
+    """One life of the daemon."""
+
+    def __init__(self, rig: Rig, parts: Parts) -> None:
+        self.rig = rig
+        self.parts = parts
+
+    async def poll(self) -> int:
+        found = await self.parts.pagerduty_reader.poll()
+        return found + await self.parts.salesforce_reader.poll()
+
+    async def deliver(self) -> None:
+        await self.parts.deliverer.drain()
+
+    async def step(self, turns: int = 2, seconds: float = 2.0) -> None:
+        """Lets some time pass in which both sides are polled and everything due is delivered."""
+        for _ in range(turns):
+            self.rig.advance(seconds)
+            await self.poll()
+            await self.deliver()
+
+    async def links(self) -> list[tuple[str, str, str]]:
+        async with self.parts.database.read() as tx:
+            found = await links.read_links(tx)
+        return [(link.incident_id, link.record_id, link.state.value) for link in found]
+
+    async def log(self) -> list[dict[str, Any]]:
+        async with self.parts.database.read() as tx:
+            return await journal.read_log(tx, Filter())
+
+    async def actions(self) -> list[dict[str, Any]]:
+        return [action for entry in await self.log() for action in entry["actions"]]
+
+    async def outcomes(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for action in await self.actions():
+            key = f"{action['action']} {action['outcome']}"
+            counts[key] = counts.get(key, 0) + 1
+        return counts
+
+    async def dead_letters(self) -> list[dict[str, Any]]:
+        async with self.parts.database.read() as tx:
+            return await journal.read_dead_letters(tx)
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self.parts.metrics.registry.get_sample_value(f"pagerforce_{name}", labels)
+
+
+@asynccontextmanager
+async def open_rig(folder: Path, rules: str | None = None) -> AsyncIterator[Rig]:
+    clock = ManualClock(START)
+    async with open_desk(folder, clock=clock, rules=rules) as desk:
+        yield Rig(desk, clock)
