@@ -1,0 +1,291 @@
+"""The sandbox's knobs: make the next requests slow, refused, broken or unanswered.
+
+A :class:`Fault` is armed for a number of requests; :class:`FaultMiddleware` stands before the
+application and lets each request take what is armed for it. Nothing here knows a vendor: how an
+error looks on the wire comes in as an :data:`ErrorShape`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from email.utils import format_datetime
+from enum import StrEnum
+from typing import Self
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pagerforce.sandbox.clock import SandboxClock
+
+CONTROL_PREFIX = "/__sandbox__/"
+"""Paths below this are the sandbox's own and never meet a fault."""
+
+MAX_FAULT_SECONDS = 3600.0
+"""The longest latency or announced wait that can be armed."""
+
+
+_JSON_TYPES: Mapping[str, tuple[type, ...]] = {
+    "kind": (str,),
+    "count": (int,),
+    "method": (str, type(None)),
+    "path": (str, type(None)),
+    "status": (int,),
+    "seconds": (int, float),
+}
+
+
+class ConnectionDroppedError(Exception):
+    """Ends a request without an answer; the server closes the connection when it sees it."""
+
+
+class FaultKind(StrEnum):
+    """What goes wrong."""
+
+    LATENCY = "latency"
+    TOO_MANY = "too_many"
+    ERROR_BEFORE = "error_before"
+    ERROR_AFTER = "error_after"
+    DROP_BEFORE = "drop_before"
+    DROP_AFTER = "drop_after"
+    MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong, ``count`` times.
+
+    Attributes:
+        kind: what goes wrong. ``*_after``: the application did its work, only the answer is lost.
+        count: for how many requests.
+        method: only for this HTTP method; None for any.
+        path: only for paths in which this regular expression is found; None for any.
+        status: the status of ``error_before`` and ``error_after``.
+        seconds: how long ``latency`` takes; for ``too_many`` the wait to announce, 0 for none.
+
+    Raises:
+        ValueError: a value is out of range or the expression is not one.
+    """
+
+    kind: FaultKind
+    count: int = 1
+    method: str | None = None
+    path: str | None = None
+    status: int = 503
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", FaultKind(self.kind))
+        if self.count < 1:
+            raise ValueError("count must be at least 1")
+        if not 400 <= self.status <= 599:
+            raise ValueError("status must be an HTTP error, 400 to 599")
+        if not 0 <= self.seconds <= MAX_FAULT_SECONDS:
+            raise ValueError(f"seconds must be 0 to {MAX_FAULT_SECONDS:g}")
+        try:
+            re.compile(self.path or "")
+        except re.error as error:
+            raise ValueError(f"path is not a regular expression: {error}") from error
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Reads a fault from decoded JSON.
+
+        Raises:
+            ValueError: not an object, unknown keys, wrong types or impossible values.
+        """
+        if not isinstance(value, Mapping):
+            raise ValueError("a fault is a JSON object")  # noqa: TRY004 - bad input, not bad code
+        for key, item in value.items():
+            if key not in _JSON_TYPES:
+                raise ValueError(f"unknown key {key!r}; known: {', '.join(_JSON_TYPES)}")
+            if isinstance(item, bool) or not isinstance(item, _JSON_TYPES[key]):
+                raise ValueError(f"{key} has the wrong type")  # noqa: TRY004 - as above
+        if "kind" not in value:
+            raise ValueError(f"kind is missing; one of {', '.join(FaultKind)}")
+        return cls(**value)
+
+    def to_json(self) -> dict[str, object]:
+        """The fault as JSON, the form :meth:`parse` reads."""
+        return asdict(self)
+
+    def fits(self, method: str, path: str) -> bool:
+        """Whether a request with this method and path meets the fault."""
+        if self.method is not None and self.method.upper() != method.upper():
+            return False
+        return self.path is None or re.search(self.path, path) is not None
+
+
+class Faults:
+    """The armed faults, in the order they were armed. For one event loop only."""
+
+    def __init__(self) -> None:
+        self._armed: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        """Arms a fault."""
+        self._armed.append(fault)
+
+    def clear(self) -> None:
+        """Disarms everything."""
+        self._armed.clear()
+
+    def armed(self) -> tuple[Fault, ...]:
+        """What is still armed, each with the count that is left."""
+        return tuple(self._armed)
+
+    def take(self, method: str, path: str) -> list[Fault]:
+        """Uses up what this request meets: every fitting latency, and the first other fault.
+
+        A request can end only one way, so a second ending stays armed for the next request.
+        """
+        taken: list[Fault] = []
+        left: list[Fault] = []
+        ended = False
+        for fault in self._armed:
+            ends = fault.kind is not FaultKind.LATENCY
+            if not fault.fits(method, path) or (ends and ended):
+                left.append(fault)
+                continue
+            ended = ended or ends
+            taken.append(fault)
+            if fault.count > 1:
+                left.append(replace(fault, count=fault.count - 1))
+        self._armed = left
+        return taken
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """An error as it goes over the wire."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+ErrorShape = Callable[[Fault], ErrorAnswer]
+"""How a vendor puts ``too_many``, ``error_before`` and ``error_after`` on the wire."""
+
+
+def plain_error(fault: Fault) -> ErrorAnswer:
+    """What a proxy before the vendor says: a status and a line of text."""
+    status = 429 if fault.kind is FaultKind.TOO_MANY else fault.status
+    headers = {"content-type": "text/html"}
+    if fault.kind is FaultKind.TOO_MANY and fault.seconds:
+        headers["retry-after"] = f"{fault.seconds:.0f}"
+    return ErrorAnswer(status, f"<html><body>{status}</body></html>".encode(), headers)
+
+
+class FaultMiddleware:
+    """Lets requests meet the armed faults, and dates every answer by the sandbox's clock.
+
+    Args:
+        app: the application behind.
+        faults: what is armed; shared with whoever arms it.
+        clock: the sandbox's time, for the ``Date`` header.
+        shape: how the vendor's errors look.
+    """
+
+    def __init__(
+        self, app: ASGIApp, faults: Faults, clock: SandboxClock, shape: ErrorShape = plain_error
+    ) -> None:
+        self._app = app
+        self._faults = faults
+        self._clock = clock
+        self._shape = shape
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        dated = self._dated(send)
+        path: str = scope["path"]
+        if path.startswith(CONTROL_PREFIX):
+            await self._app(scope, receive, dated)
+            return
+        ending: Fault | None = None
+        for fault in self._faults.take(scope["method"], path):
+            if fault.kind is FaultKind.LATENCY:
+                await anyio.sleep(fault.seconds)
+            else:
+                ending = fault
+        if ending is None:
+            await self._app(scope, receive, dated)
+            return
+        if ending.kind in (FaultKind.ERROR_AFTER, FaultKind.DROP_AFTER):
+            await self._app(scope, receive, _discard)
+        await self._end(ending, dated)
+
+    async def _end(self, fault: Fault, send: Send) -> None:
+        match fault.kind:
+            case FaultKind.DROP_BEFORE | FaultKind.DROP_AFTER:
+                await _drop(send)
+            case FaultKind.MALFORMED:
+                body = b'{"this answer is cut off in the mid'
+                await _answer(send, ErrorAnswer(200, body, {"content-type": "application/json"}))
+            case _:
+                await _answer(send, self._shape(fault))
+
+    def _dated(self, send: Send) -> Send:
+        async def dated_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self._clock.now(), usegmt=True).encode("ascii")
+                message = {**message, "headers": [*message.get("headers", ()), (b"date", date)]}
+            await send(message)
+
+        return dated_send
+
+
+def fault_routes(faults: Faults) -> list[Route]:
+    """The control endpoint for use by hand: POST, GET and DELETE ``/__sandbox__/faults``."""
+
+    async def arm(request: Request) -> Response:
+        try:
+            fault = Fault.parse(json.loads(await request.body()))
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        faults.add(fault)
+        return JSONResponse({"armed": fault.to_json()}, status_code=201)
+
+    async def show(_request: Request) -> Response:
+        return JSONResponse({"faults": [fault.to_json() for fault in faults.armed()]})
+
+    async def disarm(_request: Request) -> Response:
+        faults.clear()
+        return Response(status_code=204)
+
+    path = f"{CONTROL_PREFIX}faults"
+    return [
+        Route(path, arm, methods=["POST"]),
+        Route(path, show, methods=["GET"]),
+        Route(path, disarm, methods=["DELETE"]),
+    ]
+
+
+async def _discard(_message: Message) -> None:
+    """Takes the application's answer and sends it nowhere."""
+
+
+async def _answer(send: Send, answer: ErrorAnswer) -> None:
+    headers = {**answer.headers, "content-length": str(len(answer.body))}
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _drop(send: Send) -> None:
+    """Ends the connection without a byte of an answer.
+
+    ASGI has no word for this. A response whose header cannot be put on the wire is begun, so the
+    server neither sends it nor may replace it by a 500 of its own; it can only close.
+
+    Raises:
+        ConnectionDroppedError: where the server took even that header.
+    """
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"\r\n", b"")]})
+    raise ConnectionDroppedError

@@ -1,0 +1,208 @@
+"""Changes to an incident other than its status, with the log entries they write, if any.
+
+Facts: pagerduty.md sections 5 and 6.
+"""
+
+from datetime import timedelta
+
+from pagerforce.sandbox.pagerduty.directory import CustomField, Priority
+from pagerforce.sandbox.pagerduty.entries import (
+    Story,
+    name_of,
+    record,
+    record_assignees,
+    record_notification,
+)
+from pagerforce.sandbox.pagerduty.journal import Entry
+from pagerforce.sandbox.pagerduty.lifecycle import call_level, schedule
+from pagerforce.sandbox.pagerduty.stamps import write_stamp
+from pagerforce.sandbox.pagerduty.state import (
+    Actor,
+    Agent,
+    Assignment,
+    Incident,
+    Note,
+    PendingAction,
+    ResponderRequest,
+    State,
+)
+
+
+def assign(state: State, incident: Incident, user_ids: tuple[str, ...], actor: Actor) -> None:
+    """Assigns users directly; such an incident no longer escalates."""
+    incident.assigned_via = "direct_assignment"
+    incident.assignments = [Assignment(user_id, state.now()) for user_id in user_ids]
+    schedule(state, incident)
+    record_assignees(state, incident, actor, "assign", user_ids)
+    _touch(state, incident)
+
+
+def escalate(state: State, incident: Incident, level: int, actor: Actor) -> None:
+    """Calls a level of the escalation policy."""
+    called = call_level(state, incident, level)
+    record_assignees(state, incident, actor, "escalate", called)
+    for user_id in called:
+        record_notification(state, incident, user_id)
+    _touch(state, incident)
+
+
+def delegate(state: State, incident: Incident, policy_id: str, actor: Actor) -> None:
+    """Hands the incident to another escalation policy and calls its first level."""
+    incident.policy_id = policy_id
+    called = call_level(state, incident, 1)
+    record_assignees(state, incident, actor, "delegate", called)
+    _touch(state, incident)
+
+
+def set_priority(state: State, incident: Incident, priority: Priority | None, actor: Actor) -> None:
+    """Sets or clears the priority."""
+    old_id = incident.priority_id
+    old = None if old_id is None else state.directory.priorities[old_id]
+    if old == priority:
+        return
+    incident.priority_id = None if priority is None else priority.id
+    words = [f'"{item.name}"' if item is not None else "none" for item in (old, priority)]
+    story = Story(
+        "priority_change_log_entry",
+        f"Priority changed from {words[0]} to {words[1]}",
+        channel={"old_priority": _priority_json(old), "new_priority": _priority_json(priority)},
+    )
+    record(state, incident, actor, story)
+    _touch(state, incident)
+
+
+def set_urgency(state: State, incident: Incident, urgency: str, actor: Actor) -> None:
+    """Sets the urgency, which the entry has in its summary only."""
+    if incident.urgency == urgency:
+        return
+    incident.urgency = urgency
+    summary = f"Urgency changed to {urgency} by {name_of(state, actor)}"
+    record(state, incident, actor, Story("urgency_change_log_entry", summary))
+    _touch(state, incident)
+
+
+def snooze(state: State, incident: Incident, seconds: int, actor: Actor) -> None:
+    """Leaves an acknowledged incident alone for a while."""
+    due = state.now() + timedelta(seconds=seconds)
+    others = [action for action in incident.pending if action.type != "unacknowledge"]
+    incident.pending = [PendingAction("unacknowledge", due), *others]
+    story = Story(
+        "snooze_log_entry",
+        f"Snoozed by {name_of(state, actor)}",
+        channel={"duration": seconds},
+        fields={"changed_actions": [{"type": "unacknowledge", "at": write_stamp(due)}]},
+    )
+    record(state, incident, actor, story)
+    _touch(state, incident)
+
+
+def set_title(state: State, incident: Incident, title: str) -> None:
+    """Renames it; no entry."""
+    incident.title = title
+    _touch(state, incident)
+
+
+def move_service(state: State, incident: Incident, service_id: str) -> None:
+    """Moves it to another service; no entry. Its escalation policy stays."""
+    incident.service_id = service_id
+    _touch(state, incident)
+
+
+def set_conference_bridge(state: State, incident: Incident, bridge: dict[str, str]) -> None:
+    """Sets the conference bridge; no entry."""
+    incident.conference_bridge = bridge
+    _touch(state, incident)
+
+
+def set_type(state: State, incident: Incident, type_name: str) -> None:
+    """Sets the incident type; no entry."""
+    incident.type_name = type_name
+    _touch(state, incident)
+
+
+def set_custom_value(
+    state: State, incident: Incident, field: CustomField, value: object, actor: Actor
+) -> None:
+    """Sets a custom field's value; whether that bumps ``updated_at`` is unknown, so it does not."""
+    old = incident.custom_values.get(field.name)
+    if old == value:
+        return
+    incident.custom_values[field.name] = value
+    change: dict[str, object] = {
+        "id": field.id,
+        "name": field.name,
+        # the schema knows numbers and lists of texts here, and the old value as a text
+        "value": value if isinstance(value, int) else [] if value is None else [str(value)],
+        "old_value": None if old is None else str(old),
+        "namespace": "incidents",
+    }
+    changeset = {"customer_fields": [change], "application_fields": [], "custom_attributes": {}}
+    story = Story(
+        "custom_field_value_change_log_entry",
+        f"Custom field {field.display_name} updated by {name_of(state, actor)}",
+        channel={"changeset": changeset},
+        fields={"changeset": [field.name]},
+    )
+    record(state, incident, actor, story)
+
+
+def annotate(state: State, incident: Incident, content: str, actor: Actor) -> Note:
+    """Adds a note. The entry has its text, but not its id."""
+    if actor.user_id is None:
+        raise ValueError("a note needs an author")
+    now = state.now()
+    note = Note(state.ids.make("note"), actor.user_id, content, now, now)
+    incident.notes.append(note)
+    story = Story(
+        "annotate_log_entry",
+        f"Note added by {name_of(state, actor)}",
+        {
+            "type": "note",
+            "summary": content,
+        },
+    )
+    record(state, incident, actor, story)
+    return note
+
+
+def run_custom_action(state: State, incident: Incident, name: str, actor: Actor) -> Entry:
+    """Somebody pressed the button of a custom incident action."""
+    summary = f"{name} run by {name_of(state, actor)}"
+    return record(state, incident, actor, Story("custom_log_entry", summary))
+
+
+def publish_update(state: State, incident: Incident, message: str, actor: Actor) -> Entry:
+    """Publishes a status update, which can be read from its entry only."""
+    summary = f"Status update published by {name_of(state, actor)}"
+    story = Story("status_update_log_entry", summary, fields={"message": message})
+    return record(state, incident, actor, story)
+
+
+def request_responders(state: State, incident: Incident, request: ResponderRequest) -> None:
+    """Asks people to help."""
+    incident.responder_requests.append(request)
+    actor = Actor(Agent("user", request.requester_id), "website")
+    kinds = {
+        "responder_request_log_entry": request.user_ids,
+        "responder_request_for_escalation_policy_log_entry": request.policy_ids,
+    }
+    for kind, targets in kinds.items():
+        for _ in targets:
+            summary = f"Responder requested by {name_of(state, actor)}"
+            record(state, incident, actor, Story(kind, summary))
+    _touch(state, incident)
+
+
+def _touch(state: State, incident: Incident) -> None:
+    incident.updated_at = state.now()
+
+
+def _priority_json(priority: Priority | None) -> dict[str, str] | None:
+    if priority is None:
+        return None
+    return {
+        "id": priority.id,
+        "type": "priority_reference",
+        "summary": priority.name,
+        "name": priority.name,
+    }

@@ -1,0 +1,104 @@
+"""Writes log entries, as the account itself does when something happens to an incident.
+
+Facts: pagerduty.md section 5. Changes for which no entry type is attested (reopen, title, service,
+conference bridge, edited notes) write none here either.
+"""
+
+from dataclasses import dataclass, field
+
+from pagerforce.sandbox.pagerduty.journal import Entry
+from pagerforce.sandbox.pagerduty.state import Actor, Agent, Incident, State
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What an entry tells besides who, when and about which incident.
+
+    ``channel`` holds what stands in the entry's channel besides its type.
+    """
+
+    type: str
+    summary: str
+    channel: dict[str, object] = field(default_factory=dict)
+    assignees: tuple[str, ...] | None = None
+    user_id: str | None = None
+    linked_incident_id: str | None = None
+    fields: dict[str, object] = field(default_factory=dict)
+
+
+def record(state: State, incident: Incident, actor: Actor, story: Story) -> Entry:
+    """Appends an entry about an incident at the clock's whole second."""
+    now = state.now()
+    agent = actor.agent
+    return state.journal.append(
+        Entry(
+            id=state.ids.make("entry"),
+            type=story.type,
+            created_at=now,
+            visible_at=now,
+            sequence=0,
+            summary=story.summary,
+            incident_id=incident.id,
+            service_id=incident.service_id,
+            agent_type=None if agent is None else agent.type,
+            agent_id=None if agent is None else agent.id,
+            channel={"type": actor.channel, **story.channel},
+            assignees=story.assignees,
+            user_id=story.user_id,
+            linked_incident_id=story.linked_incident_id,
+            fields=story.fields,
+        )
+    )
+
+
+def service_actor(incident: Incident, channel: str) -> Actor:
+    """The incident's service, acting by itself through a channel: auto, api, timeout, ..."""
+    return Actor(Agent("service", incident.service_id), channel)
+
+
+def names_of(state: State, user_ids: tuple[str, ...]) -> str:
+    """The users' names, for summaries."""
+    return " and ".join(state.directory.users[user_id].name for user_id in user_ids)
+
+
+def name_of(state: State, actor: Actor) -> str:
+    """The actor's name, for summaries."""
+    if actor.agent is None:
+        return "automation"
+    if actor.agent.type == "user":
+        return state.directory.users[actor.agent.id].name
+    return state.directory.services[actor.agent.id].name
+
+
+def record_assignees(
+    state: State, incident: Incident, actor: Actor, kind: str, user_ids: tuple[str, ...]
+) -> None:
+    """Writes that users were assigned: one entry for all, and for an escalation one for each.
+
+    Args:
+        state: the account.
+        incident: what they were assigned to.
+        actor: who did it.
+        kind: ``assign``, ``escalate`` or ``delegate``.
+        user_ids: the new assignees.
+    """
+    words = {"assign": "Assigned", "escalate": "Escalated", "delegate": "Delegated"}
+    groups = [(one,) for one in user_ids] if kind == "escalate" else [user_ids]
+    for group in groups:
+        summary = f"{words[kind]} to {names_of(state, group)} by {name_of(state, actor)}"
+        record(state, incident, actor, Story(f"{kind}_log_entry", summary, assignees=group))
+
+
+def record_notification(
+    state: State, incident: Incident, user_id: str, medium: str = "email"
+) -> Entry:
+    """Writes that a user was notified: ``email``, ``sms``, ``phone`` or ``push``."""
+    user = state.directory.users[user_id]
+    notification = {"type": f"{medium}_notification", "status": "success", "address": user.email}
+    story = Story(
+        "notify_log_entry",
+        f"Notified {user.name} by {medium}",
+        channel={"notification": notification},
+        user_id=user_id,
+    )
+    return record(state, incident, service_actor(incident, "auto"), story)

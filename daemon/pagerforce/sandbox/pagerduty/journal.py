@@ -1,0 +1,87 @@
+"""The log: append-only entries, some of which become visible later than they were made.
+
+Facts: pagerduty.md sections 5 and 9.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+
+
+class EntryOrder(StrEnum):
+    """In which order a list of entries comes; the sources disagree, so every one is possible.
+
+    ``TIES_SHUFFLED``: newest first, but within one second in an order that says nothing.
+    """
+
+    NEWEST_FIRST = "newest_first"
+    OLDEST_FIRST = "oldest_first"
+    TIES_SHUFFLED = "ties_shuffled"
+
+
+@dataclass(slots=True)
+class Entry:
+    """One log entry.
+
+    Attributes:
+        agent_type: ``user`` or ``service``; None with ``agent_id`` None for nobody.
+        channel: the full channel; without ``include[]=channels`` only its type is shown.
+        assignees: user ids of assign, escalate and delegate entries.
+        user_id: who was notified.
+        linked_incident_id: the other incident of link and unlink entries.
+        fields: further plain fields of its type.
+        raw: shown instead of everything else, to be whatever a test needs.
+    """
+
+    id: str
+    type: str
+    created_at: datetime
+    visible_at: datetime
+    sequence: int
+    summary: str
+    incident_id: str | None
+    service_id: str | None
+    agent_type: str | None
+    agent_id: str | None
+    channel: dict[str, object]
+    assignees: tuple[str, ...] | None = None
+    user_id: str | None = None
+    linked_incident_id: str | None = None
+    fields: Mapping[str, object] = field(default_factory=dict)
+    raw: Mapping[str, object] | None = None
+
+
+@dataclass(slots=True)
+class Journal:
+    """All entries, in the order they were made.
+
+    Attributes:
+        order: the order of lists.
+        hide_seconds: how long an entry made from now on stays invisible.
+    """
+
+    order: EntryOrder = EntryOrder.NEWEST_FIRST
+    hide_seconds: float = 0.0
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+    def append(self, entry: Entry) -> Entry:
+        """Adds an entry, which keeps its time but may be seen only later."""
+        entry.sequence = len(self.entries)
+        entry.visible_at = entry.created_at + timedelta(seconds=self.hide_seconds)
+        self.entries[entry.id] = entry
+        return entry
+
+    def visible(self, now: datetime) -> list[Entry]:
+        """What can be seen at an instant, in the journal's order."""
+        seen = [entry for entry in self.entries.values() if entry.visible_at <= now]
+        match self.order:
+            case EntryOrder.OLDEST_FIRST:
+                seen.sort(key=lambda entry: (entry.created_at, entry.sequence))
+            case EntryOrder.NEWEST_FIRST:
+                seen.sort(key=lambda entry: (entry.created_at, entry.sequence), reverse=True)
+            case EntryOrder.TIES_SHUFFLED:
+                seen.sort(key=lambda entry: sha256(entry.id.encode()).digest())
+                seen.sort(key=lambda entry: entry.created_at, reverse=True)
+        return seen

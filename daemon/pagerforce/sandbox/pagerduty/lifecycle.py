@@ -1,0 +1,313 @@
+"""How an incident is opened, acknowledged, resolved, reopened and merged, with its log entries.
+
+The rules of who may do what, and what is refused, stand with the endpoints; here it is done.
+Facts: pagerduty.md sections 5 and 6.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pagerforce.sandbox.pagerduty.directory import EscalationPolicy
+from pagerforce.sandbox.pagerduty.entries import (
+    Story,
+    name_of,
+    record,
+    record_assignees,
+    record_notification,
+    service_actor,
+)
+from pagerforce.sandbox.pagerduty.journal import Entry
+from pagerforce.sandbox.pagerduty.state import (
+    Acknowledgement,
+    Actor,
+    Agent,
+    Alert,
+    Assignment,
+    Incident,
+    PendingAction,
+    State,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewIncident:
+    """What somebody asks for who opens an incident; None leaves it to the service.
+
+    ``user_ids``: assigned directly, instead of by an escalation policy.
+    """
+
+    title: str
+    service_id: str
+    urgency: str = "high"
+    incident_key: str | None = None
+    policy_id: str | None = None
+    user_ids: tuple[str, ...] = ()
+    priority_id: str | None = None
+    body: str | None = None
+    conference_bridge: dict[str, str] | None = None
+    type_name: str = "incident_default"
+    made_by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoringEvent:
+    """One trigger event of a monitoring system."""
+
+    service_id: str
+    title: str
+    key: str
+    urgency: str = "high"
+    severity: str = "critical"
+    details: dict[str, object] = field(default_factory=dict)
+
+
+def open_by_user(state: State, new: NewIncident, actor: Actor) -> Incident:
+    """A person opens an incident, in the UI or through the REST API.
+
+    Who assigns it to themselves has it acknowledged at once and is not notified (facts section 6).
+    """
+    incident = _add(state, new, actor)
+    channel: dict[str, object] = {"type": "web_trigger", "subject": new.title, "summary": new.title}
+    if new.body is not None:
+        channel["details"] = new.body
+    story = Story(
+        "trigger_log_entry",
+        "Triggered through the website",
+        channel,
+        fields={
+            "event_details": {"description": new.title},
+        },
+    )
+    incident.first_entry_id = record(state, incident, actor, story).id
+    self_assigned = actor.user_id is not None and new.user_ids == (actor.user_id,)
+    _call_first(state, incident, new.user_ids, quiet=self_assigned)
+    if self_assigned:
+        acknowledge(state, incident, actor)
+    return incident
+
+
+def open_by_event(state: State, event: MonitoringEvent) -> Incident:
+    """A monitoring system triggers: a new incident, or one more trigger entry on the open one."""
+    incident = state.find_open(event.service_id, event.key)
+    if incident is not None:
+        _record_trigger(state, incident, event)
+        return incident
+    new = NewIncident(event.title, event.service_id, event.urgency)
+    incident = _add(state, new, service_actor_of(event.service_id))
+    entry = _record_trigger(state, incident, event)
+    incident.first_entry_id = entry.id
+    _add_alert(state, incident, event, entry)
+    _call_first(state, incident, (), quiet=False)
+    return incident
+
+
+def service_actor_of(service_id: str) -> Actor:
+    """A service that heard from its monitoring through the Events API."""
+    return Actor(Agent("service", service_id), "api")
+
+
+def acknowledge(state: State, incident: Incident, actor: Actor) -> None:
+    """Somebody says they look after it."""
+    if actor.agent is None:
+        raise ValueError("an acknowledgement needs somebody who acknowledges")
+    now = state.now()
+    timeout = state.directory.services[incident.service_id].acknowledgement_timeout
+    story = Story(
+        "acknowledge_log_entry",
+        f"Acknowledged by {name_of(state, actor)}",
+        fields={"acknowledgement_timeout": timeout or None},
+    )
+    record(state, incident, actor, story)
+    others = [item for item in incident.acknowledgements if item.agent != actor.agent]
+    incident.acknowledgements = [*others, Acknowledgement(actor.agent, now)]
+    _set_status(state, incident, "acknowledged", actor)
+
+
+def unacknowledge(state: State, incident: Incident, actor: Actor) -> None:
+    """The acknowledgement ran out, or somebody took it back."""
+    summary = f"Unacknowledged by {name_of(state, actor)}"
+    if actor.channel == "timeout":
+        summary = "Unacknowledged due to timeout"
+    record(state, incident, actor, Story("unacknowledge_log_entry", summary))
+    incident.acknowledgements = []
+    _set_status(state, incident, "triggered", actor)
+
+
+def resolve(state: State, incident: Incident, actor: Actor, resolution: str | None = None) -> None:
+    """It is over. Assignments, acknowledgements and alerts end with it."""
+    fields: dict[str, object] = {} if resolution is None else {"note": resolution}
+    summary = f"Resolved by {name_of(state, actor)}"
+    record(state, incident, actor, Story("resolve_log_entry", summary, fields=fields))
+    incident.assignments = []
+    incident.acknowledgements = []
+    incident.resolved_at = state.now()
+    for alert in incident.alerts:
+        alert.resolved_at = alert.resolved_at or state.now()
+    _set_status(state, incident, "resolved", actor)
+
+
+def reopen(
+    state: State,
+    incident: Incident,
+    actor: Actor,
+    *,
+    status: str = "triggered",
+    user_ids: tuple[str, ...] = (),
+) -> None:
+    """A resolved incident is opened again, without any log entry.
+
+    To ``triggered`` it is assigned as asked, else to its policy; to ``acknowledged``, to the actor.
+    """
+    incident.resolved_at = None
+    incident.merged_into = None
+    incident.level = 1
+    now = state.now()
+    if status == "acknowledged" and actor.user_id is not None and actor.agent is not None:
+        user_ids = (actor.user_id,)
+        incident.acknowledgements = [Acknowledgement(actor.agent, now)]
+    incident.assigned_via = "direct_assignment" if user_ids else "escalation_policy"
+    called = user_ids or _level(state.directory.policies[incident.policy_id], 1)
+    incident.assignments = [Assignment(user_id, now) for user_id in called]
+    _set_status(state, incident, status, actor)
+
+
+def merge(state: State, target: Incident, sources: list[Incident], actor: Actor) -> None:
+    """The sources' alerts move to the target; the sources are resolved and say where they went."""
+    for source in sources:
+        for alert in list(source.alerts):
+            move_alert(state, alert, target, actor)
+        if source.is_open:
+            resolve(state, source, actor)
+        source.merged_into = target.id
+    target.updated_at = state.now()
+
+
+def move_alert(state: State, alert: Alert, target: Incident, actor: Actor) -> None:
+    """An alert goes to another incident; both say so."""
+    source = state.incidents[alert.incident_id]
+    moves = ((source, target, "unlink", "from"), (target, source, "link", "to"))
+    for here, there, kind, word in moves:
+        story = Story(
+            f"{kind}_log_entry",
+            f"Alert {kind}ed {word} this incident by {name_of(state, actor)}",
+            linked_incident_id=there.id,
+        )
+        record(state, here, actor, story)
+    source.alerts.remove(alert)
+    target.alerts.append(alert)
+    alert.incident_id = target.id
+
+
+def call_level(state: State, incident: Incident, level: int) -> tuple[str, ...]:
+    """Assigns whoever a level of the policy names, and tells them; returns their user ids."""
+    policy = state.directory.policies[incident.policy_id]
+    called = _level(policy, level)
+    incident.level = level
+    incident.assigned_via = "escalation_policy"
+    incident.assignments = [Assignment(user_id, state.now()) for user_id in called]
+    schedule(state, incident)
+    return called
+
+
+def schedule(state: State, incident: Incident) -> None:
+    """Sets what the service will do next. It is shown, not done: the story's author does it."""
+    service = state.directory.services[incident.service_id]
+    now = state.now()
+    pending = []
+    if incident.status == "acknowledged" and service.acknowledgement_timeout:
+        due = now + timedelta(seconds=service.acknowledgement_timeout)
+        pending.append(PendingAction("unacknowledge", due))
+    policy = state.directory.policies[incident.policy_id]
+    escalates = incident.status == "triggered" and incident.assigned_via == "escalation_policy"
+    if escalates and incident.level < len(policy.levels):
+        due = now + timedelta(minutes=policy.delay_minutes)
+        pending.append(PendingAction("escalate", due))
+    if incident.is_open and service.auto_resolve_timeout:
+        due = incident.created_at + timedelta(seconds=service.auto_resolve_timeout)
+        pending.append(PendingAction("resolve", due))
+    incident.pending = pending
+
+
+def _add(state: State, new: NewIncident, actor: Actor) -> Incident:
+    now = state.now()
+    policy_id = new.policy_id or state.directory.services[new.service_id].policy_id
+    from_monitoring = actor.agent is not None and actor.agent.type == "service"
+    key = new.incident_key
+    if key is None and not from_monitoring:
+        key = state.ids.make_key("incident key")
+    incident = Incident(
+        id=state.ids.make("incident"),
+        number=state.ids.number("incident number"),
+        title=new.title,
+        service_id=new.service_id,
+        policy_id=policy_id,
+        created_at=now,
+        updated_at=now,
+        last_status_change_at=now,
+        last_status_change_by=actor.agent,
+        urgency=new.urgency,
+        incident_key=key,
+        priority_id=new.priority_id,
+        body=new.body,
+        conference_bridge=new.conference_bridge,
+        type_name=new.type_name,
+        made_by_hand=new.made_by_hand,
+    )
+    state.incidents[incident.id] = incident
+    return incident
+
+
+def _call_first(
+    state: State, incident: Incident, user_ids: tuple[str, ...], *, quiet: bool
+) -> None:
+    if user_ids:
+        incident.assigned_via = "direct_assignment"
+        incident.assignments = [Assignment(user_id, state.now()) for user_id in user_ids]
+        schedule(state, incident)
+    called = user_ids or call_level(state, incident, 1)
+    record_assignees(state, incident, service_actor(incident, "auto"), "assign", called)
+    if not quiet:
+        for user_id in called:
+            record_notification(state, incident, user_id)
+
+
+def _record_trigger(state: State, incident: Incident, event: MonitoringEvent) -> Entry:
+    channel: dict[str, object] = {
+        "service_key": "",
+        "description": event.title,
+        "incident_key": event.key,
+        "details": event.details,
+        "summary": event.title,
+    }
+    fields: dict[str, object] = {"event_details": {"description": event.title}}
+    story = Story("trigger_log_entry", "Triggered through the API", channel, fields=fields)
+    return record(state, incident, service_actor(incident, "api"), story)
+
+
+def _add_alert(state: State, incident: Incident, event: MonitoringEvent, entry: Entry) -> None:
+    alert = Alert(
+        id=state.ids.make("alert"),
+        key=event.key,
+        incident_id=incident.id,
+        service_id=event.service_id,
+        summary=event.title,
+        severity=event.severity,
+        created_at=state.now(),
+        details=event.details,
+        entry_id=entry.id,
+    )
+    state.alerts[alert.id] = alert
+    incident.alerts.append(alert)
+
+
+def _set_status(state: State, incident: Incident, status: str, actor: Actor) -> None:
+    now = state.now()
+    incident.status = status
+    incident.updated_at = now
+    incident.last_status_change_at = now
+    incident.last_status_change_by = actor.agent
+    schedule(state, incident)
+
+
+def _level(policy: EscalationPolicy, level: int) -> tuple[str, ...]:
+    return policy.levels[level - 1] if 0 < level <= len(policy.levels) else ()

@@ -1,0 +1,74 @@
+"""How the API says no. Facts: pagerduty.md section 2."""
+
+from pagerforce.sandbox.pagerduty.links import Json
+
+
+class RefusalError(Exception):
+    """A request that is not done.
+
+    Attributes:
+        status: the HTTP status.
+        body: the JSON body.
+    """
+
+    def __init__(self, status: int, code: int, message: str, *errors: str) -> None:
+        super().__init__(message)
+        self.status = status
+        error: Json = {"message": message, "code": code}
+        if errors:
+            error["errors"] = list(errors)
+        self.body: Json = {"error": error}
+
+
+class PlainRefusalError(RefusalError):
+    """The few refusals whose ``error`` is a text instead of an object."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(status, 0, message)
+        self.body = {"error": message}
+
+
+def not_found(what: str = "Not Found") -> RefusalError:
+    """The id is unknown."""
+    return RefusalError(404, 2100, what)
+
+
+def bad_arguments(*errors: str) -> RefusalError:
+    """Code 2002, under which very different things hide: ``errors`` tells them apart."""
+    return RefusalError(400, 2002, "Arguments Caused Error", *errors)
+
+
+def invalid_input(*errors: str) -> RefusalError:
+    """The body is not as it should be."""
+    return RefusalError(400, 2001, "Invalid Input Provided", *errors)
+
+
+def lacks_ability(name: str) -> RefusalError:
+    """The account's plan does not include this."""
+    return RefusalError(402, 2014, "Missing Account Ability", f"Account must have {name} ability")
+
+
+def access_denied() -> RefusalError:
+    """The key may not do this."""
+    return RefusalError(403, 2010, "Access Denied")
+
+
+def not_authenticated() -> RefusalError:
+    """No key, an unknown key, or a malformed header."""
+    return RefusalError(401, 2006, "Authentication failed")
+
+
+def too_many_requests() -> RefusalError:
+    """The key's requests of this minute are used up."""
+    return RefusalError(429, 2020, "Rate Limit Exceeded")
+
+
+def from_missing() -> RefusalError:
+    """An account key wrote without a ``From`` header; seen with a code that means a time-out."""
+    text = 'You must specify a user\'s email address in the "From" header to perform this action'
+    return RefusalError(400, 2016, text)
+
+
+def requester_not_found() -> RefusalError:
+    """The ``From`` header or ``requester_id`` names nobody."""
+    return RefusalError(400, 1008, "Requester User Not Found")
