@@ -84,7 +84,7 @@ class _Tale:
         self.story.deed(
             "before", f"record {self.record(old_id)['Name']} and incident {old['id']} are open"
         )
-        await anyio.sleep(1.1)  # stamps are whole seconds: what follows is told apart from what was
+        await anyio.sleep(1.0)  # stamps are whole seconds: what follows is told apart from what was
         is_ready = await self.crew.start()
         self.story.fact(
             "the daemon is ready", "the daemon is ready: both sides were read" if is_ready else None
@@ -101,7 +101,7 @@ class _Tale:
         self.record_id = self.open_record("Core switch down", "Network", "3")
         name = self.record(self.record_id)["Name"]
         self.story.deed("Raj", f"opens record {name}, category Network, priority 3")
-        await anyio.sleep(1.1)
+        await anyio.sleep(1.0)
         self.set_priority(self.record_id, "1")
         self.story.deed("Raj", f"raises {name} to priority 1")
         await self.story.effect("a page on the category's service", self._paged)
@@ -178,7 +178,7 @@ class _Tale:
         rows = self._rows_about("Replication lag")
         if len(rows) != 1:
             return
-        await anyio.sleep(1.1)
+        await anyio.sleep(1.0)
         values = {f"{_P}FKStatus__c": self.id_of("Status", "CLOSED")}
         self.sf.update(INCIDENT, str(rows[0]["Id"]), values, by=RAJ)
         self.story.deed("Raj", f"closes record {rows[0]['Name']}")
@@ -203,7 +203,7 @@ class _Tale:
         """Fifty at once, the daemon killed in the middle: nothing lost, nothing twice."""
         self.story.chapter(f"a burst of {BURST}, and a kill in the middle")
         ids = [self.open_record(f"Alarm {n + 1}", "Database", "3") for n in range(BURST)]
-        await anyio.sleep(1.1)
+        await anyio.sleep(1.0)
         for record_id in ids:
             self.set_priority(record_id, "1")
         self.story.deed("Raj", f"raises {BURST} records to priority 1 at once")
