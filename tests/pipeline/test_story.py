@@ -1,6 +1,6 @@
 """The main job, both ways, as the daemon's users see it."""
 
-from rig import INTEGRATION, JANE, P, RAJ, open_rig
+from rig import INTEGRATION, JANE, RAJ, P, open_rig
 
 
 async def test_first_start_is_silent(tmp_path):

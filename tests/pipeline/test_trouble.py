@@ -4,7 +4,7 @@ import pytest
 
 from pagerforce.errors import CredentialsError
 from pagerforce.sandbox.faults import Fault, FaultKind
-from rig import HISTORY, INCIDENT, JANE, P, RAJ, open_rig
+from rig import HISTORY, INCIDENT, JANE, RAJ, P, open_rig
 
 TRIES = [FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER]
 

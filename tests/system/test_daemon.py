@@ -210,10 +210,26 @@ async def test_reading_commands_while_it_runs(tmp_path):
 
 
 async def test_every_metric_of_the_contract_is_there_from_the_start(tmp_path):
-    names = """ready build_info source_up poll_duration_seconds_count cursor_lag_seconds
-        last_success_timestamp_seconds events_total rule_matches_total actions_total
-        sync_latency_seconds_count outbox_depth outbox_oldest_seconds dead_letters links links_paused
-        api_requests_total api_budget_remaining database_size_bytes""".split()
+    names = [
+        "ready",
+        "build_info",
+        "source_up",
+        "poll_duration_seconds_count",
+        "cursor_lag_seconds",
+        "last_success_timestamp_seconds",
+        "events_total",
+        "rule_matches_total",
+        "actions_total",
+        "sync_latency_seconds_count",
+        "outbox_depth",
+        "outbox_oldest_seconds",
+        "dead_letters",
+        "links",
+        "links_paused",
+        "api_requests_total",
+        "api_budget_remaining",
+        "database_size_bytes",
+    ]
     async with open_stage(tmp_path) as stage, stage.daemon() as running:
         await running.ready()
         for name in names:

@@ -48,9 +48,15 @@ def compare(
     return RecordChange("update", changed, old)
 
 
-def merged(before: Record | None, now: Record) -> Record:
-    """The snapshot to keep: the row, plus fields that it does not carry any more."""
-    return now if before is None else replace(now, fields={**before.fields, **now.fields})
+def merged(before: Record | None, now: Record, changed: Collection[str] = ()) -> Record:
+    """The snapshot to keep: the row, plus fields that it does not carry any more.
+
+    ``changed``: fields that somebody else has changed, by now and not earlier than the last reading.
+    """
+    if before is None:
+        return now
+    changed_at = {**before.changed_at, **dict.fromkeys(changed, now.modified_at)}
+    return replace(now, fields={**before.fields, **now.fields}, changed_at=changed_at)
 
 
 def event_id(record: Record, change: RecordChange) -> EventId:

@@ -24,10 +24,9 @@ class MappingTable(Protocol):
     """Where delivery gets the resolved service mappings from."""
 
     async def resolve(self) -> Sequence[ResolvedMapping]:
-        """Every mapping, in the order of the configuration; cached.
+        """Every mapping that can be resolved, in the order of the configuration; cached.
 
         Raises:
             RemoteError: a lookup could not be asked for.
-            RefusedError: a lookup finds nothing or several; the message names the mapping.
         """
         ...

@@ -1,5 +1,6 @@
 """Salesforce records and comments in our own words. Facts: salesforce.md sections 2, 4 and 8."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,6 +20,7 @@ class Record:
             one is None.
         modified_at: LastModifiedDate; stamp: SystemModstamp (whole seconds, may be later).
         merged_into: MasterRecordId of a row merged away.
+        changed_at: of a snapshot, per field: when somebody else last changed it, as far as polls saw.
     """
 
     object: str
@@ -31,6 +33,7 @@ class Record:
     modified_by: Person = field(default_factory=Person)
     is_deleted: bool = False
     merged_into: RecordId | None = None
+    changed_at: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from pagerforce.errors import CredentialsError, RemoteError
 from pagerforce.model.ids import RecordId
 from pagerforce.model.ports import Clock, Position, RowBatch, SalesforceSource
 from pagerforce.model.value import format_whole_second, parse_instant
@@ -159,7 +160,14 @@ class SalesforceReader:
         until = await self.source.fetch_server_time()
         oldest = min((position.stamp for position in positions.values()), default=until)
         since = max(min(oldest, until - timedelta(minutes=2)), until - timedelta(days=14))
-        covered = await self.source.fetch_low_water(since, until)
+        try:
+            covered = await self.source.fetch_low_water(since, until)
+        except CredentialsError:
+            raise
+        except RemoteError as error:
+            # It only widens the overlap: the window and the daily comparison find late rows too.
+            _LOG.warning("low_water_unknown", reason=str(error))
+            covered = None
         self._low_water = covered if covered is not None and covered < oldest else None
 
     async def _compare_daily(self) -> int:

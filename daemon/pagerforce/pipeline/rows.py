@@ -66,7 +66,7 @@ def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
     rules = context.judge.settings.objects.get(row.object)
     quiet = rules.quiet if rules else frozenset[str]()
     change = compare(known, row, start_at=context.start_at[row.object], quiet=quiet)
-    after = merged(before, row)
+    after = merged(before, row, change.changed if change else ())
     if before is None or change is not None or after.fields != before.fields:
         plan.records[row.id] = world.records[row.id] = after
     if change is None:

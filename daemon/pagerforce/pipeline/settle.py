@@ -110,6 +110,7 @@ async def _store_effect(tx: Transaction, task: Task, action: Action, effect: Eff
                 after = replace(
                     known,
                     fields={**known.fields, **fields},
+                    changed_at={k: at for k, at in known.changed_at.items() if k not in fields},
                     modified_at=modified_at or known.modified_at,
                 )
                 await snapshots.put_records(tx, [after])

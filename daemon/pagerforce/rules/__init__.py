@@ -1,1 +1,1 @@
-"""rules."""
+"""The rule system: parsing, conditions, templates and evaluation. Pure: no I/O, clock or network."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pagerforce.config.load import Loaded
+from pagerforce.config.objects import ObjectSettings
 from pagerforce.config.offline import CheckLine
 from pagerforce.config.secret import load_secrets
 from pagerforce.errors import ConfigError, RemoteError, WrongOrgError
@@ -95,8 +96,27 @@ async def _salesforce(loaded: Loaded, side: SalesforceSide) -> list[CheckLine]:
         return True
 
     lines.append(await _tried("Salesforce objects and fields", fields))
-    lines.append(await _tried("service mappings", side.mappings.resolve))
+    lines += [
+        await _tried(
+            f"service mapping {row.name}",
+            lambda row=row: side.mappings.resolve_one(row),  # type: ignore[misc]
+        )
+        for row in loaded.config.service_mappings
+    ]
+    lines += [await _service_path(side, item) for item in loaded.config.objects]
     return lines
+
+
+async def _service_path(side: SalesforceSide, item: ObjectSettings) -> CheckLine:
+    path = item.service_id_path
+    what = f"{item.name}: service id in {path or 'service mappings only'}"
+    if not path:
+        return CheckLine(ok=True, what=what)
+    return await _tried(
+        what,
+        lambda: side.schema.find_field(item.name, path),
+        'the org has no such field; create it, or set service_id_path = "" and use service mappings',
+    )
 
 
 @dataclass(frozen=True, slots=True)

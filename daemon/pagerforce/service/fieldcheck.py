@@ -17,7 +17,8 @@ async def check_fields(schema: SchemaCache, loaded: Loaded) -> None:
     problems: list[Problem] = []
     for item in loaded.config.objects:
         paths = set(needed.get(item.name, frozenset())) | set(item.fields)
-        paths |= {name for name in (item.external_id_field, item.service_id_path) if name}
+        # service_id_path may be missing: the service mappings serve then (and ``check`` says so).
+        paths |= {item.external_id_field} - {""}
         paths |= {row.field for row in loaded.config.service_mappings if row.object == item.name}
         problems += await schema.check_fields(item.name, paths)
         if item.comments is not None:

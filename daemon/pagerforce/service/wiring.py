@@ -222,7 +222,12 @@ def _handlers(
             pagerduty.client, pagerduty.directory, loaded.config, mappings, clock
         ),
         *build_salesforce_handlers(
-            salesforce.client, salesforce.schema, loaded.config, mappings, clock
+            salesforce.client,
+            salesforce.schema,
+            loaded.config,
+            mappings,
+            clock,
+            fields_needed(loaded.rules),
         ),
     )
     return {handler.spec.do: handler for handler in found}

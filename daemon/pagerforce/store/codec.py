@@ -98,6 +98,7 @@ def parse_record(data: Mapping[str, Any]) -> Record:
         modified_by=_person(data.get("modified_by")),
         is_deleted=data.get("is_deleted", False),
         merged_into=RecordId(merged) if merged else None,
+        changed_at={name: parse_instant(at) for name, at in data.get("changed_at", {}).items()},
     )
 
 

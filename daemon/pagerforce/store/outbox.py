@@ -6,7 +6,7 @@ the process died becomes pending and uncertain: its next attempt looks before it
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum

@@ -1,1 +1,41 @@
-"""actions."""
+"""PagerDuty's actions: their declarations, and the handlers that deliver them."""
+
+from pagerforce.config.schema import Config
+from pagerforce.model.action import ActionSpec
+from pagerforce.model.mapping import MappingTable
+from pagerforce.model.ports import ActionHandler, Clock
+from pagerforce.pagerduty.actions import specs
+from pagerforce.pagerduty.actions.add_note import AddNote
+from pagerforce.pagerduty.actions.automation import RunResponsePlay, RunWorkflow
+from pagerforce.pagerduty.actions.changes import Reassign, SetPriority
+from pagerforce.pagerduty.actions.create_incident import CreateIncident
+from pagerforce.pagerduty.actions.desk import Desk
+from pagerforce.pagerduty.actions.handler import Handler
+from pagerforce.pagerduty.actions.status import Acknowledge, Resolve
+from pagerforce.pagerduty.client import PagerDutyClient
+from pagerforce.pagerduty.directory import Directory
+
+_HANDLERS: tuple[tuple[ActionSpec, type[Handler]], ...] = (
+    (specs.CREATE_INCIDENT, CreateIncident),
+    (specs.ACKNOWLEDGE, Acknowledge),
+    (specs.RESOLVE, Resolve),
+    (specs.SET_PRIORITY, SetPriority),
+    (specs.RUN_RESPONSE_PLAY, RunResponsePlay),
+    (specs.RUN_WORKFLOW, RunWorkflow),
+    (specs.REASSIGN, Reassign),
+    (specs.ADD_NOTE, AddNote),
+)
+
+CATALOG: tuple[ActionSpec, ...] = tuple(spec for spec, _ in _HANDLERS)
+
+
+def build_handlers(
+    client: PagerDutyClient,
+    directory: Directory,
+    config: Config,
+    mappings: MappingTable,
+    clock: Clock,
+) -> tuple[ActionHandler, ...]:
+    """One handler for each entry of the catalog."""
+    desk = Desk(client, directory, config, mappings, clock)
+    return tuple(make(spec, desk) for spec, make in _HANDLERS)

@@ -1,1 +1,49 @@
-"""actions."""
+"""What rules may do to Salesforce: the catalog of actions and who delivers them."""
+
+from collections.abc import Mapping
+
+from pagerforce.config.schema import Config
+from pagerforce.model.action import ActionSpec
+from pagerforce.model.mapping import MappingTable
+from pagerforce.model.ports import ActionHandler, Clock
+from pagerforce.salesforce.actions.add_comment import AddComment
+from pagerforce.salesforce.actions.create_record import CreateRecord
+from pagerforce.salesforce.actions.desk import Desk
+from pagerforce.salesforce.actions.set_field import SetField
+from pagerforce.salesforce.actions.specs import ADD_COMMENT, CREATE_RECORD, SET_FIELD
+from pagerforce.salesforce.client import SalesforceClient
+from pagerforce.salesforce.feeds import FeedPlan
+from pagerforce.salesforce.lookup import LookupResolver
+from pagerforce.salesforce.schema import SchemaCache
+
+CATALOG: tuple[ActionSpec, ...] = (SET_FIELD, CREATE_RECORD, ADD_COMMENT)
+
+
+def build_handlers(
+    client: SalesforceClient,
+    schema: SchemaCache,
+    config: Config,
+    mappings: MappingTable,
+    clock: Clock,
+    fields: Mapping[str, frozenset[str]] | None = None,
+) -> tuple[ActionHandler, ...]:
+    """One handler for each action of the catalog.
+
+    Args:
+        client: whom to ask.
+        schema: the org's objects.
+        config: objects and comments.
+        mappings: the service mappings, resolved.
+        clock: measures the age of caches.
+        fields: object -> the field paths that rules speak of, as the poller has them; records that
+            actions bring back then hold what a poll would have brought.
+    """
+    desk = Desk(
+        client=client,
+        schema=schema,
+        plan=FeedPlan(schema, config, fields or {}),
+        config=config,
+        mappings=mappings,
+        lookups=LookupResolver(client, schema, clock),
+    )
+    return (SetField(desk), CreateRecord(desk), AddComment(desk))

@@ -1,0 +1,62 @@
+"""``pagerduty.run_response_play`` and ``pagerduty.run_workflow``. Facts: pagerduty.md section 7.
+
+Neither can be looked for afterwards, so both are sent at most once. Response plays were taken out
+of the documented API on 2025-09-09; accounts that still have them are served as before.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from pagerforce.errors import RefusedError
+from pagerforce.model.action import Task
+from pagerforce.model.incident import IncidentStatus
+from pagerforce.model.value import Json
+from pagerforce.model.verdict import Delivered, Expectation, Skipped, Verdict
+from pagerforce.pagerduty.actions.desk import text
+from pagerforce.pagerduty.actions.handler import Handler
+from pagerforce.pagerduty.refusals import is_not_found
+
+_RESOLVED = "the incident is resolved: nobody needs to be called any more"
+
+
+class RunResponsePlay(Handler):
+    """Runs a response play on an open incident."""
+
+    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - what a play does is the play's own
+        return ()
+
+    async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
+        play_id = text(args.get("response_play"))
+        if not play_id:
+            raise RefusedError("the response play is empty: correct the rule, then retry it")
+        writer = await self._desk.writer_of(task)
+        incident, _ = await self._desk.read_incident(task)
+        if incident.status is IncidentStatus.RESOLVED:
+            return Skipped(_RESOLVED)
+        try:
+            await self._desk.client.send_play_run(play_id, incident.id, writer.email)
+        except RefusedError as error:
+            if is_not_found(error):
+                raise RefusedError(
+                    f"response play {play_id} does not exist, or PagerDuty has ended response plays "
+                    "for this account: use pagerduty.run_workflow instead"
+                ) from error
+            raise
+        return Delivered(f"ran response play {play_id} on {incident.id}")
+
+
+class RunWorkflow(Handler):
+    """Starts an incident workflow on an open incident."""
+
+    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - what a workflow does is the workflow's own
+        return ()
+
+    async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
+        wanted = text(args.get("workflow"))
+        if not wanted:
+            raise RefusedError("the workflow is empty: correct the rule, then retry it")
+        workflow = await self._desk.workflow(wanted)
+        incident, _ = await self._desk.read_incident(task)
+        if incident.status is IncidentStatus.RESOLVED:
+            return Skipped(_RESOLVED)
+        await self._desk.client.send_workflow_start(workflow.id, incident.id)
+        return Delivered(f"started workflow {workflow.id} on {incident.id}")

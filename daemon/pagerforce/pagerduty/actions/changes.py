@@ -1,0 +1,117 @@
+"""``pagerduty.set_priority`` and ``pagerduty.reassign``. Facts: pagerduty.md section 6."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pagerforce.errors import RefusedError
+from pagerforce.model.action import Task
+from pagerforce.model.incident import Incident, IncidentStatus
+from pagerforce.model.value import Json
+from pagerforce.model.verdict import Delivered, Expectation, Skipped, Verdict
+from pagerforce.pagerduty.actions.desk import incident_id_of, text, texts
+from pagerforce.pagerduty.actions.handler import Handler
+from pagerforce.pagerduty.client import Raw
+from pagerforce.pagerduty.decode import is_assigned_by_policy
+
+_RESOLVED = "the incident is resolved"
+
+
+class SetPriority(Handler):
+    """Sets the priority of an open incident."""
+
+    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
+        writer = await self._desk.writer_of(task)
+        priority = await self._desk.priority(_priority_text(args))
+        values = {"priority": priority.name or priority.id}
+        return (Expectation("priority_change", incident_id_of(task), values, writer.user_id),)
+
+    async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
+        priority = await self._desk.priority(_priority_text(args))
+        writer = await self._desk.writer_of(task)
+        before, _ = await self._desk.read_incident(task)
+        if before.status is IncidentStatus.RESOLVED:
+            return Skipped(_RESOLVED)
+        if before.priority is not None and before.priority.id == priority.id:
+            return _as_wanted(task, "the incident has this priority already")
+        reference = {"id": priority.id, "type": "priority_reference"}
+        await self._desk.client.send_update(before.id, {"priority": reference}, writer.email)
+        return Delivered(f"set priority {priority.id} on {before.id}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """To whom an incident goes: users, or else a policy."""
+
+    users: tuple[str, ...]
+    policy: str
+
+    def is_reached(self, incident: Incident, raw: Raw) -> bool:
+        """Whether the incident is there already."""
+        if self.users:
+            return {person.id for person in incident.assignees} == set(self.users)
+        policy = incident.escalation_policy
+        return policy is not None and policy.id == self.policy and is_assigned_by_policy(raw)
+
+    def to_changes(self) -> Raw:
+        """The part of the request body."""
+        if self.users:
+            return {
+                "assignments": [
+                    {"assignee": {"id": user_id, "type": "user_reference"}}
+                    for user_id in self.users
+                ]
+            }
+        return {"escalation_policy": {"id": self.policy, "type": "escalation_policy_reference"}}
+
+
+class Reassign(Handler):
+    """Assigns an open incident to users or to an escalation policy."""
+
+    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
+        writer = await self._desk.writer_of(task)
+        destination = await self._destination(args)
+        incident_id = incident_id_of(task)
+        if destination.users:
+            return [
+                Expectation("assign", incident_id, {"assignee": user_id}, writer.user_id)
+                for user_id in destination.users
+            ]
+        # Which of these a change of policy causes is not documented.
+        kinds = ("delegate", "escalate", "assign")
+        return [Expectation(kind, incident_id, {}, writer.user_id) for kind in kinds]
+
+    async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
+        destination = await self._destination(args)
+        writer = await self._desk.writer_of(task)
+        before, raw = await self._desk.read_incident(task)
+        if before.status is IncidentStatus.RESOLVED:
+            return Skipped(_RESOLVED)
+        if destination.is_reached(before, raw):
+            return _as_wanted(task, "the incident is assigned so already")
+        await self._desk.client.send_update(before.id, destination.to_changes(), writer.email)
+        return Delivered(f"reassigned {before.id}")
+
+    async def _destination(self, args: Mapping[str, Json]) -> _Destination:
+        if texts(args.get("assignees")):
+            return _Destination(await self._desk.user_ids(args.get("assignees")), "")
+        wanted = text(args.get("escalation_policy"))
+        if not wanted:
+            raise RefusedError(
+                "neither assignees nor an escalation policy are left after rendering: "
+                "correct the rule or the record, then retry it"
+            )
+        return _Destination((), (await self._desk.escalation_policy(wanted)).id)
+
+
+def _priority_text(args: Mapping[str, Json]) -> str:
+    wanted = text(args.get("priority"))
+    if not wanted:
+        raise RefusedError(
+            "the priority is empty, and PagerDuty cannot be told to clear it: "
+            "give the rule a condition or a default, then retry or discard it"
+        )
+    return wanted
+
+
+def _as_wanted(task: Task, what: str) -> Verdict:
+    return Delivered(f"{what}, after a lost answer") if task.is_uncertain else Skipped(what)

@@ -1,0 +1,181 @@
+"""``pagerduty.create_incident``: the page. Facts: pagerduty.md section 6.
+
+The incident key is deterministic and unique to the action. PagerDuty refuses a second open incident
+with it on the same service, but not one after the first is resolved: after a lost answer both are
+looked for before anything is sent again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pagerforce.errors import RefusedError, TransientError, UnknownOutcomeError
+from pagerforce.model.action import Task
+from pagerforce.model.incident import Incident
+from pagerforce.model.value import Json, format_whole_second
+from pagerforce.model.verdict import Delivered, Expectation, IncidentMade, Verdict
+from pagerforce.pagerduty.actions.desk import Writer, text, verbatim
+from pagerforce.pagerduty.actions.handler import Handler
+from pagerforce.pagerduty.actions.service_choice import carried_service, choose_service
+from pagerforce.pagerduty.actions.specs import URGENCIES
+from pagerforce.pagerduty.client import Params, Raw
+from pagerforce.pagerduty.decode import decode_incident, decode_rows
+from pagerforce.pagerduty.open_incidents import OPEN_STATUSES
+from pagerforce.pagerduty.refusals import DuplicateKeyError
+
+_CLOCK_MARGIN = timedelta(hours=1)
+_LONGEST_LOOK_BACK = timedelta(days=30)
+"""``since`` may reach back six months; no attempt is older than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What is to be created, every name resolved, and by whom."""
+
+    service_id: str
+    key: str
+    body: Raw
+    writer: Writer
+    remark: str
+
+
+class CreateIncident(Handler):
+    """Creates an incident, or finds the one an earlier attempt created."""
+
+    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
+        writer, _ = await self._writer(task, await self._assignee(args))
+        return (Expectation("incident", _key(task), actor_id=writer.user_id),)
+
+    async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
+        order = await self._order(task, args)
+        if task.is_uncertain:
+            found = await self._look_up(task, order)
+            if found is not None:
+                return _adopt(found)
+        try:
+            raw = await self._desk.client.send_incident(order.body, order.writer.email)
+        except DuplicateKeyError as error:
+            found = await self._look_up(task, order)
+            if found is not None:
+                return _adopt(found)
+            message = "PagerDuty has an incident with this key but does not show it yet"
+            raise TransientError(message, status=error.status, code=error.code) from error
+        try:
+            incident = decode_incident(raw)
+        except ValueError as error:
+            message = f"incidents.create: the incident in the answer {error}"
+            raise UnknownOutcomeError(message) from error
+        return Delivered(f"created {incident.id}{order.remark}", (IncidentMade(incident),))
+
+    async def _order(self, task: Task, args: Mapping[str, Json]) -> _Order:
+        desk = self._desk
+        if wanted := text(args.get("service")):
+            service_id = (await desk.service(wanted)).id
+        else:
+            # The mappings may need Salesforce; a page that can do without must not wait for it.
+            service_id = carried_service(task, desk.config) or choose_service(
+                task, desk.config, await desk.mappings.resolve()
+            )
+        assignee = await self._assignee(args)
+        writer, remark = await self._writer(task, assignee)
+        body: dict[str, object] = {
+            "type": "incident",
+            "title": _title(args),
+            "service": {"id": service_id, "type": "service_reference"},
+            "incident_key": _key(task),
+        }
+        if urgency := _urgency(args):
+            body["urgency"] = urgency
+        if wanted := text(args.get("priority")):
+            priority = await desk.priority(wanted)
+            body["priority"] = {"id": priority.id, "type": "priority_reference"}
+        if details := verbatim(args.get("body")):
+            body["body"] = {"type": "incident_body", "details": details}
+        if assignee is not None:
+            body["assignments"] = [{"assignee": {"id": assignee, "type": "user_reference"}}]
+        elif wanted := text(args.get("escalation_policy")):
+            policy = await desk.escalation_policy(wanted)
+            body["escalation_policy"] = {"id": policy.id, "type": "escalation_policy_reference"}
+        return _Order(service_id, _key(task), body, writer, remark)
+
+    async def _assignee(self, args: Mapping[str, Json]) -> str | None:
+        users = await self._desk.user_ids(args.get("assignees"))
+        if len(users) > 1:
+            raise RefusedError(
+                "PagerDuty takes one assignee for a new incident: name one, or an escalation "
+                "policy, then retry it"
+            )
+        return users[0] if users else None
+
+    async def _writer(self, task: Task, assignee: str | None) -> tuple[Writer, str]:
+        """As whom to create it, and a remark.
+
+        An incident whose creator is its assignee is acknowledged from the start and wakes nobody:
+        the integration user then stands in for the person.
+        """
+        writer = await self._desk.writer_of(task)
+        if assignee is None or writer.user_id != assignee:
+            return writer, ""
+        stand_in = await self._desk.integration()
+        if stand_in.user_id != assignee:
+            return stand_in, ""
+        return stand_in, ", acknowledged from the start: its assignee is the integration user"
+
+    async def _look_up(self, task: Task, order: _Order) -> Incident | None:
+        """The incident with our key: an open one, else one created since the first attempt."""
+        since = max(
+            (task.first_attempt_at or task.event_at) - _CLOCK_MARGIN, task.now - _LONGEST_LOOK_BACK
+        )
+        base: dict[str, str | Sequence[str]] = {
+            "incident_key": order.key,
+            "service_ids[]": [order.service_id],
+            "time_zone": "UTC",
+        }
+        is_open: Params = {**base, "statuses[]": list(OPEN_STATUSES), "date_range": "all"}
+        found = await self._find(is_open, order, None)
+        if found is not None:
+            return found
+        is_resolved: Params = {
+            **base,
+            "statuses[]": ["resolved"],
+            "since": format_whole_second(since),
+            "until": format_whole_second(task.now + timedelta(days=1)),
+        }
+        return await self._find(is_resolved, order, since)
+
+    async def _find(self, params: Params, order: _Order, since: datetime | None) -> Incident | None:
+        """The first match; filters are known to be taken loosely, so each is checked again."""
+        page = await self._desk.client.fetch_incidents(params)
+        incidents, _ = decode_rows(page.rows, decode_incident, "incident")
+        for incident in incidents:
+            # An incident that has alerts by now shows no key of its own.
+            is_ours = incident.incident_key == order.key or (
+                incident.incident_key is None and incident.title == order.body["title"]
+            )
+            is_there = incident.service is None or incident.service.id == order.service_id
+            is_new = since is None or incident.created_at is None or incident.created_at >= since
+            if is_ours and is_there and is_new:
+                return incident
+        return None
+
+
+def _key(task: Task) -> str:
+    return f"pagerforce:{task.key}"
+
+
+def _adopt(incident: Incident) -> Delivered:
+    return Delivered(f"found {incident.id} by its incident key", (IncidentMade(incident),))
+
+
+def _title(args: Mapping[str, Json]) -> str:
+    title = text(args.get("title"))
+    if not title:
+        raise RefusedError("the title is empty: correct the rule or the record, then retry it")
+    return title
+
+
+def _urgency(args: Mapping[str, Json]) -> str:
+    urgency = text(args.get("urgency")).lower()
+    if urgency and urgency not in URGENCIES:
+        raise RefusedError(f"the urgency is {urgency!r}: make it high or low, then retry it")
+    return urgency

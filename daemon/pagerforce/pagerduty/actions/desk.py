@@ -1,0 +1,176 @@
+"""What every handler of this side needs: the API, names, and as whom to write."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from pagerforce.config.schema import Config
+from pagerforce.errors import MalformedError, RefusedError
+from pagerforce.model.action import Task
+from pagerforce.model.ids import IncidentId
+from pagerforce.model.incident import Incident, Person, Ref
+from pagerforce.model.mapping import MappingTable
+from pagerforce.model.ports import Clock
+from pagerforce.model.value import Json
+from pagerforce.pagerduty.client import PagerDutyClient, Raw
+from pagerforce.pagerduty.decode import decode_incident
+from pagerforce.pagerduty.directory import Directory
+from pagerforce.pagerduty.refusals import is_out_of_sight
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """As whom a write goes out.
+
+    Attributes:
+        email: for the ``From`` header.
+        user_id: who will stand in the log for it; None where that is not certain.
+    """
+
+    email: str
+    user_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The tools of the handlers. Every method raises the ``RemoteError`` family."""
+
+    client: PagerDutyClient
+    directory: Directory
+    config: Config
+    mappings: MappingTable
+    clock: Clock
+
+    async def writer_of(self, task: Task) -> Writer:
+        """As whom to write: the person whose change it was where that is wanted and possible."""
+        email = (task.actor.email or "").strip()
+        if self.config.pagerduty.act_as == "actor" and _fits_header(email):
+            person = await self._find_by_email(email)
+            if person is not None and person.email is not None:
+                return await self._writer(person.email, person)
+        return await self.integration()
+
+    async def integration(self) -> Writer:
+        """The integration user."""
+        email = self.config.pagerduty.from_email
+        return await self._writer(email, await self._find_by_email(email))
+
+    async def _writer(self, email: str, person: Person | None) -> Writer:
+        """With a user's own key PagerDuty may go by the key instead of the ``From`` header."""
+        owner = await self.directory.find_key_owner()
+        if owner is None or owner.id is None:
+            return Writer(email, None if person is None else person.id)
+        is_same = person is not None and person.id == owner.id
+        return Writer(email, owner.id if is_same else None)
+
+    async def _find_by_email(self, email: str) -> Person | None:
+        try:
+            return await self.directory.find_user_by_email(email)
+        except RefusedError:
+            # A key that may not list users can still write; then nobody knows the writer's id.
+            return None
+
+    async def read_incident(self, task: Task) -> tuple[Incident, Raw]:
+        """The incident as it is now, decoded and as it came.
+
+        Raises:
+            RefusedError: it is gone or out of sight, among others.
+        """
+        incident_id = incident_id_of(task)
+        try:
+            raw = await self.client.fetch_incident(incident_id)
+        except RefusedError as error:
+            if is_out_of_sight(error):
+                raise RefusedError(
+                    f"incident {incident_id} is gone from PagerDuty or out of the API key's sight: "
+                    "give the key access and retry, or discard this and remove the link"
+                ) from error
+            raise
+        return decode_or_malformed(raw), raw
+
+    async def user_id(self, text: str) -> str:
+        """The id of a user given by e-mail or id."""
+        if "@" not in text:
+            return text
+        person = await self.directory.find_user_by_email(text)
+        if person is None or person.id is None:
+            raise RefusedError(
+                f"no PagerDuty user has the e-mail {text}: correct the rule or add the user, "
+                "then retry it"
+            )
+        return person.id
+
+    async def user_ids(self, value: Json) -> tuple[str, ...]:
+        """The ids of users given by e-mail or id, each once, in order."""
+        ids = [await self.user_id(text) for text in texts(value)]
+        return tuple(dict.fromkeys(ids))
+
+    async def priority(self, text: str) -> Ref:
+        """A priority by name or id."""
+        return _found(await self.directory.find_priority(text), "priority", text)
+
+    async def escalation_policy(self, text: str) -> Ref:
+        """An escalation policy by name or id."""
+        found = await self.directory.find_escalation_policy(text)
+        return _found(found, "escalation policy", text)
+
+    async def service(self, text: str) -> Ref:
+        """A service by name or id."""
+        return _found(await self.directory.find_service(text), "service", text)
+
+    async def workflow(self, text: str) -> Ref:
+        """An incident workflow by name or id."""
+        return _found(await self.directory.find_workflow(text), "incident workflow", text)
+
+
+def incident_id_of(task: Task) -> IncidentId:
+    """The incident the task acts on.
+
+    Raises:
+        ValueError: it has none, which the pipeline must not let happen.
+    """
+    if task.incident_id is None:
+        raise ValueError(f"{task.do} came without an incident")
+    return task.incident_id
+
+
+def text(value: Json) -> str:
+    """A text argument without the blanks around it; ``""`` where it is absent."""
+    return value.strip() if isinstance(value, str) else ""
+
+
+def verbatim(value: Json) -> str:
+    """A text argument as it is; ``""`` where it is absent or holds only blanks."""
+    return value if isinstance(value, str) and value.strip() else ""
+
+
+def texts(value: Json) -> tuple[str, ...]:
+    """A list argument without its empty members."""
+    if value is None:
+        return ()
+    items = [value] if isinstance(value, str) else cast("Sequence[Json]", value)
+    return tuple(item.strip() for item in items if isinstance(item, str) and item.strip())
+
+
+def decode_or_malformed(raw: Raw) -> Incident:
+    """An incident of an answer.
+
+    Raises:
+        MalformedError: it has no id.
+    """
+    try:
+        return decode_incident(raw)
+    except ValueError as error:
+        raise MalformedError(f"the incident in the answer {error}") from error
+
+
+def _found(ref: Ref | None, kind: str, wanted: str) -> Ref:
+    if ref is None:
+        raise RefusedError(
+            f"PagerDuty has no {kind} {wanted!r}: correct the rule, or add it there, then retry it"
+        )
+    return ref
+
+
+def _fits_header(email: str) -> bool:
+    return bool(email) and email.isascii() and email.isprintable()

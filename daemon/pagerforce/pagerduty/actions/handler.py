@@ -1,0 +1,73 @@
+"""The frame of every handler: one attempt, and what an error in it means."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+from pagerforce.errors import (
+    MalformedError,
+    RefusedError,
+    RemoteError,
+    TransientError,
+    UnknownOutcomeError,
+)
+from pagerforce.model.action import ActionSpec, Task
+from pagerforce.model.value import Json
+from pagerforce.model.verdict import Expectation, Rejected, Skipped, Unknown, Verdict
+from pagerforce.pagerduty.actions.advice import is_resolved_refusal, rejection_reason
+from pagerforce.pagerduty.actions.desk import Desk
+from pagerforce.wire.verdicts import verdict_of
+
+
+class Handler(ABC):
+    """Delivers one kind of action; implements ``model.ports.ActionHandler``."""
+
+    def __init__(self, spec: ActionSpec, desk: Desk) -> None:
+        self._spec = spec
+        self._desk = desk
+
+    @property
+    def spec(self) -> ActionSpec:
+        """Its declaration."""
+        return self._spec
+
+    async def expectations(self, task: Task) -> Sequence[Expectation]:
+        """What polls may bring back because of this attempt."""
+        return await self._expect(task, _only_call(task))
+
+    async def deliver(self, task: Task) -> Sequence[Verdict]:
+        """One attempt."""
+        args = _only_call(task)
+        try:
+            return (await self._attempt(task, args),)
+        except RemoteError as error:
+            return (self._judge(task, error),)
+
+    @abstractmethod
+    async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
+        """Does it, or finds that there is nothing to do. Raises the ``RemoteError`` family."""
+
+    @abstractmethod
+    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
+        """The log entries it will cause. Raises the ``RemoteError`` family."""
+
+    def _judge(self, task: Task, error: RemoteError) -> Verdict:
+        if isinstance(error, RefusedError):
+            if is_resolved_refusal(error):
+                return Skipped("the incident is resolved already")
+            return Rejected(rejection_reason(error))
+        if isinstance(error, UnknownOutcomeError) and not self._spec.is_repeatable:
+            return Rejected(
+                f"{error}: its outcome is unknown and it is not sent again; look at the incident, "
+                "then retry or discard it"
+            )
+        if task.is_uncertain and isinstance(error, TransientError | MalformedError):
+            # Looking for the earlier attempt's effect failed: that one is as uncertain as before.
+            return Unknown(str(error))
+        return verdict_of(error)
+
+
+def _only_call(task: Task) -> Mapping[str, Json]:
+    """The arguments; only ``salesforce.set_field`` is ever given several calls at once."""
+    if len(task.calls) != 1:
+        raise ValueError(f"{task.do} takes one call at a time, not {len(task.calls)}")
+    return task.calls[0]

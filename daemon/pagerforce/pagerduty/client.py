@@ -1,0 +1,295 @@
+"""One method is one request to PagerDuty's REST API v2. Nothing is retried or repeated here.
+
+Only documented endpoints and parameters are used. Bodies come back as decoded JSON, to be read by
+``decode``. Facts: pagerduty.md sections 1, 4, 6 and 7.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import quote
+
+import anyio
+import httpx
+
+from pagerforce.errors import BudgetError
+from pagerforce.model.ids import Side
+from pagerforce.model.ports import Clock
+from pagerforce.model.value import format_whole_second
+from pagerforce.pagerduty.pace import Pace
+from pagerforce.pagerduty.refusals import judge
+from pagerforce.wire.answer import Answer
+from pagerforce.wire.exchange import exchange
+from pagerforce.wire.transport import OPERATION, RequestObserver, build_client
+
+PAGE_SIZE = 100
+"""The largest page the API gives."""
+
+MAX_DEPTH = 10_000
+"""``offset + limit`` may not exceed it."""
+
+_MAX_PATIENCE_SECONDS = 5.0
+"""A longer wait for the limit is left to the caller, who may have better things to do."""
+
+Params: TypeAlias = Mapping[str, str | int | Sequence[str]]
+Raw: TypeAlias = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A kind of reference data: its path, and the wrappers of a page and of one row."""
+
+    path: str
+    many: str
+    one: str
+
+
+USERS = Listing("/users", "users", "user")
+SERVICES = Listing("/services", "services", "service")
+POLICIES = Listing("/escalation_policies", "escalation_policies", "escalation_policy")
+PRIORITIES = Listing("/priorities", "priorities", "priority")
+WORKFLOWS = Listing("/incident_workflows", "incident_workflows", "incident_workflow")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a classic listing: its rows as they came, and whether there are more."""
+
+    rows: tuple[object, ...]
+    more: bool
+
+
+def open_http(
+    *,
+    api_url: str,
+    api_key: str,
+    timeout_seconds: float,
+    ca_file: str | Path | None,
+    observer: RequestObserver,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> httpx.AsyncClient:
+    """The HTTP client with PagerDuty's headers; use it as an async context manager.
+
+    Raises:
+        ConfigError: the CA bundle or a proxy of the environment cannot be used.
+    """
+    return build_client(
+        base_url=api_url,
+        timeout_seconds=timeout_seconds,
+        ca_file=ca_file,
+        observer=observer,
+        system=Side.PAGERDUTY,
+        headers={
+            "Authorization": f"Token token={api_key}",
+            "Accept": "application/vnd.pagerduty+json;version=2",
+            "Content-Type": "application/json",
+        },
+        transport=transport,
+    )
+
+
+class PagerDutyClient:
+    """The API, one method per request. Every method raises the ``RemoteError`` family.
+
+    Args:
+        http: from ``open_http``.
+        deadline_seconds: bound of one whole call (``delivery.timeout``).
+        observer: told what is left of the rate limit.
+        clock: for the pace only.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        deadline_seconds: float,
+        observer: RequestObserver,
+        clock: Clock,
+    ) -> None:
+        self._http = http
+        self._deadline_seconds = deadline_seconds
+        self._observer = observer
+        self._clock = clock
+        self._pace = Pace()
+
+    async def fetch_server_time(self) -> datetime | None:
+        """The ``Date`` of a small answer; None where it bears none. Proves the credentials.
+
+        Services are asked for because every kind of key may read them; ``/users/me`` refuses
+        account keys.
+        """
+        answer = await self._get("services.time", "/services", {"limit": 1})
+        try:
+            return parsedate_to_datetime(answer.headers.get("date", "")).astimezone(UTC)
+        except ValueError:
+            return None
+
+    async def fetch_log_entries(self, since: datetime, until: datetime, offset: int) -> Page:
+        """The account's log between two whole seconds, with the present incidents."""
+        params: Params = {
+            "since": format_whole_second(since),
+            "until": format_whole_second(until),
+            "time_zone": "UTC",
+            "is_overview": "false",
+            "include[]": ["incidents", "channels"],
+        }
+        return await self._get_page(
+            "log_entries.list", "/log_entries", "log_entries", params, offset
+        )
+
+    async def fetch_incident_log_entries(
+        self, incident_id: str, since: datetime, offset: int
+    ) -> Page:
+        """One incident's log from a whole second on."""
+        path = f"/incidents/{_segment(incident_id)}/log_entries"
+        params: Params = {
+            "since": format_whole_second(since),
+            "time_zone": "UTC",
+            "is_overview": "false",
+        }
+        return await self._get_page("incidents.log_entries", path, "log_entries", params, offset)
+
+    async def fetch_incidents(self, params: Params, offset: int = 0) -> Page:
+        """Incidents by documented filters."""
+        return await self._get_page("incidents.list", "/incidents", "incidents", params, offset)
+
+    async def fetch_incident(self, incident_id: str, include: Sequence[str] = ()) -> Raw:
+        """One incident."""
+        params: Params = {"include[]": list(include)} if include else {}
+        answer = await self._get("incidents.get", f"/incidents/{_segment(incident_id)}", params)
+        return _unwrap(answer, "incident")
+
+    async def fetch_notes(self, incident_id: str) -> tuple[object, ...]:
+        """All notes of an incident; the API does not page them."""
+        answer = await self._get("notes.list", f"/incidents/{_segment(incident_id)}/notes", {})
+        return _rows(answer, "notes")
+
+    async def fetch_page(self, listing: Listing, params: Params, offset: int = 0) -> Page:
+        """A page of reference data."""
+        return await self._get_page(
+            f"{listing.many}.list", listing.path, listing.many, params, offset
+        )
+
+    async def fetch_one(self, listing: Listing, item_id: str) -> Raw:
+        """One row of reference data by id."""
+        path = f"{listing.path}/{_segment(item_id)}"
+        return _unwrap(await self._get(f"{listing.many}.get", path, {}), listing.one)
+
+    async def fetch_current_user(self) -> Raw:
+        """The user whose key it is; an account's key is refused with 400."""
+        return _unwrap(await self._get("users.me", "/users/me", {}), "user")
+
+    async def fetch_abilities(self) -> frozenset[str]:
+        """What the account's plan allows, by name."""
+        answer = await self._get("abilities.list", "/abilities", {})
+        return frozenset(item for item in _rows(answer, "abilities") if isinstance(item, str))
+
+    async def send_incident(self, incident: Raw, from_email: str) -> Raw:
+        """Creates an incident and returns it."""
+        answer = await self._write(
+            "incidents.create", "POST", "/incidents", {"incident": incident}, from_email
+        )
+        return _unwrap(answer, "incident")
+
+    async def send_update(self, incident_id: str, changes: Raw, from_email: str) -> Raw:
+        """Changes an incident and returns it. ``status`` on a resolved one reopens it."""
+        path = f"/incidents/{_segment(incident_id)}"
+        body = {"incident": {"type": "incident_reference", **changes}}
+        return _unwrap(
+            await self._write("incidents.update", "PUT", path, body, from_email), "incident"
+        )
+
+    async def send_note(self, incident_id: str, content: str, from_email: str) -> Raw:
+        """Adds a note to an incident and returns it."""
+        path = f"/incidents/{_segment(incident_id)}/notes"
+        body = {"note": {"content": content}}
+        return _unwrap(await self._write("notes.create", "POST", path, body, from_email), "note")
+
+    async def send_workflow_start(self, workflow_id: str, incident_id: str) -> None:
+        """Starts an incident workflow; its outcome can never be asked for."""
+        path = f"/incident_workflows/{_segment(workflow_id)}/instances"
+        target = {"id": incident_id, "type": "incident_reference"}
+        body = {"incident_workflow_instance": {"incident": target}}
+        await self._write("incident_workflows.start", "POST", path, body, None)
+
+    async def send_play_run(self, play_id: str, incident_id: str, from_email: str) -> None:
+        """Runs a response play, where the account still has them."""
+        path = f"/response_plays/{_segment(play_id)}/run"
+        body = {"incident": {"id": incident_id, "type": "incident_reference"}}
+        await self._write("response_plays.run", "POST", path, body, from_email)
+
+    async def _get_page(
+        self, operation: str, path: str, key: str, params: Params, offset: int
+    ) -> Page:
+        limit = min(PAGE_SIZE, MAX_DEPTH - offset)
+        answer = await self._get(operation, path, {**params, "limit": limit, "offset": offset})
+        rows = _rows(answer, key)
+        more = answer.json_object().get("more")
+        # ``more`` should always be there; without it a full page is taken to have a successor.
+        return Page(rows, more if isinstance(more, bool) else len(rows) >= limit)
+
+    async def _get(self, operation: str, path: str, params: Params) -> Answer:
+        request = self._http.build_request(
+            "GET", path, params=params, extensions={OPERATION: operation}
+        )
+        return await self._exchange(request, is_write=False)
+
+    async def _write(
+        self, operation: str, method: str, path: str, body: Raw, from_email: str | None
+    ) -> Answer:
+        headers = {} if from_email is None else {"From": from_email}
+        request = self._http.build_request(
+            # Written here in plain ASCII: half a surrogate pair in a text then breaks nothing.
+            method,
+            path,
+            content=json.dumps(body).encode(),
+            headers=headers,
+            extensions={OPERATION: operation},
+        )
+        return await self._exchange(request, is_write=True)
+
+    async def _exchange(self, request: httpx.Request, *, is_write: bool) -> Answer:
+        await self._keep_pace(is_write=is_write)
+        answer = await exchange(
+            self._http, request, is_write=is_write, deadline_seconds=self._deadline_seconds
+        )
+        self._pace.observe(answer.headers, status=answer.status, now=self._clock.monotonic())
+        if self._pace.remaining is not None:
+            self._observer.on_budget(Side.PAGERDUTY, self._pace.remaining)
+        if error := judge(answer):
+            raise error
+        return answer
+
+    async def _keep_pace(self, *, is_write: bool) -> None:
+        wait = self._pace.wait_seconds(is_write=is_write, now=self._clock.monotonic())
+        if wait > _MAX_PATIENCE_SECONDS:
+            raise BudgetError(
+                "the key's rate limit is used up; nothing was sent", retry_after_seconds=wait
+            )
+        if wait > 0:
+            await anyio.sleep(wait)
+
+
+def _segment(text: str) -> str:
+    """An id as one segment of a path, whatever it holds."""
+    return quote(text, safe="")
+
+
+def _unwrap(answer: Answer, key: str) -> Raw:
+    value = answer.json_object().get(key)
+    if not isinstance(value, dict):
+        raise answer.malformed(f"the answer holds no {key}")
+    return value
+
+
+def _rows(answer: Answer, key: str) -> tuple[object, ...]:
+    rows = answer.json_object().get(key)
+    if rows is None and key in answer.json_object():
+        return ()
+    if not isinstance(rows, list):
+        raise answer.malformed(f"the answer holds no list of {key}")
+    return tuple(rows)

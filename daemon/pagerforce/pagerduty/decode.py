@@ -1,0 +1,275 @@
+"""Reads PagerDuty's JSON leniently into our words. Pure. Facts: pagerduty.md sections 5 and 6.
+
+Any field but the id (and, of a log entry, its type and time) may be missing, null or of another
+form: it is then not known. The official schema is no guide here: it refuses every acknowledge
+entry, and ordinary channels.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from pagerforce.model.ids import IncidentId
+from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person, Ref
+from pagerforce.model.ports import Flaw
+from pagerforce.model.value import Json, parse_instant
+
+T = TypeVar("T")
+
+_ENTRY_SUFFIX = "_log_entry"
+_REFERENCE_SUFFIX = "_reference"
+_ALIASES = {
+    # The schema's own spelling of the first, which real payloads do not use, and its kin.
+    "acknowledgement": "acknowledge",
+    "unacknowledgement": "unacknowledge",
+}
+_NUMBERED_TITLE = re.compile(r"\[#\d+\] ?")
+_NEW_URGENCY = re.compile(r"\bto\W+(high|low)\b", re.IGNORECASE)
+_ANY_URGENCY = re.compile(r"\b(high|low)\b", re.IGNORECASE)
+_NEW_PRIORITY = re.compile(r'\bto "([^"]+)"')
+
+
+def decode_rows(
+    rows: Iterable[object], decode: Callable[[Mapping[str, object]], T], kind: str
+) -> tuple[list[T], list[Flaw]]:
+    """Decodes each row; one that cannot be understood becomes a flaw and stops nothing else.
+
+    ``kind`` says what the rows are, e.g. ``log entry``; it is part of a flaw's place.
+    """
+    decoded: list[T] = []
+    flaws: list[Flaw] = []
+    for row in rows:
+        if not isinstance(row, Mapping):
+            flaws.append(Flaw(kind, "is not a JSON object"))
+            continue
+        try:
+            decoded.append(decode(row))
+        except ValueError as error:
+            flaws.append(Flaw(f"{kind} {_text(row.get('id')) or 'without an id'}", str(error)))
+    return decoded, flaws
+
+
+def decode_incident(raw: Mapping[str, object]) -> Incident:
+    """An incident.
+
+    Raises:
+        ValueError: it has no id.
+    """
+    incident_id = _text(raw.get("id"))
+    if incident_id is None:
+        raise ValueError("has no id")
+    reason = _mapping(raw.get("resolve_reason"))
+    survivor = _text(_mapping(reason.get("incident")).get("id"))
+    return Incident(
+        id=IncidentId(incident_id),
+        number=_integer(raw.get("incident_number")),
+        title=_title(raw),
+        status=_status(raw.get("status")),
+        urgency=_text(raw.get("urgency")),
+        html_url=_text(raw.get("html_url")),
+        incident_key=_text(raw.get("incident_key")),
+        created_at=_instant(raw.get("created_at")),
+        updated_at=_instant(raw.get("updated_at")),
+        status_changed_at=_instant(raw.get("last_status_change_at")),
+        service=decode_ref(raw.get("service")),
+        escalation_policy=decode_ref(raw.get("escalation_policy")),
+        priority=decode_ref(raw.get("priority")),
+        assignees=_people(
+            _mapping(item).get("assignee") for item in _items(raw.get("assignments"))
+        ),
+        resolve_reason=_text(reason.get("type")),
+        merged_into=None if survivor is None else IncidentId(survivor),
+        conference_bridge=_bridge(raw.get("conference_bridge")),
+        custom_fields=_custom_fields(raw.get("custom_fields")),
+    )
+
+
+def decode_log_entry(raw: Mapping[str, object]) -> LogEntry:
+    """A log entry. Its incident may be missing, so may its agent.
+
+    Raises:
+        ValueError: it has no id, type or time; the text says which.
+    """
+    entry_id, full_type = _text(raw.get("id")), _text(raw.get("type"))
+    if entry_id is None:
+        raise ValueError("has no id")
+    if full_type is None:
+        raise ValueError("has no type")
+    at = _instant(raw.get("created_at"))
+    if at is None:
+        raise ValueError("has no time")
+    kind = full_type.removesuffix("_reference").removesuffix(_ENTRY_SUFFIX)
+    kind = _ALIASES.get(kind, kind)
+    incident = _mapping(raw.get("incident"))
+    incident_id = _text(incident.get("id"))
+    agent = _mapping(raw.get("agent"))
+    agent_type = _text(agent.get("type"))
+    priority, had_priority = _new_priority(raw) if kind == "priority_change" else (None, False)
+    has_assignees = isinstance(raw.get("assignees"), list)
+    return LogEntry(
+        id=entry_id,
+        type=kind,
+        at=at,
+        incident_id=None if incident_id is None else IncidentId(incident_id),
+        # A bare reference says nothing about the incident's state.
+        current=decode_incident(incident) if incident_id and "status" in incident else None,
+        agent=decode_person(agent),
+        agent_type=agent_type.removesuffix(_REFERENCE_SUFFIX) if agent_type else None,
+        note=_note(kind, raw),
+        assignees=_people(_items(raw.get("assignees"))) if has_assignees else None,
+        priority=priority,
+        had_priority=had_priority,
+        urgency=_new_urgency(raw) if kind == "urgency_change" else None,
+        service=decode_ref(raw.get("service")),
+    )
+
+
+def decode_ref(value: object) -> Ref | None:
+    """A reference, or the whole thing where it was included; None where there is no id."""
+    raw = _mapping(value)
+    ref_id = _text(raw.get("id"))
+    if ref_id is None:
+        return None
+    return Ref(ref_id, _text(raw.get("name")) or _text(raw.get("summary")))
+
+
+def decode_person(value: object) -> Person:
+    """A user or another agent; whatever is not said stays None."""
+    raw = _mapping(value)
+    return Person(
+        id=_text(raw.get("id")),
+        name=_text(raw.get("name")) or _text(raw.get("summary")),
+        email=_text(raw.get("email")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A note of an incident. ``is_by_bot``: a service or an integration wrote it."""
+
+    id: str | None
+    content: str
+    user: Person
+    is_by_bot: bool
+    created_at: datetime | None
+
+
+def decode_note(raw: Mapping[str, object]) -> Note:
+    """A note; whatever is not said stays empty."""
+    content = raw.get("content")
+    kind = _text(_mapping(raw.get("user")).get("type")) or ""
+    return Note(
+        id=_text(raw.get("id")),
+        content=content if isinstance(content, str) else "",
+        user=decode_person(raw.get("user")),
+        is_by_bot=kind.startswith("bot_user"),
+        created_at=_instant(raw.get("created_at")),
+    )
+
+
+def is_assigned_by_policy(raw: Mapping[str, object]) -> bool:
+    """Whether an incident's assignment follows its escalation policy."""
+    return raw.get("assigned_via") == "escalation_policy"
+
+
+def _title(raw: Mapping[str, object]) -> str | None:
+    title = _text(raw.get("title"))
+    if title is not None:
+        return title
+    summary = _text(raw.get("summary"))
+    return None if summary is None else _NUMBERED_TITLE.sub("", summary, count=1)
+
+
+def _note(kind: str, raw: Mapping[str, object]) -> str | None:
+    """The human text of an entry: a note's stands in its channel, a resolution's in ``note``."""
+    channel = _mapping(raw.get("channel"))
+    note = _text(raw.get("note"))
+    if kind == "annotate":
+        return _text(channel.get("summary")) or note
+    if note is None and kind == "resolve":
+        return _text(channel.get("note"))
+    return note
+
+
+def _new_priority(raw: Mapping[str, object]) -> tuple[Ref | None, bool]:
+    channel = _mapping(raw.get("channel"))
+    if "new_priority" in channel:
+        new = _mapping(channel["new_priority"])
+        name = _text(new.get("name")) or _text(new.get("summary"))
+        ref_id = _text(new.get("id")) or ""
+        return (Ref(ref_id, name) if name or ref_id else None), True
+    said = _NEW_PRIORITY.search(_text(raw.get("summary")) or "")
+    return (Ref("", said.group(1)), True) if said else (None, False)
+
+
+def _new_urgency(raw: Mapping[str, object]) -> str | None:
+    """The new urgency, which stands only in the summary, in words that are not documented."""
+    summary = _text(raw.get("summary")) or ""
+    if said := _NEW_URGENCY.search(summary):
+        return said.group(1).lower()
+    words = {word.lower() for word in _ANY_URGENCY.findall(summary)}
+    return words.pop() if len(words) == 1 else None
+
+
+def _custom_fields(value: object) -> Mapping[str, Json]:
+    fields: dict[str, Json] = {}
+    for item in _items(value):
+        raw = _mapping(item)
+        name = _text(raw.get("name"))
+        if name is not None:
+            fields[name] = _json(raw.get("value"))
+    return fields
+
+
+def _json(value: object) -> Json:
+    if isinstance(value, list):
+        return [_json(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _json(item) for key, item in value.items()}
+    return value if isinstance(value, str | int | float | bool) else None
+
+
+def _bridge(value: object) -> str | None:
+    raw = _mapping(value)
+    parts = (_text(raw.get("conference_number")), _text(raw.get("conference_url")))
+    return " ".join(part for part in parts if part) or None
+
+
+def _people(values: Iterable[object]) -> tuple[Person, ...]:
+    people = (decode_person(value) for value in values)
+    return tuple(person for person in people if person.id is not None)
+
+
+def _status(value: object) -> IncidentStatus | None:
+    try:
+        return IncidentStatus(str(value))
+    except ValueError:
+        return None
+
+
+def _instant(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return parse_instant(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _text(value: object) -> str | None:
+    """A text that is not empty."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _items(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

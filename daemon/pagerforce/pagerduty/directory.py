@@ -1,0 +1,238 @@
+"""Users, services, policies, priorities and workflows: found by id, e-mail or name, and cached.
+
+Facts: pagerduty.md section 7. What is not found is remembered too, but only shortly: somebody may
+be creating it right now. Two who ask for the same thing at once make one request.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+import anyio
+
+from pagerforce.errors import RefusedError
+from pagerforce.model.incident import Person, Ref
+from pagerforce.model.ports import Clock
+from pagerforce.pagerduty.client import (
+    MAX_DEPTH,
+    POLICIES,
+    PRIORITIES,
+    SERVICES,
+    USERS,
+    WORKFLOWS,
+    Listing,
+    PagerDutyClient,
+    Params,
+)
+from pagerforce.pagerduty.decode import decode_person, decode_ref
+from pagerforce.pagerduty.refusals import is_not_found
+
+T = TypeVar("T")
+
+_MAX_CACHED = 4096
+_MISSING_TTL = timedelta(seconds=30)
+_ID = re.compile(r"[A-Z0-9]{3,32}")
+"""What an id may look like. Names may look so too: what is no id is then looked for by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept(Generic[T]):
+    value: T | None
+    until: float
+
+
+class Directory:
+    """Looks reference data up. Every method raises the ``RemoteError`` family.
+
+    Args:
+        client: the API.
+        clock: for the age of what is cached.
+        ttl: how long something found is believed.
+    """
+
+    def __init__(self, client: PagerDutyClient, clock: Clock, ttl: timedelta) -> None:
+        self._client = client
+        self._people = _Cache[Person](clock, ttl)
+        self._refs = _Cache[Ref](clock, ttl)
+        self._lists = _Cache[tuple[Ref, ...]](clock, ttl)
+        # Which kind of key it is does not change: that there is no owner is believed as long.
+        self._owner = _Cache[Person](clock, ttl, missing_ttl=ttl)
+
+    async def find_user(self, user_id: str) -> Person | None:
+        """A user by id."""
+
+        async def fetch() -> Person | None:
+            try:
+                return decode_person(await self._client.fetch_one(USERS, user_id))
+            except RefusedError as error:
+                if is_not_found(error):
+                    return None
+                raise
+
+        return await self._people.get(f"id:{user_id}", fetch)
+
+    async def find_user_by_email(self, email: str) -> Person | None:
+        """A user by login e-mail; the search matches loosely, so that it is compared again."""
+        wanted = email.strip().casefold()
+
+        async def fetch() -> Person | None:
+            async for row in self._iter_rows(USERS, {"query": email.strip()}):
+                person = decode_person(row)
+                if person.id and person.email and person.email.casefold() == wanted:
+                    return person
+            return None
+
+        return await self._people.get(f"email:{wanted}", fetch) if wanted else None
+
+    async def find_key_owner(self) -> Person | None:
+        """The user whose key it is, and as whom it then acts; None for an account's key.
+
+        Facts: pagerduty.md section 1: an account key is answered 400.
+        """
+
+        async def fetch() -> Person | None:
+            try:
+                return decode_person(await self._client.fetch_current_user())
+            except RefusedError:
+                return None
+
+        return await self._owner.get("owner", fetch)
+
+    async def find_service(self, id_or_name: str) -> Ref | None:
+        """A service by id or name."""
+        return await self._find(SERVICES, id_or_name)
+
+    async def find_escalation_policy(self, id_or_name: str) -> Ref | None:
+        """An escalation policy by id or name."""
+        return await self._find(POLICIES, id_or_name)
+
+    async def find_workflow(self, id_or_name: str) -> Ref | None:
+        """An incident workflow by id or name.
+
+        Raises:
+            RefusedError: also where several have the name, or the plan has none (402).
+        """
+        return await self._find(WORKFLOWS, id_or_name)
+
+    async def find_priority(self, id_or_name: str) -> Ref | None:
+        """A priority by id or name.
+
+        Raises:
+            RefusedError: also where the account's plan has no priorities (402).
+        """
+        wanted = id_or_name.strip()
+        priorities = await self.fetch_priorities()
+        by_id = [item for item in priorities if item.id == wanted]
+        return by_id[0] if by_id else _pick(PRIORITIES, wanted, priorities)
+
+    async def fetch_priorities(self) -> tuple[Ref, ...]:
+        """All priorities, the most severe first."""
+        return await self._fetch_all(PRIORITIES)
+
+    async def fetch_services(self) -> tuple[Ref, ...]:
+        """All services the key can see."""
+        return await self._fetch_all(SERVICES)
+
+    async def _fetch_all(self, listing: Listing) -> tuple[Ref, ...]:
+        async def fetch() -> tuple[Ref, ...]:
+            refs = [decode_ref(row) async for row in self._iter_rows(listing, {})]
+            return tuple(ref for ref in refs if ref is not None)
+
+        return await self._lists.get(listing.path, fetch) or ()
+
+    async def _find(self, listing: Listing, id_or_name: str) -> Ref | None:
+        wanted = id_or_name.strip()
+
+        async def fetch() -> Ref | None:
+            found = await self._fetch_by_id(listing, wanted) if _ID.fullmatch(wanted) else None
+            return found or await self._fetch_by_name(listing, wanted)
+
+        return await self._refs.get(f"{listing.path}:{wanted}", fetch) if wanted else None
+
+    async def _fetch_by_id(self, listing: Listing, item_id: str) -> Ref | None:
+        try:
+            return decode_ref(await self._client.fetch_one(listing, item_id))
+        except RefusedError as error:
+            if is_not_found(error):
+                return None
+            raise
+
+    async def _fetch_by_name(self, listing: Listing, name: str) -> Ref | None:
+        refs = [decode_ref(row) async for row in self._iter_rows(listing, {"query": name})]
+        return _pick(listing, name, [ref for ref in refs if ref is not None])
+
+    async def _iter_rows(self, listing: Listing, params: Params) -> AsyncIterator[object]:
+        offset = 0
+        while offset < MAX_DEPTH:
+            page = await self._client.fetch_page(listing, params, offset)
+            for row in page.rows:
+                yield row
+            offset += len(page.rows)
+            if not page.more or not page.rows:
+                return
+
+
+class _Cache(Generic[T]):
+    """Remembers what was found, and shortly what was not; bounded, the least used goes first."""
+
+    def __init__(
+        self, clock: Clock, ttl: timedelta, *, missing_ttl: timedelta = _MISSING_TTL
+    ) -> None:
+        self._clock = clock
+        self._ttl_seconds = ttl.total_seconds()
+        self._missing_ttl_seconds = min(missing_ttl, ttl).total_seconds()
+        self._kept: OrderedDict[str, _Kept[T]] = OrderedDict()
+        self._flights: dict[str, _Flight] = {}
+
+    async def get(self, key: str, fetch: Callable[[], Awaitable[T | None]]) -> T | None:
+        """The remembered answer, or a new one; an error is remembered for nobody."""
+        kept = self._fresh(key)
+        if kept is not None:
+            return kept.value
+        flight = self._flights.setdefault(key, _Flight())
+        flight.passengers += 1
+        try:
+            async with flight.lock:
+                kept = self._fresh(key)  # somebody else may have asked meanwhile
+                return kept.value if kept is not None else self._keep(key, await fetch())
+        finally:
+            flight.passengers -= 1
+            if not flight.passengers:
+                del self._flights[key]
+
+    def _fresh(self, key: str) -> _Kept[T] | None:
+        kept = self._kept.get(key)
+        if kept is None or kept.until <= self._clock.monotonic():
+            return None
+        self._kept.move_to_end(key)
+        return kept
+
+    def _keep(self, key: str, value: T | None) -> T | None:
+        ttl = self._missing_ttl_seconds if value is None else self._ttl_seconds
+        self._kept[key] = _Kept(value, self._clock.monotonic() + ttl)
+        self._kept.move_to_end(key)
+        while len(self._kept) > _MAX_CACHED:
+            self._kept.popitem(last=False)
+        return value
+
+
+class _Flight:
+    """A question under way, and how many wait for its answer."""
+
+    def __init__(self) -> None:
+        self.lock = anyio.Lock()
+        self.passengers = 0
+
+
+def _pick(listing: Listing, name: str, refs: Sequence[Ref]) -> Ref | None:
+    """The one with this name: exactly so, else whatever its case."""
+    exact = {ref.id: ref for ref in refs if ref.name == name}
+    loose = {ref.id: ref for ref in refs if (ref.name or "").casefold() == name.casefold()}
+    found = exact or loose
+    if len(found) > 1:
+        ids = ", ".join(sorted(found))
+        raise RefusedError(f"several {listing.many} have this name ({ids}): give the id instead")
+    return next(iter(found.values()), None)

@@ -1,0 +1,97 @@
+"""Lists every open incident, whatever its age. Facts: pagerduty.md sections 6 and 9.
+
+The list is live: an incident that is resolved while pages are read moves all behind it forward, and
+one of them is skipped. So more than one page is read again until nothing new turns up. More than
+the API pages through is read service by service and status by status; windows of creation time
+would not do, as they end at six months each and nothing says how old the oldest incident is.
+"""
+
+from collections.abc import Sequence
+
+from pagerforce.errors import RefusedError
+from pagerforce.model.incident import Incident
+from pagerforce.model.ports import Flaw
+from pagerforce.pagerduty.client import MAX_DEPTH, PagerDutyClient, Params
+from pagerforce.pagerduty.decode import decode_incident, decode_rows
+from pagerforce.pagerduty.directory import Directory
+from pagerforce.pagerduty.refusals import PageTooDeepError
+
+OPEN_STATUSES = ("triggered", "acknowledged")
+_MAX_PASSES = 4
+
+
+class OpenIncidents:
+    """One listing, from its first request to its last.
+
+    Args:
+        client: the API.
+        directory: for the services, where the list has to be cut by them.
+        services: only incidents of these; empty: of all.
+    """
+
+    def __init__(
+        self, client: PagerDutyClient, directory: Directory, services: Sequence[str]
+    ) -> None:
+        self._client = client
+        self._directory = directory
+        self._services = services
+        self.found: dict[str, Incident] = {}
+        self.flaws: dict[Flaw, None] = {}
+
+    async def read(self) -> None:
+        """Fills ``found`` and ``flaws``.
+
+        Raises:
+            RemoteError: the list could not be read to its end.
+        """
+        if await self._read_slice(self._services, OPEN_STATUSES):
+            return
+        services = self._services or [ref.id for ref in await self._directory.fetch_services()]
+        for service in services:
+            for status in OPEN_STATUSES:
+                if not await self._read_slice([service], [status]):
+                    raise RefusedError(
+                        f"service {service} has more than {MAX_DEPTH} {status} incidents, more than "
+                        "the API lists: resolve old ones"
+                    )
+
+    async def _read_slice(self, services: Sequence[str], statuses: Sequence[str]) -> bool:
+        """Reads one filtered list as often as it takes; False where it is too long to be read."""
+        for _ in range(_MAX_PASSES):
+            known = len(self.found)
+            pages = await self._read_pass(_params(services, statuses))
+            if pages is None:
+                return False
+            if pages == 1 or len(self.found) == known:
+                break
+        return True
+
+    async def _read_pass(self, params: Params) -> int | None:
+        """Reads all pages once and returns their number; None where there are too many."""
+        offset = pages = 0
+        while offset < MAX_DEPTH:
+            try:
+                page = await self._client.fetch_incidents(params, offset)
+            except PageTooDeepError:
+                return None
+            pages += 1
+            incidents, flaws = decode_rows(page.rows, decode_incident, "incident")
+            self.found.update((incident.id, incident) for incident in incidents)
+            self.flaws.update(dict.fromkeys(flaws))
+            offset += len(page.rows)
+            if not page.more or not page.rows:
+                return pages
+        return None
+
+
+def _params(services: Sequence[str], statuses: Sequence[str]) -> Params:
+    params: dict[str, str | Sequence[str]] = {
+        "statuses[]": list(statuses),
+        "date_range": "all",  # without it, only the last month's
+        "time_zone": "UTC",
+        "sort_by": "incident_number:asc",  # never changes, and no two are the same
+        "include[]": ["assignees", "conference_bridge"],
+    }
+    if services:
+        params["service_ids[]"] = list(services)
+    return params

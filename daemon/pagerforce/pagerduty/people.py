@@ -1,0 +1,68 @@
+"""Puts names and e-mails to the user references that log entries and incidents carry."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pagerforce.errors import MalformedError, RefusedError, TransientError
+from pagerforce.model.incident import Incident, LogEntry, Person
+from pagerforce.model.ports import Flaw
+from pagerforce.pagerduty.directory import Directory
+
+
+class People:
+    """Resolves the people of one batch. One that cannot be resolved stays as the reference said.
+
+    Args:
+        directory: where users are looked up.
+
+    Attributes:
+        flaws: who could not be resolved, and why.
+    """
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._known: dict[str, Person | None] = {}
+        self._is_down = False
+        self.flaws: list[Flaw] = []
+
+    async def complete_entry(self, entry: LogEntry) -> LogEntry:
+        """The entry with its agent, its assignees and its incident's completed."""
+        is_user = entry.agent_type == "user"
+        return replace(
+            entry,
+            agent=await self._complete(entry.agent) if is_user else entry.agent,
+            assignees=None
+            if entry.assignees is None
+            else await self._complete_all(entry.assignees),
+            current=None if entry.current is None else await self.complete_incident(entry.current),
+        )
+
+    async def complete_incident(self, incident: Incident) -> Incident:
+        """The incident with its assignees completed."""
+        return replace(incident, assignees=await self._complete_all(incident.assignees))
+
+    async def _complete_all(self, people: Iterable[Person]) -> tuple[Person, ...]:
+        return tuple([await self._complete(person) for person in people])
+
+    async def _complete(self, person: Person) -> Person:
+        if person.id is None or (person.name and person.email):
+            return person
+        if person.id not in self._known:
+            self._known[person.id] = await self._find(person.id)
+        found = self._known[person.id]
+        if found is None:
+            return person
+        return Person(person.id, found.name or person.name, found.email or person.email)
+
+    async def _find(self, user_id: str) -> Person | None:
+        if self._is_down:
+            return None
+        try:
+            return await self._directory.find_user(user_id)
+        except (RefusedError, MalformedError) as error:
+            self.flaws.append(Flaw(f"user {user_id}", f"cannot be looked up: {error}"))
+        except TransientError as error:
+            # The log itself could be read: names are not worth a page that comes late.
+            self._is_down = True
+            self.flaws.append(Flaw("users", f"cannot be looked up now: {error}"))
+        return None

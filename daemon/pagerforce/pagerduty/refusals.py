@@ -1,0 +1,126 @@
+"""What PagerDuty's errors mean. Facts: pagerduty.md sections 2 and 3.
+
+Codes are reused, so a refusal is recognised by the texts in ``errors`` as well. The body of an
+error is taken as it comes: ``errors`` may be absent or one text, ``error`` may be a text, and a
+5xx or 429 may have no JSON at all.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pagerforce.errors import BudgetError, CredentialsError, RefusedError, RemoteError
+from pagerforce.wire.answer import Answer
+from pagerforce.wire.classify import classify_answer, failed_remotely
+
+ALREADY_RESOLVED = "1001"
+ALREADY_ACKNOWLEDGED = "1002"
+_INVALID_ID = "1004"
+_ACCESS_LOST = "2018"
+
+_DUPLICATE_KEY_TEXT = "matching dedup key already exists"
+_TOO_DEEP_TEXTS = ("offset+limit exceeds", "offset must be less than")
+_MAX_MESSAGE = 500
+MAX_WAIT_SECONDS = 300.0
+"""Limits are per minute: a longer wait is a misread header, and must not stop us for hours."""
+
+
+class DuplicateKeyError(RefusedError):
+    """An open incident on this service has the same incident key already."""
+
+
+class PageTooDeepError(RefusedError):
+    """``offset + limit`` exceeds what the API pages through."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """The vendor's own words: a code, ``""`` for none, and one line of text."""
+
+    code: str
+    text: str
+
+
+def parse_error_body(body: bytes) -> ErrorBody:
+    """Reads the body of an error answer, whatever its form."""
+    try:
+        decoded: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return ErrorBody("", "")
+    error = decoded.get("error") if isinstance(decoded, Mapping) else None
+    if isinstance(error, str):
+        return ErrorBody("", error[:_MAX_MESSAGE])
+    if not isinstance(error, Mapping):
+        return ErrorBody("", "")
+    code, message, details = error.get("code"), error.get("message"), error.get("errors")
+    parts = [message] if isinstance(message, str) else []
+    if isinstance(details, str):
+        parts.append(details)
+    elif isinstance(details, list):
+        parts.extend(item for item in details if isinstance(item, str))
+    is_code = isinstance(code, int | str) and not isinstance(code, bool)
+    return ErrorBody(str(code) if is_code else "", "; ".join(parts)[:_MAX_MESSAGE])
+
+
+def judge(answer: Answer) -> RemoteError | None:
+    """The error an answer stands for; None where it is a success."""
+    return classify_answer(answer, _by_vendor)
+
+
+def is_not_found(error: RefusedError) -> bool:
+    """Whether the thing asked for does not exist, or never can (an impossible id)."""
+    return error.status == 404 or (error.status == 400 and error.code == _INVALID_ID)
+
+
+def is_out_of_sight(error: RefusedError) -> bool:
+    """Whether this one thing is gone or may no longer be seen; not a general lack of rights."""
+    return error.status == 404 or (error.status == 403 and error.code == _ACCESS_LOST)
+
+
+def _by_vendor(answer: Answer) -> RemoteError | None:
+    said = parse_error_body(answer.body)
+    status = answer.status
+    what = f"{answer.operation}: HTTP {status}"
+    if said.code:
+        what += f" code {said.code}"
+    if said.text:
+        what += f" ({said.text})"
+    if status >= 500 or status == 408:
+        return failed_remotely(what, is_write=answer.is_write, status=status, code=said.code)
+    match status:
+        case 401:
+            what += "; check the API key, and that pagerduty.api_url is the account's region"
+            return CredentialsError(what, status=status, code=said.code)
+        case 429:
+            wait = parse_wait_seconds(answer.headers.get("ratelimit-reset"))
+            return BudgetError(what, status=status, code=said.code, retry_after_seconds=wait)
+        case 402:
+            what += "; the account's plan lacks this feature"
+        case _ if status < 400:
+            return None
+    return _refused(what, status, said)
+
+
+def _refused(what: str, status: int, said: ErrorBody) -> RefusedError:
+    text = said.text.lower()
+    if status == 400 and _DUPLICATE_KEY_TEXT in text:
+        return DuplicateKeyError(what, status=status, code=said.code)
+    if status == 400 and any(known in text for known in _TOO_DEEP_TEXTS):
+        return PageTooDeepError(what, status=status, code=said.code)
+    return RefusedError(what, status=status, code=said.code)
+
+
+def parse_wait_seconds(text: str | None) -> float | None:
+    """``ratelimit-reset``: seconds until the limit is lifted, bounded; None where unsaid."""
+    number = parse_number(text)
+    return None if number is None else min(max(number, 0.0), MAX_WAIT_SECONDS)
+
+
+def parse_number(text: str | None) -> float | None:
+    """A header that holds a number; None where it holds none."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

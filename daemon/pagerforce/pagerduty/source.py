@@ -1,0 +1,139 @@
+"""Reads PagerDuty for the pipeline: log entries by windows, open incidents, single incidents.
+
+Log entries are the only feed of changes, and they are read so that none is missed: windows that end
+at the server's clock, re-read as far back as the caller asks, complete or not given at all. Which
+entries are new, and which services matter, is the pipeline's to say.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+
+from pagerforce.errors import MalformedError, RefusedError
+from pagerforce.model.ids import IncidentId
+from pagerforce.model.incident import Incident
+from pagerforce.model.ports import Clock, EntryBatch, Flaw
+from pagerforce.pagerduty.client import PagerDutyClient
+from pagerforce.pagerduty.decode import decode_incident
+from pagerforce.pagerduty.directory import Directory
+from pagerforce.pagerduty.entries import WANTED_ENTRIES, Reading, read_window
+from pagerforce.pagerduty.open_incidents import OpenIncidents
+from pagerforce.pagerduty.people import People
+from pagerforce.pagerduty.refusals import is_out_of_sight
+from pagerforce.pagerduty.windows import (
+    MAX_SPAN,
+    SECOND,
+    Window,
+    narrower_span,
+    next_window,
+    order_of,
+    overall_window,
+)
+
+_MAX_OWED_FLAWS = 100
+
+
+class PagerDutyPoller:
+    """Implements ``model.ports.PagerDutySource``.
+
+    Args:
+        client: the API.
+        directory: for the people in entries and incidents.
+        clock: only where an answer bears no date.
+        services: open incidents of these services only; empty: of all. Log entries are not filtered.
+        needs_custom_fields: whether incidents are to be read with their custom fields, which only
+            the request for a single incident gives.
+    """
+
+    def __init__(
+        self,
+        client: PagerDutyClient,
+        directory: Directory,
+        clock: Clock,
+        *,
+        services: Sequence[str],
+        needs_custom_fields: bool,
+    ) -> None:
+        self._client = client
+        self._directory = directory
+        self._clock = clock
+        self._services = tuple(services)
+        self._include = ["assignees", "conference_bridge"]
+        if needs_custom_fields:
+            self._include.append("custom_fields")
+        self._owed_flaws: dict[Flaw, None] = {}
+
+    async def fetch_server_time(self) -> datetime:
+        """PagerDuty's clock; this host's where an answer bears no date."""
+        return await self._client.fetch_server_time() or self._clock.now()
+
+    async def iter_entries(
+        self, since: datetime, *, overlap_seconds: float
+    ) -> AsyncIterator[EntryBatch]:
+        """Every entry from ``since`` minus the overlap up to now, oldest window first.
+
+        Each batch is one whole window of about ``WANTED_ENTRIES`` at most, sorted by
+        ``windows.order_of``; together they leave no gap. The cursor (``read_to``) is the newest
+        entry seen so far, never a clock's time. There is always at least one batch, maybe empty.
+        """
+        now = await self.fetch_server_time()
+        whole = overall_window(since, now, timedelta(seconds=overlap_seconds))
+        start, span, read_to = whole.start, min(whole.span, MAX_SPAN), since
+        while start < whole.end:
+            window = next_window(start, whole, span)
+            reading = await read_window(self._client, window)
+            if not reading.is_complete and window.span > SECOND:
+                times = (entry.at for entry in reading.entries.values())
+                span = narrower_span(window, times, wanted=WANTED_ENTRIES)
+                continue
+            batch = await self._to_batch(reading, window, read_to)
+            yield batch
+            read_to, start = batch.read_to, window.end
+            if len(batch.entries) < WANTED_ENTRIES / 4:
+                span = min(window.span * 2, MAX_SPAN)
+
+    async def fetch_open_incidents(self) -> Sequence[Incident]:
+        """All open incidents, of the configured services, by number; without custom fields.
+
+        Rows that cannot be understood are reported with the next batch of entries.
+        """
+        listing = OpenIncidents(self._client, self._directory, self._services)
+        await listing.read()
+        people = People(self._directory)
+        incidents = [await people.complete_incident(item) for item in listing.found.values()]
+        self._owe([*listing.flaws, *people.flaws])
+        return sorted(incidents, key=lambda incident: (incident.number or 0, incident.id))
+
+    async def find_incident(self, incident_id: IncidentId) -> Incident | None:
+        """One incident by id; None where it is gone or was moved out of the key's sight."""
+        try:
+            raw = await self._client.fetch_incident(incident_id, self._include)
+        except RefusedError as error:
+            if is_out_of_sight(error):
+                return None
+            raise
+        people = People(self._directory)
+        try:
+            incident = await people.complete_incident(decode_incident(raw))
+        except ValueError as error:
+            raise MalformedError(f"incident {incident_id}: the answer {error}") from error
+        self._owe(people.flaws)
+        return incident
+
+    async def _to_batch(self, reading: Reading, window: Window, read_to: datetime) -> EntryBatch:
+        people = People(self._directory)
+        entries = [await people.complete_entry(entry) for entry in reading.entries.values()]
+        flaws = [*self._owed_flaws, *reading.flaws, *people.flaws]
+        self._owed_flaws.clear()
+        if not reading.is_complete:
+            what = f"holds more than the API lists; {len(entries)} of its entries were read"
+            flaws.append(Flaw(f"log entries of {window.start.isoformat()}", what))
+        return EntryBatch(
+            entries=tuple(sorted(entries, key=order_of)),
+            read_to=max([read_to, *(entry.at for entry in entries)]),
+            flaws=tuple(flaws),
+        )
+
+    def _owe(self, flaws: Sequence[Flaw]) -> None:
+        """Keeps flaws for the next batch, as the port's other answers have no place for them."""
+        for flaw in flaws[: max(_MAX_OWED_FLAWS - len(self._owed_flaws), 0)]:
+            self._owed_flaws[flaw] = None

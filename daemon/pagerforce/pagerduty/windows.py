@@ -1,0 +1,111 @@
+"""How a stretch of PagerDuty's log is cut into windows, and in which order entries count. Pure.
+
+The API pages through 10,000 rows at most, and says nothing about the order of its list, about
+whether ``since`` and ``until`` belong to the window, or about order within a second. So a window
+is asked for a second early, what lies outside is dropped here, and entries are sorted here.
+Facts: pagerduty.md sections 4, 5 and 9.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pagerforce.model.incident import LogEntry
+
+SECOND = timedelta(seconds=1)
+
+MAX_SPAN = timedelta(days=30)
+"""No longest window is documented for log entries; other lists refuse months (code 2005)."""
+
+_MIN_COVERAGE = 0.8
+
+_UNRANKED = 50
+_RANKS = {
+    # An incident begins with its trigger; the policy's own moves follow from it or from a timeout.
+    "trigger": 0,
+    "unacknowledge": 10,
+    "exhaust_escalation_path": 11,
+    "repeat_escalation_path": 12,
+    "escalate": 13,
+    "delegate": 14,
+    "assign": 15,
+    "notify": 16,
+    # People answer what woke them; a snooze needs an acknowledged incident.
+    "acknowledge": 20,
+    "snooze": 21,
+    "urgency_change": 30,
+    "priority_change": 31,
+    # Whatever has no causal place of its own stands between (_UNRANKED), then words about it.
+    "custom": 60,
+    "annotate": 61,
+    # The end, and what can only follow an end.
+    "resolve": 90,
+    "merge": 91,
+    "reopen": 92,
+}
+"""Causal order of entries that share a second, of one incident: cause before effect."""
+
+
+def order_of(entry: LogEntry) -> tuple[datetime, int, str]:
+    """Sort key: time, then causal rank, then id (which only makes the order repeatable)."""
+    return entry.at, _RANKS.get(entry.type, _UNRANKED), entry.id
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time in whole seconds: from ``start`` on, before ``end``."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def span(self) -> timedelta:
+        """How long it is."""
+        return self.end - self.start
+
+    def holds(self, at: datetime) -> bool:
+        """Whether an instant lies in it."""
+        return self.start <= at < self.end
+
+
+def floor_second(moment: datetime) -> datetime:
+    """The whole second an instant lies in."""
+    return moment.replace(microsecond=0)
+
+
+def overall_window(since: datetime, server_now: datetime, overlap: timedelta) -> Window:
+    """Everything one poll has to look at.
+
+    It ends two seconds ahead of the server's clock: entries bear whole seconds, and that clock was
+    read a moment before the entries are. An ``until`` that stays the same pins the pages.
+    """
+    start = floor_second(since - overlap)
+    return Window(start, max(floor_second(server_now) + 2 * SECOND, start + SECOND))
+
+
+def next_window(start: datetime, whole: Window, span: timedelta) -> Window:
+    """The next window of at most this span, not reaching beyond the whole."""
+    return Window(start, min(start + max(span, SECOND), whole.end))
+
+
+def narrower_span(window: Window, seen: Iterable[datetime], *, wanted: int) -> timedelta:
+    """A span for a window that held too much: at most half, less where the rows lie dense.
+
+    The rows seen are contiguous from one end of the window, so that they tell its density.
+
+    Args:
+        window: what was asked for.
+        seen: the times of the rows that were read before giving up.
+        wanted: how many rows a window should hold.
+    """
+    times: Sequence[datetime] = sorted(seen)
+    half = window.span / 2
+    if len(times) < 2:
+        return _whole_seconds(half)
+    covered = times[-1] - times[0]
+    fitting = covered * (wanted * _MIN_COVERAGE / len(times))
+    return _whole_seconds(min(half, fitting))
+
+
+def _whole_seconds(span: timedelta) -> timedelta:
+    return max(timedelta(seconds=span // SECOND), SECOND)

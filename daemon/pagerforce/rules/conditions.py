@@ -1,0 +1,259 @@
+"""Conditions compiled to functions. They never raise, whatever the data is.
+
+A check answers True, False, or None where the value found cannot be compared in that way; None
+counts as False and the trace says so.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pagerforce.model.incident import Person
+from pagerforce.model.value import Json, Scalar, is_empty, is_equal
+from pagerforce.rules.compare import equality_to, order
+from pagerforce.rules.fields import FieldRef, Root, parse_field
+from pagerforce.rules.operators import (
+    CHANGE_OPERATORS,
+    EMPTY_OPERATORS,
+    ORDER_OPERATORS,
+    TEXT_OPERATORS,
+    FieldKind,
+    compile_pattern,
+)
+from pagerforce.rules.scene import Scene, incident_reader, read_record, reader_of
+from pagerforce.rules.syntax import Condition, Group, Mode, Operator
+from pagerforce.rules.views import find_field, to_json
+
+Check = Callable[[object], bool | None]
+Compiled = Callable[[Scene, list["ConditionTrace"]], bool]
+_Pair = tuple[object, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionTrace:
+    """What one condition found.
+
+    Attributes:
+        actual: the value seen; for ``changed...`` it is ``{"from": old, "to": new}``.
+        place: key path of the condition in its rule, which shows its group.
+        remark: why a value could not be compared, else empty.
+    """
+
+    field: str
+    op: str
+    expected: Json
+    actual: Json
+    result: bool
+    place: str = ""
+    remark: str = ""
+
+
+def compile_group(group: Group) -> Compiled:
+    """Makes a function that judges a group and appends one trace for every condition in it.
+
+    All conditions are tried, so that a trace is complete.
+    """
+    items = tuple(
+        _compile_condition(item) if isinstance(item, Condition) else compile_group(item)
+        for item in group.items
+    )
+    if not items:
+        return lambda _scene, _traces: True
+    is_enough = any if group.mode is Mode.ANY else all
+
+    def judge(scene: Scene, traces: list[ConditionTrace]) -> bool:
+        results = [item(scene, traces) for item in items]
+        return is_enough(results)
+
+    return judge
+
+
+def _compile_condition(condition: Condition) -> Compiled:
+    ref = parse_field(condition.field)
+    if condition.op in CHANGE_OPERATORS:
+        return _compile_change(condition, ref)
+    read = reader_of(ref)
+    check = _check_of(condition, ref)
+    field, op, place = condition.field, condition.op.value, condition.place
+    expected = to_json(condition.value)
+
+    def judge(scene: Scene, traces: list[ConditionTrace]) -> bool:
+        actual = read(scene)
+        outcome = check(actual)
+        result = outcome is True
+        remark = "" if outcome is not None else _remark(actual, op)
+        shown = to_json(actual)
+        traces.append(ConditionTrace(field, op, expected, shown, result, place, remark))
+        return result
+
+    return judge
+
+
+def _remark(actual: object, op: str) -> str:
+    if is_empty(actual):
+        return f"an empty value cannot be compared by {op}"
+    return f"this value ({type(actual).__name__}) cannot be compared with the expected one by {op}"
+
+
+def _compile_change(condition: Condition, ref: FieldRef) -> Compiled:
+    pair_of = _pair_reader(ref)
+    is_change = _change_check(condition, ref)
+    field, op, place = condition.field, condition.op.value, condition.place
+    expected = to_json(condition.value)
+
+    def judge(scene: Scene, traces: list[ConditionTrace]) -> bool:
+        pair = pair_of(scene)
+        result = pair is not None and is_change(*pair)
+        actual = None if pair is None else {"from": to_json(pair[0]), "to": to_json(pair[1])}
+        remark = "" if pair is not None else "no earlier value is known"
+        traces.append(ConditionTrace(field, op, expected, actual, result, place, remark))
+        return result
+
+    return judge
+
+
+def _pair_reader(ref: FieldRef) -> Callable[[Scene], _Pair | None]:
+    """Reads the old and the new value; None where the event knows no old one."""
+    if ref.root is Root.INCIDENT:
+        read = incident_reader(ref.path)
+
+        def pair_of_incident(scene: Scene) -> _Pair | None:
+            if scene.old_incident is None or scene.incident is None:
+                return None
+            return read(scene.old_incident), read(scene.incident)
+
+        return pair_of_incident
+    path = ref.path
+
+    def pair_of_record(scene: Scene) -> _Pair | None:
+        if scene.event.type == "create":
+            return None
+        name = path if path in scene.old_record else find_field(scene.old_record, path)
+        if name is None:
+            return None
+        old, new = scene.old_record[name], read_record(scene.record, path)
+        # The difference was judged when the event was made: formulas of the time never differ.
+        return (old, new) if name in scene.event.changed else (new, new)
+
+    return pair_of_record
+
+
+def _change_check(condition: Condition, ref: FieldRef) -> Callable[[object, object], bool]:
+    is_it = _equality(condition.value, ref)
+
+    def is_changed(old: object, new: object) -> bool:
+        if ref.kind is FieldKind.PEOPLE:
+            return _identities(old) != _identities(new)
+        return not _is_unchanged(old, new)
+
+    def is_changed_from(old: object, new: object) -> bool:
+        return is_changed(old, new) and is_it(old) and not is_it(new)
+
+    def is_changed_to(old: object, new: object) -> bool:
+        return is_changed(old, new) and is_it(new) and not is_it(old)
+
+    checks = {Operator.CHANGED_FROM: is_changed_from, Operator.CHANGED_TO: is_changed_to}
+    return checks.get(condition.op, is_changed)
+
+
+def _is_unchanged(old: object, new: object) -> bool:
+    scalars = (str, int, float, bool, type(None))
+    if isinstance(old, scalars) and isinstance(new, scalars):
+        return is_equal(old, new)
+    return old == new
+
+
+def _identities(people: object) -> frozenset[str]:
+    listed = people if isinstance(people, list | tuple) else ()
+    return frozenset(
+        str(one.id or one.email or one.name) for one in listed if isinstance(one, Person)
+    )
+
+
+def _check_of(condition: Condition, ref: FieldRef) -> Check:
+    op, value = condition.op, condition.value
+    if op in ORDER_OPERATORS:
+        return _order_check(op, value)
+    if op in EMPTY_OPERATORS:
+        return _is_nothing if op is Operator.IS_EMPTY else _negated(_is_nothing)
+    if op in TEXT_OPERATORS:
+        check = _text_check(op, value, _equality(value, ref))
+        return _negated(check) if op is Operator.NOT_CONTAINS else check
+    is_it = _equality(value, ref)
+    return is_it if op in (Operator.EQUALS, Operator.IN) else _negated(is_it)
+
+
+def _equality(value: Scalar | tuple[Scalar, ...], ref: FieldRef) -> Callable[[object], bool]:
+    """Whether a value is the expected one, or one of them; a list: whether it holds one."""
+    expected = value if isinstance(value, tuple) else (value,)
+    is_it = equality_to(expected, is_id=ref.kind is FieldKind.ID)
+    if ref.kind is FieldKind.PEOPLE:
+        return lambda actual: _has_person(actual, is_it)
+    if ref.root is Root.INCIDENT and ref.kind is FieldKind.ANY:
+        return lambda actual: _has_value(actual, is_it)
+    return is_it
+
+
+def _has_person(actual: object, is_it: Callable[[object], bool]) -> bool:
+    people = actual if isinstance(actual, list | tuple) else ()
+    parts = (part for one in people for part in (one.id, one.name, one.email) if part)
+    return any(map(is_it, parts))
+
+
+def _has_value(actual: object, is_it: Callable[[object], bool]) -> bool:
+    return any(map(is_it, actual)) if isinstance(actual, list | tuple) else is_it(actual)
+
+
+def _is_nothing(actual: object) -> bool:
+    return is_empty(actual) or actual in ((), [], {})
+
+
+def _negated(check: Check) -> Check:
+    def negated(actual: object) -> bool | None:
+        outcome = check(actual)
+        return None if outcome is None else not outcome
+
+    return negated
+
+
+def _order_check(op: Operator, value: object) -> Check:
+    wanted: Iterable[int] = {
+        Operator.GREATER_THAN: (1,),
+        Operator.AT_LEAST: (0, 1),
+        Operator.LESS_THAN: (-1,),
+        Operator.AT_MOST: (-1, 0),
+    }[op]
+
+    def check(actual: object) -> bool | None:
+        place = order(actual, value)
+        return None if place is None else place in wanted
+
+    return check
+
+
+def _text_check(op: Operator, value: object, is_it: Callable[[object], bool]) -> Check:
+    holds = _holds_text(op, str(value))
+    is_membership = op in (Operator.CONTAINS, Operator.NOT_CONTAINS)
+
+    def check(actual: object) -> bool | None:
+        if isinstance(actual, list | tuple):
+            return is_it(actual) if is_membership else None
+        if actual is None:
+            return False
+        return holds(actual) if isinstance(actual, str) else None
+
+    return check
+
+
+def _holds_text(op: Operator, value: str) -> Callable[[str], bool]:
+    folded = value.casefold()
+    match op:
+        case Operator.STARTS_WITH:
+            return lambda text: text.casefold().startswith(folded)
+        case Operator.ENDS_WITH:
+            return lambda text: text.casefold().endswith(folded)
+        case Operator.MATCHES:
+            pattern = compile_pattern(value)
+            # RE2 reads UTF-8, which cannot write the lone surrogates that JSON lets through.
+            return lambda text: pattern.search(text.encode("utf-8", "replace").decode()) is not None
+        case _:
+            return lambda text: folded in text.casefold()

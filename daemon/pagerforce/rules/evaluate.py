@@ -1,0 +1,202 @@
+"""Evaluates rules on an event: which match, why, and what they want done. Decides; does nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pagerforce.model.action import ActionCall, Decision, Deferred, Rendered, Unrenderable
+from pagerforce.model.ids import Side
+from pagerforce.model.value import Scalar
+from pagerforce.rules.conditions import ConditionTrace, compile_group
+from pagerforce.rules.index import RuleIndex, types_seen
+from pagerforce.rules.inspection import is_template
+from pagerforce.rules.scene import Facts, Scene, scene_of
+from pagerforce.rules.syntax import Rule
+from pagerforce.rules.template import TemplateProblem, context_of, render_args, roots_of, texts_of
+
+__all__ = ["ConditionTrace", "Evaluation", "Facts", "RuleBook", "RuleTrace"]
+
+TRACE_ALL_UP_TO = 50
+"""With no more rules than this for a side and object, every rule that sees an event is traced; with
+more, those that the index leaves out are not (contract: each event, "the rules it met")."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTrace:
+    """What became of one rule for one event.
+
+    Attributes:
+        matched: whether its conditions held. ``reason`` says why it was skipped, or, although it
+            matched, not acted upon.
+    """
+
+    ruleset: str
+    rule: str
+    matched: bool
+    conditions: tuple[ConditionTrace, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything the rules have to say about one event, in file order."""
+
+    traces: tuple[RuleTrace, ...]
+    decisions: tuple[Decision, ...]
+
+
+class RuleBook:
+    """Rules compiled for evaluation. Immutable; the same facts always give the same answer.
+
+    Args:
+        rules: in file order, from ``parse_rulesets``.
+        maps: the value maps that templates look into.
+    """
+
+    def __init__(
+        self, rules: Sequence[Rule], maps: Mapping[str, Mapping[str, Scalar]] | None = None
+    ) -> None:
+        self.rules = tuple(rules)
+        self.maps: Mapping[str, Mapping[str, Scalar]] = {} if maps is None else maps
+        shelves: dict[tuple[Side, str], list[_CompiledRule]] = {}
+        for place, rule in enumerate(rules):
+            shelves.setdefault((rule.run_on, rule.object), []).append(_CompiledRule(place, rule))
+        self._shelves = {key: _Shelf(shelved) for key, shelved in shelves.items()}
+
+    def evaluate(self, facts: Facts, now: datetime, *, every_rule: bool = False) -> Evaluation:
+        """Tries the rules on an event.
+
+        Args:
+            facts: the event and what is linked to its subject.
+            now: when it is ruled on, in the clock of ``event.at``; for ``max_age``.
+            every_rule: trace every rule that sees the event, also those that the index could leave
+                out (for ``simulate``).
+        """
+        run = _Run(facts, now, self.maps)
+        source, own_object = facts.event.source, facts.event.object
+        chosen: list[_CompiledRule] = []
+        for (side, name), shelf in self._shelves.items():
+            # A record's event concerns the rules of its object; an incident has none of its own.
+            if side is source and (side is Side.PAGERDUTY or name == own_object):
+                chosen += shelf.choose(run.scene(name), every_rule=every_rule)
+        chosen.sort(key=lambda one: one.place)
+        for one in chosen:
+            run.try_rule(one)
+        return Evaluation(tuple(run.traces), tuple(run.decisions))
+
+
+class _CompiledRule:
+    """A rule made ready: conditions as a function, actions with the roots they speak of."""
+
+    __slots__ = ("actions", "judge", "place", "rule", "types")
+
+    def __init__(self, place: int, rule: Rule) -> None:
+        self.place = place
+        self.rule = rule
+        self.types = types_seen(rule)
+        self.judge = compile_group(rule.condition)
+        self.actions = tuple((call, _roots_of(call)) for call in rule.actions)
+
+    def sees(self, event_type: str) -> bool:
+        """Whether events of this type reach the rule at all."""
+        return self.types is None or event_type in self.types
+
+
+class _Shelf:
+    """The rules of one side and one object, with their index."""
+
+    def __init__(self, rules: Sequence[_CompiledRule]) -> None:
+        self._rules = tuple(rules)
+        self._index = RuleIndex([one.rule for one in rules])
+        self._is_small = len(rules) <= TRACE_ALL_UP_TO
+
+    def choose(self, scene: Scene, *, every_rule: bool) -> list[_CompiledRule]:
+        """The rules to try, in file order."""
+        if every_rule or self._is_small:
+            return [one for one in self._rules if one.sees(scene.event.type)]
+        return [self._rules[place] for place in self._index.candidates(scene)]
+
+
+class _Run:
+    """One event going through the rules."""
+
+    def __init__(
+        self, facts: Facts, now: datetime, maps: Mapping[str, Mapping[str, Scalar]]
+    ) -> None:
+        self._facts = facts
+        self._age = now - facts.event.at
+        self._maps = maps
+        self._scenes: dict[str, Scene] = {}
+        self._contexts: dict[str, dict[str, object]] = {}
+        self._stopped: dict[str, str] = {}
+        self.traces: list[RuleTrace] = []
+        self.decisions: list[Decision] = []
+
+    def scene(self, object_name: str) -> Scene:
+        """What the rules of an object see; made once."""
+        if object_name not in self._scenes:
+            self._scenes[object_name] = scene_of(self._facts, object_name)
+        return self._scenes[object_name]
+
+    def try_rule(self, one: _CompiledRule) -> None:
+        """Judges one rule, in its turn."""
+        rule = one.rule
+        stopper = self._stopped.get(rule.ruleset)
+        if stopper is not None or not rule.enabled:
+            reason = "disabled" if stopper is None else f'skipped: rule "{stopper}" said stop'
+            self._trace(rule, (), reason, matched=False)
+            return
+        conditions: list[ConditionTrace] = []
+        if not one.judge(self.scene(rule.object), conditions):
+            self._trace(rule, conditions, "conditions do not hold", matched=False)
+            return
+        if rule.stop:
+            self._stopped[rule.ruleset] = rule.name
+        if rule.max_age is not None and self._age > rule.max_age:
+            reason = f"older than max_age ({rule.max_age}): recorded, not acted upon"
+            self._trace(rule, conditions, reason, matched=True)
+            return
+        self._trace(rule, conditions, "matched", matched=True)
+        for index, (call, roots) in enumerate(one.actions):
+            arguments = self._arguments(rule.object, call, roots)
+            self.decisions.append(
+                Decision(rule.ruleset, rule.name, index, rule.object, call, arguments)
+            )
+
+    def _trace(
+        self, rule: Rule, conditions: Sequence[ConditionTrace], reason: str, *, matched: bool
+    ) -> None:
+        self.traces.append(RuleTrace(rule.ruleset, rule.name, matched, tuple(conditions), reason))
+
+    def _arguments(
+        self, object_name: str, call: ActionCall, roots: frozenset[str] | None
+    ) -> Rendered | Deferred | Unrenderable:
+        if roots is None:
+            return Rendered(call.args)
+        if self._speaks_of_unlinked(object_name, roots):
+            return Deferred()
+        if object_name not in self._contexts:
+            facts = self._facts
+            self._contexts[object_name] = context_of(
+                facts.event,
+                facts.records.get(object_name),
+                facts.incident,
+                linked=object_name in facts.linked,
+            )
+        try:
+            return Rendered(render_args(call.args, self._contexts[object_name], self._maps))
+        except TemplateProblem as error:
+            return Unrenderable(error.reason)
+
+    def _speaks_of_unlinked(self, object_name: str, roots: frozenset[str]) -> bool:
+        if self._facts.event.source is Side.SALESFORCE:
+            return "incident" in roots and self._facts.incident is None
+        return "record" in roots and object_name not in self._facts.records
+
+
+def _roots_of(call: ActionCall) -> frozenset[str] | None:
+    """The roots that an action's arguments speak of; None where there is nothing to fill in."""
+    texts = [text for text in texts_of(call.args) if is_template(text)]
+    if not texts:
+        return None
+    return frozenset(root for text in texts for root in roots_of(text))

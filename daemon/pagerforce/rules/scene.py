@@ -1,0 +1,146 @@
+"""One event as the conditions of one object's rules see it, and how a field is read from it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pagerforce.model.event import Event
+from pagerforce.model.ids import Side
+from pagerforce.model.incident import Incident
+from pagerforce.model.value import Fields, Json, format_instant
+from pagerforce.rules.fields import CUSTOM_FIELDS, FieldRef, Root
+from pagerforce.rules.views import find_field
+
+NO_FIELDS: Fields = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """An event and what stood linked to its subject.
+
+    Attributes:
+        linked: the objects that are linked to the subject of the event.
+        records: object -> fields of the linked record (PagerDuty events).
+        incident: the linked incident (Salesforce events).
+    """
+
+    event: Event
+    linked: frozenset[str] = frozenset()
+    records: Mapping[str, Fields] = field(default_factory=dict)
+    incident: Incident | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What one object's rules see of an event. Absent subjects are None or have no fields."""
+
+    event: Event
+    incident: Incident | None
+    old_incident: Incident | None
+    record: Fields
+    old_record: Fields
+    is_linked: bool
+
+
+def scene_of(facts: Facts, object_name: str) -> Scene:
+    """Puts together what the rules of one object see."""
+    event = facts.event
+    is_linked = object_name in facts.linked
+    if event.source is Side.PAGERDUTY:
+        record = facts.records.get(object_name, NO_FIELDS)
+        incident = event.incident if event.incident is not None else facts.incident
+        return Scene(event, incident, event.old_incident, record, NO_FIELDS, is_linked)
+    # A deleted record is shown as it last was.
+    record = event.record or event.old_record
+    return Scene(event, facts.incident, None, record, event.old_record, is_linked)
+
+
+def reader_of(ref: FieldRef) -> Callable[[Scene], object]:
+    """A function that reads a field; the empty value where it is missing."""
+    match ref.root:
+        case Root.LINKED:
+            return lambda scene: scene.is_linked
+        case Root.EVENT:
+            return _event_reader(ref.path)
+        case Root.COMMENT:
+            return _comment_reader(ref.path)
+        case Root.RECORD:
+            return _record_reader(ref.path, is_old=ref.is_old)
+        case Root.INCIDENT:
+            read = incident_reader(ref.path)
+            if ref.is_old:
+                return lambda scene: read(scene.old_incident)
+            return lambda scene: read(scene.incident)
+
+
+def read_record(fields: Fields, path: str) -> Json:
+    """A record's value; None where it is empty, was not read or hangs on an empty parent."""
+    if path in fields:
+        return fields[path]
+    found = find_field(fields, path)
+    return None if found is None else fields[found]
+
+
+def incident_reader(path: str) -> Callable[[Incident | None], object]:
+    """A function that reads one of an incident's values; None for no incident."""
+    if path.startswith(CUSTOM_FIELDS):
+        name = path.removeprefix(CUSTOM_FIELDS)
+        return lambda incident: None if incident is None else incident.custom_fields.get(name)
+    read = _INCIDENT[path]
+    return lambda incident: None if incident is None else read(incident)
+
+
+def _record_reader(path: str, *, is_old: bool) -> Callable[[Scene], object]:
+    def read(scene: Scene) -> object:
+        fields = scene.old_record if is_old else scene.record
+        return fields[path] if path in fields else read_record(fields, path)
+
+    return read
+
+
+def _event_reader(path: str) -> Callable[[Scene], object]:
+    read = _EVENT[path]
+    return lambda scene: read(scene.event)
+
+
+def _comment_reader(path: str) -> Callable[[Scene], object]:
+    def read(scene: Scene) -> object:
+        comment = scene.event.comment
+        if comment is None:
+            return None
+        if path == "created_at":
+            return format_instant(comment.created_at)
+        return comment.body if path == "body" else comment.author
+
+    return read
+
+
+def _created_at(incident: Incident) -> str | None:
+    return None if incident.created_at is None else format_instant(incident.created_at)
+
+
+_EVENT: Mapping[str, Callable[[Event], object]] = {
+    "source": lambda event: event.source.value,
+    "type": lambda event: event.type,
+    "at": lambda event: format_instant(event.at),
+    "actor.id": lambda event: event.actor.id,
+    "actor.name": lambda event: event.actor.name,
+    "actor.email": lambda event: event.actor.email,
+    "note": lambda event: event.note,
+}
+_INCIDENT: Mapping[str, Callable[[Incident], object]] = {
+    "id": lambda one: one.id,
+    "number": lambda one: one.number,
+    "title": lambda one: one.title,
+    "status": lambda one: None if one.status is None else one.status.value,
+    "urgency": lambda one: one.urgency,
+    "html_url": lambda one: one.html_url,
+    "created_at": _created_at,
+    "service.id": lambda one: one.service and one.service.id,
+    "service.name": lambda one: one.service and one.service.name,
+    "escalation_policy.id": lambda one: one.escalation_policy and one.escalation_policy.id,
+    "escalation_policy.name": lambda one: one.escalation_policy and one.escalation_policy.name,
+    "priority.id": lambda one: one.priority and one.priority.id,
+    "priority.name": lambda one: one.priority and one.priority.name,
+    "assignees": lambda one: one.assignees,
+    "resolve_reason": lambda one: one.resolve_reason,
+}

@@ -1,0 +1,101 @@
+"""The nodes of a parsed rule. No behaviour: parsing, evaluating and asking live elsewhere."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TypeAlias
+
+from pagerforce.model.action import ActionCall
+from pagerforce.model.ids import Side
+from pagerforce.model.value import Scalar
+
+
+class Mode(StrEnum):
+    """How the members of a group count together."""
+
+    ALL = "all"
+    ANY = "any"
+
+
+class Operator(StrEnum):
+    """The operators of contract section 2, by the words a user writes."""
+
+    EQUALS = "equals"
+    NOT_EQUALS = "not_equals"
+    IN = "in"
+    NOT_IN = "not_in"
+    CONTAINS = "contains"
+    NOT_CONTAINS = "not_contains"
+    STARTS_WITH = "starts_with"
+    ENDS_WITH = "ends_with"
+    MATCHES = "matches"
+    GREATER_THAN = "greater_than"
+    AT_LEAST = "at_least"
+    LESS_THAN = "less_than"
+    AT_MOST = "at_most"
+    IS_EMPTY = "is_empty"
+    IS_NOT_EMPTY = "is_not_empty"
+    CHANGED = "changed"
+    CHANGED_FROM = "changed_from"
+    CHANGED_TO = "changed_to"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One comparison.
+
+    Attributes:
+        field: as written, e.g. ``record.BMCServiceDesk__FKCategory__r.Name``.
+        value: what it is compared with; a tuple for ``in`` and ``not_in``, None where the operator
+            takes none. Dates and times are text in their normal form.
+        place: key path inside the rule, e.g. ``conditions[1].any[0]``.
+    """
+
+    field: str
+    op: Operator
+    value: Scalar | tuple[Scalar, ...] = None
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Conditions and groups that count together. An empty group holds (``no conditions = always``)."""
+
+    mode: Mode = Mode.ALL
+    items: tuple["Node", ...] = ()
+
+
+Node: TypeAlias = Condition | Group
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, checked.
+
+    Attributes:
+        max_age: an event older than this when it is ruled on is recorded, not acted upon.
+        place: file and key path of the rule, for messages about it.
+    """
+
+    ruleset: str
+    name: str
+    object: str
+    run_on: Side
+    when: Mode
+    enabled: bool
+    stop: bool
+    max_age: timedelta | None
+    condition: Group
+    actions: tuple[ActionCall, ...]
+    place: str = ""
+
+
+def conditions_of(group: Group) -> tuple[Condition, ...]:
+    """Every condition of a group and of the groups in it, in the order they are written."""
+    found: list[Condition] = []
+    for item in group.items:
+        if isinstance(item, Condition):
+            found.append(item)
+        else:
+            found.extend(conditions_of(item))
+    return tuple(found)

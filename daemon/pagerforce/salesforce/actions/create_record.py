@@ -1,0 +1,204 @@
+"""``salesforce.create_record``: creates a record for an incident, once, and links it.
+
+With an external id field the record's key is ``pd:<incident id>`` and is looked for before it is
+written, so that a record that exists is adopted and never overwritten. Without one, a record that
+an uncertain attempt may have made is searched by its maker, time and values. Facts: salesforce.md
+sections 2 and 8 (Event_ID).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
+from pagerforce.model.action import ActionSpec, Task
+from pagerforce.model.ids import RecordId, is_record_id, parse_record_id
+from pagerforce.model.incident import Person
+from pagerforce.model.record import Record
+from pagerforce.model.value import Scalar, is_empty
+from pagerforce.model.verdict import (
+    Delivered,
+    Expectation,
+    RecordMade,
+    Skipped,
+    Verdict,
+)
+from pagerforce.salesforce.actions.category import inbound_values
+from pagerforce.salesforce.actions.desk import Desk
+from pagerforce.salesforce.actions.specs import CREATE_RECORD
+from pagerforce.salesforce.actions.verdicts import to_verdict
+from pagerforce.salesforce.answers import VendorRefusedError
+from pagerforce.salesforce.decode import value_at
+from pagerforce.salesforce.soql import Condition, Select, compare, equals
+from pagerforce.salesforce.values import from_row, is_same_value
+
+# PagerDuty's clock and Salesforce's need not agree to the minute.
+_SEARCH_MARGIN = timedelta(hours=1)
+# Rounded by the server to the field's scale: such a value may come back as another.
+_ROUNDED_TYPES = frozenset({"double", "currency", "percent"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A record to be made. ``key_field`` and ``key``: its external id, where there is one."""
+
+    object: str
+    values: Mapping[str, Scalar]
+    key_field: str | None = None
+    key: str = ""
+
+
+class CreateRecord:
+    """Delivers ``salesforce.create_record``."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    @property
+    def spec(self) -> ActionSpec:
+        """Its declaration."""
+        return CREATE_RECORD
+
+    async def expectations(self, task: Task) -> Sequence[Expectation]:
+        """The new record, by its external id or else by its values.
+
+        Raises:
+            RemoteError: a lookup or the category could not be asked for.
+        """
+        try:
+            draft = await self._draft(task)
+        except RefusedError:
+            return ()  # nothing will be sent: the attempt says why
+        values = {draft.key_field: draft.key} if draft.key_field else dict(draft.values)
+        user_id = await self._desk.client.user_id()
+        return (Expectation("record", draft.object, values, user_id),)
+
+    async def deliver(self, task: Task) -> Sequence[Verdict]:
+        """Finds or makes the record."""
+        if task.incident_id is None:
+            return [Skipped("no incident is there to link the new record to")]
+        try:
+            draft = await self._draft(task)
+            if draft.key_field is not None:
+                return [await self._make_by_key(task, draft, draft.key_field)]
+            return [await self._make_by_values(task, draft)]
+        except RemoteError as error:
+            return [to_verdict(error)]
+
+    async def _draft(self, task: Task) -> _Draft:
+        call = task.calls[0]
+        object_name = str(call.get("object") or task.object)
+        given = call.get("fields")
+        values: dict[str, Scalar] = {}
+        for field, value in (given if isinstance(given, Mapping) else {}).items():
+            info = await self._desk.field_info(object_name, field)
+            if not info.is_createable:
+                raise RefusedError(
+                    f"{object_name}.{field} can't be set on a new record (a formula, or read-only"
+                    " for our user); remove it from the rule's fields"
+                )
+            values[field] = await self._desk.prepare(object_name, field, value)
+        values = await inbound_values(self._desk, object_name, task.incident, values) | values
+        values = {field: value for field, value in values.items() if not is_empty(value)}
+        settings = self._desk.find_object(object_name)
+        key_field = settings.external_id_field if settings is not None else ""
+        if not key_field:
+            return _Draft(object_name, values)
+        key = str(values.pop(key_field, "") or f"pd:{task.incident_id}")
+        return _Draft(object_name, values, key_field, key)
+
+    async def _make_by_key(self, task: Task, draft: _Draft, key_field: str) -> Verdict:
+        found = await self._find_by_key(draft, key_field)
+        if found is not None:
+            return await self._made(task, draft, found, "found by its external id")
+        try:
+            done = await self._desk.client.upsert(draft.object, key_field, draft.key, draft.values)
+        except VendorRefusedError as error:
+            if error.code != "DUPLICATE_VALUE":
+                raise
+            found = await self._find_by_key(draft, key_field)
+            if found is None:  # another unique field is taken
+                raise
+            return await self._made(task, draft, found, "found by its external id")
+        if done.matches > 1:
+            raise RefusedError(
+                f"{done.matches} records of {draft.object} have {key_field} = {draft.key!r}:"
+                " delete all but one, and make the field unique"
+            )
+        record_id = done.id or await self._find_by_key(draft, key_field)
+        if record_id is None:
+            raise UnknownOutcomeError(f"upsert of {draft.object}: the answer names no record")
+        return await self._made(task, draft, record_id, "made" if done.created else "found")
+
+    async def _find_by_key(self, draft: _Draft, key_field: str) -> RecordId | None:
+        select = Select(draft.object, ("Id",), (equals(key_field, draft.key),), limit=2)
+        rows = await self._desk.client.query_to_end(select.text())
+        ids = [row.get("Id") for row in rows]
+        found = [parse_record_id(i) for i in ids if isinstance(i, str) and is_record_id(i)]
+        if len(found) > 1:
+            raise RefusedError(
+                f"several records of {draft.object} have {key_field} = {draft.key!r}:"
+                " delete all but one, and make the field unique"
+            )
+        return found[0] if found else None
+
+    async def _make_by_values(self, task: Task, draft: _Draft) -> Verdict:
+        if task.is_uncertain:
+            found = await self._find_by_values(task, draft)
+            if found is not None:
+                return await self._made(task, draft, found, "found made by an earlier attempt")
+        record_id = await self._desk.client.create(draft.object, draft.values)
+        return await self._made(task, draft, record_id, "made")
+
+    async def _find_by_values(self, task: Task, draft: _Draft) -> RecordId | None:
+        """The oldest record of ours with these values that no other action of ours made."""
+        infos = {name: await self._desk.field_info(draft.object, name) for name in draft.values}
+        conditions: list[Condition] = [
+            equals("CreatedById", await self._desk.client.user_id()),
+            compare("CreatedDate", ">=", task.event_at - _SEARCH_MARGIN),
+        ]
+        # Ids narrow it down safely; texts are compared here, where blanks and lines are folded.
+        conditions += [
+            equals(name, draft.values[name])
+            for name, info in infos.items()
+            if info.type == "reference" and info.is_filterable
+        ]
+        select = Select(
+            draft.object,
+            tuple(dict.fromkeys(["Id", *infos])),
+            tuple(conditions),
+            order_by=("CreatedDate", "Id"),
+        )
+        for row in await self._desk.client.query_to_end(select.text()):
+            record_id = row.get("Id")
+            if not isinstance(record_id, str) or not is_record_id(record_id):
+                continue
+            if parse_record_id(record_id) not in task.known_ids and all(
+                is_same_value(info, _value(row, name, info.type), draft.values[name])
+                for name, info in infos.items()
+                if info.type not in _ROUNDED_TYPES
+            ):
+                return parse_record_id(record_id)
+        return None
+
+    async def _made(self, task: Task, draft: _Draft, record_id: RecordId, how: str) -> Verdict:
+        """The verdict with the record as it stands; the link must not fail for want of a read."""
+        try:
+            record = await self._desk.read_record(draft.object, record_id)
+            user_id: str | None = await self._desk.client.user_id()
+        except RemoteError:
+            record, user_id = None, None
+        if record is None:
+            # Dated by the event, so that whatever a poll brings is newer than this.
+            us = Person(id=user_id)
+            fields = {"Id": record_id, **draft.values}
+            at = task.event_at
+            record = Record(draft.object, record_id, fields, at, at, at, us, us)
+        return Delivered(f"{draft.object} {record_id} {how}", (RecordMade(record),))
+
+
+def _value(row: Mapping[str, object], name: str, kind: str) -> Scalar:
+    try:
+        return from_row(value_at(row, name)[1], kind)
+    except ValueError:
+        return None

@@ -1,0 +1,118 @@
+"""What the actions of the Salesforce side share: reading records and preparing values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pagerforce.config.schema import Config, Lookup, ObjectSettings
+from pagerforce.errors import MalformedError, RefusedError
+from pagerforce.model.ids import RecordId
+from pagerforce.model.mapping import MappingTable
+from pagerforce.model.record import Record
+from pagerforce.model.value import Scalar
+from pagerforce.salesforce.client import SalesforceClient
+from pagerforce.salesforce.decode import RecordShape, decode
+from pagerforce.salesforce.feeds import FeedPlan
+from pagerforce.salesforce.lookup import LookupResolver
+from pagerforce.salesforce.schema import FieldInfo, SchemaCache
+from pagerforce.salesforce.soql import Select, equals, is_path
+from pagerforce.salesforce.values import to_payload
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything an action needs at hand."""
+
+    client: SalesforceClient
+    schema: SchemaCache
+    plan: FeedPlan
+    config: Config
+    mappings: MappingTable
+    lookups: LookupResolver
+
+    def find_object(self, name: str) -> ObjectSettings | None:
+        """The ``[[objects]]`` entry of an object (API names know no case)."""
+        entries = self.config.objects
+        return next((entry for entry in entries if entry.name.lower() == name.lower()), None)
+
+    def winner_of(self, object_name: str, field: str) -> str:
+        """Who wins a conflict on a field: ``newest``, ``pagerduty`` or ``salesforce``."""
+        settings = self.find_object(object_name)
+        if settings is None:
+            return "newest"
+        by_field = {name.lower(): winner for name, winner in settings.conflict_fields.items()}
+        return by_field.get(field.lower(), settings.conflict)
+
+    async def field_info(self, object_name: str, field: str) -> FieldInfo:
+        """A field of an object; a describe that does not know it is asked for once more.
+
+        Raises:
+            RefusedError: there is no such field, or it is hidden from our user.
+        """
+        for is_last in (False, True):
+            found = (await self.schema.describe(object_name)).fields.get(field)
+            if found is not None:
+                return found
+            if not is_last:
+                self.schema.forget(object_name)
+        raise RefusedError(
+            f"{object_name} has no field {field} that our user can see; check its name (case"
+            " matters) and the field-level security"
+        )
+
+    async def prepare(self, object_name: str, field: str, value: object) -> Scalar:
+        """What is sent for a rendered value: typed as the field is, a lookup resolved to its Id.
+
+        Raises:
+            RefusedError: the value does not suit the field, or the lookup is not unique.
+            RemoteError: Salesforce could not be asked.
+        """
+        info = await self.field_info(object_name, field)
+        wanted = lookup_of(value)
+        if wanted is not None:
+            return await self.lookups.resolve(object_name, info.name, wanted)
+        if not (value is None or isinstance(value, str | int | float | bool)):
+            raise RefusedError(f"{object_name}.{field} takes a single value, not a list or table")
+        return to_payload(info, value)
+
+    async def read_record(
+        self, object_name: str, record_id: RecordId, extra: frozenset[str] = frozenset()
+    ) -> Record | None:
+        """A record as it is now, with what polls read of it and ``extra``; None where it is gone.
+
+        Raises:
+            MalformedError: the row could not be understood.
+            RemoteError: Salesforce could not be asked.
+        """
+        columns, shape = await self.plan.record_shape(object_name)
+        types = dict(shape.fields)
+        for path in sorted(extra - types.keys()):
+            if is_path(path):
+                found = await self.schema.find_field(object_name, path)
+                types |= {path: found.type} if found is not None else {}
+        select = Select(
+            object_name,
+            tuple(dict.fromkeys([*columns, *types])),
+            where=(equals("Id", record_id),),
+        )
+        rows = await self.client.query_to_end(select.text(), deleted=True)
+        decoded = decode(rows, RecordShape(object_name, types, shape.stamp_field))
+        if decoded.records:
+            return decoded.records[0]
+        if decoded.flaws:
+            raise MalformedError(f"{object_name} {record_id}: {decoded.flaws[0].what}")
+        return None
+
+
+def lookup_of(value: object) -> Mapping[str, Scalar] | None:
+    """The fields of ``{ lookup = { ... } }``, as rendered or as configured; None for other values."""
+    if isinstance(value, Lookup):
+        return value.fields
+    if isinstance(value, Mapping):
+        inner = value.get("lookup")
+        if isinstance(inner, Mapping) and len(value) == 1:
+            return {
+                str(name): item
+                for name, item in inner.items()
+                if item is None or isinstance(item, str | int | float | bool)
+            }
+    return None

@@ -1,0 +1,222 @@
+"""The session with Salesforce: one login at a time, pinned to its org, renewed when it has ended.
+
+A session is renewed only when Salesforce says that it has ended: every request is answered with a
+401 then and sent again, which costs nothing, whereas a login ahead of time could fail while the
+session still works. A refused login is not repeated until a pause has passed, because each one
+lands in the login history. Facts: salesforce.md section 1.
+"""
+
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+
+import anyio
+import httpx
+
+from pagerforce.config.schema import SalesforceSettings
+from pagerforce.errors import CredentialsError, RemoteError, WrongOrgError
+from pagerforce.model.ids import is_same_record_id
+from pagerforce.model.ports import Clock
+from pagerforce.salesforce.login import (
+    GRANT_TYPE,
+    TOKEN_PATH,
+    Access,
+    make_assertion,
+    read_access,
+    to_login_error,
+)
+from pagerforce.wire.answer import Answer
+from pagerforce.wire.backoff import backoff_seconds
+from pagerforce.wire.exchange import exchange
+from pagerforce.wire.transport import OPERATION
+
+_REFUSAL_BASE_SECONDS = 30.0
+_REFUSAL_CAP_SECONDS = 900.0
+# A clock that is further off than this may be the reason for a refused assertion.
+_NOTABLE_SKEW = timedelta(seconds=20)
+
+
+class SecretText(Protocol):
+    """Text that does not print itself, e.g. ``config.secret.Secret``."""
+
+    def reveal(self) -> str:
+        """The text."""
+        ...
+
+
+class JwtSession:
+    """The one session of the daemon, shared by everything that talks to Salesforce.
+
+    Args:
+        settings: the ``[salesforce]`` section.
+        private_key: the RSA key in PEM form.
+        http: from ``wire.transport.build_client``, based on ``login_url``.
+        clock: the host's clock; corrected by the server's ``Date`` once one was seen.
+        timeout_seconds: total deadline of one login request.
+    """
+
+    def __init__(
+        self,
+        settings: SalesforceSettings,
+        private_key: SecretText,
+        http: httpx.AsyncClient,
+        clock: Clock,
+        *,
+        timeout_seconds: float = 30.0,
+    ) -> None:
+        self._settings = settings
+        self._private_key = private_key
+        self._http = http
+        self._clock = clock
+        self._timeout_seconds = timeout_seconds
+        self._login_url = settings.login_url
+        self._lock = anyio.Lock()
+        self._access: Access | None = None
+        self._skew = timedelta(0)
+        self._refusal: CredentialsError | None = None
+        self._refusals = 0
+        self._retry_at = 0.0
+        self._logins = 0
+        self._failure: RemoteError | None = None
+
+    @property
+    def known(self) -> Access | None:
+        """The session as it stands, without asking for one."""
+        return self._access
+
+    def now(self) -> datetime:
+        """The present in the server's clock, as far as its answers have told us."""
+        return self._clock.now() + self._skew
+
+    def note_date(self, headers: httpx.Headers) -> datetime | None:
+        """Learns the server's clock from the ``Date`` of an answer; None where there is none."""
+        moment = parse_http_date(headers.get("Date"))
+        if moment is not None:
+            self._skew = moment - self._clock.now()
+        return moment
+
+    async def access(self) -> Access:
+        """The session, after a login where there is none. Callers at the same time share one login.
+
+        Raises:
+            CredentialsError: refused, now or within the pause since the last refusal.
+            WrongOrgError: it is another org than the configured one.
+            TransientError: the login host could not be reached or is out of order.
+            MalformedError: its answer could not be understood.
+        """
+        current = self._access
+        if current is not None:
+            return current
+        seen = self._logins
+        async with self._lock:
+            if self._access is not None:
+                return self._access
+            if self._logins != seen and self._failure is not None:
+                # The login that this caller waited for failed: its failure is this caller's too.
+                raise self._failure.with_traceback(None)
+            self._access = await self._login()
+            return self._access
+
+    async def renew(self, ended: Access) -> Access:
+        """A session other than ``ended``, which Salesforce no longer takes.
+
+        Raises:
+            CredentialsError, WrongOrgError, TransientError, MalformedError: as ``access``.
+        """
+        if self._access is ended:
+            self._access = None
+        return await self.access()
+
+    def refuse(self, access: Access, error: CredentialsError) -> None:
+        """Ends a session that was refused although it was fresh, and pauses before the next login."""
+        if self._access is access:
+            self._access = None
+            self._remember(error)
+
+    def forgive(self) -> None:
+        """Ends the pause after a refusal, so that a person who mended it need not wait."""
+        self._refusal = None
+
+    async def _login(self) -> Access:
+        if self._refusal is not None and self._clock.monotonic() < self._retry_at:
+            raise self._refusal.with_traceback(None)
+        self._logins += 1
+        self._failure = None
+        try:
+            access = await self._ask()
+        except RemoteError as error:
+            self._failure = error
+            if isinstance(error, CredentialsError):
+                self._remember(error)
+            raise
+        self._refusal = None
+        return access
+
+    def note_success(self) -> None:
+        """Forgets how often the session was refused in a row: a request has just worked."""
+        self._refusals = 0
+
+    def _remember(self, error: CredentialsError) -> None:
+        self._refusals += 1
+        self._refusal = error
+        pause = backoff_seconds(
+            self._refusals, base=_REFUSAL_BASE_SECONDS, cap=_REFUSAL_CAP_SECONDS, jitter=1.0
+        )
+        self._retry_at = self._clock.monotonic() + pause
+
+    async def _ask(self) -> Access:
+        skew = self._skew
+        answer = await self._send()
+        is_refused = answer.status in (400, 401)
+        if is_refused and abs(self._skew - skew) > _NOTABLE_SKEW:
+            # The assertion was dated by a clock that the answer shows to be wrong.
+            answer = await self._send()
+        if answer.status != 200:
+            raise to_login_error(answer.status, _json_or_none(answer))
+        access = read_access(answer.json_object(), login_url=self._login_url)
+        wanted = self._settings.org_id
+        if wanted and not is_same_record_id(access.org_id, wanted):
+            raise WrongOrgError(
+                f"the login led to Salesforce org {access.org_id}, but salesforce.org_id is"
+                f" {wanted}: check login_url and username, or correct org_id"
+            )
+        return access
+
+    async def _send(self) -> Answer:
+        assertion = make_assertion(
+            consumer_key=self._settings.consumer_key,
+            username=self._settings.username,
+            audience=self._settings.jwt_audience,
+            private_key=self._private_key.reveal(),
+            now=self.now(),
+        )
+        request = self._http.build_request(
+            "POST",
+            f"{self._login_url}{TOKEN_PATH}",
+            data={"grant_type": GRANT_TYPE, "assertion": assertion},
+            headers={"Accept": "application/json"},
+            extensions={OPERATION: "login"},
+        )
+        answer = await exchange(
+            self._http, request, is_write=False, deadline_seconds=self._timeout_seconds
+        )
+        self.note_date(answer.headers)
+        return answer
+
+
+def parse_http_date(text: str | None) -> datetime | None:
+    """The instant of an HTTP date header; None where it is missing or no date."""
+    if not text:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _json_or_none(answer: Answer) -> object:
+    try:
+        return answer.json()
+    except RemoteError:
+        return None

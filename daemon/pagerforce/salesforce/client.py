@@ -1,0 +1,368 @@
+"""Salesforce's REST API, one method per request. Nothing is retried but what an ended session cut.
+
+Facts: salesforce.md sections 2 and 3. Every method raises the ``RemoteError`` family and
+``WrongOrgError``; a write whose answer is lost or not understood raises ``UnknownOutcomeError``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from urllib.parse import quote
+
+import httpx
+
+from pagerforce.errors import CredentialsError, MalformedError, RemoteError
+from pagerforce.model.ids import RecordId, Side, is_record_id, parse_record_id
+from pagerforce.model.ports import Clock
+from pagerforce.model.value import Json, Scalar, parse_instant
+from pagerforce.salesforce.answers import (
+    Fault,
+    faults_of,
+    is_curable_by_login,
+    parse_faults,
+    to_error,
+)
+from pagerforce.salesforce.auth import JwtSession
+from pagerforce.salesforce.login import Access
+from pagerforce.salesforce.usage import CallUsage, OrgUsage, parse_limit_info, parse_limits
+from pagerforce.wire.answer import Answer
+from pagerforce.wire.exchange import exchange
+from pagerforce.wire.transport import OPERATION, RequestObserver
+
+# A URI may have 16,384 bytes; what is longer than this goes inside a composite body.
+_LONGEST_PATH = 8_000
+_MAX_SUBREQUESTS = 25
+_HEADERS = {
+    "Accept": "application/json",
+    # Otherwise any write that touches a Case runs assignment rules and can change its owner.
+    "Sforce-Auto-Assign": "FALSE",
+    "Sforce-Call-Options": "client=pagerforce",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One batch of a query's answer; ``next_path`` leads to the next one, None at the end."""
+
+    rows: tuple[Mapping[str, object], ...]
+    next_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartAnswer:
+    """The answer to one part of a composite request: its body, or the error it stands for."""
+
+    body: object = None
+    error: RemoteError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """What an upsert did. ``matches``: how many records had the value, where it was several."""
+
+    id: RecordId | None
+    created: bool | None
+    matches: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatedIds:
+    """Answer of ``/updated``: up to ``covered_to`` every committed row is visible."""
+
+    ids: tuple[RecordId, ...] = field(repr=False)
+    covered_to: datetime | None
+
+
+class SalesforceClient:
+    """Requests in the name of one session.
+
+    Args:
+        session: supplies the token and the instance.
+        http: from ``wire.transport.build_client``.
+        clock: dates the counted calls.
+        observer: told what is left of the org's daily calls.
+        api_version: e.g. ``62.0``.
+        timeout_seconds: total deadline of one request.
+    """
+
+    def __init__(
+        self,
+        *,
+        session: JwtSession,
+        http: httpx.AsyncClient,
+        clock: Clock,
+        observer: RequestObserver,
+        api_version: str = "62.0",
+        timeout_seconds: float = 30.0,
+    ) -> None:
+        self._session = session
+        self._http = http
+        self._clock = clock
+        self._observer = observer
+        self._base = f"/services/data/v{api_version.removeprefix('v')}"
+        self._timeout_seconds = timeout_seconds
+        self.usage = CallUsage()
+
+    @property
+    def session(self) -> JwtSession:
+        """The session it speaks for."""
+        return self._session
+
+    async def user_id(self) -> RecordId:
+        """Id of the user we act as, after a login where there was none."""
+        return (await self._session.access()).user_id
+
+    async def fetch_server_time(self) -> datetime:
+        """The server's clock, as its last answer told it; a login proves key, user and org.
+
+        Asks for nothing that an org could refuse to this user.
+        """
+        await self._session.access()
+        return self._session.now()
+
+    async def fetch_limits(self) -> Mapping[str, object]:
+        """``/limits`` as it came."""
+        answer = await self._send(_Call("GET", f"{self._base}/limits", "limits"))
+        body = answer.json_object()
+        self._note_org(parse_limits(body))
+        return body
+
+    async def fetch_describe(self, object_name: str) -> Mapping[str, object]:
+        """The describe of an object as it came."""
+        path = self._object_path(object_name, "describe")
+        return (await self._send(_Call("GET", path, "describe"))).json_object()
+
+    async def query(self, soql: str, *, deleted: bool = False) -> Rows:
+        """The first batch of a query; ``deleted`` includes what is in the recycle bin."""
+        path = self.query_path(soql, deleted=deleted)
+        if len(path) <= _LONGEST_PATH:
+            return read_rows((await self._send(_Call("GET", path, "query"))).json_object())
+        (part,) = await self.send_composite([path], "query")
+        if part.error is not None:
+            raise part.error
+        return read_rows(part.body)
+
+    async def query_to_end(
+        self, soql: str, *, deleted: bool = False
+    ) -> tuple[Mapping[str, object], ...]:
+        """All rows of a query that has a LIMIT or a short list of Ids."""
+        batch = await self.query(soql, deleted=deleted)
+        rows = list(batch.rows)
+        seen: set[str] = set()
+        while batch.next_path is not None:
+            if batch.next_path in seen:
+                raise MalformedError("query: the pages of the answer lead back to one another")
+            seen.add(batch.next_path)
+            batch = read_rows(
+                (await self._send(_Call("GET", batch.next_path, "query"))).json_object()
+            )
+            rows.extend(batch.rows)
+        return tuple(rows)
+
+    def query_path(self, soql: str, *, deleted: bool = False) -> str:
+        """The path of a query, to be sent as it is or as a part of a composite request."""
+        word = "queryAll" if deleted else "query"
+        return f"{self._base}/{word}?q={quote(soql, safe='')}"
+
+    async def send_composite(
+        self, paths: Sequence[str], operation: str = "composite"
+    ) -> tuple[PartAnswer, ...]:
+        """Up to 25 reads, of which at most 5 queries, as one API call; answers in their order."""
+        if not 1 <= len(paths) <= _MAX_SUBREQUESTS:
+            raise ValueError("a composite request has 1 to 25 parts")
+        parts: list[Json] = [
+            {"method": "GET", "url": path, "referenceId": f"part{place}"}
+            for place, path in enumerate(paths)
+        ]
+        body: Json = {"allOrNone": False, "compositeRequest": parts}
+        path = f"{self._base}/composite"
+        answer = await self._send(_Call("POST", path, operation, json=body))
+        items = answer.json_object().get("compositeResponse")
+        if not isinstance(items, list) or len(items) != len(paths):
+            raise answer.malformed("the answer does not have a part for each request")
+        return tuple(_read_part(item, operation) for item in items)
+
+    async def create(self, object_name: str, values: Mapping[str, Scalar]) -> RecordId:
+        """Creates a record and returns its Id."""
+        path = self._object_path(object_name)
+        answer = await self._send(_Call("POST", path, "create", is_write=True, json=dict(values)))
+        return _read_id(answer)
+
+    async def update(
+        self,
+        object_name: str,
+        record_id: RecordId,
+        values: Mapping[str, Scalar],
+        *,
+        unmodified_since: datetime | None = None,
+    ) -> bool:
+        """Writes fields of a record; False where it was modified after ``unmodified_since``."""
+        headers = {}
+        if unmodified_since is not None:
+            stamp = unmodified_since.astimezone(UTC).replace(microsecond=0)
+            headers["If-Unmodified-Since"] = format_datetime(stamp, usegmt=True)
+        call = _Call(
+            "PATCH",
+            self._object_path(object_name, record_id),
+            "update",
+            is_write=True,
+            json=dict(values),
+            headers=headers,
+            passing=frozenset({412}),
+        )
+        answer = await self._send(call)
+        if answer.status == 412:
+            return False
+        answer.json()  # a proxy's page with status 200 is no confirmation
+        return True
+
+    async def upsert(
+        self, object_name: str, key_field: str, key: str, values: Mapping[str, Scalar]
+    ) -> Upserted:
+        """Creates or updates the record whose external id is ``key``; several matches write nothing."""
+        call = _Call(
+            "PATCH",
+            self._object_path(object_name, key_field, key),
+            "upsert",
+            is_write=True,
+            json=dict(values),
+            passing=frozenset({300}),
+        )
+        answer = await self._send(call)
+        if answer.status == 300:
+            found = answer.json()
+            return Upserted(None, None, len(found) if isinstance(found, list) else 2)
+        if not answer.body.strip():  # an update, as API versions before 46 answer it
+            return Upserted(None, created=False)
+        created = answer.json_object().get("created")
+        is_new = created if isinstance(created, bool) else answer.status == 201
+        return Upserted(_read_id(answer), is_new)
+
+    def updated_path(self, object_name: str, since: datetime, until: datetime) -> str:
+        """The path of ``/updated``, to be sent as a part of a composite request."""
+        start, end = (
+            quote(moment.astimezone(UTC).replace(microsecond=0).isoformat(), safe="")
+            for moment in (since, until)
+        )
+        return f"{self._object_path(object_name, 'updated')}/?start={start}&end={end}"
+
+    async def fetch_updated(self, object_name: str, since: datetime, until: datetime) -> UpdatedIds:
+        """Ids of the rows changed between two moments, at most 30 days back."""
+        path = self.updated_path(object_name, since, until)
+        return read_updated((await self._send(_Call("GET", path, "updated"))).json_object())
+
+    async def _send(self, call: "_Call") -> Answer:
+        """One request, sent again once where the session had ended."""
+        access = await self._session.access()
+        answer = await self._exchange(access, call)
+        faults = _faults(answer)
+        if faults is not None and is_curable_by_login(answer.status, faults):
+            access = await self._session.renew(access)
+            answer = await self._exchange(access, call)
+            faults = _faults(answer)
+        if faults is None or answer.status in call.passing:
+            self._session.note_success()
+            return answer
+        error = to_error(answer.status, faults, what=call.operation, is_write=call.is_write)
+        if isinstance(error, CredentialsError):
+            self._session.refuse(access, error)
+        raise error
+
+    async def _exchange(self, access: Access, call: "_Call") -> Answer:
+        request = self._http.build_request(
+            call.method,
+            f"{access.instance_url}{call.path}",
+            json=call.json,
+            headers={**_HEADERS, **call.headers, "Authorization": f"Bearer {access.token}"},
+            extensions={OPERATION: call.operation},
+        )
+        self.usage.count(self._clock.now())
+        answer = await exchange(
+            self._http, request, is_write=call.is_write, deadline_seconds=self._timeout_seconds
+        )
+        self._session.note_date(answer.headers)
+        self._note_org(parse_limit_info(answer.headers.get("Sforce-Limit-Info")))
+        return answer
+
+    def _note_org(self, usage: OrgUsage | None) -> None:
+        if usage is not None:
+            self.usage.note_org(usage)
+            self._observer.on_budget(Side.SALESFORCE, float(usage.remaining))
+
+    def _object_path(self, *parts: str) -> str:
+        return "/".join((f"{self._base}/sobjects", *(quote(part, safe="") for part in parts)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A request before it has a session. ``passing``: statuses besides 2xx that the caller reads."""
+
+    method: str
+    path: str
+    operation: str
+    is_write: bool = False
+    json: Json = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    passing: frozenset[int] = frozenset()
+
+
+def _read_part(item: object, operation: str) -> PartAnswer:
+    if not isinstance(item, Mapping):
+        return PartAnswer(error=MalformedError(f"{operation}: a part has no answer"))
+    status, body = item.get("httpStatusCode"), item.get("body")
+    if not isinstance(status, int):
+        return PartAnswer(error=MalformedError(f"{operation}: a part has no status"))
+    if 200 <= status < 300:
+        return PartAnswer(body)
+    return PartAnswer(error=to_error(status, faults_of(body), what=operation, is_write=False))
+
+
+def read_rows(body: object) -> Rows:
+    """A query's answer; rows that are no objects are left to the decoder, which reports them.
+
+    Raises:
+        MalformedError: it is not the answer to a query.
+    """
+    records = body.get("records") if isinstance(body, Mapping) else None
+    if not isinstance(body, Mapping) or not isinstance(records, list):
+        raise MalformedError("query: the answer has no list of records")
+    next_path = body.get("nextRecordsUrl")
+    if body.get("done") is False:
+        # Only a path of the same instance: the token must not follow a link elsewhere.
+        if not isinstance(next_path, str) or not next_path.startswith("/services/"):
+            raise MalformedError("query: the answer is not done and names no next page")
+    else:
+        next_path = None
+    rows = tuple(row if isinstance(row, Mapping) else {} for row in records)
+    return Rows(rows, next_path)
+
+
+def read_updated(body: object) -> UpdatedIds:
+    """The answer of ``/updated``; what is missing in it is None or empty."""
+    if not isinstance(body, Mapping):
+        raise MalformedError("updated: the answer is not an object")
+    ids, covered = body.get("ids"), body.get("latestDateCovered")
+    found = ids if isinstance(ids, list) else []
+    try:
+        covered_to = parse_instant(covered) if isinstance(covered, str) else None
+    except ValueError:
+        covered_to = None
+    return UpdatedIds(
+        tuple(parse_record_id(i) for i in found if isinstance(i, str) and is_record_id(i)),
+        covered_to,
+    )
+
+
+def _faults(answer: Answer) -> tuple[Fault, ...] | None:
+    """The entries of an error body; None where the answer is a success."""
+    if 200 <= answer.status < 300:
+        return None
+    return parse_faults(answer.body.decode(errors="replace"))
+
+
+def _read_id(answer: Answer) -> RecordId:
+    record_id = answer.json_object().get("id")
+    if not isinstance(record_id, str) or not is_record_id(record_id):
+        raise answer.malformed("the answer names no Id")
+    return parse_record_id(record_id)

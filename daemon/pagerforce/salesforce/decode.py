@@ -1,0 +1,196 @@
+"""Rows of a query become records and comments; a row that makes no sense becomes a flaw. Pure.
+
+Parents come nested, or as null where the lookup is empty; ours are flat, under their path. Facts:
+salesforce.md section 2.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pagerforce.model.ids import RecordId, is_record_id, parse_record_id
+from pagerforce.model.incident import Person
+from pagerforce.model.ports import Flaw
+from pagerforce.model.record import Comment, Record
+from pagerforce.model.value import Scalar, parse_instant
+from pagerforce.salesforce.values import from_row
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordShape:
+    """How the rows of an object become records.
+
+    Attributes:
+        fields: the paths that go into ``Record.fields``, with their types (None: not known).
+        stamp_field: the field the object is polled by.
+    """
+
+    object: str
+    fields: Mapping[str, str | None]
+    stamp_field: str = "SystemModstamp"
+
+
+@dataclass(frozen=True, slots=True)
+class CommentShape:
+    """How the rows of a comment object become comments."""
+
+    object: str
+    parent_object: str
+    parent_field: str
+    body_field: str
+    stamp_field: str = "SystemModstamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a batch of rows held."""
+
+    records: tuple[Record, ...] = ()
+    comments: tuple[Comment, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
+
+
+@dataclass(slots=True)
+class _Gathered:
+    records: list[Record] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    flaws: list[Flaw] = field(default_factory=list)
+
+
+def decode(rows: tuple[Row, ...], shape: RecordShape | CommentShape) -> Decoded:
+    """All rows of one object; one that cannot be understood is a flaw and the rest goes on."""
+    gathered = _Gathered()
+    for row in rows:
+        try:
+            if isinstance(shape, CommentShape):
+                gathered.comments.append(to_comment(row, shape))
+            else:
+                gathered.records.append(to_record(row, shape, gathered.flaws))
+        except ValueError as error:
+            gathered.flaws.append(Flaw(f"{shape.object} {row_name(row)}", str(error)))
+    return Decoded(tuple(gathered.records), tuple(gathered.comments), tuple(gathered.flaws))
+
+
+def to_record(row: Row, shape: RecordShape, flaws: list[Flaw]) -> Record:
+    """One row; a single field that makes no sense is left out and added to ``flaws``.
+
+    Raises:
+        ValueError: the row has no Id or no time.
+    """
+    record_id = _required_id(row, "Id")
+    fields: dict[str, Scalar] = {}
+    for path, kind in shape.fields.items():
+        is_there, value = value_at(row, path)
+        if not is_there:
+            continue
+        try:
+            fields[path] = from_row(value, kind)
+        except ValueError as error:
+            flaws.append(Flaw(f"{shape.object} {record_id}", f"{path}: {_reason(error)}"))
+    stamp = _required_instant(row, shape.stamp_field)
+    return Record(
+        object=shape.object,
+        id=record_id,
+        fields=fields,
+        stamp=stamp,
+        created_at=_instant(row, "CreatedDate") or stamp,
+        modified_at=_instant(row, "LastModifiedDate") or stamp,
+        created_by=_person(row, "CreatedBy"),
+        modified_by=_person(row, "LastModifiedBy"),
+        is_deleted=row.get("IsDeleted") is True,
+        merged_into=_optional_id(row, "MasterRecordId"),
+    )
+
+
+def to_comment(row: Row, shape: CommentShape) -> Comment:
+    """One comment row.
+
+    Raises:
+        ValueError: it has no Id, no parent or no time.
+    """
+    stamp = _required_instant(row, shape.stamp_field)
+    body = row.get(shape.body_field)
+    return Comment(
+        object=shape.object,
+        id=_required_id(row, "Id"),
+        parent_object=shape.parent_object,
+        parent_id=_required_id(row, shape.parent_field),
+        body=body if isinstance(body, str) else "",
+        author=_person(row, "CreatedBy"),
+        created_at=_instant(row, "CreatedDate") or stamp,
+        stamp=stamp,
+        is_deleted=row.get("IsDeleted") is True,
+    )
+
+
+def value_at(row: Row, path: str) -> tuple[bool, object]:
+    """Whether the row says anything at a path, and what; below an empty parent it is None."""
+    value: object = row
+    for step in path.split("."):
+        if value is None:
+            return True, None
+        if not isinstance(value, Mapping) or step not in value:
+            return False, None
+        value = value[step]
+    return True, value
+
+
+def row_place(row: Row, stamp_field: str) -> tuple[datetime, RecordId] | None:
+    """Where a row stands in the order of a feed; None where it does not say."""
+    try:
+        return _required_instant(row, stamp_field), _required_id(row, "Id")
+    except ValueError:
+        return None
+
+
+def row_name(row: Row) -> str:
+    """The row's Id for a message, if it has one."""
+    return _optional_id(row, "Id") or "row without an Id"
+
+
+def _person(row: Row, relation: str) -> Person:
+    user_id = _optional_id(row, f"{relation}Id")
+    _, name = value_at(row, f"{relation}.Name")
+    _, email = value_at(row, f"{relation}.Email")
+    return Person(
+        id=user_id,
+        name=name if isinstance(name, str) else None,
+        email=email if isinstance(email, str) else None,
+    )
+
+
+def _required_id(row: Row, name: str) -> RecordId:
+    found = _optional_id(row, name)
+    if found is None:
+        raise ValueError(f"{name} is missing or is no Id")
+    return found
+
+
+def _optional_id(row: Row, name: str) -> RecordId | None:
+    value = row.get(name)
+    return parse_record_id(value) if isinstance(value, str) and is_record_id(value) else None
+
+
+def _required_instant(row: Row, name: str) -> datetime:
+    found = _instant(row, name)
+    if found is None:
+        raise ValueError(f"{name} is missing or is no time")
+    return found
+
+
+def _instant(row: Row, name: str) -> datetime | None:
+    value = row.get(name)
+    if not isinstance(value, str):
+        return None
+    try:
+        return parse_instant(value)
+    except ValueError:
+        return None
+
+
+def _reason(error: ValueError) -> str:
+    # Messages of datetime and of our parsers quote the value, which is the customer's.
+    text = str(error)
+    return text if text == "is not a single value" else "does not have the form of its type"

@@ -1,0 +1,150 @@
+"""What is read of each object: columns, filters and the shape of its rows.
+
+A feed is an object or a comment object that is polled. Its columns are the system's own (those the
+describe shows), what rules and mappings need, and what ``[[objects]]`` names.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pagerforce.config.schema import CommentSettings, Config, ObjectSettings
+from pagerforce.errors import RefusedError
+from pagerforce.salesforce.decode import CommentShape, RecordShape
+from pagerforce.salesforce.schema import ObjectInfo, SchemaCache
+from pagerforce.salesforce.soql import Condition, configured, is_path
+
+_SYSTEM_COLUMNS = (
+    "Id",
+    "Name",
+    "CreatedDate",
+    "CreatedById",
+    "LastModifiedDate",
+    "LastModifiedById",
+    "SystemModstamp",
+    "IsDeleted",
+    "MasterRecordId",
+)
+_SYSTEM_PARENTS = {
+    "CreatedById": ("CreatedBy.Name", "CreatedBy.Email"),
+    "LastModifiedById": ("LastModifiedBy.Name", "LastModifiedBy.Email"),
+}
+# Of the system's columns these hold still: the others move with every save, and a difference in
+# them would make an event of nothing. A rule that names one of those gets it all the same.
+_STEADY_COLUMNS = ("Id", "Name", "CreatedDate", "CreatedById")
+_COMMENT_COLUMNS = ("Id", "CreatedDate", "CreatedById", "SystemModstamp", "IsDeleted")
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """How one object or comment object is asked for."""
+
+    name: str
+    columns: tuple[str, ...]
+    where: tuple[Condition, ...]
+    shape: RecordShape | CommentShape
+
+    @property
+    def stamp_field(self) -> str:
+        """The field it is ordered by."""
+        return self.shape.stamp_field
+
+
+class FeedPlan:
+    """Knows the feeds of a configuration.
+
+    Args:
+        schema: the org's objects.
+        config: the objects and mappings.
+        fields: object -> the field paths that rules speak of.
+    """
+
+    def __init__(
+        self, schema: SchemaCache, config: Config, fields: Mapping[str, frozenset[str]]
+    ) -> None:
+        self._schema = schema
+        self._objects = {item.name: item for item in config.objects}
+        self._comments: dict[str, tuple[ObjectSettings, CommentSettings]] = {
+            item.comments.object: (item, item.comments)
+            for item in config.objects
+            if item.comments is not None
+        }
+        self._mapped = [(mapping.object, mapping.field) for mapping in config.service_mappings]
+        self._fields = fields
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Objects, then comment objects, in the order of the configuration."""
+        return (*self._objects, *(name for name in self._comments if name not in self._objects))
+
+    def use_fields(self, fields: Mapping[str, frozenset[str]]) -> None:
+        """Takes the fields of new rules; the next query asks for them."""
+        self._fields = fields
+
+    async def feed(self, name: str) -> Feed:
+        """How to ask for one object or comment object.
+
+        Raises:
+            RefusedError: it is not in the configuration, not to be seen, or cannot be ordered.
+            RemoteError: the describe could not be asked for.
+        """
+        if name in self._objects:
+            return await self._object_feed(self._objects[name])
+        if name in self._comments:
+            return await self._comment_feed(*self._comments[name])
+        raise RefusedError(f"{name} is not in [[objects]]")
+
+    async def record_shape(self, name: str) -> tuple[tuple[str, ...], RecordShape]:
+        """Columns and shape of an object that need not be in the configuration."""
+        settings = self._objects.get(name)
+        info = await self._schema.describe(name)
+        wanted = set(self._fields.get(name, frozenset()))
+        wanted |= {field for object_name, field in self._mapped if object_name == name}
+        if settings is not None:
+            wanted |= set(settings.fields)
+            # Presets name these two; an org that has no such field is polled all the same.
+            named = (settings.service_id_path, settings.external_id_field)
+            wanted |= set(await self._visible(name, filter(None, named)))
+        steady = [column for column in _STEADY_COLUMNS if column in info.fields]
+        paths = list(dict.fromkeys([*steady, *sorted(path for path in wanted if is_path(path))]))
+        types = {path: await self._type_of(name, path) for path in paths}
+        columns = dict.fromkeys([*await self._system_columns(info), *paths])
+        return tuple(columns), RecordShape(name, types, _stamp_field(info))
+
+    async def _object_feed(self, settings: ObjectSettings) -> Feed:
+        columns, shape = await self.record_shape(settings.name)
+        return Feed(settings.name, columns, configured(settings.where), shape)
+
+    async def _comment_feed(self, parent: ObjectSettings, settings: CommentSettings) -> Feed:
+        info = await self._schema.describe(settings.object)
+        stamp = _stamp_field(info)
+        names = [name for name in (*_COMMENT_COLUMNS, stamp) if name in info.fields]
+        parents = await self._visible(settings.object, _SYSTEM_PARENTS["CreatedById"])
+        columns = dict.fromkeys([*names, *parents, settings.parent_field, settings.body_field])
+        shape = CommentShape(
+            settings.object, parent.name, settings.parent_field, settings.body_field, stamp
+        )
+        return Feed(settings.object, tuple(columns), configured(settings.where), shape)
+
+    async def _system_columns(self, info: ObjectInfo) -> list[str]:
+        columns = [name for name in _SYSTEM_COLUMNS if name in info.fields]
+        for reference, paths in _SYSTEM_PARENTS.items():
+            if reference in info.fields:
+                columns += await self._visible(info.name, paths)
+        return columns
+
+    async def _visible(self, object_name: str, paths: Iterable[str]) -> list[str]:
+        """Those parent paths that our user may read; an actor's name is welcome, not needed."""
+        return [p for p in paths if await self._schema.find_field(object_name, p) is not None]
+
+    async def _type_of(self, object_name: str, path: str) -> str | None:
+        found = await self._schema.find_field(object_name, path)
+        return found.type if found is not None else None
+
+
+def _stamp_field(info: ObjectInfo) -> str:
+    if info.stamp_field is None:
+        raise RefusedError(
+            f"{info.name} has no time field that can be filtered, so its changes can't be read;"
+            " give our user access to SystemModstamp or remove it from [[objects]]"
+        )
+    return info.stamp_field

@@ -1,0 +1,180 @@
+"""The JWT bearer login in pure functions: the assertion, the answer, and what a refusal means.
+
+Facts: salesforce.md section 1. The assertion is a secret for as long as it lives: it is in no
+message.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import jwt
+
+from pagerforce.errors import CredentialsError, MalformedError, RemoteError, TransientError
+from pagerforce.model.ids import RecordId, parse_record_id
+
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 - a path, not a secret
+
+# Salesforce takes up to three minutes and allows for some skew; half of it is spare.
+_ASSERTION_LIFETIME = timedelta(seconds=150)
+_SALESFORCE_DOMAINS = (".salesforce.com", ".force.com")
+_IDENTITY = re.compile(r"/id/(00D[A-Za-z0-9]{12,15})/(005[A-Za-z0-9]{12,15})/?$")
+_PASSING_ERRORS = frozenset({"server_error", "temporarily_unavailable", "unknown_error"})
+
+_PRE_AUTHORIZE = (
+    "set the app to 'Admin approved users are pre-authorized' and give the user a profile or"
+    " permission set of the app; a change takes up to 10 minutes"
+)
+_ASSIGN = (
+    "give the user a profile or permission set that the app is assigned to;"
+    " a change takes up to 10 minutes"
+)
+_AUDIENCE = (
+    "set salesforce.audience (default: login_url) to the My Domain URL of the org,"
+    " or to https://login.salesforce.com or https://test.salesforce.com as the app wants it"
+)
+_MY_DOMAIN = "an External Client App wants the org's own My Domain URL as login_url and audience"
+_CONSUMER_KEY = "check salesforce.consumer_key; a new app takes up to 10 minutes to be known"
+_CLOCK = "check this host's clock (NTP) and that the certificate of the app is still valid"
+_CERTIFICATE = (
+    "check that the certificate of private_key_file is uploaded to the app, that username"
+    " and consumer_key belong to login_url, and this host's clock (NTP)"
+)
+_USERNAME = "check salesforce.username: it must be an active user of the org at login_url"
+
+# (part of error or error_description, remedy); the first that is found counts.
+_REMEDIES = (
+    ("approved this consumer", _PRE_AUTHORIZE),
+    ("admin approved", _ASSIGN),
+    ("audience", _AUDIENCE),
+    ("app_not_found", _MY_DOMAIN),
+    ("client identifier", _CONSUMER_KEY),
+    ("invalid_client", _CONSUMER_KEY),
+    ("expired", _CLOCK),
+    ("assertion", _CERTIFICATE),
+    ("user", _USERNAME),
+)
+_DEFAULT_REMEDY = "check salesforce.consumer_key, username, private_key_file and login_url"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One session: what to send and where.
+
+    Attributes:
+        token: the bearer token; not shown in ``repr``.
+        instance_url: base of every API request, without a slash at its end.
+        org_id / user_id: 18 characters; the user is the one we act as.
+    """
+
+    token: str = field(repr=False)
+    instance_url: str
+    org_id: RecordId
+    user_id: RecordId
+
+
+def make_assertion(
+    *, consumer_key: str, username: str, audience: str, private_key: str, now: datetime
+) -> str:
+    """A signed assertion that is good for two and a half minutes from ``now``, the server's time.
+
+    Raises:
+        CredentialsError: the key is no RSA private key in PEM form.
+    """
+    claims = {
+        "iss": consumer_key,
+        "sub": username,
+        "aud": audience,
+        "exp": int((now + _ASSERTION_LIFETIME).timestamp()),
+    }
+    try:
+        return jwt.encode(claims, private_key, algorithm="RS256")
+    except (ValueError, TypeError, jwt.PyJWTError):
+        # The cause may quote the key: it is left behind.
+        raise CredentialsError(
+            "salesforce.private_key_file does not hold an RSA private key in PEM form"
+        ) from None
+
+
+def read_access(body: Mapping[str, object], *, login_url: str) -> Access:
+    """The session that a successful login answer describes.
+
+    Raises:
+        MalformedError: a part that is always there is missing.
+        CredentialsError: the instance is not a place to send data to.
+    """
+    token, instance, identity = (body.get(key) for key in ("access_token", "instance_url", "id"))
+    if not (isinstance(token, str) and token and isinstance(instance, str)):
+        raise MalformedError("login: the answer lacks access_token or instance_url")
+    found = _IDENTITY.search(identity) if isinstance(identity, str) else None
+    if found is None:
+        raise MalformedError("login: the answer does not name the org and the user in its id")
+    return Access(
+        token=token,
+        instance_url=check_instance(instance, login_url=login_url),
+        org_id=parse_record_id(found.group(1)),
+        user_id=parse_record_id(found.group(2)),
+    )
+
+
+def check_instance(instance_url: str, *, login_url: str) -> str:
+    """The instance URL without a trailing slash, once it is known to be Salesforce.
+
+    It must be https (http on loopback only) and either the host we logged in at, a host below
+    salesforce.com or force.com, or, where the login was on loopback, loopback too.
+
+    Raises:
+        CredentialsError: it is anything else; the token is then sent nowhere.
+    """
+    try:
+        parts, login = urlsplit(instance_url), urlsplit(login_url)
+        host, login_host = (parts.hostname or "").lower(), (login.hostname or "").lower()
+    except ValueError:
+        parts, host, login_host = urlsplit(""), "", ""
+    is_local = is_loopback(host) and is_loopback(login_host)
+    is_trusted = host == login_host or host.endswith(_SALESFORCE_DOMAINS) or is_local
+    is_private = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    if not (host and is_trusted and is_private):
+        raise CredentialsError(
+            f"login: the answer sends us to {parts.scheme}://{host}, which is neither the login"
+            " host nor below salesforce.com or force.com over https; check salesforce.login_url"
+        )
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def to_login_error(status: int, body: object) -> RemoteError:
+    """What a login that was refused means, with what to do about it.
+
+    ``error_description`` may be missing, and a proxy in between may answer with no JSON at all.
+    """
+    fields = body if isinstance(body, Mapping) else {}
+    code = fields.get("error")
+    code = code if isinstance(code, str) else ""
+    description = fields.get("error_description")
+    description = description if isinstance(description, str) else ""
+    if status >= 500 or status in (408, 420, 429) or code in _PASSING_ERRORS:
+        return TransientError(f"login: HTTP {status} {code}".rstrip(), status=status, code=code)
+    if 300 <= status < 400 or status == 404:
+        return CredentialsError(
+            f"login: HTTP {status}: there is no token endpoint at salesforce.login_url;"
+            " use the My Domain URL of the org",
+            status=status,
+        )
+    words = f"{code} {description}".casefold()
+    remedy = next((text for part, text in _REMEDIES if part in words), _DEFAULT_REMEDY)
+    said = ": ".join(part for part in (code or f"HTTP {status}", description[:200]) if part)
+    return CredentialsError(f"login refused: {said}; {remedy}", status=status, code=code)

@@ -1,0 +1,147 @@
+"""``{ lookup = { Name = "CLOSED" } }``: finds the one Id behind a reference field.
+
+The field's describe says which objects it may point to; of several (Owner: users and queues) every
+one that has all the lookup's fields is searched. Facts: salesforce.md sections 5 and 8.
+"""
+
+from collections.abc import Mapping
+
+from pagerforce.errors import RefusedError
+from pagerforce.model.ids import RecordId, is_record_id, parse_record_id
+from pagerforce.model.ports import Clock
+from pagerforce.model.value import Scalar, parse_instant
+from pagerforce.salesforce.client import SalesforceClient
+from pagerforce.salesforce.schema import FieldInfo, SchemaCache
+from pagerforce.salesforce.soql import Condition, Literal, Select, equals
+from pagerforce.salesforce.values import to_payload
+
+_Key = tuple[str, str, tuple[tuple[str, str], ...]]
+_MANY = 5
+_MAX_CACHED = 5_000
+
+
+class NothingFoundError(RefusedError):
+    """No row has the values of a lookup."""
+
+
+class LookupResolver:
+    """Resolves lookups and remembers what it found for a while.
+
+    Args:
+        client: whom to ask.
+        schema: the org's objects.
+        clock: measures the age of what is remembered.
+        ttl_seconds: for how long a found Id is good; what was not found is asked for every time.
+    """
+
+    def __init__(
+        self,
+        client: SalesforceClient,
+        schema: SchemaCache,
+        clock: Clock,
+        *,
+        ttl_seconds: float = 600.0,
+    ) -> None:
+        self._client = client
+        self._schema = schema
+        self._clock = clock
+        self._ttl_seconds = ttl_seconds
+        self._found: dict[_Key, tuple[float, RecordId]] = {}
+
+    async def resolve(self, object_name: str, field: str, values: Mapping[str, Scalar]) -> RecordId:
+        """The Id of the one row whose fields have these values (texts compare without case).
+
+        Raises:
+            XX
+            RemoteError: Salesforce could not be asked.
+        """
+        key = (object_name, field, tuple(sorted((k, repr(v)) for k, v in values.items())))
+        cached = self._found.get(key)
+        if cached is not None and self._clock.monotonic() - cached[0] < self._ttl_seconds:
+            return cached[1]
+        found = await self._search(object_name, field, values)
+        if len(self._found) >= _MAX_CACHED:
+            self._found.clear()
+        self._found[key] = (self._clock.monotonic(), found)
+        return found
+
+    async def _search(self, object_name: str, field: str, values: Mapping[str, Scalar]) -> RecordId:
+        place = f"{object_name}.{field}"
+        reference = (await self._schema.describe(object_name)).fields.get(field)
+        if reference is None or not reference.reference_to:
+            raise RefusedError(
+                f"{place} is not a reference field, so a lookup finds nothing for it"
+            )
+        ids: set[RecordId] = set()
+        targets = []
+        for target in reference.reference_to:
+            conditions = await self._conditions(target, values)
+            found = None if conditions is None else await self._ids_of(target, conditions)
+            if found is not None:
+                targets.append(target)
+                ids |= found
+        words = ", ".join(f"{name} = {value!r}" for name, value in values.items())
+        if not targets:
+            among = " or ".join(reference.reference_to)
+            raise RefusedError(
+                f"lookup for {place}: {among} has no such fields: {', '.join(values)}"
+            )
+        among = " and ".join(targets)
+        if not ids:
+            raise NothingFoundError(
+                f"lookup for {place}: no row of {among} has {words}; correct the value"
+            )
+        if len(ids) > 1:
+            raise RefusedError(
+                f"lookup for {place}: {_count(len(ids))} rows of {among} have {words};"
+                " give values that exactly one row has"
+            )
+        return next(iter(ids))
+
+    async def _conditions(
+        self, target: str, values: Mapping[str, Scalar]
+    ) -> tuple[Condition, ...] | None:
+        """The conditions on one target object; None where it lacks a field.
+
+        An object whose describe we are not given may still answer queries: its fields are taken
+        as text then.
+        """
+        conditions = []
+        for path, value in values.items():
+            try:
+                info = await self._schema.find_field(target, path)
+            except RefusedError:
+                info = FieldInfo(path, "string")
+            if info is None:
+                return None
+            conditions.append(equals(path, to_literal(info, value)))
+        return tuple(conditions)
+
+    async def _ids_of(self, target: str, conditions: tuple[Condition, ...]) -> set[RecordId] | None:
+        """The Ids found; None where the object can't be asked like that."""
+        select = Select(target, ("Id",), conditions, limit=_MANY)
+        try:
+            rows = await self._client.query_to_end(select.text())
+        except RefusedError as error:
+            if error.code in ("INVALID_TYPE", "INVALID_FIELD"):
+                return None
+            raise
+        ids = (row.get("Id") for row in rows)
+        return {parse_record_id(i) for i in ids if isinstance(i, str) and is_record_id(i)}
+
+
+def to_literal(field: FieldInfo, value: Scalar) -> Literal:
+    """A value as the literal that suits the field's type.
+
+    Raises:
+        RefusedError: it does not suit it.
+    """
+    payload = to_payload(field, value)
+    if field.type in ("date", "datetime") and isinstance(payload, str):
+        moment = parse_instant(payload)
+        return moment if field.type == "datetime" else moment.date()
+    return payload
+
+
+def _count(number: int) -> str:
+    return f"{number} or more" if number >= _MANY else str(number)

@@ -1,0 +1,272 @@
+"""What the org's objects look like: describes, cached, and the checks they allow.
+
+Facts: salesforce.md section 2 (describe), 4 (SystemModstamp that cannot be filtered, formulas that
+move by themselves) and 8 (the time-driven formulas of Remedyforce).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import anyio
+
+from pagerforce.errors import MalformedError, Problem, RefusedError
+from pagerforce.model.ports import Clock
+from pagerforce.salesforce.client import SalesforceClient
+
+# Compound values (an address, a place) are objects in JSON and no single value.
+_COMPOUND_TYPES = frozenset({"address", "location", "base64", "complexvalue"})
+_MAX_STEPS = 5
+_PACKAGE = "BMCServiceDesk__"
+_TIME_DRIVEN = {
+    f"{_PACKAGE}Incident__c": frozenset(
+        f"{_PACKAGE}{name}__c"
+        for name in (
+            "TimeSpentInCurrentStatus",
+            "Due_Date_Progress",
+            "Compliant",
+            "Time_Remaining_Percentage",
+            "VIP_Client",
+            "New_Incident",
+            "Deep_View",
+            "Launch_console",
+            "inc_console_detail_link",
+        )
+    )
+}
+_CLOCK_FUNCTION = re.compile(r"\b(?:NOW|TODAY)\s*\(", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """One field of an object, as describe tells it; what describe omits is taken as allowed."""
+
+    name: str
+    type: str
+    length: int = 0
+    is_createable: bool = True
+    is_updateable: bool = True
+    is_filterable: bool = True
+    is_sortable: bool = True
+    is_calculated: bool = False
+    is_time_driven: bool = False
+    reference_to: tuple[str, ...] = ()
+    relationship_name: str | None = None
+    picklist_values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One object: its fields by API name."""
+
+    name: str
+    fields: Mapping[str, FieldInfo]
+
+    def relationship(self, name: str) -> FieldInfo | None:
+        """The reference field that a step of a parent path follows, e.g. ``FKCategory__r``."""
+        return next((f for f in self.fields.values() if _relationship_of(f) == name), None)
+
+    @property
+    def stamp_field(self) -> str | None:
+        """The field that orders changes: SystemModstamp, or what must do where it can't be used."""
+        for name in ("SystemModstamp", "LastModifiedDate", "CreatedDate"):
+            info = self.fields.get(name)
+            if info is not None and info.is_filterable and info.is_sortable:
+                return name
+        return None
+
+    @property
+    def time_driven(self) -> frozenset[str]:
+        """Formulas whose value changes by the mere passing of time: differences mean nothing."""
+        found = {f.name for f in self.fields.values() if f.is_time_driven}
+        return frozenset(found) | _TIME_DRIVEN.get(self.name, frozenset())
+
+
+def _relationship_of(field: FieldInfo) -> str | None:
+    """Its name in paths: as described, else as the platform always forms it."""
+    if field.relationship_name is not None or not field.reference_to:
+        return field.relationship_name
+    if field.name.endswith("__c"):
+        return field.name.removesuffix("__c") + "__r"
+    return field.name.removesuffix("Id")
+
+
+class SchemaCache:
+    """Describes of objects, asked for once and again after a while or after a surprise.
+
+    Args:
+        client: whom to ask.
+        clock: measures the age of what is cached.
+        ttl_seconds: age at which a describe is asked for anew; new custom fields appear by then.
+    """
+
+    def __init__(
+        self, client: SalesforceClient, clock: Clock, *, ttl_seconds: float = 3600.0
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._ttl_seconds = ttl_seconds
+        self._objects: dict[str, tuple[float, ObjectInfo]] = {}
+        self._hidden: dict[str, float] = {}
+        self._lock = anyio.Lock()
+
+    async def describe(self, object_name: str) -> ObjectInfo:
+        """The object as it is, or was at most the cache's age ago.
+
+        Raises:
+            RefusedError: there is no such object, or it is hidden from our user.
+            RemoteError: it could not be asked for.
+        """
+        async with self._lock:  # many ask for the same at the start; one of them fetches it
+            cached = self._objects.get(object_name)
+            if cached is not None and self._is_fresh(cached[0]):
+                return cached[1]
+            info = parse_describe(object_name, await self._client.fetch_describe(object_name))
+            self._objects[object_name] = (self._clock.monotonic(), info)
+            return info
+
+    def forget(self, object_name: str) -> None:
+        """Drops what is cached of an object, after an answer that it contradicts."""
+        self._objects.pop(object_name, None)
+        self._hidden.clear()
+
+    async def find_field(self, object_name: str, path: str) -> FieldInfo | None:
+        """The field at the end of a path, through parents; None where a step does not exist.
+
+        Raises:
+            RemoteError: as ``describe``, except for a parent object that is hidden from us.
+        """
+        *steps, last = path.split(".")
+        if len(steps) > _MAX_STEPS:
+            return None
+        objects = [await self.describe(object_name)]
+        for step in steps:
+            targets: list[ObjectInfo] = []
+            for info in objects:
+                reference = info.relationship(step)
+                for name in reference.reference_to if reference is not None else ():
+                    target = await self._describe_or_none(name)
+                    targets.extend([target] if target is not None else [])
+            objects = targets
+        return next((info.fields[last] for info in objects if last in info.fields), None)
+
+    async def check_fields(self, object_name: str, paths: Iterable[str]) -> tuple[Problem, ...]:
+        """What is wrong with the fields that a configuration names; empty where nothing is.
+
+        Raises:
+            RemoteError: the org could not be asked (an unknown object is a problem, no error).
+        """
+        try:
+            info = await self.describe(object_name)
+        except RefusedError as error:
+            what = (
+                f"Salesforce does not show this object to our user ({error.code or error.status})"
+            )
+            return (Problem(object_name, f"{what}; check its name and the user's permissions"),)
+        problems = []
+        for path in sorted(set(paths)):
+            found = await self.find_field(object_name, path)
+            if found is None and await self._is_hidden(info, path):
+                continue  # it can't be judged; the query will tell
+            if found is None:
+                problems.append(Problem(f"{object_name}.{path}", _advise(info, path)))
+            elif found.type in _COMPOUND_TYPES:
+                what = f"a field of type {found.type} has no single value; name one of its parts"
+                problems.append(Problem(f"{object_name}.{path}", what))
+        if info.stamp_field != "SystemModstamp":
+            instead = info.stamp_field or "nothing"
+            what = (
+                f"SystemModstamp can't be filtered here; changes are ordered by {instead} instead"
+            )
+            problems.append(Problem(object_name, what))
+        return tuple(problems)
+
+    async def _is_hidden(self, info: ObjectInfo, path: str) -> bool:
+        """Whether a path leads through a parent object whose describe we are not given."""
+        *steps, _ = path.split(".")
+        objects = [info]
+        for step in steps:
+            references = [item.relationship(step) for item in objects]
+            names = [name for item in references if item is not None for name in item.reference_to]
+            targets = [await self._describe_or_none(name) for name in names]
+            objects = [target for target in targets if target is not None]
+            if names and not objects:
+                return True
+        return False
+
+    async def _describe_or_none(self, object_name: str) -> ObjectInfo | None:
+        """A parent object; that it is hidden from us is remembered too, as every poll asks."""
+        hidden_at = self._hidden.get(object_name)
+        if hidden_at is not None and self._is_fresh(hidden_at):
+            return None
+        try:
+            return await self.describe(object_name)
+        except RefusedError:
+            self._hidden[object_name] = self._clock.monotonic()
+            return None
+
+    def _is_fresh(self, since: float) -> bool:
+        return self._clock.monotonic() - since < self._ttl_seconds
+
+
+def parse_describe(object_name: str, body: Mapping[str, object]) -> ObjectInfo:
+    """Reads a describe; fields that make no sense are left out.
+
+    Raises:
+        MalformedError: it has no list of fields.
+    """
+    items = body.get("fields")
+    if not isinstance(items, list):
+        raise MalformedError(f"describe of {object_name}: the answer has no list of fields")
+    fields = [_parse_field(item) for item in items if isinstance(item, Mapping)]
+    name = body.get("name")
+    return ObjectInfo(
+        name if isinstance(name, str) else object_name,
+        {field.name: field for field in fields if field is not None},
+    )
+
+
+def _parse_field(item: Mapping[str, object]) -> FieldInfo | None:
+    name, kind, length = item.get("name"), item.get("type"), item.get("length")
+    if not isinstance(name, str):
+        return None
+    targets, values = item.get("referenceTo"), item.get("picklistValues")
+    relationship = item.get("relationshipName")
+    formula = item.get("calculatedFormula")
+    return FieldInfo(
+        name=name,
+        type=kind.lower() if isinstance(kind, str) else "string",
+        length=length if isinstance(length, int) else 0,
+        is_createable=item.get("createable") is not False,
+        is_updateable=item.get("updateable") is not False,
+        is_filterable=item.get("filterable") is not False,
+        is_sortable=item.get("sortable") is not False,
+        is_calculated=item.get("calculated") is True,
+        is_time_driven=isinstance(formula, str) and bool(_CLOCK_FUNCTION.search(formula)),
+        reference_to=tuple(t for t in targets if isinstance(t, str))
+        if isinstance(targets, list)
+        else (),
+        relationship_name=relationship if isinstance(relationship, str) else None,
+        picklist_values=_active_values(values),
+    )
+
+
+def _active_values(values: object) -> tuple[str, ...]:
+    items = values if isinstance(values, list) else []
+    return tuple(
+        value
+        for item in items
+        if isinstance(item, Mapping)
+        and item.get("active") is not False
+        and isinstance(value := item.get("value"), str)
+    )
+
+
+def _advise(info: ObjectInfo, path: str) -> str:
+    first = path.split(".", maxsplit=1)[0]
+    for name in (*info.fields, *(f.relationship_name or "" for f in info.fields.values())):
+        if name and name != first and name.casefold() == first.casefold():
+            return f"no such field; write it as {name}, case matters here"
+    if "." in path:
+        return "no such parent path; check each step and the user's access to the fields"
+    return "no such field; check its name and the user's access to it (field-level security)"

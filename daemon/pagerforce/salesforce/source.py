@@ -1,0 +1,336 @@
+"""Reads Salesforce: what changed, everything there is, and single records.
+
+All feeds of one round are asked for in one composite request, each by a keyset over its stamp and
+Id, from the stored position minus the overlap on. A feed goes on from the last row that was
+returned for as long as its pages are full, so neither equal stamps nor a batch boundary lose a row
+and no query locator can expire. Facts: salesforce.md sections 2 and 4.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pagerforce.config.schema import Config
+from pagerforce.errors import (
+    BudgetError,
+    CredentialsError,
+    MalformedError,
+    RefusedError,
+    RemoteError,
+    TransientError,
+)
+from pagerforce.model.ids import RecordId
+from pagerforce.model.ports import Clock, Position, RowBatch
+from pagerforce.salesforce.answers import QUERY_TIMEOUT
+from pagerforce.salesforce.client import (
+    PartAnswer,
+    Rows,
+    SalesforceClient,
+    read_rows,
+    read_updated,
+)
+from pagerforce.salesforce.decode import Decoded, decode, row_place
+from pagerforce.salesforce.feeds import Feed, FeedPlan
+from pagerforce.salesforce.schema import SchemaCache
+from pagerforce.salesforce.soql import MAX_PAGE, Select, chunked, compare, is_after, is_in
+
+_QUERIES_PER_REQUEST = 5  # of one composite request
+_PARTS_PER_REQUEST = 25
+_SMALLEST_PAGE = 50
+_SMALL_PAGE_SECONDS = 3600.0
+# Salesforce cuts the seconds off both bounds and wants them more than a minute apart.
+_SHORTEST_SPAN = timedelta(minutes=2)
+_LONGEST_SPAN = timedelta(days=29)
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """Where the reading of one feed stands within one call of ``iter_changes``.
+
+    Attributes:
+        since: inclusive start, as long as no row was read.
+        last: the last row read; the next page begins after it.
+        position: what may be stored; never behind where it began.
+    """
+
+    feed: Feed
+    since: datetime
+    position: Position
+    last: tuple[datetime, RecordId] | None = None
+    limit: int = MAX_PAGE
+
+    def select(self) -> str:
+        stamp_field = self.feed.stamp_field
+        start = (
+            compare(stamp_field, ">=", self.since)
+            if self.last is None
+            else is_after(stamp_field, *self.last)
+        )
+        return Select(
+            self.feed.name,
+            self.feed.columns,
+            where=(start, *self.feed.where),
+            order_by=(stamp_field, "Id"),
+            limit=self.limit,
+        ).text()
+
+    def take(self, page: Rows) -> bool:
+        """Moves over a page that was read; whether there is more.
+
+        Raises:
+            MalformedError: a full page that leads no further would be read for ever.
+        """
+        is_more = page.next_path is not None or len(page.rows) >= self.limit
+        places = [row_place(row, self.feed.stamp_field) for row in page.rows]
+        last = next((place for place in reversed(places) if place is not None), None)
+        if is_more and (last is None or last == self.last or not self._is_onward(last)):
+            raise MalformedError(f"{self.feed.name}: a page of changes leads no further")
+        if last is not None:
+            self.last = last
+            if last[0] >= self.position.stamp:
+                self.position = Position(*last)
+        return is_more
+
+    def _is_onward(self, place: tuple[datetime, RecordId]) -> bool:
+        # Ids are compared by the server alone, in an order of its own: only stamps are ours to judge.
+        return self.last is None or place[0] >= self.last[0]
+
+
+class SalesforcePoller:
+    """Implements ``model.ports.SalesforceSource``.
+
+    Args:
+        client: whom to ask.
+        schema: the org's objects.
+        config: objects, comments, mappings.
+        fields: object -> the field paths that rules speak of.
+        clock: measures for how long a feed is read in smaller pages; every bound of a query comes
+            from the server.
+    """
+
+    def __init__(
+        self,
+        client: SalesforceClient,
+        schema: SchemaCache,
+        config: Config,
+        fields: Mapping[str, frozenset[str]],
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._schema = schema
+        self._clock = clock
+        self._plan = FeedPlan(schema, config, fields)
+        self._small_pages: dict[str, tuple[float, int]] = {}
+
+    @property
+    def feeds(self) -> Sequence[str]:
+        """Objects, then comment objects."""
+        return self._plan.names
+
+    @property
+    def plan(self) -> FeedPlan:
+        """What is read of each object; the actions read records the same way."""
+        return self._plan
+
+    def use_fields(self, fields: Mapping[str, frozenset[str]]) -> None:
+        """Takes the fields of new rules, after a reload."""
+        self._plan.use_fields(fields)
+
+    async def time_driven_fields(self, object_name: str) -> frozenset[str]:
+        """Formulas of an object that change by themselves; no difference, unless a rule uses it."""
+        return (await self._schema.describe(object_name)).time_driven
+
+    async def fetch_server_time(self) -> datetime:
+        """The server's clock; proves the session and, by the login, the org."""
+        return await self._client.fetch_server_time()
+
+    async def iter_changes(
+        self, positions: Mapping[str, Position], *, overlap_seconds: float
+    ) -> AsyncIterator[RowBatch]:
+        """Rows changed since each position minus overlap, to the end; one batch per round.
+
+        A feed that is refused does not keep the others from being read to their end; its error is
+        raised after them.
+
+        Raises:
+            RefusedError: a feed asks for what is not there; the message names the object.
+            TransientError, MalformedError, BudgetError, CredentialsError: as they came.
+        """
+        errors: list[RemoteError] = []
+        cursors = await self._start(positions, timedelta(seconds=overlap_seconds), errors)
+        while cursors:
+            batch, cursors = await self._read_round(cursors, errors)
+            if batch is not None:
+                yield batch
+        raise_worst(errors)
+
+    async def iter_all(self, object_name: str, after: RecordId | None) -> AsyncIterator[RowBatch]:
+        """Every living row by Id, after the given one. Its batches move no position."""
+        last = after
+        limit = self._page_size(object_name)
+        while True:
+            feed = await self._plan.feed(object_name)
+            beyond = (compare("Id", ">", last),) if last is not None else ()
+            select = Select(
+                feed.name, feed.columns, (*beyond, *feed.where), order_by=("Id",), limit=limit
+            )
+            try:
+                page = await self._client.query(select.text())
+            except TransientError as error:
+                if error.code != QUERY_TIMEOUT or limit <= _SMALLEST_PAGE:
+                    raise
+                limit = self._halve_page(object_name, limit)
+                continue
+            if page.rows:
+                yield _to_batch(decode(page.rows, feed.shape), {})
+            if page.next_path is None and len(page.rows) < limit:
+                return
+            places = [row_place(row, feed.stamp_field) for row in page.rows]
+            end = next((place[1] for place in reversed(places) if place is not None), None)
+            if end is None or end == last:
+                raise MalformedError(f"{object_name}: a page of all rows leads no further")
+            last = end
+
+    async def fetch_records(self, object_name: str, ids: Sequence[RecordId]) -> RowBatch:
+        """These rows as they are now, filtered or not; what is absent is gone or out of sight."""
+        feed = await self._plan.feed(object_name)
+        found = Decoded()
+        for chunk in chunked(list(dict.fromkeys(ids))):
+            select = Select(feed.name, feed.columns, where=(is_in("Id", chunk),))
+            rows = await self._client.query_to_end(select.text(), deleted=True)
+            part = decode(rows, feed.shape)
+            found = Decoded(
+                found.records + part.records,
+                found.comments + part.comments,
+                found.flaws + part.flaws,
+            )
+        return _to_batch(found, {})
+
+    async def fetch_low_water(self, since: datetime, until: datetime) -> datetime | None:
+        """Up to where every committed row of every feed is visible; None where it is not said.
+
+        Both bounds are the server's time. Objects that cannot be asked this way are left out.
+        """
+        earliest = until - _SHORTEST_SPAN
+        start = max(min(since, earliest), until - _LONGEST_SPAN)
+        paths = [self._client.updated_path(name, start, until) for name in self.feeds]
+        covered: list[datetime] = []
+        for begin in range(0, len(paths), _PARTS_PER_REQUEST):
+            parts = await self._client.send_composite(
+                paths[begin : begin + _PARTS_PER_REQUEST], "updated"
+            )
+            for part in parts:
+                if isinstance(part.error, RefusedError):
+                    continue
+                if part.error is not None:
+                    raise part.error
+                answer = read_updated(part.body)
+                covered += [answer.covered_to] if answer.covered_to is not None else []
+        return min(covered, default=None)
+
+    async def _start(
+        self,
+        positions: Mapping[str, Position],
+        overlap: timedelta,
+        errors: list[RemoteError],
+    ) -> list[_Cursor]:
+        cursors = []
+        for name in self.feeds:
+            position = positions.get(name)
+            if position is None:  # not started yet: its baseline comes first
+                continue
+            try:
+                feed = await self._plan.feed(name)
+            except RefusedError as error:
+                errors.append(_naming(name, error))
+                continue
+            limit = self._page_size(name)
+            cursors.append(_Cursor(feed, position.stamp - overlap, position, limit=limit))
+        return cursors
+
+    def _page_size(self, name: str) -> int:
+        """Rows of a feed's page: fewer for a while after the server took too long over it."""
+        until, limit = self._small_pages.get(name, (0.0, MAX_PAGE))
+        return limit if self._clock.monotonic() < until else MAX_PAGE
+
+    def _halve_page(self, name: str, limit: int) -> int:
+        smaller = max(_SMALLEST_PAGE, limit // 2)
+        self._small_pages[name] = (self._clock.monotonic() + _SMALL_PAGE_SECONDS, smaller)
+        return smaller
+
+    async def _read_round(
+        self, cursors: list[_Cursor], errors: list[RemoteError]
+    ) -> tuple[RowBatch | None, list[_Cursor]]:
+        """One page of every feed that has more; the feeds that have yet more are returned."""
+        unfinished: list[_Cursor] = []
+        found = Decoded()
+        positions: dict[str, Position] = {}
+        for begin in range(0, len(cursors), _QUERIES_PER_REQUEST):
+            group = cursors[begin : begin + _QUERIES_PER_REQUEST]
+            paths = [self._client.query_path(c.select(), deleted=True) for c in group]
+            for cursor, part in zip(group, await self._client.send_composite(paths), strict=True):
+                page = self._page_of(cursor, part, errors, unfinished)
+                if page is None:
+                    continue
+                decoded = decode(page.rows, cursor.feed.shape)
+                found = Decoded(
+                    found.records + decoded.records,
+                    found.comments + decoded.comments,
+                    found.flaws + decoded.flaws,
+                )
+                positions[cursor.feed.name] = cursor.position
+        return (_to_batch(found, positions) if positions else None), unfinished
+
+    def _page_of(
+        self,
+        cursor: _Cursor,
+        part: PartAnswer,
+        errors: list[RemoteError],
+        unfinished: list[_Cursor],
+    ) -> Rows | None:
+        """A feed's page; None where there is none, with the reason in ``errors``."""
+        try:
+            if part.error is not None:
+                raise part.error
+            page = read_rows(part.body)
+            if cursor.take(page):
+                unfinished.append(cursor)
+        except TransientError as error:
+            if error.code == QUERY_TIMEOUT and cursor.limit > _SMALLEST_PAGE:
+                cursor.limit = self._halve_page(cursor.feed.name, cursor.limit)
+                unfinished.append(cursor)
+            else:
+                errors.append(_naming(cursor.feed.name, error))
+            return None
+        except (BudgetError, CredentialsError):
+            raise  # the other feeds would meet the same
+        except RemoteError as error:
+            self._schema.forget(cursor.feed.name)
+            errors.append(_naming(cursor.feed.name, error))
+            return None
+        return page
+
+
+def raise_worst(errors: Sequence[RemoteError]) -> None:
+    """Raises the error that most needs a human: a refusal, then nonsense, then what may pass."""
+    for kind in (RefusedError, MalformedError, RemoteError):
+        for error in errors:
+            if isinstance(error, kind):
+                raise error
+
+
+def _naming(name: str, error: RemoteError) -> RemoteError:
+    """The same error, its message led by the object it is about."""
+    text = str(error)
+    message = text if text.startswith(name) else f"{name}: {text}"
+    match error:
+        case RefusedError():
+            return RefusedError(message, status=error.status, code=error.code)
+        case MalformedError():
+            return MalformedError(message, status=error.status, code=error.code)
+        case _:
+            return TransientError(message, status=error.status, code=error.code)
+
+
+def _to_batch(decoded: Decoded, positions: Mapping[str, Position]) -> RowBatch:
+    return RowBatch(decoded.records, decoded.comments, positions, decoded.flaws)

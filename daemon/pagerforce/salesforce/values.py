@@ -1,0 +1,156 @@
+"""Values between our scalars and a field of Salesforce, by the field's type. Pure.
+
+``from_row`` is how a value read becomes ours; ``to_payload`` how a configured or rendered value
+becomes what Salesforce stores. Both give the same canonical form, so that what is wanted can be
+compared with what stands. Facts: salesforce.md sections 2, 5 and 8.
+"""
+
+import math
+import re
+from datetime import date
+
+from pagerforce.errors import RefusedError
+from pagerforce.model.ids import is_record_id, is_same_record_id, parse_record_id
+from pagerforce.model.value import (
+    Scalar,
+    format_instant,
+    is_empty,
+    is_equal,
+    parse_instant,
+)
+from pagerforce.salesforce.schema import FieldInfo
+
+_INTEGER_TYPES = frozenset({"int", "long"})
+_NUMBER_TYPES = frozenset({"double", "currency", "percent"})
+_ID_TYPES = frozenset({"id", "reference"})
+_YES = frozenset({"true", "yes", "1"})
+_NO = frozenset({"false", "no", "0", ""})
+# How the REST API writes an instant; a field of unknown type that looks so is one.
+_WIRE_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000")
+
+
+def from_row(value: object, kind: str | None) -> Scalar:
+    """A value of a row in canonical form: instants in UTC with ``Z``, Ids with 18 characters.
+
+    Args:
+        value: JSON as it came; must be a scalar.
+        kind: the field's type in lower case, None where it is not known.
+
+    Raises:
+        ValueError: it is not a scalar, or not what the type says.
+    """
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("is not a single value")  # noqa: TRY004 - the row's fault, not the caller's
+    if kind == "datetime" or (kind is None and _WIRE_INSTANT.fullmatch(value)):
+        return format_instant(parse_instant(value))
+    if kind in _ID_TYPES and is_record_id(value):
+        return parse_record_id(value)
+    return value
+
+
+def to_payload(field: FieldInfo, value: Scalar) -> Scalar:
+    """What is sent for a value of a rule; empty text clears the field.
+
+    Raises:
+        RefusedError: the value does not suit the field; the message names field and type, and the
+            length where the text is too long, but never the text.
+    """
+    if field.type == "boolean":
+        return _to_boolean(field, value)
+    if is_empty(value):
+        return None
+    try:
+        return _to_typed(field, value)
+    except (ValueError, OverflowError):
+        raise _unsuited(field, value) from None
+
+
+def _to_typed(field: FieldInfo, value: Scalar) -> Scalar:
+    kind = field.type
+    if kind in _INTEGER_TYPES or kind in _NUMBER_TYPES:
+        return _to_number(value, is_whole=kind in _INTEGER_TYPES)
+    if kind == "datetime":
+        return format_instant(parse_instant(_text(value).strip()))
+    if kind == "date":
+        return _to_date(_text(value).strip())
+    if kind in _ID_TYPES:
+        return parse_record_id(_text(value).strip())
+    text = _text(value)
+    if 0 < field.length < len(text):
+        raise RefusedError(
+            f"{field.name} takes {field.length} characters and the text has {len(text)};"
+            " shorten it in the rule, e.g. with the truncate filter"
+        )
+    return text
+
+
+def is_same_value(field: FieldInfo, left: Scalar, right: Scalar) -> bool:
+    """Whether two values of a field are the same to Salesforce, which trims text and folds lines."""
+    if isinstance(left, str) and isinstance(right, str):
+        if field.type in _ID_TYPES and is_same_record_id(left, right):
+            return True
+        return normal_text(left) == normal_text(right)
+    if field.type == "boolean":
+        return bool(left) is bool(right)  # a checkbox that was never set reads as false
+    return is_equal(left, right)
+
+
+def normal_text(text: str) -> str:
+    """Text as it comes back after Salesforce stored it: lines end in LF, no blanks around it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def _to_boolean(field: FieldInfo, value: Scalar) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = "" if value is None else str(value).strip().casefold()
+    if word in _YES:
+        return True
+    if word in _NO:
+        return False
+    raise _unsuited(field, value)
+
+
+def _to_number(value: Scalar, *, is_whole: bool) -> int | float:
+    if isinstance(value, bool) or value is None:
+        raise ValueError("is not a number")
+    number = _parse_number(value)
+    if isinstance(number, float):
+        if not math.isfinite(number):
+            raise ValueError("is not a finite number")
+        number = int(number) if number.is_integer() else number
+    if is_whole and not isinstance(number, int):
+        raise ValueError("is not a whole number")
+    return number
+
+
+def _parse_number(value: str | float) -> int | float:
+    """As an int where it is written as one, so that long numbers keep their last digits."""
+    if isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            return float(value)
+    return value
+
+
+def _to_date(text: str) -> str:
+    if "T" in text or " " in text:
+        return parse_instant(text).date().isoformat()
+    return date.fromisoformat(text).isoformat()
+
+
+def _text(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _unsuited(field: FieldInfo, value: Scalar) -> RefusedError:
+    hint = "; use a lookup to find the Id" if field.type == "reference" else ""
+    return RefusedError(
+        f"{field.name} is of type {field.type}, and the value"
+        f" ({type(value).__name__}) is not one{hint}; correct it in the rule"
+    )

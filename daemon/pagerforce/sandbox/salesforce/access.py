@@ -1,0 +1,83 @@
+"""What the API's user may do: hidden fields, denied rights, records that are not shared.
+
+People who act through the world's own methods have every right; these knobs bind the API alone.
+Facts: salesforce.md sections 3 and 4 (an unreadable field is INVALID_FIELD, an unshared row 404).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pagerforce.sandbox.salesforce.errors import ApiError
+from pagerforce.sandbox.salesforce.schema import Schema
+from pagerforce.sandbox.salesforce.store import Row, RowSource
+
+RIGHTS = ("read", "create", "edit", "delete")
+
+
+@dataclass(slots=True)
+class Access:
+    """Rights that were taken away.
+
+    Attributes:
+        hidden: ``(object, field)`` pairs that field-level security hides.
+        denied: ``(object, right)`` pairs, rights as in :data:`RIGHTS`.
+        unshared: Ids of rows the user may not see.
+    """
+
+    hidden: set[tuple[str, str]] = field(default_factory=set)
+    denied: set[tuple[str, str]] = field(default_factory=set)
+    unshared: set[str] = field(default_factory=set)
+
+    def schema(self, full: Schema) -> Schema:
+        """The schema as the API's user sees it."""
+        unreadable = {name for name, right in self.denied if right == "read"}
+        return full.without(self.hidden, unreadable) if self.hidden or unreadable else full
+
+    def allows(self, object_name: str, right: str) -> bool:
+        """Whether the user has a right on an object."""
+        return (object_name.lower(), right) not in self.denied
+
+    def check(self, object_name: str, right: str) -> None:
+        """Refuses a write the user has no right to.
+
+        Raises:
+            ApiError: INSUFFICIENT_ACCESS_OR_READONLY.
+        """
+        if not self.allows(object_name, right):
+            raise ApiError(
+                "INSUFFICIENT_ACCESS_OR_READONLY",
+                "insufficient access rights on object id",
+                status=403,
+            )
+
+    def deny(self, object_name: str, right: str) -> None:
+        """Takes a right away.
+
+        Raises:
+            ValueError: there is no such right.
+        """
+        if right not in RIGHTS:
+            raise ValueError(f"right must be one of {', '.join(RIGHTS)}")
+        self.denied.add((object_name.lower(), right))
+
+    def restore(self) -> None:
+        """Gives every right back."""
+        self.hidden.clear()
+        self.denied.clear()
+        self.unshared.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRows:
+    """A row source without the rows that are not shared."""
+
+    source: RowSource
+    unshared: set[str]
+
+    def find(self, row_id: str) -> Row | None:
+        """The row, if it is shared."""
+        return None if row_id in self.unshared else self.source.find(row_id)
+
+    def scan(self, object_name: str) -> Iterator[Row]:
+        """The shared rows of an object."""
+        return (row for row in self.source.scan(object_name) if row.id not in self.unshared)

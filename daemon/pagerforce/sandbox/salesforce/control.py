@@ -1,0 +1,127 @@
+"""``/__sandbox__/knobs``: the world's knobs for use by hand, with curl.
+
+``POST`` takes a JSON object of knobs to turn, ``GET`` lists what there is.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pagerforce.sandbox.salesforce.world import SalesforceWorld
+
+_PATH = "/__sandbox__/knobs"
+_Turn = Callable[[SalesforceWorld, object], None]
+
+
+def knob_routes(world: SalesforceWorld) -> list[Route]:
+    """The control endpoint."""
+
+    async def turn(request: Request) -> Response:
+        try:
+            _turn_all(world, json.loads(await request.body()))
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        return Response(status_code=204)
+
+    async def show(_request: Request) -> Response:
+        return JSONResponse({"knobs": {name: told for name, (told, _) in _KNOBS.items()}})
+
+    return [Route(_PATH, turn, methods=["POST"]), Route(_PATH, show, methods=["GET"])]
+
+
+def _turn_all(world: SalesforceWorld, given: object) -> None:
+    if not isinstance(given, dict):
+        raise ValueError("knobs are a JSON object")  # noqa: TRY004 - bad input, not bad code
+    unknown = sorted(set(given) - set(_KNOBS))
+    if unknown:
+        raise ValueError(f"unknown knobs {', '.join(unknown)}; known: {', '.join(_KNOBS)}")
+    for name, value in given.items():
+        _KNOBS[name][1](world, value)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ValueError("the value must be a number, not negative")
+    return float(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("the value must be text")  # noqa: TRY004 - bad input, not bad code
+    return value
+
+
+def _pair(value: object) -> tuple[str, str]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("the value must be a list of two texts")
+    return _text(value[0]), _text(value[1])
+
+
+def _batch_size(world: SalesforceWorld, value: object) -> None:
+    world.knobs.batch_size = None if value is None else int(_number(value))
+
+
+def _lock_errors(world: SalesforceWorld, value: object) -> None:
+    world.knobs.lock_errors = int(_number(value))
+
+
+def _query_timeouts(world: SalesforceWorld, value: object) -> None:
+    world.knobs.query_timeouts = int(_number(value))
+
+
+def _rollup_is_edit(world: SalesforceWorld, value: object) -> None:
+    world.knobs.rollup_is_edit = value is True
+
+
+def _late(world: SalesforceWorld, value: object) -> None:
+    world.begin_late(_number(value))
+
+
+def _commit_late(world: SalesforceWorld, value: object) -> None:
+    del value
+    world.commit_late()
+
+
+def _expire_tokens(world: SalesforceWorld, value: object) -> None:
+    del value
+    world.expire_tokens()
+
+
+def _remaining_calls(world: SalesforceWorld, value: object) -> None:
+    world.set_remaining_calls(int(_number(value)))
+
+
+def _hide_field(world: SalesforceWorld, value: object) -> None:
+    world.access.hidden.add(_pair(value))
+
+
+def _deny(world: SalesforceWorld, value: object) -> None:
+    world.access.deny(*_pair(value))
+
+
+def _restore_access(world: SalesforceWorld, value: object) -> None:
+    del value
+    world.access.restore()
+
+
+def _trust(world: SalesforceWorld, value: object) -> None:
+    world.trust(_text(value))
+
+
+_KNOBS: Mapping[str, tuple[str, _Turn]] = {
+    "batch_size": ("most rows of a query page; null for the usual", _batch_size),
+    "lock_errors": ("so many of the next writes meet UNABLE_TO_LOCK_ROW", _lock_errors),
+    "query_timeouts": ("so many of the next queries meet QUERY_TIMEOUT", _query_timeouts),
+    "rollup_is_edit": ("true: a history row also moves LastModifiedDate", _rollup_is_edit),
+    "late_seconds": ("the next write becomes visible only after so many seconds", _late),
+    "commit_late": ("any value: ends open transactions now", _commit_late),
+    "expire_tokens": ("any value: ends every session", _expire_tokens),
+    "remaining_calls": ("so many API calls are left of the day", _remaining_calls),
+    "hide_field": ("[object, field]: field-level security hides it", _hide_field),
+    "deny": ("[object, read|create|edit|delete]: takes the right away", _deny),
+    "restore_access": ("any value: gives all rights back", _restore_access),
+    "trust": ("PEM of an RSA certificate or public key for JWT logins", _trust),
+}

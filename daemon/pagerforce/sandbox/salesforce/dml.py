@@ -1,0 +1,293 @@
+"""Insert, update, delete, undelete: the one path that every write takes, by REST or by a person.
+
+The order is the platform's: fields are checked and set, before-triggers derive, required and
+unique and lookup filters and validation rules are judged, the row is saved, after-triggers run.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pagerforce.sandbox.salesforce.coerce import coerce
+from pagerforce.sandbox.salesforce.errors import (
+    ApiError,
+    entity_is_deleted,
+    not_found,
+    unknown_column,
+    validation_failed,
+)
+from pagerforce.sandbox.salesforce.ids import make_id
+from pagerforce.sandbox.salesforce.schema import Field, FieldType, Schema, SObject, Value
+from pagerforce.sandbox.salesforce.store import Row
+from pagerforce.sandbox.salesforce.transaction import Transaction
+
+
+@dataclass(slots=True)
+class Draft:
+    """A row on its way in.
+
+    Attributes:
+        before: its committed state, None on insert.
+        values: what it will hold; before-triggers change this.
+        written: the fields the caller gave, by API name.
+    """
+
+    item: SObject
+    id: str
+    before: Row | None
+    values: dict[str, Value]
+    written: frozenset[str]
+
+    def old(self, name: str) -> Value:
+        """The value before, null on insert."""
+        return None if self.before is None else self.before.values.get(name)
+
+    def is_changed(self, name: str) -> bool:
+        """Whether the field differs from before; on insert, whether it is set."""
+        return self.values.get(name) != self.old(name)
+
+    def changed(self) -> set[str]:
+        """The fields that differ from before."""
+        return {name for name in self.values if self.is_changed(name)}
+
+    def as_row(self) -> Row:
+        """The row it will be."""
+        return Row(self.item.name, self.id, dict(self.values))
+
+
+Rule = Callable[[Draft, Transaction], str | None]
+"""A validation rule of the customer's own: the message when it says no, else None."""
+
+
+def _no_before(_draft: Draft, _tx: Transaction) -> None:
+    """An object without triggers."""
+
+
+def _no_after(_row: Row, _tx: Transaction) -> None:
+    """An object without triggers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the package does on one object's writes."""
+
+    before: Callable[[Draft, Transaction], None] = _no_before
+    validate: Callable[[Draft, Transaction], None] = _no_before
+    after: Callable[[Row, Transaction], None] = _no_after
+
+
+@dataclass(slots=True)
+class Dml:
+    """The write path.
+
+    Attributes:
+        hooks: package behaviour by object name.
+        rules: the customer's own validation rules by object name.
+        serials: last Id serial given, by key prefix.
+        numbers: last AutoNumber given, by object name. As on the platform, a rollback leaves gaps.
+    """
+
+    schema: Schema
+    hooks: Mapping[str, Hooks]
+    rules: dict[str, list[Rule]] = field(default_factory=dict)
+    serials: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def insert(
+        self, tx: Transaction, item: SObject, given: Mapping[str, object], row_id: str = ""
+    ) -> str:
+        """Creates a row of these values (``attributes`` is passed over) and returns its Id.
+
+        ``row_id`` is the Id to use, for seeds only.
+
+        Raises:
+            ApiError: the row may not be.
+        """
+        values = {f.name: f.default for f in item.fields.values() if f.formula is None}
+        written = self._apply(values, item, given, is_insert=True)
+        next_id = self._next_id(item)
+        draft = Draft(item, row_id or next_id, None, values, written)
+        self._platform_values(draft, tx)
+        self._save(draft, tx)
+        return draft.id
+
+    def update(self, tx: Transaction, row_id: str, given: Mapping[str, object]) -> None:
+        """Changes a row.
+
+        Raises:
+            ApiError: there is no such row, or it may not be so.
+        """
+        row = self.live(tx, row_id)
+        item = self.schema.get(row.object)
+        values = dict(row.values)
+        written = self._apply(values, item, given, is_insert=False)
+        stamps = _edit_stamps(tx)
+        self._save(Draft(item, row_id, row, values | stamps, written), tx)
+
+    def delete(self, tx: Transaction, row_id: str) -> None:
+        """Puts a row and its detail rows into the Recycle Bin.
+
+        Raises:
+            ApiError: there is no such row.
+        """
+        row = self.live(tx, row_id)
+        item = self.schema.get(row.object)
+        for child in self.schema.children_of(item):
+            if child.field.cascade:
+                for detail in tx.holders(child.object.name, child.field.name, row_id):
+                    self._mark(tx, detail, deleted=True)
+        self._mark(tx, row, deleted=True)
+        self._hooks(item).after(tx.find(row_id) or row, tx)
+
+    def undelete(self, tx: Transaction, row_id: str) -> None:
+        """Takes a row out of the Recycle Bin, with the detail rows that went with it.
+
+        Raises:
+            ApiError: it is not in the Recycle Bin.
+        """
+        row = tx.find(row_id)
+        if row is None or not row.is_deleted:
+            raise ApiError("UNDELETE_FAILED", "Entity is not in the recycle bin")
+        item = self.schema.get(row.object)
+        for child in self.schema.children_of(item):
+            if child.field.cascade:
+                for detail in tx.deleted_children(child.object.name, child.field.name, row_id):
+                    if detail.values["SystemModstamp"] == row.values["SystemModstamp"]:
+                        self._mark(tx, detail, deleted=False)
+        self._mark(tx, row, deleted=False)
+        self._hooks(item).after(tx.find(row_id) or row, tx)
+
+    def live(self, tx: Transaction, row_id: str) -> Row:
+        """A row that is there and not deleted.
+
+        Raises:
+            ApiError: NOT_FOUND or ENTITY_IS_DELETED.
+        """
+        row = tx.find(row_id)
+        if row is None:
+            raise not_found()
+        if row.is_deleted:
+            raise entity_is_deleted()
+        return row
+
+    def _hooks(self, item: SObject) -> Hooks:
+        return self.hooks.get(item.name, Hooks())
+
+    def _next_id(self, item: SObject) -> str:
+        self.serials[item.prefix] = self.serials.get(item.prefix, 0) + 1
+        return make_id(item.prefix, self.serials[item.prefix])
+
+    def _apply(
+        self,
+        values: dict[str, Value],
+        item: SObject,
+        given: Mapping[str, object],
+        *,
+        is_insert: bool,
+    ) -> frozenset[str]:
+        written = set()
+        for name, value in given.items():
+            if name == "attributes":
+                continue
+            target = _writable(item, name, is_insert=is_insert)
+            values[target.name] = coerce(target, value)
+            written.add(target.name)
+        return frozenset(written)
+
+    def _platform_values(self, draft: Draft, tx: Transaction) -> None:
+        values, item = draft.values, draft.item
+        values |= {"Id": draft.id, "CreatedDate": tx.now, "CreatedById": tx.user_id}
+        values |= _edit_stamps(tx)
+        if "OwnerId" in values and values["OwnerId"] is None:
+            values["OwnerId"] = tx.user_id
+        for target in item.fields.values():
+            if target.auto_number:
+                self.numbers[item.name] = self.numbers.get(item.name, 0) + 1
+                values[target.name] = f"{self.numbers[item.name]:08d}"
+
+    def _save(self, draft: Draft, tx: Transaction) -> None:
+        hooks = self._hooks(draft.item)
+        self._check_references(draft, tx)
+        hooks.before(draft, tx)
+        self._check_required(draft)
+        self._check_unique(draft, tx)
+        hooks.validate(draft, tx)
+        for rule in self.rules.get(draft.item.name, ()):
+            message = rule(draft, tx)
+            if message is not None:
+                raise validation_failed(message)
+        tx.stage(draft.as_row())
+        hooks.after(draft.as_row(), tx)
+
+    def _check_references(self, draft: Draft, tx: Transaction) -> None:
+        for name in draft.written:
+            target = draft.item.fields[name.lower()]
+            value = draft.values[name]
+            if target.type is FieldType.REFERENCE and isinstance(value, str):
+                self._check_reference(target, value, tx)
+
+    def _check_reference(self, target: Field, value: str, tx: Transaction) -> None:
+        pointed = self.schema.find_by_prefix(value)
+        if pointed is None or pointed.name not in target.reference_to:
+            raise ApiError(
+                "MALFORMED_ID",
+                f"{target.label}: id value of incorrect type: {value}",
+                fields=[target.name],
+            )
+        row = tx.find(value)
+        if row is None or row.is_deleted:
+            raise ApiError(
+                "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", fields=[target.name]
+            )
+
+    def _check_required(self, draft: Draft) -> None:
+        fields = draft.item.fields.values()
+        missing = [f.name for f in fields if f.required and draft.values.get(f.name) is None]
+        if missing:
+            raise ApiError(
+                "REQUIRED_FIELD_MISSING",
+                f"Required fields are missing: [{', '.join(missing)}]",
+                fields=missing,
+            )
+        name = draft.item.find("Name")
+        if name is not None and name.formula is None and draft.values["Name"] is None:
+            draft.values["Name"] = draft.id[:15]
+
+    def _check_unique(self, draft: Draft, tx: Transaction) -> None:
+        for target in draft.item.fields.values():
+            value = draft.values.get(target.name)
+            if not target.unique or not isinstance(value, str):
+                continue
+            others = tx.holders(draft.item.name, target.name, value)
+            taken = next((row.id for row in others if row.id != draft.id), None)
+            if taken is not None:
+                raise ApiError(
+                    "DUPLICATE_VALUE",
+                    f"duplicate value found: {target.name} duplicates value on record with id: "
+                    f"{taken[:15]}",
+                )
+
+    def _mark(self, tx: Transaction, row: Row, *, deleted: bool) -> None:
+        changes: dict[str, Value] = {"IsDeleted": deleted, **_edit_stamps(tx)}
+        tx.stage(Row(row.object, row.id, {**row.values, **changes}))
+
+
+def _edit_stamps(tx: Transaction) -> dict[str, Value]:
+    return {
+        "LastModifiedDate": tx.now,
+        "LastModifiedById": tx.user_id,
+        "SystemModstamp": tx.now,
+    }
+
+
+def _writable(item: SObject, name: str, *, is_insert: bool) -> Field:
+    target = item.find(name)
+    if target is None:
+        raise unknown_column(name, item.name)
+    if not (target.createable if is_insert else target.updateable):
+        raise ApiError(
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
+            f"Unable to create/update fields: {target.name}. Please check the security settings "
+            "of this field and verify that it is read/write for your profile or permission set.",
+            fields=[target.name],
+        )
+    return target

@@ -1,0 +1,72 @@
+"""What the org answers when it refuses: one exception, and the errors that several places raise.
+
+Facts: salesforce.md section 3 (codes and statuses). The body forms (array, ``statusCode``) are
+made where the answer is made, in :mod:`.rest` and :mod:`.collections_api`.
+"""
+
+from collections.abc import Sequence
+
+from pagerforce.errors import PagerforceError
+
+
+class ApiError(PagerforceError):
+    """One refusal.
+
+    Attributes:
+        status: HTTP status of a plain REST answer.
+        code: the ``errorCode`` word.
+        message: the sentence beside it.
+        fields: API names of the fields it speaks of.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, status: int = 400, fields: Sequence[str] = ()
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.fields = tuple(fields)
+
+
+def not_found(message: str = "The requested resource does not exist") -> ApiError:
+    """No such resource, or one this user may not see: Salesforce does not tell them apart."""
+    return ApiError("NOT_FOUND", message, status=404)
+
+
+def entity_is_deleted() -> ApiError:
+    """The row is in the Recycle Bin."""
+    return ApiError("ENTITY_IS_DELETED", "entity is deleted", status=404)
+
+
+def unknown_object(name: str) -> ApiError:
+    """A query names an object that is not there or not readable."""
+    return ApiError(
+        "INVALID_TYPE",
+        f"sObject type '{name}' is not supported. If you are attempting to use a custom object, "
+        "be sure to append the '__c' after the entity name. Please reference your WSDL or the "
+        "describe call for the appropriate names.",
+    )
+
+
+def unknown_column(name: str, entity: str) -> ApiError:
+    """A field that is not there, or that field-level security hides: the answer is the same."""
+    return ApiError(
+        "INVALID_FIELD",
+        f"No such column '{name}' on entity '{entity}'. If you are attempting to use a custom "
+        "field, be sure to append the '__c' after the custom field name. Please reference your "
+        "WSDL or the describe call for the appropriate names.",
+    )
+
+
+def validation_failed(message: str, *fields: str) -> ApiError:
+    """A validation rule of the org said no."""
+    return ApiError("FIELD_CUSTOM_VALIDATION_EXCEPTION", message, fields=fields)
+
+
+def lock_failed(row_id: str) -> ApiError:
+    """Another transaction holds the row."""
+    return ApiError(
+        "UNABLE_TO_LOCK_ROW",
+        f"unable to obtain exclusive access to this record or 1 records: {row_id}",
+    )

@@ -1,0 +1,176 @@
+"""The REST API without HTTP: a call comes in, a reply goes out.
+
+The same dispatch serves a request from the network and a part of a composite request, which shares
+its transaction with the other parts.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from pagerforce.sandbox.salesforce.access import SharedRows
+from pagerforce.sandbox.salesforce.errors import ApiError, lock_failed, not_found
+from pagerforce.sandbox.salesforce.lens import Lens
+from pagerforce.sandbox.salesforce.locators import Locators
+from pagerforce.sandbox.salesforce.render import Json, Renderer
+from pagerforce.sandbox.salesforce.schema import SObject
+from pagerforce.sandbox.salesforce.transaction import Transaction
+from pagerforce.sandbox.salesforce.world import SalesforceWorld
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One REST request below ``/services/data/vXX.X/``.
+
+    Attributes:
+        segments: the decoded path parts.
+        headers: by lower-case name.
+        body: the decoded JSON, None where there was none.
+    """
+
+    method: str
+    segments: tuple[str, ...]
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: object = None
+
+    def mapping(self) -> Json:
+        """The body as a JSON object.
+
+        Raises:
+            ApiError: it is something else.
+        """
+        if not isinstance(self.body, dict):
+            raise ApiError("JSON_PARSER_ERROR", "The HTTP entity body is required to be an object.")
+        return self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back; a ``body`` of None is an empty one."""
+
+    status: int
+    body: object = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who calls, in which API version, inside which transaction.
+
+    Attributes:
+        shared: the transaction of the composite request this is a part of, else None.
+    """
+
+    world: SalesforceWorld
+    user_id: str
+    version: str
+    locators: Locators
+    dispatch: Callable[["Session", Call], Reply]
+    shared: Transaction | None = None
+
+    @property
+    def base(self) -> str:
+        """The path of the API version."""
+        return f"/services/data/v{self.version}"
+
+    @property
+    def lens(self) -> Lens:
+        """What this user sees of fields and rows."""
+        access = self.world.access
+        source = SharedRows(self.shared or self.world.store, access.unshared)
+        full = self.world.schema
+        return Lens(access.schema(full), source, full)
+
+    @property
+    def renderer(self) -> Renderer:
+        """Makes JSON records for this user."""
+        return Renderer(self.lens, self.base)
+
+    def within(self, shared: Transaction | None) -> "Session":
+        """The same caller inside a shared transaction."""
+        return replace(self, shared=shared)
+
+    def object(self, name: str) -> SObject:
+        """An object named in a path, as this user sees it.
+
+        Raises:
+            ApiError: NOT_FOUND.
+        """
+        item = self.lens.schema.find(name)
+        if item is None:
+            raise not_found()
+        return item
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """A transaction for one write: the shared one, which a failure ends, or a new one.
+
+        Raises:
+            ApiError: the lock knob says so.
+        """
+        knobs = self.world.knobs
+        if knobs.lock_errors > 0:
+            knobs.lock_errors -= 1
+            raise lock_failed("")
+        if self.shared is not None:
+            yield self.shared
+            return
+        with self.world.transaction(self.user_id) as tx:
+            yield tx
+
+
+Handler = Callable[[Session, Call], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource: its path, ``*`` for any one segment, and what it answers to."""
+
+    pattern: tuple[str, ...]
+    methods: Mapping[str, Handler]
+
+    def fits(self, segments: Sequence[str]) -> bool:
+        """Whether a path is this resource's."""
+        return len(segments) == len(self.pattern) and all(
+            wanted in {"*", given} for wanted, given in zip(self.pattern, segments, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """Finds the handler of a call and turns refusals into replies."""
+
+    resources: Sequence[Resource]
+
+    def dispatch(self, session: Session, call: Call) -> Reply:
+        """Serves one call."""
+        try:
+            return self._handler(call)(session, call)
+        except ApiError as error:
+            return error_reply(error)
+
+    def _handler(self, call: Call) -> Handler:
+        found = next((item for item in self.resources if item.fits(call.segments)), None)
+        if found is None:
+            raise not_found()
+        handler = found.methods.get(call.method)
+        if handler is None:
+            allowed = ",".join(sorted(found.methods))
+            raise ApiError(
+                "METHOD_NOT_ALLOWED",
+                f"HTTP Method '{call.method}' not allowed. Allowed are {allowed}",
+                status=405,
+            )
+        return handler
+
+
+def error_reply(*errors: ApiError) -> Reply:
+    """Refusals as the REST API words them: an array with ``errorCode``."""
+    return Reply(errors[0].status, [error_body(error) for error in errors])
+
+
+def error_body(error: ApiError) -> Json:
+    """One refusal; ``fields`` is only there where it speaks of some."""
+    body: Json = {"message": error.message, "errorCode": error.code}
+    return body | {"fields": list(error.fields)} if error.fields else body

@@ -1,0 +1,222 @@
+"""What an object is made of: fields, their types and who may write them. Data, no behaviour.
+
+The objects themselves are in :mod:`.remedyforce` and :mod:`.standard`. Names are looked up
+case-insensitively, as Salesforce does, and answered in their own spelling.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import Enum
+
+Value = str | bool | int | float | datetime | date | None
+
+
+class FieldType(Enum):
+    """Field types by their describe word."""
+
+    ID = "id"
+    STRING = "string"
+    TEXTAREA = "textarea"
+    BOOLEAN = "boolean"
+    INTEGER = "int"
+    DOUBLE = "double"
+    DATE = "date"
+    DATETIME = "datetime"
+    PICKLIST = "picklist"
+    MULTIPICKLIST = "multipicklist"
+    REFERENCE = "reference"
+    EMAIL = "email"
+    URL = "url"
+
+
+TEXT_TYPES = frozenset(
+    {
+        FieldType.STRING,
+        FieldType.TEXTAREA,
+        FieldType.PICKLIST,
+        FieldType.MULTIPICKLIST,
+        FieldType.EMAIL,
+        FieldType.URL,
+    }
+)
+"""Types that hold text: they compare case-insensitively and have a length."""
+
+Formula = Callable[[Callable[[str], Value]], Value]
+"""A formula: given a function from field path to value, its own value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of an object.
+
+    Attributes:
+        length: most characters, 0 where the type has none.
+        required: may not be null on insert, nor be cleared.
+        reference_to: the objects a lookup may point to; several make it polymorphic.
+        relationship: the name a parent path uses (``Owner``, ``X__r``), ``""`` for none.
+        children: the relationship name a subquery on the parent uses, ``""`` for none.
+        cascade: master-detail: the row is deleted with its parent.
+        restricted: a picklist that takes only its own values.
+        formula: computed at read time; never stored, never moves a stamp (facts, section 4).
+    """
+
+    name: str
+    type: FieldType
+    length: int = 0
+    required: bool = False
+    createable: bool = True
+    updateable: bool = True
+    filterable: bool = True
+    external_id: bool = False
+    unique: bool = False
+    auto_number: bool = False
+    reference_to: tuple[str, ...] = ()
+    relationship: str = ""
+    children: str = ""
+    cascade: bool = False
+    picklist: tuple[str, ...] = ()
+    restricted: bool = False
+    default: Value = None
+    formula: Formula | None = None
+    html: bool = False
+
+    @property
+    def custom(self) -> bool:
+        """Whether an administrator or a package made it."""
+        return self.name.endswith("__c")
+
+    @property
+    def label(self) -> str:
+        """What a person reads above it."""
+        bare = self.name.removeprefix("BMCServiceDesk__").removesuffix("__c")
+        return bare.replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class SObject:
+    """One object type.
+
+    Attributes:
+        prefix: the three characters every Id of it begins with.
+        fields: by lower-case name, system fields included.
+        setup: users, queues and the organisation: the REST API of this sandbox only reads them.
+    """
+
+    name: str
+    label: str
+    prefix: str
+    fields: Mapping[str, Field]
+    custom: bool = False
+    setup: bool = False
+    by_relationship: Mapping[str, Field] = field(default_factory=dict)
+
+    def find(self, name: str) -> Field | None:
+        """The field of that name in any spelling, or None."""
+        return self.fields.get(name.lower())
+
+    def find_parent(self, relationship: str) -> Field | None:
+        """The lookup field behind a parent path's step, or None."""
+        return self.by_relationship.get(relationship.lower())
+
+
+def define_object(
+    name: str, label: str, prefix: str, fields: Iterable[Field], *, setup: bool = False
+) -> SObject:
+    """An object of these fields and the system fields that every object has."""
+    present = {item.name.lower(): item for item in fields}
+    merged = {item.name.lower(): item for item in system_fields()} | present
+    parents = {item.relationship.lower(): item for item in merged.values() if item.relationship}
+    return SObject(name, label, prefix, merged, name.endswith("__c"), setup, parents)
+
+
+def system_fields() -> tuple[Field, ...]:
+    """Id, deletion mark and audit fields (facts, section 4: stamps are whole seconds)."""
+
+    def read_only(name: str, kind: FieldType, parent: str = "") -> Field:
+        return Field(
+            name=name,
+            type=kind,
+            createable=False,
+            updateable=False,
+            reference_to=("User",) if parent else (),
+            relationship=parent,
+            length=18 if kind in {FieldType.ID, FieldType.REFERENCE} else 0,
+            default=False if kind is FieldType.BOOLEAN else None,
+        )
+
+    return (
+        read_only("Id", FieldType.ID),
+        read_only("IsDeleted", FieldType.BOOLEAN),
+        read_only("CreatedDate", FieldType.DATETIME),
+        read_only("CreatedById", FieldType.REFERENCE, "CreatedBy"),
+        read_only("LastModifiedDate", FieldType.DATETIME),
+        read_only("LastModifiedById", FieldType.REFERENCE, "LastModifiedBy"),
+        read_only("SystemModstamp", FieldType.DATETIME),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ChildLink:
+    """A child relationship seen from the parent object."""
+
+    object: SObject
+    field: Field
+
+
+@dataclass(slots=True)
+class Schema:
+    """The objects of the org, as one user sees them.
+
+    A hidden field (field-level security) or a hidden object is as if it were not there.
+    """
+
+    objects: dict[str, SObject]
+
+    @classmethod
+    def of(cls, objects: Iterable[SObject]) -> "Schema":
+        """A schema of these objects."""
+        return cls({item.name.lower(): item for item in objects})
+
+    def find(self, name: str) -> SObject | None:
+        """The object of that name in any spelling, or None."""
+        return self.objects.get(name.lower())
+
+    def get(self, name: str) -> SObject:
+        """The object of that exact or any spelling; a KeyError is a mistake of the caller."""
+        return self.objects[name.lower()]
+
+    def find_by_prefix(self, row_id: str) -> SObject | None:
+        """The object an Id belongs to, by its first three characters."""
+        return next((item for item in self.objects.values() if item.prefix == row_id[:3]), None)
+
+    def children_of(self, parent: SObject) -> list[ChildLink]:
+        """Every lookup that points to this object."""
+        return [
+            ChildLink(item, lookup)
+            for item in self.objects.values()
+            for lookup in item.fields.values()
+            if parent.name in lookup.reference_to
+        ]
+
+    def find_child(self, parent: SObject, relationship: str) -> ChildLink | None:
+        """The child relationship of that name, in any spelling."""
+        wanted = relationship.lower()
+        matches = (c for c in self.children_of(parent) if c.field.children.lower() == wanted)
+        return next(matches, None)
+
+    def without(self, hidden: Iterable[tuple[str, str]], denied: Iterable[str]) -> "Schema":
+        """This schema without some ``(object, field)`` pairs and without some whole objects."""
+        gone = {(name.lower(), item.lower()) for name, item in hidden}
+        refused = {name.lower() for name in denied}
+        kept = (item for item in self.objects.values() if item.name.lower() not in refused)
+        return Schema.of(_strip(item, gone) for item in kept)
+
+
+def _strip(item: SObject, gone: set[tuple[str, str]]) -> SObject:
+    fields = [f for key, f in item.fields.items() if (item.name.lower(), key) not in gone]
+    if len(fields) == len(item.fields):
+        return item
+    parents = {f.relationship.lower(): f for f in fields if f.relationship}
+    named = {f.name.lower(): f for f in fields}
+    return SObject(item.name, item.label, item.prefix, named, item.custom, item.setup, parents)

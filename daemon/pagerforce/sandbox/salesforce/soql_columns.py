@@ -1,0 +1,175 @@
+"""Finds what the names in a query mean: fields, parent paths, child relationships.
+
+Facts: salesforce.md section 5 (five parent steps, polymorphic owners, FIELDS() and its limit).
+"""
+
+from dataclasses import dataclass
+
+from pagerforce.sandbox.salesforce.errors import ApiError, unknown_column, unknown_object
+from pagerforce.sandbox.salesforce.lens import MAX_PARENT_STEPS, Lens
+from pagerforce.sandbox.salesforce.schema import (
+    ChildLink,
+    Field,
+    FieldType,
+    Schema,
+    SObject,
+    Value,
+)
+from pagerforce.sandbox.salesforce.soql_ast import FieldsOf, Path, Select
+from pagerforce.sandbox.salesforce.soql_lexer import malformed
+from pagerforce.sandbox.salesforce.store import Row
+
+MAX_FIELDS_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A resolved path.
+
+    Attributes:
+        steps: relationship names in the schema's spelling.
+        field: the field at its end; for a polymorphic parent, of the first target that has it.
+        is_owner_type: ``Owner.Type``, which a user's row has no field for.
+    """
+
+    steps: tuple[str, ...]
+    field: Field
+    is_owner_type: bool = False
+
+    def __str__(self) -> str:
+        return ".".join((*self.steps, self.field.name))
+
+
+def find_object(schema: Schema, name: str) -> SObject:
+    """The queried object.
+
+    Raises:
+        ApiError: INVALID_TYPE.
+    """
+    item = schema.find(name)
+    if item is None:
+        raise unknown_object(name)
+    return item
+
+
+def resolve(schema: Schema, item: SObject, path: Path) -> Column:
+    """The field at the end of a path.
+
+    Raises:
+        ApiError: INVALID_FIELD.
+    """
+    *steps, last = path.steps
+    if steps and steps[0].lower() == item.name.lower():
+        steps = steps[1:]
+    if len(steps) > MAX_PARENT_STEPS:
+        raise malformed(f"Relationship field path '{path}' is too deep; the limit is 5 levels.")
+    candidates = [item]
+    named = []
+    for step in steps:
+        lookup = next((f for c in candidates if (f := c.find_parent(step))), None)
+        if lookup is None:
+            raise ApiError(
+                "INVALID_FIELD",
+                f"Didn't understand relationship '{step}' in field path. If you are attempting to "
+                "use a custom relationship, be sure to append the '__r' after the custom "
+                "relationship name.",
+            )
+        named.append(lookup.relationship)
+        candidates = [c for name in lookup.reference_to if (c := schema.find(name))]
+    field = next((f for c in candidates if (f := c.find(last))), None)
+    if field is None:
+        raise unknown_column(last, candidates[0].name if len(candidates) == 1 else "Name")
+    is_owner_type = len(candidates) > 1 and field.name == "Type"
+    return Column(tuple(named), field, is_owner_type)
+
+
+def expand_fields(item: SObject, kind: str, limit: int | None) -> list[Column]:
+    """The columns of ``FIELDS(kind)``.
+
+    Raises:
+        ApiError: an unbounded set of fields without a small limit.
+    """
+    if kind != "STANDARD" and (limit is None or limit > MAX_FIELDS_LIMIT):
+        raise malformed("The SOQL FIELDS function must have a LIMIT of at most 200")
+    wanted = {"ALL": (True, False), "STANDARD": (False,), "CUSTOM": (True,)}[kind]
+    return [Column((), field) for field in item.fields.values() if field.custom in wanted]
+
+
+def columns_of(schema: Schema, item: SObject, select: Select) -> list[Column]:
+    """The columns of a select list, without its child subqueries.
+
+    Raises:
+        ApiError: an unknown or doubled field.
+    """
+    columns: list[Column] = []
+    for selected in select.items:
+        if isinstance(selected, Path):
+            columns.append(resolve(schema, item, selected))
+        elif isinstance(selected, FieldsOf):
+            columns.extend(expand_fields(item, selected.kind, select.limit))
+    names = [str(column) for column in columns]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise malformed(f"duplicate field selected: {doubled}")
+    return columns
+
+
+def find_child(schema: Schema, parent: SObject, relationship: str) -> ChildLink:
+    """The child relationship a subquery selects from.
+
+    Raises:
+        ApiError: INVALID_TYPE.
+    """
+    child = schema.find_child(parent, relationship)
+    if child is None:
+        raise ApiError(
+            "INVALID_TYPE",
+            f"Didn't understand relationship '{relationship}' in FROM part of query call. If you "
+            "are attempting to use a custom relationship, be sure to append the '__r' after the "
+            "custom relationship name.",
+        )
+    return child
+
+
+def value_at(lens: Lens, row: Row, column: Column) -> Value:
+    """What a column shows for a row; empty where a parent is missing."""
+    current = row
+    for step in column.steps:
+        parent = parent_at(lens, current, step)
+        if parent is None:
+            return None
+        current = parent
+    field = lens.object_of(current).find(column.field.name)
+    if column.is_owner_type and current.object == "User":
+        return "User"
+    return None if field is None else lens.value(current, field)
+
+
+def parent_at(lens: Lens, row: Row, relationship: str) -> Row | None:
+    """The parent over one step; None where the lookup is empty or this kind of row has none."""
+    lookup = lens.object_of(row).find_parent(relationship)
+    return None if lookup is None else lens.parent(row, lookup)
+
+
+def check_filterable(column: Column) -> None:
+    """Long text can't be filtered.
+
+    Raises:
+        ApiError: INVALID_FIELD.
+    """
+    if not column.field.filterable:
+        raise ApiError(
+            "INVALID_FIELD", f"field '{column.field.name}' can not be filtered in a query call"
+        )
+
+
+def check_sortable(column: Column) -> None:
+    """Long text and multi-select picklists can't be sorted by.
+
+    Raises:
+        ApiError: INVALID_FIELD.
+    """
+    if not column.field.filterable or column.field.type is FieldType.MULTIPICKLIST:
+        raise ApiError(
+            "INVALID_FIELD", f"field '{column.field.name}' can not be sorted in a query call"
+        )

@@ -1,0 +1,195 @@
+"""The standard objects that matter here, and one plain custom object of the customer's own.
+
+Facts: salesforce.md section 9 (Case, CaseComment), section 5 (polymorphic owner) and section 8
+(queues through QueueSobject).
+"""
+
+from collections.abc import Callable
+
+from pagerforce.sandbox.salesforce import field_kinds as kind
+from pagerforce.sandbox.salesforce.schema import Field, FieldType, SObject, Value, define_object
+
+CUSTOM_OBJECT = "Change_Window__c"
+CASE_STATUSES = ("New", "Working", "Escalated", "Closed")
+
+
+def _person(name: str, label: str, prefix: str) -> SObject:
+    fields = (
+        _full_name(),
+        kind.text("FirstName", 40),
+        kind.text("LastName", 80, required=True),
+        Field(name="Email", type=FieldType.EMAIL, length=80),
+        kind.lookup("OwnerId", "User"),
+        *((kind.lookup("AccountId", "Account"),) if name == "Contact" else ()),
+        *((kind.text("Company", 255),) if name == "Lead" else ()),
+    )
+    return define_object(name, label, prefix, fields)
+
+
+def _full_name() -> Field:
+    def join(value_at: Callable[[str], Value]) -> Value:
+        parts = (value_at("FirstName"), value_at("LastName"))
+        return " ".join(str(part) for part in parts if part) or None
+
+    return kind.formula("Name", join)
+
+
+def _read_only_setup() -> tuple[SObject, ...]:
+    user = define_object(
+        "User",
+        "User",
+        "005",
+        (
+            _full_name(),
+            kind.text("FirstName", 40),
+            kind.text("LastName", 80, required=True),
+            kind.text("Username", 80, required=True),
+            Field(name="Email", type=FieldType.EMAIL, length=128, required=True),
+            kind.text("Alias", 8),
+            kind.text("Title", 80),
+            kind.text("Phone", 40),
+            kind.picklist("UserType", "Standard", "AutomatedProcess", default="Standard"),
+            kind.checkbox("IsActive", default=True),
+        ),
+        setup=True,
+    )
+    group = define_object(
+        "Group",
+        "Group",
+        "00G",
+        (
+            kind.text("Name", 40, required=True),
+            kind.text("DeveloperName", 80),
+            kind.picklist("Type", "Regular", "Queue", default="Queue"),
+            Field(name="Email", type=FieldType.EMAIL, length=255),
+        ),
+        setup=True,
+    )
+    queue = define_object(
+        "QueueSobject",
+        "Queue Sobject",
+        "03g",
+        (kind.lookup("QueueId", "Group"), kind.text("SobjectType", 40)),
+        setup=True,
+    )
+    organization = define_object(
+        "Organization",
+        "Organization",
+        "00D",
+        (
+            kind.text("Name", 80),
+            kind.text("InstanceName", 5),
+            kind.text("OrganizationType", 40),
+            kind.text("NamespacePrefix", 15),
+            kind.text("TimeZoneSidKey", 40),
+            kind.checkbox("IsSandbox"),
+        ),
+        setup=True,
+    )
+    return user, group, queue, organization
+
+
+def _account() -> SObject:
+    return define_object(
+        "Account",
+        "Account",
+        "001",
+        (
+            kind.text("Name", 255, required=True),
+            kind.lookup("ParentId", "Account", children="ChildAccounts"),
+            _platform(kind.lookup("MasterRecordId", "Account")),
+            kind.lookup("OwnerId", "User"),
+            kind.text("Phone", 40),
+            Field(name="Website", type=FieldType.URL, length=255),
+            kind.text("AccountNumber", 40),
+            Field(name="NumberOfEmployees", type=FieldType.INTEGER),
+            kind.long_area("Description"),
+        ),
+    )
+
+
+def _case() -> SObject:
+    return define_object(
+        "Case",
+        "Case",
+        "500",
+        (
+            kind.auto_number("CaseNumber"),
+            kind.text("Subject", 255),
+            kind.long_area("Description"),
+            kind.picklist("Status", *CASE_STATUSES, default="New"),
+            kind.picklist("Priority", "High", "Medium", "Low", default="Medium"),
+            kind.picklist("Origin", "Phone", "Email", "Web"),
+            kind.picklist("Type", "Problem", "Question", "Feature Request"),
+            kind.picklist("Reason", "Installation", "Performance", "Breakdown", "Other"),
+            _platform(kind.checkbox("IsClosed")),
+            _platform(kind.moment("ClosedDate")),
+            kind.checkbox("IsEscalated"),
+            kind.lookup("OwnerId", "User", "Group"),
+            kind.lookup("AccountId", "Account", children="Cases"),
+            kind.lookup("ContactId", "Contact", children="Cases"),
+            kind.lookup("ParentId", "Case", children="Cases"),
+            _platform(kind.lookup("MasterRecordId", "Case")),
+            kind.external_key("PagerDuty_Key__c"),
+        ),
+    )
+
+
+def _platform(field: Field) -> Field:
+    """The same field, written by the platform alone."""
+    return Field(
+        name=field.name,
+        type=field.type,
+        length=field.length,
+        createable=False,
+        updateable=False,
+        reference_to=field.reference_to,
+        relationship=field.relationship,
+        default=field.default,
+    )
+
+
+def _case_comment() -> SObject:
+    parent = kind.master("ParentId", "Case", children="CaseComments")
+    return define_object(
+        "CaseComment",
+        "Case Comment",
+        "00a",
+        (parent, kind.long_area("CommentBody", 4000), kind.checkbox("IsPublished")),
+    )
+
+
+def _change_window() -> SObject:
+    return define_object(
+        CUSTOM_OBJECT,
+        "Change Window",
+        "a1W",
+        (
+            kind.text("Name", 80),
+            kind.lookup("OwnerId", "User", "Group"),
+            kind.picklist("Severity__c", "Minor", "Major", "Critical", restricted=True),
+            kind.picklist("Regions__c", "EMEA", "APAC", "AMER", multiple=True, restricted=True),
+            kind.external_key("External_Ref__c", 80, unique=False),
+            kind.external_key("Window_Key__c", 80),
+            kind.long_area("Notes__c", 4000),
+            kind.checkbox("Active__c", default=True),
+            kind.number("Amount__c"),
+            kind.day("Due__c"),
+            kind.moment("Starts__c"),
+            kind.lookup("Account__c", "Account", children="Change_Windows__r"),
+            kind.copy_of("Account_Name__c", "Account__r.Name"),
+        ),
+    )
+
+
+def standard_objects() -> tuple[SObject, ...]:
+    """Everything that is not part of the Remedyforce package."""
+    return (
+        *_read_only_setup(),
+        _account(),
+        _person("Contact", "Contact", "003"),
+        _person("Lead", "Lead", "00Q"),
+        _case(),
+        _case_comment(),
+        _change_window(),
+    )

@@ -1,0 +1,160 @@
+"""Rows in memory, with the one property that breaks naive pollers: commit comes after the stamp.
+
+Every row has versions; a version becomes visible at an instant of its own, so a row written by a
+long transaction carries the stamp of the write and shows only later (facts, section 4).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from pagerforce.sandbox.clock import SandboxClock
+from pagerforce.sandbox.salesforce.schema import FieldType, Schema, SObject, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One state of one row. ``values`` is keyed by API name; formulas are not in it."""
+
+    object: str
+    id: str
+    values: Mapping[str, Value]
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether it is in the Recycle Bin."""
+        return self.values["IsDeleted"] is True
+
+    @property
+    def stamp(self) -> datetime:
+        """SystemModstamp."""
+        return self._moment("SystemModstamp")
+
+    @property
+    def modified_at(self) -> datetime:
+        """LastModifiedDate."""
+        return self._moment("LastModifiedDate")
+
+    def _moment(self, name: str) -> datetime:
+        value = self.values[name]
+        if not isinstance(value, datetime):
+            raise TypeError(f"{name} of {self.id} is no instant")
+        return value
+
+
+class RowSource(Protocol):
+    """Where rows are read from: what is committed, or that with one transaction's work on top."""
+
+    def find(self, row_id: str) -> Row | None:
+        """The row of that 18-character Id, deleted or not; None where there is none to see."""
+        ...
+
+    def scan(self, object_name: str) -> Iterator[Row]:
+        """All rows of one object, deleted ones too, in the order they were made."""
+        ...
+
+
+@dataclass(slots=True)
+class _Cell:
+    """All versions of one row: the visible one first, at most one that waits for its commit."""
+
+    versions: list[tuple[datetime, Row]] = field(default_factory=list)
+
+    def visible(self, now: datetime) -> Row | None:
+        """The newest committed version; older ones are forgotten here."""
+        while len(self.versions) > 1 and self.versions[1][0] <= now:
+            del self.versions[0]
+        at, row = self.versions[0]
+        return row if at <= now else None
+
+
+class RowStore:
+    """What is committed, and what is about to be.
+
+    Args:
+        schema: says which fields to index: lookups, and what must be unique.
+    """
+
+    def __init__(self, clock: SandboxClock, schema: Schema) -> None:
+        self._clock = clock
+        self._cells: dict[str, _Cell] = {}
+        self._by_object: dict[str, list[str]] = {name: [] for name in schema.objects}
+        self._indexed = {item.name: _indexed_fields(item) for item in schema.objects.values()}
+        self._index: dict[tuple[str, str, str], dict[str, None]] = {}
+
+    def find(self, row_id: str) -> Row | None:
+        """The committed state of a row."""
+        cell = self._cells.get(row_id)
+        return None if cell is None else cell.visible(self._clock.now())
+
+    def scan(self, object_name: str) -> Iterator[Row]:
+        """The committed state of all rows of an object."""
+        now = self._clock.now()
+        for row_id in self._by_object[object_name.lower()]:
+            row = self._cells[row_id].visible(now)
+            if row is not None:
+                yield row
+
+    def newest(self, row_id: str) -> Row | None:
+        """The last written state, committed or not."""
+        cell = self._cells.get(row_id)
+        return None if cell is None else cell.versions[-1][1]
+
+    def is_locked(self, row_id: str) -> bool:
+        """Whether an open transaction holds the row."""
+        cell = self._cells.get(row_id)
+        return cell is not None and cell.versions[-1][0] > self._clock.now()
+
+    def matches(self, object_name: str, field_name: str, value: str) -> list[str]:
+        """Ids of rows whose newest state has this value in an indexed field."""
+        return list(self._index.get((object_name, field_name, value.lower()), ()))
+
+    def put(self, rows: Sequence[Row], visible_at: datetime) -> None:
+        """Stores the outcome of one transaction."""
+        for row in rows:
+            cell = self._cells.get(row.id)
+            if cell is None:
+                self._cells[row.id] = _Cell([(visible_at, row)])
+                self._by_object[row.object.lower()].append(row.id)
+            else:
+                cell.visible(self._clock.now())
+                self._unindex(cell.versions[-1][1])
+                cell.versions.append((visible_at, row))
+            self._reindex(row)
+
+    def purge(self, row_id: str) -> None:
+        """Removes a row for good, as emptying the Recycle Bin does."""
+        row = self._cells.pop(row_id).versions[-1][1]
+        self._by_object[row.object.lower()].remove(row_id)
+        self._unindex(row)
+
+    def commit_open(self) -> None:
+        """Ends all open transactions now: whatever waits becomes visible."""
+        now = self._clock.now()
+        for cell in self._cells.values():
+            cell.versions = [(min(at, now), row) for at, row in cell.versions]
+
+    def _unindex(self, row: Row) -> None:
+        for key in self._keys(row):
+            self._index[key].pop(row.id, None)
+            if not self._index[key]:
+                del self._index[key]
+
+    def _reindex(self, row: Row) -> None:
+        for key in self._keys(row):
+            self._index.setdefault(key, {})[row.id] = None
+
+    def _keys(self, row: Row) -> Iterator[tuple[str, str, str]]:
+        for name in self._indexed[row.object]:
+            value = row.values.get(name)
+            if isinstance(value, str):
+                yield row.object, name, value.lower()
+
+
+def _indexed_fields(item: SObject) -> tuple[str, ...]:
+    return tuple(
+        f.name
+        for f in item.fields.values()
+        if f.external_id or f.unique or (f.type is FieldType.REFERENCE and f.createable)
+    )

@@ -1,0 +1,352 @@
+"""The org: its rows, people, rights and knobs, with plain methods for what people do in it.
+
+What these methods write takes the same path, with the same validation and triggers, as what
+arrives by REST.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pagerforce.sandbox.clock import SandboxClock
+from pagerforce.sandbox.salesforce.access import Access
+from pagerforce.sandbox.salesforce.dml import Dml, Rule
+from pagerforce.sandbox.salesforce.errors import ApiError, not_found, unknown_object
+from pagerforce.sandbox.salesforce.ids import canonical_id
+from pagerforce.sandbox.salesforce.lens import Lens
+from pagerforce.sandbox.salesforce.quota import Quota
+from pagerforce.sandbox.salesforce.remedyforce import remedyforce_objects
+from pagerforce.sandbox.salesforce.render import Json, Renderer
+from pagerforce.sandbox.salesforce.schema import Schema, SObject, Value
+from pagerforce.sandbox.salesforce.seeds import INTEGRATION_USER, ORG_ID, Seeder
+from pagerforce.sandbox.salesforce.soql_evaluate import QueryRunner
+from pagerforce.sandbox.salesforce.standard import standard_objects
+from pagerforce.sandbox.salesforce.store import Row, RowStore
+from pagerforce.sandbox.salesforce.tokens import TokenDesk
+from pagerforce.sandbox.salesforce.transaction import Transaction
+from pagerforce.sandbox.salesforce.triggers import package_hooks
+
+DEFAULT_API_BASE = "/services/data/v62.0"
+DEFAULT_PERSON = "jane.doe@example.com"
+_SEED_USER = "005000000000001AAA"
+
+
+@dataclass(slots=True)
+class Knobs:
+    """How the org misbehaves, besides the HTTP faults.
+
+    Attributes:
+        batch_size: when set, query pages are at most this long.
+        lock_errors: so many of the next writes by REST meet UNABLE_TO_LOCK_ROW.
+        default_case_owner: when set, a Case written without ``Sforce-Auto-Assign: FALSE`` is
+            given to this owner.
+        locator_seconds: how long a ``nextRecordsUrl`` stays good.
+        query_timeouts: so many of the next queries meet QUERY_TIMEOUT.
+        rollup_is_edit: whether a history row also moves its incident's LastModifiedDate, not
+            only SystemModstamp; what the platform does is not documented where we looked.
+    """
+
+    batch_size: int | None = None
+    lock_errors: int = 0
+    default_case_owner: str = ""
+    locator_seconds: float = 172_800.0
+    query_timeouts: int = 0
+    rollup_is_edit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LateTransaction:
+    """A long transaction: what it writes carries the time of the write and shows when it ends."""
+
+    started_at: datetime
+    commits_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """A row that left the Recycle Bin for good."""
+
+    object: str
+    id: str
+    deleted_at: datetime
+
+
+@dataclass(slots=True)
+class _Late:
+    """The transaction that the next writes join."""
+
+    transaction: LateTransaction
+    writes_left: int
+
+
+@dataclass(slots=True)
+class SalesforceWorld:
+    """One org.
+
+    Attributes:
+        instance_url: what the token endpoint answers; ``""`` for the URL it was called by.
+        purged: rows deleted for good.
+    """
+
+    clock: SandboxClock
+    instance_url: str = ""
+    knobs: Knobs = field(default_factory=Knobs)
+    access: Access = field(default_factory=Access)
+    quota: Quota = field(default_factory=Quota)
+    tokens: TokenDesk = field(default_factory=lambda: TokenDesk(ORG_ID))
+    purged: list[Purge] = field(default_factory=list)
+    schema: Schema = field(init=False)
+    store: RowStore = field(init=False)
+    dml: Dml = field(init=False)
+    started_at: datetime = field(init=False)
+    _open: list[LateTransaction] = field(default_factory=list)
+    _late: _Late | None = None
+
+    def __post_init__(self) -> None:
+        self.started_at = self.now()
+        self.schema = Schema.of((*standard_objects(), *remedyforce_objects()))
+        self.store = RowStore(self.clock, self.schema)
+        self.dml = Dml(self.schema, package_hooks(lambda: self.knobs.rollup_is_edit))
+
+    def now(self) -> datetime:
+        """The org's present instant, in whole seconds, as its stamps are."""
+        return self.clock.now().replace(microsecond=0)
+
+    # What people do.
+
+    def insert(
+        self, object_name: str, fields: Mapping[str, object], by: str = DEFAULT_PERSON
+    ) -> str:
+        """A person (username or Id) creates a row; gives its Id.
+
+        Raises:
+            ApiError: the org refuses.
+        """
+        item = self.object(object_name)
+        with self.transaction(self.user_id(by)) as tx:
+            return self.dml.insert(tx, item, fields)
+
+    def update(
+        self, object_name: str, row_id: str, fields: Mapping[str, object], by: str = DEFAULT_PERSON
+    ) -> None:
+        """A person changes a row.
+
+        Raises:
+            ApiError: the org refuses.
+        """
+        with self.transaction(self.user_id(by)) as tx:
+            self.dml.update(tx, self._own(object_name, row_id), fields)
+
+    def delete(self, object_name: str, row_id: str, by: str = DEFAULT_PERSON) -> None:
+        """A person puts a row into the Recycle Bin.
+
+        Raises:
+            ApiError: the org refuses.
+        """
+        with self.transaction(self.user_id(by)) as tx:
+            self.dml.delete(tx, self._own(object_name, row_id))
+
+    def undelete(self, object_name: str, row_id: str, by: str = DEFAULT_PERSON) -> None:
+        """A person takes a row out of the Recycle Bin.
+
+        Raises:
+            ApiError: the org refuses.
+        """
+        with self.transaction(self.user_id(by)) as tx:
+            self.dml.undelete(tx, self._own(object_name, row_id))
+
+    def purge(self, object_name: str, row_id: str) -> None:
+        """Empties the Recycle Bin of one deleted row: only ``/deleted`` still tells of it.
+
+        Raises:
+            ApiError: it is not in the Recycle Bin.
+        """
+        own_id = self._own(object_name, row_id)
+        row = self.store.find(own_id)
+        if row is None or not row.is_deleted:
+            raise not_found()
+        self.purged.append(Purge(row.object, own_id, row.stamp))
+        self.store.purge(own_id)
+
+    def merge(self, object_name: str, winner: str, loser: str, by: str = DEFAULT_PERSON) -> None:
+        """A person merges two rows: the loser is deleted and names the winner, children move.
+
+        Raises:
+            ApiError: the org refuses, or the object cannot be merged.
+        """
+        item = self.object(object_name)
+        if item.find("MasterRecordId") is None:
+            raise ApiError("INVALID_TYPE", f"{item.name} cannot be merged")
+        winner_id, loser_id = self._own(object_name, winner), self._own(object_name, loser)
+        with self.transaction(self.user_id(by)) as tx:
+            self.dml.live(tx, winner_id)
+            self.dml.live(tx, loser_id)
+            for child in self.schema.children_of(item):
+                for row in tx.holders(child.object.name, child.field.name, loser_id):
+                    tx.touch(row.id, {child.field.name: winner_id}, as_edit=True)
+            self.dml.delete(tx, loser_id)
+            tx.touch(loser_id, {"MasterRecordId": winner_id}, as_edit=False)
+
+    # What people see.
+
+    def row(self, object_name: str, row_id: str) -> dict[str, Value]:
+        """All fields of a row, formulas too, in its newest state, committed or not, deleted or not.
+
+        Raises:
+            ApiError: NOT_FOUND.
+        """
+        row = self.store.newest(self._own(object_name, row_id))
+        if row is None:
+            raise not_found()
+        return self._show(row)
+
+    def rows(self, object_name: str) -> list[dict[str, Value]]:
+        """All committed rows of an object that are not deleted, in the order they were made."""
+        rows = self.store.scan(self.object(object_name).name)
+        return [self._show(row) for row in rows if not row.is_deleted]
+
+    def query(self, soql: str) -> list[Json]:
+        """The records a query finds, as REST answers them, with every right.
+
+        Raises:
+            ApiError: the query is wrong.
+        """
+        renderer = Renderer(Lens(self.schema, self.store), DEFAULT_API_BASE)
+        return QueryRunner(renderer, self.clock.now()).run(soql).records
+
+    def find_id(self, object_name: str, **values: object) -> str:
+        """The Id of the one row with these field values.
+
+        Raises:
+            LookupError: there is none, or there are several.
+        """
+        found = [
+            row for row in self.rows(object_name) if all(row[k] == v for k, v in values.items())
+        ]
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} rows of {object_name} fit {values}")
+        return str(found[0]["Id"])
+
+    def object(self, name: str) -> SObject:
+        """The object of that name.
+
+        Raises:
+            ApiError: INVALID_TYPE.
+        """
+        item = self.schema.find(name)
+        if item is None:
+            raise unknown_object(name)
+        return item
+
+    def user_id(self, who: str) -> str:
+        """The Id of a user given by username or Id.
+
+        Raises:
+            LookupError: there is no such user.
+        """
+        row_id = canonical_id(who)
+        for row in self.store.scan("User"):
+            if row.id == row_id or str(row.values["Username"]).lower() == who.lower():
+                return row.id
+        raise LookupError(f"no user {who}")
+
+    # Transactions.
+
+    @contextmanager
+    def transaction(self, user_id: str) -> Iterator[Transaction]:
+        """One unit of work; what it staged is stored when the block ends without an error."""
+        tx = Transaction(self.store, self.schema, user_id, self.now())
+        yield tx
+        if tx.staged():
+            self.store.put(tx.staged(), self._visible_at())
+
+    def begin_late(self, seconds: float, *, writes: int = 1) -> LateTransaction:
+        """Opens a transaction of this length; the next so many writes, by whomever, happen in it.
+
+        Their rows carry the stamp of the write and become visible when it ends; meanwhile it
+        holds their locks and lowers ``latestDateCovered``.
+        """
+        now = self.clock.now()
+        late = LateTransaction(now, now + timedelta(seconds=seconds))
+        self._open.append(late)
+        self._late = _Late(late, writes)
+        return late
+
+    def commit_late(self) -> None:
+        """Ends every open transaction now."""
+        self._open.clear()
+        self._late = None
+        self.store.commit_open()
+
+    def covered_until(self, end: datetime) -> datetime:
+        """``latestDateCovered``: ``end``, or the start of the oldest open transaction."""
+        now = self.clock.now()
+        self._open = [late for late in self._open if late.commits_at > now]
+        return min([end, *(late.started_at for late in self._open)])
+
+    # Knobs.
+
+    def trust(self, pem: str | bytes) -> None:
+        """Uploads a certificate (or public key) for JWT logins.
+
+        Raises:
+            ValueError: it is not an RSA one.
+        """
+        self.tokens.trust(pem)
+
+    def expire_tokens(self) -> None:
+        """Ends every API session: the next calls meet INVALID_SESSION_ID."""
+        self.tokens.expire_all()
+
+    def set_remaining_calls(self, remaining: int) -> None:
+        """Leaves so many API calls of the day."""
+        self.quota.leave(remaining, self.clock.now())
+
+    def add_rule(self, object_name: str, rule: Rule) -> None:
+        """Adds a validation rule of the customer's own."""
+        self.dml.rules.setdefault(self.object(object_name).name, []).append(rule)
+
+    def seed(self) -> None:
+        """Fills the empty org."""
+
+        def insert(object_name: str, fields: Mapping[str, object], row_id: str) -> str:
+            with self.transaction(_SEED_USER) as tx:
+                return self.dml.insert(tx, self.object(object_name), fields, row_id)
+
+        Seeder(insert).fill()
+
+    def _visible_at(self) -> datetime:
+        late, now = self._late, self.clock.now()
+        if late is None or late.transaction.commits_at <= now:
+            self._late = None
+            return now
+        late.writes_left -= 1
+        if late.writes_left <= 0:
+            self._late = None
+        return late.transaction.commits_at
+
+    def _own(self, object_name: str, row_id: str) -> str:
+        item, full = self.object(object_name), canonical_id(row_id)
+        if full is None or not full.startswith(item.prefix):
+            raise ApiError("MALFORMED_ID", f"{item.label} ID: id value of incorrect type: {row_id}")
+        return full
+
+    def _show(self, row: Row) -> dict[str, Value]:
+        lens = Lens(self.schema, self.store)
+        return {f.name: lens.value(row, f) for f in self.schema.get(row.object).fields.values()}
+
+
+def seeded_world(clock: SandboxClock, *, instance_url: str = "") -> SalesforceWorld:
+    """An org with people and reference data, and no incidents.
+
+    Args:
+        clock: the org's time.
+        instance_url: what the token endpoint answers; ``""`` for the URL it was called by.
+    """
+    world = SalesforceWorld(clock, instance_url)
+    world.seed()
+    return world
+
+
+__all__ = ["INTEGRATION_USER", "LateTransaction", "SalesforceWorld", "seeded_world"]

@@ -1,0 +1,193 @@
+"""Builds the httpx client: trust, proxies, limits, user agent, and a count of every request.
+
+One transport of ours stands between httpx and the network, because only there every request is
+seen: those of an authentication flow too, and those that never got an answer. httpx reads proxies
+from the environment only where no transport is given, so that is done here as well.
+"""
+
+import ipaddress
+import ssl
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import httpx
+
+from pagerforce import __version__
+from pagerforce.errors import ConfigError, Problem
+from pagerforce.model.ids import Side
+
+USER_AGENT = f"pagerforce/{__version__}"
+
+OPERATION = "pagerforce.operation"
+"""Key of ``Request.extensions`` that names the operation for the metrics, a constant of the code."""
+
+NO_ANSWER_CODE = "error"
+"""The ``code`` of a request that got no answer."""
+
+_MAX_CONNECTIONS = 32
+_MAX_IDLE_CONNECTIONS = 8
+_IDLE_SECONDS = 30.0
+"""Shorter than what proxies and both vendors allow, so that few idle connections die unnoticed."""
+
+
+class RequestObserver(Protocol):
+    """Who is told about requests; the metrics."""
+
+    def on_request(self, system: Side, operation: str, code: str) -> None:
+        """One request went out. ``code``: the HTTP status, ``error`` where no answer came."""
+        ...
+
+    def on_budget(self, system: Side, remaining: float) -> None:
+        """The remote side said how many calls are left."""
+        ...
+
+
+def build_client(  # noqa: PLR0913 - all by name, and only the wiring calls it
+    *,
+    base_url: str,
+    timeout_seconds: float,
+    ca_file: str | Path | None,
+    observer: RequestObserver,
+    system: Side,
+    headers: Mapping[str, str],
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> httpx.AsyncClient:
+    """The HTTP client for one side; use it as an async context manager.
+
+    Args:
+        base_url: what relative request paths are appended to.
+        timeout_seconds: bound of each network step; ``wire.exchange`` bounds the whole call.
+        ca_file: a PEM bundle trusted besides the system's own; None or ``""`` for none.
+        observer: told about every request, by the name in the request's ``OPERATION`` extension.
+        system: whose client it is.
+        headers: sent with every request.
+        transport: instead of the network, for tests.
+
+    Raises:
+        ConfigError: the CA bundle cannot be read, or a proxy of the environment is not usable.
+    """
+    inner = transport or _EnvironmentTransport(_trust(ca_file))
+    # Waiting for a connection ends well before the total deadline: nothing was sent then, and an
+    # outcome that is known is worth more than a few seconds of patience.
+    setup_seconds = timeout_seconds / 3
+    return httpx.AsyncClient(
+        base_url=base_url,
+        headers={"User-Agent": USER_AGENT, **headers},
+        timeout=httpx.Timeout(timeout_seconds, connect=setup_seconds, pool=setup_seconds),
+        follow_redirects=False,
+        trust_env=False,
+        transport=_ObservedTransport(inner, observer, system),
+    )
+
+
+class _ObservedTransport(httpx.AsyncBaseTransport):
+    """Tells the observer about each request that passes."""
+
+    def __init__(
+        self, inner: httpx.AsyncBaseTransport, observer: RequestObserver, system: Side
+    ) -> None:
+        self._inner = inner
+        self._observer = observer
+        self._system = system
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        operation = str(request.extensions.get(OPERATION, "other"))
+        try:
+            response = await self._inner.handle_async_request(request)
+        except BaseException:  # a deadline cancels: that request went out too
+            self._observer.on_request(self._system, operation, NO_ANSWER_CODE)
+            raise
+        self._observer.on_request(self._system, operation, str(response.status_code))
+        return response
+
+    async def __aenter__(self) -> Self:
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        await self._inner.__aexit__(exc_type, exc_value, traceback)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class _EnvironmentTransport(httpx.AsyncBaseTransport):
+    """The network, directly or through the proxy that ``HTTPS_PROXY`` and ``NO_PROXY`` ask for."""
+
+    def __init__(self, trust: ssl.SSLContext) -> None:
+        proxies = urllib.request.getproxies_environment()
+        self._direct = _http_transport(trust, None)
+        self._proxied = {
+            scheme: _http_transport(trust, _parse_proxy(scheme, proxies[scheme]))
+            for scheme in ("http", "https", "all")
+            if proxies.get(scheme)
+        }
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._route(request.url).handle_async_request(request)
+
+    async def aclose(self) -> None:
+        for transport in (self._direct, *self._proxied.values()):
+            await transport.aclose()
+
+    def _route(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        host = url.host if url.port is None else f"{url.host}:{url.port}"
+        if _is_loopback(url.host) or urllib.request.proxy_bypass(host):
+            return self._direct
+        return self._proxied.get(url.scheme) or self._proxied.get("all") or self._direct
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a proxy could only lead astray: its loopback is not ours."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _http_transport(trust: ssl.SSLContext, proxy: httpx.Proxy | None) -> httpx.AsyncHTTPTransport:
+    return httpx.AsyncHTTPTransport(
+        verify=trust,
+        trust_env=False,
+        proxy=proxy,
+        limits=httpx.Limits(
+            max_connections=_MAX_CONNECTIONS,
+            max_keepalive_connections=_MAX_IDLE_CONNECTIONS,
+            keepalive_expiry=_IDLE_SECONDS,
+        ),
+    )
+
+
+def _parse_proxy(scheme: str, text: str) -> httpx.Proxy:
+    url = text if "://" in text else f"http://{text}"
+    place = f"{scheme.upper()}_PROXY"
+    try:
+        proxy = httpx.Proxy(url)
+    except (ValueError, httpx.InvalidURL) as error:
+        # The text may hold a password: it is not repeated.
+        raise ConfigError([Problem(place, "is not the URL of a proxy")]) from error
+    if proxy.url.scheme not in ("http", "https"):
+        what = f"a {proxy.url.scheme} proxy cannot be used; give an http:// or https:// one"
+        raise ConfigError([Problem(place, what)])
+    return proxy
+
+
+def _trust(ca_file: str | Path | None) -> ssl.SSLContext:
+    trust = ssl.create_default_context()
+    if ca_file:
+        try:
+            trust.load_verify_locations(cafile=ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            what = f"{ca_file} cannot be read as a PEM bundle of certificates ({error.strerror or error})"
+            raise ConfigError([Problem("daemon.ca_file", what)]) from error
+    return trust

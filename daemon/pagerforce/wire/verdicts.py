@@ -1,0 +1,30 @@
+"""What an error of the remote side means for the action that met it. Pure."""
+
+from pagerforce.errors import (
+    BudgetError,
+    CredentialsError,
+    RefusedError,
+    RemoteError,
+    UnknownOutcomeError,
+)
+from pagerforce.model.verdict import HaltSide, Rejected, RetryLater, Unknown, Verdict
+
+
+def verdict_of(error: RemoteError) -> Verdict:
+    """The verdict on an attempt that ended in this error.
+
+    An answer that could not be understood (``MalformedError``) says nothing was done, as a write
+    with such an answer is an ``UnknownOutcomeError``: it is tried again.
+    """
+    reason = str(error)
+    match error:
+        case CredentialsError():
+            return HaltSide(reason)
+        case BudgetError():
+            return HaltSide(reason, error.retry_after_seconds)
+        case UnknownOutcomeError():
+            return Unknown(reason)
+        case RefusedError():
+            return Rejected(reason)
+        case _:
+            return RetryLater(reason)

@@ -1,0 +1,356 @@
+"""Reading the log and the incidents: nothing is missed, whatever the lists look like."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pagerforce.errors import (
+    BudgetError,
+    CredentialsError,
+    MalformedError,
+    RefusedError,
+    TransientError,
+)
+from pagerforce.model.incident import IncidentStatus
+from pagerforce.sandbox.faults import Fault, FaultKind
+from pagerforce.sandbox.pagerduty.journal import EntryOrder
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+ORDERS = list(EntryOrder)
+
+
+async def test_the_servers_clock_is_read_with_the_credentials(rig):
+    rig.clock.advance(123)
+    assert await rig.poller().fetch_server_time() == rig.clock.now()
+
+
+@pytest.mark.parametrize("api_key", ["wrong"])
+async def test_a_wrong_key_is_a_matter_of_credentials(rig):
+    with pytest.raises(CredentialsError):
+        await rig.poller().fetch_server_time()
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_entries_of_one_second_come_cause_before_effect(rig, order):
+    rig.world.order_entries(order)
+    incident = rig.world.trigger("PNET001", "Disk full")["id"]
+    rig.world.annotate(incident, "looking", "PJANE01")
+    rig.world.acknowledge(incident, "PJANE01")
+    rig.world.resolve(incident, "PJANE01", "done")
+    types = [entry.type for entry in await rig.entries()]
+    places = [types.index(kind) for kind in ("trigger", "assign", "acknowledge", "annotate")]
+    assert places == sorted(places)
+    assert types[-1] == "resolve"
+
+
+async def test_a_quiet_poll_keeps_the_cursor_where_it_was(rig):
+    rig.clock.advance(3600)
+    (batch,) = await rig.read()
+    assert batch.entries == ()
+    assert batch.read_to == rig.clock.now() - timedelta(seconds=3600)
+
+
+async def test_the_cursor_is_the_newest_entry_and_not_the_clock(rig):
+    rig.clock.advance(10)
+    rig.trigger()
+    rig.clock.advance(600)
+    (batch,) = await rig.read()
+    assert batch.read_to == max(entry.at for entry in batch.entries)
+    assert batch.read_to == rig.clock.now() - timedelta(seconds=610)
+
+
+async def test_an_entry_of_the_present_second_is_seen(rig):
+    rig.clock.advance(0.9)
+    rig.world.trigger("PNET001", "Disk full")
+    assert "trigger" in [entry.type for entry in await rig.entries()]
+
+
+async def test_a_late_entry_is_found_by_the_overlap(rig):
+    rig.world.hide_new_entries(300)
+    rig.world.trigger("PNET001", "late")
+    rig.world.hide_new_entries(0)
+    rig.clock.advance(60)
+    rig.world.trigger("PNET001", "prompt")
+    first = await rig.read(overlap=3600)
+    assert {entry.current.title for entry in first[-1].entries} == {"prompt"}
+    rig.clock.advance(300)
+    again = await rig.entries(first[-1].read_to, overlap=3600)
+    assert "late" in {entry.current.title for entry in again}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("inclusive", [True, False])
+async def test_a_long_backlog_is_read_in_windows_without_a_gap(rig, order, inclusive):
+    rig.world.order_entries(order)
+    rig.world.knobs.until_inclusive = inclusive
+    rig.world.knobs.requests_per_minute = 100_000
+    incident = rig.trigger()
+    for number in range(1500):
+        rig.world.add_entry(incident, "custom_log_entry", f"{number}")
+        rig.clock.advance(0.5 if number < 700 else 7)
+    made = {entry["id"] for entry in rig.world.entries()}
+    batches = await rig.read()
+    seen = [entry.id for batch in batches for entry in batch.entries]
+    assert len(batches) > 1
+    assert len(seen) == len(set(seen))
+    assert set(seen) == made
+    times = [entry.at for batch in batches for entry in batch.entries]
+    assert times == sorted(times)
+    cursors = [batch.read_to for batch in batches]
+    assert cursors == sorted(cursors)
+    assert all(
+        batch.read_to <= max(times) and not batch.flaws and len(batch.entries) <= 1100
+        for batch in batches
+    )
+
+
+@pytest.fixture
+def shallow(monkeypatch):
+    """An API that pages through 400 rows, and windows cut at 100: the same rules, less to wait for."""
+    for module in ("pagerduty.client", "pagerduty.entries", "sandbox.pagerduty.paging"):
+        monkeypatch.setattr(f"pagerforce.{module}.MAX_DEPTH", 400)
+    for module in ("entries", "source"):
+        monkeypatch.setattr(f"pagerforce.pagerduty.{module}.WANTED_ENTRIES", 100)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("inclusive", [True, False])
+async def test_a_burst_around_one_second_splits_down_to_it(rig, shallow, order, inclusive):
+    rig.world.order_entries(order)
+    rig.world.knobs.until_inclusive = inclusive
+    rig.world.knobs.requests_per_minute = 100_000
+    incident = rig.trigger()
+    for second in range(3):
+        for number in range(300):
+            rig.world.add_entry(incident, "custom_log_entry", f"{second} {number}")
+        rig.clock.advance(1)
+    batches = await rig.read()
+    ids = {entry.id for batch in batches for entry in batch.entries}
+    assert ids == {entry["id"] for entry in rig.world.entries()}
+    assert all(not batch.flaws for batch in batches)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("inclusive", [True, False])
+async def test_a_second_with_more_than_the_api_lists_is_reported(rig, shallow, order, inclusive):
+    rig.world.order_entries(order)
+    rig.world.knobs.until_inclusive = inclusive
+    rig.world.knobs.requests_per_minute = 100_000
+    incident = rig.trigger()
+    for number in range(450):
+        rig.world.add_entry(incident, "custom_log_entry", str(number))
+    full = rig.clock.now()
+    rig.clock.advance(30)
+    rig.world.resolve(incident, "PJANE01")
+    batches = await rig.read(rig.clock.now(), overlap=45)
+    flaws = [flaw for batch in batches for flaw in batch.flaws]
+    assert [flaw.where for flaw in flaws] == [f"log entries of {full.isoformat()}"]
+    seen = [entry for batch in batches for entry in batch.entries]
+    assert sum(entry.at == full for entry in seen) == 400
+    assert "resolve" in [entry.type for entry in seen]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_rows_that_move_between_pages_are_not_missed(rig, order):
+    """A row that becomes visible while pages are read pushes others, and is itself passed over."""
+    rig.world.order_entries(order)
+    incident = rig.trigger()
+    for number in range(250):
+        rig.world.add_entry(incident, "custom_log_entry", str(number))
+        rig.clock.advance(1)
+
+    def appear() -> None:
+        entry = rig.world.add_entry(incident, "annotate_log_entry", "late", by="PJANE01")
+        # as if it had been made in the middle, and only now came into sight
+        rig.world.state.journal.entries[entry["id"]].created_at -= timedelta(seconds=125)
+
+    rig.on("GET", "^/log_entries$", appear, after=True, count=2)
+    seen = [entry.id for entry in await rig.entries()]
+    assert len(seen) == len(set(seen))
+    missed = {entry["id"] for entry in rig.world.entries()} - set(seen)
+    assert len(missed) == 0
+
+
+async def test_malformed_and_unknown_entries_stop_nothing(rig):
+    incident = rig.trigger()
+    stamp = "2026-11-24T12:00:05Z"
+    rig.world.add_raw_entry(incident, {"id": "RNOTYPE", "created_at": stamp})
+    rig.world.add_raw_entry(incident, {"id": "RNOTIME", "type": "resolve_log_entry"})
+    rig.world.add_raw_entry(incident, {"type": "resolve_log_entry", "created_at": stamp})
+    bare = {"id": "RBARE", "type": "moon_phase_log_entry", "created_at": stamp, "agent": None}
+    rig.world.add_raw_entry(incident, {**bare, "incident": None, "channel": None})
+    (batch,) = await rig.read()
+    kept = next(entry for entry in batch.entries if entry.id == "RBARE")
+    assert (kept.type, kept.incident_id, kept.agent.id) == ("moon_phase", None, None)
+    assert "trigger" in [entry.type for entry in batch.entries]
+    assert {(flaw.where, flaw.what) for flaw in batch.flaws} == {
+        ("log entry RNOTYPE", "has no type"),
+        ("log entry RNOTIME", "has no time"),
+        ("log entry without an id", "has no id"),
+    }
+
+
+async def test_people_come_with_name_and_email(rig):
+    incident = rig.trigger()
+    rig.world.acknowledge(incident, "PJANE01")
+    entries = await rig.entries()
+    agent = next(entry.agent for entry in entries if entry.type == "acknowledge")
+    assert (agent.id, agent.name, agent.email) == ("PJANE01", "Jane Doe", "jane.doe@example.com")
+    assert {person.email for person in entries[0].current.assignees} == {"jane.doe@example.com"}
+    assert rig.observer.count("users.get") == 1
+
+
+async def test_people_who_cannot_be_looked_up_keep_what_is_known(rig):
+    incident = rig.trigger()
+    rig.world.acknowledge(incident, "PJANE01")
+    rig.faults.add(Fault(FaultKind.ERROR_BEFORE, count=99, path="^/users/"))
+    (batch,) = await rig.read()
+    agent = next(entry.agent for entry in batch.entries if entry.type == "acknowledge")
+    assert (agent.id, agent.name, agent.email) == ("PJANE01", "Jane Doe", None)
+    assert [flaw.where for flaw in batch.flaws] == ["users"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(FaultKind.ERROR_BEFORE, path="log_entries", status=500), TransientError),
+        (Fault(FaultKind.ERROR_BEFORE, path="log_entries", status=502), TransientError),
+        (Fault(FaultKind.ERROR_BEFORE, path="log_entries", status=408), TransientError),
+        (Fault(FaultKind.ERROR_BEFORE, path="log_entries", status=401), CredentialsError),
+        (Fault(FaultKind.DROP_BEFORE, path="log_entries"), TransientError),
+        (Fault(FaultKind.MALFORMED, path="log_entries"), MalformedError),
+    ],
+)
+async def test_a_failed_page_gives_no_batch(rig, fault, error):
+    rig.trigger()
+    rig.faults.add(fault)
+    with pytest.raises(error):
+        await rig.read()
+    assert "trigger" in [entry.type for entry in await rig.entries()]
+
+
+async def test_what_was_complete_before_a_failure_is_given(rig):
+    rig.world.knobs.requests_per_minute = 100_000
+    incident = rig.trigger()
+    for number in range(1500):
+        rig.world.add_entry(incident, "custom_log_entry", f"{number}")
+        rig.clock.advance(1)
+    batches = rig.poller().iter_entries(NOON, overlap_seconds=60)
+    given = [await anext(batches)]
+    rig.faults.add(Fault(FaultKind.ERROR_BEFORE, path="log_entries"))
+    with pytest.raises(TransientError):
+        await anext(batches)
+    assert given[0].read_to < rig.clock.now() - timedelta(seconds=60)
+    rig.faults.clear()
+    rest = await rig.entries(given[0].read_to)
+    seen = {entry.id for entry in [*given[0].entries, *rest]}
+    assert seen == {entry["id"] for entry in rig.world.entries()}
+
+
+@pytest.mark.parametrize(("seconds", "wait"), [(17, 17.0), (0, None)])
+async def test_too_many_requests_say_when_to_come_back_if_they_know(rig, seconds, wait):
+    rig.faults.add(Fault(FaultKind.TOO_MANY, path="log_entries", seconds=seconds))
+    with pytest.raises(BudgetError) as caught:
+        await rig.read()
+    assert caught.value.retry_after_seconds == wait
+
+
+async def test_nothing_is_sent_while_the_limit_is_known_to_be_used_up(rig):
+    rig.faults.add(Fault(FaultKind.TOO_MANY, path="services", seconds=40))
+    with pytest.raises(BudgetError):
+        await rig.poller().fetch_server_time()
+    sent = len(rig.observer.requests)
+    with pytest.raises(BudgetError, match="nothing was sent") as caught:
+        await rig.poller().fetch_server_time()
+    assert caught.value.retry_after_seconds == 40
+    assert len(rig.observer.requests) == sent
+    rig.clock.advance(41)
+    await rig.poller().fetch_server_time()
+
+
+async def test_reading_leaves_the_last_of_the_limit_to_writes(rig):
+    rig.world.knobs.requests_per_minute = 50
+    incident = rig.trigger()
+    for _ in range(49):
+        await rig.poller().fetch_server_time()
+    with pytest.raises(BudgetError):
+        await rig.poller().fetch_server_time()
+    await rig.client.send_note(incident, "still heard", "integration@example.com")
+    assert rig.observer.budgets[-1] == 0
+
+
+async def test_open_incidents_of_any_age_come_with_people_and_bridge(rig):
+    old = rig.trigger("old")
+    rig.world.set_conference_bridge(old, "+1 555", "https://meet.example.com/1")
+    rig.world.set_priority(old, "P2", "PJANE01")
+    rig.clock.advance(300 * 86_400)
+    rig.trigger("new")
+    rig.world.resolve(rig.trigger("closed"), "PJANE01")
+    found = await rig.poller().fetch_open_incidents()
+    assert [incident.title for incident in found] == ["old", "new"]
+    assert found[0].assignees[0].email == "jane.doe@example.com"
+    assert found[0].conference_bridge == "+1 555 https://meet.example.com/1"
+    assert found[0].priority is not None
+    assert found[0].priority.name == "P2"
+    assert found[0].service.name == "Network"
+
+
+async def test_open_incidents_can_be_narrowed_to_services(rig):
+    rig.trigger("net")
+    rig.trigger("db", "PDBA001")
+    found = await rig.poller(services=["PDBA001"]).fetch_open_incidents()
+    assert [incident.title for incident in found] == ["db"]
+
+
+async def test_an_incident_resolved_between_pages_hides_no_other(rig):
+    ids = [rig.trigger(str(number)) for number in range(205)]
+
+    def resolve_one() -> None:
+        rig.world.resolve(ids[0], "PJANE01")
+
+    rig.on("GET", "^/incidents$", resolve_one, after=True)
+    found = await rig.poller().fetch_open_incidents()
+    assert {incident.id for incident in found} >= set(ids[1:])
+    assert len(found) == len({incident.id for incident in found})
+
+
+async def test_more_open_incidents_than_the_api_lists_are_read_by_service(rig, monkeypatch):
+    monkeypatch.setattr("pagerforce.pagerduty.open_incidents.MAX_DEPTH", 100)
+    for number in range(70):
+        rig.trigger(f"net {number}")
+        rig.trigger(f"db {number}", "PDBA001")
+    assert len(await rig.poller().fetch_open_incidents()) == 140
+
+
+async def test_too_many_open_incidents_of_one_service_are_not_passed_over(rig, monkeypatch):
+    monkeypatch.setattr("pagerforce.pagerduty.open_incidents.MAX_DEPTH", 100)
+    for number in range(101):
+        rig.trigger(f"net {number}")
+    with pytest.raises(RefusedError, match="PNET001"):
+        await rig.poller().fetch_open_incidents()
+
+
+async def test_one_incident_is_found_with_what_is_needed(rig):
+    incident = rig.trigger()
+    rig.world.set_custom_field(incident, "ticket", "INC-1", "PJANE01")
+    rig.world.resolve(incident, "PJANE01")
+    found = await rig.poller(needs_custom_fields=True).find_incident(incident)
+    assert found.status is IncidentStatus.RESOLVED
+    assert found.custom_fields == {"ticket": "INC-1"}
+    assert (await rig.poller().find_incident(incident)).custom_fields == {}
+
+
+async def test_an_incident_that_is_gone_is_none_but_a_failure_is_not(rig):
+    incident = rig.trigger()
+    rig.world.hide_incident(incident)
+    assert await rig.poller().find_incident(incident) is None
+    rig.faults.add(Fault(FaultKind.ERROR_BEFORE, status=403, path="/incidents/"))
+    with pytest.raises(RefusedError):
+        await rig.poller().find_incident(incident)
+
+
+async def test_a_merged_incident_names_its_survivor(rig):
+    source, target = rig.trigger("a"), rig.trigger("b")
+    rig.world.merge(target, [source], "PJANE01")
+    found = await rig.poller().find_incident(source)
+    assert (found.resolve_reason, found.merged_into) == ("merge_resolve_reason", target)

@@ -1,0 +1,483 @@
+"""The sandbox's SOQL: grammar, types, and what queries find. Facts: salesforce.md section 5."""
+
+from datetime import UTC, datetime, timedelta
+from string import printable
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pagerforce.sandbox.clock import ManualClock
+from pagerforce.sandbox.salesforce import ApiError, SalesforceWorld, seeded_world
+from pagerforce.sandbox.salesforce.ids import canonical_id, make_id, with_suffix
+from pagerforce.sandbox.salesforce.soql_ast import (
+    AllOf,
+    AnyOf,
+    Compare,
+    Comparison,
+    Not,
+    Select,
+    Text,
+)
+from pagerforce.sandbox.salesforce.soql_conditions import like_pattern
+from pagerforce.sandbox.salesforce.soql_lexer import read_text, tokenize
+from pagerforce.sandbox.salesforce.soql_parser import parse_soql
+from sandbox_salesforce import (
+    BASE,
+    HISTORY,
+    INCIDENT,
+    JANE_ID,
+    NETWORK,
+    START,
+    Org,
+    new_incident,
+    new_note,
+    running_org,
+    status_id,
+)
+
+WINDOW = "Change_Window__c"
+patient = settings(deadline=None)  # a busy machine is no failure
+
+
+@pytest.fixture
+def world() -> SalesforceWorld:
+    return seeded_world(ManualClock(START))
+
+
+@pytest.fixture
+def windows(world: SalesforceWorld) -> SalesforceWorld:
+    rows = (
+        {"Name": "Alpha", "Amount__c": 1, "Due__c": "2026-11-23", "Regions__c": "EMEA;APAC"},
+        {"Name": "beta", "Amount__c": 2.5, "Due__c": "2026-11-24", "Active__c": False},
+        {"Name": "50%_off", "Amount__c": -3, "Due__c": "2026-11-30", "Regions__c": "AMER"},
+        {"Name": "O'Hara \\ Söhne"},
+    )
+    for row in rows:
+        world.insert(WINDOW, row)
+    return world
+
+
+def names(world: SalesforceWorld, tail: str) -> list[object]:
+    return [row["Name"] for row in world.query(f"SELECT Name FROM {WINDOW} {tail}")]
+
+
+def refusal(world: SalesforceWorld, query: str) -> str:
+    with pytest.raises(ApiError) as caught:
+        world.query(query)
+    assert caught.value.status == 400
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("Name = 'ALPHA'", ["Alpha"]),
+        ("Name != 'alpha'", ["beta", "50%_off", "O'Hara \\ Söhne"]),
+        ("Name <> 'alpha' AND Amount__c > 0", ["beta"]),
+        ("Name = 'O\\'Hara \\\\ Söhne'", ["O'Hara \\ Söhne"]),
+        ("Name LIKE 'al%'", ["Alpha"]),
+        ("Name LIKE '_eta'", ["beta"]),
+        ("Name LIKE '50\\%\\_%'", ["50%_off"]),
+        ("Name LIKE '%\\\\%'", ["O'Hara \\ Söhne"]),
+        ("NOT Name LIKE '%a'", ["50%_off", "O'Hara \\ Söhne"]),
+        ("NOT (Name LIKE '%a' OR Amount__c < 0)", ["O'Hara \\ Söhne"]),
+        ("Name IN ('alpha', 'BETA', 'x')", ["Alpha", "beta"]),
+        ("Name NOT IN ('alpha', 'beta')", ["50%_off", "O'Hara \\ Söhne"]),
+        ("Name > 'alpha' AND Name <= 'beta'", ["beta"]),
+        ("Amount__c = null", ["O'Hara \\ Söhne"]),
+        ("Amount__c != NULL", ["Alpha", "beta", "50%_off"]),
+        ("Amount__c >= 1", ["Alpha", "beta"]),
+        ("Amount__c IN (2.5, -3)", ["beta", "50%_off"]),
+        ("Active__c = false", ["beta"]),
+        ("Active__c != FALSE AND Amount__c <= 1", ["Alpha", "50%_off"]),
+        ("Due__c = 2026-11-24", ["beta"]),
+        ("Due__c = TODAY", ["beta"]),
+        ("Due__c < TODAY", ["Alpha"]),
+        ("Due__c <= TODAY", ["Alpha", "beta"]),
+        ("Due__c > TODAY", ["50%_off"]),
+        ("Due__c = YESTERDAY", ["Alpha"]),
+        ("Due__c = LAST_N_DAYS:1", ["Alpha", "beta"]),
+        ("Due__c = NEXT_N_DAYS:6", ["50%_off"]),
+        ("Due__c = THIS_WEEK", ["Alpha", "beta"]),
+        ("Due__c = NEXT_WEEK", ["50%_off"]),
+        ("Due__c = THIS_MONTH", ["Alpha", "beta", "50%_off"]),
+        ("CreatedDate = TODAY AND Name = 'beta'", ["beta"]),
+        ("CreatedDate < TODAY", []),
+        ("CreatedDate >= 2026-11-24T12:00:05Z AND Name = 'beta'", ["beta"]),
+        ("CreatedDate > 2026-11-24T12:00:05.000Z", []),
+        ("CreatedDate = 2026-11-24T13:00:05+01:00 AND Name = 'beta'", ["beta"]),
+        ("Regions__c INCLUDES ('amer', 'EMEA;APAC')", ["Alpha", "50%_off"]),
+        ("Regions__c INCLUDES ('EMEA;AMER')", []),
+        ("Regions__c EXCLUDES ('AMER')", ["Alpha", "beta", "O'Hara \\ Söhne"]),
+        ("(Name = 'beta' AND Amount__c > 0) OR (Amount__c < 0)", ["beta", "50%_off"]),
+        ("Owner.Name = 'jane doe' AND Owner.Type = 'User' AND Amount__c = 1", ["Alpha"]),
+        ("Change_Window__c.Name = 'beta'", ["beta"]),
+    ],
+)
+def test_where(windows: SalesforceWorld, where: str, found: list[str]):
+    assert names(windows, f"WHERE {where}") == found
+
+
+@pytest.mark.parametrize(
+    ("tail", "found"),
+    [
+        ("ORDER BY Amount__c", ["O'Hara \\ Söhne", "50%_off", "Alpha", "beta"]),
+        ("ORDER BY Amount__c DESC NULLS LAST", ["beta", "Alpha", "50%_off", "O'Hara \\ Söhne"]),
+        ("ORDER BY Name ASC LIMIT 2", ["50%_off", "Alpha"]),
+        ("ORDER BY Name DESC LIMIT 1 OFFSET 1", ["beta"]),
+        ("ORDER BY Active__c DESC, Name", ["50%_off", "Alpha", "O'Hara \\ Söhne", "beta"]),
+        ("LIMIT 0", []),
+    ],
+)
+def test_order_limit_offset(windows: SalesforceWorld, tail: str, found: list[str]):
+    assert names(windows, tail) == found
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "SELECT",
+        "SELECT Id",
+        "SELECT FROM Case",
+        "SELECT Id FROM",
+        "SELECT Id FROM Case WHERE",
+        "SELECT Id FROM Case WHERE Subject = 'a' AND Subject = 'b' OR Subject = 'c'",
+        "SELECT Id FROM Case WHERE Subject = 'a' OR Subject = 'b' AND Subject = 'c'",
+        "SELECT Id FROM Case WHERE Subject = 'open",
+        "SELECT Id FROM Case WHERE Subject = 'bad \\q escape'",
+        "SELECT Id FROM Case WHERE Subject == 'a'",
+        'SELECT Id FROM Case WHERE Subject = "a"',
+        "SELECT Id FROM Case WHERE (Subject = 'a'",
+        "SELECT Id FROM Case WHERE Subject NOT LIKE 'a'",
+        "SELECT Id FROM Case WHERE Subject IN ()",
+        "SELECT Id FROM Case WHERE CreatedDate > 2026-13-01T00:00:00Z",
+        "SELECT Id FROM Case WHERE CreatedDate = LAST_N_DAYS",
+        "SELECT Id FROM Case WHERE CreatedDate = LAST_N_DAYS:999999999",
+        "SELECT Id FROM Case LIMIT -1",
+        "SELECT Id FROM Case ORDER BY",
+        "SELECT Id FROM Case; DROP",
+        "SELECT Id, Id FROM Case",
+        "SELECT * FROM Case",
+        "SELECT Id FROM Case GROUP BY Id",
+        "SELECT COUNT(Id) FROM Case",
+        "SELECT FIELDS(ALL) FROM Case",
+        "SELECT FIELDS(CUSTOM) FROM Case LIMIT 201",
+        "SELECT FIELDS(SOME) FROM Case LIMIT 2",
+        "SELECT Id FROM Case WHERE " + "(" * 200 + "Subject = 'a'" + ")" * 200,
+        "SELECT Id FROM Case WHERE Id IN (SELECT CaseNumber FROM Case)",
+        "SELECT Id FROM Case WHERE Id IN (SELECT Id FROM Case WHERE Id IN (SELECT Id FROM Case))",
+        "SELECT A.B.C.D.E.F.Name FROM Case",
+    ],
+)
+def test_malformed_query(world: SalesforceWorld, query: str):
+    assert refusal(world, query) == "MALFORMED_QUERY"
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("SELECT Nope FROM Case", "INVALID_FIELD"),
+        ("SELECT Owner.Nope FROM Case", "INVALID_FIELD"),
+        ("SELECT Nope__r.Name FROM Case", "INVALID_FIELD"),
+        ("SELECT Id FROM Case WHERE Nope = 1", "INVALID_FIELD"),
+        ("SELECT Id FROM Case ORDER BY Nope", "INVALID_FIELD"),
+        ("SELECT Id FROM Case WHERE Description = 'x'", "INVALID_FIELD"),
+        ("SELECT Id FROM Case WHERE NOT Description LIKE '%x'", "INVALID_FIELD"),
+        ("SELECT Id FROM Case ORDER BY Description", "INVALID_FIELD"),
+        ("SELECT Id FROM Case WHERE CreatedDate > '2026-01-01T00:00:00Z'", "INVALID_FIELD"),
+        ("SELECT Id FROM Case WHERE CreatedDate > 2026-01-01", "INVALID_FIELD"),
+        ("SELECT Id FROM Case WHERE Subject = 5", "INVALID_FIELD"),
+        ("SELECT Id FROM Case WHERE IsClosed = 'true'", "INVALID_FIELD"),
+        ("SELECT Id FROM Case WHERE Id = 'nope'", "INVALID_QUERY_FILTER_OPERATOR"),
+        ("SELECT Id FROM Case WHERE Id LIKE '500%'", "INVALID_QUERY_FILTER_OPERATOR"),
+        ("SELECT Id FROM Case WHERE IsClosed > true", "INVALID_QUERY_FILTER_OPERATOR"),
+        ("SELECT Id FROM Case WHERE Subject INCLUDES ('x')", "INVALID_QUERY_FILTER_OPERATOR"),
+        ("SELECT Id FROM Nope__c", "INVALID_TYPE"),
+        ("SELECT Id, (SELECT Id FROM Nopes__r) FROM Case", "INVALID_TYPE"),
+        ("SELECT Id FROM Case OFFSET 2001", "NUMBER_OUTSIDE_VALID_RANGE"),
+    ],
+)
+def test_query_that_speaks_of_what_is_not_there(world: SalesforceWorld, query: str, code: str):
+    assert refusal(world, query) == code
+
+
+def test_parents_nest_and_are_null_where_the_lookup_is_empty(world: SalesforceWorld):
+    new_incident(world)
+    (row,) = world.query(
+        "SELECT Name, Owner.Name, BMCServiceDesk__FKCategory__r.PagerDuty_Service_ID__c, "
+        "BMCServiceDesk__FKCategory__r.CreatedBy.Username, BMCServiceDesk__FKTemplate__r.Name "
+        f"FROM {INCIDENT}"
+    )
+    assert row["Owner"]["Name"] == "Jane Doe"
+    assert row["Owner"]["attributes"]["type"] == "Name"
+    category = row["BMCServiceDesk__FKCategory__r"]
+    assert category["PagerDuty_Service_ID__c"] == "PNET001"
+    assert category["CreatedBy"]["Username"] == "integration@example.com"
+    assert category["attributes"]["url"].endswith(
+        f"/sobjects/BMCServiceDesk__Category__c/{NETWORK}"
+    )
+    assert row["BMCServiceDesk__FKTemplate__r"] is None
+
+
+def test_owner_may_be_a_queue(world: SalesforceWorld):
+    queue = world.find_id("Group", Name="Service Desk")
+    row_id = new_incident(world)
+    world.update(INCIDENT, row_id, {"OwnerId": queue})
+    (row,) = world.query(
+        f"SELECT Owner.Name, Owner.Type, BMCServiceDesk__Queue__c FROM {INCIDENT}"
+        " WHERE Owner.Type = 'Queue'"
+    )
+    assert (row["Owner"]["Name"], row["Owner"]["Type"]) == ("Service Desk", "Queue")
+    assert row["BMCServiceDesk__Queue__c"] == "Service Desk"
+    assert (
+        world.query(
+            f"SELECT QueueId, Queue.Name FROM QueueSobject WHERE SobjectType = '{INCIDENT}'"
+        )[0]["Queue"]["Name"]
+        == "Service Desk"
+    )
+
+
+def test_child_rows_come_with_their_parent(world: SalesforceWorld):
+    incident, other = new_incident(world), new_incident(world)
+    for text in ("one", "two", "three"):
+        new_note(world, incident, text)
+    first, second = world.query(
+        "SELECT Id, (SELECT Id, BMCServiceDesk__note__c FROM BMCServiceDesk__Incident_Histories__r "
+        f"ORDER BY Name DESC LIMIT 2) FROM {INCIDENT} ORDER BY Name"
+    )
+    children = first["BMCServiceDesk__Incident_Histories__r"]
+    assert (children["totalSize"], children["done"]) == (2, True)
+    assert [c["BMCServiceDesk__note__c"] for c in children["records"]] == ["three", "two"]
+    assert second["Id"] == other
+    assert second["BMCServiceDesk__Incident_Histories__r"] is None
+
+
+def test_semi_join_and_anti_join(world: SalesforceWorld):
+    noted, silent = new_incident(world), new_incident(world)
+    new_note(world, noted, "x")
+    inner = f"(SELECT BMCServiceDesk__FKIncident__c FROM {HISTORY})"
+    assert [r["Id"] for r in world.query(f"SELECT Id FROM {INCIDENT} WHERE Id IN {inner}")] == [
+        noted
+    ]
+    assert [r["Id"] for r in world.query(f"SELECT Id FROM {INCIDENT} WHERE Id NOT IN {inner}")] == [
+        silent
+    ]
+
+
+def test_ids_compare_exactly_but_fifteen_and_eighteen_are_the_same(world: SalesforceWorld):
+    row_id = new_incident(world)
+    for form in (row_id, row_id[:15]):
+        assert len(world.query(f"SELECT Id FROM {INCIDENT} WHERE Id = '{form}'")) == 1
+    swapped = f"A0R{row_id[3:15]}"
+    assert world.query(f"SELECT Id FROM {INCIDENT} WHERE Id = '{swapped}'") == []
+
+
+def test_keyset_page_over_equal_stamps_sees_every_row_once(world: SalesforceWorld):
+    made = [new_incident(world) for _ in range(70)]
+    seen, stamp, last = [], "2000-01-01T00:00:00Z", "000000000000000AAA"
+    for _ in range(100):
+        rows = world.query(
+            f"SELECT Id, SystemModstamp FROM {INCIDENT} WHERE SystemModstamp > {stamp} "
+            f"OR (SystemModstamp = {stamp} AND Id > '{last}') "
+            "ORDER BY SystemModstamp ASC, Id ASC LIMIT 7"
+        )
+        if not rows:
+            break
+        seen += [row["Id"] for row in rows]
+        stamp, last = rows[-1]["SystemModstamp"], rows[-1]["Id"]
+    assert seen == made
+
+
+def test_formula_follows_a_rename_without_moving_the_stamp(world: SalesforceWorld):
+    row_id = new_incident(world)
+    before = world.row(INCIDENT, row_id)
+    world.clock.advance(60)
+    world.update("BMCServiceDesk__Category__c", NETWORK, {"Name": "Networks"})
+    after = world.row(INCIDENT, row_id)
+    assert after["BMCServiceDesk__Category_ID__c"] == "Networks"
+    assert after["SystemModstamp"] == before["SystemModstamp"]
+
+
+def test_fields_function(world: SalesforceWorld):
+    world.insert(WINDOW, {"Name": "w"})
+    (standard,) = world.query(f"SELECT FIELDS(STANDARD) FROM {WINDOW}")
+    assert "SystemModstamp" in standard
+    assert "Amount__c" not in standard
+    (custom,) = world.query(f"SELECT FIELDS(CUSTOM) FROM {WINDOW} LIMIT 200")
+    assert custom["Active__c"] is True
+    assert "SystemModstamp" not in custom
+
+
+@pytest.fixture
+async def org():
+    async with running_org() as running:
+        yield running
+
+
+async def test_count_gives_a_total_and_no_records(org: Org):
+    for _ in range(3):
+        new_incident(org.world)
+    body = (await org.query(f"SELECT COUNT() FROM {INCIDENT} WHERE Name > '00000001'")).json()
+    assert body == {"totalSize": 2, "done": True, "records": []}
+
+
+async def test_long_result_comes_in_pages_of_one_snapshot(org: Org):
+    for _ in range(450):
+        org.world.insert(WINDOW, {"Name": "w"})
+    headers = {"Sforce-Query-Options": "batchSize=200"}
+    params = {"q": f"SELECT Id FROM {WINDOW}"}
+    page = (await org.http.get(f"{BASE}/query", params=params, headers=headers)).json()
+    org.world.insert(WINDOW, {"Name": "late"})
+    sizes, ids = [len(page["records"])], {r["Id"] for r in page["records"]}
+    while not page["done"]:
+        assert page["totalSize"] == 450
+        page = (await org.http.get(page["nextRecordsUrl"])).json()
+        sizes.append(len(page["records"]))
+        ids |= {r["Id"] for r in page["records"]}
+    assert (sizes, len(ids)) == ([200, 200, 50], 450)
+    assert "nextRecordsUrl" not in page
+
+
+async def test_old_foreign_or_made_up_locator_is_refused(org: Org):
+    org.world.knobs.batch_size = 1
+    for _ in range(2):
+        new_incident(org.world)
+    next_url = (await org.query(f"SELECT Id FROM {INCIDENT}")).json()["nextRecordsUrl"]
+    other = org.world.tokens.issue(JANE_ID, org.clock.now())
+    foreign = await org.http.get(next_url, headers={"Authorization": f"Bearer {other}"})
+    assert foreign.json()[0]["errorCode"] == "INVALID_QUERY_LOCATOR"
+    made_up = await org.http.get(f"{BASE}/query/01g000000000999AAA-1")
+    assert made_up.json()[0]["errorCode"] == "INVALID_QUERY_LOCATOR"
+    for _ in range(10):
+        await org.query(f"SELECT Id FROM {INCIDENT}")
+    assert (await org.http.get(next_url)).json()[0]["errorCode"] == "INVALID_QUERY_LOCATOR"
+
+
+async def test_query_all_shows_deleted_rows(org: Org):
+    kept, gone = new_incident(org.world), new_incident(org.world)
+    org.world.delete(INCIDENT, gone)
+    soql = f"SELECT Id, IsDeleted FROM {INCIDENT}"
+    assert [r["Id"] for r in await org.records(soql)] == [kept]
+    everything = (await org.query(soql, all_rows=True)).json()["records"]
+    assert {r["Id"]: r["IsDeleted"] for r in everything} == {kept: False, gone: True}
+
+
+async def test_missing_query(org: Org):
+    answer = await org.http.get(f"{BASE}/query")
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "MALFORMED_QUERY")
+
+
+def test_tree_of_a_condition():
+    where = parse_soql("SELECT Id FROM Case WHERE NOT (a = 'x' OR b != 'y') AND c.d LIKE '%'").where
+    assert isinstance(where, AllOf)
+    negation, like = where.conditions
+    assert isinstance(negation, Not)
+    assert isinstance(negation.condition, AnyOf)
+    assert isinstance(like, Compare)
+    assert (like.path.steps, like.operator) == (("c", "d"), Comparison.LIKE)
+
+
+def quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return f"'{escaped}'"
+
+
+@patient
+@given(st.text())
+@example("O'Hara \\ \n \\' ")
+def test_any_text_survives_quoting(text: str):
+    (token, _end) = tokenize(quoted(text))
+    assert read_text(token).value == text
+
+
+@patient
+@given(st.text())
+def test_like_with_escaped_wildcards_fits_the_text_itself(text: str):
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    assert like_pattern(escaped).fullmatch(text) is not None
+    assert like_pattern("%").fullmatch(text) is not None
+
+
+@patient
+@given(st.text(alphabet="ab%_\\", max_size=8), st.text(alphabet="ab%_\\", max_size=8))
+def test_equal_patterns_fit_only_equal_texts(left: str, right: str):
+    escaped = left.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    assert (like_pattern(escaped).fullmatch(right) is not None) == (left == right)
+
+
+def read_or_code(text: str) -> Select | str:
+    try:
+        return parse_soql(text)
+    except ApiError as error:
+        return error.code
+
+
+_GRAMMAR = """
+SELECT FROM WHERE AND OR NOT IN Id Case ( ) , = 'x' LIKE ORDER BY LIMIT 1 null TODAY COUNT :
+INCLUDES FIELDS
+"""
+_WORDS = st.sampled_from(_GRAMMAR.split())
+
+
+@patient
+@given(st.lists(_WORDS, max_size=20).map(" ".join) | st.text(alphabet=printable, max_size=60))
+@example("SELECT Id FROM Case WHERE " + "NOT " * 5000 + "Id = null")
+@example("SELECT Id FROM Case WHERE " + "(" * 5000)
+@example("SELECT COUNT(")
+@example("SELECT FIELDS(")
+def test_any_text_is_read_or_refused(text: str):
+    codes = {"MALFORMED_QUERY", "NUMBER_OUTSIDE_VALID_RANGE"}
+    outcome = read_or_code(text)
+    assert outcome in codes or isinstance(outcome, Select)
+
+
+@patient
+@given(st.integers(min_value=0, max_value=59), st.integers(min_value=0, max_value=14))
+def test_instants_are_the_same_in_any_offset(second: int, hours: int):
+    moment = datetime(2026, 11, 24, 12, 0, second, tzinfo=UTC)
+    local = moment + timedelta(hours=hours)
+    where = parse_soql(
+        f"SELECT Id FROM Case WHERE CreatedDate = {local:%Y-%m-%dT%H:%M:%S}+{hours:02}:00"
+    ).where
+    assert isinstance(where, Compare)
+    assert where.literal == moment
+
+
+def test_text_literal_keeps_its_pattern_apart():
+    where = parse_soql(r"SELECT Id FROM Case WHERE Subject LIKE 'a\%b\\%'").where
+    assert isinstance(where, Compare)
+    assert where.literal == Text("a%b\\%", r"a\%b\\%")
+
+
+@pytest.mark.parametrize(
+    ("short", "full"),
+    [
+        ("a0C000000000001", "a0C000000000001EAA"),
+        ("00D000000000001", "00D000000000001EAA"),
+        ("005000000000001", "005000000000001AAA"),
+        ("001D000000IqhSL", "001D000000IqhSLIAZ"),
+    ],
+)
+def test_checksum_of_ids(short: str, full: str):
+    assert with_suffix(short) == full
+    assert canonical_id(short) == canonical_id(full) == full
+    assert canonical_id(short + "ZZZ") is None
+
+
+@patient
+@given(st.integers(min_value=0, max_value=62**12 - 1))
+def test_every_serial_has_an_id_of_its_own(serial: int):
+    row_id = make_id("a0R", serial)
+    assert canonical_id(row_id) == row_id
+    assert len(row_id) == 18
+
+
+def test_closed_status_is_seeded(world: SalesforceWorld):
+    assert (
+        world.row("BMCServiceDesk__Status__c", status_id(world, "CLOSED"))[
+            "BMCServiceDesk__state__c"
+        ]
+        is False
+    )
