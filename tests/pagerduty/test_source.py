@@ -171,6 +171,16 @@ async def test_rows_that_move_between_pages_are_not_missed(rig, order):
     assert len(missed) == 0
 
 
+async def test_pages_shorter_than_asked_for_leave_nothing_out(rig, monkeypatch):
+    monkeypatch.setattr("pagerforce.sandbox.pagerduty.paging.MAX_LIMIT", 40)
+    for number in range(60):
+        rig.trigger(str(number))
+    assert {entry.id for entry in await rig.entries()} == {
+        entry["id"] for entry in rig.world.entries()
+    }
+    assert len(await rig.poller().fetch_open_incidents()) == 60
+
+
 async def test_malformed_and_unknown_entries_stop_nothing(rig):
     incident = rig.trigger()
     stamp = "2026-11-24T12:00:05Z"

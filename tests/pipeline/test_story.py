@@ -128,8 +128,9 @@ async def test_three_entries_of_one_poll_show_three_states(tmp_path):
         rig.pd.resolve(incident_id, by=JANE)
         await daemon.step(4)
         async with daemon.parts.database.read() as tx:
+            status = "json_extract(data, '$.incident.status')"
             rows = await tx.rows(
-                "SELECT type, json_extract(data, '$.incident.status') FROM event WHERE source = 'pagerduty' ORDER BY seq"
+                f"SELECT type, {status} FROM event WHERE source = 'pagerduty' ORDER BY seq"
             )
         states = [row for row in rows if row[0] in ("trigger", "acknowledge", "resolve")]
         assert states == [

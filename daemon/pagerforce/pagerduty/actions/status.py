@@ -56,7 +56,8 @@ class Acknowledge(Handler):
         except RemoteError as error:
             # The acknowledgement itself is done and must not be sent again.
             return Delivered(f"{done}; whether that reopened it could not be mended: {error}")
-        return Skipped("the incident was resolved meanwhile: the late acknowledgement was undone")
+        # Not "skipped": its log entry exists and has to be recognised as ours.
+        return Delivered(f"{done}, which was resolved meanwhile: resolved it again")
 
     async def _was_resolved_after(self, before: Incident) -> bool:
         """Whether the log holds a resolve later than the last change of what we had seen.

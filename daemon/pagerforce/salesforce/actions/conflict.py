@@ -84,7 +84,8 @@ def explain(ruling: Ruling, situation: Situation) -> str:
         case Ruling.SALESFORCE_WINS:
             return f"{name} was changed in Salesforce, and conflict = salesforce lets that stand"
         case _:
+            edited_at = situation.edited_at or situation.modified_at
             return (
-                f"{name}: a newer value in Salesforce stands (modified"
-                f" {(situation.edited_at or situation.modified_at).isoformat()}, event {situation.event_at.isoformat()})"
+                f"{name}: a newer value in Salesforce stands (modified {edited_at.isoformat()},"
+                f" event {situation.event_at.isoformat()})"
             )

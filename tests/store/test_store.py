@@ -1,0 +1,209 @@
+"""The state database over real files."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pagerforce.errors import SchemaTooNewError, StoreError
+from pagerforce.model.event import CommentText, Event
+from pagerforce.model.ids import ActionId, EventId, IncidentId, RecordId, Side
+from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
+from pagerforce.model.ports import Position
+from pagerforce.model.record import Record
+from pagerforce.store import cursors, journal, links, outbox, snapshots
+from pagerforce.store.codec import parse_event, parse_incident, parse_record, to_json
+from pagerforce.store.database import migrations, open_database
+from pagerforce.store.outbox import ActionState, NewAction, Settlement
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+PAGE, NOTE = "pagerduty.create_incident", "pagerduty.add_note"
+
+
+def event(number, record="r1"):
+    return Event(
+        EventId(f"e{number}"),
+        Side.SALESFORCE,
+        "update",
+        NOW,
+        object="Case",
+        record_id=RecordId(record),
+        record={},
+    )
+
+
+def action(name, do=NOTE, **values):
+    return NewAction(ActionId(name), "set", "rule", 0, do, "Case", {}, {}, do == PAGE, **values)
+
+
+async def enqueue(tx, number, members, *actions):
+    seq = await journal.append(tx, event(number), [], seen_at=NOW)
+    lane = await links.join_lanes(tx, members)
+    await outbox.enqueue(tx, seq, lane, actions, NOW)
+
+
+async def heads(tx, now=NOW, kinds=(PAGE, NOTE), limit=10):
+    return [item.id for item in await outbox.heads(tx, now, limit=limit, kinds=kinds)]
+
+
+async def settle(tx, name, state=ActionState.DELIVERED, next_at=None):
+    found = await outbox.find_action(tx, name)
+    await outbox.begin_attempt(tx, [found], NOW)
+    await outbox.settle(tx, found, Settlement(state, state.value, "", next_at), NOW)
+
+
+async def test_the_file_is_private_and_survives_reopening(tmp_path):
+    path = tmp_path / "state" / "pagerforce.db"
+    async with open_database(path) as database, database.write() as tx:
+        await cursors.put_fact(tx, "a", "1")
+    assert path.stat().st_mode & 0o777 == 0o600
+    async with open_database(path, read_only=True) as database, database.read() as tx:
+        assert await cursors.find_fact(tx, "a") == "1"
+
+
+async def test_nothing_of_a_failed_transaction_stays(tmp_path):
+    async with open_database(tmp_path / "p.db") as database:
+        with pytest.raises(RuntimeError):
+            async with database.write() as tx:
+                await cursors.put_fact(tx, "a", "1")
+                raise RuntimeError
+        async with database.read() as tx:
+            assert await cursors.find_fact(tx, "a") is None
+
+
+async def test_a_newer_schema_is_refused_and_nothing_changed(tmp_path):
+    path = tmp_path / "p.db"
+    async with open_database(path):
+        pass
+    with sqlite3.connect(path) as raw:
+        raw.execute(f"PRAGMA user_version = {len(migrations()) + 1}")
+    raw.close()
+    with pytest.raises(SchemaTooNewError, match="later pagerforce"):
+        async with open_database(path):
+            pass
+
+
+async def test_what_is_no_database_is_said_so(tmp_path):
+    path = tmp_path / "p.db"
+    path.write_text("this is not a database, whatever its name says" * 50)
+    with pytest.raises(StoreError, match="p.db"):
+        async with open_database(path):
+            pass
+    with pytest.raises(StoreError, match="has the daemon run"):
+        async with open_database(tmp_path / "none.db", read_only=True):
+            pass
+
+
+async def test_a_cursor_never_moves_back(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        for seconds in (10, 5, 7):
+            await cursors.move_cursor(tx, "Case", Position(NOW + timedelta(seconds=seconds)))
+        assert (await cursors.read_cursors(tx))["Case"].stamp == NOW + timedelta(seconds=10)
+
+
+async def test_one_action_of_a_lane_at_a_time_in_order_pages_first(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await enqueue(tx, 1, ["i1", "r1"], action("a1"), action("a2"))
+        await enqueue(tx, 2, ["i2", "r2"], action("b1"))
+        await enqueue(tx, 3, ["r3"], action("c1", PAGE))
+        assert await heads(tx) == ["c1", "a1", "b1"]
+        assert await heads(tx, kinds=[NOTE]) == ["a1", "b1"]
+        assert await heads(tx, limit=1) == ["c1"]
+        await outbox.begin_attempt(tx, [await outbox.find_action(tx, "a1")], NOW)
+        assert await heads(tx) == ["c1", "b1"], "a lane with something in flight gives nothing"
+        await outbox.recover(tx)
+        assert (await outbox.find_action(tx, "a1")).is_uncertain
+        await settle(tx, "a1")
+        assert await heads(tx) == ["c1", "a2", "b1"]
+
+
+async def test_a_waiting_head_holds_its_lane_only(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await enqueue(tx, 1, ["r1"], action("a1"), action("a2"))
+        await enqueue(tx, 2, ["r2"], action("b1"))
+        await settle(tx, "a1", ActionState.PENDING, NOW + timedelta(seconds=30))
+        assert await heads(tx) == ["b1"]
+        assert await heads(tx, NOW + timedelta(seconds=30)) == ["a1", "b1"]
+
+
+async def test_a_link_joins_lanes_with_what_waits_in_them(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await enqueue(tx, 1, ["i1"], action("a1"))
+        await enqueue(tx, 2, ["r1"], action("b1"))
+        assert await heads(tx) == ["a1", "b1"]
+        await links.put_link(tx, "i1", "Case", "r1", NOW)
+        assert await heads(tx) == ["a1"]
+
+
+async def test_a_paused_lane_gives_nothing_until_resumed(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await links.put_link(tx, "i1", "Case", "r1", NOW)
+        await enqueue(tx, 1, ["i1"], action("a1"))
+        lane = (await outbox.find_action(tx, "a1")).lane
+        await links.pause_lane(tx, lane, NOW + timedelta(minutes=15), "loop")
+        assert await heads(tx) == []
+        assert [link.state.value for link in await links.read_links(tx)] == ["paused"]
+        assert await links.count_links(tx) == (1, 1)
+        assert await links.end_pauses(tx, NOW + timedelta(minutes=14)) == 0
+        assert await links.resume(tx, "r1")
+        assert await heads(tx) == ["a1"]
+
+
+async def test_parts_keep_the_place_of_the_action_they_were_split_from(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await enqueue(tx, 1, ["r1"], action("a1"), action("a2"))
+        await outbox.split(tx, await outbox.find_action(tx, "a1"), ["x", "y", "z"])
+        order = []
+        while found := await outbox.heads(tx, NOW, limit=1, kinds=[NOTE]):
+            order.append((found[0].id, found[0].target))
+            await settle(tx, found[0].id)
+        assert order == [("a1", "x"), ("a1-2", "y"), ("a1-3", "z"), ("a2", None)]
+
+
+async def test_links_follow_the_survivor_of_a_merge(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await links.put_link(tx, "i1", "Case", "r1", NOW)
+        await links.put_link(tx, "i1", "Case", "r2", NOW)
+        await links.put_link(tx, "i2", "Case", "r2", NOW)
+        await links.move_links(tx, "i1", "i2")
+        found = {(link.incident_id, link.record_id) for link in await links.read_links(tx)}
+        assert found == {("i2", "r1"), ("i2", "r2")}
+
+
+async def test_the_same_decision_is_stored_once(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await enqueue(tx, 1, ["r1"], action("a1"))
+        await enqueue(tx, 2, ["r1"], action("a1"))
+        assert (await outbox.depth(tx)).waiting == 1
+
+
+def test_snapshots_and_events_survive_the_codec():
+    incident = Incident(
+        IncidentId("P1"), 7, "ü", IncidentStatus.ACKNOWLEDGED, "high", "http://x", "k", NOW, NOW, NOW,
+        Ref("PS", "Net"), Ref("PE", None), None, (Person("PJ", "Jane", None),), None, None, "b", {"f": [1, "x"]},
+    )  # fmt: skip
+    record = Record(
+        "Case",
+        RecordId("r"),
+        {"A": None, "B": 1.5, "C": True},
+        NOW,
+        NOW,
+        NOW,
+        Person("u"),
+        changed_at={"A": NOW},
+    )
+    change = Event(
+        EventId("e"), Side.PAGERDUTY, "annotate", NOW, Person("PJ"), "n", IncidentId("P1"), incident=incident,
+        old_incident=incident, changed=frozenset({"status"}), comment=CommentText("b", "a", NOW, "c"),
+    )  # fmt: skip
+    assert parse_incident(to_json(incident)) == incident
+    assert parse_record(to_json(record)) == record
+    assert parse_event(to_json(change)) == change
+
+
+async def test_incidents_keep_the_time_of_their_newest_entry(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        incident = Incident(IncidentId("P1"), status=IncidentStatus.TRIGGERED)
+        await snapshots.put_incidents(tx, [(incident, NOW)])
+        await snapshots.put_incidents(tx, [(incident, None)])
+        assert await snapshots.read_open_incidents(tx) == {"P1": (incident, NOW)}

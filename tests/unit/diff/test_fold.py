@@ -1,0 +1,133 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pagerforce.diff.fold import Held, changed_fields, find_drift, fold
+from pagerforce.model.ids import IncidentId
+from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person, Ref
+
+T0 = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+ID = IncidentId("PABC")
+JANE, SAM = Person("PJANE01", "Jane"), Person("PSAMLE1", "Sam")
+OPEN = Incident(
+    ID,
+    title="Down",
+    status=IncidentStatus.TRIGGERED,
+    urgency="high",
+    created_at=T0,
+    assignees=(JANE,),
+)
+
+
+def at(seconds):
+    return T0 + timedelta(seconds=seconds)
+
+
+def entry(kind, seconds=10, current=OPEN, **values):
+    return LogEntry(f"R{kind}{seconds}", kind, at(seconds), ID, current=current, **values)
+
+
+def held(seconds=5, **values):
+    return Held(replace(OPEN, **values), at(seconds))
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("acknowledge", IncidentStatus.TRIGGERED, IncidentStatus.ACKNOWLEDGED),
+        ("unacknowledge", IncidentStatus.ACKNOWLEDGED, IncidentStatus.TRIGGERED),
+        ("resolve", IncidentStatus.ACKNOWLEDGED, IncidentStatus.RESOLVED),
+        ("annotate", IncidentStatus.ACKNOWLEDGED, IncidentStatus.ACKNOWLEDGED),
+        ("never_heard_of", IncidentStatus.TRIGGERED, IncidentStatus.TRIGGERED),
+    ],
+)
+def test_status_follows_the_entry_not_the_present(kind, before, after):
+    resolved = Incident(ID, status=IncidentStatus.RESOLVED)
+    folded = fold(held(status=before), entry(kind, current=resolved))
+    assert folded.type == kind
+    assert folded.before.status is before
+    assert folded.after.status is after
+    assert folded.held.incident is folded.after
+
+
+def test_first_trigger_knows_nothing_before_and_later_ones_are_updates():
+    now = Incident(ID, status=IncidentStatus.RESOLVED, created_at=T0, title="Down")
+    first = fold(None, entry("trigger", 0, current=now))
+    assert (first.type, first.before, first.after.status) == (
+        "trigger",
+        None,
+        IncidentStatus.TRIGGERED,
+    )
+    acknowledged = fold(first.held, entry("acknowledge", 5))
+    again = fold(acknowledged.held, entry("trigger", 60))
+    assert (again.type, again.after.status) == ("update", IncidentStatus.ACKNOWLEDGED)
+
+
+def test_trigger_that_becomes_visible_late_is_still_the_first():
+    seen = fold(None, entry("acknowledge", 20))
+    late = fold(seen.held, entry("trigger", 0))
+    assert (late.type, late.before) == ("trigger", None)
+    assert late.held.incident.status is IncidentStatus.ACKNOWLEDGED, "not moved back"
+
+
+def test_late_entry_does_not_move_the_snapshot_back():
+    now = held(100, status=IncidentStatus.RESOLVED)
+    folded = fold(now, entry("acknowledge", 50))
+    assert folded.after.status is IncidentStatus.ACKNOWLEDGED
+    assert folded.held is now
+
+
+def test_resolve_empties_the_assignees_and_tells_a_merge():
+    merged = Incident(ID, status=IncidentStatus.RESOLVED, merged_into=IncidentId("PBIG"))
+    folded = fold(held(), entry("resolve", current=merged))
+    assert (folded.type, folded.after.assignees, folded.after.merged_into) == ("merge", (), "PBIG")
+
+
+def test_escalations_of_one_second_add_up_and_later_ones_replace():
+    first = fold(held(), entry("escalate", 10, assignees=(JANE,)))
+    second = fold(first.held, entry("escalate", 10, assignees=(SAM,)))
+    assert second.after.assignees == (JANE, SAM)
+    third = fold(second.held, entry("escalate", 11, assignees=(SAM,)))
+    assert third.after.assignees == (SAM,)
+
+
+def test_priority_takes_its_id_from_the_present_where_the_name_fits():
+    current = Incident(ID, priority=Ref("PPRIO01", "P1"))
+    folded = fold(
+        held(), entry("priority_change", current=current, priority=Ref("", "P1"), had_priority=True)
+    )
+    assert folded.after.priority == Ref("PPRIO01", "P1")
+    cleared = fold(folded.held, entry("priority_change", 11, current=current, had_priority=True))
+    assert cleared.after.priority is None
+
+
+def test_changed_fields_are_named_as_conditions_name_them():
+    before = Incident(ID, status=IncidentStatus.TRIGGERED, custom_fields={"a": 1, "b": 2})
+    after = Incident(ID, status=IncidentStatus.ACKNOWLEDGED, custom_fields={"a": 1, "b": 3})
+    assert changed_fields(before, after) == {"status", "custom_fields", "custom_fields.b"}
+    assert changed_fields(None, after) == frozenset()
+
+
+GRACE = timedelta(seconds=60)
+
+
+def drift(now, known=None, seconds=1000):
+    return find_drift(known or held(), now, server_now=at(seconds), grace=GRACE)
+
+
+def test_title_is_taken_at_once_but_a_status_only_after_its_entry_had_time():
+    fresh = replace(OPEN, title="Up", status=IncidentStatus.ACKNOWLEDGED, updated_at=at(990))
+    kind, after = drift(fresh)
+    assert (kind, after.title, after.status) == ("update", "Up", IncidentStatus.TRIGGERED)
+    settled = replace(fresh, updated_at=at(900))
+    assert drift(settled)[1].status is IncidentStatus.ACKNOWLEDGED
+    assert drift(replace(OPEN, updated_at=at(900))) is None
+
+
+def test_reopened_at_once_but_not_by_a_list_that_lags_behind_the_resolve():
+    resolved = held(status=IncidentStatus.RESOLVED, status_changed_at=at(980))
+    lagging = replace(OPEN, status_changed_at=at(0))
+    assert drift(lagging, resolved) is None
+    reopened = replace(OPEN, status_changed_at=at(985))
+    assert drift(reopened, resolved)[0] == "reopen"
