@@ -86,7 +86,7 @@ async def test_a_newer_schema_is_refused_and_nothing_changed(tmp_path):
 async def test_what_is_no_database_is_said_so(tmp_path):
     path = tmp_path / "p.db"
     path.write_text("this is not a database, whatever its name says" * 50)
-    with pytest.raises(StoreError, match="p.db"):
+    with pytest.raises(StoreError, match=r"p\.db"):
         async with open_database(path):
             pass
     with pytest.raises(StoreError, match="has the daemon run"):
