@@ -123,3 +123,16 @@ async def test_the_whole_way(tmp_path):
             assert len(rig.sf.rows(INCIDENT)) == 2
             assert len(rig.incidents()) == 2
             assert await daemon.dead_letters() == []
+
+
+async def test_a_service_path_that_can_be_neither_judged_nor_read_is_given_up(tmp_path):
+    async with open_rig(tmp_path) as rig:
+        rig.host._now = rig.remote.now()
+        rig.sf.access.hidden.add((f"{P}Category__c", "PagerDuty_Service_ID__c"))
+        rig.open_record("was there before")
+        rig.advance(30)
+        async with rig.daemon() as daemon:
+            rig.open_record("Paper jam", category="Printing", priority="1")
+            await daemon.step()
+            (incident,) = rig.incidents()
+            assert incident["service"]["id"] == "PNET001"

@@ -453,8 +453,25 @@ async def test_a_parent_that_is_hidden_costs_one_call_and_not_one_per_poll():
             say_parts(org, page(row(1, 0)))
             records, _, _ = await read(poller, everywhere(FROM_START, INCIDENT))
             assert records[0].created_by.name is None
-        assert "CreatedBy.Name" not in soql_of(org.seen[-1])[0]
+        assert "CreatedBy.Name" in soql_of(org.seen[-1])[0], "it can't be judged, so it is tried"
         assert len(org.seen) == 5
+
+
+async def test_a_parent_path_that_was_only_tried_is_given_up_when_it_is_refused():
+    async with scripted() as (org, line):
+        created_by = {"name": "CreatedById", "type": "reference", "referenceTo": ["User"]}
+        org.say(200, {"fields": [*DESCRIBE["fields"], created_by]})
+        org.say(404, [{"errorCode": "NOT_FOUND", "message": "no User here"}])
+        say_parts(org, part_error("INVALID_FIELD"))
+        poller = scripted_poller(line)
+        with pytest.raises(RefusedError, match=INCIDENT):
+            await read(poller, everywhere(FROM_START, INCIDENT))
+        assert "CreatedBy.Name" in soql_of(org.seen[-1])[0]
+        org.say(200, {"fields": [*DESCRIBE["fields"], created_by]})
+        org.say(404, [{"errorCode": "NOT_FOUND", "message": "no User here"}])
+        say_parts(org, page(row(1, 0)))
+        await read(poller, everywhere(FROM_START, INCIDENT))
+        assert "CreatedBy.Name" not in soql_of(org.seen[-1])[0]
 
 
 async def test_a_query_that_always_takes_too_long_ends_the_poll():

@@ -7,7 +7,7 @@ Only documented endpoints and parameters are used. Bodies come back as decoded J
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -115,6 +115,7 @@ class PagerDutyClient:
         self._observer = observer
         self._clock = clock
         self._pace = Pace()
+        self._dated: tuple[datetime, float] | None = None
 
     async def fetch_server_time(self) -> datetime | None:
         """The ``Date`` of a small answer; None where it bears none. Proves the credentials.
@@ -122,11 +123,23 @@ class PagerDutyClient:
         Services are asked for because every kind of key may read them; ``/users/me`` refuses
         account keys.
         """
-        answer = await self._get("services.time", "/services", {"limit": 1})
-        try:
-            return parsedate_to_datetime(answer.headers.get("date", "")).astimezone(UTC)
-        except ValueError:
+        await self._get("services.time", "/services", {"limit": 1})
+        return self.server_time
+
+    @property
+    def server_time(self) -> datetime | None:
+        """PagerDuty's clock: the last ``Date`` and the time since; None before the first."""
+        if self._dated is None:
             return None
+        moment, seen_at = self._dated
+        return moment + timedelta(seconds=self._clock.monotonic() - seen_at)
+
+    def _note_date(self, headers: httpx.Headers) -> None:
+        try:
+            moment = parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
+        except ValueError:
+            return
+        self._dated = moment, self._clock.monotonic()
 
     async def fetch_log_entries(self, since: datetime, until: datetime, offset: int) -> Page:
         """The account's log between two whole seconds, with the present incidents."""
@@ -257,6 +270,7 @@ class PagerDutyClient:
         answer = await exchange(
             self._http, request, is_write=is_write, deadline_seconds=self._deadline_seconds
         )
+        self._note_date(answer.headers)
         self._pace.observe(answer.headers, status=answer.status, now=self._clock.monotonic())
         if self._pace.remaining is not None:
             self._observer.on_budget(Side.PAGERDUTY, self._pace.remaining)

@@ -75,7 +75,7 @@ class PagerDutyPoller:
         ``windows.order_of``; together they leave no gap. The cursor (``read_to``) is the newest
         entry seen so far, never a clock's time. There is always at least one batch, maybe empty.
         """
-        now = await self.fetch_server_time()
+        now = self._client.server_time or await self.fetch_server_time()
         whole = overall_window(since, now, timedelta(seconds=overlap_seconds))
         start, span, read_to = whole.start, min(whole.span, MAX_SPAN), since
         while start < whole.end:

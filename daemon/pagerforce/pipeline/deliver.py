@@ -38,7 +38,6 @@ from pagerforce.store.outbox import Action, ActionState
 _LOG = get_log("deliver")
 _IDLE_SECONDS = 1.0
 _HALT_SECONDS = 30.0
-_EXPECTATION_LIFE = timedelta(days=2)
 
 
 @dataclass(slots=True)
@@ -118,7 +117,6 @@ class Deliverer:
         """Delivers until stopped. ``beat`` is called at least once a second or so."""
         async with self._tools.database.write() as tx:
             recovered = await outbox.recover(tx)
-            await traces.expire(tx, self._tools.clock.now() - _EXPECTATION_LIFE)
         if recovered:
             _LOG.warning("unfinished_actions_found", count=recovered)
         async with anyio.create_task_group() as group:

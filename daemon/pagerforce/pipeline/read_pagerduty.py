@@ -1,24 +1,27 @@
 """Reads PagerDuty: log entries from the cursor on, and now and then the open incidents."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident
-from pagerforce.model.ports import Clock, PagerDutySource, Position
+from pagerforce.model.ports import Clock, EntryBatch, PagerDutySource, Position
 from pagerforce.model.value import format_whole_second
 from pagerforce.observe.log import get_log
 from pagerforce.pipeline.commit import commit_drift, commit_entries
+from pagerforce.pipeline.entries import event_id_of
 from pagerforce.pipeline.pace import Budget, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.ruling import Judge
-from pagerforce.store import cursors, snapshots
+from pagerforce.store import cursors, journal, snapshots, traces
 from pagerforce.store.database import Database
 
 _LOG = get_log("poll")
 _SWEEP = Sweep(cheap=200, every=timedelta(minutes=15))
 _LOOKUPS = 50  # incidents fetched one by one in a reconcile, at most
+# An entry that has not come by then, never will: expectations must not outlive it for long.
+_EXPECTATION_LIFE = timedelta(hours=3)
 START = "start_at:pagerduty"
 
 
@@ -32,6 +35,7 @@ class PagerDutyReader:
     clock: Clock
     reporter: Reporter
     start_from: datetime | None
+    needs_custom_fields: Callable[[], bool]
     _start_at: datetime | None = None
     _last_wide: tuple[float, int] | None = None
     _reconciled: float | None = None
@@ -75,7 +79,7 @@ class PagerDutyReader:
             seen += len(batch.entries)
             result = await commit_entries(
                 self.database,
-                batch,
+                await self._with_custom_fields(batch),
                 self.judge(),
                 start_at=self._started(),
                 now=self.clock.now(),
@@ -84,6 +88,26 @@ class PagerDutyReader:
         if is_wide:
             self._last_wide = (self.clock.monotonic(), seen)
         return found
+
+    async def _with_custom_fields(self, batch: EntryBatch) -> EntryBatch:
+        """New entries with their incidents read one by one, where rules speak of custom fields.
+
+        Only that request gives them (facts: pagerduty.md section 6).
+        """
+        if not self.needs_custom_fields():
+            return batch
+        async with self.database.read() as tx:
+            known = await journal.known_events(tx, [event_id_of(entry) for entry in batch.entries])
+        fresh = [entry for entry in batch.entries if event_id_of(entry) not in known]
+        ids = dict.fromkeys(entry.incident_id for entry in fresh if entry.incident_id)
+        found = {key: await self.source.find_incident(key) for key in ids}
+        entries = [
+            replace(entry, current=found.get(entry.incident_id) or entry.current)
+            if entry.incident_id
+            else entry
+            for entry in batch.entries
+        ]
+        return replace(batch, entries=tuple(entries))
 
     def _overlap(self) -> timedelta:
         pace = self.judge().settings.pagerduty
@@ -96,6 +120,10 @@ class PagerDutyReader:
         server_now = await self.source.fetch_server_time()
         seen = list(await self.source.fetch_open_incidents())
         seen += await self._vanished({incident.id for incident in seen})
+        if self.needs_custom_fields():
+            seen = [await self._in_full(incident) for incident in seen]
+        async with self.database.write() as tx:
+            await traces.expire(tx, self.clock.now() - _EXPECTATION_LIFE)
         result = await commit_drift(
             self.database, seen, self.judge(), server_now=server_now, now=self.clock.now()
         )
@@ -115,6 +143,14 @@ class PagerDutyReader:
             else:
                 found.append(incident)
         return found
+
+    async def _in_full(self, incident: Incident) -> Incident:
+        """With its custom fields, where it has changed since it was last seen."""
+        async with self.database.read() as tx:
+            held = await snapshots.find_incident(tx, incident.id)
+        if held is not None and held.updated_at == incident.updated_at:
+            return incident
+        return await self.source.find_incident(incident.id) or incident
 
     def _started(self) -> datetime:
         if self._start_at is None:

@@ -70,6 +70,8 @@ class FeedPlan:
         }
         self._mapped = [(mapping.object, mapping.field) for mapping in config.service_mappings]
         self._fields = fields
+        self._tried: set[tuple[str, str]] = set()
+        self._refused: set[tuple[str, str]] = set()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -133,8 +135,30 @@ class FeedPlan:
         return columns
 
     async def _visible(self, object_name: str, paths: Iterable[str]) -> list[str]:
-        """Those parent paths that our user may read; an actor's name is welcome, not needed."""
-        return [p for p in paths if await self._schema.find_field(object_name, p) is not None]
+        """Those parent paths that our user may read; an actor's name is welcome, not needed.
+
+        A path through an object whose describe is withheld is tried until a query is refused.
+        """
+        found = []
+        for path in paths:
+            if await self._schema.find_field(object_name, path) is not None:
+                found.append(path)
+            elif (object_name, path) not in self._refused and await self._schema.is_hidden(
+                object_name, path
+            ):
+                self._tried.add((object_name, path))
+                found.append(path)
+        return found
+
+    def give_up_tried(self, object_name: str) -> bool:
+        """A query of this object was refused: what was only tried is not asked for again.
+
+        False where nothing was only tried.
+        """
+        mine = {item for item in self._tried if item[0] == object_name}
+        self._refused |= mine
+        self._tried -= mine
+        return bool(mine)
 
     async def _type_of(self, object_name: str, path: str) -> str | None:
         found = await self._schema.find_field(object_name, path)

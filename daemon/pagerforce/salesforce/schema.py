@@ -181,6 +181,10 @@ class SchemaCache:
             problems.append(Problem(object_name, what))
         return tuple(problems)
 
+    async def is_hidden(self, object_name: str, path: str) -> bool:
+        """Whether a path can't be judged: it leads through an object that is not described to us."""
+        return await self._is_hidden(await self.describe(object_name), path)
+
     async def _is_hidden(self, info: ObjectInfo, path: str) -> bool:
         """Whether a path leads through a parent object whose describe we are not given."""
         *steps, _ = path.split(".")

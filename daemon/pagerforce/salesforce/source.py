@@ -181,6 +181,10 @@ class SalesforcePoller:
                     raise
                 limit = self._halve_page(object_name, limit)
                 continue
+            except RefusedError:
+                if not self._plan.give_up_tried(object_name):
+                    raise
+                continue
             if page.rows:
                 yield _to_batch(decode(page.rows, feed.shape), {})
             if page.next_path is None and len(page.rows) < limit:
@@ -306,6 +310,7 @@ class SalesforcePoller:
             raise  # the other feeds would meet the same
         except RemoteError as error:
             self._schema.forget(cursor.feed.name)
+            self._plan.give_up_tried(cursor.feed.name)
             errors.append(_naming(cursor.feed.name, error))
             return None
         return page

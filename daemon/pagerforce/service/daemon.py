@@ -84,7 +84,7 @@ class _Supervisor:
     async def run(self) -> None:
         """Runs every loop until a signal says stop."""
         metrics = self._parts.rules.loaded.config.metrics
-        app = build_app(self._parts.metrics.registry, self._hearts.silent, self._refresher.missing)
+        app = build_app(self._parts.metrics.registry, self._hearts.silent, self._refresher.unready)
         async with serve_metrics(app, metrics.address), anyio.create_task_group() as group:
             with anyio.open_signal_receiver(
                 signal.SIGTERM, signal.SIGINT, signal.SIGHUP

@@ -22,14 +22,14 @@ _GRACE_SECONDS = 1
 
 
 def build_app(
-    registry: CollectorRegistry, silent: Callable[[], list[str]], missing: Callable[[], list[str]]
+    registry: CollectorRegistry, silent: Callable[[], list[str]], unready: Callable[[], list[str]]
 ) -> Starlette:
     """``/metrics``, ``/-/healthy`` and ``/-/ready``, as in Prometheus.
 
     Args:
         registry: the series to show.
         silent: loops that do not beat.
-        missing: sides not yet polled to the end.
+        unready: what readiness still waits for.
     """
 
     async def metrics(request: Request) -> Response:
@@ -43,9 +43,9 @@ def build_app(
         return PlainTextResponse("pagerforce is healthy\n")
 
     async def ready(_: Request) -> Response:
-        sides = missing()
-        if sides:
-            return PlainTextResponse(f"not yet polled to the end: {', '.join(sides)}\n", 503)
+        waiting = unready()
+        if waiting:
+            return PlainTextResponse(f"not ready, waiting for: {', '.join(waiting)}\n", 503)
         return PlainTextResponse("pagerforce is ready\n")
 
     return Starlette(

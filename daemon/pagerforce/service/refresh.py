@@ -40,6 +40,10 @@ class Refresher:
         """Sides not yet polled to the end since the start."""
         return [loop.side.value for loop in self.loops if not loop.state.is_current]
 
+    def unready(self) -> list[str]:
+        """What readiness still waits for; empty once the metric and systemd have been told too."""
+        return [] if self._is_ready else self.missing() or ["the next refresh"]
+
     def stop(self) -> None:
         """The loop ends after its present turn."""
         self._is_stopping.set()
@@ -49,7 +53,8 @@ class Refresher:
         while not self._is_stopping.is_set():
             beat()
             await self._refresh()
-            with anyio.move_on_after(_EVERY_SECONDS):
+            pause = _EVERY_SECONDS if self._is_ready else _EVERY_SECONDS / 10
+            with anyio.move_on_after(pause):
                 await self._is_stopping.wait()
 
     async def _refresh(self) -> None:

@@ -87,8 +87,12 @@ class PagerDutySide:
             self.directory,
             self.clock,
             services=loaded.config.pagerduty.services,
-            needs_custom_fields="custom_fields" in incident_needs(loaded.rules),
+            needs_custom_fields=_needs_custom_fields(loaded),
         )
+
+
+def _needs_custom_fields(loaded: Loaded) -> bool:
+    return "custom_fields" in incident_needs(loaded.rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +282,7 @@ def _assemble(
         clock,
         Reporter(Side.PAGERDUTY, metrics, deliverer.wake),
         start_from,
+        lambda: _needs_custom_fields(rules.loaded),
     )
     salesforce_reader = SalesforceReader(
         salesforce.poller(loaded),
