@@ -215,3 +215,37 @@ async def test_shadow_mode_writes_to_neither_side(tmp_path):
             daemon.sample("actions_total", action="pagerduty.create_incident", outcome="shadowed")
             == 1
         )
+
+
+COMPUTED = """
+[[objects]]
+preset = "remedyforce-incident"
+[[rulesets]]
+name = "r"
+[[rulesets.rules]]
+name = "page for a priority 1, however it came about"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "record.BMCServiceDesk__FKPriority__r.Name", op = "changed_to", value = "1" }]
+actions = [{ do = "pagerduty.create_incident", title = "computed" }]
+[[rulesets.rules]]
+name = "impact and urgency, of which the package computes the priority"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "record.BMCServiceDesk__shortDescription__c", op = "changed_to", value = "everything is down" }]
+actions = [
+  { do = "salesforce.set_field", field = "BMCServiceDesk__FKImpact__c", lookup = { Name = "HIGH" } },
+  { do = "salesforce.set_field", field = "BMCServiceDesk__FKUrgency__c", lookup = { Name = "HIGH" } },
+]
+"""
+
+
+async def test_what_automation_makes_of_our_write_is_a_change_of_its_own(tmp_path):
+    async with open_rig(tmp_path, COMPUTED) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        rig.change(record_id, shortDescription="everything is down")
+        await daemon.step(3)
+        (incident,) = rig.incidents()
+        assert incident["title"] == "computed"
+        assert await daemon.dead_letters() == []

@@ -28,9 +28,8 @@ class RecordMade:
 class FieldsWritten:
     """These values now stand in the record because of us; the next poll brings them back as an echo.
 
-    ``fields`` holds what we wrote, the parent paths that follow it and whatever the package's own
-    triggers changed with it: every field that differs between a read just before and one just after
-    the write. ``modified_at`` is the record's LastModifiedDate as far as known after the write.
+    ``fields`` holds what we wrote and what follows from it (``model/following.py``), as read just
+    after the write. ``modified_at`` is the record's LastModifiedDate as far as known after the write.
     """
 
     object: str

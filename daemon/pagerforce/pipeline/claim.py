@@ -128,6 +128,8 @@ class Claimer:
         head = actions[0]
         incident_id, record_id = _sides(self.specs[head.do], target, event, pairs, head.object)
         task = await _task(tx, actions, event, incident_id, record_id, now)
+        # A record that is linked already is never taken for one that a lost answer left behind.
+        task = replace(task, known_ids=task.known_ids | {link.record_id for link in pairs.links})
         if head.args is not None:
             return Job(actions, task, event)
         # The other side was not linked when the rule was applied; it may be by now.

@@ -7,6 +7,7 @@ from datetime import datetime
 from pagerforce.diff.echo import find_comment, find_made_record, holds
 from pagerforce.diff.record import RecordChange, compare, event_id, merged
 from pagerforce.model.event import CommentText, Event
+from pagerforce.model.following import follows
 from pagerforce.model.ids import EventId, RecordId, Side
 from pagerforce.model.link import Link, LinkState
 from pagerforce.model.record import Comment, Record
@@ -89,7 +90,8 @@ def _with_own_writes(before: Record | None, row: Record, hopes: Hopes) -> Record
     for item in hopes.open():
         what = item.what
         if what.kind == "fields" and what.subject == row.id and holds(row, what.values):
-            fields |= {name: row.fields[name] for name in what.values if name in row.fields}
+            ours = (name for name in row.fields if follows(name, what.values))
+            fields |= {name: row.fields[name] for name in ours}
     return replace(before, fields=fields)
 
 

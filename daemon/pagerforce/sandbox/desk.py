@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+import tomli_w
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -20,6 +21,7 @@ from pagerforce.sandbox.tls import TlsFiles, make_tls
 
 CONSUMER_KEY = "sandbox-consumer-key"
 USERNAME = "integration@example.com"
+ORG_ID = "00D000000000001EAA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,34 +103,32 @@ def _lay_out(folder: Path, rules: str | None) -> Path:
 
 
 def _config(folder: Path, urls: tuple[str, str], files: TlsFiles | None, pace: Pace) -> str:
-    ca_file = f'ca_file = "{files.ca.absolute()}"\n' if files else ""
-    return f"""\
-include = ["rules.d/*.toml"]
-
-[daemon]
-state_dir = "{(folder / "state").absolute()}"
-control_socket = ""
-{ca_file}
-[metrics]
-listen = "{pace.metrics}"
-
-[pagerduty]
-api_url = "{urls[0]}"
-api_key_file = "{(folder / "pagerduty.key").absolute()}"
-from_email = "{USERNAME}"
-poll_interval = "{pace.poll_interval}"
-min_poll_interval = "{pace.min_poll_interval}"
-
-[salesforce]
-login_url = "{urls[1]}"
-org_id = "00D000000000001EAA"
-consumer_key = "{CONSUMER_KEY}"
-username = "{USERNAME}"
-private_key_file = "{(folder / "salesforce.key").absolute()}"
-poll_interval = "{pace.poll_interval}"
-min_poll_interval = "{pace.min_poll_interval}"
-
-"""
+    """A configuration for a daemon that works against the sandbox."""
+    daemon = {"state_dir": str((folder / "state").absolute()), "control_socket": ""}
+    if files is not None:
+        daemon["ca_file"] = str(files.ca.absolute())
+    polling = {"poll_interval": pace.poll_interval, "min_poll_interval": pace.min_poll_interval}
+    return tomli_w.dumps(
+        {
+            "include": ["rules.d/*.toml"],
+            "daemon": daemon,
+            "metrics": {"listen": pace.metrics},
+            "pagerduty": {
+                "api_url": urls[0],
+                "api_key_file": str((folder / "pagerduty.key").absolute()),
+                "from_email": USERNAME,
+                **polling,
+            },
+            "salesforce": {
+                "login_url": urls[1],
+                "org_id": ORG_ID,
+                "consumer_key": CONSUMER_KEY,
+                "username": USERNAME,
+                "private_key_file": str((folder / "salesforce.key").absolute()),
+                **polling,
+            },
+        }
+    )
 
 
 def _public_key(path: Path) -> bytes:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.action import ActionSpec, Task
+from pagerforce.model.following import follows
 from pagerforce.model.ids import RecordId, Side, is_same_record_id
 from pagerforce.model.record import Record
-from pagerforce.model.value import Fields, Scalar, is_equal
+from pagerforce.model.value import Fields, Scalar
 from pagerforce.model.verdict import (
     Delivered,
     Expectation,
@@ -144,7 +145,7 @@ class SetField:
             if ruling is Ruling.WRITE:
                 writable.append(wish)
             elif ruling is Ruling.ALREADY_THERE and task.is_uncertain:
-                fields = _with_parents(before.fields, [wish.field])
+                fields = _standing(before.fields, wish.field)
                 effect = FieldsWritten(task.object, before.id, fields, before.modified_at)
                 verdicts[wish.place] = Delivered("found written by an earlier attempt", (effect,))
             else:
@@ -210,7 +211,7 @@ class SetField:
         effect = FieldsWritten(
             task.object,
             before.id,
-            _changed_by_us(before, after, done, user_id),
+            _changed_by_us(after, done, user_id),
             after.modified_at if after is not None else None,
         )
         first, *others = done
@@ -227,32 +228,26 @@ def _watched(task: Task, wishes: Sequence[_Wish]) -> frozenset[str]:
 
 
 def _changed_by_us(
-    before: Record, after: Record | None, done: list[_Wish], user_id: str | None
+    after: Record | None, done: list[_Wish], user_id: str | None
 ) -> dict[str, Scalar]:
     """What stands in the record because of our write, as a poll will show it."""
     written = {wish.field.name: wish.value for wish in done}
     if after is None:
         return dict(written)
-    if _is_by(after, user_id):
-        differing = {
-            name: value
-            for name, value in after.fields.items()
-            if not is_equal(value, before.fields.get(name))
+    ours = set(written)
+    if not _is_by(after, user_id):
+        # Somebody was there in between: only what still stands as we wrote it is ours.
+        ours = {
+            wish.field.name
+            for wish in done
+            if is_same_value(wish.field, after.fields.get(wish.field.name), wish.value)
         }
-        standing = {name: after.fields.get(name, value) for name, value in written.items()}
-        return differing | standing | _with_parents(after.fields, [wish.field for wish in done])
-    # Somebody was there in between: only what still stands as we wrote it is ours.
-    ours = [w for w in done if is_same_value(w.field, after.fields.get(w.field.name), w.value)]
-    return written | _with_parents(after.fields, [wish.field for wish in ours])
+    return written | {path: value for path, value in after.fields.items() if follows(path, ours)}
 
 
-def _with_parents(fields: Fields, written: Sequence[FieldInfo]) -> dict[str, Scalar]:
-    """These fields as they stand, and the parent paths that follow the references among them."""
-    names = {info.name for info in written}
-    steps = tuple(f"{info.relationship_name}." for info in written if info.relationship_name)
-    return {
-        path: value for path, value in fields.items() if path in names or path.startswith(steps)
-    }
+def _standing(fields: Fields, written: FieldInfo) -> dict[str, Scalar]:
+    """A field that was found written, and what follows from it."""
+    return {path: value for path, value in fields.items() if follows(path, {written.name})}
 
 
 def _is_by(record: Record, user_id: str | None) -> bool:

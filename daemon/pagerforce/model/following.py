@@ -1,0 +1,47 @@
+"""Which fields of a record follow by themselves from a write to others. Pure.
+
+What follows is part of the write and comes back as its echo; everything else that Salesforce or the
+Remedyforce package changes in return (a computed priority, a roll-up) is a change of its own and is
+ruled on like any other.
+
+Facts: salesforce.md section 8 (name copies such as ``Status_ID``; closing derives state and close
+date), section 5 (parent paths).
+"""
+
+from collections.abc import Collection
+
+_CLOSING = frozenset(
+    f"BMCServiceDesk__{name}__c"
+    for name in ("state", "closeDateTime", "FKClosedBy", "Closed_By", "StatusChangeDate")
+)
+_DERIVED = {
+    "bmcservicedesk__fkstatus__c": _CLOSING,
+    "status": frozenset({"IsClosed", "ClosedDate"}),  # of Case
+}
+
+
+def follows(path: str, written: Collection[str]) -> bool:
+    """Whether a field is one of those written, or takes its value from one of them."""
+    return any(_follows_one(path, name) for name in written)
+
+
+def _follows_one(path: str, name: str) -> bool:
+    if path == name or path.startswith(f"{_relationship(name)}."):
+        return True
+    if path.lower() == _name_copy(name):
+        return True
+    return any(
+        path == derived or path.startswith(f"{_relationship(derived)}.")
+        for derived in _DERIVED.get(name.lower(), ())
+    )
+
+
+def _relationship(name: str) -> str:
+    """The first step of the parent paths through a reference field."""
+    return f"{name.removesuffix('__c')}__r" if name.endswith("__c") else name.removesuffix("Id")
+
+
+def _name_copy(name: str) -> str:
+    """The package's formula that shows a reference's name, in lower case (``Impact_Id``, sic)."""
+    prefix, mark, stem = name.removesuffix("__c").partition("__FK")
+    return f"{prefix}__{stem}_id__c".lower() if mark else ""
