@@ -15,7 +15,8 @@ The tree:
     │   ├── UnknownOutcomeError  a write may or may not have taken effect
     │   ├── RefusedError         it will never work as it is
     │   └── MalformedError       the answer could not be understood
-    └── WrongOrgError        the Salesforce org is not the configured one
+    ├── WrongOrgError        the Salesforce org is not the configured one
+    └── TemplateProblem      a template can't be filled in (rules/environment.py)
 """
 
 from collections.abc import Sequence

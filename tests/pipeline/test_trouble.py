@@ -301,3 +301,44 @@ async def test_malformed_answers_are_contained(tmp_path):
             await daemon.parts.pagerduty_reader.poll()
         await daemon.step(3)
         assert len(rig.sf.rows(f"{P}Incident__c")) == 1
+
+
+async def test_a_defect_met_by_one_action_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        handler = daemon.parts.deliverer._tools.handlers["pagerduty.add_note"]
+
+        async def fail(_):
+            raise KeyError("customer text")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(handler), "deliver", lambda *_: fail(None))
+            rig.comment(record_id, "hello")
+            other = rig.open_record("another", priority="1")
+            await daemon.step()
+        assert len(rig.incidents()) == 2, "the page of the other record went out"
+        assert "customer text" not in capsys.readouterr().out
+        await settle(daemon)
+        assert rig.notes_of(incident_id) == ["[Raj Patel] hello"]
+        assert other
+
+
+async def test_a_backfill_evaluates_what_happened_since(tmp_path):
+    async with open_rig(tmp_path) as rig:
+        rig.open_record("before the time", priority="1")
+        rig.advance(100)
+        since = rig.remote.now()
+        rig.advance(100)
+        rig.open_record("after the time", priority="1")
+        late = rig.pd.trigger("PDBA001", "monitored after the time")["id"]
+        rig.advance(100)
+        config = rig.desk.config
+        config.write_text(
+            config.read_text().replace("[daemon]", f'[daemon]\nstart_from = "{since.isoformat()}"')
+        )
+        async with rig.daemon() as daemon:
+            await daemon.step(3)
+            titles = [item["title"] for item in rig.incidents() if item["id"] != late]
+            assert len(titles) == 1
+            assert "after the time" in titles[0]
+            assert late in [link[0] for link in await daemon.links()]

@@ -91,7 +91,9 @@ async def test_a_week(tmp_path, seed):
         assert len(links) == len(by_record) == len(by_incident)
         assert set(week.monitored) <= set(by_incident)
         # Closed before the daemon, held up by a fault, could see it: nobody is paged for that.
-        spared = {x["record"] for x in await daemon.log() if x["event"] == "create" and not x["actions"]}
+        spared = {
+            x["record"] for x in await daemon.log() if x["event"] == "create" and not x["actions"]
+        }
         assert set(week.paged) - spared <= set(by_record)
         assert all(not rig.record(record)[f"{P}state__c"] for record in spared & set(week.paged))
         assert len(rig.incidents()) == len(set(week.paged) - spared) + len(week.monitored)

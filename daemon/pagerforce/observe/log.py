@@ -6,6 +6,8 @@ carry ids, counts, durations and reasons, never secrets or customers' text.
 
 import logging
 import sys
+import traceback
+from pathlib import Path
 from typing import TextIO
 
 import structlog
@@ -60,6 +62,17 @@ def setup_log(level: str, form: str, stream: TextIO | None = None) -> None:
     )
     # httpx logs every URL at INFO, and those hold ids and queries.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def place_of(error: BaseException) -> str:
+    """Kind and place of an unexpected error, for the log.
+
+    Its own text may quote customers' text and stays out.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1] if frames else None
+    where = f" in {Path(last.filename).name}:{last.lineno} ({last.name})" if last else ""
+    return f"{type(error).__name__}{where}"
 
 
 def get_log(part: str) -> FilteringBoundLogger:

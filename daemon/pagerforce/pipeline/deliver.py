@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import anyio
 from anyio.abc import TaskGroup
 
-from pagerforce.errors import RemoteError
+from pagerforce.errors import ConfigError, RemoteError, WrongOrgError
 from pagerforce.model.action import Task
 from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.ports import ActionHandler, Clock
@@ -26,7 +26,7 @@ from pagerforce.model.verdict import (
     Unknown,
     Verdict,
 )
-from pagerforce.observe.log import get_log
+from pagerforce.observe.log import get_log, place_of
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.claim import Claimer, Job
 from pagerforce.pipeline.settings import DeliveryLimits
@@ -195,7 +195,13 @@ class Deliverer:
             return [Rejected(reason)] * len(task.calls)
         # A handler's requests have deadlines of their own; this bounds several of them together.
         with anyio.move_on_after(4 * self._tools.limits.timeout.total_seconds()):
-            return await handler.deliver(task)
+            try:
+                return await handler.deliver(task)
+            except (ConfigError, WrongOrgError):
+                raise
+            except Exception as error:  # noqa: BLE001 (a defect met by one action must not stop the others)
+                _LOG.error("defect", do=task.do, action_id=task.key, place=place_of(error))
+                return [Unknown(f"a defect of pagerforce: {place_of(error)}")] * len(task.calls)
         return [Unknown("no answer within the deadline")] * len(task.calls)
 
     async def _settle(self, job: Job, verdicts: Sequence[Verdict]) -> None:

@@ -177,17 +177,15 @@ def plan_drift(
         kind, after = drift
         plan.held[incident.id] = Held(after)
         world.incidents[incident.id] = after
-        plan.ruled.append(judge.rule(_drift_event(kind, known.incident, after), world, now))
+        at = after.updated_at or after.status_changed_at or server_now
+        plan.ruled.append(judge.rule(_drift_event(kind, known.incident, after, at), world, now))
         if kind == "merge" and after.merged_into:
             plan.merges.append((incident.id, after.merged_into))
     return plan
 
 
-def _drift_event(kind: str, before: Incident, after: Incident) -> Event:
+def _drift_event(kind: str, before: Incident, after: Incident, at: datetime) -> Event:
     changed = changed_fields(before, after)
-    at = after.updated_at or after.status_changed_at or after.created_at
-    if at is None:
-        raise ValueError(f"incident {after.id} bears no time")
     # The names of what changed tell two changes of one second apart.
     stamp = f"{format_whole_second(at)}:{kind}:{'+'.join(sorted(changed))}"
     return Event(

@@ -11,10 +11,16 @@ from typing import Protocol
 
 import anyio
 
-from pagerforce.errors import CredentialsError, RemoteError
+from pagerforce.errors import (
+    ConfigError,
+    CredentialsError,
+    RemoteError,
+    StoreError,
+    WrongOrgError,
+)
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock, Flaw
-from pagerforce.observe.log import get_log
+from pagerforce.observe.log import get_log, place_of
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.commit import Committed
 from pagerforce.pipeline.pace import Budget, next_delay
@@ -98,7 +104,11 @@ class PollLoop:
                 self._is_started = True
             found = await self._reader.poll()
         except RemoteError as error:
-            self._failed(error)
+            self._failed(error, str(error))
+        except (ConfigError, WrongOrgError, StoreError):
+            raise
+        except Exception as error:  # noqa: BLE001 (a defect on one side must not stop the other)
+            self._failed(error, f"a defect of pagerforce: {place_of(error)}")
         else:
             self._succeeded(found, self._clock.monotonic() - began)
 
@@ -116,16 +126,16 @@ class PollLoop:
         self._metrics.poll_duration.labels(self.side.value).observe(seconds)
         self._metrics.last_success.labels(self.side.value).set(now.timestamp())
 
-    def _failed(self, error: RemoteError) -> None:
+    def _failed(self, error: Exception, reason: str) -> None:
         state = self.state
         state.failures += 1
-        state.problem = str(error)
+        state.problem = reason
         _LOG.warning(
             "poll_failed",
             source=self.side.value,
             failures=state.failures,
             error=type(error).__name__,
-            reason=str(error),
+            reason=reason,
         )
         if state.failures >= _DOWN_AFTER or isinstance(error, CredentialsError):
             state.is_up = False

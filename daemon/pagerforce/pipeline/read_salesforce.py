@@ -56,20 +56,17 @@ class SalesforceReader:
         server_now = await self.source.fetch_server_time()
         await self.check()
         async with self.database.write() as tx:
-            self._start_at = {
-                feed: await self._start_of(tx, feed, server_now) for feed in self.source.feeds
+            known = {
+                feed: await cursors.find_instant(tx, f"start_at:{feed}")
+                for feed in self.source.feeds
             }
+            # Objects added later start when they are added: start_from is for the first start.
+            is_first = not any(known.values())
+            begin = (self.start_from if is_first else None) or server_now
+            for feed, start_at in known.items():
+                self._start_at[feed] = start_at or await _begin(tx, feed, begin)
         for name in self.objects:
             await self._baseline(name)
-
-    async def _start_of(self, tx: Transaction, feed: str, server_now: datetime) -> datetime:
-        known = await cursors.find_instant(tx, f"start_at:{feed}")
-        if known is not None:
-            return known
-        start_at = (self.start_from or server_now).replace(microsecond=0)
-        await cursors.put_fact(tx, f"start_at:{feed}", format_whole_second(start_at))
-        await cursors.move_cursor(tx, feed, Position(start_at))
-        return start_at
 
     async def _baseline(self, name: str) -> None:
         fact = f"baseline:{name}"
@@ -188,3 +185,11 @@ class SalesforceReader:
     def budget(self) -> Budget:
         """What is left of this daemon's own share of the org's daily calls."""
         return self.calls_left()
+
+
+async def _begin(tx: Transaction, feed: str, begin: datetime) -> datetime:
+    """Notes where a feed starts, to the second, as both APIs count."""
+    start_at = begin.replace(microsecond=0)
+    await cursors.put_fact(tx, f"start_at:{feed}", format_whole_second(start_at))
+    await cursors.move_cursor(tx, feed, Position(start_at))
+    return start_at

@@ -13,7 +13,7 @@ from pagerforce.rules.views import View, text_of
 _TESTS = ("defined", "undefined", "divisibleby", "even", "odd", "in", "number", "string")
 
 
-class TemplateProblem(PagerforceError):  # noqa: N818 - the name is fixed by docs/interfaces.md
+class TemplateProblem(PagerforceError):  # noqa: N818 - a reason to show, not a failure of ours
     """A template cannot be read or filled in; the reason names names, never customers' text."""
 
     def __init__(self, reason: str) -> None:

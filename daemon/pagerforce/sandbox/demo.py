@@ -135,6 +135,7 @@ async def _close(story: Story, desk: Desk, crew: Crew, console: Console) -> None
     ):
         parts = _sums(crew.totals, prefix)
         console.print(f"  {label}: {parts}", markup=False)
+    console.print(f"  {_latency(crew.totals)}", markup=False)
     console.rule("where to look")
     for label, path in (
         ("configuration", desk.config),
@@ -149,6 +150,15 @@ async def _close(story: Story, desk: Desk, crew: Crew, console: Console) -> None
         f"  try a rule     edit the rules, then: pagerforce demo --dir {desk.folder}", markup=False
     )
     console.print(f"\n{story.verdict()}", markup=False)
+
+
+def _latency(totals: dict[str, float]) -> str:
+    """The mean of the histogram of both sides: event there to confirmed delivery here."""
+    name = "pagerforce_sync_latency_seconds"
+    count = sum(value for key, value in totals.items() if key.startswith(f"{name}_count"))
+    seconds = sum(value for key, value in totals.items() if key.startswith(f"{name}_sum"))
+    mean = seconds / count if count else 0.0
+    return f"event to confirmed delivery: {mean:.1f} s on average, over {count:.0f} deliveries"
 
 
 def _sums(totals: dict[str, float], prefix: str) -> str:
