@@ -342,3 +342,26 @@ async def test_a_backfill_evaluates_what_happened_since(tmp_path):
             assert len(titles) == 1
             assert "after the time" in titles[0]
             assert late in [link[0] for link in await daemon.links()]
+
+
+@pytest.mark.parametrize("over", ["closed", "lowered", "deleted", "not over"])
+async def test_after_an_outage_nobody_is_paged_for_what_is_over(tmp_path, over):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        rig.desk.pagerduty_faults.add(Fault(FaultKind.ERROR_BEFORE, count=1000, method="POST"))
+        rig.raise_to_1(record_id)
+        await daemon.step(2, seconds=70)
+        if over == "closed":
+            rig.set_status(record_id, "CLOSED")
+        elif over == "lowered":
+            rig.change(record_id, FKPriority=rig.id_of("Priority", "4"))
+        elif over == "deleted":
+            rig.sf.delete(INCIDENT, record_id, by=RAJ)
+        else:
+            rig.change(record_id, shortDescription="still burning")
+        await daemon.step(2, seconds=70)
+        rig.desk.pagerduty_faults.clear()
+        await daemon.step(4, seconds=400)
+        assert len(rig.incidents()) == (1 if over == "not over" else 0)
+        assert await daemon.dead_letters() == []

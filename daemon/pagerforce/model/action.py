@@ -36,6 +36,9 @@ class Param:
     doc: str = ""
 
 
+OVERTAKEN = "the record has changed meanwhile: the rule's conditions no longer hold"
+
+
 class TargetKind(StrEnum):
     """What an action acts on (contract section 2, "What an action acts on")."""
 
@@ -126,6 +129,8 @@ class Task:
         first_attempt_at: when the first attempt began, in this host's clock; None on the first.
         known_ids: notes of the incident / comments of the record that other actions of ours made, so
             that a search after a lost answer never takes one of those for its own.
+        is_overtaken: the reason for it is gone by now: find what an earlier attempt may have made,
+            make nothing new.
     """
 
     key: str
@@ -149,3 +154,4 @@ class Task:
     first_attempt_at: datetime | None
     now: datetime
     known_ids: frozenset[str] = frozenset()
+    is_overtaken: bool = False

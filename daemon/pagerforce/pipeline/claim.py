@@ -4,15 +4,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from pagerforce.model.action import ActionSpec, TargetKind, Task
+from pagerforce.model.action import OVERTAKEN, ActionSpec, TargetKind, Task
 from pagerforce.model.event import Event
 from pagerforce.model.ids import IncidentId, RecordId, Side
-from pagerforce.model.value import Scalar
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
-from pagerforce.pipeline.ruling import COMMENT_RULE
+from pagerforce.pipeline.ruling import COMMENT_RULE, Judge
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.target import Pairs, choose, find_pairs
+from pagerforce.rules.evaluate import Facts
 from pagerforce.rules.template import TemplateProblem, context_of, render_args
 from pagerforce.store import journal, links, outbox, snapshots, traces
 from pagerforce.store.database import Transaction
@@ -21,6 +21,7 @@ from pagerforce.store.outbox import Action, ActionState, Settlement
 _LOG = get_log("deliver")
 _GROUPED = "salesforce.set_field"  # consecutive ones of an event on a record are one write
 _GROUP_LIMIT = 50
+_PATIENCE = timedelta(minutes=1)  # a page that waits longer is judged again
 _LOOP_WINDOW = timedelta(minutes=1)
 
 
@@ -38,7 +39,7 @@ class Claimer:
     """Decides what is attempted next; settles what needs no attempt."""
 
     specs: Mapping[str, ActionSpec]
-    maps: Callable[[], Mapping[str, Mapping[str, Scalar]]]
+    judge: Callable[[], Judge]
     limits: DeliveryLimits
     metrics: Metrics
 
@@ -82,8 +83,15 @@ class Claimer:
                 await outbox.split(tx, head, targets.ids)
                 return None
             target = targets.ids[0]
+        is_overtaken = await self._is_overtaken(tx, head, event, pairs, now)
+        if is_overtaken and not head.is_uncertain:
+            await self._settle(tx, head, ActionState.SKIPPED, OVERTAKEN, now)
+            return None
         actions = await self._group(tx, head)
-        return await self._job(tx, actions, target, event, pairs, now)
+        job = await self._job(tx, actions, target, event, pairs, now)
+        if job is None or not is_overtaken:
+            return job
+        return replace(job, task=replace(job.task, is_overtaken=True))
 
     async def _is_looping(self, tx: Transaction, head: Action, now: datetime) -> bool:
         recent = await outbox.count_recent(tx, head.lane, now - _LOOP_WINDOW)
@@ -95,6 +103,26 @@ class Claimer:
             "link_paused", lane=head.lane, actions=recent, until=str(now + self.limits.loop_pause)
         )
         return True
+
+    async def _is_overtaken(
+        self, tx: Transaction, head: Action, event: Event, pairs: Pairs, now: datetime
+    ) -> bool:
+        """Whether a page that had to wait would wake somebody for what is over by now.
+
+        The event is judged again with the record as it is now; what changed in it stays as it was.
+        """
+        has_waited = head.attempts > 0 or now - head.created_at > _PATIENCE
+        if not head.is_page or not has_waited or event.record_id is None:
+            return False
+        record = await snapshots.find_record(tx, event.record_id)
+        if record is None or record.fields == event.record:
+            return record is not None and record.is_deleted
+        incident = next(iter(pairs.incidents.values()), None)
+        linked = frozenset(link.object for link in pairs.links)
+        facts = Facts(replace(event, record=record.fields), linked, {}, incident)
+        traces_now = self.judge().book.evaluate(facts, now, every_rule=True).traces
+        mine = [t for t in traces_now if (t.ruleset, t.rule) == (head.ruleset, head.rule)]
+        return record.is_deleted or any(not trace.matched for trace in mine)
 
     async def _settle(
         self, tx: Transaction, action: Action, state: ActionState, reason: str, now: datetime
@@ -139,7 +167,7 @@ class Claimer:
         linked = any(link.object == head.object for link in pairs.links)
         context = context_of(event, record, event.incident or task.incident, linked=linked)
         try:
-            calls = (render_args(head.written, context, self.maps()),)
+            calls = (render_args(head.written, context, self.judge().maps),)
         except TemplateProblem as problem:
             reason = f"{problem.reason}; correct the rule, then retry"
             await self._settle(tx, head, ActionState.DEAD_LETTER, reason, now)

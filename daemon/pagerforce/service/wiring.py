@@ -272,7 +272,7 @@ def _assemble(
         RetryPolicy(limits.retry_for, _jittered),
         verdict_of,
     )
-    claimer = Claimer(rules.settings.specs, lambda: rules.judge.maps, limits, metrics)
+    claimer = Claimer(rules.settings.specs, lambda: rules.judge, limits, metrics)
     deliverer = Deliverer(tools, claimer, writes)
     start_from = loaded.config.daemon.start_at
     pagerduty_reader = PagerDutyReader(

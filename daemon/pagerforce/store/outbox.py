@@ -72,11 +72,13 @@ class Action:
     first_attempt_at: datetime | None
     incident_id: str | None
     record_id: str | None
+    created_at: datetime
 
 
 _COLUMNS = (
     "id, seq, part, event_seq, ruleset, rule, position, do, object, written, args, lane, is_page, "
-    "target, state, reason, attempts, is_uncertain, first_attempt_at, incident_id, record_id"
+    "target, state, reason, attempts, is_uncertain, first_attempt_at, incident_id, record_id, "
+    "created_at"
 )
 
 
@@ -104,6 +106,7 @@ def _action(row: Row) -> Action:
         first_attempt_at=parse_instant(first) if first else None,
         incident_id=row[19],
         record_id=row[20],
+        created_at=parse_instant(row[21]),
     )
 
 

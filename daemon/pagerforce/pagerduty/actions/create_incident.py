@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pagerforce.errors import RefusedError, TransientError, UnknownOutcomeError
-from pagerforce.model.action import Task
+from pagerforce.model.action import OVERTAKEN, Task
 from pagerforce.model.incident import Incident
 from pagerforce.model.value import Json, format_whole_second
-from pagerforce.model.verdict import Delivered, Expectation, IncidentMade, Verdict
+from pagerforce.model.verdict import Delivered, Expectation, IncidentMade, Skipped, Verdict
 from pagerforce.pagerduty.actions.desk import Writer, text, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.actions.service_choice import carried_service, choose_service
@@ -52,6 +52,8 @@ class CreateIncident(Handler):
             found = await self._look_up(task, order)
             if found is not None:
                 return _adopt(found)
+        if task.is_overtaken:
+            return Skipped(OVERTAKEN)
         try:
             raw = await self._desk.client.send_incident(order.body, order.writer.email)
         except DuplicateKeyError as error:
