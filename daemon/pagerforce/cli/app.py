@@ -14,6 +14,7 @@ from pagerforce.cli.links import links
 from pagerforce.cli.log import log
 from pagerforce.cli.run import run
 from pagerforce.cli.sandbox import sandbox
+from pagerforce.cli.simulate import simulate_rules
 from pagerforce.cli.status import status
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ def _root(
 
 for _command in (run, init, check, status, log, demo, sandbox):
     app.command()(_command)
+app.command("simulate")(simulate_rules)
 app.add_typer(links, name="links")
 app.add_typer(failed, name="failed")
 

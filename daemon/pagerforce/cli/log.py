@@ -39,7 +39,7 @@ def log(
     since: Annotated[str, typer.Option(help="Only since then, an RFC 3339 time.")] = "",
 ) -> None:
     """Shows the journal, oldest first; with --json one entry per line."""
-    wanted = Filter(incident=incident or None, record=record or None, since=_since(since))
+    wanted = Filter(incident=incident or None, record=record or None, since=parse_since(since))
     with reporting():
         settings = read_config(config)
         while True:
@@ -49,7 +49,8 @@ def log(
             anyio.run(anyio.sleep, _FOLLOW_SECONDS)
 
 
-def _since(text: str) -> datetime | None:
+def parse_since(text: str) -> datetime | None:
+    """A time given on the command line; ``""``: none. Ends with a message where it is no time."""
     if not text:
         return None
     try:
@@ -72,6 +73,18 @@ def _show(settings: Config, wanted: Filter, *, json: bool) -> Filter:
                 _print(entry)
         if len(entries) < wanted.limit:
             return wanted
+
+
+async def read_entries(since: datetime | None, tx: Transaction) -> list[dict[str, Any]]:
+    """Every entry of the journal since then, oldest first."""
+    found: list[dict[str, Any]] = []
+    wanted = Filter(since=since)
+    while True:
+        entries = await read_log(tx, wanted)
+        found += entries
+        if len(entries) < wanted.limit:
+            return found
+        wanted = replace(wanted, after_seq=entries[-1]["seq"])
 
 
 async def _read(wanted: Filter, tx: Transaction) -> list[dict[str, Any]]:

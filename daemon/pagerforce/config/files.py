@@ -8,7 +8,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pagerforce.config.inline_secrets import remove_secrets
@@ -51,6 +51,25 @@ def read_files(main: Path) -> Reading:
         for path in _included(reading, main):
             _read_into(reading, path, _label_of(path, main.parent))
     return reading
+
+
+def replace_rules(reading: Reading, files: Sequence[Path]) -> None:
+    """Takes the rulesets of these files for all read so far, and their maps for those so named."""
+    before = len(reading.documents)
+    for path in files:
+        _read_into(reading, path.absolute(), str(path))
+    added = reading.documents[before:]
+    names = {name for document in added for name in _table(document.table.get("maps"))}
+    for place, document in enumerate(reading.documents[:before]):
+        kept = {key: value for key, value in document.table.items() if key != "rulesets"}
+        maps = _table(document.table.get("maps"))
+        if maps:
+            kept["maps"] = {key: value for key, value in maps.items() if key not in names}
+        reading.documents[place] = replace(document, table=kept)
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _main_label(main: Path) -> str:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pagerforce.config.crosscheck import cross_check, object_names
 from pagerforce.config.explain import to_problems
-from pagerforce.config.files import Document, Reading, read_files
+from pagerforce.config.files import Document, Reading, read_files, replace_rules
 from pagerforce.config.keypath import split_path
 from pagerforce.config.merge import Merged, merge_documents
 from pagerforce.config.paths import control_socket
@@ -45,7 +45,13 @@ def find_config(option: Path | None, environ: Mapping[str, str]) -> Path:
     return Path(named) if named else DEFAULT_PATH
 
 
-def load_config(path: Path, *, catalog: Sequence[ActionSpec], environ: Mapping[str, str]) -> Loaded:
+def load_config(
+    path: Path,
+    *,
+    catalog: Sequence[ActionSpec],
+    environ: Mapping[str, str],
+    rules: Sequence[Path] = (),
+) -> Loaded:
     """Reads and checks a configuration and everything it includes.
 
     Secrets are not read: see ``secret.load_secrets``.
@@ -54,23 +60,27 @@ def load_config(path: Path, *, catalog: Sequence[ActionSpec], environ: Mapping[s
         path: the main file.
         catalog: the actions that rules may use.
         environ: the process environment, for the folders that systemd gives.
+        rules: files whose rulesets stand for all of the configuration's, and whose maps for those
+            of the same name, to try them out.
 
     Raises:
         ConfigError: with every problem found, in the order of the files.
     """
     path = path.absolute()
     reading = read_files(path)
+    if rules and reading.documents:
+        replace_rules(reading, rules)
     if not reading.documents:
         raise ConfigError(reading.problems)
     merged = merge_documents(reading.documents)
     config, problems = _validate(merged, path.parent)
-    rules, rule_problems = _parse_rules(merged, catalog)
+    parsed, rule_problems = _parse_rules(merged, catalog)
     problems += [*reading.problems, *merged.problems, *cross_check(merged), *rule_problems]
     if config is not None:
         problems += _check_files(config, merged, environ)
     if problems or config is None:
         raise ConfigError(_in_file_order(problems, reading))
-    return Loaded(config, rules, tuple(document.path for document in reading.documents))
+    return Loaded(config, parsed, tuple(document.path for document in reading.documents))
 
 
 def _validate(merged: Merged, folder: Path) -> tuple[Config | None, list[Problem]]:

@@ -197,7 +197,12 @@ async def _store_links(tx: Transaction, found: Sequence[NewLink]) -> None:
 async def _store_ruled(tx: Transaction, ruled: Sequence[Ruled], now: datetime) -> None:
     for item in ruled:
         event_seq = await journal.append(
-            tx, item.event, item.traces, seen_at=now, echo_of=item.echo_of
+            tx,
+            item.event,
+            item.traces,
+            seen_at=now,
+            echo_of=item.echo_of,
+            context=item.context,
         )
         if item.actions:
             lane = await links.join_lanes(tx, item.members)

@@ -58,6 +58,7 @@ class Ruled:
     actions: Sequence[NewAction] = ()
     matched: Sequence[tuple[str, str]] = ()
     echo_of: str | None = None
+    context: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,10 @@ class Judge:
         return Ruled(
             event,
             _members(event, links),
-            traces=[_trace(item) for item in evaluation.traces],
+            traces=[show_trace(item) for item in evaluation.traces],
             actions=actions,
             matched=[(t.ruleset, t.rule) for t in evaluation.traces if t.matched],
+            context=_context(facts),
         )
 
     def _decided(self, event: Event, decision: Decision) -> NewAction:
@@ -209,6 +211,18 @@ def _facts(event: Event, world: World, links: Sequence[Link]) -> Facts:
     return Facts(event, linked, records, event.incident)
 
 
+def _context(facts: Facts) -> dict[str, object]:
+    """What rules saw besides the event, as it is stored and as ``facts_of`` reads it."""
+    context: dict[str, object] = {}
+    if facts.linked:
+        context["linked"] = sorted(facts.linked)
+    if facts.records:
+        context["records"] = facts.records
+    if facts.incident is not None and facts.event.source is Side.SALESFORCE:
+        context["incident"] = facts.incident
+    return context
+
+
 def _members(event: Event, links: Sequence[Link]) -> tuple[str, ...]:
     own = [item for item in (event.incident_id, event.record_id) if item]
     others = [item for link in links for item in (link.incident_id, link.record_id)]
@@ -221,7 +235,7 @@ def _action_id(event_id: str, ruleset: str, rule: str, index: int) -> ActionId:
     return ActionId("a" + hashlib.sha256(text.encode()).hexdigest()[:19])
 
 
-def _trace(trace: RuleTrace) -> Mapping[str, Json]:
+def show_trace(trace: RuleTrace) -> Mapping[str, Json]:
     """A rule's trace as contract section 3 shapes it for the command ``log``."""
     return {
         "ruleset": trace.ruleset,

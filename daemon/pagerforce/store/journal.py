@@ -28,11 +28,15 @@ async def append(
     *,
     seen_at: datetime,
     echo_of: str | None = None,
+    context: Mapping[str, object] | None = None,
 ) -> int:
-    """Stores an event with the traces of the rules it met; returns its sequence number."""
+    """Stores an event with the traces of the rules it met; returns its sequence number.
+
+    ``context``: what else the rules saw, for trying others on it later.
+    """
     await tx.run(
         "INSERT INTO event (id, source, type, at, seen_at, incident_id, object, record_id, echo_of, "
-        "data, rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "data, context, rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             event.id,
             event.source.value,
@@ -44,6 +48,7 @@ async def append(
             event.record_id,
             echo_of,
             to_text(event),
+            to_text(context or {}),
             to_text(rules),
         ),
     )
@@ -82,14 +87,23 @@ async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
         where.append("at >= ?")
         values.append(to_stamp(wanted.since))
     sql = (
-        "SELECT seq, at, source, type, incident_id, object, record_id, echo_of, rules FROM event "
+        "SELECT seq, at, source, type, incident_id, object, record_id, echo_of, rules, seen_at, data, "
+        "context FROM event "
         f"WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?"
     )
     rows = await tx.rows(sql, [*values, wanted.limit])
     keys = ("seq", "at", "source", "event", "incident", "object", "record", "echo_of")
     return [
         dict(zip(keys, row[:8], strict=True))
-        | {"rules": json.loads(row[8]), "actions": await _actions(tx, row[0])}
+        | {
+            "rules": json.loads(row[8]),
+            "actions": await _actions(tx, row[0]),
+            "recorded": {
+                "seen_at": row[9],
+                "event": json.loads(row[10]),
+                "context": json.loads(row[11]),
+            },
+        }
         for row in rows
     ]
 

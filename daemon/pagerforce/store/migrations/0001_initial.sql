@@ -81,6 +81,7 @@ CREATE TABLE event (           -- journal; its id is what makes a change an even
   record_id   TEXT,
   echo_of     TEXT,            -- id of our own action that caused it
   data        TEXT NOT NULL,
+  context     TEXT NOT NULL,   -- the other side as it was when the rules were tried
   rules       TEXT NOT NULL    -- traces of the rules it met
 ) STRICT;
 CREATE INDEX event_incident ON event (incident_id, seq);
