@@ -174,6 +174,11 @@ async def test_merge_moves_the_link_to_the_survivor(tmp_path):
         links = [(incident, record) for incident, record, _ in await daemon.links()]
         assert (survivor, record_id) in links
         assert incident_id not in [incident for incident, _ in links]
+        name = rig.record(record_id)["Name"]
+        (note,) = rig.notes_of(survivor)
+        assert note.startswith("Incident #")
+        assert note.endswith(f"was merged into this one; linked here now: {name}")
+        assert rig.comments_of(record_id) == [], "our own note is not copied"
         assert "merge" in [entry["event"] for entry in await daemon.log()]
 
 

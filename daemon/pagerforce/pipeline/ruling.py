@@ -18,6 +18,7 @@ from pagerforce.rules.template import TemplateProblem, context_of, render_text
 from pagerforce.store.outbox import ActionState, NewAction
 
 COMMENT_RULE = "(comments)"  # the ruleset's name of what [objects.comments] decides
+MERGE_RULE = "(merge)"  # likewise for the note that tells of a merge
 DELETE_RULE = "(on_delete)"  # likewise for on_delete = "resolve"
 
 
@@ -77,6 +78,7 @@ class Judge:
         actions = [self._decided(event, decision) for decision in evaluation.decisions]
         actions += self._comments(event, facts, world, links)
         actions += self._deletion(event)
+        actions += self._merging(event, world, links)
         return Ruled(
             event,
             _members(event, links),
@@ -167,6 +169,29 @@ class Judge:
             reason=reason,
         )
         return self._shadowed(action)
+
+    def _merging(self, event: Event, world: World, links: Sequence[Link]) -> list[NewAction]:
+        """A note on the surviving incident tells that links have moved to it."""
+        survivor = event.incident.merged_into if event.incident else None
+        if event.type != "merge" or survivor is None or event.incident is None or not links:
+            return []
+        found = (world.records.get(link.record_id) for link in links)
+        names = sorted(str(item.fields.get("Name") or item.id) for item in found if item)
+        number = f"#{event.incident.number}" if event.incident.number else event.incident.id
+        text = f"Incident {number} was merged into this one; linked here now: {', '.join(names)}"
+        action = NewAction(
+            id=_action_id(event.id, MERGE_RULE, links[0].object, 0),
+            ruleset=MERGE_RULE,
+            rule=links[0].object,
+            position=0,
+            do="pagerduty.add_note",
+            object=links[0].object,
+            written={},
+            args={"text": text},
+            is_page=False,
+            target=survivor,
+        )
+        return [self._shadowed(action)]
 
     def _deletion(self, event: Event) -> list[NewAction]:
         rules = self.settings.objects.get(event.object or "")

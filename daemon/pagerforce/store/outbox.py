@@ -32,7 +32,10 @@ class ActionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewAction:
-    """An action to be stored. ``args`` None: rendered when it is delivered."""
+    """An action to be stored.
+
+    ``args`` None: rendered when it is delivered. ``target`` None: resolved then.
+    """
 
     id: ActionId
     ruleset: str
@@ -45,6 +48,7 @@ class NewAction:
     is_page: bool
     state: ActionState = ActionState.PENDING
     reason: str | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +123,8 @@ async def enqueue(
     stamp = to_stamp(now)
     await tx.run_many(
         "INSERT OR IGNORE INTO action (id, seq, event_seq, ruleset, rule, position, do, object, "
-        "written, args, is_page, state, reason, lane, next_at, created_at, finished_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "written, args, is_page, state, reason, target, lane, next_at, created_at, finished_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 item.id,
@@ -136,6 +140,7 @@ async def enqueue(
                 int(item.is_page),
                 item.state.value,
                 item.reason,
+                item.target,
                 lane,
                 stamp,
                 stamp,
