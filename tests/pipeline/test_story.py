@@ -254,3 +254,14 @@ async def test_what_automation_makes_of_our_write_is_a_change_of_its_own(tmp_pat
         (incident,) = rig.incidents()
         assert incident["title"] == "computed"
         assert await daemon.dead_letters() == []
+
+
+async def test_a_field_that_changes_by_itself_is_no_event(tmp_path, monkeypatch):
+    monkeypatch.setattr(schema, "_TIME_DRIVEN", {INCIDENT: frozenset({f"{P}shortDescription__c"})})
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        before = len(await daemon.log())
+        rig.change(record_id, shortDescription="as if time had passed")
+        await daemon.step(3)
+        assert len(await daemon.log()) == before

@@ -117,6 +117,10 @@ class SalesforceSource(Protocol):
         """These records as they are now; an Id that is absent from the answer is gone."""
         ...
 
+    async def time_driven_fields(self, object_name: str) -> frozenset[str]:
+        """Formulas whose value changes by the mere passing of time: they make no event."""
+        ...
+
     async def fetch_low_water(self, since: datetime, until: datetime) -> datetime | None:
         """``latestDateCovered``: up to where every committed row is visible; None if unsaid."""
         ...

@@ -4,7 +4,7 @@ Reading the store, deciding and writing happen inside one writing transaction, s
 writer comes between; nothing on the network is awaited meanwhile.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from pagerforce.pipeline.entries import (
     plan_drift,
     plan_entries,
 )
-from pagerforce.pipeline.rows import RowContext, RowPlan, plan_comments, plan_records
+from pagerforce.pipeline.rows import NewsRules, RowContext, RowPlan, plan_comments, plan_records
 from pagerforce.pipeline.ruling import Judge, Ruled, World
 from pagerforce.store import cursors, journal, links, outbox, snapshots, traces
 from pagerforce.store.database import Database, Transaction
@@ -152,7 +152,7 @@ async def commit_rows(
     batch: RowBatch,
     judge: Judge,
     *,
-    start_at: Mapping[str, datetime],
+    news: NewsRules,
     busy: Callable[[], Collection[RecordId]],
     now: datetime,
 ) -> Committed:
@@ -166,7 +166,7 @@ async def commit_rows(
         objects = {row.object for row in batch.records if row.id not in world.records}
         parents = {item.parent_id for item in batch.comments}
         hopes = await _hopes(tx, {*ids, *parents, *objects})
-        context = RowContext(world, hopes, judge, start_at, busy(), now)
+        context = RowContext(world, hopes, judge, news, busy(), now)
         plan = RowPlan()
         plan_records(batch.records, plan, context)
         seen = await traces.seen_comments(tx, [item.id for item in batch.comments])

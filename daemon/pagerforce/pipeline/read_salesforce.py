@@ -13,6 +13,7 @@ from pagerforce.pipeline.commit import commit_rows
 from pagerforce.pipeline.deliver import WriteLog
 from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Sweep
 from pagerforce.pipeline.poll import Reporter
+from pagerforce.pipeline.rows import NewsRules
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.store import cursors, snapshots
 from pagerforce.store.database import Database, Transaction
@@ -46,6 +47,7 @@ class SalesforceReader:
     start_from: datetime | None
     calls_left: Callable[[], Budget]
     check: Callable[[], Awaitable[None]]
+    _quiet: dict[str, frozenset[str]] = field(default_factory=dict)
     _start_at: dict[str, datetime] = field(default_factory=dict)
     _last_wide: tuple[float, int] | None = None
     _low_water: datetime | None = None
@@ -66,6 +68,7 @@ class SalesforceReader:
             for feed, start_at in known.items():
                 self._start_at[feed] = start_at or await _begin(tx, feed, begin)
         for name in self.objects:
+            self._quiet[name] = await self.source.time_driven_fields(name)
             await self._baseline(name)
 
     async def _baseline(self, name: str) -> None:
@@ -119,7 +122,7 @@ class SalesforceReader:
             self.database,
             batch,
             self.judge(),
-            start_at=self._start_at,
+            news=NewsRules(self._start_at, self._quiet),
             busy=lambda: self.writes.touched_since(mark),
             now=self.clock.now(),
         )

@@ -34,11 +34,23 @@ class RowPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class NewsRules:
+    """What counts as news.
+
+    Attributes:
+        start_at: per object and comment object, since when rows are news.
+        quiet: per object, fields that make no event when they change.
+    """
+
+    start_at: Mapping[str, datetime]
+    quiet: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class RowContext:
     """What planning rows needs besides the rows.
 
     Attributes:
-        start_at: per object and comment object, since when rows are news.
         busy: records that a write of ours was under way on since the poll began: what this poll
             read may show half of it, so they are read again later.
     """
@@ -46,7 +58,7 @@ class RowContext:
     world: World
     hopes: Hopes
     judge: Judge
-    start_at: Mapping[str, datetime]
+    news: NewsRules
     busy: Collection[RecordId]
     now: datetime
 
@@ -64,9 +76,9 @@ def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
     world = context.world
     before = world.records.get(row.id)
     known = _with_own_writes(before, row, context.hopes)
-    rules = context.judge.settings.objects.get(row.object)
-    quiet = rules.quiet if rules else frozenset[str]()
-    change = compare(known, row, start_at=context.start_at[row.object], quiet=quiet)
+    news = context.news
+    quiet = news.quiet.get(row.object, frozenset())
+    change = compare(known, row, start_at=news.start_at[row.object], quiet=quiet)
     after = merged(before, row, change.changed if change else ())
     if before is None or change is not None or after.fields != before.fields:
         plan.records[row.id] = world.records[row.id] = after
@@ -137,7 +149,7 @@ def plan_comments(
     for comment in comments:
         if comment.id in seen or comment.is_deleted:
             continue
-        if comment.created_at < context.start_at[comment.object]:
+        if comment.created_at < context.news.start_at[comment.object]:
             plan.comments.append((comment, None))
             continue
         echo = _own_comment(comment, plan, context)

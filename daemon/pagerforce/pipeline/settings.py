@@ -21,15 +21,11 @@ class CommentRules:
 
 @dataclass(frozen=True, slots=True)
 class ObjectRules:
-    """What the pipeline does about one object besides the customer's rules.
-
-    ``quiet`` fields make no event when they change (time-driven formulas).
-    """
+    """What the pipeline does about one object besides the customer's rules."""
 
     name: str
     comments: CommentRules | None = None
     should_resolve_on_delete: bool = False
-    quiet: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
