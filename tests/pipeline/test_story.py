@@ -1,6 +1,7 @@
 """The main job, both ways, as the daemon's users see it."""
 
-from rig import INTEGRATION, JANE, RAJ, P, open_rig
+from pagerforce.salesforce import schema
+from rig import INCIDENT, INTEGRATION, JANE, RAJ, P, open_rig
 
 
 async def test_first_start_is_silent(tmp_path):
