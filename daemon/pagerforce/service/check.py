@@ -12,7 +12,7 @@ from pagerforce.errors import ConfigError, RemoteError, WrongOrgError
 from pagerforce.model.value import Json
 from pagerforce.rules.syntax import Rule
 from pagerforce.service.clock import SystemClock
-from pagerforce.service.fieldcheck import check_fields
+from pagerforce.service.fieldcheck import check_fields, find_doubts
 from pagerforce.service.wiring import PagerDutySide, SalesforceSide, open_sides
 
 _LINES = {
@@ -103,8 +103,19 @@ async def _salesforce(loaded: Loaded, side: SalesforceSide) -> list[CheckLine]:
         )
         for row in loaded.config.service_mappings
     ]
+    lines += await _doubts(side, loaded)
     lines += [await _service_path(side, item) for item in loaded.config.objects]
     return lines
+
+
+async def _doubts(side: SalesforceSide, loaded: Loaded) -> list[CheckLine]:
+    what = "what the rules write"
+    try:
+        found = await find_doubts(side.schema, loaded)
+    except RemoteError as error:
+        return [CheckLine(ok=False, what=what, remedy=str(error))]
+    lines = [CheckLine(ok=False, what=item.where, remedy=item.what) for item in found]
+    return lines or [CheckLine(ok=True, what=what)]
 
 
 async def _service_path(side: SalesforceSide, item: ObjectSettings) -> CheckLine:

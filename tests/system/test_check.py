@@ -1,0 +1,81 @@
+"""``check`` finds before it happens what would fail when a rule fires."""
+
+import json
+
+import pytest
+
+from process import command, open_stage
+
+RULES = """
+[[objects]]
+preset = "remedyforce-incident"
+[[rulesets]]
+name = "r"
+[[rulesets.rules]]
+name = "x"
+object = "BMCServiceDesk__Incident__c"
+run_on = "pagerduty"
+conditions = [{ field = "event.type", op = "equals", value = "trigger" }]
+actions = [%s]
+"""
+
+
+@pytest.mark.parametrize(
+    ("action", "what", "remedy"),
+    [
+        (
+            '{ do = "salesforce.set_field", field = "BMCServiceDesk__Status_ID__c", value = "x" }',
+            "actions[0].field",
+            "read-only",
+        ),
+        (
+            '{ do = "salesforce.set_field", field = "BMCServiceDesk__contactType__c", value = "Smoke signal" }',
+            "actions[0].field",
+            "no value 'Smoke signal'",
+        ),
+        (
+            '{ do = "salesforce.create_record", fields = { BMCServiceDesk__contactType__c = "Smoke signal" } }',
+            "fields.BMCServiceDesk__contactType__c",
+            "no value",
+        ),
+        (
+            '{ do = "pagerduty.set_priority", priority = "P9" }',
+            "PagerDuty priority P9",
+            "there is none",
+        ),
+        (
+            '{ do = "pagerduty.run_workflow", workflow = "Nope" }',
+            "PagerDuty workflow Nope",
+            "there is none",
+        ),
+        (
+            '{ do = "pagerduty.add_note", text = "{{ incident.titel }}" }',
+            "actions[0].text",
+            "title",
+        ),
+    ],
+)
+async def test_check_names_the_place_and_the_remedy(tmp_path, action, what, remedy):
+    async with open_stage(tmp_path, rules=RULES % action) as stage:
+        code, out, err = await command("check", "--json", config=stage.desk.config)
+        assert code == 1, out + err
+        bad = [line for line in json.loads(out) if not line["ok"]]
+        assert len(bad) == 1, bad
+        assert what in bad[0]["what"]
+        assert remedy in bad[0]["remedy"]
+
+
+async def test_an_operator_that_cannot_apply_to_the_fields_type_is_refused(tmp_path):
+    rules = (
+        (RULES % "")
+        .replace('run_on = "pagerduty"', 'run_on = "salesforce"')
+        .replace(
+            '{ field = "event.type", op = "equals", value = "trigger" }',
+            '{ field = "record.BMCServiceDesk__state__c", op = "greater_than", value = 3 }',
+        )
+        .replace("actions = []", 'actions = [{ do = "pagerduty.resolve" }]')
+    )
+    async with open_stage(tmp_path, rules=rules) as stage:
+        code, _, err = await command("run", config=stage.desk.config)
+        assert code == 2, err
+        assert "rules.d/rules.toml: rulesets[0].rules[0].conditions[0]" in err
