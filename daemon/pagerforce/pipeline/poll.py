@@ -5,7 +5,7 @@ cursor stands where the last stored batch put it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -43,7 +43,7 @@ class SourceState:
     problem: str = ""
     last_success_at: datetime | None = None
     last_found_at: datetime | None = None
-    seen_flaws: set[str] = field(default_factory=set)
+    is_stretched: bool = False
 
 
 class SideReader(Protocol):
@@ -145,7 +145,21 @@ class PollLoop:
         found_at = self.state.last_found_at
         is_busy = found_at is not None and self._clock.now() - found_at < _BUSY_FOR
         budget = self._reader.budget() if self._is_started else _NO_BUDGET
-        return next_delay(self._pace, is_busy=is_busy, failures=self.state.failures, budget=budget)
+        wait = next_delay(self._pace, is_busy=is_busy, failures=self.state.failures, budget=budget)
+        self._tell_stretch(wait, budget)
+        return wait
+
+    def _tell_stretch(self, wait: timedelta, budget: Budget) -> None:
+        """Says so when the budget of calls makes polling slower than configured, and when no more."""
+        is_stretched = not self.state.failures and wait > self._pace.calm
+        if is_stretched != self.state.is_stretched:
+            self.state.is_stretched = is_stretched
+            _LOG.warning(
+                "polling_stretched" if is_stretched else "polling_at_pace",
+                source=self.side.value,
+                seconds=round(wait.total_seconds(), 1),
+                calls_left=budget.remaining,
+            )
 
     async def _pause(self, delay: timedelta, beat: Callable[[], None]) -> None:
         end = self._clock.monotonic() + delay.total_seconds()
