@@ -1,5 +1,7 @@
 """The main job, both ways, as the daemon's users see it."""
 
+import pytest
+
 from pagerforce.salesforce import schema
 from rig import INCIDENT, INTEGRATION, JANE, RAJ, P, open_rig
 
@@ -266,3 +268,36 @@ async def test_a_field_that_changes_by_itself_is_no_event(tmp_path, monkeypatch)
         rig.change(record_id, shortDescription="as if time had passed")
         await daemon.step(3)
         assert len(await daemon.log()) == before
+
+
+DELETED = """
+[[objects]]
+preset = "remedyforce-incident"
+on_delete = "%s"
+[[rulesets]]
+name = "r"
+[[rulesets.rules]]
+name = "page"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "record.BMCServiceDesk__FKPriority__r.Name", op = "changed_to", value = "1" }]
+actions = [{ do = "pagerduty.create_incident", title = "{{ record.Name }}" }]
+[[rulesets.rules]]
+name = "say that it was deleted"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "event.type", op = "equals", value = "delete" }]
+actions = [{ do = "pagerduty.add_note", text = "record {{ record.Name }} was deleted" }]
+"""
+
+
+@pytest.mark.parametrize(("policy", "status"), [("unlink", "triggered"), ("resolve", "resolved")])
+async def test_a_deleted_record_is_told_and_resolved_as_configured(tmp_path, policy, status):
+    async with open_rig(tmp_path, DELETED % policy) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        name = rig.record(record_id)["Name"]
+        rig.sf.delete(INCIDENT, record_id, by=RAJ)
+        await daemon.step(3)
+        assert rig.notes_of(incident_id) == [f"record {name} was deleted"]
+        assert rig.pd.incident(incident_id)["status"] == status
+        assert await daemon.links() == [(incident_id, record_id, "inactive")]

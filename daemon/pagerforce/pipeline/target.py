@@ -11,7 +11,7 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.link import Link, LinkState
-from pagerforce.pipeline.ruling import COMMENT_RULE, DELETE_RULE
+from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.store import links, snapshots
 from pagerforce.store.database import Transaction
 from pagerforce.store.outbox import Action
@@ -37,7 +37,7 @@ async def find_pairs(tx: Transaction, action: Action, event: Event) -> Pairs:
     """The links of the event's subject that this action may go along, oldest first."""
     subject = event.incident_id or event.record_id
     found = await links.links_of(tx, [subject]) if subject else []
-    if action.ruleset != DELETE_RULE:
+    if event.type != "delete":  # which is what makes them inactive
         found = [link for link in found if link.state is not LinkState.INACTIVE]
     if action.ruleset == COMMENT_RULE:
         # Only comments made after the link are copied; both times are whole seconds.
