@@ -365,3 +365,57 @@ async def test_after_an_outage_nobody_is_paged_for_what_is_over(tmp_path, over):
         await daemon.step(4, seconds=400)
         assert len(rig.incidents()) == (1 if over == "not over" else 0)
         assert await daemon.dead_letters() == []
+
+
+async def test_a_comment_made_while_the_page_waits_is_not_copied(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        rig.desk.pagerduty_faults.add(Fault(FaultKind.ERROR_BEFORE, count=1000, method="POST"))
+        rig.raise_to_1(record_id)
+        await daemon.step()
+        rig.comment(record_id, "before the link")
+        await daemon.step()
+        rig.desk.pagerduty_faults.clear()
+        await settle(daemon)
+        (incident,) = rig.incidents()
+        assert rig.notes_of(incident["id"]) == []
+        assert (await daemon.outcomes())["pagerduty.add_note skipped"] == 1
+
+
+async def test_what_a_poll_read_while_we_wrote_is_read_again(tmp_path, monkeypatch):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.pd.acknowledge(incident_id, by=JANE)
+        rig.change(record_id, shortDescription="changed by Raj meanwhile")
+        rig.advance(2)
+        await daemon.parts.pagerduty_reader.poll()
+        before = len(await daemon.log())
+        source = daemon.parts.salesforce_reader.source
+        read = source.iter_changes
+
+        async def read_then_write(*args, **kwargs):
+            async for batch in read(*args, **kwargs):
+                await daemon.deliver()  # the write happens after the rows were read
+                yield batch
+
+        monkeypatch.setattr(source, "iter_changes", read_then_write)
+        await daemon.parts.salesforce_reader.poll()
+        monkeypatch.undo()
+        assert rig.status_of(record_id) == "ACKNOWLEDGED"
+        await daemon.step(3)
+        async with daemon.parts.database.read() as tx:
+            rows = await tx.rows("SELECT json_extract(data, '$.changed') FROM event ORDER BY seq")
+        news = [row[0] for row in rows[before:] if row[0] and "BMCServiceDesk" in row[0]]
+        assert news == [f'["{P}shortDescription__c"]']
+
+
+async def test_an_expectation_explains_one_entry_only(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.comment(record_id, "the same words")
+        await daemon.step()
+        (note,) = rig.notes_of(incident_id)
+        rig.pd.annotate(incident_id, note, by="PINTEG1")  # a person who uses our account repeats it
+        await daemon.step()
+        assert rig.comments_of(record_id) == ["the same words", f"[PagerDuty - Integration] {note}"]
