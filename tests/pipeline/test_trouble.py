@@ -1,8 +1,12 @@
 """What goes wrong on the wire, and what must not come of it: nothing lost, nothing twice, no loop."""
 
+from contextlib import suppress
+from datetime import timedelta
+
 import pytest
 
-from pagerforce.errors import CredentialsError
+from pagerforce.errors import CredentialsError, RemoteError
+from pagerforce.sandbox import desk as desk_module
 from pagerforce.sandbox.faults import Fault, FaultKind
 from rig import HISTORY, INCIDENT, JANE, RAJ, P, open_rig
 
@@ -419,3 +423,102 @@ async def test_an_expectation_explains_one_entry_only(tmp_path):
         rig.pd.annotate(incident_id, note, by="PINTEG1")  # a person who uses our account repeats it
         await daemon.step()
         assert rig.comments_of(record_id) == ["the same words", f"[PagerDuty - Integration] {note}"]
+
+
+@pytest.mark.parametrize("deed", ["acknowledge", "annotate", "resolve"])
+async def test_what_people_do_with_a_page_whose_answer_was_lost_reaches_the_record(tmp_path, deed):
+    """Its trigger entry is late too: anything else that shows our incident key must do."""
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        rig.desk.pagerduty_faults.add(
+            Fault(FaultKind.ERROR_AFTER, count=1, method="POST", path=r"/incidents$")
+        )
+        rig.desk.pagerduty_faults.add(
+            Fault(FaultKind.ERROR_BEFORE, count=1000, method="GET", path=r"/incidents$")
+        )
+        rig.pd.hide_new_entries(600)
+        rig.raise_to_1(record_id)
+        rig.advance(2)
+        await daemon.parts.salesforce_reader.poll()
+        await daemon.deliver()
+        rig.pd.hide_new_entries(0)
+        (incident,) = rig.incidents()
+        rig.advance(5)
+        if deed == "acknowledge":
+            rig.pd.acknowledge(incident["id"], by=JANE)
+        elif deed == "annotate":
+            rig.pd.annotate(incident["id"], "on it", by=JANE)
+        else:
+            rig.pd.resolve(incident["id"], by=JANE)
+        rig.advance(5)
+        with suppress(RemoteError):
+            await daemon.parts.pagerduty_reader.poll()
+        rig.desk.pagerduty_faults.clear()
+        await daemon.step(8, seconds=120)
+        assert len(rig.incidents()) == 1
+        assert await daemon.links() == [(incident["id"], record_id, "active")]
+        seen = {
+            "acknowledge": rig.status_of(record_id) == "ACKNOWLEDGED",
+            "annotate": rig.comments_of(record_id) == ["[PagerDuty - Jane Doe] on it"],
+            "resolve": rig.status_of(record_id) == "CLOSED",
+        }
+        assert seen[deed]
+        assert len(rig.sf.rows(INCIDENT)) == 1
+
+
+MERGED = """
+[[objects]]
+preset = "remedyforce-incident"
+[[rulesets]]
+name = "r"
+[[rulesets.rules]]
+name = "page"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "record.BMCServiceDesk__FKPriority__r.Name", op = "changed_to", value = "1" }]
+actions = [{ do = "pagerduty.create_incident", title = "{{ record.Name }}" }]
+[[rulesets.rules]]
+name = "merged"
+object = "BMCServiceDesk__Incident__c"
+run_on = "pagerduty"
+conditions = [{ field = "event.type", op = "equals", value = "merge" }]
+actions = [{ do = "salesforce.add_comment", text = "merged" }]
+"""
+
+
+async def test_a_rule_on_merge_acts_on_the_records_that_moved(tmp_path):
+    async with open_rig(tmp_path, MERGED) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
+        await daemon.step()
+        rig.pd.merge(survivor, [incident_id], by=JANE)
+        await daemon.step(3)
+        assert rig.comments_of(record_id) == ["merged"]
+
+
+@pytest.mark.parametrize("ahead", [-100, 100])
+async def test_comments_after_the_link_are_copied_whatever_the_clocks_say(
+    tmp_path, monkeypatch, ahead
+):
+    seeded = desk_module.salesforce.seeded_world
+    shifted = lambda clock: seeded(ShiftedClock(clock, ahead))  # noqa: E731
+    monkeypatch.setattr(desk_module.salesforce, "seeded_world", shifted)
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.advance(1)
+        rig.comment(record_id, "just after the page")
+        rig.pd.annotate(incident_id, "seen", by=JANE)
+        await daemon.step(3)
+        assert rig.notes_of(incident_id) == ["seen", "[Raj Patel] just after the page"]
+        assert len(rig.comments_of(record_id)) == 2
+
+
+class ShiftedClock:
+    """A remote side whose clock is off."""
+
+    def __init__(self, clock, seconds):
+        self._clock, self._shift = clock, timedelta(seconds=seconds)
+
+    def now(self):
+        return self._clock.now() + self._shift

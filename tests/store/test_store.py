@@ -17,6 +17,7 @@ from pagerforce.store.database import migrations, open_database
 from pagerforce.store.outbox import ActionState, NewAction, Settlement
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+LINKED = links.LinkTime(NOW, NOW)
 PAGE, NOTE = "pagerduty.create_incident", "pagerduty.add_note"
 
 
@@ -131,13 +132,13 @@ async def test_a_link_joins_lanes_with_what_waits_in_them(tmp_path):
         await enqueue(tx, 1, ["i1"], action("a1"))
         await enqueue(tx, 2, ["r1"], action("b1"))
         assert await heads(tx) == ["a1", "b1"]
-        await links.put_link(tx, "i1", "Case", "r1", NOW)
+        await links.put_link(tx, "i1", "Case", "r1", LINKED)
         assert await heads(tx) == ["a1"]
 
 
 async def test_a_paused_lane_gives_nothing_until_resumed(tmp_path):
     async with open_database(tmp_path / "p.db") as database, database.write() as tx:
-        await links.put_link(tx, "i1", "Case", "r1", NOW)
+        await links.put_link(tx, "i1", "Case", "r1", LINKED)
         await enqueue(tx, 1, ["i1"], action("a1"))
         lane = (await outbox.find_action(tx, "a1")).lane
         await links.pause_lane(tx, lane, NOW + timedelta(minutes=15), "loop")
@@ -162,9 +163,9 @@ async def test_parts_keep_the_place_of_the_action_they_were_split_from(tmp_path)
 
 async def test_links_follow_the_survivor_of_a_merge(tmp_path):
     async with open_database(tmp_path / "p.db") as database, database.write() as tx:
-        await links.put_link(tx, "i1", "Case", "r1", NOW)
-        await links.put_link(tx, "i1", "Case", "r2", NOW)
-        await links.put_link(tx, "i2", "Case", "r2", NOW)
+        await links.put_link(tx, "i1", "Case", "r1", LINKED)
+        await links.put_link(tx, "i1", "Case", "r2", LINKED)
+        await links.put_link(tx, "i2", "Case", "r2", LINKED)
         await links.move_links(tx, "i1", "i2")
         found = {(link.incident_id, link.record_id) for link in await links.read_links(tx)}
         assert found == {("i2", "r1"), ("i2", "r2")}

@@ -6,7 +6,7 @@ uses the same account is still heard (contract promise 4).
 
 from collections.abc import Sequence
 
-from pagerforce.model.incident import LogEntry
+from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.record import Comment, Record
 from pagerforce.model.value import Fields, Scalar, is_equal
 from pagerforce.model.verdict import Expectation
@@ -22,10 +22,10 @@ def find_entry(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
     return None
 
 
-def find_created(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
-    """Index of the expectation whose incident this trigger entry opened, by its incident key."""
-    key = entry.current.incident_key if entry.current else None
-    if key is None or entry.type != "trigger":
+def find_created(incident: Incident | None, expected: Sequence[Expectation]) -> int | None:
+    """Index of the expectation whose incident this is, by its incident key."""
+    key = incident.incident_key if incident else None
+    if key is None:
         return None
     matches = (i for i, x in enumerate(expected) if x.kind == "incident" and x.subject == key)
     return next(matches, None)

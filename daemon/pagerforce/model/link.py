@@ -17,10 +17,14 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """This incident belongs to that record. ``created_at`` is in the clock of the remote sides."""
+    """This incident belongs to that record.
+
+    ``created_at`` is in PagerDuty's clock, ``record_at`` the same moment in Salesforce's.
+    """
 
     incident_id: IncidentId
     object: str
     record_id: RecordId
     state: LinkState
     created_at: datetime
+    record_at: datetime

@@ -76,6 +76,8 @@ class PagerDutyPoller:
         entry seen so far, never a clock's time. There is always at least one batch, maybe empty.
         """
         now = self._client.server_time or await self.fetch_server_time()
+        # A Date that lags behind would hide what is there; too late an end hides nothing.
+        now = max(now, self._clock.now(), since)
         whole = overall_window(since, now, timedelta(seconds=overlap_seconds))
         start, span, read_to = whole.start, min(whole.span, MAX_SPAN), since
         while start < whole.end:

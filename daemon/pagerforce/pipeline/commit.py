@@ -6,7 +6,7 @@ writer comes between; nothing on the network is awaited meanwhile.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pagerforce.diff.fold import Held
 from pagerforce.model.ids import IncidentId, RecordId, Side
@@ -26,6 +26,8 @@ from pagerforce.pipeline.ruling import Judge, Ruled, World
 from pagerforce.store import cursors, journal, links, outbox, snapshots, traces
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.outbox import ActionState
+
+NO_SKEW = timedelta(0)
 
 
 @dataclass(slots=True)
@@ -55,9 +57,18 @@ class Committed:
 
 
 async def commit_entries(
-    database: Database, batch: EntryBatch, judge: Judge, *, start_at: datetime, now: datetime
+    database: Database,
+    batch: EntryBatch,
+    judge: Judge,
+    *,
+    start_at: datetime,
+    now: datetime,
+    skew: timedelta = NO_SKEW,
 ) -> Committed:
-    """Stores a batch of log entries and everything that follows from it."""
+    """Stores a batch of log entries and everything that follows from it.
+
+    ``skew``: how far Salesforce's clock is ahead of PagerDuty's.
+    """
     async with database.write() as tx:
         fresh = await _fresh(tx, batch.entries, judge, start_at)
         ids = {entry.incident_id for entry in fresh if entry.incident_id}
@@ -70,8 +81,9 @@ async def commit_entries(
         )
         keys = {e.current.incident_key for e in fresh if e.current and e.current.incident_key}
         hopes = await _hopes(tx, ids | keys)
+        await _meet(tx, world, hopes)
         plan = plan_entries(fresh, held, world, hopes, judge, now)
-        await _store_entries(tx, plan, held, now)
+        await _store_entries(tx, plan, held, now, skew)
         position = Position(batch.read_to)
         await cursors.move_cursor(tx, cursors.PAGERDUTY, position)
     return Committed(plan.ruled, [entry.type for entry in fresh])
@@ -105,8 +117,9 @@ async def commit_drift(
     *,
     server_now: datetime,
     now: datetime,
+    skew: timedelta = NO_SKEW,
 ) -> Committed:
-    """Stores what the reconcile of incidents found."""
+    """Stores what the reconcile of incidents found. ``skew``: as in ``commit_entries``."""
     services = judge.settings.services
     wanted = [
         item for item in seen if not services or (item.service and item.service.id in services)
@@ -120,9 +133,12 @@ async def commit_drift(
         world = await _world_of_incidents(
             tx, ids, {key: item.incident for key, item in held.items()}
         )
-        plan = plan_drift(held, wanted, world, judge, server_now=server_now, now=now)
+        keys = {item.incident_key for item in wanted if item.incident_key}
+        hopes = await _hopes(tx, keys)
+        await _meet(tx, world, hopes)
+        plan = plan_drift(held, wanted, world, hopes, judge, server_now=server_now)
         plan.ruled = await _new_only(tx, plan.ruled)
-        await _store_entries(tx, plan, held, now)
+        await _store_entries(tx, plan, held, now, skew)
     return Committed(plan.ruled, [item.event.type for item in plan.ruled])
 
 
@@ -134,13 +150,17 @@ async def _new_only(tx: Transaction, ruled: Sequence[Ruled]) -> list[Ruled]:
 
 
 async def _store_entries(
-    tx: Transaction, plan: EntryPlan, before: dict[IncidentId, Held], now: datetime
+    tx: Transaction,
+    plan: EntryPlan,
+    before: dict[IncidentId, Held],
+    now: datetime,
+    skew: timedelta,
 ) -> None:
     changed = [
         (item.incident, item.entry_at) for key, item in plan.held.items() if before.get(key) != item
     ]
     await snapshots.put_incidents(tx, changed)
-    await _store_links(tx, plan.new_links)
+    await _store_links(tx, plan.new_links, Side.PAGERDUTY, skew)
     await _store_ruled(tx, plan.ruled, now)
     for source, survivor in plan.merges:
         await links.move_links(tx, source, survivor)
@@ -172,26 +192,35 @@ async def commit_rows(
         seen = await traces.seen_comments(tx, [item.id for item in batch.comments])
         plan_comments(batch.comments, seen, plan, context)
         plan.ruled = await _new_only(tx, plan.ruled)
-        await _store_rows(tx, plan, now)
+        await _store_rows(tx, plan, now, news.skew)
         for feed, position in batch.positions.items():
             await cursors.move_cursor(tx, feed, position)
     return Committed(plan.ruled, [item.event.type for item in plan.ruled])
 
 
-async def _store_rows(tx: Transaction, plan: RowPlan, now: datetime) -> None:
+async def _store_rows(tx: Transaction, plan: RowPlan, now: datetime, skew: timedelta) -> None:
     await snapshots.put_records(tx, plan.records.values())
     await snapshots.add_rechecks(tx, plan.rechecks)
     await traces.put_comments(tx, plan.comments)
-    await _store_links(tx, plan.new_links)
+    await _store_links(tx, plan.new_links, Side.SALESFORCE, skew)
     await _store_ruled(tx, plan.ruled, now)
     for record_id, is_active in plan.activity.items():
         await links.set_links_active(tx, record_id, active=is_active)
     await traces.consume(tx, plan.consumed)
 
 
-async def _store_links(tx: Transaction, found: Sequence[NewLink]) -> None:
+async def _store_links(
+    tx: Transaction, found: Sequence[NewLink], side: Side, skew: timedelta
+) -> None:
     for link in found:
-        await links.put_link(tx, link.incident_id, link.object, link.record_id, link.created_at)
+        at = links.LinkTime.seen(side, link.at, skew)
+        await links.put_link(tx, link.incident_id, link.object, link.record_id, at)
+
+
+async def _meet(tx: Transaction, world: World, hopes: Hopes) -> None:
+    """Adds the records that incidents of ours, not linked yet, will be linked to."""
+    ids = {cause.record_id for cause in hopes.causes.values() if cause.record_id}
+    world.records |= await snapshots.read_records(tx, ids - world.records.keys())
 
 
 async def _store_ruled(tx: Transaction, ruled: Sequence[Ruled], now: datetime) -> None:

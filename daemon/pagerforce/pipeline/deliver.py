@@ -23,6 +23,7 @@ from pagerforce.model.verdict import (
     IncidentMade,
     RecordMade,
     Rejected,
+    RetryLater,
     Unknown,
     Verdict,
 )
@@ -76,7 +77,11 @@ class WriteLog:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What delivery works with. ``verdict_of``: what a failed read before the attempt means."""
+    """What delivery works with.
+
+    ``verdict_of``: what a failed read before the attempt means. ``skew``: how far Salesforce's clock
+    is ahead of PagerDuty's.
+    """
 
     database: Database
     handlers: Mapping[str, ActionHandler]
@@ -85,6 +90,7 @@ class Tools:
     limits: DeliveryLimits
     policy: RetryPolicy
     verdict_of: Callable[[RemoteError], Verdict]
+    skew: Callable[[], timedelta]
 
 
 class Deliverer:
@@ -213,7 +219,7 @@ class Deliverer:
         async with self._tools.database.write() as tx:
             for action, verdict, outcome in settled:
                 await outbox.settle(tx, action, _placed(outcome, job.task, verdict), now)
-                await store_effects(tx, job.task, action, verdict)
+                await store_effects(tx, job.task, action, verdict, self._tools.skew())
         for action, verdict, outcome in settled:
             self._report(job, action, verdict, outcome.state, now)
 
@@ -239,6 +245,8 @@ class Deliverer:
             incident=job.task.incident_id,
             record=job.task.record_id,
             attempt=action.attempts + 1,
+            # Of what is tried again the reason speaks of the connection, never of customers' text.
+            reason=verdict.reason if isinstance(verdict, RetryLater | Unknown) else None,
         )
 
 

@@ -21,12 +21,12 @@ RECONCILE_GRACE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """A link to be stored."""
+    """A link to be stored. ``at`` is in the clock of the side that showed it."""
 
     incident_id: IncidentId
     object: str
     record_id: RecordId
-    created_at: datetime
+    at: datetime
 
 
 @dataclass(slots=True)
@@ -85,8 +85,9 @@ def plan_entries(
         folded = fold(plan.held.get(entry.incident_id), entry)
         plan.held[entry.incident_id] = folded.held
         world.incidents[entry.incident_id] = folded.held.incident
+        _link_ours(entry.current, entry.at, plan, world, hopes)
         event = _event(entry, folded.type, folded.before, folded.after)
-        echo = _echo(entry, plan, world, hopes)
+        echo = _echo(entry, plan, hopes)
         if echo is not None:
             members = (entry.incident_id,)
             plan.ruled.append(Ruled(event, members, echo_of=echo.action_id))
@@ -97,14 +98,12 @@ def plan_entries(
     return plan
 
 
-def _echo(entry: LogEntry, plan: EntryPlan, world: World, hopes: Hopes) -> Expected | None:
-    """The expectation an entry fulfils; an incident of ours is linked as soon as it is seen."""
+def _echo(entry: LogEntry, plan: EntryPlan, hopes: Hopes) -> Expected | None:
+    """The expectation an entry fulfils."""
     waiting = hopes.open()
     whats: list[Expectation] = [item.what for item in waiting]
-    index = find_created(entry, whats)
-    if index is not None:
-        _link_created(entry, waiting[index], plan, world, hopes)
-    else:
+    index = find_created(entry.current, whats) if entry.type == "trigger" else None
+    if index is None:
         index = find_entry(entry, whats)
     if index is None:
         return None
@@ -113,17 +112,24 @@ def _echo(entry: LogEntry, plan: EntryPlan, world: World, hopes: Hopes) -> Expec
     return waiting[index]
 
 
-def _link_created(
-    entry: LogEntry, item: Expected, plan: EntryPlan, world: World, hopes: Hopes
+def _link_ours(
+    incident: Incident | None, seen_at: datetime, plan: EntryPlan, world: World, hopes: Hopes
 ) -> None:
-    cause = hopes.causes.get(item.action_id)
-    if cause is None or cause.record_id is None or entry.incident_id is None:
+    """Links an incident that bears a key of ours as soon as anything of it is seen.
+
+    The answer to its creation may be lost and its trigger entry late; what people do with it
+    meanwhile must reach the record.
+    """
+    index = find_created(incident, [item.what for item in hopes.expected])
+    cause = None if index is None else hopes.causes.get(hopes.expected[index].action_id)
+    if incident is None or cause is None or cause.record_id is None:
         return
-    name, record_id = cause.object, cause.record_id
-    created_at = entry.current.created_at if entry.current else None
-    link = NewLink(entry.incident_id, name, record_id, created_at or entry.at)
-    plan.new_links.append(link)
-    world.links.append(Link(link.incident_id, name, record_id, LinkState.ACTIVE, link.created_at))
+    known = {(link.incident_id, link.record_id) for link in world.links}
+    if (incident.id, cause.record_id) in known:
+        return
+    at = incident.created_at or seen_at
+    plan.new_links.append(NewLink(incident.id, cause.object, cause.record_id, at))
+    world.links.append(Link(incident.id, cause.object, cause.record_id, LinkState.ACTIVE, at, at))
 
 
 def _bare_event(entry: LogEntry) -> Event:
@@ -154,10 +160,10 @@ def plan_drift(
     held: Mapping[IncidentId, Held],
     seen: Sequence[Incident],
     world: World,
+    hopes: Hopes,
     judge: Judge,
     *,
     server_now: datetime,
-    now: datetime,
 ) -> EntryPlan:
     """Events of incidents that changed without a log entry.
 
@@ -166,6 +172,7 @@ def plan_drift(
     """
     plan = EntryPlan()
     for incident in seen:
+        _link_ours(incident, server_now, plan, world, hopes)
         known = held.get(incident.id)
         if known is None:
             if incident.created_at and server_now - incident.created_at >= RECONCILE_GRACE:
@@ -178,7 +185,9 @@ def plan_drift(
         plan.held[incident.id] = Held(after)
         world.incidents[incident.id] = after
         at = after.updated_at or after.status_changed_at or server_now
-        plan.ruled.append(judge.rule(_drift_event(kind, known.incident, after, at), world, now))
+        plan.ruled.append(
+            judge.rule(_drift_event(kind, known.incident, after, at), world, server_now)
+        )
         if kind == "merge" and after.merged_into:
             plan.merges.append((incident.id, after.merged_into))
     return plan

@@ -36,6 +36,7 @@ class PagerDutyReader:
     reporter: Reporter
     start_from: datetime | None
     needs_custom_fields: Callable[[], bool]
+    skew: Callable[[], timedelta]
     _start_at: datetime | None = None
     _last_wide: tuple[float, int] | None = None
     _reconciled: float | None = None
@@ -83,6 +84,7 @@ class PagerDutyReader:
                 self.judge(),
                 start_at=self._started(),
                 now=self.clock.now(),
+                skew=self.skew(),
             )
             found += self.reporter.committed(result)
         if is_wide:
@@ -125,7 +127,12 @@ class PagerDutyReader:
         async with self.database.write() as tx:
             await traces.expire(tx, self.clock.now() - _EXPECTATION_LIFE)
         result = await commit_drift(
-            self.database, seen, self.judge(), server_now=server_now, now=self.clock.now()
+            self.database,
+            seen,
+            self.judge(),
+            server_now=server_now,
+            now=self.clock.now(),
+            skew=self.skew(),
         )
         return self.reporter.committed(result)
 

@@ -47,6 +47,7 @@ class SalesforceReader:
     start_from: datetime | None
     calls_left: Callable[[], Budget]
     check: Callable[[], Awaitable[None]]
+    skew: Callable[[], timedelta]
     _quiet: dict[str, frozenset[str]] = field(default_factory=dict)
     _start_at: dict[str, datetime] = field(default_factory=dict)
     _last_wide: tuple[float, int] | None = None
@@ -122,7 +123,7 @@ class SalesforceReader:
             self.database,
             batch,
             self.judge(),
-            news=NewsRules(self._start_at, self._quiet),
+            news=NewsRules(self._start_at, self._quiet, self.skew()),
             busy=lambda: self.writes.touched_since(mark),
             now=self.clock.now(),
         )

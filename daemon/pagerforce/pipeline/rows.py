@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pagerforce.diff.echo import find_comment, find_made_record, holds
 from pagerforce.diff.record import RecordChange, compare, event_id, merged
@@ -40,10 +40,12 @@ class NewsRules:
     Attributes:
         start_at: per object and comment object, since when rows are news.
         quiet: per object, fields that make no event when they change.
+        skew: how far Salesforce's clock is ahead of PagerDuty's.
     """
 
     start_at: Mapping[str, datetime]
     quiet: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    skew: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def _own_creation(row: Record, plan: RowPlan, context: RowContext) -> Expected |
         link = NewLink(cause.incident_id, row.object, row.id, row.created_at)
         plan.new_links.append(link)
         context.world.links.append(
-            Link(link.incident_id, row.object, row.id, LinkState.ACTIVE, link.created_at)
+            Link(link.incident_id, row.object, row.id, LinkState.ACTIVE, link.at, link.at)
         )
     return item
 

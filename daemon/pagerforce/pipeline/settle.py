@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pagerforce.model.action import Task
+from pagerforce.model.ids import Side
 from pagerforce.model.verdict import (
     CommentMade,
     Delivered,
@@ -22,6 +23,7 @@ from pagerforce.model.verdict import (
 )
 from pagerforce.store import links, snapshots, traces
 from pagerforce.store.database import Transaction
+from pagerforce.store.links import LinkTime
 from pagerforce.store.outbox import Action, ActionState, Settlement
 
 _OURS = ("fields", "record", "comment")  # expectations that a stored snapshot or id replaces
@@ -80,30 +82,36 @@ def _repeated(
     )
 
 
-async def store_effects(tx: Transaction, task: Task, action: Action, verdict: Verdict) -> None:
-    """Brings snapshots, links and own ids up to date with what an attempt changed."""
+async def store_effects(
+    tx: Transaction, task: Task, action: Action, verdict: Verdict, skew: timedelta
+) -> None:
+    """Brings snapshots, links and own ids up to date with what an attempt changed.
+
+    ``skew``: how far Salesforce's clock is ahead of PagerDuty's.
+    """
     if isinstance(verdict, Delivered):
         for effect in verdict.effects:
-            await _store_effect(tx, task, action, effect)
+            await _store_effect(tx, task, action, effect, skew)
         await traces.forget(tx, action.id, _OURS)
     elif not isinstance(verdict, Unknown) and not action.is_uncertain:
         await traces.forget(tx, action.id)
 
 
-async def _store_effect(tx: Transaction, task: Task, action: Action, effect: Effect) -> None:
+async def _store_effect(
+    tx: Transaction, task: Task, action: Action, effect: Effect, skew: timedelta
+) -> None:
     match effect:
         case IncidentMade(incident=incident):
             if await snapshots.find_incident(tx, incident.id) is None:
                 await snapshots.put_incidents(tx, [(incident, None)])
             if task.record_id is not None:
-                at = incident.created_at or task.now
+                at = LinkTime.seen(Side.PAGERDUTY, incident.created_at or task.now, skew)
                 await links.put_link(tx, incident.id, task.object, task.record_id, at)
         case RecordMade(record=record):
             await snapshots.put_records(tx, [record])
             if task.incident_id is not None:
-                await links.put_link(
-                    tx, task.incident_id, record.object, record.id, record.created_at
-                )
+                at = LinkTime.seen(Side.SALESFORCE, record.created_at, skew)
+                await links.put_link(tx, task.incident_id, record.object, record.id, at)
         case FieldsWritten(record_id=record_id, fields=fields, modified_at=modified_at):
             known = await snapshots.find_record(tx, record_id)
             if known is not None:

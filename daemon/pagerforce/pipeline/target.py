@@ -5,6 +5,7 @@ one made, so the links of the moment count, not those of the decision.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pagerforce.model.action import ActionSpec, TargetKind
 from pagerforce.model.event import Event
@@ -15,6 +16,8 @@ from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.store import links, snapshots
 from pagerforce.store.database import Transaction
 from pagerforce.store.outbox import Action
+
+CLOCK_DOUBT = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,24 @@ class Pairs:
 async def find_pairs(tx: Transaction, action: Action, event: Event) -> Pairs:
     """The links of the event's subject that this action may go along, oldest first."""
     subject = event.incident_id or event.record_id
+    if event.type == "merge" and event.incident is not None:
+        subject = event.incident.merged_into or subject  # its links are there by now
     found = await links.links_of(tx, [subject]) if subject else []
     if event.type != "delete":  # which is what makes them inactive
         found = [link for link in found if link.state is not LinkState.INACTIVE]
     if action.ruleset == COMMENT_RULE:
-        # Only comments made after the link are copied; both times are whole seconds.
-        found = [link for link in found if event.at >= link.created_at.replace(microsecond=0)]
+        found = [link for link in found if _is_after(event, link)]
     incidents = await snapshots.read_incidents(tx, {link.incident_id for link in found})
     return Pairs(tuple(found), {key: item for key, (item, _) in incidents.items()})
+
+
+def _is_after(event: Event, link: Link) -> bool:
+    """Whether a comment was made after the link, by the clock of its own side.
+
+    Both are whole seconds, and so is what we know of how far the two clocks are apart.
+    """
+    linked_at = link.record_at if event.source is Side.SALESFORCE else link.created_at
+    return event.at >= linked_at - CLOCK_DOUBT
 
 
 def choose(action: Action, spec: ActionSpec, event: Event, pairs: Pairs) -> Targets:

@@ -262,6 +262,12 @@ def _assemble(
     rules, clock = ground.rules, ground.clock
     loaded = rules.loaded
     limits = rules.settings.limits
+
+    def skew() -> timedelta:
+        """How far Salesforce's clock is ahead of PagerDuty's, as their answers tell."""
+        there = pagerduty.client.server_time or clock.now()
+        return salesforce.client.session.now() - there
+
     writes = WriteLog()
     tools = Tools(
         database,
@@ -271,6 +277,7 @@ def _assemble(
         limits,
         RetryPolicy(limits.retry_for, _jittered),
         verdict_of,
+        skew,
     )
     claimer = Claimer(rules.settings.specs, lambda: rules.judge, limits, metrics)
     deliverer = Deliverer(tools, claimer, writes)
@@ -283,6 +290,7 @@ def _assemble(
         Reporter(Side.PAGERDUTY, metrics, deliverer.wake),
         start_from,
         lambda: _needs_custom_fields(rules.loaded),
+        skew,
     )
     salesforce_reader = SalesforceReader(
         salesforce.poller(loaded),
@@ -295,6 +303,7 @@ def _assemble(
         start_from,
         lambda: salesforce.budget(rules.loaded),
         lambda: check_fields(salesforce.schema, rules.loaded),
+        skew,
     )
     settings = rules.settings
     return Parts(

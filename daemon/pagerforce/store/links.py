@@ -1,9 +1,10 @@
 """Links, and the lanes in which the actions of linked incidents and records keep their order."""
 
 from collections.abc import Collection
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from pagerforce.model.ids import IncidentId, RecordId
+from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.link import Link, LinkState
 from pagerforce.model.value import parse_instant
 from pagerforce.store.codec import to_stamp
@@ -12,14 +13,14 @@ from pagerforce.store.snapshots import chunks, marks
 
 _COLUMNS = (
     "link.incident_id, link.object, link.record_id, link.is_active, link.created_at, "
-    "lane_pause.until FROM link "
+    "link.record_at, lane_pause.until FROM link "
     "LEFT JOIN lane_member ON lane_member.member = link.incident_id "
     "LEFT JOIN lane_pause ON lane_pause.lane = lane_member.lane"
 )
 
 
 def _link(row: Row) -> Link:
-    incident_id, name, record_id, is_active, created_at, until = row
+    incident_id, name, record_id, is_active, created_at, record_at, until = row
     state = LinkState.PAUSED if until else LinkState.ACTIVE
     return Link(
         IncidentId(incident_id),
@@ -27,6 +28,7 @@ def _link(row: Row) -> Link:
         RecordId(record_id),
         state if is_active else LinkState.INACTIVE,
         parse_instant(created_at),
+        parse_instant(record_at),
     )
 
 
@@ -50,14 +52,29 @@ async def links_of(tx: Transaction, members: Collection[str]) -> list[Link]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LinkTime:
+    """When a link was made, in both remote clocks."""
+
+    incident_at: datetime
+    record_at: datetime
+
+    @classmethod
+    def seen(cls, side: Side, at: datetime, skew: timedelta) -> "LinkTime":
+        """From the clock of one side and how far Salesforce's is ahead of PagerDuty's."""
+        if side is Side.PAGERDUTY:
+            return cls(at, at + skew)
+        return cls(at - skew, at)
+
+
 async def put_link(
-    tx: Transaction, incident_id: str, object_name: str, record_id: str, created_at: datetime
+    tx: Transaction, incident_id: str, object_name: str, record_id: str, at: LinkTime
 ) -> None:
     """Stores a link (or makes an inactive one active again) and joins both lanes."""
     await tx.run(
-        "INSERT INTO link (incident_id, record_id, object, is_active, created_at) "
-        "VALUES (?, ?, ?, 1, ?) ON CONFLICT DO UPDATE SET is_active = 1",
-        (incident_id, record_id, object_name, to_stamp(created_at)),
+        "INSERT INTO link (incident_id, record_id, object, is_active, created_at, record_at) "
+        "VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO UPDATE SET is_active = 1",
+        (incident_id, record_id, object_name, to_stamp(at.incident_at), to_stamp(at.record_at)),
     )
     await join_lanes(tx, [incident_id, record_id])
 
@@ -70,10 +87,12 @@ async def set_links_active(tx: Transaction, record_id: str, *, active: bool) -> 
 async def move_links(tx: Transaction, source: str, survivor: str) -> None:
     """Links follow the incident that survives a merge."""
     rows = await tx.rows(
-        "SELECT record_id, object, created_at FROM link WHERE incident_id = ?", (source,)
+        "SELECT record_id, object, created_at, record_at FROM link WHERE incident_id = ?",
+        (source,),
     )
-    for record_id, name, created_at in rows:
-        await put_link(tx, survivor, name, record_id, parse_instant(created_at))
+    for record_id, name, created_at, record_at in rows:
+        at = LinkTime(parse_instant(created_at), parse_instant(record_at))
+        await put_link(tx, survivor, name, record_id, at)
     await tx.run("DELETE FROM link WHERE incident_id = ?", (source,))
     await join_lanes(tx, [source, survivor])
 

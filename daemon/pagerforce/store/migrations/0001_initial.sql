@@ -52,7 +52,8 @@ CREATE TABLE link (
   record_id   TEXT NOT NULL,
   object      TEXT NOT NULL,
   is_active   INTEGER NOT NULL,
-  created_at  TEXT NOT NULL,
+  created_at  TEXT NOT NULL,   -- in PagerDuty's clock
+  record_at   TEXT NOT NULL,   -- the same moment in Salesforce's
   PRIMARY KEY (incident_id, record_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX link_record ON link (record_id);
