@@ -79,3 +79,11 @@ async def test_an_operator_that_cannot_apply_to_the_fields_type_is_refused(tmp_p
         code, _, err = await command("run", config=stage.desk.config)
         assert code == 2, err
         assert "rules.d/rules.toml: rulesets[0].rules[0].conditions[0]" in err
+
+
+async def test_a_field_of_a_new_record_that_the_org_does_not_have_is_refused(tmp_path):
+    action = '{ do = "salesforce.create_record", fields = { BMCServiceDesk__nope__c = "x" } }'
+    async with open_stage(tmp_path, rules=RULES % action) as stage:
+        code, _, err = await command("run", config=stage.desk.config)
+        assert code == 2, err
+        assert "actions[0].fields.BMCServiceDesk__nope__c" in err

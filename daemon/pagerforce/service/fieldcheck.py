@@ -35,6 +35,8 @@ async def check_fields(schema: SchemaCache, loaded: Loaded) -> None:
             problems += await schema.check_fields(item.comments.object, wanted)
     problems = [_placed(problem, uses) for problem in problems]
     problems += [x for use in uses if (x := await _judge_use(schema, use)) is not None]
+    for rule in loaded.rules:
+        problems += await _unknown_fields(schema, rule)
     if problems:
         raise ConfigError(problems)
 
@@ -45,6 +47,16 @@ def _placed(problem: Problem, uses: tuple[FieldUse, ...]) -> Problem:
         if problem.where == f"{use.object}.{use.field}":
             return Problem(f"{use.where}.field", f"{use.field}: {problem.what}")
     return problem
+
+
+async def _unknown_fields(schema: SchemaCache, rule: Rule) -> list[Problem]:
+    """Fields of records to be created that the org does not have."""
+    found = []
+    for where, name, field, _ in _writes(rule):
+        if ".fields." in where:
+            problems = await schema.check_fields(name, [field])
+            found += [Problem(where, p.what) for p in problems if p.where == f"{name}.{field}"]
+    return found
 
 
 async def _judge_use(schema: SchemaCache, use: FieldUse) -> Problem | None:
