@@ -29,6 +29,7 @@ async def test_a_lost_answer_to_a_page_makes_one_incident(tmp_path, kind):
         assert len(rig.incidents()) == 1
         assert [link[1:] for link in await daemon.links()] == [(record_id, "active")]
         assert len(rig.sf.rows(INCIDENT)) == 1, "our own page is no incident of monitoring's"
+        assert (await daemon.outcomes())["pagerduty.create_incident delivered"] == 1
         assert await daemon.dead_letters() == []
 
 

@@ -113,7 +113,7 @@ async def test_one_bad_argument_is_rejected_before_anything_is_sent():
             snapshot,
             put("No_such__c", "x"),
             put("BMCServiceDesk__Status_ID__c", "x"),
-            put(SHORT, "y" * 256),
+            put("BMCServiceDesk__contactType__c", "y" * 256),
             find(STATUS, Name="NO SUCH"),
             put(STATUS, "RESOLVED"),
             put(OUTAGE_FROM, "yesterday"),

@@ -11,7 +11,7 @@ from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.ruling import COMMENT_RULE, Judge
 from pagerforce.pipeline.settings import DeliveryLimits
-from pagerforce.pipeline.target import Pairs, choose, find_pairs
+from pagerforce.pipeline.target import Pairs, Targets, choose, find_pairs
 from pagerforce.rules.evaluate import Facts
 from pagerforce.rules.template import TemplateProblem, context_of, render_args
 from pagerforce.store import journal, links, outbox, snapshots, traces
@@ -74,8 +74,14 @@ class Claimer:
             return None
         pairs = await find_pairs(tx, head, event)
         target = head.target
+        is_linked_already = False
         if target is None:
-            targets = choose(head, self.specs[head.do], event, pairs)
+            spec = self.specs[head.do]
+            targets = choose(head, spec, event, pairs)
+            if not targets.ids and head.is_uncertain and spec.target is TargetKind.NEW_INCIDENT:
+                # The link may be our own doing, seen by a poll before the answer: look, make nothing.
+                is_linked_already = True
+                targets = Targets((str(event.record_id),))
             if not targets.ids:
                 await self._settle(tx, head, ActionState.SKIPPED, targets.reason, now)
                 return None
@@ -83,7 +89,7 @@ class Claimer:
                 await outbox.split(tx, head, targets.ids)
                 return None
             target = targets.ids[0]
-        is_overtaken = await self._is_overtaken(tx, head, event, pairs, now)
+        is_overtaken = is_linked_already or await self._is_overtaken(tx, head, event, pairs, now)
         if is_overtaken and not head.is_uncertain:
             await self._settle(tx, head, ActionState.SKIPPED, OVERTAKEN, now)
             return None

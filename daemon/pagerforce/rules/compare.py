@@ -114,10 +114,14 @@ def equality_to(expected: Sequence[object], *, is_id: bool = False) -> Callable[
     """``is_same`` with any of the expected values, made ready for many calls."""
     texts = [one for one in expected if _is_plain_text(one)]
     plain = frozenset(one.casefold() for one in texts)
+    exact = frozenset(one for one in expected if isinstance(one, str))
+    truths = frozenset(one for one in map(to_boolean, expected) if one is not None)
     others = tuple(one for one in expected if one not in texts)
 
     def is_it(actual: object) -> bool:
-        if isinstance(actual, str) and actual.casefold() in plain:
+        if isinstance(actual, bool):
+            return actual in truths
+        if isinstance(actual, str) and (actual in exact or actual.casefold() in plain):
             return True
         return bool(others) and any(is_same(actual, one, is_id=is_id) for one in others)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from pagerforce.model.action import ActionCall, Decision, Deferred, Rendered, Unrenderable
 from pagerforce.model.ids import Side
@@ -21,9 +22,8 @@ TRACE_ALL_UP_TO = 50
 more, those that the index leaves out are not (contract: each event, "the rules it met")."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleTrace:
-    """What became of one rule for one event.
+class RuleTrace(NamedTuple):
+    """What became of one rule for one event; a named tuple, as conditions' traces are.
 
     Attributes:
         matched: whether its conditions held. ``reason`` says why it was skipped, or, although it

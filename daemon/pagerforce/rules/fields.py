@@ -165,5 +165,5 @@ def _unknown(text: str) -> str:
         return f"unknown field {text!r}; did you mean {' or '.join(near)}?"
     return (
         f"unknown field {text!r}; fields begin with event., incident., record., comment., "
-        "old.record., old.incident. or are linked (docs/rules.md lists them)"
+        "old.record., old.incident. or are linked (docs/reference/rules.md lists them)"
     )

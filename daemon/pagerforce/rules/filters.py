@@ -13,6 +13,7 @@ from jinja2 import pass_context
 from jinja2.filters import do_striptags
 from jinja2.runtime import Context, Undefined
 
+from pagerforce.model.lengths import ELLIPSIS, cut
 from pagerforce.model.value import Scalar, is_empty
 from pagerforce.rules.compare import to_moment, to_number
 from pagerforce.rules.views import View, text_of
@@ -70,11 +71,8 @@ def _default(value: object, other: object = "") -> object:
     return other if isinstance(value, Undefined) or is_empty(value) or value == [] else value
 
 
-def _truncate(value: object, length: int = 255, end: str = "…") -> str:
-    text, room = text_of(value), int(length)
-    if len(text) <= room:
-        return text
-    return text[: max(room - len(end), 0)].rstrip() + end[:room]
+def _truncate(value: object, length: int = 255, end: str = ELLIPSIS) -> str:
+    return cut(text_of(value), int(length), end)
 
 
 def _replace(value: object, old: str, new: object) -> str:

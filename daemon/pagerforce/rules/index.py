@@ -20,7 +20,7 @@ DEFAULT_TYPES = {
     Side.PAGERDUTY: frozenset(PAGERDUTY_TYPES) - {"annotate", "custom"},
     Side.SALESFORCE: frozenset({"create", "update", "undelete"}),
 }
-"""Events that "incident create or update" and "record create or update" stand for (docs/rules.md)."""
+"""What "incident create or update" and "record create or update" stand for (docs/reference/rules.md)."""
 _COMMENT_TYPE = {Side.PAGERDUTY: "annotate", Side.SALESFORCE: "comment"}
 _TYPES = {Side.PAGERDUTY: PAGERDUTY_TYPES, Side.SALESFORCE: SALESFORCE_TYPES}
 _OTHER = ""

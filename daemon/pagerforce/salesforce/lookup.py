@@ -52,7 +52,7 @@ class LookupResolver:
         """The Id of the one row whose fields have these values (texts compare without case).
 
         Raises:
-            XX
+            RefusedError: no row has these values, several have, or the field is no reference.
             RemoteError: Salesforce could not be asked.
         """
         key = (object_name, field, tuple(sorted((k, repr(v)) for k, v in values.items())))

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pagerforce.errors import RefusedError, TransientError, UnknownOutcomeError
 from pagerforce.model.action import OVERTAKEN, Task
 from pagerforce.model.incident import Incident
+from pagerforce.model.lengths import cut
 from pagerforce.model.value import Json, format_whole_second
 from pagerforce.model.verdict import Delivered, Expectation, IncidentMade, Skipped, Verdict
 from pagerforce.pagerduty.actions.desk import Writer, text, verbatim
@@ -22,6 +23,10 @@ from pagerforce.pagerduty.client import Params, Raw
 from pagerforce.pagerduty.decode import decode_incident, decode_rows
 from pagerforce.pagerduty.open_incidents import OPEN_STATUSES
 from pagerforce.pagerduty.refusals import DuplicateKeyError
+
+MAX_TITLE = 1024
+"""The REST API documents no limit for a title; this is the one of an alert's summary in the Events
+API, which becomes the title. No page may fail for want of a shorter title."""
 
 _CLOCK_MARGIN = timedelta(hours=1)
 _LONGEST_LOOK_BACK = timedelta(days=30)
@@ -80,9 +85,13 @@ class CreateIncident(Handler):
             )
         assignee = await self._assignee(args)
         writer, remark = await self._writer(task, assignee)
+        title = _title(args)
+        shown = cut(title, MAX_TITLE)
+        if shown != title:
+            remark += f", title cut to {MAX_TITLE} characters"
         body: dict[str, object] = {
             "type": "incident",
-            "title": _title(args),
+            "title": shown,
             "service": {"id": service_id, "type": "service_reference"},
             "incident_key": _key(task),
         }

@@ -1,8 +1,6 @@
-"""Splits a text that is longer than its field into numbered parts, losing nothing. Pure.
+"""Splits a text that is longer than its field into numbered parts, losing nothing. Pure."""
 
-Length is counted in UTF-16 units, as the server's language does: a count in characters would be
-too short for some and this one is never too long.
-"""
+from pagerforce.model.lengths import fitting, length_of
 
 _ROUNDS = 6  # a text of 10 ** 6 parts would need so many digits; no field is that small
 
@@ -17,7 +15,7 @@ def split_text(text: str, limit: int) -> tuple[str, ...]:
         text: what to store.
         limit: of the field, in characters; 0 or less: not known, so nothing is split.
     """
-    if limit <= 0 or _length(text) <= limit:
+    if limit <= 0 or length_of(text) <= limit:
         return (text,)
     digits = 1
     for _ in range(_ROUNDS):
@@ -37,7 +35,7 @@ def _cut(text: str, room: int) -> list[str]:
     chunks = []
     rest = text
     while rest:
-        end = _fitting(rest, room)
+        end = max(1, fitting(rest, room))  # so that every cut gets on
         if end < len(rest):
             end = _before_blank(rest, end)
         chunks.append(rest[:end])
@@ -51,17 +49,3 @@ def _before_blank(text: str, end: int) -> int:
         if text[place].isspace() and not text[place - 1].isspace():
             return place
     return end
-
-
-def _fitting(text: str, room: int) -> int:
-    """How many characters of the text fit; at least one, so that every cut gets on."""
-    used = 0
-    for place, letter in enumerate(text):
-        used += _length(letter)
-        if used > room:
-            return max(1, place)
-    return len(text)
-
-
-def _length(text: str) -> int:
-    return len(text) + sum(1 for letter in text if ord(letter) > 0xFFFF)

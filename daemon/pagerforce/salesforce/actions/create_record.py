@@ -36,14 +36,21 @@ from pagerforce.salesforce.values import from_row, is_same_value
 _SEARCH_MARGIN = timedelta(hours=1)
 # Rounded by the server to the field's scale: such a value may come back as another.
 _ROUNDED_TYPES = frozenset({"double", "currency", "percent"})
+_MADE = "made"
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A record to be made. ``key_field`` and ``key``: its external id, where there is one."""
+    """A record to be made.
+
+    Attributes:
+        remark: which values were cut to make them fit; empty where none was.
+        key_field / key: its external id, where there is one.
+    """
 
     object: str
     values: Mapping[str, Scalar]
+    remark: str
     key_field: str | None = None
     key: str = ""
 
@@ -90,6 +97,7 @@ class CreateRecord:
         object_name = str(call.get("object") or task.object)
         given = call.get("fields")
         values: dict[str, Scalar] = {}
+        remark = ""
         for field, value in (given if isinstance(given, Mapping) else {}).items():
             info = await self._desk.field_info(object_name, field)
             if not info.is_createable:
@@ -98,14 +106,16 @@ class CreateRecord:
                     " for our user); remove it from the rule's fields"
                 )
             values[field] = await self._desk.prepare(object_name, field, value)
+            if self._desk.is_too_long(object_name, info, value):
+                remark += f"; {field} cut to {info.length} characters"
         values = await inbound_values(self._desk, object_name, task.incident, values) | values
         values = {field: value for field, value in values.items() if not is_empty(value)}
         settings = self._desk.find_object(object_name)
         key_field = settings.external_id_field if settings is not None else ""
         if not key_field:
-            return _Draft(object_name, values)
+            return _Draft(object_name, values, remark)
         key = str(values.pop(key_field, "") or f"pd:{task.incident_id}")
-        return _Draft(object_name, values, key_field, key)
+        return _Draft(object_name, values, remark, key_field, key)
 
     async def _make_by_key(self, task: Task, draft: _Draft, key_field: str) -> Verdict:
         found = await self._find_by_key(draft, key_field)
@@ -128,7 +138,7 @@ class CreateRecord:
         record_id = done.id or await self._find_by_key(draft, key_field)
         if record_id is None:
             raise UnknownOutcomeError(f"upsert of {draft.object}: the answer names no record")
-        return await self._made(task, draft, record_id, "made" if done.created else "found")
+        return await self._made(task, draft, record_id, _MADE if done.created else "found")
 
     async def _find_by_key(self, draft: _Draft, key_field: str) -> RecordId | None:
         select = Select(draft.object, ("Id",), (equals(key_field, draft.key),), limit=2)
@@ -148,7 +158,7 @@ class CreateRecord:
             if found is not None:
                 return await self._made(task, draft, found, "found made by an earlier attempt")
         record_id = await self._desk.client.create(draft.object, draft.values)
-        return await self._made(task, draft, record_id, "made")
+        return await self._made(task, draft, record_id, _MADE)
 
     async def _find_by_values(self, task: Task, draft: _Draft) -> RecordId | None:
         """The oldest record of ours with these values that no other action of ours made."""
@@ -194,7 +204,8 @@ class CreateRecord:
             fields = {"Id": record_id, **draft.values}
             at = task.event_at
             record = Record(draft.object, record_id, fields, at, at, at, us, us)
-        return Delivered(f"{draft.object} {record_id} {how}", (RecordMade(record),))
+        detail = f"{draft.object} {record_id} {how}{draft.remark if how == _MADE else ''}"
+        return Delivered(detail, (RecordMade(record),))
 
 
 def _value(row: Mapping[str, object], name: str, kind: str) -> Scalar:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pagerforce.config.schema import Config, Lookup, ObjectSettings
 from pagerforce.errors import MalformedError, RefusedError
 from pagerforce.model.ids import RecordId
+from pagerforce.model.lengths import cut, length_of
 from pagerforce.model.mapping import MappingTable
 from pagerforce.model.record import Record
 from pagerforce.model.value import Scalar
@@ -16,6 +17,9 @@ from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.schema import FieldInfo, SchemaCache
 from pagerforce.salesforce.soql import Select, equals, is_path
 from pagerforce.salesforce.values import to_payload
+
+# Text for people. Of an address or a picklist value the beginning would be another value.
+_PROSE_TYPES = frozenset({"string", "textarea"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Desk:
     async def prepare(self, object_name: str, field: str, value: object) -> Scalar:
         """What is sent for a rendered value: typed as the field is, a lookup resolved to its Id.
 
+        Text that is longer than its field is cut, with an ellipsis; ``is_too_long`` tells.
+
         Raises:
             RefusedError: the value does not suit the field, or the lookup is not unique.
             RemoteError: Salesforce could not be asked.
@@ -72,7 +78,23 @@ class Desk:
             return await self.lookups.resolve(object_name, info.name, wanted)
         if not (value is None or isinstance(value, str | int | float | bool)):
             raise RefusedError(f"{object_name}.{field} takes a single value, not a list or table")
+        if self.is_too_long(object_name, info, value):
+            value = cut(str(value), info.length)
         return to_payload(info, value)
+
+    def is_too_long(self, object_name: str, field: FieldInfo, value: object) -> bool:
+        """Whether a value is text for people that its field cannot hold in full.
+
+        A key is none: two records whose keys begin alike would become one.
+        """
+        settings = self.find_object(object_name)
+        is_key = settings is not None and settings.external_id_field.lower() == field.name.lower()
+        return (
+            isinstance(value, str)
+            and field.type in _PROSE_TYPES
+            and 0 < field.length < length_of(value)
+            and not is_key
+        )
 
     async def read_record(
         self, object_name: str, record_id: RecordId, extra: frozenset[str] = frozenset()

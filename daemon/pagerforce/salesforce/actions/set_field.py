@@ -37,11 +37,15 @@ _BUSY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """One call of the task, typed: this field shall have this value."""
+    """One call of the task, typed: this field shall have this value.
+
+    ``remark``: what was done to the value to make it fit; empty where nothing was.
+    """
 
     place: int
     field: FieldInfo
     value: Scalar
+    remark: str = ""
 
 
 class SetField:
@@ -110,7 +114,9 @@ class SetField:
                 f"{object_name}.{name} can't be written (a formula, or read-only for our user);"
                 " write the field it is made from"
             )
-        return _Wish(place, info, await self._desk.prepare(object_name, name, value))
+        is_cut = self._desk.is_too_long(object_name, info, value)
+        remark = f"; {name} cut to {info.length} characters" if is_cut else ""
+        return _Wish(place, info, await self._desk.prepare(object_name, name, value), remark)
 
     async def _write(
         self, task: Task, record_id: RecordId, wishes: list[_Wish]
@@ -216,9 +222,10 @@ class SetField:
         )
         first, *others = done
         verdicts: dict[int, Verdict] = {
-            first.place: Delivered(f"wrote {', '.join(sorted(names))}", (effect,))
+            first.place: Delivered(f"wrote {', '.join(sorted(names))}{first.remark}", (effect,))
         }
-        return verdicts | {wish.place: Delivered("written in the same call") for wish in others}
+        same = "written in the same call"
+        return verdicts | {wish.place: Delivered(f"{same}{wish.remark}") for wish in others}
 
 
 def _watched(task: Task, wishes: Sequence[_Wish]) -> frozenset[str]:

@@ -1,0 +1,167 @@
+# ruff: noqa: INP001 - a script by itself, not a package
+"""How long it takes to rule on one event, with 1,000 rules and with 10,000.
+
+Run it from the top of the repository: ``.venv/bin/python bench/rules.py``. Every rule has four
+conditions; each event matches ten rules or fewer. It prints a table and judges nothing: machines
+differ, and the ratio of the two is what must stay below 2. (A condition with ``matches`` costs some
+4 µs more than the others; RE2's Python wrapper takes most of that.)
+"""
+
+import gc
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from pagerforce.model.event import Event
+from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
+from pagerforce.model.incident import Incident, IncidentStatus, Ref
+from pagerforce.model.value import Scalar
+from pagerforce.rules.evaluate import Facts, RuleBook
+from pagerforce.rules.parse import parse_rulesets
+from pagerforce.service.wiring import CATALOG
+
+SIZES = (1_000, 10_000)
+EVENTS = 2_000
+ROUNDS = 7
+MATCHING = 10
+OBJECT = "BMCServiceDesk__Incident__c"
+CATEGORY = "BMCServiceDesk__FKCategory__r.Name"
+PRIORITY = "BMCServiceDesk__FKPriority__r.Name"
+AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+def make_rule(number: int, run_on: Side, groups: int) -> dict[str, object]:
+    """A rule as TOML gives it: a subject of its own group, and three more conditions."""
+    own = f"group {number % groups}"
+    if run_on is Side.SALESFORCE:
+        conditions = [
+            {"field": f"record.{CATEGORY}", "op": "equals", "value": own},
+            {"field": f"record.{PRIORITY}", "op": "in", "value": ["1", "2"]},
+            {"field": "record.BMCServiceDesk__state__c", "op": "equals", "value": True},
+            {"field": "record.Name", "op": "starts_with", "value": "0000"},
+        ]
+    else:
+        conditions = [
+            {"field": "event.type", "op": "in", "value": ["trigger", "acknowledge"]},
+            {"field": "incident.service.name", "op": "equals", "value": own},
+            {"field": "incident.urgency", "op": "equals", "value": "high"},
+            {"field": "incident.title", "op": "contains", "value": "SWITCH"},
+        ]
+    return {
+        "name": f"rule {number}",
+        "object": OBJECT,
+        "run_on": str(run_on),
+        "conditions": conditions,
+        "actions": [{"do": "pagerduty.add_note", "text": "seen by a rule"}],
+    }
+
+
+def make_book(size: int, run_on: Side) -> RuleBook:
+    """A rule book of which ten rules share one category or service.
+
+    Raises:
+        ValueError: a rule is not valid.
+    """
+    table = {
+        "name": "bench",
+        "rules": [make_rule(number, run_on, size // MATCHING) for number in range(size)],
+    }
+    rules, problems = parse_rulesets([("bench", table)], catalog=CATALOG, objects=[OBJECT], maps={})
+    if problems:
+        raise ValueError(str(problems[0]))
+    return RuleBook(rules)
+
+
+def make_facts(number: int, run_on: Side) -> Facts:
+    """One event of one group; another number, another group."""
+    own = f"group {number % (SIZES[0] // MATCHING)}"
+    if run_on is Side.SALESFORCE:
+        record: dict[str, Scalar] = {
+            "Name": f"{number:08d}",
+            CATEGORY: own,
+            PRIORITY: "1",
+            "BMCServiceDesk__state__c": True,
+            "BMCServiceDesk__shortDescription__c": "Core switch down",
+        }
+        event = Event(
+            id=EventId(f"e{number}"),
+            source=run_on,
+            type="update",
+            at=AT,
+            object=OBJECT,
+            record_id=RecordId("a0R000000000001EAA"),
+            record=record,
+            old_record={**record, PRIORITY: "3"},
+            changed=frozenset({PRIORITY}),
+        )
+        return Facts(event)
+    incident = Incident(
+        id=IncidentId("PINC001"),
+        title=f"Core switch {number} down",
+        status=IncidentStatus.TRIGGERED,
+        urgency="high",
+        service=Ref("PNET001", own),
+    )
+    event = Event(
+        id=EventId(f"e{number}"),
+        source=run_on,
+        type="trigger",
+        at=AT,
+        incident_id=incident.id,
+        incident=incident,
+    )
+    return Facts(event)
+
+
+def time_events(book: RuleBook, events: Sequence[Facts]) -> float:
+    """Microseconds per event, once through all events."""
+    began = time.perf_counter()
+    for facts in events:
+        book.evaluate(facts, AT)
+    return (time.perf_counter() - began) / len(events) * 1e6
+
+
+def measure(run_on: Side) -> Iterator[tuple[int, float, float, int]]:
+    """(rules, best and median microseconds per event, rules that match) for each size.
+
+    The sizes take turns, so that a slow minute of the machine slows both.
+    """
+    events = [make_facts(number, run_on) for number in range(EVENTS)]
+    books = {size: make_book(size, run_on) for size in SIZES}
+    times: dict[int, list[float]] = {size: [] for size in SIZES}
+    gc.collect()
+    gc.freeze()
+    for _ in range(ROUNDS):
+        for size, book in books.items():
+            times[size].append(time_events(book, events))
+    gc.unfreeze()
+    for size, book in books.items():
+        traces = book.evaluate(events[0], AT).traces
+        matched = sum(1 for trace in traces if trace.matched)
+        yield size, min(times[size]), statistics.median(times[size]), matched
+
+
+def main() -> None:
+    """Measures and prints."""
+    row = "{:<12}{:>8}{:>10}{:>12}{:>12}{:>8}\n"
+    out = sys.stdout
+    out.write(row.format("events of", "rules", "matching", "best µs", "median µs", "ratio"))
+    for run_on in Side:
+        first = 0.0
+        for size, best, median, matched in measure(run_on):
+            first = first or median
+            cells = (
+                run_on.value,
+                size,
+                matched,
+                f"{best:.1f}",
+                f"{median:.1f}",
+                f"{median / first:.2f}",
+            )
+            out.write(row.format(*cells))
+
+
+if __name__ == "__main__":
+    main()

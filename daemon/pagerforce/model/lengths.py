@@ -1,0 +1,32 @@
+"""How long a text is to the systems we write to, and how it is cut where it is too long. Pure.
+
+Length is counted in UTF-16 units, as both vendors' languages do: a count in characters would be too
+short for some text and this one is never too long.
+"""
+
+ELLIPSIS = "…"
+
+
+def length_of(text: str) -> int:
+    """The length of a text in UTF-16 units."""
+    return len(text) + sum(1 for letter in text if ord(letter) > 0xFFFF)
+
+
+def fitting(text: str, room: int) -> int:
+    """How many characters from the start of the text take at most ``room`` UTF-16 units."""
+    if len(text) * 2 <= room:
+        return len(text)
+    used = 0
+    for place, letter in enumerate(text):
+        used += length_of(letter)
+        if used > room:
+            return place
+    return len(text)
+
+
+def cut(text: str, limit: int, end: str = ELLIPSIS) -> str:
+    """The text as it is where it fits, else its beginning and ``end``, together within ``limit``."""
+    if length_of(text) <= limit:
+        return text
+    kept = fitting(text, limit - length_of(end))
+    return text[:kept].rstrip() + end[: fitting(end, limit)]
