@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test check fix types lock clean
+.PHONY: help demo sandbox test bench check fix types lock clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
@@ -33,15 +33,18 @@ test: $(STAMP)  ## all tests
 types: $(STAMP) ## strict types
 	$(BIN)/mypy
 
+bench: $(STAMP) ## how fast rules are chosen, beside two general engines
+	$(BIN)/python bench/rules.py
+
 check: $(STAMP) ## format, lint, strict types, import rules
-	$(BIN)/ruff format --check daemon tests
-	$(BIN)/ruff check daemon tests
+	$(BIN)/ruff format --check daemon tests bench
+	$(BIN)/ruff check daemon tests bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 fix: $(STAMP)   ## format and mend what can be mended
-	$(BIN)/ruff format daemon tests
-	$(BIN)/ruff check --fix daemon tests
+	$(BIN)/ruff format daemon tests bench
+	$(BIN)/ruff check --fix daemon tests bench
 
 lock:           ## renew requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
