@@ -49,6 +49,11 @@ actions = [%s]
             "there is none",
         ),
         (
+            '{ do = "pagerduty.reassign", assignees = ["jane.doe@example.com", "nobody@example.com"] }',
+            "PagerDuty user nobody@example.com",
+            "there is none",
+        ),
+        (
             '{ do = "pagerduty.add_note", text = "{{ incident.titel }}" }',
             "actions[0].text",
             "title",

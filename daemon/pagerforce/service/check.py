@@ -20,6 +20,7 @@ _LINES = {
     "escalation_policy": "PagerDuty escalation policy",
     "priority": "PagerDuty priority",
     "workflow": "PagerDuty workflow",
+    "assignees": "PagerDuty user",
 }
 
 
@@ -67,6 +68,9 @@ async def _pagerduty(loaded: Loaded, side: PagerDutySide) -> list[CheckLine]:
         "escalation_policy": side.directory.find_escalation_policy,
         "priority": side.directory.find_priority,
         "workflow": side.directory.find_workflow,
+        "assignees": lambda who: (
+            side.directory.find_user_by_email(who) if "@" in who else side.directory.find_user(who)
+        ),
     }
     for name in _named(loaded):
         finder = finders[name.kind]
@@ -154,8 +158,9 @@ def _in_rules(rules: Iterable[Rule]) -> Iterable[_Name]:
     for rule in rules:
         for action in rule.actions:
             for key, value in action.args.items():
-                if key in _LINES and _is_plain(value):
-                    yield _Name(key, str(value), f"rule {rule.ruleset} / {rule.name}")
+                for item in value if isinstance(value, list | tuple) else (value,):
+                    if key in _LINES and _is_plain(item):
+                        yield _Name(key, str(item), f"rule {rule.ruleset} / {rule.name}")
 
 
 def _is_plain(value: Json) -> bool:
