@@ -11,19 +11,7 @@ P = "BMCServiceDesk__"
 async def test_the_contracts_configuration_does_the_job(tmp_path):
     async with open_stage(tmp_path) as stage:
         desk = stage.desk
-        text = CONTRACT.read_text("utf-8")
-        for old, new in (
-            ("https://api.pagerduty.com", desk.pagerduty_url),
-            ("https://acme.my.salesforce.com", desk.salesforce_url),
-            ('api_key_file  = ""', f'api_key_file = "{desk.folder / "pagerduty.key"}"'),
-            ('private_key_file = ""', f'private_key_file = "{desk.folder / "salesforce.key"}"'),
-            ("3MVG9...", desk.consumer_key),
-            ("127.0.0.1:9479", stage.url.removeprefix("http://")),
-        ):
-            assert old in text, old
-            text = text.replace(old, new)
-        desk.config.write_text(text)
-        (desk.folder / "rules.d" / "rules.toml").unlink()
+        stage.use_config(CONTRACT.read_text("utf-8"))
         async with stage.daemon(STATE_DIRECTORY=str(desk.folder / "state")) as running:
             await running.ready(20)
             sf, pd = desk.salesforce, desk.pagerduty
