@@ -11,7 +11,7 @@ from pagerforce.model.ids import ActionId, EventId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
 from pagerforce.model.ports import Position
 from pagerforce.model.record import Record
-from pagerforce.store import cursors, journal, links, outbox, snapshots
+from pagerforce.store import cursors, journal, links, outbox, pauses, snapshots
 from pagerforce.store.codec import parse_event, parse_incident, parse_record, to_json
 from pagerforce.store.database import migrations, open_database
 from pagerforce.store.outbox import ActionState, NewAction, Settlement
@@ -141,13 +141,39 @@ async def test_a_paused_lane_gives_nothing_until_resumed(tmp_path):
         await links.put_link(tx, "i1", "Case", "r1", LINKED)
         await enqueue(tx, 1, ["i1"], action("a1"))
         lane = (await outbox.find_action(tx, "a1")).lane
-        await links.pause_lane(tx, lane, NOW + timedelta(minutes=15), "loop")
+        await pauses.begin(tx, lane, NOW, NOW + timedelta(minutes=15), reason="loop")
         assert await heads(tx) == []
         assert [link.state.value for link in await links.read_links(tx)] == ["paused"]
         assert await links.count_links(tx) == (1, 1)
-        assert await links.end_pauses(tx, NOW + timedelta(minutes=14)) == 0
-        assert await links.resume(tx, "r1")
+        assert await pauses.end_due(tx, NOW + timedelta(minutes=14)) == 0
+        assert await pauses.last_end(tx, lane) is None
+        assert await pauses.resume(tx, "r1", NOW + timedelta(minutes=14))
+        assert not await pauses.resume(tx, "r1", NOW + timedelta(minutes=14))
         assert await heads(tx) == ["a1"]
+        assert await links.count_links(tx) == (1, 0)
+        assert await pauses.last_end(tx, lane) == NOW + timedelta(minutes=14)
+
+
+async def test_joined_lanes_are_paused_for_as_long_as_either_was(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await enqueue(tx, 1, ["i1"], action("a1"))
+        await enqueue(tx, 2, ["r1"], action("b1"))
+        for minutes, name in ((5, "a1"), (15, "b1")):
+            lane = (await outbox.find_action(tx, name)).lane
+            until = NOW + timedelta(minutes=minutes)
+            await pauses.begin(tx, lane, NOW, until, reason="loop")
+        await links.put_link(tx, "i1", "Case", "r1", LINKED)
+        assert await pauses.end_due(tx, NOW + timedelta(minutes=14)) == 0
+        assert await heads(tx) == []
+        assert await pauses.end_due(tx, NOW + timedelta(minutes=15)) == 1
+        assert await heads(tx) == ["a1"]
+
+
+async def test_a_lane_with_a_page_goes_first_from_its_head_on(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await enqueue(tx, 1, ["r1"], action("a1"))
+        await enqueue(tx, 2, ["r2"], action("b1"), action("b2", do=PAGE))
+        assert await heads(tx) == ["b1", "a1"]
 
 
 async def test_parts_keep_the_place_of_the_action_they_were_split_from(tmp_path):

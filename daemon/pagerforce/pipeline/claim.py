@@ -7,16 +7,18 @@ from datetime import datetime, timedelta
 from pagerforce.model.action import OVERTAKEN, ActionSpec, TargetKind, Task
 from pagerforce.model.event import Event
 from pagerforce.model.ids import IncidentId, RecordId, Side
+from pagerforce.model.value import Json, format_instant
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
+from pagerforce.pipeline.causality import ANSWER_WINDOW
 from pagerforce.pipeline.ruling import COMMENT_RULE, Judge
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.target import Pairs, Targets, choose, find_pairs
 from pagerforce.rules.evaluate import Facts
 from pagerforce.rules.template import TemplateProblem, context_of, render_args
-from pagerforce.store import journal, links, outbox, snapshots, traces
+from pagerforce.store import journal, outbox, pauses, snapshots, traces
 from pagerforce.store.database import Transaction
-from pagerforce.store.outbox import Action, ActionState, Settlement
+from pagerforce.store.outbox import Action, ActionState, Done, Settlement
 
 _LOG = get_log("deliver")
 _GROUPED = "salesforce.set_field"  # consecutive ones of an event on a record are one write
@@ -53,7 +55,7 @@ class Claimer:
         but_lanes: Collection[str],
     ) -> tuple[list[Job], bool]:
         """Jobs that may start, and whether something was settled at once (so: look again)."""
-        await links.end_pauses(tx, now)
+        await pauses.end_due(tx, now)
         jobs: list[Job] = []
         is_moved = False
         heads = await outbox.heads(tx, now, limit=limit, kinds=kinds, but_lanes=but_lanes)
@@ -100,13 +102,29 @@ class Claimer:
         return replace(job, task=replace(job.task, is_overtaken=True))
 
     async def _is_looping(self, tx: Transaction, head: Action, now: datetime) -> bool:
-        recent = await outbox.count_recent(tx, head.lane, now - _LOOP_WINDOW)
-        if recent < self.limits.loop_limit:
+        """Pauses the lane where its rules seem to run in a circle.
+
+        What led to a pause that is over does not lead to the next one.
+        """
+        limit = self.limits.loop_limit
+        ended_at = await pauses.last_end(tx, head.lane)
+        since = max(filter(None, (now - _LOOP_WINDOW, ended_at)))
+        recent = await outbox.recent(tx, head.lane, since, limit=limit)
+        is_new = ended_at is None or head.created_at > ended_at
+        if len(recent) >= limit:
+            reason = f"{len(recent)} actions within a minute"
+        elif head.depth > limit and is_new:
+            reason = f"{head.depth} actions, each answered by a change of what it wrote"
+            recent = await outbox.recent(tx, head.lane, now - ANSWER_WINDOW, limit=limit)
+        else:
             return False
-        reason = f"{recent} actions within a minute: is there a loop between the rules?"
-        await links.pause_lane(tx, head.lane, now + self.limits.loop_pause, reason)
+        until = now + self.limits.loop_pause
+        reason += ": is there a loop between the rules, or with an automation?"
+        evidence = [_evidence(done) for done in recent]
+        await pauses.begin(tx, head.lane, now, until, reason=reason, evidence=evidence)
+        rules = sorted({f"{done.ruleset} / {done.rule}" for done in recent})
         _LOG.warning(
-            "link_paused", lane=head.lane, actions=recent, until=str(now + self.limits.loop_pause)
+            "link_paused", lane=head.lane, reason=reason, rules=rules, until=format_instant(until)
         )
         return True
 
@@ -179,6 +197,18 @@ class Claimer:
             await self._settle(tx, head, ActionState.DEAD_LETTER, reason, now)
             return None
         return Job(actions, replace(task, calls=calls), event)
+
+
+def _evidence(done: Done) -> dict[str, Json]:
+    """An action as the operator is shown it: never its texts."""
+    return {
+        "action_id": done.id,
+        "action": done.do,
+        "ruleset": done.ruleset,
+        "rule": done.rule,
+        "at": format_instant(done.finished_at),
+        "depth": done.depth,
+    }
 
 
 def _sides(

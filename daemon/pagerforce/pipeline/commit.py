@@ -13,6 +13,7 @@ from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.ports import EntryBatch, Position, RowBatch
 from pagerforce.observe.metrics import Metrics
+from pagerforce.pipeline.causality import ANSWER_WINDOW, depth_of
 from pagerforce.pipeline.entries import (
     EntryPlan,
     Hopes,
@@ -235,7 +236,9 @@ async def _store_ruled(tx: Transaction, ruled: Sequence[Ruled], now: datetime) -
         )
         if item.actions:
             lane = await links.join_lanes(tx, item.members)
-            await outbox.enqueue(tx, event_seq, lane, item.actions, now)
+            done = await outbox.recent(tx, lane, now - ANSWER_WINDOW)
+            depth = depth_of(item.event, done)
+            await outbox.enqueue(tx, event_seq, lane, item.actions, now, depth=depth)
 
 
 async def _world_of_incidents(

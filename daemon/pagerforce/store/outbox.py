@@ -77,12 +77,13 @@ class Action:
     incident_id: str | None
     record_id: str | None
     created_at: datetime
+    depth: int
 
 
 _COLUMNS = (
     "id, seq, part, event_seq, ruleset, rule, position, do, object, written, args, lane, is_page, "
     "target, state, reason, attempts, is_uncertain, first_attempt_at, incident_id, record_id, "
-    "created_at"
+    "created_at, depth"
 )
 
 
@@ -111,20 +112,30 @@ def _action(row: Row) -> Action:
         incident_id=row[19],
         record_id=row[20],
         created_at=parse_instant(row[21]),
+        depth=row[22],
     )
 
 
 async def enqueue(
-    tx: Transaction, event_seq: int, lane: str, actions: Sequence[NewAction], now: datetime
+    tx: Transaction,
+    event_seq: int,
+    lane: str,
+    actions: Sequence[NewAction],
+    now: datetime,
+    *,
+    depth: int = 1,
 ) -> None:
-    """Stores the actions of one event, in order, behind everything its lane already holds."""
+    """Stores the actions of one event, in order, behind everything its lane already holds.
+
+    ``depth``: how many actions of ours, each leading to the next, they are the end of.
+    """
     row = await tx.row("SELECT coalesce(max(seq), 0) FROM action")
     first = int(row[0]) + 1 if row else 1
     stamp = to_stamp(now)
     await tx.run_many(
         "INSERT OR IGNORE INTO action (id, seq, event_seq, ruleset, rule, position, do, object, "
-        "written, args, is_page, state, reason, target, lane, next_at, created_at, finished_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "written, args, is_page, state, reason, target, lane, next_at, created_at, finished_at, depth) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 item.id,
@@ -145,6 +156,7 @@ async def enqueue(
                 stamp,
                 stamp,
                 None if item.state is ActionState.PENDING else stamp,
+                depth,
             )
             for offset, item in enumerate(actions)
         ],
@@ -159,7 +171,7 @@ async def heads(
     kinds: Sequence[str],
     but_lanes: Collection[str] = (),
 ) -> list[Action]:
-    """The first waiting action of each lane that may go now; pages first, then the oldest.
+    """The first waiting action of each lane that may go now; lanes with a page first, then the oldest.
 
     A lane gives nothing while one of its actions is in flight, its first one is not yet due or of a
     kind not in ``kinds`` (its side is halted), or while it is paused or in ``but_lanes``.
@@ -167,12 +179,13 @@ async def heads(
     sql = f"""
         SELECT {_COLUMNS} FROM (
           SELECT *, row_number() OVER (PARTITION BY lane ORDER BY seq, part) AS place,
-            max(state = 'in_flight') OVER (PARTITION BY lane) AS is_busy
+            max(state = 'in_flight') OVER (PARTITION BY lane) AS is_busy,
+            max(is_page) OVER (PARTITION BY lane) AS leads_to_page
           FROM action WHERE state IN ('pending', 'in_flight'))
         WHERE place = 1 AND is_busy = 0 AND next_at <= ? AND do IN ({marks(kinds)})
-          AND lane NOT IN (SELECT lane FROM lane_pause)
+          AND lane NOT IN (SELECT lane FROM pause WHERE ended_at IS NULL)
           AND lane NOT IN (SELECT value FROM json_each(?))
-        ORDER BY is_page DESC, seq, part LIMIT ?"""
+        ORDER BY leads_to_page DESC, seq, part LIMIT ?"""
     values = [to_stamp(now), *kinds, json.dumps(list(but_lanes)), limit]
     return [_action(row) for row in await tx.rows(sql, values)]
 
@@ -191,9 +204,9 @@ async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None
     await tx.run("UPDATE action SET target = ? WHERE id = ?", (targets[0], action.id))
     await tx.run_many(
         "INSERT INTO action (id, seq, part, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, target, state, next_at, created_at) "
+        "args, lane, is_page, target, state, next_at, created_at, depth) "
         "SELECT id || ?, seq, ?, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, ?, state, next_at, created_at FROM action WHERE id = ?",
+        "args, lane, is_page, ?, state, next_at, created_at, depth FROM action WHERE id = ?",
         [
             (f"-{number + 1}", number, target, action.id)
             for number, target in enumerate(targets)
@@ -268,13 +281,43 @@ async def recover(tx: Transaction) -> int:
     )
 
 
-async def count_recent(tx: Transaction, lane: str, since: datetime) -> int:
-    """Actions of a lane delivered since then."""
-    row = await tx.row(
-        "SELECT count(*) FROM action WHERE lane = ? AND state = 'delivered' AND finished_at > ?",
-        (lane, to_stamp(since)),
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An action that was delivered, as far as what it may have led to matters."""
+
+    id: str
+    do: str
+    ruleset: str
+    rule: str
+    args: Mapping[str, Json]
+    record_id: str | None
+    incident_id: str | None
+    finished_at: datetime
+    depth: int
+
+
+async def recent(tx: Transaction, lane: str, since: datetime, *, limit: int = 100) -> list[Done]:
+    """Actions of a lane delivered since then, newest first."""
+    rows = await tx.rows(
+        "SELECT id, do, ruleset, rule, args, record_id, incident_id, finished_at, depth "
+        "FROM action WHERE lane = ? AND state = 'delivered' AND finished_at > ? "
+        "ORDER BY finished_at DESC, seq DESC LIMIT ?",
+        (lane, to_stamp(since), limit),
     )
-    return int(row[0]) if row else 0
+    return [
+        Done(
+            id=row[0],
+            do=row[1],
+            ruleset=row[2],
+            rule=row[3],
+            args=json.loads(row[4]) if row[4] else {},
+            record_id=row[5],
+            incident_id=row[6],
+            finished_at=parse_instant(row[7]),
+            depth=row[8],
+        )
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)
