@@ -11,6 +11,14 @@ from pagerforce.model.value import Json, format_instant
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.causality import ANSWER_WINDOW
+from pagerforce.pipeline.folding import (
+    LOOK_AHEAD,
+    SET_FIELD,
+    Waiting,
+    find_undoing,
+    is_foldable,
+    may_undo,
+)
 from pagerforce.pipeline.ruling import COMMENT_RULE, Judge
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.target import Pairs, Targets, choose, find_pairs
@@ -21,7 +29,7 @@ from pagerforce.store.database import Transaction
 from pagerforce.store.outbox import Action, ActionState, Done, Settlement
 
 _LOG = get_log("deliver")
-_GROUPED = "salesforce.set_field"  # consecutive ones of an event on a record are one write
+_GROUPED = SET_FIELD  # consecutive ones of an event on a record are one write
 _GROUP_LIMIT = 50
 _PATIENCE = timedelta(minutes=1)  # a page that waits longer is judged again
 _LOOP_WINDOW = timedelta(minutes=1)
@@ -92,8 +100,9 @@ class Claimer:
                 return None
             target = targets.ids[0]
         is_overtaken = is_linked_already or await self._is_overtaken(tx, head, event, pairs, now)
-        if is_overtaken and not head.is_uncertain:
-            await self._settle(tx, head, ActionState.SKIPPED, OVERTAKEN, now)
+        needless = OVERTAKEN if is_overtaken else await self._undone(tx, head, event, now)
+        if needless and not head.is_uncertain:
+            await self._settle(tx, head, ActionState.SKIPPED, needless, now)
             return None
         actions = await self._group(tx, head)
         job = await self._job(tx, actions, target, event, pairs, now)
@@ -147,6 +156,16 @@ class Claimer:
         traces_now = self.judge().book.evaluate(facts, now, every_rule=True).traces
         mine = [t for t in traces_now if (t.ruleset, t.rule) == (head.ruleset, head.rule)]
         return record.is_deleted or any(not trace.matched for trace in mine)
+
+    async def _undone(self, tx: Transaction, head: Action, event: Event, now: datetime) -> str:
+        """Why an action of a backlog is pointless: a later one makes it so; "" where it is not."""
+        if not is_foldable(head):
+            return ""
+        behind = await outbox.followers(tx, head, limit=LOOK_AHEAD)
+        seqs = {later.event_seq for later in behind if may_undo(later, head)}
+        events = await journal.read_events(tx, seqs)
+        undoing = find_undoing(Waiting(head, event), behind, events, now)
+        return f"undone by a later event's {undoing.id}, which waits too" if undoing else ""
 
     async def _settle(
         self, tx: Transaction, action: Action, state: ActionState, reason: str, now: datetime
