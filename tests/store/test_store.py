@@ -169,6 +169,19 @@ async def test_joined_lanes_are_paused_for_as_long_as_either_was(tmp_path):
         assert await heads(tx) == ["a1"]
 
 
+async def test_the_time_left_follows_from_the_last_minutes(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        assert await outbox.estimate_seconds(tx, NOW) == 0.0
+        names = [f"a{number}" for number in range(4)]
+        await enqueue(tx, 1, ["r1"], *map(action, names))
+        assert await outbox.estimate_seconds(tx, NOW) is None
+        await settle(tx, "a0")
+        later = NOW + timedelta(minutes=1)
+        assert await outbox.estimate_seconds(tx, later) == 3 * 300
+        await settle(tx, "a1", ActionState.SKIPPED)
+        assert await outbox.estimate_seconds(tx, later) == 2 / 2 * 300
+
+
 async def test_a_lane_with_a_page_goes_first_from_its_head_on(tmp_path):
     async with open_database(tmp_path / "p.db") as database, database.write() as tx:
         await enqueue(tx, 1, ["r1"], action("a1"))

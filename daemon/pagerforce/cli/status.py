@@ -62,7 +62,11 @@ async def _state(tx: Transaction) -> dict[str, Any]:
     age = (now - depth.oldest_at).total_seconds() if depth.oldest_at else 0.0
     return {
         "cursors": {feed: format_instant(item.stamp) for feed, item in positions.items()},
-        "outbox": {"depth": depth.waiting, "oldest_seconds": max(0.0, age)},
+        "outbox": {
+            "depth": depth.waiting,
+            "oldest_seconds": max(0.0, age),
+            "estimate_seconds": await outbox.estimate_seconds(tx, now),
+        },
         "dead_letters": depth.dead_letters,
         "links": {"total": total, "paused": sorted({link.incident_id for link in paused})},
     }
@@ -119,8 +123,11 @@ def _print(answer: dict[str, Any]) -> None:
         for feed, stamp in source["cursors"].items():
             out.print(f"    {feed} read to {stamp}", markup=False)
     box = answer["outbox"]
+    left = box["estimate_seconds"]
     out.print(
-        f"  outbox: {box['depth']} waiting, oldest {box['oldest_seconds']:.0f} s", markup=False
+        f"  outbox: {box['depth']} waiting, oldest {box['oldest_seconds']:.0f} s"
+        + (f", about {left:.0f} s left at the present pace" if box["depth"] and left else ""),
+        markup=False,
     )
     out.print(f"  dead letters: {answer['dead_letters']}", markup=False)
     paused = ", ".join(answer["links"]["paused"]) or "none"

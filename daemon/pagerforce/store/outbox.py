@@ -8,7 +8,7 @@ the process died becomes pending and uncertain: its next attempt looks before it
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pagerforce.model.ids import ActionId, IncidentId, RecordId
@@ -16,6 +16,9 @@ from pagerforce.model.value import Json, parse_instant
 from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.snapshots import chunks, marks
+
+
+_PACE_WINDOW = timedelta(minutes=5)
 
 
 class ActionState(StrEnum):
@@ -344,6 +347,20 @@ async def depth(tx: Transaction) -> Depth:
         parse_instant(soonest) if soonest else None,
         int(dead[0]) if dead else 0,
     )
+
+
+async def estimate_seconds(tx: Transaction, now: datetime) -> float | None:
+    """How long what waits will take at the present pace; None where nothing was done lately."""
+    began = now - _PACE_WINDOW
+    row = await tx.row(
+        "SELECT (SELECT count(*) FROM action WHERE finished_at > ?), "
+        "(SELECT count(*) FROM action WHERE state IN ('pending', 'in_flight'))",
+        (to_stamp(began),),
+    )
+    done, waiting = (int(row[0]), int(row[1])) if row else (0, 0)
+    if not waiting:
+        return 0.0
+    return waiting / done * _PACE_WINDOW.total_seconds() if done else None
 
 
 async def waiting_members(tx: Transaction, members: Collection[str]) -> set[str]:

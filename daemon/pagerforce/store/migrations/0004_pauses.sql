@@ -18,3 +18,6 @@ DROP TABLE lane_pause;
 
 -- 1: of a change that nothing of ours led to; else one more than the action that led to it.
 ALTER TABLE action ADD COLUMN depth INTEGER NOT NULL DEFAULT 1;
+
+-- How fast the outbox empties.
+CREATE INDEX action_finished ON action (finished_at) WHERE finished_at IS NOT NULL;
