@@ -17,7 +17,6 @@ from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.snapshots import chunks, marks
 
-
 _PACE_WINDOW = timedelta(minutes=5)
 
 
