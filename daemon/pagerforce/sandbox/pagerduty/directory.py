@@ -102,7 +102,7 @@ class Plan:
         abilities: the names that ``GET /abilities`` lists.
         priorities: without it ``GET /priorities`` answers 402.
         workflows: without it everything about incident workflows answers 402.
-        response_plays: without it the run call is gone (404), as it is from the schema.
+        response_plays: without it everything about them is gone (404), as it is from the schema.
     """
 
     abilities: set[str] = field(

@@ -1,7 +1,8 @@
 """The standard objects that matter here, and one plain custom object of the customer's own.
 
 Facts: salesforce.md section 9 (Case, CaseComment), section 5 (polymorphic owner) and section 8
-(queues through QueueSobject).
+(queues through QueueSobject; View All). Permission objects: the vendor's Object Reference,
+ObjectPermissions and PermissionSetAssignment.
 """
 
 from collections.abc import Callable
@@ -86,7 +87,49 @@ def _read_only_setup() -> tuple[SObject, ...]:
         ),
         setup=True,
     )
-    return user, group, queue, organization
+    return user, group, queue, organization, *_permissions()
+
+
+def _permissions() -> tuple[SObject, ...]:
+    """What a user may do. The profile is a permission set of its own among the assigned ones."""
+    return (
+        define_object(
+            "PermissionSet",
+            "Permission Set",
+            "0PS",
+            (
+                kind.text("Name", 80, required=True),
+                kind.text("Label", 80),
+                kind.checkbox("IsOwnedByProfile"),
+                kind.checkbox("PermissionsViewAllData"),
+                kind.checkbox("PermissionsModifyAllData"),
+            ),
+            setup=True,
+        ),
+        define_object(
+            "PermissionSetAssignment",
+            "Permission Set Assignment",
+            "0Pa",
+            (kind.lookup("AssigneeId", "User"), kind.lookup("PermissionSetId", "PermissionSet")),
+            setup=True,
+        ),
+        define_object(
+            "ObjectPermissions",
+            "Object Permissions",
+            "110",
+            (
+                kind.lookup("ParentId", "PermissionSet"),
+                kind.text("SobjectType", 80),
+                *(
+                    kind.checkbox(f"Permissions{right}")
+                    for right in ("Create", "Read", "Edit", "Delete")
+                ),
+                kind.checkbox("PermissionsViewAllRecords"),
+                kind.checkbox("PermissionsModifyAllRecords"),
+            ),
+            setup=True,
+        ),
+    )
 
 
 def _account() -> SObject:
