@@ -146,11 +146,21 @@ class PagerDutyCheck:
         url = self.loaded.config.pagerduty.api_url
         try:
             holder = await self.directory.fetch_key_holder()
+            if holder.kind is KeyKind.UNKNOWN:  # it may be no PagerDuty at all
+                await self._ask_any()
         except RemoteError as error:
             self.lines += self._unreached(url, error)
             return None
         self.lines += _reached(url, self.client, self.clock)
         return holder
+
+    async def _ask_any(self) -> None:
+        """Something that every key may read, unless it is scoped."""
+        try:
+            await self.client.fetch_server_time()
+        except RefusedError as error:
+            if error.status != 403:
+                raise
 
     def _unreached(self, url: str, error: RemoteError) -> list[CheckLine]:
         line = reach_line(_SYSTEM, url, "pagerduty.api_url", error)
