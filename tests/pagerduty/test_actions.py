@@ -488,6 +488,19 @@ async def test_nobody_is_called_for_what_is_over(rig, do, args):
     assert rig.writes() == []
 
 
+async def test_a_response_play_is_run_by_name(rig):
+    incident = rig.trigger()
+    done = await rig.deliver(PLAY, {"response_play": "major INCIDENT"}, incident_id=incident)
+    assert isinstance(done, Delivered)
+    assert [run.of for run in rig.world.play_runs] == ["PPLAY01"]
+    verdict = await rig.deliver(PLAY, {"response_play": "Minor incident"}, incident_id=incident)
+    assert "Minor incident does not exist" in reason(verdict)
+    rig.world.plan.response_plays = False
+    verdict = await rig.deliver(PLAY, {"response_play": "Other incident"}, incident_id=incident)
+    assert "pagerduty.run_workflow" in reason(verdict)
+    assert len(rig.world.play_runs) == 1
+
+
 async def test_response_plays_that_are_gone_point_to_workflows(rig):
     incident = rig.trigger()
     verdict = await rig.deliver(PLAY, {"response_play": "PGONE01"}, incident_id=incident)

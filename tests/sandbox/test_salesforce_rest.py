@@ -444,3 +444,17 @@ async def test_unchanged_row_is_answered_304(org: Org):
 async def test_people_are_not_made_by_rest(org: Org):
     answer = await org.http.post(f"{BASE}/sobjects/User", json={"LastName": "x"})
     assert error_of(answer) == (400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY")
+
+
+async def test_the_users_own_permissions_can_be_asked_for(org):
+    sets = await org.records(
+        "SELECT PermissionSetId, PermissionSet.IsOwnedByProfile FROM PermissionSetAssignment"
+        f" WHERE AssigneeId = '{INTEGRATION_ID}'"
+    )
+    assert [row["PermissionSet"]["IsOwnedByProfile"] for row in sets] == [True, False]
+    ids = ", ".join(f"'{row['PermissionSetId']}'" for row in sets)
+    rows = await org.records(
+        "SELECT SobjectType FROM ObjectPermissions"
+        f" WHERE PermissionsViewAllRecords = true AND ParentId IN ({ids})"
+    )
+    assert {row["SobjectType"] for row in rows} == {INCIDENT, "Case"}

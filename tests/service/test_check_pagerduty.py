@@ -87,7 +87,10 @@ async def test_the_user_must_be_allowed_to_act(tmp_path, role, code, kind):
 
 @pytest.mark.parametrize(
     ("action", "word"),
-    [(PRIORITY.format("P1"), "priorities"), (PRIORITY.format("{{ incident.title }}"), "priorities")],
+    [
+        (PRIORITY.format("P1"), "priorities"),
+        (PRIORITY.format("{{ incident.title }}"), "priorities"),
+    ],
 )
 async def test_priorities_are_missed_only_where_they_are_used(tmp_path, action, word):
     async with open_bench(tmp_path, OBJECT + rule(action)) as bench:
@@ -120,7 +123,10 @@ async def test_an_urgency_without_its_ability_is_remarked(tmp_path):
     ("action", "what"),
     [
         (CREATE + ', service = "PNONE99"', "PagerDuty service PNONE99"),
-        (CREATE + ', service = "PNET001", escalation_policy = "Nobody"', "escalation policy Nobody"),
+        (
+            CREATE + ', service = "PNET001", escalation_policy = "Nobody"',
+            "escalation policy Nobody",
+        ),
         (PRIORITY.format("P9"), "PagerDuty priority P9"),
         (WORKFLOW.format("Nope"), "PagerDuty workflow Nope"),
         (PLAY.format("Nope"), "PagerDuty response play Nope"),
@@ -149,8 +155,8 @@ async def test_values_of_a_map_are_looked_for_where_a_template_translates(tmp_pa
 
 async def test_services_of_the_filter_and_of_mappings_are_looked_for(tmp_path):
     mapping = (
-        f'[[service_mappings]]\nname = "M"\nobject = "BMCServiceDesk__Incident__c"\n'
-        f'field = "BMCServiceDesk__contactType__c"\nvalue = "Event"\nservice = "PNONE99"\n'
+        '[[service_mappings]]\nname = "M"\nobject = "BMCServiceDesk__Incident__c"\n'
+        'field = "BMCServiceDesk__contactType__c"\nvalue = "Event"\nservice = "PNONE99"\n'
     )
     async with open_bench(tmp_path, OBJECT + mapping) as bench:
         assert 'service mapping "M"' in (await bench.check()).only_todo().remedy
@@ -173,7 +179,9 @@ async def test_a_service_on_which_nobody_is_paged_is_told(tmp_path, status, code
         assert (await bench.check()).about(code).kind is kind
 
 
-@pytest.mark.parametrize("name", ["PPLAY01", "Major incident", "1677d8da-e2f1-4a8b-b9b4-0123456789ab"])
+@pytest.mark.parametrize(
+    "name", ["PPLAY01", "Major incident", "1677d8da-e2f1-4a8b-b9b4-0123456789ab"]
+)
 async def test_response_plays_that_have_ended_are_a_remark(tmp_path, name):
     async with open_bench(tmp_path, OBJECT + rule(PLAY.format(name))) as bench:
         if name.startswith(("P", "M")):
@@ -192,6 +200,16 @@ async def test_a_lookup_that_is_forbidden_names_the_right(tmp_path):
         assert set(found.todo) == {"asking.forbidden"}
 
 
+async def test_a_name_that_several_bear_is_told(tmp_path):
+    text = OBJECT + rule(CREATE + ', service = "network"', run_on="salesforce")
+    async with open_bench(tmp_path, text) as bench:
+        assert (await bench.check()).has("PagerDuty service network")
+        bench.directory.services["PDBA001"].name = "NETWORK"
+        line = (await bench.check()).only_todo()
+        assert line.code == "asking.refused"
+        assert "give the id instead" in line.remedy
+
+
 async def test_one_failure_is_told_and_the_rest_is_checked(tmp_path):
     async with open_bench(tmp_path, OBJECT + rule(PRIORITY.format("P1"))) as bench:
         bench.desk.pagerduty_faults.add(Fault(FaultKind.ERROR_BEFORE, path="/abilities"))
@@ -202,7 +220,9 @@ async def test_one_failure_is_told_and_the_rest_is_checked(tmp_path):
 
 async def test_a_side_that_is_silent_three_times_is_left_alone(tmp_path):
     async with open_bench(tmp_path, OBJECT + rule(PRIORITY.format("P1"))) as bench:
-        fault = Fault(FaultKind.ERROR_BEFORE, path="/(users|abilities|priorities|services)$", count=99)
+        fault = Fault(
+            FaultKind.ERROR_BEFORE, path="/(users|abilities|priorities|services)$", count=99
+        )
         bench.desk.pagerduty_faults.add(fault)
         found = await bench.check()
         assert found.todo == ["asking.failed", "asking.failed", "asking.gave_up"]
@@ -212,7 +232,9 @@ async def test_a_side_that_is_silent_three_times_is_left_alone(tmp_path):
 
 async def test_something_else_than_pagerduty_is_told(tmp_path):
     async with open_bench(tmp_path) as bench:
-        bench.edit(f'api_url = "{bench.desk.pagerduty_url}"', f'api_url = "{bench.desk.salesforce_url}"')
+        bench.edit(
+            f'api_url = "{bench.desk.pagerduty_url}"', f'api_url = "{bench.desk.salesforce_url}"'
+        )
         line = (await bench.check()).only_todo()
         assert line.code == "pagerduty.other_answer"
         assert "pagerduty.api_url" in line.remedy

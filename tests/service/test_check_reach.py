@@ -57,9 +57,7 @@ async def test_silence_is_told_apart(tmp_path, system, key):
         text = bench.desk.config.read_text()
         bench.desk.config.write_text(f'{text}\n[delivery]\ntimeout = "0.3s"\n')
         faults = (
-            bench.desk.pagerduty_faults
-            if system == "PagerDuty"
-            else bench.desk.salesforce_faults
+            bench.desk.pagerduty_faults if system == "PagerDuty" else bench.desk.salesforce_faults
         )
         faults.add(Fault(FaultKind.LATENCY, seconds=0.9))
         line = (await bench.check()).only_todo()

@@ -44,7 +44,7 @@ async def test_the_daemon_gives_the_same_remedy_when_its_login_is_refused(tmp_pa
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         rig.sf.expire_tokens()
         rig.sf.tokens.refusal = TokenError("invalid_grant", "audience is invalid")
-        await daemon.parts.salesforce._turn()  # noqa: SLF001 - one turn of the loop, without its wait
+        await daemon.parts.salesforce._turn()
         assert daemon.parts.salesforce.state.problem == said
 
 
@@ -132,7 +132,9 @@ async def test_limits_that_may_not_be_read_are_a_remark(tmp_path):
 async def test_view_all_is_seen_missed_and_not_guessed(tmp_path):
     async with open_bench(tmp_path, OBJECT) as bench:
         assert (await bench.check()).has(f"View All on {INCIDENT}")
-        grants = [row for row in bench.sf.rows("ObjectPermissions") if row["SobjectType"] == INCIDENT]
+        grants = [
+            row for row in bench.sf.rows("ObjectPermissions") if row["SobjectType"] == INCIDENT
+        ]
         bench.sf.update("ObjectPermissions", grants[0]["Id"], {"PermissionsViewAllRecords": False})
         found = await bench.check()
         assert found.about("sharing.not_all").kind is Kind.REMARK

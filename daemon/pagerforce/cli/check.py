@@ -9,6 +9,8 @@ stand in the same list and also have ``idle_per_day`` and ``busy_per_day``.
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from errno import EACCES
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +28,8 @@ from pagerforce.cli.console import (
 from pagerforce.config.checkline import CheckLine, Kind
 from pagerforce.config.load import find_config
 from pagerforce.config.offline import check_offline, offline_lines
+from pagerforce.config.schema import Config
+from pagerforce.config.secret import find_api_key, find_private_key
 from pagerforce.service.check import check_online
 from pagerforce.service.plan import DEFAULT_CHANGES, DEFAULT_RECORDS, Assumptions, plan_lines
 from pagerforce.service.wiring import CATALOG
@@ -63,6 +67,7 @@ def check(
         if plan:
             lines += plan_lines(loaded, Assumptions(changes, records))
         if not offline:
+            _need_secrets(loaded.config)
             lines += run_async(check_online, loaded, os.environ)
     if json:
         print_json([line.to_json() for line in lines])
@@ -70,6 +75,26 @@ def check(
         _show(lines)
     if not all(line.ok for line in lines):
         leave(FAILED)
+
+
+def _need_secrets(config: Config) -> None:
+    """The secrets are root's and the service user's.
+
+    Raises:
+        PermissionError: this user may not read one of them.
+    """
+    for find in (find_api_key, find_private_key):
+        place = find(config, os.environ)
+        if place is not None and place.path is not None and not _may_read(place.path):
+            raise PermissionError(EACCES, os.strerror(EACCES), str(place.path))
+
+
+def _may_read(path: Path) -> bool:
+    """Whether a file may be read; one that is not there is for others to tell."""
+    try:
+        return os.access(path, os.R_OK) or not path.exists()
+    except PermissionError:  # of its folder
+        return False
 
 
 def _show(lines: Iterable[CheckLine]) -> None:

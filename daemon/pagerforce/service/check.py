@@ -6,14 +6,40 @@ secrets the caller can't read, in its own. The lines are told in ``docs/referenc
 
 from collections.abc import Mapping
 
-from pagerforce.config.checkline import CheckLine
+from pagerforce.config import offline
+from pagerforce.config.checkline import Advice, CheckLine
 from pagerforce.config.load import Loaded
 from pagerforce.config.secret import load_secrets
+from pagerforce.service import plan
+from pagerforce.service.checks import (
+    asking,
+    carried,
+    objects,
+    pagerduty,
+    reaching,
+    salesforce,
+    sharing,
+    writing,
+)
 from pagerforce.service.checks.carried import CarriedCheck
 from pagerforce.service.checks.pagerduty import PagerDutyCheck
 from pagerforce.service.checks.salesforce import SalesforceCheck
 from pagerforce.service.clock import SystemClock
 from pagerforce.service.wiring import open_sides
+
+ADVICE: tuple[Advice, ...] = (
+    *offline.ADVICE,
+    *reaching.ADVICE,
+    *asking.ADVICE,
+    *pagerduty.ADVICE,
+    *salesforce.ADVICE,
+    *objects.ADVICE,
+    *sharing.ADVICE,
+    *writing.ADVICE,
+    *carried.ADVICE,
+    *plan.ADVICE,
+)
+"""Every line that is not plain OK, in the order in which they may appear."""
 
 
 async def check_online(loaded: Loaded, environ: Mapping[str, str]) -> list[CheckLine]:
@@ -28,20 +54,20 @@ async def check_online(loaded: Loaded, environ: Mapping[str, str]) -> list[Check
     """
     secrets = load_secrets(loaded.config, environ)
     clock = SystemClock()
-    async with open_sides(loaded, secrets, clock) as (pagerduty, salesforce):
-        account = PagerDutyCheck(loaded, pagerduty.client, pagerduty.directory, clock)
+    async with open_sides(loaded, secrets, clock) as (first, second):
+        account = PagerDutyCheck(loaded, first.client, first.directory, clock)
         org = SalesforceCheck(
             loaded,
-            salesforce.client,
-            salesforce.schema,
-            salesforce.lookups,
-            salesforce.mappings,
+            second.client,
+            second.schema,
+            second.lookups,
+            second.mappings,
             clock,
         )
         lines = [*await account.run(), *await org.run()]
         if all((account.is_up, org.is_up)):
             carried = CarriedCheck(
-                loaded, salesforce.client, salesforce.schema, pagerduty.directory, org.asking
+                loaded, second.client, second.schema, first.directory, org.asking
             )
             lines += await carried.run()
     return lines

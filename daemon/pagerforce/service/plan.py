@@ -114,6 +114,8 @@ def plan_lines(loaded: Loaded, given: Assumptions) -> list[CheckLine]:
     lines = []
     for side, name in ((Side.PAGERDUTY, "PagerDuty"), (Side.SALESFORCE, "Salesforce")):
         mine = [item for item in items if item.side is side]
+        if not mine:
+            continue
         lines += [_line(name, item.what, item.idle, item.busy) for item in mine]
         idle, busy = (sum(x) for x in zip(*((i.idle, i.busy) for i in mine), strict=True))
         lines.append(_line(name, "all together", idle, busy))
@@ -177,8 +179,8 @@ def _salesforce(loaded: Loaded, given: Assumptions, costs: Mapping[Side, _Cost])
 
 
 def _polls(calm: float, busy: float, finds: float) -> float:
-    """Polls a day where so many of them find something, at times of their own choosing."""
-    share = 1 - math.exp(-finds * _BUSY_SECONDS / _DAY)
+    """Polls a day where so many of them find something, spread evenly: which costs the most."""
+    share = min(1.0, finds * _BUSY_SECONDS / _DAY)
     return _DAY * ((1 - share) / calm + share / min(busy, calm))
 
 

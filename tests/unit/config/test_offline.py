@@ -51,7 +51,7 @@ def test_the_lines_say_where_state_lives_and_that_shadow_writes_nothing(tmp_path
     found = lines(write(tmp_path, '[daemon]\nmode = "shadow"'), {"STATE_DIRECTORY": "/srv/state"})
     assert line_about(found, "state").what == "state folder /srv/state"
     assert line_about(found, "mode").what == "mode: shadow (writes to neither side)"
-    assert "nothing is read" in line_about(found, "objects").remedy
+    assert code_of(found, "objects") == "objects.none"
 
 
 def test_a_secret_file_that_others_can_read_is_the_one_line_not_ok(tmp_path):
@@ -77,7 +77,7 @@ def test_secrets_that_are_there_are_named_by_place_and_not_read(tmp_path):
 def test_a_secret_out_of_sight_is_not_a_fault_offline(tmp_path):
     path = write(tmp_path, '[pagerduty]\napi_key_file = "absent.key"')
     line = line_about(lines(path), "PagerDuty API key")
-    assert line.kind is Kind.REMARK
+    assert (line.kind, line.code) == (Kind.REMARK, "secret.unseen")
     assert "No such file or directory" in line.remedy
 
 

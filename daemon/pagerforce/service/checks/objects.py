@@ -137,7 +137,7 @@ class ObjectsCheck:
             if info.stamp_field not in (None, "SystemModstamp"):
                 lines.append(ORDERED_BY.line(object=name, field=info.stamp_field))
             if name == item.name:
-                lines += _properties(item, info)
+                lines += property_lines(item, info)
                 lines += await self._service_path(item)
         return lines
 
@@ -205,7 +205,8 @@ def _rights(loaded: Loaded, item: ObjectSettings, info: ObjectInfo) -> Iterator[
         yield NOT_UPDATEABLE.line(object=item.name)
 
 
-def _properties(item: ObjectSettings, info: ObjectInfo) -> Iterator[CheckLine]:
+def property_lines(item: ObjectSettings, info: ObjectInfo) -> Iterator[CheckLine]:
+    """Whether the configured key is one, and the conflict fields are there."""
     key = info.fields.get(item.external_id_field)
     if key is not None:
         values = {"object": item.name, "field": key.name}

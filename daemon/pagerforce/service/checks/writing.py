@@ -141,7 +141,7 @@ class WritingCheck:
             line
             for field in info.fields.values()
             if field.name not in always | perhaps | _BY_ITSELF
-            and (line := _required(row, field)) is not None
+            and (line := required_line(row, field)) is not None
         ]
         return lines + list(remedyforce.judge_row(row, always, perhaps))
 
@@ -230,7 +230,8 @@ def _is_blank(write: Write) -> bool:
     return write.lookup is None and (write.value is None or is_plain) and is_empty(write.value)
 
 
-def _required(row: NewRow, field: FieldInfo) -> CheckLine | None:
+def required_line(row: NewRow, field: FieldInfo) -> CheckLine | None:
+    """What is to be said about a field that a new row is not given."""
     is_optional = field.is_nillable or not field.is_createable or field.type == "boolean"
     if is_optional or field.is_calculated or field.is_defaulted:
         return None
