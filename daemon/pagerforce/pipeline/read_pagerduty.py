@@ -1,6 +1,6 @@
 """Reads PagerDuty: log entries from the cursor on, and now and then the open incidents."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ from pagerforce.store.database import Database
 
 _LOG = get_log("poll")
 _SWEEP = Sweep(cheap=200, every=timedelta(minutes=15))
+_IN_FULL = 200  # open incidents read one by one for the baseline, at most
 _LOOKUPS = 50  # incidents fetched one by one in a reconcile, at most
 # An entry that has not come by then, never will: expectations must not outlive it for long.
 _EXPECTATION_LIFE = timedelta(hours=3)
@@ -51,13 +52,26 @@ class PagerDutyReader:
         server_now = await self.source.fetch_server_time()
         start_at = (self.start_from or server_now).replace(microsecond=0)
         # With a backfill the entries themselves tell the story from the start on.
-        baseline = () if self.start_from else await self.source.fetch_open_incidents()
+        baseline = () if self.start_from else await self._baseline()
         async with self.database.write() as tx:
             await snapshots.put_incidents(tx, [(incident, None) for incident in baseline])
             await cursors.put_fact(tx, START, format_whole_second(start_at))
             await cursors.move_cursor(tx, cursors.PAGERDUTY, Position(start_at))
         self._start_at = start_at
         _LOG.info("baseline", source="pagerduty", incidents=len(baseline), start_at=str(start_at))
+
+    async def _baseline(self) -> Sequence[Incident]:
+        """What is open; the newest with their custom fields, where rules speak of those.
+
+        Of the others the first change of a custom field has no earlier value.
+        """
+        incidents = list(await self.source.fetch_open_incidents())
+        if not self.needs_custom_fields():
+            return incidents
+        for place in range(max(len(incidents) - _IN_FULL, 0), len(incidents)):
+            found = await self.source.find_incident(incidents[place].id)
+            incidents[place] = found or incidents[place]
+        return incidents
 
     async def poll(self) -> int:
         """Reads entries to the end; then, when it is time, compares the open incidents."""

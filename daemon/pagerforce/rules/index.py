@@ -16,8 +16,10 @@ from pagerforce.rules.operators import FieldKind
 from pagerforce.rules.scene import Look, Scene, looker_at
 from pagerforce.rules.syntax import Condition, Group, Mode, Operator, Rule, conditions_of
 
+_FIELD_CHANGES = frozenset({"field_value_change", "custom_field_value_change"})
+"""Entries of custom fields, which bear names of their own: they change what rules can see."""
 DEFAULT_TYPES = {
-    Side.PAGERDUTY: frozenset(PAGERDUTY_TYPES) - {"annotate", "custom"},
+    Side.PAGERDUTY: frozenset(PAGERDUTY_TYPES) - {"annotate", "custom"} | _FIELD_CHANGES,
     Side.SALESFORCE: frozenset({"create", "update", "undelete"}),
 }
 """What "incident create or update" and "record create or update" stand for (docs/reference/rules.md)."""
