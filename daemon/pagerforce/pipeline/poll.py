@@ -202,6 +202,11 @@ class Reporter:
             self.wake()
         return len(result.ruled)
 
+    def compared(self, found: int) -> int:
+        """Counts what only a comparison of everything found, and passes it on."""
+        self.metrics.count_compared(self.side, found)
+        return found
+
     def flaws(self, found: tuple[Flaw, ...]) -> None:
         """What could not be understood is reported; everything else went on."""
         for flaw in found:

@@ -148,7 +148,7 @@ class PagerDutyReader:
             now=self.clock.now(),
             skew=self.skew(),
         )
-        return self.reporter.committed(result)
+        return self.reporter.compared(self.reporter.committed(result))
 
     async def _vanished(self, seen: set[IncidentId]) -> list[Incident]:
         """Incidents we hold as open that the list does not show any more, as they are now."""

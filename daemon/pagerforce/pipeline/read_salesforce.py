@@ -186,7 +186,7 @@ class SalesforceReader:
             found += await self._compare_object(name)
         async with self.database.write() as tx:
             await cursors.put_fact(tx, _COMPARED, format_whole_second(now))
-        return found
+        return self.reporter.compared(found)
 
     async def _late_comments(self) -> int:
         async with self.database.read() as tx:

@@ -13,8 +13,10 @@ from pagerforce.config.load import Loaded, load_config
 from pagerforce.config.secret import load_secrets
 from pagerforce.errors import ConfigError
 from pagerforce.observe.log import get_log, setup_log
+from pagerforce.service.certificates import Certificates
 from pagerforce.service.clock import SystemClock
 from pagerforce.service.expose import build_app, serve_metrics
+from pagerforce.service.gauges import Gauges
 from pagerforce.service.health import Heartbeats
 from pagerforce.service.refresh import Refresher
 from pagerforce.service.systemd import Notifier
@@ -51,7 +53,8 @@ async def run_daemon(options: RunOptions) -> None:
         async with wire(
             loaded, secrets, clock, options.environ, is_shadow=options.is_shadow
         ) as parts:
-            await _Supervisor(options, parts, clock).run()
+            gauges = Gauges.of(parts, clock, Certificates.of(loaded, secrets))
+            await _Supervisor(options, parts, clock, gauges).run()
     except BaseExceptionGroup as group:
         raise _first(group) from None
     _LOG.info("stopped")
@@ -66,13 +69,15 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 class _Supervisor:
     """Starts the loops, listens to signals, stops the loops."""
 
-    def __init__(self, options: RunOptions, parts: Parts, clock: SystemClock) -> None:
+    def __init__(
+        self, options: RunOptions, parts: Parts, clock: SystemClock, gauges: Gauges
+    ) -> None:
         self._options = options
         self._parts = parts
         self._hearts = Heartbeats(clock)
         self._notifier = Notifier(options.environ)
         self._refresher = Refresher(
-            parts.database,
+            gauges,
             parts.metrics,
             clock,
             (parts.pagerduty, parts.salesforce),

@@ -1,22 +1,23 @@
-"""Shows the metrics and the two probes over HTTP, and writes the textfile for node_exporter."""
+"""Shows the metrics, the two probes and two pages over HTTP; writes the textfile for node_exporter."""
 
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import anyio
 import uvicorn
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from pagerforce.errors import AddressInUseError
+from pagerforce.service.pages import HEADERS, Condition, front_page, runbook_page
 
 _GRACE_SECONDS = 1
 
@@ -24,7 +25,7 @@ _GRACE_SECONDS = 1
 def build_app(
     registry: CollectorRegistry, silent: Callable[[], list[str]], unready: Callable[[], list[str]]
 ) -> Starlette:
-    """``/metrics``, ``/-/healthy`` and ``/-/ready``, as in Prometheus.
+    """``/metrics``, ``/-/healthy`` and ``/-/ready``, as in Prometheus; ``/`` and ``/runbook``.
 
     Args:
         registry: the series to show.
@@ -48,8 +49,17 @@ def build_app(
             return PlainTextResponse(f"not ready, waiting for: {', '.join(waiting)}\n", 503)
         return PlainTextResponse("pagerforce is ready\n")
 
+    async def front(_: Request) -> Response:
+        page = front_page(Condition(registry, silent(), unready()))
+        return HTMLResponse(page, headers=HEADERS)
+
+    async def runbook(_: Request) -> Response:
+        return HTMLResponse(runbook_page(), headers=HEADERS)
+
     return Starlette(
         routes=[
+            Route("/", front),
+            Route("/runbook", runbook),
             Route("/metrics", metrics),
             Route("/-/healthy", healthy),
             Route("/-/ready", ready),
@@ -120,6 +130,17 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+class _OwnSeries(CollectorRegistry):
+    """A registry without the ``process_`` series, which node_exporter has too and refuses twice."""
+
+    def __init__(self, whole: CollectorRegistry) -> None:
+        super().__init__()
+        self._whole = whole
+
+    def collect(self) -> Iterable[Metric]:
+        return (x for x in self._whole.collect() if x.name.startswith("pagerforce_"))
+
+
 def write_textfile(registry: CollectorRegistry, path: Path) -> None:
     """Writes the metrics atomically: node_exporter never sees half a file.
 
@@ -129,7 +150,7 @@ def write_textfile(registry: CollectorRegistry, path: Path) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(generate_latest(registry))
+            stream.write(generate_latest(_OwnSeries(registry)))
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:

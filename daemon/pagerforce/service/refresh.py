@@ -1,4 +1,4 @@
-"""Brings the gauges up to date, feeds the watchdog and tells systemd how things are."""
+"""Keeps the gauges up to date, feeds the watchdog and tells systemd how things are."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,10 +11,9 @@ from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.poll import PollLoop
 from pagerforce.service.expose import write_textfile
+from pagerforce.service.gauges import Gauges
 from pagerforce.service.health import Heartbeats
 from pagerforce.service.systemd import Notifier
-from pagerforce.store import links, outbox
-from pagerforce.store.database import Database
 
 _LOG = get_log("service")
 _EVERY_SECONDS = 1.0
@@ -25,7 +24,7 @@ _TEXTFILE_SECONDS = 15.0
 class Refresher:
     """The loop that watches all others."""
 
-    database: Database
+    gauges: Gauges
     metrics: Metrics
     clock: Clock
     loops: tuple[PollLoop, ...]
@@ -58,23 +57,7 @@ class Refresher:
                 await self._is_stopping.wait()
 
     async def _refresh(self) -> None:
-        now = self.clock.now()
-        async with self.database.read() as tx:
-            depth = await outbox.depth(tx)
-            total, paused = await links.count_links(tx)
-        metrics = self.metrics
-        metrics.outbox_depth.set(depth.waiting)
-        age = (now - depth.oldest_at).total_seconds() if depth.oldest_at else 0.0
-        metrics.outbox_oldest.set(max(0.0, age))
-        metrics.dead_letters.set(depth.dead_letters)
-        metrics.links.set(total)
-        metrics.links_paused.set(paused)
-        metrics.database_size.set(self.database.size_bytes())
-        for loop in self.loops:
-            if loop.state.last_success_at is not None:
-                lag = (now - loop.state.last_success_at).total_seconds()
-                metrics.cursor_lag.labels(loop.side.value).set(max(0.0, lag))
-        self._tell(depth.waiting)
+        self._tell(await self.gauges.refresh())
         self._write_textfile()
 
     def _tell(self, waiting: int) -> None:

@@ -1,0 +1,69 @@
+"""The closed sets of the labels ``operation`` and ``code`` of ``pagerforce_api_requests_total``.
+
+A word outside them counts as ``other``, so that nothing a server answers can make new series.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from pagerforce.model.ids import Side
+
+OTHER = "other"
+
+OPERATIONS: Mapping[Side, Mapping[str, str]] = {
+    Side.PAGERDUTY: {
+        "abilities.list": "200",
+        "escalation_policies.get": "200",
+        "escalation_policies.list": "200",
+        "incident_workflows.get": "200",
+        "incident_workflows.list": "200",
+        "incident_workflows.start": "201",
+        "incidents.create": "201",
+        "incidents.get": "200",
+        "incidents.list": "200",
+        "incidents.log_entries": "200",
+        "incidents.update": "200",
+        "log_entries.list": "200",
+        "notes.create": "201",
+        "notes.list": "200",
+        "priorities.get": "200",
+        "priorities.list": "200",
+        "response_plays.run": "200",
+        "services.get": "200",
+        "services.list": "200",
+        "services.time": "200",
+        "users.get": "200",
+        "users.list": "200",
+        "users.me": "200",
+    },
+    Side.SALESFORCE: {
+        "composite": "200",
+        "create": "201",
+        "describe": "200",
+        "limits": "200",
+        "login": "200",
+        "query": "200",
+        "update": "204",
+        "updated": "200",
+        "upsert": "201",
+    },
+}
+"""Every operation our clients name, with the code of its usual success."""
+
+NO_ANSWER = "error"
+"""``wire.transport.NO_ANSWER_CODE``: the request went out and no answer came."""
+
+TROUBLE_CODES = ("401", "403", "429", "500", "503", NO_ANSWER)
+"""What alerts look for: exists from the start for each operation, so that a rate sees the first."""
+
+CODES = frozenset({str(status.value) for status in HTTPStatus} | {NO_ANSWER})
+
+
+def operation_label(system: Side, operation: str) -> str:
+    """The operation, or ``other`` where it is none of ours."""
+    return operation if operation in OPERATIONS[system] else OTHER
+
+
+def code_label(code: str) -> str:
+    """The status, or ``other`` where it is no registered one."""
+    return code if code in CODES else OTHER

@@ -1,0 +1,115 @@
+"""The two pages for people on the metrics address: how things are, and the runbook.
+
+Plain HTML without scripts, readable on a phone; nothing in it comes from customers' text.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from html import escape
+from importlib import resources
+
+from markdown_it import MarkdownIt
+from prometheus_client import CollectorRegistry
+
+from pagerforce import __version__
+from pagerforce.model.ids import Side
+
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "cache-control": "no-store",
+}
+
+_STYLE = (
+    "body{font:1rem/1.5 system-ui,sans-serif;max-width:46rem;margin:auto;padding:1rem;"
+    "color-scheme:light dark}table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;"
+    "text-align:left;vertical-align:top}pre{overflow-x:auto;border:1px solid;padding:.5rem}"
+)
+_LINKS = (
+    ("/metrics", "metrics, for Prometheus"),
+    ("/-/healthy", "healthy while every loop beats"),
+    ("/-/ready", "ready once both sides were read to the end"),
+    ("/runbook", "runbook: what each alert means and how to mend it"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What the front page says. ``silent``: loops without a beat; ``unready``: what is waited for."""
+
+    registry: CollectorRegistry
+    silent: list[str]
+    unready: list[str]
+
+
+def front_page(condition: Condition) -> str:
+    """What this is, its version, how both sides and the queue are, and where to go on."""
+    rows = [*_summary(condition), *_sides(condition.registry), *_queue(condition.registry)]
+    table = "".join(f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows)
+    links = "".join(f'<li><a href="{path}">{path}</a> {what}</li>' for path, what in _LINKS)
+    return _page(
+        "pagerforce",
+        f"<h1>pagerforce {escape(__version__)}</h1>"
+        "<p>Keeps PagerDuty incidents and Salesforce records in step.</p>"
+        f"<table>{table}</table><ul>{links}</ul>"
+        "<p>On the host, <code>pagerforce status</code> tells more.</p>",
+    )
+
+
+def _summary(condition: Condition) -> Iterator[tuple[str, str]]:
+    silent, unready = ", ".join(condition.silent), ", ".join(condition.unready)
+    yield "health", f"no heartbeat: {silent}" if silent else "every loop beats"
+    yield "ready", f"no, waiting for: {unready}" if unready else "yes"
+    is_shadow = condition.registry.get_sample_value("pagerforce_shadow")
+    yield "mode", "shadow: nothing is written" if is_shadow else "live"
+
+
+def _sides(registry: CollectorRegistry) -> Iterator[tuple[str, str]]:
+    for side, name in ((Side.PAGERDUTY, "PagerDuty"), (Side.SALESFORCE, "Salesforce")):
+        labels = {"source": side.value}
+        up = registry.get_sample_value("pagerforce_source_up", labels)
+        lag = registry.get_sample_value("pagerforce_cursor_lag_seconds", labels)
+        last = registry.get_sample_value("pagerforce_last_success_timestamp_seconds", labels)
+        if not last or lag is None or math.isnan(lag):
+            yield name, "not read yet"
+            continue
+        at = datetime.fromtimestamp(last, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        yield name, f"{'up' if up else 'down'}, read {lag:.0f} s ago, at {at}"
+
+
+def _queue(registry: CollectorRegistry) -> Iterator[tuple[str, str]]:
+    for name, label in (
+        ("outbox_depth", "actions waiting"),
+        ("dead_letters", "dead letters"),
+        ("links", "links"),
+        ("links_paused", "links paused"),
+    ):
+        yield label, f"{registry.get_sample_value(f'pagerforce_{name}') or 0:.0f}"
+
+
+@cache
+def runbook_page() -> str:
+    """``docs/runbook.md`` of this very version, with a place to link to at each heading."""
+    text = (resources.files("pagerforce.service") / "runbook.md").read_text("utf-8")
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = reader.parse(text)
+    for token, inline in zip(tokens, tokens[1:], strict=False):
+        if token.type == "heading_open":
+            token.attrSet("id", anchor_of(inline.content))
+    return _page("pagerforce runbook", reader.renderer.render(tokens, reader.options, {}))
+
+
+def anchor_of(heading: str) -> str:
+    """The anchor of a heading, as the usual hosts of Markdown make it."""
+    words = "".join(c for c in heading.lower() if c.isalnum() or c in " -_")
+    return words.replace(" ", "-")
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{_STYLE}</style></head><body>{body}</body></html>\n"
+    )
