@@ -1,18 +1,62 @@
 """The log: one structured line per thing an operator would ask about, on standard error.
 
-``json`` for collectors, ``console`` for people, ``auto``: console on a terminal, else json. Lines
-carry ids, counts, durations and reasons, never secrets or customers' text.
+``json`` for collectors, ``console`` for people, ``auto``: console on a terminal, else json. Into
+systemd's journal each line goes with its priority before it, ``<4>`` for a warning (sd-daemon(3)),
+which the journal takes off again. Lines carry ids, counts, durations and reasons, never secrets or
+customers' text.
 """
 
 import logging
+import os
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
+EVENTS: Mapping[str, frozenset[str]] = {
+    name: frozenset(keys.split())
+    for name, keys in {
+        "action": "action_id attempt do incident outcome reason record state",
+        "baseline": "incidents object records source start_at",
+        "defect": "action_id do place",
+        "event": "actions echo_of incident record source type",
+        "incident_out_of_sight": "incident",
+        "link_paused": "lane reason rules until",
+        "low_water_unknown": "reason",
+        "malformed": "source what where",
+        "no_heartbeat": "loops",
+        "poll_failed": "error failures reason source",
+        "polling_at_pace": "calls_left seconds source",
+        "polling_stretched": "calls_left seconds source",
+        "ready": "",
+        "records_out_of_sight": "count object",
+        "reload_refused": "what where",
+        "reloaded": "rules",
+        "restart_needed": "what",
+        "service_mapping_left_out": "mapping reason",
+        "side_halted": "reason side",
+        "source_up": "source",
+        "starting": "config version",
+        "stopped": "",
+        "stopping": "signal",
+        "textfile_not_written": "path reason",
+        "unfinished_actions_found": "count",
+    }.items()
+}
+"""Every event that is logged, and the keys it may bear besides the common ones.
+
+The list is closed: a line that is not in it fails the tests. docs/reference/log-events.md says what
+each means.
+"""
+
+COMMON_KEYS = frozenset({"event", "level", "part", "timestamp"})
+"""What every line bears."""
+
+_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 _LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
 _level = logging.INFO
 
@@ -36,16 +80,60 @@ def set_level(level: str) -> None:
     _level = _LEVELS[level]
 
 
-def setup_log(level: str, form: str, stream: TextIO | None = None) -> None:
-    """Sets the log up once, at the start of the process."""
+class _JournalRenderer:
+    """Puts the priority before the line that another renderer makes."""
+
+    def __init__(self, renderer: Processor) -> None:
+        self._renderer = renderer
+
+    def __call__(
+        self, logger: object, method: str, event: structlog.typing.EventDict
+    ) -> str | bytes:
+        line = str(self._renderer(logger, method, event))
+        # The journal makes an entry of each line, and reads the priority of each.
+        mark = f"<{_PRIORITIES.get(method, 6)}>"
+        return "\n".join(mark + part for part in line.split("\n"))
+
+
+class _JournalFormatter(logging.Formatter):
+    """The same for what libraries say through the standard library's logging."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        mark = f"<{_PRIORITIES.get(record.levelname.lower(), 6)}>"
+        return "\n".join(mark + part for part in super().format(record).split("\n"))
+
+
+def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether systemd connected this stream to its journal (``$JOURNAL_STREAM``, systemd.exec(5)).
+
+    The variable is inherited, so it counts only where it names this very stream.
+    """
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def setup_log(
+    level: str,
+    form: str,
+    stream: TextIO | None = None,
+    *,
+    environ: Mapping[str, str],
+) -> None:
+    """Sets the log up once, at the start of the process; ``environ`` may name the journal."""
     stream = stream or sys.stderr
     set_level(level)
+    is_for_journal = is_journal(stream, environ)
     is_console = form == "console" or (form == "auto" and stream.isatty())
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(colors=stream.isatty())
         if is_console
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
+    if is_for_journal:
+        renderer = _JournalRenderer(renderer)
     structlog.configure(
         processors=[
             _drop_below_level,
@@ -57,9 +145,10 @@ def setup_log(level: str, form: str, stream: TextIO | None = None) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=stream),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(
-        level=logging.WARNING, stream=stream, format="%(levelname)s %(name)s %(message)s"
-    )
+    handler = logging.StreamHandler(stream)
+    formatter = _JournalFormatter if is_for_journal else logging.Formatter
+    handler.setFormatter(formatter("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     # httpx logs every URL at INFO, and those hold ids and queries.
     logging.getLogger("httpx").setLevel(logging.WARNING)
 

@@ -153,6 +153,8 @@ class Metrics:
             for operation, success in OPERATIONS[side].items():
                 for code in (success, *TROUBLE_CODES):
                     self.api_requests.labels(side.value, operation, code)
+        # How a login is refused.
+        self.api_requests.labels(Side.SALESFORCE.value, "login", "400")
         for do in actions:
             for outcome in OUTCOMES:
                 self.actions.labels(do, outcome)

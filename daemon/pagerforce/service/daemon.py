@@ -45,7 +45,8 @@ async def run_daemon(options: RunOptions) -> None:
         AddressInUseError: the metrics address cannot be bound.
     """
     loaded = load_config(options.config, catalog=CATALOG, environ=options.environ)
-    setup_log(loaded.config.daemon.log_level, loaded.config.daemon.log_format)
+    settings = loaded.config.daemon
+    setup_log(settings.log_level, settings.log_format, environ=options.environ)
     secrets = load_secrets(loaded.config, options.environ)
     _LOG.info("starting", version=__version__, config=str(options.config))
     clock = SystemClock()

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from html import escape
 from importlib import resources
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from prometheus_client import CollectorRegistry
@@ -95,7 +96,7 @@ def runbook_page() -> str:
     text = (resources.files("pagerforce.service") / "runbook.md").read_text("utf-8")
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = reader.parse(text)
-    for token, inline in zip(tokens, tokens[1:], strict=False):
+    for token, inline in pairwise(tokens):
         if token.type == "heading_open":
             token.attrSet("id", anchor_of(inline.content))
     return _page("pagerforce runbook", reader.renderer.render(tokens, reader.options, {}))
