@@ -6,7 +6,8 @@ STAMP  := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test bench check fix types lock clean
+MONITORING := $(VENV)/.monitoring
+.PHONY: help demo sandbox test test-monitoring monitoring-dashboard monitoring-pictures bench check fix types lock clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
@@ -27,8 +28,21 @@ demo: $(STAMP)  ## the whole system against the built-in sandbox, in under a min
 sandbox: $(STAMP) ## only the sandbox, for trying rules by hand
 	@$(BIN)/pagerforce sandbox
 
-test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+$(MONITORING): $(STAMP) monitoring/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r monitoring/requirements.lock
+	@touch $@
+
+test: $(STAMP)  ## all tests but those against the real Prometheus
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not monitoring"
+
+test-monitoring: $(MONITORING) ## alerts, dashboard and metrics against the real Prometheus
+	$(BIN)/python -m pytest tests/monitoring
+
+monitoring-dashboard: $(MONITORING) ## make the Grafana dashboard anew
+	$(BIN)/python monitoring/grafana/dashboard.py
+
+monitoring-pictures: $(MONITORING) ## draw the dashboard from the demo under a real Prometheus
+	PAGERFORCE_PICTURES=docs/images $(BIN)/python -m pytest -q tests/monitoring/test_dashboard.py -k picture
 
 types: $(STAMP) ## strict types
 	$(BIN)/mypy
@@ -37,18 +51,20 @@ bench: $(STAMP) ## how fast rules are chosen, beside two general engines
 	$(BIN)/python bench/rules.py
 
 check: $(STAMP) ## format, lint, strict types, import rules
-	$(BIN)/ruff format --check daemon tests bench
-	$(BIN)/ruff check daemon tests bench
+	$(BIN)/ruff format --check daemon tests bench monitoring
+	$(BIN)/ruff check daemon tests bench monitoring
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 fix: $(STAMP)   ## format and mend what can be mended
-	$(BIN)/ruff format daemon tests bench
-	$(BIN)/ruff check --fix daemon tests bench
+	$(BIN)/ruff format daemon tests bench monitoring
+	$(BIN)/ruff check --fix daemon tests bench monitoring
 
 lock:           ## renew requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	  --group dev --quiet -o requirements.lock pyproject.toml
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	  --group monitoring --constraint requirements.lock --quiet -o monitoring/requirements.lock
 
 clean:          ## remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

@@ -25,6 +25,7 @@ _PALETTE = ("#7eb26d", "#eab839", "#6ed0e0", "#ef843c", "#e24d42", "#1f78c1", "#
 _COLORS = {"green": "#37872d", "orange": "#c15c17", "red": "#c4162a"}
 _GROUND, _PANEL, _INK = "#111217", "#181b1f", "#ccccdc"
 _LONGEST_LEGEND = 9
+_STEP_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Span:
     def series(self, expr: str) -> list[dict[str, Any]]:
         """Series with ``metric`` and ``values`` over the span."""
         bounds = {"start": str(self.start), "end": str(self.end)}
-        return self._ask("query_range", query=self.expand(expr), step="0.5", **bounds)
+        return self._ask("query_range", query=self.expand(expr), step=str(_STEP_SECONDS), **bounds)
 
     def _ask(self, path: str, **params: str) -> list[dict[str, Any]]:
         with httpx.Client(trust_env=False, timeout=10) as client:
@@ -141,7 +142,7 @@ def _draw_lines(axes: Axes, panel: Mapping[str, Any], span: Span) -> None:
         if is_stacked:
             bottom = [total.get(at, 0.0) for at, _ in points]
             total |= {at: total.get(at, 0.0) + value for at, value in points}
-            axes.bar(times, values, width=0.5 / 86400, bottom=bottom, color=color, label=label)
+            axes.bar(times, values, width=_STEP_SECONDS / 86400, bottom=bottom, color=color, label=label)
         else:
             axes.plot(times, values, color=color, linewidth=1, label=label)
     _finish(axes, panel, span, has_lines=bool(lines))
@@ -179,7 +180,13 @@ def _draw_bars(axes: Axes, panel: Mapping[str, Any], span: Span) -> None:
 
 
 def _points(values: Sequence[tuple[float, str]]) -> list[tuple[float, float]]:
-    return [(at, float(value)) for at, value in values if value != "NaN"]
+    """The points of a line, with a hole where nothing was seen."""
+    points: list[tuple[float, float]] = []
+    for at, value in values:
+        if points and at - points[-1][0] > 1.5 * _STEP_SECONDS:
+            points.append((points[-1][0] + _STEP_SECONDS, math.nan))
+        points.append((at, float(value)))
+    return points
 
 
 def _name_of(labels: Mapping[str, str], legend: str) -> str:

@@ -68,7 +68,7 @@ def test_the_page_of_metrics_describes_each_series_and_its_labels():
     metrics = Metrics("1", [spec.do for spec in CATALOG])
     metrics.declare_rules([("set", "rule")])
     rows = re.findall(
-        r"^\| `(pagerforce_\w+)` \| (\w+) \| (.*?) \|", METRICS_PAGE.read_text(), re.M
+        r"^\| `(pagerforce_\w+)` \| (\w+) \| (.*?) \|", METRICS_PAGE.read_text(), re.MULTILINE
     )
     described = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
     found = {}
