@@ -142,7 +142,9 @@ def _draw_lines(axes: Axes, panel: Mapping[str, Any], span: Span) -> None:
         if is_stacked:
             bottom = [total.get(at, 0.0) for at, _ in points]
             total |= {at: total.get(at, 0.0) + value for at, value in points}
-            axes.bar(times, values, width=_STEP_SECONDS / 86400, bottom=bottom, color=color, label=label)
+            axes.bar(
+                times, values, width=_STEP_SECONDS / 86400, bottom=bottom, color=color, label=label
+            )
         else:
             axes.plot(times, values, color=color, linewidth=1, label=label)
     _finish(axes, panel, span, has_lines=bool(lines))
