@@ -28,6 +28,8 @@ OPERATIONS: Mapping[Side, Mapping[str, str]] = {
         "notes.list": "200",
         "priorities.get": "200",
         "priorities.list": "200",
+        "response_plays.get": "200",
+        "response_plays.list": "200",
         "response_plays.run": "200",
         "services.get": "200",
         "services.list": "200",
