@@ -38,7 +38,7 @@ class Certificates:
         private = load_pem_private_key(secrets.salesforce_private_key.reveal().encode(), None)
         public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         key_file = loaded.config.salesforce.private_key_file
-        places = [] if key_file is None else [key_file.with_suffix(".crt")]
+        places = [] if key_file is None else [key_file.with_name(CERTIFICATE_NAME)]
         places.append(loaded.files[0].parent / CERTIFICATE_NAME)
         return cls(tuple(places), public, loaded.config.daemon.ca_file)
 
