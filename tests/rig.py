@@ -149,8 +149,8 @@ class Daemon:
         self.parts = parts
 
     async def poll(self) -> int:
-        found = await self.parts.pagerduty_reader.poll()
-        return found + await self.parts.salesforce_reader.poll()
+        readers = (self.parts.pagerduty_reader, self.parts.salesforce_reader)
+        return sum([await reader.poll() for reader in readers if await reader.may_poll()])
 
     async def deliver(self) -> None:
         await self.parts.deliverer.drain()

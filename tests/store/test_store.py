@@ -13,7 +13,8 @@ from pagerforce.model.ports import Position
 from pagerforce.model.record import Record
 from pagerforce.store import cursors, journal, links, outbox, snapshots
 from pagerforce.store.codec import parse_event, parse_incident, parse_record, to_json
-from pagerforce.store.database import migrations, open_database
+from pagerforce.store.database import open_database
+from pagerforce.store.migrate import migrations
 from pagerforce.store.outbox import ActionState, NewAction, Settlement
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

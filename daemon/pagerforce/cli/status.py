@@ -22,7 +22,8 @@ from pagerforce.model.ids import Side
 from pagerforce.model.link import LinkState
 from pagerforce.model.value import format_instant
 from pagerforce.store import cursors, links, outbox
-from pagerforce.store.database import Transaction, migrations
+from pagerforce.store.database import Transaction
+from pagerforce.store.migrate import migrations
 
 _ASK_SECONDS = 2.0
 

@@ -23,6 +23,7 @@ _GROUPED = "salesforce.set_field"  # consecutive ones of an event on a record ar
 _GROUP_LIMIT = 50
 _PATIENCE = timedelta(minutes=1)  # a page that waits longer is judged again
 _LOOP_WINDOW = timedelta(minutes=1)
+_CLOCK_DOUBT = timedelta(seconds=5)  # the clocks are known to the second
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,7 @@ class Claimer:
         target = head.target
         is_linked_already = False
         if target is None:
-            spec = self.specs[head.do]
-            targets = choose(head, spec, event, pairs)
-            if not targets.ids and head.is_uncertain and spec.target is TargetKind.NEW_INCIDENT:
-                # The link may be our own doing, seen by a poll before the answer: look, make nothing.
-                is_linked_already = True
-                targets = Targets((str(event.record_id),))
+            targets, is_linked_already = self._choose(head, event, pairs)
             if not targets.ids:
                 await self._settle(tx, head, ActionState.SKIPPED, targets.reason, now)
                 return None
@@ -98,6 +94,20 @@ class Claimer:
         if job is None or not is_overtaken:
             return job
         return replace(job, task=replace(job.task, is_overtaken=True))
+
+    def _choose(self, head: Action, event: Event, pairs: Pairs) -> tuple[Targets, bool]:
+        """The targets, and whether only what exists already is to be looked for."""
+        spec = self.specs[head.do]
+        targets = choose(head, spec, event, pairs)
+        if spec.target is not TargetKind.NEW_INCIDENT or not head.is_uncertain:
+            return targets, False
+        forgotten = _find_forgotten(head, pairs)
+        if forgotten is not None:
+            return Targets((), f"incident {forgotten} was made for it before the restore"), False
+        if not targets.ids:
+            # The link may be our own doing, seen by a poll before the answer: look, make nothing.
+            return Targets((str(event.record_id),)), True
+        return targets, False
 
     async def _is_looping(self, tx: Transaction, head: Action, now: datetime) -> bool:
         recent = await outbox.count_recent(tx, head.lane, now - _LOOP_WINDOW)
@@ -181,6 +191,14 @@ class Claimer:
         return Job(actions, replace(task, calls=calls), event)
 
 
+def _find_forgotten(head: Action, pairs: Pairs) -> str | None:
+    """The page that was made after the backup now restored, for whatever event that was then."""
+    if head.doubt_since is None:
+        return None
+    since = head.doubt_since - _CLOCK_DOUBT
+    return next((link.incident_id for link in pairs.links if link.created_at >= since), None)
+
+
 def _sides(
     spec: ActionSpec, target: str, event: Event, pairs: Pairs, object_name: str
 ) -> tuple[IncidentId | None, RecordId | None]:
@@ -230,4 +248,5 @@ async def _task(
         first_attempt_at=head.first_attempt_at,
         now=now,
         known_ids=await traces.own_ids(tx, parent, but_of=head.id) if parent else frozenset(),
+        doubt_since=head.doubt_since if head.is_uncertain else None,
     )

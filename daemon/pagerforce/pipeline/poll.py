@@ -1,7 +1,7 @@
 """The two polling loops: what they have in common, and when each polls next.
 
 A loop reads its side to the end, commits batch by batch, and waits. A failed poll loses nothing: the
-cursor stands where the last stored batch put it.
+cursor stands where the last stored batch put it. A full disk is such a failure too: it is waited out.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from pagerforce.errors import (
     CredentialsError,
     RemoteError,
     StoreError,
+    StoreUnavailableError,
     WrongOrgError,
 )
 from pagerforce.model.ids import Side
@@ -51,6 +52,10 @@ class SideReader(Protocol):
 
     async def start(self) -> None:
         """Baseline and start cursor on the first start; raises the ``RemoteError`` family."""
+        ...
+
+    async def may_poll(self) -> bool:
+        """False while this side has to wait for the other: for a moment after a restore."""
         ...
 
     async def poll(self) -> int:
@@ -102,8 +107,10 @@ class PollLoop:
             if not self._is_started:
                 await self._reader.start()
                 self._is_started = True
+            if not await self._reader.may_poll():
+                return
             found = await self._reader.poll()
-        except RemoteError as error:
+        except (RemoteError, StoreUnavailableError) as error:
             self._failed(error, str(error))
         except (ConfigError, WrongOrgError, StoreError):
             raise
@@ -130,8 +137,9 @@ class PollLoop:
         state = self.state
         state.failures += 1
         state.problem = reason
+        is_storage = isinstance(error, StoreUnavailableError)
         _LOG.warning(
-            "poll_failed",
+            "storage_unavailable" if is_storage else "poll_failed",
             source=self.side.value,
             failures=state.failures,
             error=type(error).__name__,

@@ -77,17 +77,18 @@ class Action:
     incident_id: str | None
     record_id: str | None
     created_at: datetime
+    doubt_since: datetime | None
 
 
 _COLUMNS = (
     "id, seq, part, event_seq, ruleset, rule, position, do, object, written, args, lane, is_page, "
     "target, state, reason, attempts, is_uncertain, first_attempt_at, incident_id, record_id, "
-    "created_at"
+    "created_at, doubt_since"
 )
 
 
 def _action(row: Row) -> Action:
-    first = row[18]
+    first, doubt = row[18], row[22]
     return Action(
         id=ActionId(row[0]),
         seq=row[1],
@@ -111,20 +112,30 @@ def _action(row: Row) -> Action:
         incident_id=row[19],
         record_id=row[20],
         created_at=parse_instant(row[21]),
+        doubt_since=parse_instant(doubt) if doubt else None,
     )
 
 
 async def enqueue(
-    tx: Transaction, event_seq: int, lane: str, actions: Sequence[NewAction], now: datetime
+    tx: Transaction,
+    event_seq: int,
+    lane: str,
+    actions: Sequence[NewAction],
+    now: datetime,
+    doubt_since: datetime | None = None,
 ) -> None:
-    """Stores the actions of one event, in order, behind everything its lane already holds."""
+    """Stores the actions of one event, in order, behind everything its lane already holds.
+
+    ``doubt_since``: since then they may have been carried out already (store/restored.py).
+    """
     row = await tx.row("SELECT coalesce(max(seq), 0) FROM action")
     first = int(row[0]) + 1 if row else 1
     stamp = to_stamp(now)
     await tx.run_many(
         "INSERT OR IGNORE INTO action (id, seq, event_seq, ruleset, rule, position, do, object, "
-        "written, args, is_page, state, reason, target, lane, next_at, created_at, finished_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "written, args, is_page, state, reason, target, lane, next_at, created_at, finished_at, "
+        "is_uncertain, doubt_since) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 item.id,
@@ -145,6 +156,8 @@ async def enqueue(
                 stamp,
                 stamp,
                 None if item.state is ActionState.PENDING else stamp,
+                int(doubt_since is not None),
+                None if doubt_since is None else to_stamp(doubt_since),
             )
             for offset, item in enumerate(actions)
         ],
@@ -191,9 +204,11 @@ async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None
     await tx.run("UPDATE action SET target = ? WHERE id = ?", (targets[0], action.id))
     await tx.run_many(
         "INSERT INTO action (id, seq, part, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, target, state, next_at, created_at) "
+        "args, lane, is_page, target, state, next_at, created_at, is_uncertain, first_attempt_at, "
+        "doubt_since) "
         "SELECT id || ?, seq, ?, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, ?, state, next_at, created_at FROM action WHERE id = ?",
+        "args, lane, is_page, ?, state, next_at, created_at, is_uncertain, first_attempt_at, "
+        "doubt_since FROM action WHERE id = ?",
         [
             (f"-{number + 1}", number, target, action.id)
             for number, target in enumerate(targets)
@@ -266,6 +281,33 @@ async def recover(tx: Transaction) -> int:
     return await tx.run(
         "UPDATE action SET state = 'pending', is_uncertain = 1 WHERE state = 'in_flight'"
     )
+
+
+async def doubt_waiting(tx: Transaction, since: datetime) -> int:
+    """What waits may have been carried out since then, by what was forgotten. Returns how many."""
+    return await tx.run(
+        "UPDATE action SET is_uncertain = 1, doubt_since = ? WHERE state IN ('pending', 'in_flight')",
+        (to_stamp(since),),
+    )
+
+
+async def date_doubts(tx: Transaction, since: datetime) -> None:
+    """The same with a better known moment."""
+    sql = "UPDATE action SET doubt_since = ? WHERE doubt_since IS NOT NULL AND finished_at IS NULL"
+    await tx.run(sql, (to_stamp(since),))
+
+
+async def is_doubt_under_way(tx: Transaction, now: datetime) -> bool:
+    """Whether something in doubt is being delivered or could be now; what failed may wait."""
+    row = await tx.row(
+        "SELECT EXISTS (SELECT 1 FROM (SELECT lane, state, next_at, doubt_since, "
+        "row_number() OVER (PARTITION BY lane ORDER BY seq, part) AS place FROM action "
+        "WHERE state IN ('pending', 'in_flight')) WHERE doubt_since IS NOT NULL AND "
+        "(state = 'in_flight' OR (place = 1 AND next_at <= ? "
+        "AND lane NOT IN (SELECT lane FROM lane_pause))))",
+        (to_stamp(now),),
+    )
+    return bool(row and row[0])
 
 
 async def count_recent(tx: Transaction, lane: str, since: datetime) -> int:
