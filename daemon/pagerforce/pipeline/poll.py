@@ -45,6 +45,7 @@ class SourceState:
     last_success_at: datetime | None = None
     last_found_at: datetime | None = None
     is_stretched: bool = False
+    is_storage_failing: bool = False
 
 
 class SideReader(Protocol):
@@ -125,6 +126,7 @@ class PollLoop:
         if state.failures or not state.is_up:
             _LOG.info("source_up", source=self.side.value)
         state.failures, state.problem = 0, ""
+        state.is_storage_failing = False
         state.is_up = state.is_current = True
         state.last_success_at = now
         if found:
@@ -137,7 +139,7 @@ class PollLoop:
         state = self.state
         state.failures += 1
         state.problem = reason
-        is_storage = isinstance(error, StoreUnavailableError)
+        is_storage = state.is_storage_failing = isinstance(error, StoreUnavailableError)
         _LOG.warning(
             "storage_unavailable" if is_storage else "poll_failed",
             source=self.side.value,
@@ -153,7 +155,9 @@ class PollLoop:
         found_at = self.state.last_found_at
         is_busy = found_at is not None and self._clock.now() - found_at < _BUSY_FOR
         budget = self._reader.budget() if self._is_started else _NO_BUDGET
-        wait = next_delay(self._pace, is_busy=is_busy, failures=self.state.failures, budget=budget)
+        # The remote side is well when only our own disk is not: it is asked at the calm pace.
+        failures = 1 if self.state.is_storage_failing else self.state.failures
+        wait = next_delay(self._pace, is_busy=is_busy, failures=failures, budget=budget)
         self._tell_stretch(wait, budget)
         return wait
 
