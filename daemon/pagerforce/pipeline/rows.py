@@ -15,6 +15,7 @@ from pagerforce.pipeline.entries import Hopes, NewLink
 from pagerforce.pipeline.forgotten import OwnComments
 from pagerforce.pipeline.ruling import Judge, Ruled, World
 from pagerforce.store.restored import FORGOTTEN
+from pagerforce.store.retention import is_too_old_for_news
 from pagerforce.store.traces import Expected
 
 NOTHING_FORGOTTEN = OwnComments()
@@ -159,7 +160,8 @@ def plan_comments(
     for comment in comments:
         if comment.id in seen or comment.is_deleted:
             continue
-        if comment.created_at < context.news.start_at[comment.object]:
+        is_old = is_too_old_for_news(comment.created_at, context.now)
+        if is_old or comment.created_at < context.news.start_at[comment.object]:
             plan.comments.append((comment, None))
             continue
         echo = _own_comment(comment, plan, context)

@@ -28,6 +28,7 @@ from pagerforce.pipeline.pace import Budget
 from pagerforce.pipeline.poll import PollLoop, Reporter
 from pagerforce.pipeline.read_pagerduty import PagerDutyReader
 from pagerforce.pipeline.read_salesforce import SalesforceReader
+from pagerforce.pipeline.settings import PipelineSettings
 from pagerforce.pipeline.settle import RetryPolicy
 from pagerforce.rules.needs import fields_needed, incident_needs
 from pagerforce.salesforce.actions import CATALOG as SALESFORCE_CATALOG
@@ -39,9 +40,11 @@ from pagerforce.salesforce.mappings import MappingResolver
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.source import SalesforcePoller
 from pagerforce.service.fieldcheck import check_fields
+from pagerforce.service.prune import Pruner
 from pagerforce.service.rulebook import RulesInForce, pipeline_settings
 from pagerforce.store import restored
 from pagerforce.store.database import FILE_NAME, Database, open_database
+from pagerforce.store.retention import LOOK_BACK, Limits
 from pagerforce.wire.backoff import backoff_seconds
 from pagerforce.wire.transport import build_client
 from pagerforce.wire.verdicts import verdict_of
@@ -67,6 +70,7 @@ class Parts:
     salesforce_side: "SalesforceSide"
     pagerduty_reader: PagerDutyReader
     salesforce_reader: SalesforceReader
+    pruner: Pruner
 
     def put_in_force(self, loaded: Loaded) -> None:
         """Applies the rules and maps of a new file, and reads the fields they speak of."""
@@ -340,4 +344,11 @@ def _assemble(
         salesforce,
         pagerduty_reader,
         salesforce_reader,
+        Pruner(database, clock, _limits(rules.settings)),
     )
+
+
+def _limits(settings: PipelineSettings) -> Limits:
+    """What is kept; never less than any feed may be read back."""
+    late = max(settings.pagerduty.late_window, settings.salesforce.late_window)
+    return Limits(look_back=LOOK_BACK + late)

@@ -21,7 +21,7 @@ from pagerforce.store.database import Transaction
 from pagerforce.store.snapshots import marks
 
 JOURNAL_DAYS = timedelta(days=90)
-JOURNAL_EVENTS = 300_000
+JOURNAL_EVENTS = 250_000
 PAIR_DAYS = timedelta(days=365)
 COMMENT_DAYS = timedelta(days=365)
 # As far as any feed is read back: Salesforce's low water mark reaches 14 days, its recycle bin 15.
@@ -52,29 +52,30 @@ class Limits:
 
 @dataclass(slots=True)
 class Progress:
-    """Where the slow walks through the tables of snapshots stand; each ends and begins anew."""
+    """Where the slow walks through the tables stand; each ends and begins anew."""
 
+    event: int = 0
     incident: str = ""
     record: str = ""
     comment: str = ""
 
 
-async def prune_journal(tx: Transaction, now: datetime, limits: Limits) -> int:
-    """Forgets the oldest events that are done with; returns how many."""
+async def prune_journal(tx: Transaction, now: datetime, limits: Limits, progress: Progress) -> int:
+    """Forgets events that are done with, oldest first, a stretch at a time; returns how many."""
     floor = await _oldest_needed(tx, limits)
-    if floor is None:
-        return 0
-    rows = await tx.rows(
-        "SELECT seq FROM event WHERE at < ? AND (seen_at < ? OR seq <= ?) AND NOT EXISTS (SELECT 1 "
-        f"FROM action WHERE event_seq = event.seq AND state IN {_UNFINISHED}) ORDER BY seq LIMIT ?",
-        (
-            to_stamp(floor),
-            to_stamp(now - limits.journal),
-            await _surplus(tx, limits.events),
-            _BATCH,
-        ),
+    stretch = await tx.rows(
+        "SELECT seq, at, seen_at, EXISTS (SELECT 1 FROM action WHERE event_seq = event.seq AND state "
+        f"IN {_UNFINISHED}) FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
+        (progress.event, _BATCH),
     )
-    seqs = [row[0] for row in rows]
+    surplus = await _surplus(tx, limits.events)
+    seen_before, at_before = to_stamp(now - limits.journal), to_stamp(floor) if floor else ""
+    due = [
+        row for row in stretch if (row[2] < seen_before or row[0] <= surplus) and row[1] < at_before
+    ]
+    # Beyond a stretch without anything due there is only what is younger still.
+    progress.event = stretch[-1][0] if due else 0
+    seqs = [seq for seq, _, _, is_unfinished in due if not is_unfinished]
     actions = f"SELECT id FROM action WHERE event_seq IN ({marks(seqs)})"
     await tx.run(f"DELETE FROM attempt WHERE action_id IN ({actions})", seqs)
     await tx.run(f"DELETE FROM expectation WHERE action_id IN ({actions})", seqs)
