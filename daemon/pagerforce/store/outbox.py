@@ -164,6 +164,15 @@ async def enqueue(
     )
 
 
+_WAITING = "state IN ('pending', 'in_flight')"
+_LANES = f"""lanes (lane) AS (SELECT min(lane) FROM action WHERE {_WAITING} UNION ALL
+  SELECT (SELECT min(lane) FROM action WHERE {_WAITING} AND lane > lanes.lane) FROM lanes
+  WHERE lanes.lane IS NOT NULL)"""
+_HEAD = f"(SELECT id FROM action WHERE lane = lanes.lane AND {_WAITING} ORDER BY seq, part LIMIT 1)"
+_HEAD_COLUMNS = ", ".join(f"action.{name}" for name in _COLUMNS.split(", "))
+_BUSY_LANES = "SELECT lane FROM action WHERE state = 'in_flight'"
+
+
 async def heads(
     tx: Transaction,
     now: datetime,
@@ -177,14 +186,13 @@ async def heads(
     A lane gives nothing while one of its actions is in flight, its first one is not yet due or of a
     kind not in ``kinds`` (its side is halted), or while it is paused or in ``but_lanes``.
     """
+    # From lane to lane along the index, each looked at once: a long backlog is not read through.
     sql = f"""
-        SELECT {_COLUMNS} FROM (
-          SELECT *, row_number() OVER (PARTITION BY lane ORDER BY seq, part) AS place,
-            max(state = 'in_flight') OVER (PARTITION BY lane) AS is_busy
-          FROM action WHERE state IN ('pending', 'in_flight'))
-        WHERE place = 1 AND is_busy = 0 AND next_at <= ? AND do IN ({marks(kinds)})
-          AND lane NOT IN (SELECT lane FROM lane_pause)
-          AND lane NOT IN (SELECT value FROM json_each(?))
+        WITH RECURSIVE {_LANES}
+        SELECT {_HEAD_COLUMNS} FROM lanes CROSS JOIN action ON action.id = {_HEAD}
+        WHERE next_at <= ? AND do IN ({marks(kinds)}) AND lanes.lane NOT IN ({_BUSY_LANES})
+          AND lanes.lane NOT IN (SELECT lane FROM lane_pause)
+          AND lanes.lane NOT IN (SELECT value FROM json_each(?))
         ORDER BY is_page DESC, seq, part LIMIT ?"""
     values = [to_stamp(now), *kinds, json.dumps(list(but_lanes)), limit]
     return [_action(row) for row in await tx.rows(sql, values)]
@@ -300,11 +308,10 @@ async def date_doubts(tx: Transaction, since: datetime) -> None:
 async def is_doubt_under_way(tx: Transaction, now: datetime) -> bool:
     """Whether something in doubt is being delivered or could be now; what failed may wait."""
     row = await tx.row(
-        "SELECT EXISTS (SELECT 1 FROM (SELECT lane, state, next_at, doubt_since, "
-        "row_number() OVER (PARTITION BY lane ORDER BY seq, part) AS place FROM action "
-        "WHERE state IN ('pending', 'in_flight')) WHERE doubt_since IS NOT NULL AND "
-        "(state = 'in_flight' OR (place = 1 AND next_at <= ? "
-        "AND lane NOT IN (SELECT lane FROM lane_pause))))",
+        f"WITH RECURSIVE {_LANES} SELECT EXISTS (SELECT 1 FROM action WHERE state = 'in_flight' "
+        "AND doubt_since IS NOT NULL) OR EXISTS (SELECT 1 FROM lanes CROSS JOIN action "
+        f"ON action.id = {_HEAD} WHERE doubt_since IS NOT NULL AND next_at <= ? "
+        "AND lanes.lane NOT IN (SELECT lane FROM lane_pause))",
         (to_stamp(now),),
     )
     return bool(row and row[0])

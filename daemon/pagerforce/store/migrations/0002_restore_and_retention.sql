@@ -9,7 +9,9 @@ ALTER TABLE action ADD COLUMN doubt_since TEXT;
 ALTER TABLE comment ADD COLUMN seen_at TEXT;
 UPDATE comment SET seen_at = strftime('%Y-%m-%dT%H:%M:%f000Z', 'now');
 
+CREATE INDEX action_in_flight ON action (lane) WHERE state = 'in_flight';
+
 -- Everything that choosing what goes next looks at, so that a long backlog is not read through.
 DROP INDEX action_waiting;
-CREATE INDEX action_waiting ON action (lane, seq, part, state, next_at, do, is_page, created_at)
+CREATE INDEX action_waiting ON action (lane, seq, part, state, next_at, created_at)
   WHERE state IN ('pending', 'in_flight');
