@@ -23,6 +23,7 @@ from pagerforce.model.verdict import (
 from pagerforce.pagerduty.actions import CATALOG
 from pagerforce.sandbox.faults import Fault, FaultKind
 from pagerforce.sandbox.pagerduty import USER_KEY
+from pagerforce.sandbox.pagerduty.state import Alert
 
 BOT, JANE, SAM = "PINTEG1", "PJANE01", "PSAMLE1"
 CREATE = "pagerduty.create_incident"
@@ -434,6 +435,108 @@ async def test_a_lost_answer_makes_no_second_note(rig, kind):
     assert note["id"] == note_id(verdict)
 
 
+LONG = " ".join(f"word{number}é" for number in range(400))
+"""Some 3,600 characters: four parts."""
+
+
+def joined(notes):
+    """The text of numbered parts, without their numbers."""
+    assert [note.split(" ")[0] for note in notes] == ["(1/4)", "(2/4)", "(3/4)", "(4/4)"]
+    return "".join(note.split(" ", 1)[1] for note in notes)
+
+
+def contents(rig, incident):
+    return [note["content"] for note in rig.world.notes(incident)]
+
+
+@pytest.mark.parametrize("limit", [None, 1000, 1024])
+async def test_a_note_goes_on_in_parts_only_where_it_is_refused_as_too_long(rig, limit):
+    incident = rig.trigger()
+    rig.world.plan.note_limit = limit
+    verdict = await rig.deliver(NOTE, {"text": LONG}, incident_id=incident)
+    assert isinstance(verdict, Delivered)
+    notes = rig.world.notes(incident)
+    assert [effect.id for effect in verdict.effects] == [note["id"] for note in notes]
+    if limit is None:
+        assert contents(rig, incident) == [LONG]
+    else:
+        assert joined(contents(rig, incident)) == LONG
+
+
+async def test_what_a_front_end_refuses_as_too_large_goes_on_in_parts(rig):
+    incident = rig.trigger()
+    rig.faults.add(Fault(FaultKind.ERROR_BEFORE, method="POST", path="/notes$", status=413))
+    await rig.deliver(NOTE, {"text": LONG}, incident_id=incident)
+    assert joined(contents(rig, incident)) == LONG
+
+
+@pytest.mark.parametrize("kind", LOST)
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_lost_answer_to_a_part_makes_no_part_twice(rig, kind, times):
+    incident = rig.trigger()
+    args = {"text": LONG}
+    for turn in range(times):
+        if not contents(rig, incident):  # the note as a whole is tried first
+            rig.faults.add(Fault(FaultKind.ERROR_BEFORE, method="POST", path="/notes$", status=413))
+        rig.faults.add(Fault(kind, method="POST", path="/notes$"))
+        again = turn > 0
+        assert isinstance(
+            await rig.deliver(NOTE, args, incident_id=incident, is_uncertain=again), Unknown
+        )
+    rig.world.plan.note_limit = 1000
+    verdict = await rig.deliver(NOTE, args, incident_id=incident, is_uncertain=True)
+    assert joined(contents(rig, incident)) == LONG
+    ids = [note["id"] for note in rig.world.notes(incident)]
+    assert [effect.id for effect in verdict.effects] == ids
+
+
+async def test_a_part_that_can_never_be_written_is_said_with_how_many_are(rig):
+    incident = rig.trigger()
+    rig.world.plan.note_limit = 1000
+    rig.world.annotate(incident, "one of many", JANE)
+    notes = rig.world.state.incidents[incident].notes
+    notes.extend(notes * 1997)  # two places are left
+    args = {"text": LONG}
+    first = await rig.deliver(NOTE, args, incident_id=incident)
+    assert isinstance(first, Unknown), "the parts that are written must be known for ours"
+    assert "2 of 4 parts are written" in first.reason
+    second = await rig.deliver(NOTE, args, incident_id=incident, is_uncertain=True)
+    assert isinstance(second, Rejected)
+    assert "2 of 4 parts are written, the next was refused" in second.reason
+    assert "free some room in PagerDuty" in second.reason
+
+
+async def test_a_limit_too_small_for_parts_is_a_refusal(rig):
+    incident = rig.trigger()
+    rig.world.plan.note_limit = 100
+    verdict = await rig.deliver(NOTE, {"text": LONG}, incident_id=incident)
+    assert isinstance(verdict, Rejected)
+    assert "too long" in verdict.reason
+    assert contents(rig, incident) == []
+
+
+@pytest.mark.parametrize("limit", [255, 300])
+async def test_a_title_that_is_refused_as_too_long_is_cut_and_the_page_goes_out(rig, limit):
+    rig.world.plan.title_limit = limit
+    verdict = await rig.deliver(CREATE, {**PAGE, "title": "t" * 500})
+    assert made(verdict).title == "t" * 254 + "…"
+    assert "title cut to 255 characters" in verdict.detail
+
+
+async def test_a_cut_title_is_found_after_a_lost_answer(rig):
+    rig.faults.add(Fault(FaultKind.ERROR_BEFORE, method="POST", path="^/incidents$", status=413))
+    rig.faults.add(Fault(FaultKind.DROP_AFTER, method="POST", path="^/incidents$"))
+    order = {**PAGE, "title": "t" * 500}
+    assert isinstance(await rig.deliver(CREATE, order), Unknown)
+    (shown,) = rig.world.incidents()
+    incident = rig.world.state.incidents[shown["id"]]
+    key, at = incident.incident_key, incident.created_at
+    alert = Alert("QALERT1", key, incident.id, "PNET001", "t", "critical", at, {}, "R1")
+    incident.alerts.append(alert)  # it shows no key of its own by now: the title tells
+    found = made(await rig.deliver(CREATE, order, is_uncertain=True))
+    assert (found.id, len(rig.world.incidents())) == (shown["id"], 1)
+
+
 async def test_a_note_of_another_action_or_person_or_time_is_not_ours(rig):
     incident = rig.trigger()
     rig.world.annotate(incident, "hello", BOT)  # long ago
@@ -489,6 +592,19 @@ async def test_nobody_is_called_for_what_is_over(rig, do, args):
     rig.world.resolve(incident, JANE)
     assert isinstance(await rig.deliver(do, args, incident_id=incident), Skipped)
     assert rig.writes() == []
+
+
+async def test_a_response_play_is_run_by_name(rig):
+    incident = rig.trigger()
+    done = await rig.deliver(PLAY, {"response_play": "major INCIDENT"}, incident_id=incident)
+    assert isinstance(done, Delivered)
+    assert [run.of for run in rig.world.play_runs] == ["PPLAY01"]
+    verdict = await rig.deliver(PLAY, {"response_play": "Minor incident"}, incident_id=incident)
+    assert "Minor incident does not exist" in reason(verdict)
+    rig.world.plan.response_plays = False
+    verdict = await rig.deliver(PLAY, {"response_play": "Other incident"}, incident_id=incident)
+    assert "pagerduty.run_workflow" in reason(verdict)
+    assert len(rig.world.play_runs) == 1
 
 
 async def test_response_plays_that_are_gone_point_to_workflows(rig):

@@ -99,3 +99,20 @@ async def test_an_account_key_has_no_owner(rig):
 @pytest.mark.parametrize("api_key", [USER_KEY])
 async def test_a_users_key_has_one(rig):
     assert (await rig.directory.find_key_owner()).id == "PJANE01"
+
+
+EMAIL = "integration@example.com"
+
+
+async def test_a_response_play_is_found_by_id_or_name(rig):
+    for wanted in ("PPLAY01", "Major incident"):
+        assert (await rig.directory.find_response_play(wanted, EMAIL)).id == "PPLAY01"
+    assert await rig.directory.find_response_play("PPLAY02", EMAIL) is None
+    assert await rig.directory.find_response_play("Minor", EMAIL) is None
+
+
+async def test_response_plays_that_have_ended_are_refused_and_not_taken_for_missing(rig):
+    rig.world.plan.response_plays = False
+    for wanted in ("PPLAY01", "Major incident"):
+        with pytest.raises(RefusedError):
+            await rig.directory.find_response_play(wanted, EMAIL)

@@ -292,3 +292,19 @@ async def test_a_person_who_uses_our_account_is_acted_upon(folder):
         rig.change(record_id, by=INTEGRATION, shortDescription="go")
         await daemon.step(2)
         assert rig.pd.incident(incident_id)["status"] == "acknowledged"
+
+
+async def test_a_note_in_parts_does_not_come_back_as_comments(folder):
+    long = " ".join(f"wörd{number}" for number in range(400))
+    async with staged(folder, PAGE, rule("try", "salesforce", GO, note(long))) as (rig, daemon):
+        record_id, incident_id = await rig.paged(daemon)
+        rig.pd.plan.note_limit = 1024
+        rig.change(record_id, shortDescription="go")
+        await daemon.step(4)
+        notes = rig.notes_of(incident_id)
+        assert [one.split(" ")[0] for one in notes] == ["(1/4)", "(2/4)", "(3/4)", "(4/4)"]
+        assert rig.comments_of(record_id) == []
+        assert (await daemon.outcomes())["pagerduty.add_note delivered"] == 1
+        rig.pd.annotate(incident_id, "a person's own", by=JANE)
+        await daemon.step(2)
+        assert len(rig.comments_of(record_id)) == 1

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pagerforce.model.parts import split_text
 from pagerforce.model.verdict import Delivered, Rejected, RetryLater, Skipped, Unknown
-from pagerforce.salesforce.actions.comment_parts import split_text
 from pagerforce.sandbox.faults import Fault, FaultKind
 from salesforce.kit import HISTORY, INCIDENT, NOTE, START, STATUS, make_task, sandboxed
 

@@ -18,6 +18,7 @@ WHOLE = FieldInfo("N__c", "int")
 NUMBER = FieldInfo("D__c", "double")
 DAY = FieldInfo("Day__c", "date")
 MOMENT = FieldInfo("At__c", "datetime")
+CLOCK = FieldInfo("At__c", "time")
 FLAG = FieldInfo("B__c", "boolean")
 LINK = FieldInfo("R__c", "reference", reference_to=("User",))
 
@@ -40,6 +41,9 @@ LINK = FieldInfo("R__c", "reference", reference_to=("User",))
         (DAY, "2026-01-02T23:30:00-02:00", "2026-01-03"),
         (MOMENT, "2026-01-02T03:04:05+01:00", "2026-01-02T02:04:05Z"),
         (MOMENT, "2026-01-02", "2026-01-02T00:00:00Z"),
+        (CLOCK, "09:30", "09:30:00.000Z"),
+        (CLOCK, "09:30:15.5", "09:30:15.500Z"),
+        (CLOCK, "09:30:00.000Z", "09:30:00.000Z"),
         (FLAG, "TRUE", True),
         (FLAG, "no", False),
         (FLAG, "", False),
@@ -65,6 +69,8 @@ def test_values_become_what_the_field_stores(field, given, sent):
         (NUMBER, "1e999"),
         (DAY, "tomorrow"),
         (MOMENT, "12:00"),
+        (CLOCK, "25:00"),
+        (CLOCK, "09:30:00+02:00"),
         (FLAG, "perhaps"),
         (LINK, "Jane Doe"),
     ],

@@ -231,7 +231,22 @@ async def test_what_the_plan_lacks_is_402_and_a_gone_play_is_404(account):
     for path in ("", "/PWFLOW1", "/triggers"):
         await account.refused("GET", f"/incident_workflows{path}", 402)
     await account.refused("POST", "/response_plays/PPLAY01/run", 404, reference)
+    for path in ("", "/PPLAY01"):
+        await account.refused("GET", f"/response_plays{path}", 404)
     assert account.world.play_runs == ()
+
+
+async def test_response_plays_are_listed_and_read(account):
+    (play,) = (await account.get("/response_plays"))["response_plays"]
+    assert (play["id"], play["type"], play["name"]) == (
+        "PPLAY01",
+        "response_play",
+        "Major incident",
+    )
+    assert (await account.get("/response_plays", query="MAJOR"))["response_plays"] == [play]
+    assert (await account.get("/response_plays", query="minor"))["response_plays"] == []
+    assert (await account.get("/response_plays/PPLAY01"))["response_play"] == play
+    await account.refused("GET", "/response_plays/PNONE", 404)
 
 
 async def test_workflows_and_plays_run_every_time_they_are_asked_to(account):

@@ -444,3 +444,88 @@ async def test_unchanged_row_is_answered_304(org: Org):
 async def test_people_are_not_made_by_rest(org: Org):
     answer = await org.http.post(f"{BASE}/sobjects/User", json={"LastName": "x"})
     assert error_of(answer) == (400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY")
+
+
+async def test_the_users_own_permissions_can_be_asked_for(org):
+    sets = await org.records(
+        "SELECT PermissionSetId, PermissionSet.IsOwnedByProfile FROM PermissionSetAssignment"
+        f" WHERE AssigneeId = '{INTEGRATION_ID}'"
+    )
+    assert [row["PermissionSet"]["IsOwnedByProfile"] for row in sets] == [True, False]
+    ids = ", ".join(f"'{row['PermissionSetId']}'" for row in sets)
+    rows = await org.records(
+        "SELECT SobjectType FROM ObjectPermissions"
+        f" WHERE PermissionsViewAllRecords = true AND ParentId IN ({ids})"
+    )
+    assert {row["SobjectType"] for row in rows} == {INCIDENT, "Case"}
+
+
+SAMPLER = f"{BASE}/sobjects/Field_Sampler__c"
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "answered"),
+    [
+        ("Clock__c", "13:14:15.000Z", "13:14:15.000Z"),
+        ("Clock__c", "13:14", "13:14:00.000Z"),
+        ("Clock__c", "", None),
+        ("Money__c", 1999.99, 1999.99),
+        ("Money__c", "12.345", 12.35),
+        ("Money__c", -0.005, -0.01),
+        ("Percent__c", 12.5, 12.5),
+        ("Long__c", 9_007_199_254_740_993, 9_007_199_254_740_993),
+        ("Int__c", "7", 7),
+        ("Phone__c", "+49 30 1", "+49 30 1"),
+        ("Regions__c", "emea;APAC", "EMEA;APAC"),
+        ("Day__c", "2026-01-02", "2026-01-02"),
+        ("Moment__c", "2026-01-02T04:04:05+01:00", "2026-01-02T03:04:05.000+0000"),
+    ],
+)
+async def test_a_value_is_answered_as_its_type_is(org: Org, field: str, given: object, answered):
+    made = await org.http.post(SAMPLER, json={field: given})
+    assert made.status_code == 201, made.text
+    row = (await org.http.get(f"{SAMPLER}/{made.json()['id']}?fields={field}")).json()
+    assert row[field] == answered
+    assert type(row[field]) is type(answered)
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "code"),
+    [
+        ("Clock__c", "25:00", "JSON_PARSER_ERROR"),
+        ("Clock__c", "noon", "JSON_PARSER_ERROR"),
+        ("Clock__c", 9, "JSON_PARSER_ERROR"),
+        ("Money__c", "12 EUR", "JSON_PARSER_ERROR"),
+        ("Percent__c", True, "JSON_PARSER_ERROR"),
+        ("Long__c", 1.5, "JSON_PARSER_ERROR"),
+        ("Long__c", True, "JSON_PARSER_ERROR"),
+        ("Phone__c", "1" * 41, "STRING_TOO_LONG"),
+        ("Phone__c", 1, "JSON_PARSER_ERROR"),
+    ],
+)
+async def test_a_value_that_is_not_of_the_type(org: Org, field: str, given: object, code: str):
+    assert error_of(await org.http.post(SAMPLER, json={field: given})) == (400, code)
+
+
+async def test_describe_names_every_type_of_the_sampler(org: Org):
+    fields = (await org.http.get(f"{SAMPLER}/describe")).json()["fields"]
+    types = {field["type"] for field in fields}
+    assert types >= {"id", "string", "textarea", "boolean", "int", "long", "double", "currency"}
+    assert types >= {"percent", "date", "datetime", "time", "picklist", "multipicklist"}
+    assert types >= {"combobox", "reference", "email", "phone", "url", "encryptedstring"}
+    assert next(one for one in fields if one["name"] == "Money__c")["scale"] == 2
+
+
+async def test_times_and_money_in_where(org: Org):
+    for name, clock, money in (("early", "08:00", 5), ("late", "17:30:00.500Z", 9.5)):
+        await org.http.post(SAMPLER, json={"Name": name, "Clock__c": clock, "Money__c": money})
+    for where, wanted in (
+        ("Clock__c > 12:00:00.000Z", ["late"]),
+        ("Clock__c = 08:00:00Z", ["early"]),
+        ("Money__c <= 5", ["early"]),
+    ):
+        rows = (await org.query(f"SELECT Name FROM Field_Sampler__c WHERE {where}")).json()
+        assert [row["Name"] for row in rows["records"]] == wanted
+    for where in ("Clock__c = '08:00'", "Clock__c > 25:00:00Z", "Encrypted__c = 'x'"):
+        answer = await org.query(f"SELECT Name FROM Field_Sampler__c WHERE {where}")
+        assert answer.status_code == 400

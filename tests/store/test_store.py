@@ -11,10 +11,11 @@ from pagerforce.model.ids import ActionId, EventId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
 from pagerforce.model.ports import Position
 from pagerforce.model.record import Record
-from pagerforce.store import cursors, journal, links, outbox, snapshots
+from pagerforce.store import cursors, journal, links, outbox, pauses, snapshots
 from pagerforce.store.codec import parse_event, parse_incident, parse_record, to_json
 from pagerforce.store.database import open_database
-from pagerforce.store.migrate import migrations
+from pagerforce.store.heads import find_heads
+from pagerforce.store.migrate import known_schema
 from pagerforce.store.outbox import ActionState, NewAction, Settlement
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -45,7 +46,7 @@ async def enqueue(tx, number, members, *actions):
 
 
 async def heads(tx, now=NOW, kinds=(PAGE, NOTE), limit=10):
-    return [item.id for item in await outbox.heads(tx, now, limit=limit, kinds=kinds)]
+    return [item.id for item in await find_heads(tx, now, limit=limit, kinds=kinds)]
 
 
 async def settle(tx, name, state=ActionState.DELIVERED, next_at=None):
@@ -78,7 +79,7 @@ async def test_a_newer_schema_is_refused_and_nothing_changed(tmp_path):
     async with open_database(path):
         pass
     with sqlite3.connect(path) as raw:
-        raw.execute(f"PRAGMA user_version = {len(migrations()) + 1}")
+        raw.execute(f"PRAGMA user_version = {known_schema() + 1}")
     raw.close()
     with pytest.raises(SchemaTooNewError, match="later pagerforce"):
         async with open_database(path):
@@ -142,13 +143,52 @@ async def test_a_paused_lane_gives_nothing_until_resumed(tmp_path):
         await links.put_link(tx, "i1", "Case", "r1", LINKED)
         await enqueue(tx, 1, ["i1"], action("a1"))
         lane = (await outbox.find_action(tx, "a1")).lane
-        await links.pause_lane(tx, lane, NOW + timedelta(minutes=15), "loop")
+        await pauses.begin(tx, lane, NOW, NOW + timedelta(minutes=15), reason="loop")
         assert await heads(tx) == []
         assert [link.state.value for link in await links.read_links(tx)] == ["paused"]
         assert await links.count_links(tx) == (1, 1)
-        assert await links.end_pauses(tx, NOW + timedelta(minutes=14)) == 0
-        assert await links.resume(tx, "r1")
+        assert await pauses.end_due(tx, NOW + timedelta(minutes=14)) == 0
+        assert await pauses.last_end(tx, lane) is None
+        assert await pauses.resume(tx, "r1", NOW + timedelta(minutes=14))
+        assert not await pauses.resume(tx, "r1", NOW + timedelta(minutes=14))
         assert await heads(tx) == ["a1"]
+        assert await links.count_links(tx) == (1, 0)
+        assert await pauses.last_end(tx, lane) == NOW + timedelta(minutes=14)
+
+
+async def test_joined_lanes_are_paused_for_as_long_as_either_was(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await enqueue(tx, 1, ["i1"], action("a1"))
+        await enqueue(tx, 2, ["r1"], action("b1"))
+        for minutes, name in ((5, "a1"), (15, "b1")):
+            lane = (await outbox.find_action(tx, name)).lane
+            until = NOW + timedelta(minutes=minutes)
+            await pauses.begin(tx, lane, NOW, until, reason="loop")
+        await links.put_link(tx, "i1", "Case", "r1", LINKED)
+        assert await pauses.end_due(tx, NOW + timedelta(minutes=14)) == 0
+        assert await heads(tx) == []
+        assert await pauses.end_due(tx, NOW + timedelta(minutes=15)) == 1
+        assert await heads(tx) == ["a1"]
+
+
+async def test_the_time_left_follows_from_the_last_minutes(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        assert await outbox.estimate_seconds(tx, NOW) == 0.0
+        names = [f"a{number}" for number in range(4)]
+        await enqueue(tx, 1, ["r1"], *map(action, names))
+        assert await outbox.estimate_seconds(tx, NOW) is None
+        await settle(tx, "a0")
+        later = NOW + timedelta(minutes=1)
+        assert await outbox.estimate_seconds(tx, later) == 3 * 300
+        await settle(tx, "a1", ActionState.SKIPPED)
+        assert await outbox.estimate_seconds(tx, later) == 2 / 2 * 300
+
+
+async def test_a_lane_with_a_page_goes_first_from_its_head_on(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await enqueue(tx, 1, ["r1"], action("a1"))
+        await enqueue(tx, 2, ["r2"], action("b1"), action("b2", do=PAGE))
+        assert await heads(tx) == ["b1", "a1"]
 
 
 async def test_parts_keep_the_place_of_the_action_they_were_split_from(tmp_path):
@@ -156,7 +196,7 @@ async def test_parts_keep_the_place_of_the_action_they_were_split_from(tmp_path)
         await enqueue(tx, 1, ["r1"], action("a1"), action("a2"))
         await outbox.split(tx, await outbox.find_action(tx, "a1"), ["x", "y", "z"])
         order = []
-        while found := await outbox.heads(tx, NOW, limit=1, kinds=[NOTE]):
+        while found := await find_heads(tx, NOW, limit=1, kinds=[NOTE]):
             order.append((found[0].id, found[0].target))
             await settle(tx, found[0].id)
         assert order == [("a1", "x"), ("a1-2", "y"), ("a1-3", "z"), ("a2", None)]

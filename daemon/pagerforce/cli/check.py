@@ -1,6 +1,16 @@
-"""``pagerforce check``: is the configuration right, and do both sides know what it names."""
+"""``pagerforce check``: is the configuration right, and do both sides know what it names.
+
+``--json`` prints one list: ``[{ok, kind, what, remedy, code}]``. ``kind`` is ``ok``, ``remark`` or
+``todo``; ``ok`` is false for ``todo`` only; ``remedy`` is what to know or to do, ``""`` for ``ok``;
+``code`` names the advice (docs/reference/check.md), ``""`` for ``ok``. With ``--plan`` its lines
+stand in the same list and also have ``idle_per_day`` and ``busy_per_day``.
+"""
 
 import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from errno import EACCES
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,10 +25,20 @@ from pagerforce.cli.console import (
     reporting,
     run_async,
 )
-from pagerforce.config.load import Loaded, find_config
-from pagerforce.config.offline import CheckLine, check_offline, offline_lines
+from pagerforce.config.checkline import CheckLine, Kind
+from pagerforce.config.load import find_config
+from pagerforce.config.offline import check_offline, offline_lines
+from pagerforce.config.schema import Config
+from pagerforce.config.secret import find_api_key, find_private_key
 from pagerforce.service.check import check_online
+from pagerforce.service.plan import DEFAULT_CHANGES, DEFAULT_RECORDS, Assumptions, plan_lines
 from pagerforce.service.wiring import CATALOG
+
+_WORDS = {
+    Kind.OK: ("OK    ", "green"),
+    Kind.REMARK: ("REMARK", "yellow"),
+    Kind.TODO: ("TODO  ", "red"),
+}
 
 
 def check(
@@ -28,25 +48,57 @@ def check(
     offline: Annotated[
         bool, typer.Option("--offline", help="Only what can be judged without the network.")
     ] = False,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Also the API calls per day that this configuration costs."),
+    ] = False,
+    changes: Annotated[
+        int, typer.Option("--changes", min=0, help="Of --plan: changes a day on both sides.")
+    ] = DEFAULT_CHANGES,
+    records: Annotated[
+        int, typer.Option("--records", min=0, help="Of --plan: records of each object.")
+    ] = DEFAULT_RECORDS,
 ) -> None:
     """Checks the configuration, then both connections and every name in it."""
     with reporting():
         path = find_config(config, os.environ)
         loaded = check_offline(path, catalog=CATALOG, environ=os.environ)
-        lines = [*offline_lines(loaded, os.environ)]
+        lines = [*offline_lines(loaded, os.environ, now=datetime.now(UTC))]
+        if plan:
+            lines += plan_lines(loaded, Assumptions(changes, records))
         if not offline:
-            lines += _online(loaded)
+            _need_secrets(loaded.config)
+            lines += run_async(check_online, loaded, os.environ)
     if json:
-        print_json([{"ok": x.ok, "what": x.what, "remedy": x.remedy} for x in lines])
+        print_json([line.to_json() for line in lines])
     else:
-        for line in lines:
-            word = "OK  " if line.ok else "FAIL"
-            out.print(
-                f"{word} {line.what}" + (f": {line.remedy}" if line.remedy else ""), markup=False
-            )
+        _show(lines)
     if not all(line.ok for line in lines):
         leave(FAILED)
 
 
-def _online(loaded: Loaded) -> list[CheckLine]:
-    return run_async(check_online, loaded, os.environ)
+def _need_secrets(config: Config) -> None:
+    """The secrets are root's and the service user's.
+
+    Raises:
+        PermissionError: this user may not read one of them.
+    """
+    for find in (find_api_key, find_private_key):
+        place = find(config, os.environ)
+        if place is not None and place.path is not None and not _may_read(place.path):
+            raise PermissionError(EACCES, os.strerror(EACCES), str(place.path))
+
+
+def _may_read(path: Path) -> bool:
+    """Whether a file may be read; one that is not there is for others to tell."""
+    try:
+        return os.access(path, os.R_OK) or not path.exists()
+    except PermissionError:  # of its folder
+        return False
+
+
+def _show(lines: Iterable[CheckLine]) -> None:
+    for line in lines:
+        word, style = _WORDS[line.kind]
+        out.print(word, style=style, end=" ", markup=False)
+        out.print(line.what + (f": {line.remedy}" if line.remedy else ""), markup=False)

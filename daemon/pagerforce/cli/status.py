@@ -23,7 +23,7 @@ from pagerforce.model.link import LinkState
 from pagerforce.model.value import format_instant
 from pagerforce.store import cursors, links, outbox
 from pagerforce.store.database import Transaction
-from pagerforce.store.migrate import migrations
+from pagerforce.store.migrate import known_schema
 
 _ASK_SECONDS = 2.0
 
@@ -36,7 +36,7 @@ def status(*, config: ConfigOption = None, json: JsonOption = False) -> None:
     gauges = _gauges(settings)
     answer = {
         "version": __version__,
-        "schema": len(migrations()),
+        "schema": known_schema(),
         "ready": gauges.get(("pagerforce_ready", "")) == 1.0,
         "mode": settings.daemon.mode,
         "sources": {side.value: _source(side, found, gauges) for side in Side},
@@ -63,7 +63,11 @@ async def _state(tx: Transaction) -> dict[str, Any]:
     age = (now - depth.oldest_at).total_seconds() if depth.oldest_at else 0.0
     return {
         "cursors": {feed: format_instant(item.stamp) for feed, item in positions.items()},
-        "outbox": {"depth": depth.waiting, "oldest_seconds": max(0.0, age)},
+        "outbox": {
+            "depth": depth.waiting,
+            "oldest_seconds": max(0.0, age),
+            "estimate_seconds": await outbox.estimate_seconds(tx, now),
+        },
         "dead_letters": depth.dead_letters,
         "links": {"total": total, "paused": sorted({link.incident_id for link in paused})},
     }
@@ -120,8 +124,11 @@ def _print(answer: dict[str, Any]) -> None:
         for feed, stamp in source["cursors"].items():
             out.print(f"    {feed} read to {stamp}", markup=False)
     box = answer["outbox"]
+    left = box["estimate_seconds"]
     out.print(
-        f"  outbox: {box['depth']} waiting, oldest {box['oldest_seconds']:.0f} s", markup=False
+        f"  outbox: {box['depth']} waiting, oldest {box['oldest_seconds']:.0f} s"
+        + (f", about {left:.0f} s left at the present pace" if box["depth"] and left else ""),
+        markup=False,
     )
     out.print(f"  dead letters: {answer['dead_letters']}", markup=False)
     paused = ", ".join(answer["links"]["paused"]) or "none"

@@ -53,6 +53,8 @@ SERVICES = Listing("/services", "services", "service")
 POLICIES = Listing("/escalation_policies", "escalation_policies", "escalation_policy")
 PRIORITIES = Listing("/priorities", "priorities", "priority")
 WORKFLOWS = Listing("/incident_workflows", "incident_workflows", "incident_workflow")
+PLAYS = Listing("/response_plays", "response_plays", "response_play")
+"""Taken out of the documented API on 2025-09-09: any answer may be a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,17 @@ class PagerDutyClient:
         path = f"{listing.path}/{_segment(item_id)}"
         return _unwrap(await self._get(f"{listing.many}.get", path, {}), listing.one)
 
+    async def fetch_plays(self, name: str, from_email: str) -> tuple[object, ...]:
+        """Response plays whose name has this in it (``""``: all), where the account has them."""
+        params: Params = {"query": name} if name else {}
+        answer = await self._get("response_plays.list", PLAYS.path, params, from_email)
+        return _rows(answer, PLAYS.many)
+
+    async def fetch_play(self, play_id: str, from_email: str) -> Raw:
+        """A response play by id, where the account still has them."""
+        path = f"{PLAYS.path}/{_segment(play_id)}"
+        return _unwrap(await self._get("response_plays.get", path, {}, from_email), PLAYS.one)
+
     async def fetch_current_user(self) -> Raw:
         """The user whose key it is; an account's key is refused with 400."""
         return _unwrap(await self._get("users.me", "/users/me", {}), "user")
@@ -245,9 +258,15 @@ class PagerDutyClient:
         # ``more`` should always be there; without it a full page is taken to have a successor.
         return Page(rows, more if isinstance(more, bool) else len(rows) >= limit)
 
-    async def _get(self, operation: str, path: str, params: Params) -> Answer:
+    async def _get(
+        self, operation: str, path: str, params: Params, from_email: str | None = None
+    ) -> Answer:
         request = self._http.build_request(
-            "GET", path, params=params, extensions={OPERATION: operation}
+            "GET",
+            path,
+            params=params,
+            headers={} if from_email is None else {"From": from_email},
+            extensions={OPERATION: operation},
         )
         return await self._exchange(request, is_write=False)
 

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 import anyio
@@ -18,6 +19,7 @@ from pagerforce.model.incident import Person, Ref
 from pagerforce.model.ports import Clock
 from pagerforce.pagerduty.client import (
     MAX_DEPTH,
+    PLAYS,
     POLICIES,
     PRIORITIES,
     SERVICES,
@@ -36,6 +38,24 @@ _MAX_CACHED = 4096
 _MISSING_TTL = timedelta(seconds=30)
 _ID = re.compile(r"[A-Z0-9]{3,32}")
 """What an id may look like. Names may look so too: what is no id is then looked for by name."""
+_PLAY_ID = re.compile(r"[A-Z0-9]{3,32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ACCOUNT_KEY = "account-level"
+
+
+class KeyKind(StrEnum):
+    """Whose an API key is."""
+
+    ACCOUNT = "account"
+    USER = "user"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHolder:
+    """What ``/users/me`` tells of the key. ``owner``: of a user's key, as whom it then acts."""
+
+    kind: KeyKind
+    owner: Person | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +78,7 @@ class Directory:
         self._people = _Cache[Person](clock, ttl)
         self._refs = _Cache[Ref](clock, ttl)
         self._lists = _Cache[tuple[Ref, ...]](clock, ttl)
-        # Which kind of key it is does not change: that there is no owner is believed as long.
-        self._owner = _Cache[Person](clock, ttl, missing_ttl=ttl)
+        self._holder = _Cache[KeyHolder](clock, ttl)
 
     async def find_user(self, user_id: str) -> Person | None:
         """A user by id."""
@@ -88,18 +107,35 @@ class Directory:
         return await self._people.get(f"email:{wanted}", fetch) if wanted else None
 
     async def find_key_owner(self) -> Person | None:
-        """The user whose key it is, and as whom it then acts; None for an account's key.
+        """The user whose key it is, and as whom it then acts; None for an account's key."""
+        return (await self.fetch_key_holder()).owner
 
-        Facts: pagerduty.md section 1: an account key is answered 400.
-        """
+    async def fetch_key_holder(self) -> KeyHolder:
+        """Which kind of key it is. Facts: pagerduty.md section 1: an account key is answered 400."""
 
-        async def fetch() -> Person | None:
+        async def fetch() -> KeyHolder:
             try:
-                return decode_person(await self._client.fetch_current_user())
-            except RefusedError:
-                return None
+                owner = decode_person(await self._client.fetch_current_user())
+            except RefusedError as error:
+                is_account = error.status == 400 and _ACCOUNT_KEY in str(error).lower()
+                return KeyHolder(KeyKind.ACCOUNT if is_account else KeyKind.UNKNOWN)
+            return KeyHolder(KeyKind.USER, owner)
 
-        return await self._owner.get("owner", fetch)
+        return await self._holder.get("holder", fetch) or KeyHolder(KeyKind.UNKNOWN)
+
+    async def fetch_role(self, user_id: str) -> str:
+        """A user's role at present, in the API's word; ``""`` where it does not say."""
+        role = (await self._client.fetch_one(USERS, user_id)).get("role")
+        return role if isinstance(role, str) else ""
+
+    async def fetch_service_status(self, service_id: str) -> str:
+        """A service's status at present, in the API's word; ``""`` where it does not say."""
+        status = (await self._client.fetch_one(SERVICES, service_id)).get("status")
+        return status if isinstance(status, str) else ""
+
+    async def fetch_abilities(self) -> frozenset[str]:
+        """What the account's plan allows, by name."""
+        return await self._client.fetch_abilities()
 
     async def find_service(self, id_or_name: str) -> Ref | None:
         """A service by id or name."""
@@ -117,6 +153,29 @@ class Directory:
         """
         return await self._find(WORKFLOWS, id_or_name)
 
+    async def find_response_play(self, id_or_name: str, from_email: str) -> Ref | None:
+        """A response play by id or name; None only where a list of them clearly lacks it.
+
+        Raises:
+            RefusedError: also where PagerDuty has ended response plays (pagerduty.md section 7).
+        """
+        wanted = id_or_name.strip()
+
+        async def fetch() -> Ref | None:
+            if is_play_id(wanted):
+                try:
+                    return decode_ref(await self._client.fetch_play(wanted, from_email))
+                except RefusedError as error:
+                    if not is_not_found(error):
+                        raise
+            query = "" if is_play_id(wanted) else wanted
+            rows = await self._client.fetch_plays(query, from_email)
+            refs = [ref for row in rows if (ref := decode_ref(row)) is not None]
+            by_id = [ref for ref in refs if ref.id == wanted]
+            return by_id[0] if by_id else _pick(PLAYS, wanted, refs)
+
+        return await self._refs.get(f"{PLAYS.path}:{wanted}", fetch) if wanted else None
+
     async def find_priority(self, id_or_name: str) -> Ref | None:
         """A priority by id or name.
 
@@ -131,6 +190,14 @@ class Directory:
     async def fetch_priorities(self) -> tuple[Ref, ...]:
         """All priorities, the most severe first."""
         return await self._fetch_all(PRIORITIES)
+
+    async def fetch_workflows(self) -> tuple[Ref, ...]:
+        """All incident workflows.
+
+        Raises:
+            RefusedError: also where the account's plan has none (402).
+        """
+        return await self._fetch_all(WORKFLOWS)
 
     async def fetch_services(self) -> tuple[Ref, ...]:
         """All services the key can see."""
@@ -225,6 +292,11 @@ class _Flight:
     def __init__(self) -> None:
         self.lock = anyio.Lock()
         self.passengers = 0
+
+
+def is_play_id(text: str) -> bool:
+    """Whether a response play is given by id rather than by name."""
+    return _PLAY_ID.fullmatch(text) is not None
 
 
 def _pick(listing: Listing, name: str, refs: Sequence[Ref]) -> Ref | None:

@@ -7,19 +7,30 @@ from datetime import datetime, timedelta
 from pagerforce.model.action import OVERTAKEN, ActionSpec, TargetKind, Task
 from pagerforce.model.event import Event
 from pagerforce.model.ids import IncidentId, RecordId, Side
+from pagerforce.model.value import Json, format_instant
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
+from pagerforce.pipeline.causality import ANSWER_WINDOW
+from pagerforce.pipeline.folding import (
+    LOOK_AHEAD,
+    SET_FIELD,
+    Waiting,
+    find_undoing,
+    is_foldable,
+    may_undo,
+)
 from pagerforce.pipeline.ruling import COMMENT_RULE, Judge
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.target import Pairs, Targets, choose, find_pairs
 from pagerforce.rules.evaluate import Facts
 from pagerforce.rules.template import TemplateProblem, context_of, render_args
-from pagerforce.store import journal, links, outbox, snapshots, traces
+from pagerforce.store import journal, outbox, pauses, snapshots, traces
 from pagerforce.store.database import Transaction
-from pagerforce.store.outbox import Action, ActionState, Settlement
+from pagerforce.store.heads import find_heads
+from pagerforce.store.outbox import Action, ActionState, Done, Settlement
 
 _LOG = get_log("deliver")
-_GROUPED = "salesforce.set_field"  # consecutive ones of an event on a record are one write
+_GROUPED = SET_FIELD  # consecutive ones of an event on a record are one write
 _GROUP_LIMIT = 50
 _PATIENCE = timedelta(minutes=1)  # a page that waits longer is judged again
 _LOOP_WINDOW = timedelta(minutes=1)
@@ -54,10 +65,10 @@ class Claimer:
         but_lanes: Collection[str],
     ) -> tuple[list[Job], bool]:
         """Jobs that may start, and whether something was settled at once (so: look again)."""
-        await links.end_pauses(tx, now)
+        await pauses.end_due(tx, now)
         jobs: list[Job] = []
         is_moved = False
-        heads = await outbox.heads(tx, now, limit=limit, kinds=kinds, but_lanes=but_lanes)
+        heads = await find_heads(tx, now, limit=limit, kinds=kinds, but_lanes=but_lanes)
         for head in heads:
             job = await self._prepare(tx, head, now)
             if job is None:
@@ -86,8 +97,9 @@ class Claimer:
                 return None
             target = targets.ids[0]
         is_overtaken = is_linked_already or await self._is_overtaken(tx, head, event, pairs, now)
-        if is_overtaken and not head.is_uncertain:
-            await self._settle(tx, head, ActionState.SKIPPED, OVERTAKEN, now)
+        needless = OVERTAKEN if is_overtaken else await self._undone(tx, head, event, now)
+        if needless and not head.is_uncertain:
+            await self._settle(tx, head, ActionState.SKIPPED, needless, now)
             return None
         actions = await self._group(tx, head)
         job = await self._job(tx, actions, target, event, pairs, now)
@@ -110,13 +122,29 @@ class Claimer:
         return targets, False
 
     async def _is_looping(self, tx: Transaction, head: Action, now: datetime) -> bool:
-        recent = await outbox.count_recent(tx, head.lane, now - _LOOP_WINDOW)
-        if recent < self.limits.loop_limit:
+        """Pauses the lane where its rules seem to run in a circle.
+
+        What led to a pause that is over does not lead to the next one.
+        """
+        limit = self.limits.loop_limit
+        ended_at = await pauses.last_end(tx, head.lane)
+        since = max(filter(None, (now - _LOOP_WINDOW, ended_at)))
+        recent = await outbox.recent(tx, head.lane, since, limit=limit)
+        is_new = ended_at is None or head.created_at > ended_at
+        if len(recent) >= limit:
+            reason = f"{len(recent)} actions within a minute"
+        elif head.depth > limit and is_new:
+            reason = f"{head.depth} actions, each answered by a change of what it wrote"
+            recent = await outbox.recent(tx, head.lane, now - ANSWER_WINDOW, limit=limit)
+        else:
             return False
-        reason = f"{recent} actions within a minute: is there a loop between the rules?"
-        await links.pause_lane(tx, head.lane, now + self.limits.loop_pause, reason)
+        until = now + self.limits.loop_pause
+        reason += ": is there a loop between the rules, or with an automation?"
+        evidence = [_evidence(done) for done in recent]
+        await pauses.begin(tx, head.lane, now, until, reason=reason, evidence=evidence)
+        rules = sorted({f"{done.ruleset} / {done.rule}" for done in recent})
         _LOG.warning(
-            "link_paused", lane=head.lane, actions=recent, until=str(now + self.limits.loop_pause)
+            "link_paused", lane=head.lane, reason=reason, rules=rules, until=format_instant(until)
         )
         return True
 
@@ -139,6 +167,16 @@ class Claimer:
         traces_now = self.judge().book.evaluate(facts, now, every_rule=True).traces
         mine = [t for t in traces_now if (t.ruleset, t.rule) == (head.ruleset, head.rule)]
         return record.is_deleted or any(not trace.matched for trace in mine)
+
+    async def _undone(self, tx: Transaction, head: Action, event: Event, now: datetime) -> str:
+        """Why an action of a backlog is pointless: a later one makes it so; "" where it is not."""
+        if not is_foldable(head):
+            return ""
+        behind = await outbox.followers(tx, head, limit=LOOK_AHEAD)
+        seqs = {later.event_seq for later in behind if may_undo(later, head)}
+        events = await journal.read_events(tx, seqs)
+        undoing = find_undoing(Waiting(head, event), behind, events, now)
+        return f"undone by a later event's {undoing.id}, which waits too" if undoing else ""
 
     async def _settle(
         self, tx: Transaction, action: Action, state: ActionState, reason: str, now: datetime
@@ -197,6 +235,18 @@ def _find_forgotten(head: Action, pairs: Pairs) -> str | None:
         return None
     since = head.doubt_since - _CLOCK_DOUBT
     return next((link.incident_id for link in pairs.links if link.created_at >= since), None)
+
+
+def _evidence(done: Done) -> dict[str, Json]:
+    """An action as the operator is shown it: never its texts."""
+    return {
+        "action_id": done.id,
+        "action": done.do,
+        "ruleset": done.ruleset,
+        "rule": done.rule,
+        "at": format_instant(done.finished_at),
+        "depth": done.depth,
+    }
 
 
 def _sides(

@@ -13,6 +13,7 @@ from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.ports import EntryBatch, Position, RowBatch
 from pagerforce.observe.metrics import Metrics
+from pagerforce.pipeline.causality import ANSWER_WINDOW, depth_of
 from pagerforce.pipeline.entries import (
     EntryPlan,
     Hopes,
@@ -26,7 +27,7 @@ from pagerforce.pipeline.rows import NewsRules, RowContext, RowPlan, plan_commen
 from pagerforce.pipeline.ruling import Judge, Ruled, World
 from pagerforce.store import cursors, journal, links, outbox, restored, snapshots, traces
 from pagerforce.store.database import Database, Transaction
-from pagerforce.store.outbox import ActionState
+from pagerforce.store.outbox import ActionState, Origin
 from pagerforce.store.restored import Doubt
 
 NO_SKEW = timedelta(0)
@@ -261,7 +262,9 @@ async def _store_ruled(
         if item.actions:
             lane = await links.join_lanes(tx, item.members)
             since = doubt.since if doubt is not None and doubt.covers(item.event) else None
-            await outbox.enqueue(tx, event_seq, lane, item.actions, now, since)
+            done = await outbox.recent(tx, lane, now - ANSWER_WINDOW)
+            origin = Origin(depth_of(item.event, done), since)
+            await outbox.enqueue(tx, event_seq, lane, item.actions, now, origin=origin)
 
 
 async def _world_of_incidents(

@@ -15,7 +15,7 @@ from pagerforce.pipeline.forgotten import NOBODY, OwnUsers
 from pagerforce.pipeline.pace import Budget, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.ruling import Judge
-from pagerforce.store import cursors, journal, outbox, restored, snapshots, traces
+from pagerforce.store import cursors, journal, restored, snapshots, traces
 from pagerforce.store.database import Database
 from pagerforce.store.restored import Doubt, Turn
 
@@ -82,7 +82,7 @@ class PagerDutyReader:
             doubt = await restored.find(tx)
             if doubt is None or doubt.turn is not Turn.AGAIN:
                 return True
-            return not await outbox.is_doubt_under_way(tx, self.clock.now())
+            return not await restored.is_doubt_under_way(tx, self.clock.now())
 
     async def poll(self) -> int:
         """Reads entries to the end; then, when it is time, compares the open incidents."""

@@ -9,13 +9,14 @@ from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.ports import Clock, Position, RowBatch, SalesforceSource
 from pagerforce.model.value import format_whole_second, parse_instant
 from pagerforce.observe.log import get_log
+from pagerforce.pipeline.absentees import Absentees
 from pagerforce.pipeline.commit import commit_rows
 from pagerforce.pipeline.deliver import WriteLog
 from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.rows import NewsRules
 from pagerforce.pipeline.ruling import Judge
-from pagerforce.store import cursors, outbox, restored, snapshots
+from pagerforce.store import cursors, restored, snapshots
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.restored import Turn
 
@@ -24,6 +25,8 @@ _SWEEP = Sweep(cheap=1000, every=timedelta(minutes=5))
 _LOW_WATER_EVERY = timedelta(minutes=5)  # no more often: facts, salesforce.md section 2
 _COMPARE_EVERY = timedelta(hours=24)
 _COMPARED = "compared_at:salesforce"
+# Comments have no baseline to compare with: once a day their last day is read again.
+_LATE_COMMENTS = timedelta(hours=25)
 _DONE = "done"
 
 
@@ -106,7 +109,7 @@ class SalesforceReader:
                 return True
             if doubt.turn is not Turn.SALESFORCE:
                 return False
-            return not await outbox.is_doubt_under_way(tx, self.clock.now())
+            return not await restored.is_doubt_under_way(tx, self.clock.now())
 
     async def poll(self) -> int:
         """Reads changed rows to the end, then again what a write of ours made doubtful."""
@@ -199,13 +202,49 @@ class SalesforceReader:
             last = await cursors.find_fact(tx, _COMPARED)
         if last is not None and now - parse_instant(last) < _COMPARE_EVERY:
             return 0
-        found = 0
+        found = await self._late_comments()
         for name in self.objects:
-            count, _ = await self._commit_all(self.source.iter_all(name, None))
-            found += count
+            found += await self._compare_object(name)
         async with self.database.write() as tx:
             await cursors.put_fact(tx, _COMPARED, format_whole_second(now))
         return found
+
+    async def _late_comments(self) -> int:
+        async with self.database.read() as tx:
+            positions = await cursors.read_cursors(tx)
+        mine = {x: positions[x] for x in self.source.feeds if x not in self.objects}
+        overlap = _LATE_COMMENTS.total_seconds()
+        found, _ = await self._commit_all(self.source.iter_changes(mine, overlap_seconds=overlap))
+        return found
+
+    async def _compare_object(self, name: str) -> int:
+        """Every row is compared with its snapshot, and every snapshot with the rows."""
+        mark = self.writes.mark()
+        absent = Absentees(name)
+        found = 0
+        async for batch in self.source.iter_all(name, None):
+            self.reporter.flaws(batch.flaws)
+            found += await self._commit(batch, mark)
+            if not batch.flaws:  # a row that could not be read is there all the same
+                async with self.database.read() as tx:
+                    await absent.look(tx, [row.id for row in batch.records])
+        async with self.database.read() as tx:
+            await absent.look_behind(tx)
+        return found + await self._bury(absent, mark)
+
+    async def _bury(self, absent: Absentees, mark: int) -> int:
+        """Rows that are gone for good leave no stamp: each becomes an ordinary deletion."""
+        if absent.is_absurd:
+            _LOG.error("records_out_of_sight", object=absent.object, count=absent.count)
+            return 0
+        if not absent.ids:
+            return 0
+        server_now = await self.source.fetch_server_time()
+        there = await self.source.fetch_records(absent.object, absent.ids)
+        async with self.database.read() as tx:
+            held = await snapshots.read_records(tx, absent.ids)
+        gone = absent.deletions(held, there.records, server_now)
+        return await self._commit(RowBatch(gone, (), {}, there.flaws), mark)
 
     def budget(self) -> Budget:
         """What is left of this daemon's own share of the org's daily calls."""

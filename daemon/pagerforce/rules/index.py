@@ -1,19 +1,19 @@
 """Chooses which of many rules can match an event, without trying them all.
 
-By event type first; then by one condition that every match must meet: ``equals`` or ``in`` on a
-field of the record or the incident. The index never decides a match: it leaves rules out only where
-that one condition is certainly false.
+By event type first; then by conditions that every match must meet: ``equals`` or ``in`` on a field
+of the record or the incident, one after the other while many rules are left. The index never decides
+a match: it leaves rules out only where such a condition is certainly false.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pagerforce.model.event import PAGERDUTY_TYPES, SALESFORCE_TYPES
 from pagerforce.model.ids import Side
 from pagerforce.rules.compare import keys_of
 from pagerforce.rules.fields import FieldRef, Root, parse_field
 from pagerforce.rules.operators import FieldKind
-from pagerforce.rules.scene import Scene, reader_of
+from pagerforce.rules.scene import Look, Scene, looker_at
 from pagerforce.rules.syntax import Condition, Group, Mode, Operator, Rule, conditions_of
 
 DEFAULT_TYPES = {
@@ -25,6 +25,12 @@ _COMMENT_TYPE = {Side.PAGERDUTY: "annotate", Side.SALESFORCE: "comment"}
 _TYPES = {Side.PAGERDUTY: PAGERDUTY_TYPES, Side.SALESFORCE: SALESFORCE_TYPES}
 _OTHER = ""
 """The bucket of event types that no rule and no table names."""
+_FEW = 10
+"""So many rules are tried as soon as they are told apart."""
+_MAX_DEPTH = 3
+_MAX_FAN = 16
+"""Below the first field, a list of more values than this is not hung on: a rule would hang in as
+many places as its lists have combinations."""
 
 
 def types_seen(rule: Rule) -> frozenset[str] | None:
@@ -72,18 +78,28 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """The rules of one event type that hang on one field."""
+    """The rules that hang on one field, by the keys of its value."""
 
-    read: Callable[[Scene], object]
-    rules: dict[object, list[int]] = field(default_factory=dict)
+    look: Callable[[Scene], Look]
+    rules: Mapping[object, "_Bucket"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Bucket:
-    """The rules of one event type; ``rest`` have nothing to hang on and are always tried."""
+    """Some rules. ``rest`` have nothing to hang on, or are too few for it to pay."""
 
     slots: tuple[_Slot, ...]
     rest: tuple[int, ...]
+
+    def collect(self, scene: Scene, found: set[int]) -> None:
+        """Adds the positions of the rules that can match."""
+        found.update(self.rest)
+        for slot in self.slots:
+            value, _ = slot.look(scene)
+            for key in keys_of(value):
+                below = slot.rules.get(key)
+                if below is not None:
+                    below.collect(scene, found)
 
 
 class RuleIndex:
@@ -98,38 +114,50 @@ class RuleIndex:
         sides = {rule.run_on for rule in rules}
         known = {_OTHER, *(name for side in sides for name in _TYPES[side])}
         known.update(name for entry in entries for name in entry.types or ())
-        self._buckets = {
-            name: _bucket_of([one for one in entries if one.types is None or name in one.types])
-            for name in known
-        }
+        made: dict[tuple[int, ...], _Bucket] = {}  # most types are met by the same rules
+        self._buckets: dict[str, _Bucket] = {}
+        for name in sorted(known):
+            met = [one for one in entries if one.types is None or name in one.types]
+            places = tuple(one.place for one in met)
+            if places not in made:
+                made[places] = _bucket_of(met)
+            self._buckets[name] = made[places]
 
     def candidates(self, scene: Scene) -> list[int]:
         """Positions of the rules worth trying, in file order."""
         bucket = self._buckets.get(scene.event.type.lower(), self._buckets[_OTHER])
-        found = set(bucket.rest)
-        for slot in bucket.slots:
-            for key in keys_of(slot.read(scene)):
-                found.update(slot.rules.get(key, ()))
+        found: set[int] = set()
+        bucket.collect(scene, found)
         return sorted(found)
 
 
-def _bucket_of(entries: Sequence[_Entry]) -> _Bucket:
+def _bucket_of(entries: Sequence[_Entry], depth: int = 0) -> _Bucket:
+    if depth == _MAX_DEPTH or (depth and len(entries) <= _FEW):
+        return _Bucket((), tuple(entry.place for entry in entries))
     # A field that tells many rules apart makes short lists: count the distinct values of each.
     values: dict[str, set[object]] = {}
     for entry in entries:
         for one in entry.keys:
             values.setdefault(one.name, set()).update(one.keys)
-    slots: dict[str, _Slot] = {}
+    hung: dict[str, dict[object, list[_Entry]]] = {}
     rest: list[int] = []
     for entry in entries:
         if not entry.keys:
             rest.append(entry.place)
             continue
         best = max(entry.keys, key=lambda one: len(values[one.name]))
-        slot = slots.setdefault(best.name, _Slot(reader_of(parse_field(best.name))))
+        others = tuple(one for one in entry.keys if one is not best and len(one.keys) <= _MAX_FAN)
         for key in best.keys:
-            slot.rules.setdefault(key, []).append(entry.place)
-    return _Bucket(tuple(slots.values()), tuple(rest))
+            found = hung.setdefault(best.name, {}).setdefault(key, [])
+            found.append(_Entry(entry.place, entry.types, others))
+    slots = [_slot_of(name, by_key, depth) for name, by_key in hung.items()]
+    return _Bucket(tuple(slots), tuple(rest))
+
+
+def _slot_of(name: str, by_key: Mapping[object, Sequence[_Entry]], depth: int) -> _Slot:
+    # A value that many rules share, such as "all", is told apart by their next condition.
+    below = {key: _bucket_of(entries, depth + 1) for key, entries in by_key.items()}
+    return _Slot(looker_at(name, parse_field(name)), below)
 
 
 def _keys_of_rule(rule: Rule) -> tuple[_Key, ...]:

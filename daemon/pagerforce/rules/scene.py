@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.value import Fields, Json, format_instant
 from pagerforce.rules.fields import CUSTOM_FIELDS, FieldRef, Root
-from pagerforce.rules.views import find_field
+from pagerforce.rules.views import find_field, to_json
 
 NO_FIELDS: Fields = {}
+Look = tuple[object, Json]
+"""A value as it was read, and as a trace shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,32 @@ class Facts:
     incident: Incident | None = None
 
 
+class ConditionTrace(NamedTuple):
+    """What one condition found. A named tuple: one is made per condition, in a fifth of the time.
+
+    Attributes:
+        actual: the value seen; for ``changed...`` it is ``{"from": old, "to": new}``.
+        place: key path of the condition in its rule, which shows its group.
+        remark: why a value could not be compared, else empty.
+    """
+
+    field: str
+    op: str
+    expected: Json
+    actual: Json
+    result: bool
+    place: str = ""
+    remark: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What one object's rules see of an event. Absent subjects are None or have no fields."""
+    """What one object's rules see of an event. Absent subjects are None or have no fields.
+
+    Attributes:
+        seen: what was read so far, by field: many rules ask for the same few.
+        judged: what conditions found so far, by their number: many rules have the same few.
+    """
 
     event: Event
     incident: Incident | None
@@ -39,6 +65,8 @@ class Scene:
     record: Fields
     old_record: Fields
     is_linked: bool
+    seen: dict[str, Look] = field(default_factory=dict, compare=False)
+    judged: dict[int, ConditionTrace] = field(default_factory=dict, compare=False)
 
 
 def scene_of(facts: Facts, object_name: str) -> Scene:
@@ -52,6 +80,20 @@ def scene_of(facts: Facts, object_name: str) -> Scene:
     # A deleted record is shown as it last was.
     record = event.record or event.old_record
     return Scene(event, facts.incident, None, record, event.old_record, is_linked)
+
+
+def looker_at(name: str, ref: FieldRef) -> Callable[[Scene], Look]:
+    """A function that reads a field once for each event and remembers it under its name."""
+    read = reader_of(ref)
+
+    def look(scene: Scene) -> Look:
+        found = scene.seen.get(name)
+        if found is None:
+            value = read(scene)
+            found = scene.seen[name] = (value, to_json(value))
+        return found
+
+    return look
 
 
 def reader_of(ref: FieldRef) -> Callable[[Scene], object]:

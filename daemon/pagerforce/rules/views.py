@@ -253,7 +253,7 @@ def text_of(value: object) -> str:
 
 def to_json(value: object) -> Json:
     """A value as a trace stores it."""
-    if value is None or isinstance(value, str | int | float | bool):
+    if value is None or isinstance(value, (str, int, float)):
         return value
     if isinstance(value, datetime):
         return format_instant(value)

@@ -44,21 +44,27 @@ _CERTIFICATE = (
     "check that the certificate of private_key_file is uploaded to the app, that username"
     " and consumer_key belong to login_url, and this host's clock (NTP)"
 )
+_IP_RANGE = (
+    "allow this host's address in the login IP ranges of the user's profile, or relax the IP"
+    " restriction in the app's policies"
+)
 _USERNAME = "check salesforce.username: it must be an active user of the org at login_url"
 
 # (part of error or error_description, remedy); the first that is found counts.
-_REMEDIES = (
+REMEDIES = (
     ("approved this consumer", _PRE_AUTHORIZE),
     ("admin approved", _ASSIGN),
+    ("invalid_app_access", _ASSIGN),
     ("audience", _AUDIENCE),
     ("app_not_found", _MY_DOMAIN),
     ("client identifier", _CONSUMER_KEY),
     ("invalid_client", _CONSUMER_KEY),
+    ("ip restricted", _IP_RANGE),
     ("expired", _CLOCK),
     ("assertion", _CERTIFICATE),
     ("user", _USERNAME),
 )
-_DEFAULT_REMEDY = "check salesforce.consumer_key, username, private_key_file and login_url"
+DEFAULT_REMEDY = "check salesforce.consumer_key, username, private_key_file and login_url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,6 @@ def to_login_error(status: int, body: object) -> RemoteError:
             status=status,
         )
     words = f"{code} {description}".casefold()
-    remedy = next((text for part, text in _REMEDIES if part in words), _DEFAULT_REMEDY)
+    remedy = next((text for part, text in REMEDIES if part in words), DEFAULT_REMEDY)
     said = ": ".join(part for part in (code or f"HTTP {status}", description[:200]) if part)
     return CredentialsError(f"login refused: {said}; {remedy}", status=status, code=code)

@@ -39,7 +39,14 @@ _CLOCK_FUNCTION = re.compile(r"\b(?:NOW|TODAY)\s*\(", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """One field of an object, as describe tells it; what describe omits is taken as allowed."""
+    """One field of an object, as describe tells it; what describe omits is taken as allowed.
+
+    Attributes:
+        is_defaulted: whether a new record gets a value by itself; None where describe omits it.
+        is_external_id / is_unique: None where describe omits it.
+        is_restricted: a picklist that takes its own values only.
+        inactive_values: of a picklist: what older records may still hold.
+    """
 
     name: str
     type: str
@@ -50,17 +57,25 @@ class FieldInfo:
     is_sortable: bool = True
     is_calculated: bool = False
     is_time_driven: bool = False
+    is_nillable: bool = True
+    is_defaulted: bool | None = None
+    is_external_id: bool | None = None
+    is_unique: bool | None = None
+    is_restricted: bool = False
     reference_to: tuple[str, ...] = ()
     relationship_name: str | None = None
     picklist_values: tuple[str, ...] = ()
+    inactive_values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """One object: its fields by API name."""
+    """One object: its fields by API name, and whether our user may make and change its rows."""
 
     name: str
     fields: Mapping[str, FieldInfo]
+    is_createable: bool = True
+    is_updateable: bool = True
 
     def relationship(self, name: str) -> FieldInfo | None:
         """The reference field that a step of a parent path follows, e.g. ``FKCategory__r``."""
@@ -173,10 +188,10 @@ class SchemaCache:
             elif found.type in _COMPOUND_TYPES:
                 what = f"a field of type {found.type} has no single value; name one of its parts"
                 problems.append(Problem(f"{object_name}.{path}", what))
-        if info.stamp_field != "SystemModstamp":
-            instead = info.stamp_field or "nothing"
+        if info.stamp_field is None:
             what = (
-                f"SystemModstamp can't be filtered here; changes are ordered by {instead} instead"
+                "SystemModstamp can't be filtered here, nor any other time field: its changes can't"
+                " be read; give our user access to SystemModstamp"
             )
             problems.append(Problem(object_name, what))
         return tuple(problems)
@@ -227,6 +242,8 @@ def parse_describe(object_name: str, body: Mapping[str, object]) -> ObjectInfo:
     return ObjectInfo(
         name if isinstance(name, str) else object_name,
         {field.name: field for field in fields if field is not None},
+        is_createable=body.get("createable") is not False,
+        is_updateable=body.get("updateable") is not False,
     )
 
 
@@ -251,17 +268,28 @@ def _parse_field(item: Mapping[str, object]) -> FieldInfo | None:
         if isinstance(targets, list)
         else (),
         relationship_name=relationship if isinstance(relationship, str) else None,
-        picklist_values=_active_values(values),
+        is_nillable=item.get("nillable") is not False,
+        is_defaulted=_flag(item, "defaultedOnCreate"),
+        is_external_id=_flag(item, "externalId"),
+        is_unique=_flag(item, "unique"),
+        is_restricted=item.get("restrictedPicklist") is True,
+        picklist_values=_picklist(values, is_active=True),
+        inactive_values=_picklist(values, is_active=False),
     )
 
 
-def _active_values(values: object) -> tuple[str, ...]:
+def _flag(item: Mapping[str, object], name: str) -> bool | None:
+    value = item.get(name)
+    return value if isinstance(value, bool) else None
+
+
+def _picklist(values: object, *, is_active: bool) -> tuple[str, ...]:
     items = values if isinstance(values, list) else []
     return tuple(
         value
         for item in items
         if isinstance(item, Mapping)
-        and item.get("active") is not False
+        and (item.get("active") is not False) is is_active
         and isinstance(value := item.get("value"), str)
     )
 

@@ -7,7 +7,7 @@ compared with what stands. Facts: salesforce.md sections 2, 5 and 8.
 
 import math
 import re
-from datetime import date
+from datetime import date, time
 
 from pagerforce.errors import RefusedError
 from pagerforce.model.ids import is_record_id, is_same_record_id, parse_record_id
@@ -75,6 +75,8 @@ def _to_typed(field: FieldInfo, value: Scalar) -> Scalar:
         return format_instant(parse_instant(_text(value).strip()))
     if kind == "date":
         return _to_date(_text(value).strip())
+    if kind == "time":
+        return _to_time(_text(value).strip())
     if kind in _ID_TYPES:
         return parse_record_id(_text(value).strip())
     text = _text(value)
@@ -140,6 +142,14 @@ def _to_date(text: str) -> str:
     if "T" in text or " " in text:
         return parse_instant(text).date().isoformat()
     return date.fromisoformat(text).isoformat()
+
+
+def _to_time(text: str) -> str:
+    """As it is read back, so that what we wrote is recognised: ``09:30:00.000Z``."""
+    clock = time.fromisoformat(text)
+    if clock.utcoffset():
+        raise ValueError("a time of day has no time zone")
+    return clock.replace(tzinfo=None).isoformat("milliseconds") + "Z"
 
 
 def _text(value: Scalar) -> str:

@@ -119,6 +119,7 @@ class SalesforceSide:
 
     client: SalesforceClient
     schema: SchemaCache
+    lookups: LookupResolver
     mappings: MappingResolver
     clock: Clock
 
@@ -235,7 +236,8 @@ async def _salesforce(
     )
     schema = SchemaCache(client, clock)
     lookups = LookupResolver(client, schema, clock)
-    return SalesforceSide(client, schema, MappingResolver(config, schema, lookups), clock)
+    mappings = MappingResolver(config, schema, lookups)
+    return SalesforceSide(client, schema, lookups, mappings, clock)
 
 
 def _handlers(

@@ -62,6 +62,16 @@ async def find_event(tx: Transaction, seq: int) -> Event | None:
     return None if row is None else parse_event(json.loads(row[0]))
 
 
+async def read_events(tx: Transaction, seqs: Collection[int]) -> dict[int, Event]:
+    """Events by their sequence numbers."""
+    found: dict[int, Event] = {}
+    for chunk in chunks([str(seq) for seq in seqs]):
+        sql = f"SELECT seq, data FROM event WHERE seq IN ({marks(chunk)})"
+        rows = await tx.rows(sql, [int(seq) for seq in chunk])
+        found |= {seq: parse_event(json.loads(data)) for seq, data in rows}
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which part of the journal is wanted; all given conditions hold together."""

@@ -7,15 +7,16 @@ from datetime import datetime, timedelta
 from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.link import Link, LinkState
 from pagerforce.model.value import parse_instant
+from pagerforce.store import pauses
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.snapshots import chunks, marks
 
 _COLUMNS = (
     "link.incident_id, link.object, link.record_id, link.is_active, link.created_at, "
-    "link.record_at, lane_pause.until FROM link "
+    "link.record_at, pause.until FROM link "
     "LEFT JOIN lane_member ON lane_member.member = link.incident_id "
-    "LEFT JOIN lane_pause ON lane_pause.lane = lane_member.lane"
+    "LEFT JOIN pause ON pause.lane = lane_member.lane AND pause.ended_at IS NULL"
 )
 
 
@@ -102,8 +103,9 @@ async def count_links(tx: Transaction) -> tuple[int, int]:
     total = await tx.row("SELECT count(*) FROM link WHERE is_active = 1")
     # Asked for every second: from the few pauses to their links, not the other way round.
     paused = await tx.row(
-        "SELECT count(*) FROM lane_pause CROSS JOIN lane_member ON lane_member.lane = lane_pause.lane "
-        "CROSS JOIN link ON link.incident_id = lane_member.member WHERE link.is_active = 1"
+        "SELECT count(*) FROM pause CROSS JOIN lane_member ON lane_member.lane = pause.lane "
+        "CROSS JOIN link ON link.incident_id = lane_member.member "
+        "WHERE pause.ended_at IS NULL AND link.is_active = 1"
     )
     return (int(total[0]), int(paused[0])) if total and paused else (0, 0)
 
@@ -130,28 +132,4 @@ async def join_lanes(tx: Transaction, members: Collection[str]) -> str:
 async def _merge_lane(tx: Transaction, lane: str, keep: str) -> None:
     await tx.run("UPDATE lane_member SET lane = ? WHERE lane = ?", (keep, lane))
     await tx.run("UPDATE action SET lane = ? WHERE lane = ?", (keep, lane))
-    await tx.run(
-        "INSERT INTO lane_pause (lane, until, reason) SELECT ?, until, reason FROM lane_pause "
-        "WHERE lane = ? ON CONFLICT (lane) DO UPDATE SET until = max(until, excluded.until)",
-        (keep, lane),
-    )
-    await tx.run("DELETE FROM lane_pause WHERE lane = ?", (lane,))
-
-
-async def pause_lane(tx: Transaction, lane: str, until: datetime, reason: str) -> None:
-    """Nothing of this lane goes out before ``until``."""
-    await tx.run(
-        "INSERT OR REPLACE INTO lane_pause (lane, until, reason) VALUES (?, ?, ?)",
-        (lane, to_stamp(until), reason),
-    )
-
-
-async def end_pauses(tx: Transaction, now: datetime) -> int:
-    """Ends the pauses whose time has come; returns how many."""
-    return await tx.run("DELETE FROM lane_pause WHERE until <= ?", (to_stamp(now),))
-
-
-async def resume(tx: Transaction, member: str) -> bool:
-    """Ends the pause of the lane an incident or record is in; False if there was none."""
-    sql = "DELETE FROM lane_pause WHERE lane = (SELECT lane FROM lane_member WHERE member = ?)"
-    return await tx.run(sql, (member,)) > 0
+    await pauses.join(tx, lane, keep)

@@ -51,11 +51,16 @@ class Identity:
         return not (self.application_id or self.schema or self.tables)
 
 
-def migrations() -> tuple[str, ...]:
-    """The scripts that make the schema, oldest first; their number is the schema version."""
+def migrations() -> dict[int, str]:
+    """The scripts that make the schema by their numbers, oldest first."""
     folder = resources.files("pagerforce.store") / "migrations"
     names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
-    return tuple((folder / name).read_text("utf-8") for name in names)
+    return {int(name.split("_", 1)[0]): (folder / name).read_text("utf-8") for name in names}
+
+
+def known_schema() -> int:
+    """The schema that this program works with: the number of the newest script."""
+    return max(migrations())
 
 
 def identify(connection: sqlite3.Connection) -> Identity:
@@ -75,7 +80,7 @@ def check_usable(path: Path, found: Identity) -> None:
     """
     if found.is_empty:
         return
-    known = len(migrations())
+    known = known_schema()
     if not found.is_ours:
         raise StoreError(
             f"{path}: is a database of another program; name another folder in daemon.state_dir, "
@@ -128,7 +133,7 @@ def prepare(path: Path, *, read_only: bool) -> None:
         with closing(_connect(path, "ro" if read_only else "rw")) as connection:
             found = identify(connection)
             check_usable(path, found)
-            if read_only and found.schema < len(migrations()):
+            if read_only and found.schema < known_schema():
                 raise StoreError(
                     f"{path}: has an older schema; start the daemon once to bring it up to date"
                 )
@@ -148,11 +153,12 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 def _migrate(path: Path, connection: sqlite3.Connection, found: Identity) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    scripts = migrations()
-    if found.schema == len(scripts):
+    due = {number: script for number, script in migrations().items() if number > found.schema}
+    if not due:
         return
-    copy = None if found.is_empty else _copy_before(path, len(scripts))
-    for number, script in enumerate(scripts[found.schema :], start=found.schema + 1):
+    copy = None if found.is_empty else _copy_before(path, known_schema())
+    reached = found.schema
+    for number, script in due.items():
         try:
             connection.executescript(
                 f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
@@ -164,8 +170,9 @@ def _migrate(path: Path, connection: sqlite3.Connection, found: Identity) -> Non
             why = to_store_error(path, error)
             raise type(why)(
                 f"{why}; the migration to schema {number} was undone and nothing is lost: it stands "
-                f"at schema {number - 1}{kept}"
+                f"at schema {reached}{kept}"
             ) from error
+        reached = number
 
 
 def _copy_before(path: Path, target: int) -> Path:

@@ -8,7 +8,7 @@ the process died becomes pending and uncertain: its next attempt looks before it
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pagerforce.model.ids import ActionId, IncidentId, RecordId
@@ -16,6 +16,8 @@ from pagerforce.model.value import Json, parse_instant
 from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.snapshots import chunks, marks
+
+_PACE_WINDOW = timedelta(minutes=5)
 
 
 class ActionState(StrEnum):
@@ -77,18 +79,20 @@ class Action:
     incident_id: str | None
     record_id: str | None
     created_at: datetime
+    depth: int
     doubt_since: datetime | None
 
 
-_COLUMNS = (
+COLUMNS = (
     "id, seq, part, event_seq, ruleset, rule, position, do, object, written, args, lane, is_page, "
     "target, state, reason, attempts, is_uncertain, first_attempt_at, incident_id, record_id, "
-    "created_at, doubt_since"
+    "created_at, depth, doubt_since"
 )
 
 
-def _action(row: Row) -> Action:
-    first, doubt = row[18], row[22]
+def to_action(row: Row) -> Action:
+    """An action from a row of ``COLUMNS``."""
+    first, doubt = row[18], row[23]
     return Action(
         id=ActionId(row[0]),
         seq=row[1],
@@ -112,8 +116,25 @@ def _action(row: Row) -> Action:
         incident_id=row[19],
         record_id=row[20],
         created_at=parse_instant(row[21]),
+        depth=row[22],
         doubt_since=parse_instant(doubt) if doubt else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What led to actions.
+
+    Attributes:
+        depth: how many actions of ours, each leading to the next, they are the end of.
+        doubt_since: since then they may have been carried out already (store/restored.py).
+    """
+
+    depth: int = 1
+    doubt_since: datetime | None = None
+
+
+FRESH = Origin()
 
 
 async def enqueue(
@@ -122,20 +143,18 @@ async def enqueue(
     lane: str,
     actions: Sequence[NewAction],
     now: datetime,
-    doubt_since: datetime | None = None,
+    *,
+    origin: Origin = FRESH,
 ) -> None:
-    """Stores the actions of one event, in order, behind everything its lane already holds.
-
-    ``doubt_since``: since then they may have been carried out already (store/restored.py).
-    """
+    """Stores the actions of one event, in order, behind everything its lane already holds."""
     row = await tx.row("SELECT coalesce(max(seq), 0) FROM action")
     first = int(row[0]) + 1 if row else 1
     stamp = to_stamp(now)
     await tx.run_many(
         "INSERT OR IGNORE INTO action (id, seq, event_seq, ruleset, rule, position, do, object, "
-        "written, args, is_page, state, reason, target, lane, next_at, created_at, finished_at, "
+        "written, args, is_page, state, reason, target, lane, next_at, created_at, finished_at, depth, "
         "is_uncertain, doubt_since) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 item.id,
@@ -156,55 +175,22 @@ async def enqueue(
                 stamp,
                 stamp,
                 None if item.state is ActionState.PENDING else stamp,
-                int(doubt_since is not None),
-                None if doubt_since is None else to_stamp(doubt_since),
+                origin.depth,
+                int(origin.doubt_since is not None),
+                None if origin.doubt_since is None else to_stamp(origin.doubt_since),
             )
             for offset, item in enumerate(actions)
         ],
     )
 
 
-_WAITING = "state IN ('pending', 'in_flight')"
-_LANES = f"""lanes (lane) AS (SELECT min(lane) FROM action WHERE {_WAITING} UNION ALL
-  SELECT (SELECT min(lane) FROM action WHERE {_WAITING} AND lane > lanes.lane) FROM lanes
-  WHERE lanes.lane IS NOT NULL)"""
-_HEAD = f"(SELECT id FROM action WHERE lane = lanes.lane AND {_WAITING} ORDER BY seq, part LIMIT 1)"
-_HEAD_COLUMNS = ", ".join(f"action.{name}" for name in _COLUMNS.split(", "))
-_BUSY_LANES = "SELECT lane FROM action WHERE state = 'in_flight'"
-
-
-async def heads(
-    tx: Transaction,
-    now: datetime,
-    *,
-    limit: int,
-    kinds: Sequence[str],
-    but_lanes: Collection[str] = (),
-) -> list[Action]:
-    """The first waiting action of each lane that may go now; pages first, then the oldest.
-
-    A lane gives nothing while one of its actions is in flight, its first one is not yet due or of a
-    kind not in ``kinds`` (its side is halted), or while it is paused or in ``but_lanes``.
-    """
-    # From lane to lane along the index, each looked at once: a long backlog is not read through.
-    sql = f"""
-        WITH RECURSIVE {_LANES}
-        SELECT {_HEAD_COLUMNS} FROM lanes CROSS JOIN action ON action.id = {_HEAD}
-        WHERE next_at <= ? AND do IN ({marks(kinds)}) AND lanes.lane NOT IN ({_BUSY_LANES})
-          AND lanes.lane NOT IN (SELECT lane FROM lane_pause)
-          AND lanes.lane NOT IN (SELECT value FROM json_each(?))
-        ORDER BY is_page DESC, seq, part LIMIT ?"""
-    values = [to_stamp(now), *kinds, json.dumps(list(but_lanes)), limit]
-    return [_action(row) for row in await tx.rows(sql, values)]
-
-
 async def followers(tx: Transaction, head: Action, *, limit: int) -> list[Action]:
     """What waits behind a head in its lane, in order."""
     sql = (
-        f"SELECT {_COLUMNS} FROM action WHERE lane = ? AND state = 'pending' "
+        f"SELECT {COLUMNS} FROM action WHERE lane = ? AND state = 'pending' "
         "AND (seq, part) > (?, ?) ORDER BY seq, part LIMIT ?"
     )
-    return [_action(row) for row in await tx.rows(sql, (head.lane, head.seq, head.part, limit))]
+    return [to_action(row) for row in await tx.rows(sql, (head.lane, head.seq, head.part, limit))]
 
 
 async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None:
@@ -212,11 +198,11 @@ async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None
     await tx.run("UPDATE action SET target = ? WHERE id = ?", (targets[0], action.id))
     await tx.run_many(
         "INSERT INTO action (id, seq, part, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, target, state, next_at, created_at, is_uncertain, first_attempt_at, "
-        "doubt_since) "
+        "args, lane, is_page, target, state, next_at, created_at, depth, is_uncertain, "
+        "first_attempt_at, doubt_since) "
         "SELECT id || ?, seq, ?, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, ?, state, next_at, created_at, is_uncertain, first_attempt_at, "
-        "doubt_since FROM action WHERE id = ?",
+        "args, lane, is_page, ?, state, next_at, created_at, depth, is_uncertain, "
+        "first_attempt_at, doubt_since FROM action WHERE id = ?",
         [
             (f"-{number + 1}", number, target, action.id)
             for number, target in enumerate(targets)
@@ -291,39 +277,43 @@ async def recover(tx: Transaction) -> int:
     )
 
 
-async def doubt_waiting(tx: Transaction, since: datetime) -> int:
-    """What waits may have been carried out since then, by what was forgotten. Returns how many."""
-    return await tx.run(
-        "UPDATE action SET is_uncertain = 1, doubt_since = ? WHERE state IN ('pending', 'in_flight')",
-        (to_stamp(since),),
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An action that was delivered, as far as what it may have led to matters."""
+
+    id: str
+    do: str
+    ruleset: str
+    rule: str
+    args: Mapping[str, Json]
+    record_id: str | None
+    incident_id: str | None
+    finished_at: datetime
+    depth: int
+
+
+async def recent(tx: Transaction, lane: str, since: datetime, *, limit: int = 100) -> list[Done]:
+    """Actions of a lane delivered since then, newest first."""
+    rows = await tx.rows(
+        "SELECT id, do, ruleset, rule, args, record_id, incident_id, finished_at, depth "
+        "FROM action WHERE lane = ? AND state = 'delivered' AND finished_at > ? "
+        "ORDER BY finished_at DESC, seq DESC LIMIT ?",
+        (lane, to_stamp(since), limit),
     )
-
-
-async def date_doubts(tx: Transaction, since: datetime) -> None:
-    """The same with a better known moment."""
-    sql = "UPDATE action SET doubt_since = ? WHERE doubt_since IS NOT NULL AND finished_at IS NULL"
-    await tx.run(sql, (to_stamp(since),))
-
-
-async def is_doubt_under_way(tx: Transaction, now: datetime) -> bool:
-    """Whether something in doubt is being delivered or could be now; what failed may wait."""
-    row = await tx.row(
-        f"WITH RECURSIVE {_LANES} SELECT EXISTS (SELECT 1 FROM action WHERE state = 'in_flight' "
-        "AND doubt_since IS NOT NULL) OR EXISTS (SELECT 1 FROM lanes CROSS JOIN action "
-        f"ON action.id = {_HEAD} WHERE doubt_since IS NOT NULL AND next_at <= ? "
-        "AND lanes.lane NOT IN (SELECT lane FROM lane_pause))",
-        (to_stamp(now),),
-    )
-    return bool(row and row[0])
-
-
-async def count_recent(tx: Transaction, lane: str, since: datetime) -> int:
-    """Actions of a lane delivered since then."""
-    row = await tx.row(
-        "SELECT count(*) FROM action WHERE lane = ? AND state = 'delivered' AND finished_at > ?",
-        (lane, to_stamp(since)),
-    )
-    return int(row[0]) if row else 0
+    return [
+        Done(
+            id=row[0],
+            do=row[1],
+            ruleset=row[2],
+            rule=row[3],
+            args=json.loads(row[4]) if row[4] else {},
+            record_id=row[5],
+            incident_id=row[6],
+            finished_at=parse_instant(row[7]),
+            depth=row[8],
+        )
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +342,20 @@ async def depth(tx: Transaction) -> Depth:
     )
 
 
+async def estimate_seconds(tx: Transaction, now: datetime) -> float | None:
+    """How long what waits will take at the present pace; None where nothing was done lately."""
+    began = now - _PACE_WINDOW
+    row = await tx.row(
+        "SELECT (SELECT count(*) FROM action WHERE finished_at > ?), "
+        "(SELECT count(*) FROM action WHERE state IN ('pending', 'in_flight'))",
+        (to_stamp(began),),
+    )
+    done, waiting = (int(row[0]), int(row[1])) if row else (0, 0)
+    if not waiting:
+        return 0.0
+    return waiting / done * _PACE_WINDOW.total_seconds() if done else None
+
+
 async def waiting_members(tx: Transaction, members: Collection[str]) -> set[str]:
     """Which of these incidents and records are in a lane where something still waits."""
     found: set[str] = set()
@@ -367,8 +371,8 @@ async def waiting_members(tx: Transaction, members: Collection[str]) -> set[str]
 
 async def find_action(tx: Transaction, action_id: str) -> Action | None:
     """One action by id."""
-    row = await tx.row(f"SELECT {_COLUMNS} FROM action WHERE id = ?", (action_id,))
-    return None if row is None else _action(row)
+    row = await tx.row(f"SELECT {COLUMNS} FROM action WHERE id = ?", (action_id,))
+    return None if row is None else to_action(row)
 
 
 @dataclass(frozen=True, slots=True)

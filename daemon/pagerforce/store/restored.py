@@ -22,10 +22,11 @@ from enum import StrEnum
 from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
 from pagerforce.model.value import parse_instant
-from pagerforce.store import cursors, outbox
+from pagerforce.store import cursors
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
 from pagerforce.store.facts import BACKED_UP_AT, RESTORE_TURN
+from pagerforce.store.heads import HEAD, LANES, PAUSED_LANES
 
 FORGOTTEN = "(forgotten)"  # stands for the id of an action of ours that the backup does not know
 _START = "restore:cursor"  # where PagerDuty's cursor stood in the backup
@@ -91,7 +92,7 @@ async def begin(tx: Transaction) -> bool:
     if start is None or since is None:  # the first start comes only now: nothing was ever done
         await cursors.put_fact(tx, RESTORE_TURN, Turn.DONE)
         return False
-    await outbox.doubt_waiting(tx, parse_instant(since))
+    await _doubt_waiting(tx, parse_instant(since))
     await cursors.put_fact(tx, _START, to_stamp(start.stamp))
     await cursors.put_fact(tx, RESTORE_TURN, Turn.PAGERDUTY)
     return True
@@ -121,7 +122,7 @@ async def note_clock(tx: Transaction, side: Side, server_now: datetime, now: dat
     if side is Side.PAGERDUTY:
         since = doubt.since + (server_now - now)
         await cursors.put_fact(tx, _SINCE, to_stamp(since))
-        await outbox.date_doubts(tx, since)
+        await _date_doubts(tx, since)
 
 
 async def end_turn(tx: Transaction, turn: Turn) -> None:
@@ -133,3 +134,29 @@ async def end_turn(tx: Transaction, turn: Turn) -> None:
     }
     if await cursors.find_fact(tx, RESTORE_TURN) == turn:
         await cursors.put_fact(tx, RESTORE_TURN, following[turn])
+
+
+async def _doubt_waiting(tx: Transaction, since: datetime) -> None:
+    """What waits may have been carried out since then, by what was forgotten."""
+    await tx.run(
+        "UPDATE action SET is_uncertain = 1, doubt_since = ? WHERE state IN ('pending', 'in_flight')",
+        (to_stamp(since),),
+    )
+
+
+async def _date_doubts(tx: Transaction, since: datetime) -> None:
+    """The same with a better known moment."""
+    sql = "UPDATE action SET doubt_since = ? WHERE doubt_since IS NOT NULL AND finished_at IS NULL"
+    await tx.run(sql, (to_stamp(since),))
+
+
+async def is_doubt_under_way(tx: Transaction, now: datetime) -> bool:
+    """Whether something in doubt is being delivered or could be now; what failed may wait."""
+    row = await tx.row(
+        f"WITH RECURSIVE {LANES} SELECT EXISTS (SELECT 1 FROM action WHERE state = 'in_flight' "
+        "AND doubt_since IS NOT NULL) OR EXISTS (SELECT 1 FROM lanes CROSS JOIN action "
+        f"ON action.id = {HEAD} WHERE doubt_since IS NOT NULL AND next_at <= ? "
+        f"AND lanes.lane NOT IN ({PAUSED_LANES}))",
+        (to_stamp(now),),
+    )
+    return bool(row and row[0])

@@ -76,6 +76,7 @@ async def prune_journal(tx: Transaction, now: datetime, limits: Limits, progress
     # Beyond a stretch without anything due there is only what is younger still.
     progress.event = stretch[-1][0] if due else 0
     seqs = [seq for seq, _, _, is_unfinished in due if not is_unfinished]
+    await tx.run("DELETE FROM pause WHERE ended_at < ?", (seen_before,))
     actions = f"SELECT id FROM action WHERE event_seq IN ({marks(seqs)})"
     await tx.run(f"DELETE FROM attempt WHERE action_id IN ({actions})", seqs)
     await tx.run(f"DELETE FROM expectation WHERE action_id IN ({actions})", seqs)

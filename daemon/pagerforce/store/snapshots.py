@@ -11,6 +11,7 @@ from pagerforce.model.value import parse_instant
 from pagerforce.store.codec import parse_incident, parse_record, to_stamp, to_text
 from pagerforce.store.database import Transaction
 
+_BEYOND_ALL_IDS = "~"
 _CHUNK = 500  # bound values per statement, well below SQLite's limit
 
 
@@ -87,6 +88,18 @@ async def read_records(tx: Transaction, ids: Collection[str]) -> dict[RecordId, 
 async def find_record(tx: Transaction, record_id: str) -> Record | None:
     """One record's snapshot."""
     return (await read_records(tx, [record_id])).get(RecordId(record_id))
+
+
+async def living_ids(
+    tx: Transaction, object_name: str, *, after: str | None, to: str = _BEYOND_ALL_IDS
+) -> list[RecordId]:
+    """Ids of an object's snapshots that are not deleted, in a range of Ids, in their order."""
+    rows = await tx.rows(
+        "SELECT id FROM record WHERE object = ? AND id > ? AND id <= ? "
+        "AND NOT coalesce(json_extract(data, '$.is_deleted'), 0) ORDER BY id",
+        (object_name, after or "", to),
+    )
+    return [RecordId(row[0]) for row in rows]
 
 
 async def put_records(tx: Transaction, records: Iterable[Record]) -> None:

@@ -139,10 +139,24 @@ class _EnvironmentTransport(httpx.AsyncBaseTransport):
             await transport.aclose()
 
     def _route(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
-        host = url.host if url.port is None else f"{url.host}:{url.port}"
-        if _is_loopback(url.host) or urllib.request.proxy_bypass(host):
+        if _goes_direct(url):
             return self._direct
         return self._proxied.get(url.scheme) or self._proxied.get("all") or self._direct
+
+
+def proxy_variable(url: str) -> str:
+    """The environment variable whose proxy a request would take; ``""`` where it goes directly."""
+    parsed = httpx.URL(url)
+    proxies = urllib.request.getproxies_environment()
+    if _goes_direct(parsed):
+        return ""
+    used = next((scheme for scheme in (parsed.scheme, "all") if proxies.get(scheme)), "")
+    return f"{used.upper()}_PROXY" if used else ""
+
+
+def _goes_direct(url: httpx.URL) -> bool:
+    host = url.host if url.port is None else f"{url.host}:{url.port}"
+    return _is_loopback(url.host) or bool(urllib.request.proxy_bypass(host))
 
 
 def _is_loopback(host: str) -> bool:

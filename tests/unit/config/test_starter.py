@@ -25,7 +25,7 @@ def test_the_starter_loads_passes_the_offline_check_and_finds_its_own_key(tmp_pa
         folder / name for name in ("config.toml", "salesforce.key", "salesforce.crt")
     )
     loaded = check_offline(paths[0], catalog=CATALOG, environ={})
-    assert all(line.ok for line in offline_lines(loaded, {}))
+    assert all(line.ok for line in offline_lines(loaded, {}, now=NOW))
     assert loaded.config.daemon.mode == "shadow"
     environ = {"PAGERFORCE_PAGERDUTY_API_KEY": "key"}
     secrets = load_secrets(loaded.config, environ)

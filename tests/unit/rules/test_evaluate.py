@@ -302,6 +302,41 @@ def test_of_many_rules_only_those_that_can_match_are_tried():
     assert book.evaluate(Facts(record_event("undelete")), AT).traces == ()
 
 
+def test_a_value_that_all_rules_share_is_not_what_they_are_found_by():
+    shared = [
+        rule_table(
+            name=f"rule {place}",
+            conditions=[
+                {"field": "record.Priority__c", "op": "in", "value": ["1", f"1.{place}"]},
+                equals("record.Category__c", f"cat {place // 10}"),
+            ],
+        )
+        for place in range(200)
+    ]
+    facts = record_facts({"Priority__c": "1", "Category__c": "cat 7"})
+
+    traces = book_of(*shared).evaluate(facts, AT).traces
+
+    assert [trace.rule for trace in traces] == [f"rule {place}" for place in range(70, 80)]
+
+
+def test_conditions_of_several_rules_that_look_alike_are_judged_by_their_own_value():
+    values = [True, 1, "1", 1.0, True]
+    tables = [
+        rule_table(name=f"{place}", conditions=[equals("record.A__c", value)])
+        for place, value in enumerate(values)
+    ]
+    tables.append(rule_table(name="old", conditions=[equals("old.record.A__c", True)]))
+    book = book_of(*tables)
+
+    flag = book.evaluate(record_facts({"A__c": True}, old={"A__c": False}), AT).traces
+    number = book.evaluate(record_facts({"A__c": 1}, old={"A__c": True}), AT).traces
+
+    assert [trace.matched for trace in flag] == [True, False, False, False, True, False]
+    assert [trace.matched for trace in number] == [False, True, True, True, False, True]
+    assert [repr(trace.conditions[0].expected) for trace in flag[:5]] == list(map(repr, values))
+
+
 def test_rules_of_several_objects_keep_the_order_of_the_file():
     objects = [OBJECTS[0], "Case", OBJECTS[0], "Case"]
     tables = [
@@ -397,13 +432,13 @@ def test_the_index_never_changes_what_is_decided(given_rules, first, second, typ
 
 
 def test_the_same_facts_give_the_same_evaluation():
-    rules = rules_of(*many_rules(60), rule_table(name="all", actions=[NOTE, NOTE]))
+    rules = rules_of(*many_rules(600), rule_table(name="all", actions=[NOTE, NOTE]))
     facts = record_facts({"Priority__c": "2", "Category__c": "all"})
 
     first, second = (RuleBook(rules, MAPS).evaluate(facts, AT) for _ in range(2))
 
     assert first == second
     assert [trace.rule for trace in first.traces] == [
-        *(f"rule {place}" for place in range(60)),
+        *(f"rule {place}" for place in range(2, 600, 5)),
         "all",
     ]

@@ -1,16 +1,28 @@
 """``pagerduty.add_note``. Facts: pagerduty.md section 6.
 
 A note has no key of ours, so that after a lost answer it is looked for by its text, its author and
-its time before it is sent again.
+its time before it is sent again. No maximum of its length is documented: a note goes out whole, and
+in numbered parts where PagerDuty refuses it as too long.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from pagerforce.errors import UnknownOutcomeError
+from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.action import Task
+from pagerforce.model.ids import IncidentId
+from pagerforce.model.parts import split_text
 from pagerforce.model.value import Json
-from pagerforce.model.verdict import Delivered, Expectation, NoteMade, Skipped, Verdict
+from pagerforce.model.verdict import (
+    Delivered,
+    Expectation,
+    NoteMade,
+    Rejected,
+    Skipped,
+    Unknown,
+    Verdict,
+)
+from pagerforce.pagerduty.actions.advice import is_too_long
 from pagerforce.pagerduty.actions.desk import Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.decode import Note, decode_note, decode_rows
@@ -19,13 +31,22 @@ _CLOCK_MARGIN = timedelta(hours=1)
 """How far apart the clocks of the two sides may be."""
 
 
+PART_CHARS = 1_000
+"""Of a part, in UTF-16 units: below 1,024, the only maximum of a text that PagerDuty names (of an
+alert's summary)."""
+
+
 class AddNote(Handler):
     """Adds a note to an incident, resolved or not."""
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer = await self._desk.writer_of(task)
-        values = {"text": verbatim(args.get("text"))}
-        return (Expectation("annotate", incident_id_of(task), values, writer.user_id),)
+        content = verbatim(args.get("text"))
+        texts = dict.fromkeys((content, *split_text(content, PART_CHARS)))
+        incident_id = incident_id_of(task)
+        return [
+            Expectation("annotate", incident_id, {"text": text}, writer.user_id) for text in texts
+        ]
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
         content = verbatim(args.get("text"))
@@ -33,29 +54,74 @@ class AddNote(Handler):
         if not content:
             return Skipped("the text of the note is empty")
         writer = await self._desk.writer_of(task)
-        if task.is_uncertain:
-            found = await self._look_up(task, content, writer)
-            if found is not None:
-                made = NoteMade(incident_id, found)
-                return Delivered(f"found note {found} after a lost answer", (made,))
+        parts = split_text(content, PART_CHARS)
+        found = await self._look_up(task, (content, *parts), writer) if task.is_uncertain else {}
+        if content in found:
+            made = NoteMade(incident_id, found[content])
+            return Delivered(f"found note {made.id} after a lost answer", (made,))
+        if not found:
+            try:
+                note_id = await self._send(incident_id, content, writer)
+            except RefusedError as error:
+                if len(parts) == 1 or not is_too_long(error):
+                    raise
+            else:
+                return Delivered(f"added note {note_id}", (NoteMade(incident_id, note_id),))
+        return await self._send_parts(task, parts, found, writer)
+
+    async def _send(self, incident_id: IncidentId, content: str, writer: Writer) -> str:
         raw = await self._desk.client.send_note(incident_id, content, writer.email)
         note_id = decode_note(raw).id
         if note_id is None:
             raise UnknownOutcomeError("notes.create: the note in the answer has no id")
-        return Delivered(f"added note {note_id}", (NoteMade(incident_id, note_id),))
+        return note_id
 
-    async def _look_up(self, task: Task, content: str, writer: Writer) -> str | None:
-        """The id of the note that an earlier attempt made; the oldest that can be it."""
+    async def _send_parts(
+        self, task: Task, parts: Sequence[str], found: Mapping[str, str], writer: Writer
+    ) -> Verdict:
+        """Adds the parts that are not there yet, in their order."""
+        incident_id = incident_id_of(task)
+        made = dict(found)
+        for part in parts:
+            if part in made:
+                continue
+            try:
+                made[part] = await self._send(incident_id, part, writer)
+            except RemoteError as error:
+                return self._interrupted(task, error, len(made), len(parts))
+        effects = tuple(NoteMade(incident_id, made[part]) for part in parts)
+        detail = f"too long for one note: {len(parts)} parts, {len(found)} of them found"
+        return Delivered(detail, effects)
+
+    def _interrupted(self, task: Task, error: RemoteError, done: int, total: int) -> Verdict:
+        """The verdict where a part failed; parts that are there must be looked for next time."""
+        verdict = self._judge(task, error)
+        if done == 0:
+            return verdict
+        written = f"{done} of {total} parts are written"
+        if isinstance(verdict, Rejected) and task.is_uncertain:
+            return Rejected(f"{written}, the next was refused: {verdict.reason}")
+        # Refused on the first attempt: only what is looked for again is known for ours when a poll
+        # shows the parts that are written.
+        return Unknown(f"{written}: {error}")
+
+    async def _look_up(self, task: Task, texts: Sequence[str], writer: Writer) -> dict[str, str]:
+        """Text -> id of the note that an earlier attempt made of it; the oldest that can be it."""
         rows = await self._desk.client.fetch_notes(incident_id_of(task))
         notes, _ = decode_rows(rows, decode_note, "note")
+        found: dict[str, str] = {}
         for note in notes:
-            if note.id not in task.known_ids and _can_be_ours(note, task, content, writer):
-                return note.id
-        return None
+            if note.id is None or note.id in task.known_ids:
+                continue
+            for text in texts:
+                if text not in found and _can_be_ours(note, task, text, writer):
+                    found[text] = note.id
+                    break
+        return found
 
 
 def _can_be_ours(note: Note, task: Task, content: str, writer: Writer) -> bool:
-    if note.id is None or note.content.split() != content.split():
+    if note.content.split() != content.split():
         return False
     if note.created_at is not None and note.created_at < task.earliest_doing_at - _CLOCK_MARGIN:
         return False

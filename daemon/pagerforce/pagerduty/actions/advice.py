@@ -27,6 +27,17 @@ def is_resolved_refusal(error: RefusedError) -> bool:
     return error.status == 400 and (is_code or "already resolved" in str(error).lower())
 
 
+def is_too_long(error: RefusedError) -> bool:
+    """Whether a text was refused for its length.
+
+    No limit of the REST API is documented; where PagerDuty has one, in the Events API, it says
+    ``... is too long (maximum is 1024 characters)``, as its framework does of any text.
+    """
+    said = str(error).lower()
+    is_said = "too long" in said or ("maximum" in said and "character" in said)
+    return error.status == 413 or (error.status == 400 and is_said)
+
+
 def rejection_reason(error: RefusedError) -> str:
     """The reason of a dead letter: what was said, and what to do."""
     if error.status == 0:  # our own words, which say it all

@@ -13,9 +13,14 @@ from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Expectation, Skipped, Verdict
 from pagerforce.pagerduty.actions.desk import text
 from pagerforce.pagerduty.actions.handler import Handler
+from pagerforce.pagerduty.directory import is_play_id
 from pagerforce.pagerduty.refusals import is_not_found
 
 _RESOLVED = "the incident is resolved: nobody needs to be called any more"
+_GONE = (
+    "response play {play} does not exist, or PagerDuty has ended response plays for this account:"
+    " use pagerduty.run_workflow instead"
+)
 
 
 class RunResponsePlay(Handler):
@@ -25,23 +30,29 @@ class RunResponsePlay(Handler):
         return ()
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
-        play_id = text(args.get("response_play"))
-        if not play_id:
+        wanted = text(args.get("response_play"))
+        if not wanted:
             raise RefusedError("the response play is empty: correct the rule, then retry it")
         writer = await self._desk.writer_of(task)
         incident, _ = await self._desk.read_incident(task)
         if incident.status is IncidentStatus.RESOLVED:
             return Skipped(_RESOLVED)
+        play_id = wanted
         try:
+            if not is_play_id(wanted):
+                play_id = await self._id_of(wanted, writer.email)
             await self._desk.client.send_play_run(play_id, incident.id, writer.email)
         except RefusedError as error:
             if is_not_found(error):
-                raise RefusedError(
-                    f"response play {play_id} does not exist, or PagerDuty has ended response plays "
-                    "for this account: use pagerduty.run_workflow instead"
-                ) from error
+                raise RefusedError(_GONE.format(play=wanted)) from error
             raise
         return Delivered(f"ran response play {play_id} on {incident.id}")
+
+    async def _id_of(self, name: str, from_email: str) -> str:
+        found = await self._desk.directory.find_response_play(name, from_email)
+        if found is None:
+            raise RefusedError(_GONE.format(play=name))
+        return found.id
 
 
 class RunWorkflow(Handler):

@@ -6,7 +6,7 @@ looked for before anything is sent again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pagerforce.errors import RefusedError, TransientError, UnknownOutcomeError
@@ -16,6 +16,7 @@ from pagerforce.model.keys import IncidentKey
 from pagerforce.model.lengths import cut
 from pagerforce.model.value import Json, format_whole_second
 from pagerforce.model.verdict import Delivered, Expectation, IncidentMade, Skipped, Verdict
+from pagerforce.pagerduty.actions.advice import is_too_long
 from pagerforce.pagerduty.actions.desk import Writer, text, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.actions.service_choice import carried_service, choose_service
@@ -28,6 +29,8 @@ from pagerforce.pagerduty.refusals import DuplicateKeyError
 MAX_TITLE = 1024
 """The REST API documents no limit for a title; this is the one of an alert's summary in the Events
 API, which becomes the title. No page may fail for want of a shorter title."""
+SAFE_TITLE = 255
+"""What a title is cut to where PagerDuty refuses a longer one."""
 
 _CLOCK_MARGIN = timedelta(hours=1)
 _LONGEST_LOOK_BACK = timedelta(days=30)
@@ -61,7 +64,7 @@ class CreateIncident(Handler):
         if task.is_overtaken:
             return Skipped(OVERTAKEN)
         try:
-            raw = await self._desk.client.send_incident(order.body, order.writer.email)
+            raw, order = await self._send(order)
         except DuplicateKeyError as error:
             found = await self._look_up(task, order)
             if found is not None:
@@ -74,6 +77,22 @@ class CreateIncident(Handler):
             message = f"incidents.create: the incident in the answer {error}"
             raise UnknownOutcomeError(message) from error
         return Delivered(f"created {incident.id}{order.remark}", (IncidentMade(incident),))
+
+    async def _send(self, order: _Order) -> tuple[Raw, _Order]:
+        """Creates it, with a shorter title where this one is refused; what came of which order."""
+        client, email = self._desk.client, order.writer.email
+        try:
+            return await client.send_incident(order.body, email), order
+        except DuplicateKeyError:
+            raise
+        except RefusedError as error:
+            title = str(order.body["title"])
+            shorter = cut(title, SAFE_TITLE)
+            if shorter == title or not is_too_long(error):
+                raise
+        remark = f"{order.remark}, title cut to {SAFE_TITLE} characters"
+        order = replace(order, body={**order.body, "title": shorter}, remark=remark)
+        return await client.send_incident(order.body, email), order
 
     async def _order(self, task: Task, args: Mapping[str, Json]) -> _Order:
         desk = self._desk
@@ -164,7 +183,7 @@ class CreateIncident(Handler):
         for incident in incidents:
             # An incident that has alerts by now shows no key of its own.
             is_ours = incident.incident_key == order.key or (
-                incident.incident_key is None and incident.title == order.body["title"]
+                incident.incident_key is None and incident.title in _titles(order)
             )
             is_there = incident.service is None or incident.service.id == order.service_id
             is_new = since is None or incident.created_at is None or incident.created_at >= since
@@ -177,6 +196,12 @@ def _key(task: Task) -> str:
     if task.record_id is None:
         raise ValueError(f"{task.do} came without a record")
     return str(IncidentKey(task.object, task.record_id, task.key))
+
+
+def _titles(order: _Order) -> tuple[str, str]:
+    """The titles under which an attempt may have made it."""
+    title = str(order.body["title"])
+    return title, cut(title, SAFE_TITLE)
 
 
 def _adopt(incident: Incident) -> Delivered:

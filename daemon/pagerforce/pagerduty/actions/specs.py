@@ -83,7 +83,7 @@ RUN_RESPONSE_PLAY = ActionSpec(
     do="pagerduty.run_response_play",
     side=Side.PAGERDUTY,
     target=TargetKind.INCIDENT,
-    params=(Param("response_play", required=True, doc="a response play, by id"),),
+    params=(Param("response_play", required=True, doc="a response play, by name or id"),),
     doc="runs a response play; sent at most once. PagerDuty has replaced them by workflows",
     is_repeatable=False,
 )

@@ -12,6 +12,7 @@ from pagerforce.config.schema import CommentSettings
 from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.action import ActionSpec, Task
 from pagerforce.model.ids import RecordId, is_record_id, parse_record_id
+from pagerforce.model.parts import split_text
 from pagerforce.model.value import Scalar, is_empty
 from pagerforce.model.verdict import (
     CommentMade,
@@ -22,7 +23,6 @@ from pagerforce.model.verdict import (
     Unknown,
     Verdict,
 )
-from pagerforce.salesforce.actions.comment_parts import split_text
 from pagerforce.salesforce.actions.desk import Desk
 from pagerforce.salesforce.actions.specs import ADD_COMMENT
 from pagerforce.salesforce.actions.verdicts import to_verdict

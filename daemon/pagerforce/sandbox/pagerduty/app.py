@@ -88,6 +88,8 @@ _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/incident_workflows/triggers", directory.list_triggers),
     ("GET", "/incident_workflows/{id}", directory.get_workflow),
     ("POST", "/incident_workflows/{id}/instances", directory.start_workflow),
+    ("GET", "/response_plays", directory.list_response_plays),
+    ("GET", "/response_plays/{id}", directory.get_response_play),
     ("POST", "/response_plays/{id}/run", directory.run_response_play),
 )
 

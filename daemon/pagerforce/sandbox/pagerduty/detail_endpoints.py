@@ -193,6 +193,7 @@ def _content(call: Call) -> str:
     content = call.wrapped("note").get("content")
     if not isinstance(content, str) or not content.strip():
         raise refusals.invalid_input("content is required")
+    refusals.check_length("Content", content, call.state.plan.note_limit)
     return content
 
 

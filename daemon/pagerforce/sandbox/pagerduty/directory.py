@@ -102,7 +102,9 @@ class Plan:
         abilities: the names that ``GET /abilities`` lists.
         priorities: without it ``GET /priorities`` answers 402.
         workflows: without it everything about incident workflows answers 402.
-        response_plays: without it the run call is gone (404), as it is from the schema.
+        response_plays: without it everything about them is gone (404), as it is from the schema.
+        note_limit / title_limit: most characters of a note or an incident's title, None for any
+            number; whether there is a limit is not documented.
     """
 
     abilities: set[str] = field(
@@ -111,6 +113,8 @@ class Plan:
     priorities: bool = True
     workflows: bool = True
     response_plays: bool = True
+    note_limit: int | None = None
+    title_limit: int | None = None
 
 
 @dataclass(slots=True)

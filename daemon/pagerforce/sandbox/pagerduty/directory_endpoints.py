@@ -191,6 +191,27 @@ def start_workflow(call: Call) -> Answer:
     return Answer(201, {"incident_workflow_instance": instance})
 
 
+def list_response_plays(call: Call) -> Answer:
+    """``GET /response_plays``: removed from the schema, perhaps still alive; wants ``From``."""
+    if not call.state.plan.response_plays:
+        raise refusals.not_found()
+    call.actor()
+    view, query = call.view().directory, (call.query.text("query") or "").lower()
+    found = call.state.directory.response_plays.items()
+    plays = [view.response_play(key, name) for key, name in found if query in name.lower()]
+    return Answer(body={"response_plays": plays})
+
+
+def get_response_play(call: Call) -> Answer:
+    """``GET /response_plays/{id}``: removed from the schema, perhaps still alive; wants ``From``."""
+    name = call.state.directory.response_plays.get(call.path["id"])
+    if not call.state.plan.response_plays or name is None:
+        raise refusals.not_found()
+    call.actor()
+    play = call.view().directory.response_play(call.path["id"], name)
+    return Answer(body={"response_play": play})
+
+
 def run_response_play(call: Call) -> Answer:
     """``POST /response_plays/{id}/run``: removed from the schema, perhaps still alive."""
     known = call.path["id"] in call.state.directory.response_plays

@@ -142,6 +142,18 @@ class DirectoryView:
             **steps,
         }
 
+    def response_play(self, play_id: str, name: str) -> Json:
+        """A response play."""
+        return {
+            **self.links.tag("response_play", play_id, name),
+            "name": name,
+            "description": None,
+            "team": None,
+            "subscribers": [],
+            "responders": [],
+            "runnability": "services",
+        }
+
     def workflow_trigger(self, workflow: Workflow) -> Json:
         """The manual trigger that every workflow of the sandbox has, on all services."""
         reference = self.links.tag("incident_workflow", workflow.id, workflow.name)

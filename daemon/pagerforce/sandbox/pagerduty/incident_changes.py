@@ -57,6 +57,7 @@ def read_new(state: State, body: Json) -> NewIncident:
     details = _read_body(body, errors)
     if errors or not isinstance(title, str):
         raise refusals.invalid_input(*errors)
+    refusals.check_length("Title", title, state.plan.title_limit)
     service_id = _read_service(state, body)
     key = _text(body, "incident_key")
     if service_id is None:

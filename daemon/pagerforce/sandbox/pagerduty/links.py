@@ -13,6 +13,7 @@ _PATHS = {
     "priority": ("priorities", None),
     "incident": ("incidents", "incidents"),
     "incident_workflow": ("incident_workflows", "incident-workflows/workflows"),
+    "response_play": ("response_plays", None),
 }
 
 

@@ -43,6 +43,16 @@ def invalid_input(*errors: str) -> RefusalError:
     return RefusalError(400, 2001, "Invalid Input Provided", *errors)
 
 
+def check_length(name: str, text: str, limit: int | None) -> None:
+    """Refuses a text beyond a limit, in the words that PagerDuty has for an alert's summary.
+
+    Raises:
+        RefusalError: it is too long.
+    """
+    if limit is not None and len(text) > limit:
+        raise invalid_input(f"{name} is too long (maximum is {limit} characters)")
+
+
 def lacks_ability(name: str) -> RefusalError:
     """The account's plan does not include this."""
     return RefusalError(402, 2014, "Missing Account Ability", f"Account must have {name} ability")

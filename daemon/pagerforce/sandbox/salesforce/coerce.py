@@ -6,13 +6,15 @@ Facts: salesforce.md section 3 (codes). An empty text is stored as null, as Sale
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
+from decimal import ROUND_HALF_UP, Decimal
 
 from pagerforce.sandbox.salesforce.errors import ApiError
 from pagerforce.sandbox.salesforce.ids import canonical_id
 from pagerforce.sandbox.salesforce.schema import TEXT_TYPES, Field, FieldType, Value
 
 _OFFSET_WITHOUT_COLON = re.compile(r"([+-]\d{2})(\d{2})$")
+_TIME = re.compile(r"\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?Z?")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -101,10 +103,21 @@ def _double(field: Field, given: object) -> float:
     raise _wrong_type(field, given, "double")
 
 
+def _fixed(field: Field, given: object) -> float:
+    """A number of a fixed scale; half is rounded away from zero, as the platform's decimals are."""
+    value = _double(field, given)
+    if field.scale is None:
+        return value
+    step = Decimal(1).scaleb(-field.scale)
+    return float(Decimal(str(value)).quantize(step, ROUND_HALF_UP))
+
+
 def _integer(field: Field, given: object) -> int:
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given  # a long is wider than a double can tell apart
     value = _double(field, given)
     if not value.is_integer():
-        raise _wrong_type(field, given, "int")
+        raise _wrong_type(field, given, field.type.value)
     return int(value)
 
 
@@ -141,12 +154,27 @@ def _day(field: Field, given: object) -> date:
     raise _wrong_type(field, given, "date")
 
 
+def _clock(field: Field, given: object) -> time:
+    if isinstance(given, time):
+        return given
+    if isinstance(given, str) and _TIME.fullmatch(given):
+        try:
+            return time.fromisoformat(given.removesuffix("Z"))
+        except ValueError:
+            pass  # said below, with the field's name
+    raise _wrong_type(field, given, "time")
+
+
 _COERCERS: Mapping[FieldType, Callable[[Field, object], Value]] = {
     FieldType.BOOLEAN: _boolean,
     FieldType.INTEGER: _integer,
-    FieldType.DOUBLE: _double,
+    FieldType.LONG: _integer,
+    FieldType.DOUBLE: _fixed,
+    FieldType.CURRENCY: _fixed,
+    FieldType.PERCENT: _fixed,
     FieldType.DATE: _day,
     FieldType.DATETIME: _moment,
+    FieldType.TIME: _clock,
     FieldType.REFERENCE: _reference,
     FieldType.ID: _reference,
 }

@@ -7,16 +7,20 @@ from email.utils import parsedate_to_datetime
 
 from pagerforce.sandbox.salesforce.render import Json
 from pagerforce.sandbox.salesforce.rest import Call, Reply, Session
-from pagerforce.sandbox.salesforce.schema import Field, FieldType, SObject
+from pagerforce.sandbox.salesforce.schema import NUMBER_TYPES, Field, FieldType, SObject
 
 _SOAP_TYPES = {
     FieldType.ID: "tns:ID",
     FieldType.REFERENCE: "tns:ID",
     FieldType.BOOLEAN: "xsd:boolean",
     FieldType.INTEGER: "xsd:int",
+    FieldType.LONG: "xsd:long",
     FieldType.DOUBLE: "xsd:double",
+    FieldType.CURRENCY: "xsd:double",
+    FieldType.PERCENT: "xsd:double",
     FieldType.DATE: "xsd:date",
     FieldType.DATETIME: "xsd:dateTime",
+    FieldType.TIME: "xsd:time",
 }
 
 
@@ -102,8 +106,8 @@ def _field(field: Field) -> Json:
         "soapType": _SOAP_TYPES.get(field.type, "xsd:string"),
         "length": field.length,
         "byteLength": field.length * 3,
-        "precision": 18 if field.type is FieldType.DOUBLE else 0,
-        "scale": 0,
+        "precision": 18 if field.type in NUMBER_TYPES else 0,
+        "scale": field.scale or 0,
         "digits": 0,
         "createable": field.createable,
         "updateable": field.updateable,
@@ -131,7 +135,7 @@ def _field(field: Field) -> Json:
         "picklistValues": [_picklist_value(field, value) for value in field.picklist],
         "restrictedPicklist": field.restricted,
         "dependentPicklist": False,
-        "encrypted": False,
+        "encrypted": field.type is FieldType.ENCRYPTED,
         "deprecatedAndHidden": False,
         "permissionable": field.createable and not field.required,
     }

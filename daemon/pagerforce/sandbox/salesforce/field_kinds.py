@@ -32,6 +32,21 @@ def number(name: str, *, writable: bool = True) -> Field:
     return Field(name=name, type=FieldType.DOUBLE, createable=writable, updateable=writable)
 
 
+def money(name: str) -> Field:
+    """A Currency, answered as a plain number; the scale of most currencies."""
+    return Field(name=name, type=FieldType.CURRENCY, scale=2)
+
+
+def percentage(name: str) -> Field:
+    """A Percent: 12.5 is 12.5 %."""
+    return Field(name=name, type=FieldType.PERCENT, scale=2)
+
+
+def clock(name: str) -> Field:
+    """A Time of day, answered as ``13:14:15.000Z``."""
+    return Field(name=name, type=FieldType.TIME)
+
+
 def moment(name: str) -> Field:
     """A DateTime."""
     return Field(name=name, type=FieldType.DATETIME)

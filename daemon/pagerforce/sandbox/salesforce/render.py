@@ -1,12 +1,12 @@
 """Values and rows as the REST API puts them into JSON.
 
 Facts: salesforce.md section 2: ``attributes`` on every record, parents nested or null, datetimes
-as ``2021-05-26T16:37:48.000+0000``.
+as ``2021-05-26T16:37:48.000+0000``, times of day as ``13:14:15.000Z``.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 from pagerforce.sandbox.salesforce.lens import Lens
 from pagerforce.sandbox.salesforce.schema import Field, Value
@@ -22,6 +22,8 @@ def render_value(value: Value) -> str | bool | float | None:
         return value.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, time):
+        return value.isoformat("milliseconds") + "Z"
     return value
 
 

@@ -6,10 +6,10 @@ case-insensitively, as Salesforce does, and answered in their own spelling.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import Enum
 
-Value = str | bool | int | float | datetime | date | None
+Value = str | bool | int | float | datetime | date | time | None
 
 
 class FieldType(Enum):
@@ -20,14 +20,21 @@ class FieldType(Enum):
     TEXTAREA = "textarea"
     BOOLEAN = "boolean"
     INTEGER = "int"
+    LONG = "long"
     DOUBLE = "double"
+    CURRENCY = "currency"
+    PERCENT = "percent"
     DATE = "date"
     DATETIME = "datetime"
+    TIME = "time"
     PICKLIST = "picklist"
     MULTIPICKLIST = "multipicklist"
+    COMBOBOX = "combobox"
     REFERENCE = "reference"
     EMAIL = "email"
+    PHONE = "phone"
     URL = "url"
+    ENCRYPTED = "encryptedstring"
 
 
 TEXT_TYPES = frozenset(
@@ -36,11 +43,17 @@ TEXT_TYPES = frozenset(
         FieldType.TEXTAREA,
         FieldType.PICKLIST,
         FieldType.MULTIPICKLIST,
+        FieldType.COMBOBOX,
         FieldType.EMAIL,
+        FieldType.PHONE,
         FieldType.URL,
+        FieldType.ENCRYPTED,
     }
 )
 """Types that hold text: they compare case-insensitively and have a length."""
+
+NUMBER_TYPES = frozenset({FieldType.DOUBLE, FieldType.CURRENCY, FieldType.PERCENT})
+"""Types that answer as a number with a fraction; of a fixed scale, to which a write is rounded."""
 
 Formula = Callable[[Callable[[str], Value]], Value]
 """A formula: given a function from field path to value, its own value."""
@@ -52,6 +65,7 @@ class Field:
 
     Attributes:
         length: most characters, 0 where the type has none.
+        scale: digits behind the point of a number; None: as many as were given.
         required: may not be null on insert, nor be cleared.
         reference_to: the objects a lookup may point to; several make it polymorphic.
         relationship: the name a parent path uses (``Owner``, ``X__r``), ``""`` for none.
@@ -64,6 +78,7 @@ class Field:
     name: str
     type: FieldType
     length: int = 0
+    scale: int | None = None
     required: bool = False
     createable: bool = True
     updateable: bool = True

@@ -20,6 +20,7 @@ from pagerforce.sandbox.salesforce.remedyforce import (
 ORG_ID = "00D000000000001EAA"
 INTEGRATION_USER = "integration@example.com"
 QUEUE_NAME = "Service Desk"
+PERMISSION_SET = "Pagerforce"
 
 USERS = (
     ("", "Integration", INTEGRATION_USER),
@@ -63,6 +64,7 @@ class Seeder:
     def fill(self) -> None:
         """Puts everything in, people first, as they own the rest."""
         self._people()
+        self._permissions()
         self._statuses()
         self._matrix()
         self._lists()
@@ -82,6 +84,22 @@ class Seeder:
         queue = self.insert("Group", {"Name": QUEUE_NAME, "DeveloperName": "Service_Desk"}, "")
         for object_name in (INCIDENT, "Case"):
             self.insert("QueueSobject", {"QueueId": queue, "SobjectType": object_name}, "")
+
+    def _permissions(self) -> None:
+        """The integration user has View All on what is synced, as its administrator should grant."""
+        profile = {"Name": "X00eIntegration", "IsOwnedByProfile": True}
+        sets = [
+            self.insert("PermissionSet", profile, ""),
+            self.insert("PermissionSet", {"Name": PERMISSION_SET, "Label": "Pagerforce"}, ""),
+        ]
+        for item in sets:
+            values = {"AssigneeId": make_id("005", 1), "PermissionSetId": item}
+            self.insert("PermissionSetAssignment", values, "")
+        rights = ("Create", "Read", "Edit", "ViewAllRecords")
+        for object_name in (INCIDENT, "Case"):
+            granted: Mapping[str, object] = {f"Permissions{right}": True for right in rights}
+            values = {"ParentId": sets[1], "SobjectType": object_name}
+            self.insert("ObjectPermissions", {**values, **granted}, "")
 
     def _statuses(self) -> None:
         for sequence, name in enumerate(STATUSES, 1):

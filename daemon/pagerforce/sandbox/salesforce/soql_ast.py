@@ -1,7 +1,7 @@
 """The syntax tree of a SOQL query: frozen nodes, names as they were written."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import Enum
 
 
@@ -53,7 +53,7 @@ class Text:
     pattern: str
 
 
-Literal = Text | bool | float | datetime | date | DateSpan | None
+Literal = Text | bool | float | datetime | date | time | DateSpan | None
 
 
 @dataclass(frozen=True, slots=True)

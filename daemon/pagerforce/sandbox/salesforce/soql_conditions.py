@@ -42,7 +42,7 @@ from pagerforce.sandbox.salesforce.soql_lexer import malformed
 from pagerforce.sandbox.salesforce.store import Row
 
 Test = Callable[[Row], bool]
-Operand = str | bool | float | datetime | date | Span | None
+Operand = str | bool | float | datetime | date | time | Span | None
 
 _ID_TYPES = frozenset({FieldType.ID, FieldType.REFERENCE})
 _EXACT_ONLY = frozenset({FieldType.BOOLEAN, FieldType.REFERENCE, FieldType.MULTIPICKLIST})
@@ -58,7 +58,11 @@ _RANGES = frozenset(_OPERATORS) - {Comparison.EQUAL}
 _LITERAL_TYPES: Mapping[FieldType, tuple[type, ...]] = {
     FieldType.BOOLEAN: (bool,),
     FieldType.INTEGER: (float,),
+    FieldType.LONG: (float,),
     FieldType.DOUBLE: (float,),
+    FieldType.CURRENCY: (float,),
+    FieldType.PERCENT: (float,),
+    FieldType.TIME: (time,),
     FieldType.DATE: (date, DateSpan),
     FieldType.DATETIME: (datetime, DateSpan),
 }

@@ -32,6 +32,7 @@ _TOKEN = re.compile(
     (?P<space>\s+)
   | (?P<moment>\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|z|[+-]\d{2}:?\d{2}))
   | (?P<day>\d{4}-\d{2}-\d{2})(?![\dT])
+  | (?P<clock>\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?Z?)
   | (?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))(?![\w.])
   | (?P<word>[A-Za-z]\w*(?:\.[A-Za-z]\w*)*)
   | (?P<text>'(?:[^'\\]|\\.)*')
@@ -50,6 +51,7 @@ class TokenKind(Enum):
     NUMBER = "number"
     MOMENT = "moment"
     DAY = "day"
+    CLOCK = "clock"
     SYMBOL = "symbol"
     END = "end"
 

@@ -4,7 +4,7 @@ Facts: salesforce.md section 5. As on the platform AND and OR do not mix without
 Not read here: GROUP BY and aggregates besides COUNT(), TYPEOF, FOR VIEW, geolocation.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 from pagerforce.sandbox.salesforce.coerce import parse_moment
 from pagerforce.sandbox.salesforce.errors import ApiError
@@ -260,6 +260,8 @@ class _Parser:
                 return _moment(self._take())
             case TokenKind.DAY:
                 return _day(self._take())
+            case TokenKind.CLOCK:
+                return _clock(self._take())
             case TokenKind.WORD:
                 return self._word_literal()
             case _:
@@ -295,3 +297,10 @@ def _day(token: Token) -> date:
         return date.fromisoformat(token.raw)
     except ValueError as error:
         raise malformed(f"invalid date: {token.raw}") from error
+
+
+def _clock(token: Token) -> time:
+    try:
+        return time.fromisoformat(token.raw.removesuffix("Z"))
+    except ValueError as error:
+        raise malformed(f"invalid time: {token.raw}") from error

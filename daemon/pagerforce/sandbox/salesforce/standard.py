@@ -1,7 +1,8 @@
 """The standard objects that matter here, and one plain custom object of the customer's own.
 
 Facts: salesforce.md section 9 (Case, CaseComment), section 5 (polymorphic owner) and section 8
-(queues through QueueSobject).
+(queues through QueueSobject; View All). Permission objects: the vendor's Object Reference,
+ObjectPermissions and PermissionSetAssignment.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pagerforce.sandbox.salesforce import field_kinds as kind
 from pagerforce.sandbox.salesforce.schema import Field, FieldType, SObject, Value, define_object
 
 CUSTOM_OBJECT = "Change_Window__c"
+SAMPLER = "Field_Sampler__c"
 CASE_STATUSES = ("New", "Working", "Escalated", "Closed")
 
 
@@ -86,7 +88,49 @@ def _read_only_setup() -> tuple[SObject, ...]:
         ),
         setup=True,
     )
-    return user, group, queue, organization
+    return user, group, queue, organization, *_permissions()
+
+
+def _permissions() -> tuple[SObject, ...]:
+    """What a user may do. The profile is a permission set of its own among the assigned ones."""
+    return (
+        define_object(
+            "PermissionSet",
+            "Permission Set",
+            "0PS",
+            (
+                kind.text("Name", 80, required=True),
+                kind.text("Label", 80),
+                kind.checkbox("IsOwnedByProfile"),
+                kind.checkbox("PermissionsViewAllData"),
+                kind.checkbox("PermissionsModifyAllData"),
+            ),
+            setup=True,
+        ),
+        define_object(
+            "PermissionSetAssignment",
+            "Permission Set Assignment",
+            "0Pa",
+            (kind.lookup("AssigneeId", "User"), kind.lookup("PermissionSetId", "PermissionSet")),
+            setup=True,
+        ),
+        define_object(
+            "ObjectPermissions",
+            "Object Permissions",
+            "110",
+            (
+                kind.lookup("ParentId", "PermissionSet"),
+                kind.text("SobjectType", 80),
+                *(
+                    kind.checkbox(f"Permissions{right}")
+                    for right in ("Create", "Read", "Edit", "Delete")
+                ),
+                kind.checkbox("PermissionsViewAllRecords"),
+                kind.checkbox("PermissionsModifyAllRecords"),
+            ),
+            setup=True,
+        ),
+    )
 
 
 def _account() -> SObject:
@@ -182,6 +226,39 @@ def _change_window() -> SObject:
     )
 
 
+def _sampler() -> SObject:
+    """A field of every type that describe reports with a single value (facts, section 2)."""
+    return define_object(
+        SAMPLER,
+        "Field Sampler",
+        "a1S",
+        (
+            kind.text("Name", 80),
+            kind.text("Text__c"),
+            kind.short_area("Area__c"),
+            kind.long_area("Long_Area__c"),
+            kind.long_area("Rich_Area__c", html=True),
+            kind.picklist("Picklist__c", "Minor", "Major", "Critical", restricted=True),
+            kind.picklist("Regions__c", "EMEA", "APAC", "AMER", multiple=True, restricted=True),
+            Field(name="Combobox__c", type=FieldType.COMBOBOX, length=255),
+            Field(name="Email__c", type=FieldType.EMAIL, length=80),
+            Field(name="Phone__c", type=FieldType.PHONE, length=40),
+            Field(name="Url__c", type=FieldType.URL, length=255),
+            Field(name="Encrypted__c", type=FieldType.ENCRYPTED, length=175, filterable=False),
+            kind.lookup("User__c", "User"),
+            kind.checkbox("Flag__c"),
+            Field(name="Int__c", type=FieldType.INTEGER),
+            Field(name="Long__c", type=FieldType.LONG),
+            kind.number("Number__c"),
+            kind.money("Money__c"),
+            kind.percentage("Percent__c"),
+            kind.day("Day__c"),
+            kind.moment("Moment__c"),
+            kind.clock("Clock__c"),
+        ),
+    )
+
+
 def standard_objects() -> tuple[SObject, ...]:
     """Everything that is not part of the Remedyforce package."""
     return (
@@ -192,4 +269,5 @@ def standard_objects() -> tuple[SObject, ...]:
         _case(),
         _case_comment(),
         _change_window(),
+        _sampler(),
     )

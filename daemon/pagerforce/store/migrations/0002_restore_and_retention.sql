@@ -10,6 +10,8 @@ ALTER TABLE comment ADD COLUMN seen_at TEXT;
 UPDATE comment SET seen_at = strftime('%Y-%m-%dT%H:%M:%f000Z', 'now');
 
 CREATE INDEX action_in_flight ON action (lane) WHERE state = 'in_flight';
+CREATE INDEX action_waiting_page ON action (lane)
+  WHERE is_page = 1 AND state IN ('pending', 'in_flight');
 
 -- Everything that choosing what goes next looks at, so that a long backlog is not read through.
 DROP INDEX action_waiting;

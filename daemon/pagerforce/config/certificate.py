@@ -1,0 +1,104 @@
+"""The certificate beside the Salesforce key: does it belong to the key, and for how long is it good.
+
+``init`` writes ``salesforce.crt`` for upload to the app. pagerforce itself never sends it, but once
+it expires Salesforce refuses every login, so ``check`` tells in time.
+"""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from pagerforce.config.checkline import CheckLine, ok, remark, todo
+from pagerforce.config.starter import CERTIFICATE_NAME
+
+_WHAT = "Salesforce certificate {path}"
+_WARN_FOR = timedelta(days=30)
+
+EXPIRED = todo(
+    "certificate.expired",
+    _WHAT,
+    "expired on {date}: make a new key and certificate (`pagerforce init` in another folder), upload"
+    " the certificate to the app, then put both in place",
+)
+EXPIRES = todo(
+    "certificate.expires_soon",
+    _WHAT,
+    "expires on {date}, in {days} days: make a new key and certificate (`pagerforce init` in another"
+    " folder), upload the certificate to the app, then put both in place",
+)
+NOT_YET = todo(
+    "certificate.not_yet_valid",
+    _WHAT,
+    "is valid only from {date} on: correct this host's clock, or make a new certificate",
+)
+OTHER_KEY = todo(
+    "certificate.other_key",
+    _WHAT,
+    "does not belong to the private key beside it: upload the certificate that was made with the key",
+)
+UNREADABLE = remark(
+    "certificate.unreadable", _WHAT, "can not be read as a PEM certificate ({reason}): not verified"
+)
+KEY_UNSEEN = remark(
+    "certificate.key_unseen",
+    _WHAT,
+    "the private key can not be read by this user: whether they belong together was not verified",
+)
+ABSENT = remark(
+    "certificate.absent",
+    "Salesforce certificate",
+    "{path} is not there: its expiry can not be foretold. Keep the certificate of the app beside the"
+    " key under this name",
+)
+
+ADVICE = (EXPIRED, EXPIRES, NOT_YET, OTHER_KEY, UNREADABLE, KEY_UNSEEN, ABSENT)
+
+
+def certificate_line(key_file: Path, now: datetime) -> CheckLine:
+    """What is to be said about the certificate that belongs to a key file.
+
+    Args:
+        key_file: the private key; the certificate is looked for beside it.
+        now: the present, aware.
+    """
+    path = key_file.with_name(CERTIFICATE_NAME)
+    try:
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    except FileNotFoundError:
+        return ABSENT.line(path=path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a certificate"
+        return UNREADABLE.line(path=path, reason=reason)
+    return _validity(path, certificate, now) or _belonging(path, key_file, certificate)
+
+
+def _validity(path: Path, certificate: x509.Certificate, now: datetime) -> CheckLine | None:
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now < begin:
+        return NOT_YET.line(path=path, date=begin.date())
+    if now >= end:
+        return EXPIRED.line(path=path, date=end.date())
+    if end - now < _WARN_FOR:
+        return EXPIRES.line(path=path, date=end.date(), days=(end - now).days)
+    return None
+
+
+def _belonging(path: Path, key_file: Path, certificate: x509.Certificate) -> CheckLine:
+    try:
+        key = load_pem_private_key(key_file.read_bytes(), password=None)
+    except OSError:
+        return KEY_UNSEEN.line(path=path)
+    except (ValueError, TypeError):  # what is wrong with the key is told when it is loaded
+        return OTHER_KEY.line(path=path)
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
+        return OTHER_KEY.line(path=path)
+    return ok(
+        f"Salesforce certificate {path}: valid until {certificate.not_valid_after_utc:%Y-%m-%d}"
+    )

@@ -1,0 +1,43 @@
+"""Pure: whether a change answers a write of ours, so that rules running in a circle are noticed.
+
+The rate of a link's actions (``loop_limit`` a minute) stops a fast circle. A slow one, say over an
+automation in the org that sets a field back each time, shows by its chain: each action followed by a
+change of the very thing it wrote, which leads to the next action.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from pagerforce.model.event import Event
+from pagerforce.model.ids import is_same_record_id
+from pagerforce.store.outbox import Done
+
+ANSWER_WINDOW = timedelta(minutes=10)
+"""How long after a write a change of the same thing counts as its answer."""
+
+_ANSWERS: Mapping[str, frozenset[str]] = {
+    "pagerduty.acknowledge": frozenset({"unacknowledge", "reopen"}),
+    "pagerduty.resolve": frozenset({"reopen", "trigger"}),
+    "pagerduty.set_priority": frozenset({"priority_change"}),
+    "pagerduty.reassign": frozenset({"assign", "escalate", "delegate"}),
+}
+
+
+def depth_of(event: Event, recent: Iterable[Done]) -> int:
+    """How long the chain is that an action decided on this event would be the end of.
+
+    Args:
+        event: the change; never an echo of ours.
+        recent: what was delivered on its link within ``ANSWER_WINDOW``.
+    """
+    causes = (done.depth for done in recent if _is_answer(event, done))
+    return 1 + max(causes, default=0)
+
+
+def _is_answer(event: Event, done: Done) -> bool:
+    if event.record_id is not None:
+        is_there = done.record_id is not None and is_same_record_id(done.record_id, event.record_id)
+        field = str(done.args.get("field", "")).lower()
+        return is_there and field in {name.lower() for name in event.changed}
+    is_there = done.incident_id is not None and done.incident_id == event.incident_id
+    return is_there and event.type in _ANSWERS.get(done.do, frozenset())

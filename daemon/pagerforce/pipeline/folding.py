@@ -1,0 +1,100 @@
+"""Pure: which waiting actions of a backlog are pointless, because a later one undoes them.
+
+After an outage a link may have a whole story waiting: acknowledged, status set, status set again,
+resolved. What a person wants is its end. Only actions about the same incident or record, of events of
+the same side, are weighed against each other; texts, pages and creations are never left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pagerforce.model.event import Event
+from pagerforce.model.ids import Side
+from pagerforce.store.outbox import Action
+
+BACKLOG_AFTER = timedelta(minutes=1)
+"""Fresh actions go out one by one, however many a poll found: people watch the steps."""
+LOOK_AHEAD = 200
+
+SET_FIELD = "salesforce.set_field"
+_UNDONE_BY: Mapping[str, frozenset[str]] = {
+    SET_FIELD: frozenset({SET_FIELD}),
+    "pagerduty.acknowledge": frozenset({"pagerduty.resolve"}),
+    "pagerduty.set_priority": frozenset({"pagerduty.set_priority"}),
+    "pagerduty.reassign": frozenset({"pagerduty.reassign"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An action that waits, with the event it was decided on."""
+
+    action: Action
+    event: Event
+
+
+def is_foldable(action: Action) -> bool:
+    """Whether a later action could make this one pointless at all.
+
+    What may have had effect already is finished; what is one of several parts is left alone.
+    """
+    is_plain = action.args is not None and action.target is None and not action.is_uncertain
+    return is_plain and action.do in _UNDONE_BY
+
+
+def may_undo(later: Action, head: Action) -> bool:
+    """Whether the later action would undo the first if both are about the same thing."""
+    is_kind = later.do in _UNDONE_BY[head.do] and later.object == head.object
+    is_plain = later.args is not None and later.target is None
+    return is_kind and is_plain and later.event_seq != head.event_seq and _is_field(later, head)
+
+
+def find_undoing(
+    head: Waiting, behind: Sequence[Action], events: Mapping[int, Event], now: datetime
+) -> Action | None:
+    """The waiting action that makes the first of its lane pointless.
+
+    Args:
+        head: the first action of a lane, of those that ``is_foldable`` accepts.
+        behind: what waits behind it, in order.
+        events: by ``event_seq``, at least those of the actions ``may_undo`` accepts.
+        now: in the clock of the actions.
+    """
+    for later in behind:
+        if may_undo(later, head.action):
+            event = events[later.event_seq]
+            if _is_about_same(head.event, event) and _is_backlog(head, event, now):
+                return later
+        if _is_barrier(head.action, later):
+            return None
+    return None
+
+
+def _is_field(later: Action, head: Action) -> bool:
+    if head.do != SET_FIELD:
+        return True
+    mine, other = ((x.args or {}).get("field") for x in (head, later))
+    return str(mine).lower() == str(other).lower()
+
+
+def _is_about_same(first: Event, later: Event) -> bool:
+    return (first.source, first.incident_id, first.record_id) == (
+        later.source,
+        later.incident_id,
+        later.record_id,
+    )
+
+
+def _is_backlog(head: Waiting, later: Event, now: datetime) -> bool:
+    """It could not be delivered for a while, or not even be read before the later thing happened."""
+    has_waited = now - head.action.created_at > BACKLOG_AFTER
+    return has_waited or later.at - head.event.at > BACKLOG_AFTER
+
+
+def _is_barrier(head: Action, between: Action) -> bool:
+    """Whether an action in between may need the first one: a comment on a record that it reopens."""
+    if head.do != SET_FIELD:
+        return False
+    side = Side.SALESFORCE.value
+    return between.do.startswith(f"{side}.") and between.do != SET_FIELD

@@ -1,0 +1,1 @@
+"""What ``check`` looks at, one module per matter; each owns the advice it gives."""

@@ -1,0 +1,232 @@
+"""Each Salesforce object: is it there, may it be read and written, do its fields fit what rules say."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pagerforce.config.checkline import CheckLine, ok, remark, todo
+from pagerforce.config.load import Loaded
+from pagerforce.config.objects import ObjectSettings
+from pagerforce.errors import RefusedError
+from pagerforce.model.value import is_empty
+from pagerforce.rules.needs import FieldUse, field_uses, fields_needed
+from pagerforce.rules.operators import SAME_OPERATORS
+from pagerforce.salesforce.client import SalesforceClient
+from pagerforce.salesforce.feeds import FeedPlan
+from pagerforce.salesforce.schema import FieldInfo, ObjectInfo, SchemaCache
+from pagerforce.salesforce.soql import Select
+from pagerforce.service.checks.asking import Asking
+from pagerforce.service.fieldcheck import object_problems, rule_problems
+from pagerforce.service.writes import CREATE_RECORD, SET_FIELD, makes_comments
+
+_OBJECT = "Salesforce object {object}"
+_FIELD = "{where}"
+
+FIELD = todo("field.wrong", _FIELD, "{what}")
+ORDERED_BY = remark(
+    "object.ordered_by",
+    _OBJECT,
+    "SystemModstamp can't be filtered here: changes are ordered by {field}, and what a formula or an"
+    " automation changes may be missed until the daily comparison",
+)
+NOT_CREATEABLE = todo(
+    "object.not_createable",
+    _OBJECT,
+    "our user may not create its rows, and {why}: give the user's profile or permission set Create",
+)
+NOT_UPDATEABLE = todo(
+    "object.not_updateable",
+    _OBJECT,
+    "our user may not edit its records, and rules set fields: give the user's profile or permission"
+    " set Edit",
+)
+NOT_POLLED = todo(
+    "object.not_polled",
+    _OBJECT,
+    "can't be polled: {said}. Correct its where or fields, or the user's access",
+)
+KEY_UNFIT = todo(
+    "object.key_unfit",
+    "{object}: external_id_field {field}",
+    'is no External ID that is unique: make it one, or set external_id_field = ""',
+)
+KEY_DOUBT = remark(
+    "object.key_doubt",
+    "{object}: external_id_field {field}",
+    "the org does not tell whether it is a unique External ID: make sure that it is",
+)
+CONFLICT_FIELD = todo(
+    "object.conflict_field",
+    "{object}: conflict_fields {field}",
+    "the object has no such field: correct its name (case matters)",
+)
+NO_SUCH_VALUE = todo(
+    "condition.no_such_value",
+    "{where}.value",
+    "{field} has no value {value!r}, so this can never be true; it has {known}",
+)
+UNKNOWN_VALUE = remark(
+    "condition.unknown_value",
+    "{where}.value",
+    "{field} does not list a value {value!r}; make sure that records hold it. It lists {known}",
+)
+PATH_MISSING = todo(
+    "object.service_path",
+    "{object}: service_id_path {path}",
+    'the org has no such field: create it, or set service_id_path = "" and use service mappings',
+)
+
+ADVICE = (
+    FIELD,
+    ORDERED_BY,
+    NOT_CREATEABLE,
+    NOT_UPDATEABLE,
+    NOT_POLLED,
+    KEY_UNFIT,
+    KEY_DOUBT,
+    CONFLICT_FIELD,
+    NO_SUCH_VALUE,
+    UNKNOWN_VALUE,
+    PATH_MISSING,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsCheck:
+    """Looks at every object of a configuration."""
+
+    loaded: Loaded
+    client: SalesforceClient
+    schema: SchemaCache
+    asking: Asking
+
+    async def run(self) -> list[CheckLine]:
+        """The lines of all objects, then of the conditions on their fields.
+
+        Raises:
+            GaveUpError: the org fails to answer.
+        """
+        lines: list[CheckLine] = []
+        for item in self.loaded.config.objects:
+            lines += await self._object(item)
+        lines += await self._conditions()
+        return lines
+
+    async def _object(self, item: ObjectSettings) -> list[CheckLine]:
+        what = _OBJECT.format(object=item.name)
+        problems = await self.asking.ask(
+            what, lambda: object_problems(self.schema, self.loaded, item)
+        )
+        if isinstance(problems, CheckLine):
+            return [problems]
+        lines = [FIELD.line(where=problem.where, what=problem.what) for problem in problems]
+        found = await self.asking.ask(what, lambda: self._closer(item))
+        lines += [found] if isinstance(found, CheckLine) else found
+        if not any(not line.ok for line in lines):
+            lines += await self._polled(item)
+        return lines
+
+    async def _closer(self, item: ObjectSettings) -> list[CheckLine]:
+        """Rights and field properties; nothing of an object that is hidden from us."""
+        lines: list[CheckLine] = []
+        for name in _names(item):
+            try:
+                info = await self.schema.describe(name)
+            except RefusedError:
+                continue  # told as a problem already
+            lines += _rights(self.loaded, item, info)
+            if info.stamp_field not in (None, "SystemModstamp"):
+                lines.append(ORDERED_BY.line(object=name, field=info.stamp_field))
+            if name == item.name:
+                lines += property_lines(item, info)
+                lines += await self._service_path(item)
+        return lines
+
+    async def _service_path(self, item: ObjectSettings) -> list[CheckLine]:
+        path = item.service_id_path
+        if not path:
+            return []
+        if await self.schema.find_field(item.name, path) is None:
+            return [PATH_MISSING.line(object=item.name, path=path)]
+        return [ok(f"{item.name}: service_id_path {path}")]
+
+    async def _polled(self, item: ObjectSettings) -> list[CheckLine]:
+        """Whether the very query that polls it is taken: its filter, and all columns at once."""
+        plan = FeedPlan(self.schema, self.loaded.config, fields_needed(self.loaded.rules))
+        return [await self._first_row(plan, name) for name in _names(item)]
+
+    async def _first_row(self, plan: FeedPlan, name: str) -> CheckLine:
+        what = _OBJECT.format(object=name)
+
+        async def read() -> CheckLine:
+            try:
+                feed = await plan.feed(name)
+                select = Select(feed.name, feed.columns, feed.where, limit=1)
+                await self.client.query(select.text(), deleted=True)
+            except RefusedError as error:
+                return NOT_POLLED.line(object=name, said=error)
+            return ok(f"{what}: {len(feed.columns)} columns can be polled")
+
+        return await self.asking.ask(what, read)
+
+    async def _conditions(self) -> list[CheckLine]:
+        """Operators, fields of new records, and values of conditions."""
+        what = "conditions on Salesforce fields"
+
+        async def judge() -> list[CheckLine]:
+            problems = await rule_problems(self.schema, self.loaded)
+            lines = [FIELD.line(where=problem.where, what=problem.what) for problem in problems]
+            for use in field_uses(self.loaded.rules):
+                info = await self.schema.find_field(use.object, use.field)
+                lines += [] if info is None else list(_values(use, info))
+            return lines
+
+        found = await self.asking.ask(what, judge)
+        return [found] if isinstance(found, CheckLine) else found or [ok(what)]
+
+
+def _names(item: ObjectSettings) -> Sequence[str]:
+    return (item.name,) if item.comments is None else (item.name, item.comments.object)
+
+
+def _rights(loaded: Loaded, item: ObjectSettings, info: ObjectInfo) -> Iterator[CheckLine]:
+    calls = [(rule.object, call) for rule in loaded.rules for call in rule.actions]
+    if info.name != item.name:
+        if makes_comments(loaded, item) and not info.is_createable:
+            yield NOT_CREATEABLE.line(object=info.name, why="comments are made of notes")
+        return
+    makes = any(
+        call.do == CREATE_RECORD and (call.args.get("object") or name) == item.name
+        for name, call in calls
+    )
+    if makes and not info.is_createable:
+        yield NOT_CREATEABLE.line(object=item.name, why="rules create records")
+    sets = any(call.do == SET_FIELD and name == item.name for name, call in calls)
+    if sets and not info.is_updateable:
+        yield NOT_UPDATEABLE.line(object=item.name)
+
+
+def property_lines(item: ObjectSettings, info: ObjectInfo) -> Iterator[CheckLine]:
+    """Whether the configured key is one, and the conflict fields are there."""
+    key = info.fields.get(item.external_id_field)
+    if key is not None:
+        values = {"object": item.name, "field": key.name}
+        if key.is_external_id is False or key.is_unique is False:
+            yield KEY_UNFIT.line(**values)
+        elif key.is_external_id is None or key.is_unique is None:
+            yield KEY_DOUBT.line(**values)
+    for field in item.conflict_fields:
+        if field.lower() not in {name.lower() for name in info.fields}:
+            yield CONFLICT_FIELD.line(object=item.name, field=field)
+
+
+def _values(use: FieldUse, info: FieldInfo) -> Iterator[CheckLine]:
+    """Values of a condition that the field's picklist does not know."""
+    known = (*info.picklist_values, *info.inactive_values)
+    if info.type != "picklist" or not known or use.op not in SAME_OPERATORS:
+        return
+    for value in use.value if isinstance(use.value, tuple) else (use.value,):
+        if is_empty(value) or str(value).casefold() in {item.casefold() for item in known}:
+            continue
+        advice = NO_SUCH_VALUE if info.is_restricted else UNKNOWN_VALUE
+        listed = ", ".join(info.picklist_values)
+        yield advice.line(where=use.where, field=info.name, value=value, known=listed)

@@ -1,0 +1,239 @@
+"""What rules and comments write: would Salesforce take it. Told before a rule fires, not after."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from pagerforce.config.checkline import CheckLine, ok, remark, todo
+from pagerforce.config.load import Loaded
+from pagerforce.errors import RefusedError
+from pagerforce.model.ids import RecordId
+from pagerforce.model.value import Json, Scalar, is_empty
+from pagerforce.rules.inspection import is_template
+from pagerforce.rules.needs import doubts
+from pagerforce.salesforce.client import SalesforceClient
+from pagerforce.salesforce.lookup import LookupResolver
+from pagerforce.salesforce.schema import FieldInfo, SchemaCache
+from pagerforce.salesforce.values import to_payload
+from pagerforce.service.checks import remedyforce
+from pagerforce.service.checks.asking import Asking
+from pagerforce.service.checks.naming import foreseeable
+from pagerforce.service.writes import NewRow, Write, comment_writes, new_rows, writes_of
+
+_WRITE = "{where}"
+_PICKLISTS = ("picklist", "multipicklist")
+# Every row has an owner; the platform sets it where nobody does.
+_BY_ITSELF = frozenset({"OwnerId"})
+
+DOUBT = todo("rule.doubt", _WRITE, "{what}")
+READ_ONLY = todo(
+    "write.read_only",
+    _WRITE,
+    "{field} is read-only for our user: write the field it is made of instead, or give the user edit"
+    " access to it",
+)
+NO_VALUE = todo("write.no_such_value", _WRITE, "{field} has no value {value!r}; it has {known}")
+UNSUITED = todo("write.unsuited", _WRITE, "{said}: correct the value")
+CLEARED = todo("write.cleared", _WRITE, "{field} may not be empty: give it a value")
+LOOKUP = todo("write.lookup", _WRITE, "{said}")
+REQUIRED = todo(
+    "write.required",
+    _WRITE,
+    "a new {object} needs {field} and nothing gives it one: add it to the fields",
+)
+REQUIRED_DOUBT = remark(
+    "write.required_doubt",
+    _WRITE,
+    "a new {object} may not leave {field} empty, and the org does not tell whether it fills it by"
+    " itself: if not, add it to the fields",
+)
+
+ADVICE = (
+    DOUBT,
+    READ_ONLY,
+    NO_VALUE,
+    UNSUITED,
+    CLEARED,
+    LOOKUP,
+    REQUIRED,
+    REQUIRED_DOUBT,
+    *remedyforce.ADVICE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WritingCheck:
+    """Looks at everything that is written to Salesforce."""
+
+    loaded: Loaded
+    client: SalesforceClient
+    schema: SchemaCache
+    lookups: LookupResolver
+    asking: Asking
+
+    async def run(self) -> list[CheckLine]:
+        """One line for each thing that would fail, or one that says that nothing would.
+
+        Raises:
+            GaveUpError: the org fails to answer.
+        """
+        lines = [DOUBT.line(where=item.where, what=item.what) for item in doubts(self.loaded.rules)]
+        for write in self._writes():
+            lines += await self._write(write)
+        for row in new_rows(self.loaded):
+            what = f"{row.where}: required fields"
+            found = await self.asking.ask(what, lambda row=row: self._row(row))  # type: ignore[misc]
+            lines += [found] if isinstance(found, CheckLine) else found
+        is_well = all(line.ok for line in lines)
+        return [ok("what rules and comments write"), *lines] if is_well else lines
+
+    def _writes(self) -> Iterator[Write]:
+        for rule in self.loaded.rules:
+            yield from writes_of(rule)
+        for item in self.loaded.config.objects:
+            yield from comment_writes(item)
+
+    async def _write(self, write: Write) -> list[CheckLine]:
+        async def judge() -> list[CheckLine]:
+            try:
+                info = await self.schema.find_field(write.object, write.field)
+            except RefusedError:
+                info = None
+            if info is None:
+                return []  # told where objects and fields are
+            lines = list(judge_write(info, write, self.loaded.config.maps))
+            return lines + (await self._lookups(write) if not lines else [])
+
+        found = await self.asking.ask(write.where, judge)
+        lines = [found] if isinstance(found, CheckLine) else found
+        return lines + list(remedyforce.judge_write(write))
+
+    async def _lookups(self, write: Write) -> list[CheckLine]:
+        """Every lookup whose values are known finds exactly one row, and one that may be used."""
+        lines = []
+        for values in foreseeable_lookups(write.lookup, self.loaded.config.maps):
+            try:
+                found = await self.lookups.resolve(write.object, write.field, values)
+            except RefusedError as error:
+                lines.append(LOOKUP.line(where=write.where, said=error))
+                continue
+            lines += await self._found(write, found)
+        return lines
+
+    async def _found(self, write: Write, found: RecordId) -> list[CheckLine]:
+        query = remedyforce.status_query(write, found)
+        if query is None:
+            return []
+        try:
+            rows = await self.client.query_to_end(query)
+        except RefusedError:
+            return []  # a package of another version: its rules are not known
+        return list(remedyforce.judge_status(write, rows))
+
+    async def _row(self, row: NewRow) -> list[CheckLine]:
+        """What a new row needs and is not given."""
+        try:
+            info = await self.schema.describe(row.object)
+        except RefusedError:
+            return []
+        given = {write.field for write in row.given if not _is_blank(write)}
+        always, perhaps = given | self._keys(row), await self._by_service(row)
+        lines = [
+            line
+            for field in info.fields.values()
+            if field.name not in always | perhaps | _BY_ITSELF
+            and (line := required_line(row, field)) is not None
+        ]
+        return lines + list(remedyforce.judge_row(row, always, perhaps))
+
+    def _keys(self, row: NewRow) -> set[str]:
+        """Fields that pagerforce fills by itself."""
+        found: set[str] = set()
+        for item in self.loaded.config.objects:
+            if item.name == row.object:
+                found.add(item.external_id_field)
+            if item.comments is not None and item.comments.object == row.object:
+                found |= {item.comments.parent_field, item.comments.body_field}
+        return found
+
+    async def _by_service(self, row: NewRow) -> set[str]:
+        """Fields that the incident's service fills, for services that are mapped."""
+        found = {
+            mapping.field
+            for mapping in self.loaded.config.service_mappings
+            if mapping.inbound and mapping.object == row.object
+        }
+        for item in self.loaded.config.objects:
+            relation, _, field = item.service_id_path.partition(".")
+            if item.name == row.object and field and "." not in field:
+                reference = (await self.schema.describe(row.object)).relationship(relation)
+                found |= {reference.name} if reference is not None else set()
+        return found
+
+
+def judge_write(
+    info: FieldInfo, write: Write, maps: Mapping[str, Mapping[str, object]]
+) -> Iterator[CheckLine]:
+    """What is wrong with writing this to that field, as far as the describe tells."""
+    is_open = info.is_createable if write.is_new else info.is_updateable
+    if info.is_calculated or not is_open:
+        yield READ_ONLY.line(where=write.where, field=info.name)
+        return
+    if write.lookup is not None:
+        return
+    if _is_blank(write):
+        if not info.is_nillable and not write.is_new and info.type != "boolean":
+            yield CLEARED.line(where=write.where, field=info.name)
+        return
+    for value in _foreseen(write.value, maps):
+        yield from _judge_value(info, write.where, value)
+
+
+def _judge_value(info: FieldInfo, where: str, value: Scalar) -> Iterator[CheckLine]:
+    if info.type in _PICKLISTS and info.picklist_values:
+        known = {item.casefold() for item in info.picklist_values}
+        parts = str(value).split(";") if info.type == "multipicklist" else [str(value)]
+        for part in (part for part in parts if part.strip().casefold() not in known):
+            listed = ", ".join(info.picklist_values)
+            yield NO_VALUE.line(where=where, field=info.name, value=part, known=listed)
+        return
+    if info.type in ("string", "textarea"):
+        return  # what is too long is cut, and said so
+    try:
+        to_payload(info, value)
+    except RefusedError as error:
+        yield UNSUITED.line(where=where, said=error)
+
+
+def foreseeable_lookups(
+    lookup: Mapping[str, Json] | None, maps: Mapping[str, Mapping[str, object]]
+) -> Iterable[Mapping[str, Scalar]]:
+    """The values with which a lookup can be made; nothing where they are known only later."""
+    if not lookup:
+        return []
+    found: list[dict[str, Scalar]] = [{}]
+    for field, value in lookup.items():
+        values = _foreseen(value, maps)
+        if not values:
+            return []
+        found = [{**earlier, field: item} for earlier in found for item in values]
+    return found
+
+
+def _foreseen(value: Json, maps: Mapping[str, Mapping[str, object]]) -> tuple[Scalar, ...]:
+    if isinstance(value, str):
+        return foreseeable(value, maps)
+    return (value,) if isinstance(value, bool | int | float) else ()
+
+
+def _is_blank(write: Write) -> bool:
+    is_plain = isinstance(write.value, str) and not is_template(write.value)
+    return write.lookup is None and (write.value is None or is_plain) and is_empty(write.value)
+
+
+def required_line(row: NewRow, field: FieldInfo) -> CheckLine | None:
+    """What is to be said about a field that a new row is not given."""
+    is_optional = field.is_nillable or not field.is_createable or field.type == "boolean"
+    if is_optional or field.is_calculated or field.is_defaulted:
+        return None
+    advice = REQUIRED_DOUBT if field.is_defaulted is None else REQUIRED
+    return advice.line(where=row.where, object=row.object, field=field.name)

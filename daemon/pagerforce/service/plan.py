@@ -1,0 +1,323 @@
+"""``check --plan``: how many API calls a configuration costs a day. Pure.
+
+Follows what the loops and the actions really do: ``pipeline/read_*.py``, both ``source.py`` and the
+handlers. A test steps a whole hour of both loops against the sandbox and compares. Where life decides
+(how many changes, by how many people), :class:`Assumptions` says what is taken.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from pagerforce.config.checkline import CheckLine, Kind, ok, remark, todo
+from pagerforce.config.load import Loaded
+from pagerforce.config.schema import Config
+from pagerforce.model.ids import Side
+from pagerforce.model.value import Json
+from pagerforce.rules.needs import fields_needed, incident_needs
+from pagerforce.rules.syntax import Rule
+
+DEFAULT_CHANGES = 1_000
+DEFAULT_RECORDS = 10_000
+_DAY = 86_400.0
+_BUSY_SECONDS = 30.0  # pipeline/poll.py: the lively pace lasts so long after a poll found something
+_LOW_WATERS = 288.0  # every five minutes
+_DESCRIBES = 24.0  # a describe is believed for an hour
+_LOOKUPS = 144.0  # what was looked up by name is believed for ten minutes
+_FEEDS_PER_CALL, _PARTS_PER_CALL = 5, 25
+_ROWS_PER_PAGE, _ENTRIES_PER_PAGE = 2_000, 100
+_CHEAP_ENTRIES = 200  # up to so many, the whole late_window is read with every poll
+_WIDE_POLLS = 96.0  # else every fifteen minutes
+_LIMIT_PER_MINUTE, _SHARE = 960, 0.6
+
+# Calls of one action of each kind: what its handler asks before and after it writes.
+_PAGERDUTY_CALLS: Mapping[str, int] = {
+    "pagerduty.create_incident": 1,
+    "pagerduty.acknowledge": 3,
+    "pagerduty.resolve": 2,
+    "pagerduty.set_priority": 2,
+    "pagerduty.reassign": 2,
+    "pagerduty.add_note": 1,
+    "pagerduty.run_workflow": 2,
+    "pagerduty.run_response_play": 2,
+}
+# Log entries that it leaves.
+_ENTRIES: Mapping[str, int] = {"pagerduty.create_incident": 3, "pagerduty.acknowledge": 2}
+_NAMES = ("service", "escalation_policy", "priority", "workflow", "assignees")
+
+OVER_BUDGET = todo(
+    "plan.over_budget",
+    "plan: Salesforce, all together",
+    "{idle} calls a day even when nothing changes, but daily_call_budget is {budget}: raise it to"
+    " {enough} or more, or lengthen salesforce.poll_interval",
+)
+STRETCHED = remark(
+    "plan.stretched",
+    "plan: Salesforce, all together",
+    "{idle} calls a day idle, {busy} at {changes} changes; beyond half of daily_call_budget"
+    " ({budget}) polling slows down: raise it to {enough} to keep the pace",
+)
+RATE = remark(
+    "plan.rate",
+    "plan: PagerDuty, the busiest minute",
+    "about {calls} calls, more than 60 % of the key's 960: lengthen pagerduty.min_poll_interval",
+)
+
+ADVICE = (OVER_BUDGET, STRETCHED, RATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What life decides.
+
+    Attributes:
+        changes: changes a day, half of them seen first on either side; each fires the dearest rule
+            of its side.
+        records: rows of each object.
+        people: different people who act in PagerDuty within ten minutes.
+    """
+
+    changes: int = DEFAULT_CHANGES
+    records: int = DEFAULT_RECORDS
+    people: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One reason for calls: how many a day when nothing happens, and at the assumed changes."""
+
+    side: Side
+    what: str
+    idle: float
+    busy: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What one change sets off."""
+
+    pagerduty: int = 0
+    salesforce: int = 0
+    entries: int = 0
+
+    def __add__(self, other: "_Cost") -> "_Cost":
+        return _Cost(
+            self.pagerduty + other.pagerduty,
+            self.salesforce + other.salesforce,
+            self.entries + other.entries,
+        )
+
+
+def plan_lines(loaded: Loaded, given: Assumptions) -> list[CheckLine]:
+    """The plan as lines, each side's sum last, with advice where a limit is near."""
+    items = plan(loaded, given)
+    lines = []
+    for side, name in ((Side.PAGERDUTY, "PagerDuty"), (Side.SALESFORCE, "Salesforce")):
+        mine = [item for item in items if item.side is side]
+        if not mine:
+            continue
+        lines += [_line(name, item.what, item.idle, item.busy) for item in mine]
+        idle, busy = (sum(x) for x in zip(*((i.idle, i.busy) for i in mine), strict=True))
+        lines.append(_line(name, "all together", idle, busy))
+        if side is Side.SALESFORCE:
+            lines[-1] = _judge_budget(loaded.config, given, lines[-1])
+    return lines + _judge_rate(loaded, given)
+
+
+def plan(loaded: Loaded, given: Assumptions) -> list[Item]:
+    """Every reason for calls, both sides."""
+    costs = _dearest(loaded)
+    return [*_pagerduty(loaded, given, costs), *_salesforce(loaded, given, costs)]
+
+
+def _pagerduty(loaded: Loaded, given: Assumptions, costs: Mapping[Side, _Cost]) -> Iterator[Item]:
+    config = loaded.config.pagerduty
+    half = given.changes / 2
+    entries = half + sum(half * cost.entries for cost in costs.values())
+    finds = half + sum(half for cost in costs.values() if cost.entries)
+    idle_polls = _DAY / config.poll_interval.total_seconds()
+    polls = _polls(
+        config.poll_interval.total_seconds(), config.min_poll_interval.total_seconds(), finds
+    )
+    pages, wide = _pages(entries, config.late_window.total_seconds())
+    interval = f"{config.poll_interval.total_seconds():g} s"
+    yield Item(Side.PAGERDUTY, f"log entries, every {interval}", idle_polls, polls * pages + wide)
+    reconciles = _DAY / config.reconcile_interval.total_seconds()
+    yield Item(Side.PAGERDUTY, "open incidents", 2 * reconciles, 2 * reconciles)
+    if "custom_fields" in incident_needs(loaded.rules):
+        yield Item(Side.PAGERDUTY, "incidents with custom fields", 0, entries)
+    yield Item(Side.PAGERDUTY, "who is who", 0, _fresh(entries, given.people))
+    calls = half * sum(cost.pagerduty for cost in costs.values())
+    names = _named(loaded.rules) if calls else 0
+    yield Item(Side.PAGERDUTY, "actions", 0, calls + _fresh(half, 2 + names))
+
+
+def _salesforce(loaded: Loaded, given: Assumptions, costs: Mapping[Side, _Cost]) -> Iterator[Item]:
+    config = loaded.config.salesforce
+    half = given.changes / 2
+    feeds, comments = _feeds(loaded.config)
+    if not feeds:
+        return
+    per_poll = math.ceil(feeds / _FEEDS_PER_CALL)
+    calm = config.poll_interval.total_seconds()
+    polls = _polls(calm, config.min_poll_interval.total_seconds(), half)
+    what = f"changes of {feeds} objects, every {calm:g} s"
+    yield Item(Side.SALESFORCE, what, _DAY / calm * per_poll, polls * per_poll)
+    low_waters = _LOW_WATERS * math.ceil(feeds / _PARTS_PER_CALL)
+    yield Item(Side.SALESFORCE, "what is still to be committed", low_waters, low_waters)
+    objects = len(loaded.config.objects)
+    compared = objects * (given.records // _ROWS_PER_PAGE + 1)
+    compared += math.ceil(comments / _FEEDS_PER_CALL)
+    yield Item(
+        Side.SALESFORCE, f"daily comparison of {given.records} records each", compared, compared
+    )
+    described = _DESCRIBES * (feeds + _parents(loaded))
+    yield Item(Side.SALESFORCE, "describes", described, described)
+    calls = half * sum(cost.salesforce for cost in costs.values())
+    lookups = _lookups(loaded) if calls else 0
+    yield Item(Side.SALESFORCE, "actions", 0, calls + _fresh(half, lookups))
+
+
+def _polls(calm: float, busy: float, finds: float) -> float:
+    """Polls a day where so many of them find something, spread evenly: which costs the most."""
+    share = min(1.0, finds * _BUSY_SECONDS / _DAY)
+    return _DAY * ((1 - share) / calm + share / min(busy, calm))
+
+
+def _pages(entries: float, window_seconds: float) -> tuple[int, float]:
+    """Pages of every poll, and pages a day of the wide polls in between."""
+    in_window = entries * window_seconds / _DAY
+    if in_window <= _CHEAP_ENTRIES:
+        return max(1, math.ceil(in_window / _ENTRIES_PER_PAGE)), 0.0
+    fast = max(1, math.ceil(entries / 1440 / _ENTRIES_PER_PAGE))
+    return fast, _WIDE_POLLS * math.ceil(in_window / _ENTRIES_PER_PAGE)
+
+
+def _fresh(uses: float, things: int) -> float:
+    """How often something is looked up anew that is believed for ten minutes."""
+    if not things:
+        return 0.0
+    return things * _LOOKUPS * (1 - math.exp(-uses / (things * _LOOKUPS)))
+
+
+def _dearest(loaded: Loaded) -> Mapping[Side, _Cost]:
+    """Of each side, what its dearest rule, or a comment, sets off."""
+    found = {}
+    for side in (Side.SALESFORCE, Side.PAGERDUTY):
+        costs = [
+            _cost(loaded.config, rule)
+            for rule in loaded.rules
+            if rule.enabled and rule.run_on is side
+        ]
+        costs.append(_comment(loaded.config, side))
+        found[side] = max(costs, key=lambda cost: cost.pagerduty + cost.salesforce)
+    return found
+
+
+def _comment(config: Config, side: Side) -> _Cost:
+    synced = [item.comments for item in config.objects if item.comments is not None]
+    if side is Side.SALESFORCE:
+        return _Cost(pagerduty=1, entries=1) if any(c.to_pagerduty for c in synced) else _Cost()
+    return _Cost(salesforce=1) if any(c.from_pagerduty for c in synced) else _Cost()
+
+
+def _cost(config: Config, rule: Rule) -> _Cost:
+    """All actions of a rule. Fields of one event are set by one write."""
+    cost = _Cost()
+    if any(call.do == "salesforce.set_field" for call in rule.actions):
+        cost += _Cost(salesforce=3)
+    for call in rule.actions:
+        if call.do in _PAGERDUTY_CALLS:
+            cost += _Cost(pagerduty=_PAGERDUTY_CALLS[call.do], entries=_ENTRIES.get(call.do, 1))
+        elif call.do == "salesforce.create_record":
+            name = call.args.get("object") or rule.object
+            has_key = any(x.name == name and x.external_id_field for x in config.objects)
+            cost += _Cost(salesforce=3 if has_key else 2)
+        elif call.do == "salesforce.add_comment":
+            cost += _Cost(salesforce=1)
+    return cost
+
+
+def _feeds(config: Config) -> tuple[int, int]:
+    """How many objects are polled, comment objects among them, and how many only for comments."""
+    objects = {item.name for item in config.objects}
+    comments = {item.comments.object for item in config.objects if item.comments is not None}
+    return len(objects | comments), len(comments - objects)
+
+
+def _parents(loaded: Loaded) -> int:
+    """Objects that are described because a path or a lookup leads to them; users always are."""
+    steps: set[tuple[str, str]] = set()
+    needed = fields_needed(loaded.rules)
+    for item in loaded.config.objects:
+        paths = {*needed.get(item.name, ()), *item.fields}
+        steps |= {(item.name, path.split(".")[0]) for path in paths if "." in path}
+    looked_up = {(name, _relation(field)) for name, field, _ in _all_lookups(loaded)}
+    own = {"CreatedBy", "LastModifiedBy"}
+    return 1 + len({(name, step) for name, step in steps | looked_up if step not in own})
+
+
+def _relation(field: str) -> str:
+    """The parent step of a reference field, as the platform forms it."""
+    return f"{field[:-1]}r" if field.endswith("__c") else field.removesuffix("Id")
+
+
+def _lookups(loaded: Loaded) -> int:
+    return len({(name, field, repr(value)) for name, field, value in _all_lookups(loaded)})
+
+
+def _all_lookups(loaded: Loaded) -> Iterator[tuple[str, str, object]]:
+    for rule in loaded.rules:
+        for call in rule.actions:
+            if "lookup" in call.args:
+                yield rule.object, str(call.args["field"]), call.args["lookup"]
+            fields = call.args.get("fields")
+            for field, value in fields.items() if isinstance(fields, Mapping) else ():
+                if isinstance(value, Mapping):
+                    yield str(call.args.get("object") or rule.object), field, value
+    for row in loaded.config.service_mappings:
+        if not isinstance(row.value, str | int | float | bool):
+            yield row.object, row.field, row.value
+
+
+def _named(rules: Iterable[Rule]) -> int:
+    """How many different things of PagerDuty's the actions name."""
+    found: set[tuple[str, Json]] = set()
+    for rule in rules:
+        for call in rule.actions:
+            found |= {(key, repr(call.args[key])) for key in _NAMES if call.args.get(key)}
+    return len(found)
+
+
+def _line(side: str, what: str, idle: float, busy: float) -> CheckLine:
+    calls = (round(idle), round(busy))
+    text = f"plan: {side}, {what}: {calls[0]} calls a day idle, {calls[1]} busy"
+    return CheckLine(Kind.OK, text, calls=calls)
+
+
+def _judge_budget(config: Config, given: Assumptions, total: CheckLine) -> CheckLine:
+    """service/wiring.py: polling keeps its pace up to half of the share."""
+    idle, busy = total.calls or (0, 0)
+    budget = config.salesforce.daily_call_budget
+    values = {"idle": idle, "busy": busy, "budget": budget, "changes": given.changes}
+    if idle > budget:
+        found = OVER_BUDGET.line(**values, enough=2 * idle)
+    elif max(idle, busy) > budget / 2:
+        found = STRETCHED.line(**values, enough=2 * max(idle, busy))
+    else:
+        return total
+    return CheckLine(found.kind, found.what, found.remedy, found.code, total.calls)
+
+
+def _judge_rate(loaded: Loaded, given: Assumptions) -> list[CheckLine]:
+    """The minute in which everything happens: the lively pace, the look at open incidents, actions."""
+    config, costs = loaded.config.pagerduty, _dearest(loaded)
+    half = given.changes / 2
+    entries = half + sum(half * cost.entries for cost in costs.values())
+    pages, _ = _pages(entries, config.late_window.total_seconds())
+    pace = min(config.min_poll_interval, config.poll_interval).total_seconds()
+    actions = half * sum(cost.pagerduty for cost in costs.values()) / 1440
+    calls = round(60 / pace * pages + 2 + actions)
+    if calls > _LIMIT_PER_MINUTE * _SHARE:
+        return [RATE.line(calls=calls)]
+    return [ok(f"plan: PagerDuty, the busiest minute: about {calls} of {_LIMIT_PER_MINUTE} calls")]

@@ -1,0 +1,108 @@
+"""Pure: every field that rules and comments write, and where that is said."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pagerforce.config.load import Loaded
+from pagerforce.config.objects import Lookup, ObjectSettings
+from pagerforce.model.value import Json
+from pagerforce.rules.syntax import Rule
+
+CREATE_RECORD = "salesforce.create_record"
+SET_FIELD = "salesforce.set_field"
+ADD_COMMENT = "salesforce.add_comment"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One field that is written.
+
+    Attributes:
+        where: file and key path of the field.
+        value: what it becomes; None where a lookup finds it.
+        lookup: field of the looked-up object -> its value.
+        is_new: on a new row, rather than on one that is there.
+    """
+
+    where: str
+    object: str
+    field: str
+    value: Json = None
+    lookup: Mapping[str, Json] | None = None
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """One kind of row that is created: a record by a rule, or a comment.
+
+    Attributes:
+        where: file and key path of the action, or the object's comments.
+        given: the fields that are always written to it.
+    """
+
+    where: str
+    object: str
+    given: tuple[Write, ...]
+
+
+def writes_of(rule: Rule) -> Iterator[Write]:
+    """Every field that a rule writes, in its order."""
+    for index, call in enumerate(rule.actions):
+        place = f"{rule.place}.actions[{index}]"
+        if call.do == SET_FIELD:
+            field, lookup = str(call.args["field"]), _table(call.args.get("lookup"))
+            value = call.args.get("value")
+            yield Write(f"{place}.field", rule.object, field, value, lookup)
+        elif call.do == CREATE_RECORD:
+            name = str(call.args.get("object") or rule.object)
+            for field, value in (_table(call.args.get("fields")) or {}).items():
+                yield _new(f"{place}.fields.{field}", name, field, value)
+
+
+def new_rows(loaded: Loaded) -> Iterator[NewRow]:
+    """Every kind of row that is created."""
+    for rule in loaded.rules:
+        for index, call in enumerate(rule.actions):
+            if call.do == CREATE_RECORD:
+                place = f"{rule.place}.actions[{index}]"
+                name = str(call.args.get("object") or rule.object)
+                given = (x for x in writes_of(rule) if x.where.startswith(f"{place}.fields."))
+                yield NewRow(place, name, tuple(given))
+    for item in loaded.config.objects:
+        if item.comments is not None and makes_comments(loaded, item):
+            place = f"{item.name}: comments"
+            yield NewRow(place, item.comments.object, tuple(comment_writes(item)))
+
+
+def comment_writes(item: ObjectSettings) -> Iterator[Write]:
+    """The fields that are set on every comment we create."""
+    if item.comments is None:
+        return
+    for field, value in item.comments.fields.items():
+        given: Json = {"lookup": dict(value.fields)} if isinstance(value, Lookup) else value
+        yield _new(f"{item.name}: comments.fields.{field}", item.comments.object, field, given)
+
+
+def makes_comments(loaded: Loaded, item: ObjectSettings) -> bool:
+    """Whether comments of an object are ever created by us."""
+    if item.comments is None:
+        return False
+    is_told = any(
+        call.do == ADD_COMMENT and rule.object == item.name
+        for rule in loaded.rules
+        for call in rule.actions
+    )
+    return item.comments.from_pagerduty or is_told
+
+
+def _new(where: str, object_name: str, field: str, value: Json) -> Write:
+    table = _table(value)
+    if table is not None and set(table) == {"lookup"}:
+        lookup = _table(table["lookup"])
+        return Write(where, object_name, field, None, lookup, is_new=True)
+    return Write(where, object_name, field, value, is_new=True)
+
+
+def _table(value: Json) -> Mapping[str, Json] | None:
+    return value if isinstance(value, Mapping) else None

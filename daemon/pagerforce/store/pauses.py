@@ -1,0 +1,98 @@
+"""Pauses of lanes: when a link was stopped because its rules seem to run in a circle, and why."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pagerforce.model.value import parse_instant
+from pagerforce.store.codec import to_stamp, to_text
+from pagerforce.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """One pause of a lane. ``ended_at`` None: in force. ``evidence``: actions, newest first."""
+
+    lane: str
+    began_at: datetime
+    until: datetime
+    ended_at: datetime | None
+    reason: str
+    evidence: Sequence[Mapping[str, Any]]
+
+
+async def begin(
+    tx: Transaction,
+    lane: str,
+    now: datetime,
+    until: datetime,
+    *,
+    reason: str,
+    evidence: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Nothing of this lane goes out before ``until``. A lane that is paused already stays so."""
+    await tx.run(
+        "INSERT OR IGNORE INTO pause (lane, began_at, until, reason, evidence) "
+        "VALUES (?, ?, ?, ?, ?)",
+        (lane, to_stamp(now), to_stamp(until), reason, to_text(list(evidence))),
+    )
+
+
+async def end_due(tx: Transaction, now: datetime) -> int:
+    """Ends the pauses whose time has come; returns how many."""
+    sql = "UPDATE pause SET ended_at = until WHERE ended_at IS NULL AND until <= ?"
+    return await tx.run(sql, (to_stamp(now),))
+
+
+async def resume(tx: Transaction, member: str, now: datetime) -> bool:
+    """Ends the pause of the lane an incident or record is in; False if there was none."""
+    sql = (
+        "UPDATE pause SET ended_at = ? WHERE ended_at IS NULL "
+        "AND lane = (SELECT lane FROM lane_member WHERE member = ?)"
+    )
+    return await tx.run(sql, (to_stamp(now), member)) > 0
+
+
+async def last_end(tx: Transaction, lane: str) -> datetime | None:
+    """When the newest pause of a lane ended; None where it never had one."""
+    row = await tx.row("SELECT max(ended_at) FROM pause WHERE lane = ?", (lane,))
+    return parse_instant(row[0]) if row and row[0] else None
+
+
+async def pauses_of(tx: Transaction, member: str) -> list[Pause]:
+    """The pauses of the lane an incident or record is in, newest first."""
+    rows = await tx.rows(
+        "SELECT pause.lane, began_at, until, ended_at, reason, evidence FROM pause "
+        "JOIN lane_member ON lane_member.lane = pause.lane WHERE member = ? ORDER BY seq DESC",
+        (member,),
+    )
+    return [
+        Pause(
+            lane,
+            parse_instant(began_at),
+            parse_instant(until),
+            parse_instant(ended_at) if ended_at else None,
+            reason,
+            json.loads(evidence),
+        )
+        for lane, began_at, until, ended_at, reason, evidence in rows
+    ]
+
+
+async def join(tx: Transaction, lane: str, keep: str) -> None:
+    """Two lanes become one: it is paused for as long as either was."""
+    await tx.run(
+        "UPDATE pause SET until = max(until, (SELECT until FROM pause AS other "
+        "WHERE other.lane = ? AND other.ended_at IS NULL)) "
+        "WHERE lane = ? AND ended_at IS NULL AND EXISTS "
+        "(SELECT 1 FROM pause AS other WHERE other.lane = ? AND other.ended_at IS NULL)",
+        (lane, keep, lane),
+    )
+    await tx.run(
+        "UPDATE pause SET ended_at = until WHERE lane = ? AND ended_at IS NULL AND EXISTS "
+        "(SELECT 1 FROM pause AS other WHERE other.lane = ? AND other.ended_at IS NULL)",
+        (lane, keep),
+    )
+    await tx.run("UPDATE pause SET lane = ? WHERE lane = ?", (keep, lane))
