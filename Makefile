@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test bench check fix types lock clean
+.PHONY: help demo sandbox test hostile bench check fix types lock clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
@@ -29,6 +29,9 @@ sandbox: $(STAMP) ## only the sandbox, for trying rules by hand
 
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+hostile: $(STAMP) ## storage: full disks, power cuts, restores, migrations, retention
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/storage tests/migration tests/store
 
 types: $(STAMP) ## strict types
 	$(BIN)/mypy

@@ -80,7 +80,7 @@ class Action:
     record_id: str | None
     created_at: datetime
     depth: int
-    doubt_since: datetime | None
+    doubt_since: datetime | None = None
 
 
 COLUMNS = (
