@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
 MONITORING := $(VENV)/.monitoring
-.PHONY: help demo sandbox test test-monitoring monitoring-dashboard monitoring-pictures bench check fix types lock clean
+.PHONY: help demo sandbox test test-monitoring hostile monitoring-dashboard monitoring-pictures bench check fix types lock clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
@@ -43,6 +43,9 @@ monitoring-dashboard: $(MONITORING) ## make the Grafana dashboard anew
 
 monitoring-pictures: $(MONITORING) ## draw the dashboard from the demo under a real Prometheus
 	PAGERFORCE_PICTURES=docs/images $(BIN)/python -m pytest -q tests/monitoring/test_dashboard.py -k picture
+
+hostile: $(STAMP) ## storage: full disks, power cuts, restores, migrations, retention
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/storage tests/migration tests/store
 
 types: $(STAMP) ## strict types
 	$(BIN)/mypy

@@ -4,7 +4,7 @@ Both clocks are moved by the test, so that a day of life takes a second, and the
 nothing may depend on this host's clock being right.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,11 +58,16 @@ class Rig:
         self.host.advance(seconds)
 
     @asynccontextmanager
-    async def daemon(self, *, is_shadow: bool = False) -> AsyncIterator["Daemon"]:
+    async def daemon(
+        self, *, is_shadow: bool = False, prepare: Callable[[Parts], None] | None = None
+    ) -> AsyncIterator["Daemon"]:
+        """One life. ``prepare`` may change the parts before they do anything."""
         loaded = load_config(self.desk.config, catalog=CATALOG, environ={})
         secrets = load_secrets(loaded.config, {})
         async with wire(loaded, secrets, self.host, {}, is_shadow=is_shadow) as parts:
             daemon = Daemon(self, parts)
+            if prepare is not None:
+                prepare(parts)
             await parts.pagerduty_reader.start()
             await parts.salesforce_reader.start()
             async with parts.database.write() as tx:
@@ -149,8 +154,8 @@ class Daemon:
         self.parts = parts
 
     async def poll(self) -> int:
-        found = await self.parts.pagerduty_reader.poll()
-        return found + await self.parts.salesforce_reader.poll()
+        readers = (self.parts.pagerduty_reader, self.parts.salesforce_reader)
+        return sum([await reader.poll() for reader in readers if await reader.may_poll()])
 
     async def deliver(self) -> None:
         await self.parts.deliverer.drain()

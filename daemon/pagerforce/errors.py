@@ -7,6 +7,9 @@ The tree:
     ├── AddressInUseError    a listener (metrics, sandbox) could not be opened
     ├── StoreError           the state database cannot be used as it is
     │   ├── SchemaTooNewError    written by a later pagerforce
+    │   ├── StoreUnavailableError  no space, locked: it works again by itself
+    │   ├── StoreDamagedError    a backup has to be brought back
+    │   ├── StateInUseError      another process works with the state
     │   └── NotFoundError        no such link, action or event
     ├── RemoteError          a remote side did not do what was asked
     │   ├── CredentialsError     it refused who we are
@@ -61,6 +64,18 @@ class StoreError(PagerforceError):
 
 class SchemaTooNewError(StoreError):
     """The database was written by a later pagerforce."""
+
+
+class StoreUnavailableError(StoreError):
+    """The disk is full or the file is locked: nothing was stored, and it may work later."""
+
+
+class StoreDamagedError(StoreError):
+    """What is in the file is no sound database: a backup has to be brought back."""
+
+
+class StateInUseError(StoreError):
+    """Another process holds the state; only one may write to it."""
 
 
 class NotFoundError(StoreError):

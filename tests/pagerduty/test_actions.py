@@ -89,6 +89,9 @@ def test_the_catalog_is_the_contracts():
 # Creating
 
 
+KEY = "pagerforce:BMCServiceDesk__Incident__c:a0B000000000001EAA:event-1/0"
+
+
 async def test_an_incident_is_created_as_ordered(rig):
     verdict = await rig.deliver(
         CREATE,
@@ -103,7 +106,7 @@ async def test_an_incident_is_created_as_ordered(rig):
     )
     incident = made(verdict)
     shown = rig.world.incident(incident.id)
-    assert incident.incident_key == "pagerforce:event-1/0"
+    assert incident.incident_key == KEY
     assert (shown["title"], shown["urgency"]) == ("INC-1: disk full", "low")
     assert shown["service"]["id"] == "PNET001"
     assert shown["priority"]["summary"] == "P2"
@@ -179,7 +182,7 @@ async def test_an_incident_assigned_to_the_integration_says_that_nobody_was_woke
 
 async def test_the_creation_is_announced_by_its_key(rig):
     expected = await rig.handler(CREATE).expectations(rig.task(CREATE, PAGE))
-    assert list(expected) == [Expectation("incident", "pagerforce:event-1/0", actor_id=BOT)]
+    assert list(expected) == [Expectation("incident", KEY, actor_id=BOT)]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from pagerforce.model.ports import Position
 from pagerforce.model.record import Record
 from pagerforce.store import cursors, journal, links, outbox, pauses, snapshots
 from pagerforce.store.codec import parse_event, parse_incident, parse_record, to_json
-from pagerforce.store.database import migrations, open_database
+from pagerforce.store.database import open_database
+from pagerforce.store.heads import find_heads
+from pagerforce.store.migrate import known_schema
 from pagerforce.store.outbox import ActionState, NewAction, Settlement
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -44,7 +46,7 @@ async def enqueue(tx, number, members, *actions):
 
 
 async def heads(tx, now=NOW, kinds=(PAGE, NOTE), limit=10):
-    return [item.id for item in await outbox.heads(tx, now, limit=limit, kinds=kinds)]
+    return [item.id for item in await find_heads(tx, now, limit=limit, kinds=kinds)]
 
 
 async def settle(tx, name, state=ActionState.DELIVERED, next_at=None):
@@ -77,7 +79,7 @@ async def test_a_newer_schema_is_refused_and_nothing_changed(tmp_path):
     async with open_database(path):
         pass
     with sqlite3.connect(path) as raw:
-        raw.execute(f"PRAGMA user_version = {len(migrations()) + 1}")
+        raw.execute(f"PRAGMA user_version = {known_schema() + 1}")
     raw.close()
     with pytest.raises(SchemaTooNewError, match="later pagerforce"):
         async with open_database(path):
@@ -194,7 +196,7 @@ async def test_parts_keep_the_place_of_the_action_they_were_split_from(tmp_path)
         await enqueue(tx, 1, ["r1"], action("a1"), action("a2"))
         await outbox.split(tx, await outbox.find_action(tx, "a1"), ["x", "y", "z"])
         order = []
-        while found := await outbox.heads(tx, NOW, limit=1, kinds=[NOTE]):
+        while found := await find_heads(tx, NOW, limit=1, kinds=[NOTE]):
             order.append((found[0].id, found[0].target))
             await settle(tx, found[0].id)
         assert order == [("a1", "x"), ("a1-2", "y"), ("a1-3", "z"), ("a2", None)]

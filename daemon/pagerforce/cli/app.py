@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pagerforce import __version__
+from pagerforce.cli.backup import backup, restore
 from pagerforce.cli.check import check
 from pagerforce.cli.console import out
 from pagerforce.cli.demo import demo
@@ -42,7 +43,7 @@ def _root(
     """Keeps PagerDuty and Salesforce (BMC Remedyforce) in step, by polling only."""
 
 
-for _command in (run, init, check, status, log, demo, sandbox):
+for _command in (run, init, check, status, log, backup, restore, demo, sandbox):
     app.command()(_command)
 app.command("simulate")(simulate_rules)
 app.add_typer(links, name="links")

@@ -22,7 +22,8 @@ from pagerforce.model.ids import Side
 from pagerforce.model.link import LinkState
 from pagerforce.model.value import format_instant
 from pagerforce.store import cursors, links, outbox
-from pagerforce.store.database import Transaction, migrations
+from pagerforce.store.database import Transaction
+from pagerforce.store.migrate import known_schema
 
 _ASK_SECONDS = 2.0
 
@@ -35,7 +36,7 @@ def status(*, config: ConfigOption = None, json: JsonOption = False) -> None:
     gauges = _gauges(settings)
     answer = {
         "version": __version__,
-        "schema": len(migrations()),
+        "schema": known_schema(),
         "ready": gauges.get(("pagerforce_ready", "")) == 1.0,
         "mode": settings.daemon.mode,
         "sources": {side.value: _source(side, found, gauges) for side in Side},

@@ -131,6 +131,8 @@ class Task:
             that a search after a lost answer never takes one of those for its own.
         is_overtaken: the reason for it is gone by now: find what an earlier attempt may have made,
             make nothing new.
+        doubt_since: after a restore: what this does may have been done since then, by an action that
+            nothing remembers; in PagerDuty's clock. None: its own attempts are all there is.
     """
 
     key: str
@@ -155,3 +157,11 @@ class Task:
     now: datetime
     known_ids: frozenset[str] = frozenset()
     is_overtaken: bool = False
+    doubt_since: datetime | None = None
+
+    @property
+    def earliest_doing_at(self) -> datetime:
+        """Not before then can an earlier attempt have had effect, as far as the clocks agree."""
+        if self.doubt_since is None:
+            return self.event_at
+        return min(self.event_at, self.doubt_since)

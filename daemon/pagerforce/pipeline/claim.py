@@ -26,6 +26,7 @@ from pagerforce.rules.evaluate import Facts
 from pagerforce.rules.template import TemplateProblem, context_of, render_args
 from pagerforce.store import journal, outbox, pauses, snapshots, traces
 from pagerforce.store.database import Transaction
+from pagerforce.store.heads import find_heads
 from pagerforce.store.outbox import Action, ActionState, Done, Settlement
 
 _LOG = get_log("deliver")
@@ -33,6 +34,7 @@ _GROUPED = SET_FIELD  # consecutive ones of an event on a record are one write
 _GROUP_LIMIT = 50
 _PATIENCE = timedelta(minutes=1)  # a page that waits longer is judged again
 _LOOP_WINDOW = timedelta(minutes=1)
+_CLOCK_DOUBT = timedelta(seconds=5)  # the clocks are known to the second
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Claimer:
         await pauses.end_due(tx, now)
         jobs: list[Job] = []
         is_moved = False
-        heads = await outbox.heads(tx, now, limit=limit, kinds=kinds, but_lanes=but_lanes)
+        heads = await find_heads(tx, now, limit=limit, kinds=kinds, but_lanes=but_lanes)
         for head in heads:
             job = await self._prepare(tx, head, now)
             if job is None:
@@ -86,12 +88,7 @@ class Claimer:
         target = head.target
         is_linked_already = False
         if target is None:
-            spec = self.specs[head.do]
-            targets = choose(head, spec, event, pairs)
-            if not targets.ids and head.is_uncertain and spec.target is TargetKind.NEW_INCIDENT:
-                # The link may be our own doing, seen by a poll before the answer: look, make nothing.
-                is_linked_already = True
-                targets = Targets((str(event.record_id),))
+            targets, is_linked_already = self._choose(head, event, pairs)
             if not targets.ids:
                 await self._settle(tx, head, ActionState.SKIPPED, targets.reason, now)
                 return None
@@ -109,6 +106,20 @@ class Claimer:
         if job is None or not is_overtaken:
             return job
         return replace(job, task=replace(job.task, is_overtaken=True))
+
+    def _choose(self, head: Action, event: Event, pairs: Pairs) -> tuple[Targets, bool]:
+        """The targets, and whether only what exists already is to be looked for."""
+        spec = self.specs[head.do]
+        targets = choose(head, spec, event, pairs)
+        if spec.target is not TargetKind.NEW_INCIDENT or not head.is_uncertain:
+            return targets, False
+        forgotten = _find_forgotten(head, pairs)
+        if forgotten is not None:
+            return Targets((), f"incident {forgotten} was made for it before the restore"), False
+        if not targets.ids:
+            # The link may be our own doing, seen by a poll before the answer: look, make nothing.
+            return Targets((str(event.record_id),)), True
+        return targets, False
 
     async def _is_looping(self, tx: Transaction, head: Action, now: datetime) -> bool:
         """Pauses the lane where its rules seem to run in a circle.
@@ -218,6 +229,14 @@ class Claimer:
         return Job(actions, replace(task, calls=calls), event)
 
 
+def _find_forgotten(head: Action, pairs: Pairs) -> str | None:
+    """The page that was made after the backup now restored, for whatever event that was then."""
+    if head.doubt_since is None:
+        return None
+    since = head.doubt_since - _CLOCK_DOUBT
+    return next((link.incident_id for link in pairs.links if link.created_at >= since), None)
+
+
 def _evidence(done: Done) -> dict[str, Json]:
     """An action as the operator is shown it: never its texts."""
     return {
@@ -279,4 +298,5 @@ async def _task(
         first_attempt_at=head.first_attempt_at,
         now=now,
         known_ids=await traces.own_ids(tx, parent, but_of=head.id) if parent else frozenset(),
+        doubt_since=head.doubt_since if head.is_uncertain else None,
     )

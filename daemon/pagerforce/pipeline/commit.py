@@ -5,7 +5,7 @@ writer comes between; nothing on the network is awaited meanwhile.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.diff.fold import Held
@@ -22,11 +22,13 @@ from pagerforce.pipeline.entries import (
     plan_drift,
     plan_entries,
 )
+from pagerforce.pipeline.forgotten import NOBODY, OwnComments, OwnEntries, OwnUsers
 from pagerforce.pipeline.rows import NewsRules, RowContext, RowPlan, plan_comments, plan_records
 from pagerforce.pipeline.ruling import Judge, Ruled, World
-from pagerforce.store import cursors, journal, links, outbox, snapshots, traces
+from pagerforce.store import cursors, journal, links, outbox, restored, snapshots, traces
 from pagerforce.store.database import Database, Transaction
-from pagerforce.store.outbox import ActionState
+from pagerforce.store.outbox import ActionState, Origin
+from pagerforce.store.restored import Doubt
 
 NO_SKEW = timedelta(0)
 
@@ -57,21 +59,35 @@ class Committed:
                     metrics.count_action(action.do, action.state.value)
 
 
+@dataclass(frozen=True, slots=True)
+class EntryNews:
+    """What counts as news.
+
+    Attributes:
+        start_at: since when entries are news.
+        skew: how far Salesforce's clock is ahead of PagerDuty's.
+        ours: as whom we may have written; asked for after a restore only.
+    """
+
+    start_at: datetime
+    skew: timedelta = NO_SKEW
+    ours: OwnUsers = NOBODY
+
+
 async def commit_entries(
     database: Database,
     batch: EntryBatch,
     judge: Judge,
     *,
-    start_at: datetime,
+    news: EntryNews,
     now: datetime,
-    skew: timedelta = NO_SKEW,
 ) -> Committed:
-    """Stores a batch of log entries and everything that follows from it.
-
-    ``skew``: how far Salesforce's clock is ahead of PagerDuty's.
-    """
+    """Stores a batch of log entries and everything that follows from it."""
     async with database.write() as tx:
-        fresh = await _fresh(tx, batch.entries, judge, start_at)
+        doubt = await restored.find(tx)
+        fresh = await _fresh(tx, batch.entries, judge, news.start_at)
+        own = OwnEntries(doubt, news.ours)
+        fresh = [entry for entry in fresh if not own.should_wait(entry)]
         ids = {entry.incident_id for entry in fresh if entry.incident_id}
         held = {
             key: Held(item, at)
@@ -81,10 +97,10 @@ async def commit_entries(
             tx, ids, {key: item.incident for key, item in held.items()}
         )
         keys = {e.current.incident_key for e in fresh if e.current and e.current.incident_key}
-        hopes = await _hopes(tx, ids | keys)
-        await _meet(tx, world, hopes)
+        hopes = replace(await _hopes(tx, ids | keys), own=own)
+        await _meet(tx, world, hopes, own.records_of(fresh))
         plan = plan_entries(fresh, held, world, hopes, judge, now)
-        await _store_entries(tx, plan, held, now, skew)
+        await _store_entries(tx, plan, held, now, news.skew, doubt)
         position = Position(batch.read_to)
         await cursors.move_cursor(tx, cursors.PAGERDUTY, position)
     return Committed(plan.ruled, [entry.type for entry in fresh])
@@ -139,7 +155,7 @@ async def commit_drift(
         await _meet(tx, world, hopes)
         plan = plan_drift(held, wanted, world, hopes, judge, server_now=server_now)
         plan.ruled = await _new_only(tx, plan.ruled)
-        await _store_entries(tx, plan, held, now, skew)
+        await _store_entries(tx, plan, held, now, skew, await restored.find(tx))
     return Committed(plan.ruled, [item.event.type for item in plan.ruled])
 
 
@@ -156,13 +172,14 @@ async def _store_entries(
     before: dict[IncidentId, Held],
     now: datetime,
     skew: timedelta,
+    doubt: Doubt | None,
 ) -> None:
     changed = [
         (item.incident, item.entry_at) for key, item in plan.held.items() if before.get(key) != item
     ]
     await snapshots.put_incidents(tx, changed)
     await _store_links(tx, plan.new_links, Side.PAGERDUTY, skew)
-    await _store_ruled(tx, plan.ruled, now)
+    await _store_ruled(tx, plan.ruled, now, doubt)
     for source, survivor in plan.merges:
         await links.move_links(tx, source, survivor)
     await traces.consume(tx, plan.consumed)
@@ -187,24 +204,28 @@ async def commit_rows(
         objects = {row.object for row in batch.records if row.id not in world.records}
         parents = {item.parent_id for item in batch.comments}
         hopes = await _hopes(tx, {*ids, *parents, *objects})
-        context = RowContext(world, hopes, judge, news, busy(), now)
+        doubt = await restored.find(tx)
+        own = OwnComments(doubt, news.own_user)
+        context = RowContext(world, hopes, judge, news, busy(), now, own)
         plan = RowPlan()
         plan_records(batch.records, plan, context)
         seen = await traces.seen_comments(tx, [item.id for item in batch.comments])
         plan_comments(batch.comments, seen, plan, context)
         plan.ruled = await _new_only(tx, plan.ruled)
-        await _store_rows(tx, plan, now, news.skew)
+        await _store_rows(tx, plan, now, news.skew, doubt)
         for feed, position in batch.positions.items():
             await cursors.move_cursor(tx, feed, position)
     return Committed(plan.ruled, [item.event.type for item in plan.ruled])
 
 
-async def _store_rows(tx: Transaction, plan: RowPlan, now: datetime, skew: timedelta) -> None:
+async def _store_rows(
+    tx: Transaction, plan: RowPlan, now: datetime, skew: timedelta, doubt: Doubt | None
+) -> None:
     await snapshots.put_records(tx, plan.records.values())
     await snapshots.add_rechecks(tx, plan.rechecks)
-    await traces.put_comments(tx, plan.comments)
+    await traces.put_comments(tx, plan.comments, now)
     await _store_links(tx, plan.new_links, Side.SALESFORCE, skew)
-    await _store_ruled(tx, plan.ruled, now)
+    await _store_ruled(tx, plan.ruled, now, doubt)
     for record_id, is_active in plan.activity.items():
         await links.set_links_active(tx, record_id, active=is_active)
     await traces.consume(tx, plan.consumed)
@@ -218,13 +239,17 @@ async def _store_links(
         await links.put_link(tx, link.incident_id, link.object, link.record_id, at)
 
 
-async def _meet(tx: Transaction, world: World, hopes: Hopes) -> None:
+async def _meet(
+    tx: Transaction, world: World, hopes: Hopes, others: Collection[RecordId] = ()
+) -> None:
     """Adds the records that incidents of ours, not linked yet, will be linked to."""
-    ids = {cause.record_id for cause in hopes.causes.values() if cause.record_id}
+    ids = {cause.record_id for cause in hopes.causes.values() if cause.record_id} | set(others)
     world.records |= await snapshots.read_records(tx, ids - world.records.keys())
 
 
-async def _store_ruled(tx: Transaction, ruled: Sequence[Ruled], now: datetime) -> None:
+async def _store_ruled(
+    tx: Transaction, ruled: Sequence[Ruled], now: datetime, doubt: Doubt | None
+) -> None:
     for item in ruled:
         event_seq = await journal.append(
             tx,
@@ -236,9 +261,10 @@ async def _store_ruled(tx: Transaction, ruled: Sequence[Ruled], now: datetime) -
         )
         if item.actions:
             lane = await links.join_lanes(tx, item.members)
+            since = doubt.since if doubt is not None and doubt.covers(item.event) else None
             done = await outbox.recent(tx, lane, now - ANSWER_WINDOW)
-            depth = depth_of(item.event, done)
-            await outbox.enqueue(tx, event_seq, lane, item.actions, now, depth=depth)
+            origin = Origin(depth_of(item.event, done), since)
+            await outbox.enqueue(tx, event_seq, lane, item.actions, now, origin=origin)
 
 
 async def _world_of_incidents(

@@ -2,7 +2,8 @@
 
 An attempt is stored before it is made, with what it will bring back, and its outcome together with
 everything it changed in one transaction. What was under way when the process died is looked for
-before it is sent again (contract promise 2).
+before it is sent again (contract promise 2). A full disk is waited out: nothing is sent that can't be
+noted, and what was sent is noted as soon as that is possible.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 import anyio
 from anyio.abc import TaskGroup
 
-from pagerforce.errors import ConfigError, RemoteError, WrongOrgError
+from pagerforce.errors import ConfigError, RemoteError, StoreUnavailableError, WrongOrgError
 from pagerforce.model.action import Task
 from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.ports import ActionHandler, Clock
@@ -34,11 +35,14 @@ from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.settle import RetryPolicy, settlement_of, store_effects
 from pagerforce.store import outbox, traces
 from pagerforce.store.database import Database
-from pagerforce.store.outbox import Action, ActionState
+from pagerforce.store.outbox import Action, ActionState, Settlement
 
 _LOG = get_log("deliver")
 _IDLE_SECONDS = 1.0
 _HALT_SECONDS = 30.0
+_STORAGE_SECONDS = 2.0
+_FIRST_WAIT_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -104,6 +108,8 @@ class Deliverer:
         self._active: dict[int, str] = {}
         self._halted: dict[Side, datetime] = {}
         self._is_stopping = False
+        self._storage_trouble = ""
+        self._resume_at = float("-inf")
 
     def wake(self) -> None:
         """Something new waits in the outbox."""
@@ -121,18 +127,35 @@ class Deliverer:
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Delivers until stopped. ``beat`` is called at least once a second or so."""
-        async with self._tools.database.write() as tx:
-            recovered = await outbox.recover(tx)
-        if recovered:
-            _LOG.warning("unfinished_actions_found", count=recovered)
+        is_recovered = False
         async with anyio.create_task_group() as group:
             while not self._is_stopping:
                 beat()
                 self._wake = anyio.Event()
-                should_look_again = await self._start_jobs(group)
+                is_recovered = is_recovered or await self._recover()
+                should_look_again = is_recovered and await self._start_jobs(group)
                 if not should_look_again:
                     with anyio.move_on_after(_IDLE_SECONDS):
                         await self._wake.wait()
+
+    async def _recover(self) -> bool:
+        """False where nothing can be stored just now."""
+        try:
+            async with self._tools.database.write() as tx:
+                recovered = await outbox.recover(tx)
+        except StoreUnavailableError as error:
+            self._tell_storage(error)
+            return False
+        if recovered:
+            _LOG.warning("unfinished_actions_found", count=recovered)
+        return True
+
+    def _tell_storage(self, error: StoreUnavailableError) -> None:
+        """Says so, once per trouble, and starts nothing for a moment."""
+        self._resume_at = self._tools.clock.monotonic() + _STORAGE_SECONDS
+        if str(error) != self._storage_trouble:
+            _LOG.error("storage_unavailable", reason=str(error))
+        self._storage_trouble = str(error)
 
     async def drain(self) -> None:
         """Delivers what may go now and what becomes free by it; returns when nothing more is due."""
@@ -146,12 +169,18 @@ class Deliverer:
         now = self._tools.clock.now()
         free = self._tools.limits.concurrency - len(self._active)
         kinds = self._open_kinds(now)
-        if free <= 0 or not kinds:
+        is_resting = self._tools.clock.monotonic() < self._resume_at
+        if free <= 0 or not kinds or is_resting:
             return False
-        async with self._tools.database.write() as tx:
-            jobs, is_moved = await self._claimer.claim(
-                tx, now, limit=free, kinds=kinds, but_lanes=set(self._active.values())
-            )
+        try:
+            async with self._tools.database.write() as tx:
+                jobs, is_moved = await self._claimer.claim(
+                    tx, now, limit=free, kinds=kinds, but_lanes=set(self._active.values())
+                )
+        except StoreUnavailableError as error:
+            self._tell_storage(error)
+            return False
+        self._storage_trouble = ""
         for job in jobs:
             number = id(job)
             self._active[number] = job.actions[0].lane
@@ -187,17 +216,28 @@ class Deliverer:
             expected = await handler.expectations(job.task)
         except RemoteError as error:
             verdicts = [self._tools.verdict_of(error)] * len(job.actions)
-        async with self._tools.database.write() as tx:
-            if not await outbox.begin_attempt(tx, job.actions, self._tools.clock.now()):
-                return
-            await traces.expect(tx, job.task.key, expected, self._tools.clock.now())
-        await self._settle(job, verdicts or await self._deliver(handler, job.task))
+        if await self._announce(job, expected):
+            await self._settle(job, verdicts or await self._deliver(handler, job.task))
+
+    async def _announce(self, job: Job, expected: Sequence[Expectation]) -> bool:
+        """Stores that the attempt starts; False where it must not: it is gone, or nothing can be stored."""
+        now = self._tools.clock.now()
+        try:
+            async with self._tools.database.write() as tx:
+                is_waiting = await outbox.begin_attempt(tx, job.actions, now)
+                if is_waiting:
+                    await traces.expect(tx, job.task.key, expected, now)
+        except StoreUnavailableError as error:
+            self._tell_storage(error)
+            return False
+        return is_waiting
 
     async def _deliver(self, handler: ActionHandler, task: Task) -> Sequence[Verdict]:
         if task.is_uncertain and not handler.spec.is_repeatable:
-            reason = (
-                "its outcome is unknown and it must not be sent twice; check, then retry or discard"
-            )
+            why = "its outcome is unknown"
+            if task.doubt_since is not None:
+                why = "it may have been sent before the restore of a backup"
+            reason = f"{why} and it must not be sent twice; check, then retry or discard"
             return [Rejected(reason)] * len(task.calls)
         # A handler's requests have deadlines of their own; this bounds several of them together.
         with anyio.move_on_after(4 * self._tools.limits.timeout.total_seconds()):
@@ -216,12 +256,27 @@ class Deliverer:
             (action, verdict, settlement_of(verdict, action, self._tools.policy, now))
             for action, verdict in zip(job.actions, verdicts, strict=True)
         ]
-        async with self._tools.database.write() as tx:
-            for action, verdict, outcome in settled:
-                await outbox.settle(tx, action, _placed(outcome, job.task, verdict), now)
-                await store_effects(tx, job.task, action, verdict, self._tools.skew())
+        wait = _FIRST_WAIT_SECONDS
+        while not await self._store(job, settled, now):
+            # What was done must be noted. The process may end before: then it is looked for.
+            await anyio.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
         for action, verdict, outcome in settled:
             self._report(job, action, verdict, outcome.state, now)
+
+    async def _store(
+        self, job: Job, settled: Sequence[tuple[Action, Verdict, Settlement]], now: datetime
+    ) -> bool:
+        """Stores an outcome and all that it changed; False where nothing can be stored just now."""
+        try:
+            async with self._tools.database.write() as tx:
+                for action, verdict, outcome in settled:
+                    await outbox.settle(tx, action, _placed(outcome, job.task, verdict), now)
+                    await store_effects(tx, job.task, action, verdict, self._tools.skew())
+        except StoreUnavailableError as error:
+            self._tell_storage(error)
+            return False
+        return True
 
     def _report(
         self, job: Job, action: Action, verdict: Verdict, state: ActionState, now: datetime
@@ -250,7 +305,7 @@ class Deliverer:
         )
 
 
-def _placed(outcome: outbox.Settlement, task: Task, verdict: Verdict) -> outbox.Settlement:
+def _placed(outcome: Settlement, task: Task, verdict: Verdict) -> Settlement:
     """The settlement with what the action acted on, by which operators look for it."""
     incident_id, record_id = task.incident_id, task.record_id
     for effect in verdict.effects if isinstance(verdict, Delivered) else ():

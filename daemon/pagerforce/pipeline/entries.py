@@ -12,8 +12,10 @@ from pagerforce.model.incident import Incident, LogEntry, Person
 from pagerforce.model.link import Link, LinkState
 from pagerforce.model.value import format_whole_second
 from pagerforce.model.verdict import Expectation
+from pagerforce.pipeline.forgotten import OwnEntries
 from pagerforce.pipeline.ruling import Judge, Ruled, World
 from pagerforce.store.outbox import Cause
+from pagerforce.store.restored import FORGOTTEN
 from pagerforce.store.traces import Expected
 
 RECONCILE_GRACE = timedelta(seconds=60)
@@ -44,11 +46,13 @@ class EntryPlan:
 class Hopes:
     """Expectations of our own writes, each good for as many matches as it has left.
 
-    ``causes``: per action its object, the record and the incident its event was about.
+    ``causes``: per action its object, the record and the incident its event was about. ``own``: what
+    is our own doing though nothing remembers it.
     """
 
     expected: Sequence[Expected]
     causes: Mapping[str, Cause]
+    own: OwnEntries = field(default_factory=OwnEntries)
     used: dict[int, int] = field(default_factory=dict)
 
     def open(self) -> list[Expected]:
@@ -86,11 +90,15 @@ def plan_entries(
         plan.held[entry.incident_id] = folded.held
         world.incidents[entry.incident_id] = folded.held.incident
         _link_ours(entry.current, entry.at, plan, world, hopes)
+        _link_forgotten(entry, plan, world, hopes.own)
         event = _event(entry, folded.type, folded.before, folded.after)
         echo = _echo(entry, plan, hopes)
         if echo is not None:
             members = (entry.incident_id,)
             plan.ruled.append(Ruled(event, members, echo_of=echo.action_id))
+            continue
+        if hopes.own.is_forgotten(entry):
+            plan.ruled.append(Ruled(event, (entry.incident_id,), echo_of=FORGOTTEN))
             continue
         plan.ruled.append(judge.rule(event, world, now))
         if folded.type == "merge" and folded.after.merged_into:
@@ -122,14 +130,26 @@ def _link_ours(
     """
     index = find_created(incident, [item.what for item in hopes.expected])
     cause = None if index is None else hopes.causes.get(hopes.expected[index].action_id)
-    if incident is None or cause is None or cause.record_id is None:
-        return
-    known = {(link.incident_id, link.record_id) for link in world.links}
-    if (incident.id, cause.record_id) in known:
-        return
-    at = incident.created_at or seen_at
-    plan.new_links.append(NewLink(incident.id, cause.object, cause.record_id, at))
-    world.links.append(Link(incident.id, cause.object, cause.record_id, LinkState.ACTIVE, at, at))
+    if incident is not None and cause is not None and cause.record_id is not None:
+        at = incident.created_at or seen_at
+        _link(NewLink(incident.id, cause.object, cause.record_id, at), plan, world)
+
+
+def _link_forgotten(entry: LogEntry, plan: EntryPlan, world: World, own: OwnEntries) -> None:
+    """Links a page of ours that nothing remembers; its key says for which record it was."""
+    key = own.find_key(entry)
+    if key is not None and entry.incident_id is not None:
+        at = (entry.current.created_at if entry.current else None) or entry.at
+        _link(NewLink(entry.incident_id, key.object, key.record_id, at), plan, world)
+
+
+def _link(link: NewLink, plan: EntryPlan, world: World) -> None:
+    known = {(item.incident_id, item.record_id) for item in world.links}
+    if (link.incident_id, link.record_id) not in known:
+        plan.new_links.append(link)
+        world.links.append(
+            Link(link.incident_id, link.object, link.record_id, LinkState.ACTIVE, link.at, link.at)
+        )
 
 
 def _bare_event(entry: LogEntry) -> Event:

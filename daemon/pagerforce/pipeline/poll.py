@@ -1,7 +1,7 @@
 """The two polling loops: what they have in common, and when each polls next.
 
 A loop reads its side to the end, commits batch by batch, and waits. A failed poll loses nothing: the
-cursor stands where the last stored batch put it.
+cursor stands where the last stored batch put it. A full disk is such a failure too: it is waited out.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from pagerforce.errors import (
     CredentialsError,
     RemoteError,
     StoreError,
+    StoreUnavailableError,
     WrongOrgError,
 )
 from pagerforce.model.ids import Side
@@ -44,6 +45,7 @@ class SourceState:
     last_success_at: datetime | None = None
     last_found_at: datetime | None = None
     is_stretched: bool = False
+    is_storage_failing: bool = False
 
 
 class SideReader(Protocol):
@@ -51,6 +53,10 @@ class SideReader(Protocol):
 
     async def start(self) -> None:
         """Baseline and start cursor on the first start; raises the ``RemoteError`` family."""
+        ...
+
+    async def may_poll(self) -> bool:
+        """False while this side has to wait for the other: for a moment after a restore."""
         ...
 
     async def poll(self) -> int:
@@ -102,8 +108,10 @@ class PollLoop:
             if not self._is_started:
                 await self._reader.start()
                 self._is_started = True
+            if not await self._reader.may_poll():
+                return
             found = await self._reader.poll()
-        except RemoteError as error:
+        except (RemoteError, StoreUnavailableError) as error:
             self._failed(error, str(error))
         except (ConfigError, WrongOrgError, StoreError):
             raise
@@ -118,6 +126,7 @@ class PollLoop:
         if state.failures or not state.is_up:
             _LOG.info("source_up", source=self.side.value)
         state.failures, state.problem = 0, ""
+        state.is_storage_failing = False
         state.is_up = state.is_current = True
         state.last_success_at = now
         if found:
@@ -130,8 +139,9 @@ class PollLoop:
         state = self.state
         state.failures += 1
         state.problem = reason
+        is_storage = state.is_storage_failing = isinstance(error, StoreUnavailableError)
         _LOG.warning(
-            "poll_failed",
+            "storage_unavailable" if is_storage else "poll_failed",
             source=self.side.value,
             failures=state.failures,
             error=type(error).__name__,
@@ -145,7 +155,9 @@ class PollLoop:
         found_at = self.state.last_found_at
         is_busy = found_at is not None and self._clock.now() - found_at < _BUSY_FOR
         budget = self._reader.budget() if self._is_started else _NO_BUDGET
-        wait = next_delay(self._pace, is_busy=is_busy, failures=self.state.failures, budget=budget)
+        # The remote side is well when only our own disk is not: it is asked at the calm pace.
+        failures = 1 if self.state.is_storage_failing else self.state.failures
+        wait = next_delay(self._pace, is_busy=is_busy, failures=failures, budget=budget)
         self._tell_stretch(wait, budget)
         return wait
 

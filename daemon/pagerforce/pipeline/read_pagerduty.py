@@ -1,21 +1,23 @@
 """Reads PagerDuty: log entries from the cursor on, and now and then the open incidents."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pagerforce.model.ids import IncidentId
+from pagerforce.model.ids import IncidentId, Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.ports import Clock, EntryBatch, PagerDutySource, Position
 from pagerforce.model.value import format_whole_second
 from pagerforce.observe.log import get_log
-from pagerforce.pipeline.commit import commit_drift, commit_entries
+from pagerforce.pipeline.commit import EntryNews, commit_drift, commit_entries
 from pagerforce.pipeline.entries import event_id_of
+from pagerforce.pipeline.forgotten import NOBODY, OwnUsers
 from pagerforce.pipeline.pace import Budget, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.ruling import Judge
-from pagerforce.store import cursors, journal, snapshots, traces
+from pagerforce.store import cursors, journal, restored, snapshots, traces
 from pagerforce.store.database import Database
+from pagerforce.store.restored import Doubt, Turn
 
 _LOG = get_log("poll")
 _SWEEP = Sweep(cheap=200, every=timedelta(minutes=15))
@@ -28,7 +30,11 @@ START = "start_at:pagerduty"
 
 @dataclass(slots=True)
 class PagerDutyReader:
-    """Implements ``SideReader``. ``judge`` is asked for anew each time: rules may be reloaded."""
+    """Implements ``SideReader``.
+
+    ``judge`` is asked for anew each time: rules may be reloaded. ``find_ours``: as whom we write; asked
+    for after a restore only.
+    """
 
     source: PagerDutySource
     database: Database
@@ -38,6 +44,7 @@ class PagerDutyReader:
     start_from: datetime | None
     needs_custom_fields: Callable[[], bool]
     skew: Callable[[], timedelta]
+    find_ours: Callable[[], Awaitable[OwnUsers]]
     _start_at: datetime | None = None
     _last_wide: tuple[float, int] | None = None
     _reconciled: float | None = None
@@ -48,6 +55,7 @@ class PagerDutyReader:
         async with self.database.read() as tx:
             self._start_at = await cursors.find_instant(tx, START)
         if self._start_at is not None:
+            await self._note_clock()
             return
         server_now = await self.source.fetch_server_time()
         start_at = (self.start_from or server_now).replace(microsecond=0)
@@ -73,19 +81,45 @@ class PagerDutyReader:
             incidents[place] = found or incidents[place]
         return incidents
 
+    async def _note_clock(self) -> None:
+        async with self.database.read() as tx:
+            doubt = await restored.find(tx)
+        if doubt is None or Side.PAGERDUTY in doubt.until:
+            return
+        server_now = await self.source.fetch_server_time()
+        async with self.database.write() as tx:
+            await restored.note_clock(tx, Side.PAGERDUTY, server_now, self.clock.now())
+
+    async def may_poll(self) -> bool:
+        """After a restore, the second reading waits for what Salesforce's brought about."""
+        async with self.database.read() as tx:
+            doubt = await restored.find(tx)
+            if doubt is None or doubt.turn is not Turn.AGAIN:
+                return True
+            return not await restored.is_doubt_under_way(tx, self.clock.now())
+
     async def poll(self) -> int:
         """Reads entries to the end; then, when it is time, compares the open incidents."""
-        found = await self._read_entries()
+        async with self.database.read() as tx:
+            doubt = await restored.find(tx)
+        found = await self._read_entries(doubt)
+        if doubt is not None and doubt.turn in (Turn.PAGERDUTY, Turn.AGAIN):
+            async with self.database.write() as tx:
+                await restored.end_turn(tx, doubt.turn)
         due = self.judge().settings.reconcile.total_seconds()
         if self._reconciled is None or self.clock.monotonic() - self._reconciled >= due:
             found += await self._reconcile()
             self._reconciled = self.clock.monotonic()
         return found
 
-    async def _read_entries(self) -> int:
+    async def _read_entries(self, doubt: Doubt | None) -> int:
         async with self.database.read() as tx:
             position = (await cursors.read_cursors(tx))[cursors.PAGERDUTY]
         overlap = self._overlap()
+        ours = NOBODY if doubt is None else await self.find_ours()
+        if doubt is not None and doubt.turn is Turn.AGAIN:
+            position = Position(min(position.stamp, doubt.start))
+            overlap = max(overlap, self.judge().settings.pagerduty.late_window)
         is_wide = overlap >= self.judge().settings.pagerduty.late_window
         found = seen = 0
         batches = self.source.iter_entries(position.stamp, overlap_seconds=overlap.total_seconds())
@@ -96,9 +130,8 @@ class PagerDutyReader:
                 self.database,
                 await self._with_custom_fields(batch),
                 self.judge(),
-                start_at=self._started(),
+                news=EntryNews(self._started(), self.skew(), ours),
                 now=self.clock.now(),
-                skew=self.skew(),
             )
             found += self.reporter.committed(result)
         if is_wide:

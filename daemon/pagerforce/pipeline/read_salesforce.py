@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.errors import CredentialsError, RemoteError
-from pagerforce.model.ids import RecordId
+from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.ports import Clock, Position, RowBatch, SalesforceSource
 from pagerforce.model.value import format_whole_second, parse_instant
 from pagerforce.observe.log import get_log
@@ -16,8 +16,9 @@ from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.rows import NewsRules
 from pagerforce.pipeline.ruling import Judge
-from pagerforce.store import cursors, snapshots
+from pagerforce.store import cursors, restored, snapshots
 from pagerforce.store.database import Database, Transaction
+from pagerforce.store.restored import Turn
 
 _LOG = get_log("poll")
 _SWEEP = Sweep(cheap=1000, every=timedelta(minutes=5))
@@ -38,6 +39,7 @@ class SalesforceReader:
         calls_left: what is left of the daemon's own daily share of calls.
         check: holds the configuration against the org before anything is read; raises
             ``ConfigError`` where it names what is not there.
+        find_own_user: as whom we write; asked for after a restore only.
     """
 
     source: SalesforceSource
@@ -51,10 +53,12 @@ class SalesforceReader:
     calls_left: Callable[[], Budget]
     check: Callable[[], Awaitable[None]]
     skew: Callable[[], timedelta]
+    find_own_user: Callable[[], Awaitable[str]]
     _quiet: dict[str, frozenset[str]] = field(default_factory=dict)
     _start_at: dict[str, datetime] = field(default_factory=dict)
     _last_wide: tuple[float, int] | None = None
     _low_water: datetime | None = None
+    _own_user: str | None = None
     _low_water_asked: float = float("-inf")
 
     async def start(self) -> None:
@@ -69,6 +73,7 @@ class SalesforceReader:
             # Objects added later start when they are added: start_from is for the first start.
             is_first = not any(known.values())
             begin = (self.start_from if is_first else None) or server_now
+            await restored.note_clock(tx, Side.SALESFORCE, server_now, self.clock.now())
             for feed, start_at in known.items():
                 self._start_at[feed] = start_at or await _begin(tx, feed, begin)
         for name in self.objects:
@@ -96,10 +101,23 @@ class SalesforceReader:
             await cursors.put_fact(tx, _COMPARED, format_whole_second(self.clock.now()))
         _LOG.info("baseline", source="salesforce", object=name, records=count)
 
+    async def may_poll(self) -> bool:
+        """After a restore, Salesforce is read once what PagerDuty's reading brought is delivered."""
+        async with self.database.read() as tx:
+            doubt = await restored.find(tx)
+            if doubt is None or doubt.turn in (Turn.AGAIN, Turn.DONE):
+                return True
+            if doubt.turn is not Turn.SALESFORCE:
+                return False
+            return not await restored.is_doubt_under_way(tx, self.clock.now())
+
     async def poll(self) -> int:
         """Reads changed rows to the end, then again what a write of ours made doubtful."""
         async with self.database.read() as tx:
             positions = await cursors.read_cursors(tx)
+            doubt = await restored.find(tx)
+        if doubt is not None:
+            self._own_user = await self.find_own_user()
         positions = {feed: positions[feed] for feed in self.source.feeds}
         overlap = self._overlap(positions)
         batches = self.source.iter_changes(positions, overlap_seconds=overlap.total_seconds())
@@ -109,6 +127,9 @@ class SalesforceReader:
         found += await self._recheck()
         await self._ask_low_water(positions)
         found += await self._compare_daily()
+        if doubt is not None and doubt.turn is Turn.SALESFORCE:
+            async with self.database.write() as tx:
+                await restored.end_turn(tx, doubt.turn)
         return found
 
     async def _commit_all(self, batches: AsyncIterator[RowBatch]) -> tuple[int, int]:
@@ -126,7 +147,7 @@ class SalesforceReader:
             self.database,
             batch,
             self.judge(),
-            news=NewsRules(self._start_at, self._quiet, self.skew()),
+            news=NewsRules(self._start_at, self._quiet, self.skew(), self._own_user),
             busy=lambda: self.writes.touched_since(mark),
             now=self.clock.now(),
         )

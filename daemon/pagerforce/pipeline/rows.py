@@ -12,8 +12,13 @@ from pagerforce.model.ids import EventId, RecordId, Side
 from pagerforce.model.link import Link, LinkState
 from pagerforce.model.record import Comment, Record
 from pagerforce.pipeline.entries import Hopes, NewLink
+from pagerforce.pipeline.forgotten import OwnComments
 from pagerforce.pipeline.ruling import Judge, Ruled, World
+from pagerforce.store.restored import FORGOTTEN
+from pagerforce.store.retention import is_too_old_for_news
 from pagerforce.store.traces import Expected
+
+NOTHING_FORGOTTEN = OwnComments()
 
 
 @dataclass(slots=True)
@@ -41,11 +46,13 @@ class NewsRules:
         start_at: per object and comment object, since when rows are news.
         quiet: per object, fields that make no event when they change.
         skew: how far Salesforce's clock is ahead of PagerDuty's.
+        own_user: as whom we write; asked for after a restore only.
     """
 
     start_at: Mapping[str, datetime]
     quiet: Mapping[str, frozenset[str]] = field(default_factory=dict)
     skew: timedelta = timedelta(0)
+    own_user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class RowContext:
     Attributes:
         busy: records that a write of ours was under way on since the poll began: what this poll
             read may show half of it, so they are read again later.
+        own: which comments are our own doing though nothing remembers it.
     """
 
     world: World
@@ -63,6 +71,7 @@ class RowContext:
     news: NewsRules
     busy: Collection[RecordId]
     now: datetime
+    own: OwnComments = NOTHING_FORGOTTEN
 
 
 def plan_records(rows: Sequence[Record], plan: RowPlan, context: RowContext) -> None:
@@ -151,7 +160,8 @@ def plan_comments(
     for comment in comments:
         if comment.id in seen or comment.is_deleted:
             continue
-        if comment.created_at < context.news.start_at[comment.object]:
+        is_old = is_too_old_for_news(comment.created_at, context.now)
+        if is_old or comment.created_at < context.news.start_at[comment.object]:
             plan.comments.append((comment, None))
             continue
         echo = _own_comment(comment, plan, context)
@@ -159,6 +169,8 @@ def plan_comments(
         event = _comment_event(comment, context.world.records.get(comment.parent_id))
         if echo is not None:
             plan.ruled.append(Ruled(event, (comment.parent_id,), echo_of=echo.action_id))
+        elif context.own.is_forgotten(comment):
+            plan.ruled.append(Ruled(event, (comment.parent_id,), echo_of=FORGOTTEN))
         else:
             plan.ruled.append(context.judge.rule(event, context.world, context.now))
 

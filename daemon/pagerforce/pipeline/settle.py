@@ -122,7 +122,7 @@ async def _store_effect(
                     modified_at=modified_at or known.modified_at,
                 )
                 await snapshots.put_records(tx, [after])
-        case CommentMade(object=name, id=comment_id, parent_id=parent_id):
-            await traces.put_own_comment(tx, comment_id, name, parent_id, action.id)
+        case CommentMade():
+            await traces.put_own_comment(tx, effect, action.id, task.now)
         case NoteMade(incident_id=incident_id, id=note_id):
             await traces.put_own_note(tx, incident_id, note_id, action.id)

@@ -110,6 +110,7 @@ class _Supervisor:
             "salesforce": self._parts.salesforce.run,
             "delivery": self._parts.deliverer.run,
             "refresh": self._refresher.run,
+            "retention": self._parts.pruner.run,
         }
         for name, loop in loops.items():
             group.start_soon(loop, self._hearts.register(name), name=name)  # type: ignore[arg-type]
@@ -122,6 +123,7 @@ class _Supervisor:
             self._parts.salesforce,
             self._parts.deliverer,
             self._refresher,
+            self._parts.pruner,
         ):
             part.stop()
         group.cancel_scope.deadline = anyio.current_time() + _STOP_SECONDS

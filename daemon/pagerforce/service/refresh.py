@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 
+from pagerforce.errors import StoreUnavailableError
 from pagerforce.model.ports import Clock
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
@@ -32,6 +33,7 @@ class Refresher:
     notifier: Notifier
     textfile: Path | None
     _is_ready: bool = False
+    _storage_trouble: str = ""
     _written_at: float = float("-inf")
     _is_stopping: anyio.Event = field(default_factory=anyio.Event)
 
@@ -51,10 +53,20 @@ class Refresher:
         """Refreshes until stopped."""
         while not self._is_stopping.is_set():
             beat()
-            await self._refresh()
+            await self._try_refresh()
             pause = _EVERY_SECONDS if self._is_ready else _EVERY_SECONDS / 10
             with anyio.move_on_after(pause):
                 await self._is_stopping.wait()
+
+    async def _try_refresh(self) -> None:
+        try:
+            await self._refresh()
+        except StoreUnavailableError as error:
+            if str(error) != self._storage_trouble:
+                _LOG.error("storage_unavailable", reason=str(error))
+            self._storage_trouble = str(error)
+        else:
+            self._storage_trouble = ""
 
     async def _refresh(self) -> None:
         self._tell(await self.gauges.refresh())

@@ -14,6 +14,7 @@ from pagerforce.config.secret import Secrets
 from pagerforce.model.action import ActionSpec
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import ActionHandler, Clock
+from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pagerduty.actions import CATALOG as PAGERDUTY_CATALOG
 from pagerforce.pagerduty.actions import build_handlers as build_pagerduty_handlers
@@ -22,10 +23,12 @@ from pagerforce.pagerduty.directory import Directory
 from pagerforce.pagerduty.source import PagerDutyPoller
 from pagerforce.pipeline.claim import Claimer
 from pagerforce.pipeline.deliver import Deliverer, Tools, WriteLog
+from pagerforce.pipeline.forgotten import OwnUsers
 from pagerforce.pipeline.pace import Budget
 from pagerforce.pipeline.poll import PollLoop, Reporter
 from pagerforce.pipeline.read_pagerduty import PagerDutyReader
 from pagerforce.pipeline.read_salesforce import SalesforceReader
+from pagerforce.pipeline.settings import PipelineSettings
 from pagerforce.pipeline.settle import RetryPolicy
 from pagerforce.rules.needs import fields_needed, incident_needs
 from pagerforce.salesforce.actions import CATALOG as SALESFORCE_CATALOG
@@ -37,13 +40,17 @@ from pagerforce.salesforce.mappings import MappingResolver
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.source import SalesforcePoller
 from pagerforce.service.fieldcheck import check_fields
+from pagerforce.service.prune import Pruner
 from pagerforce.service.rulebook import RulesInForce, pipeline_settings
+from pagerforce.store import restored
 from pagerforce.store.database import FILE_NAME, Database, open_database
+from pagerforce.store.retention import LOOK_BACK, Limits
 from pagerforce.wire.backoff import backoff_seconds
 from pagerforce.wire.transport import build_client
 from pagerforce.wire.verdicts import verdict_of
 
 CATALOG: tuple[ActionSpec, ...] = (*PAGERDUTY_CATALOG, *SALESFORCE_CATALOG)
+_LOG = get_log("service")
 _DIRECTORY_TTL = timedelta(minutes=10)
 _BACKOFF_BASE = 2.0
 _BACKOFF_CAP = 300.0
@@ -63,6 +70,7 @@ class Parts:
     salesforce_side: "SalesforceSide"
     pagerduty_reader: PagerDutyReader
     salesforce_reader: SalesforceReader
+    pruner: Pruner
 
     def put_in_force(self, loaded: Loaded) -> None:
         """Applies the rules and maps of a new file, and reads the fields they speak of."""
@@ -89,6 +97,16 @@ class PagerDutySide:
             services=loaded.config.pagerduty.services,
             needs_custom_fields=_needs_custom_fields(loaded),
         )
+
+    async def find_ours(self, loaded: Loaded) -> OwnUsers:
+        """As whom writes of ours stand in the log."""
+        settings = loaded.config.pagerduty
+        people = (
+            await self.directory.find_key_owner(),
+            await self.directory.find_user_by_email(settings.from_email),
+        )
+        ids = frozenset(person.id for person in people if person is not None and person.id)
+        return OwnUsers(ids, may_be_anybody=settings.act_as == "actor")
 
 
 def _needs_custom_fields(loaded: Loaded) -> bool:
@@ -148,6 +166,9 @@ async def wire(
     async with AsyncExitStack() as stack:
         path = state_dir(loaded.config, environ) / FILE_NAME
         database = await stack.enter_async_context(open_database(path))
+        async with database.write() as tx:
+            if await restored.begin(tx):
+                _LOG.warning("restored", what="both sides are read anew, nothing is done twice")
         metrics = Metrics(__version__, [spec.do for spec in CATALOG])
         salesforce_side = await _salesforce(stack, loaded, secrets, clock, metrics)
         pagerduty_side = await _pagerduty(stack, loaded, secrets, clock, metrics)
@@ -293,6 +314,7 @@ def _assemble(
         start_from,
         lambda: _needs_custom_fields(rules.loaded),
         skew,
+        lambda: pagerduty.find_ours(rules.loaded),
     )
     salesforce_reader = SalesforceReader(
         salesforce.poller(loaded),
@@ -306,6 +328,7 @@ def _assemble(
         lambda: salesforce.budget(rules.loaded),
         lambda: check_fields(salesforce.schema, rules.loaded),
         skew,
+        salesforce.client.user_id,
     )
     settings = rules.settings
     return Parts(
@@ -323,4 +346,11 @@ def _assemble(
         salesforce,
         pagerduty_reader,
         salesforce_reader,
+        Pruner(database, clock, _limits(rules.settings)),
     )
+
+
+def _limits(settings: PipelineSettings) -> Limits:
+    """What is kept; never less than any feed may be read back."""
+    late = max(settings.pagerduty.late_window, settings.salesforce.late_window)
+    return Limits(look_back=LOOK_BACK + late)

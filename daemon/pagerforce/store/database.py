@@ -7,15 +7,20 @@ WAL with ``synchronous=FULL``: a committed transaction survives a power cut, whi
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
-from importlib import resources
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import aiosqlite
 import anyio
+import anyio.to_thread
 
-from pagerforce.errors import SchemaTooNewError, StoreError
+from pagerforce.errors import StoreError
+from pagerforce.store.copying import to_uri
+from pagerforce.store.lock import give_to_owner_of, hold_state
+from pagerforce.store.migrate import prepare
+from pagerforce.store.trouble import to_file_error, to_store_error
 
 Row: TypeAlias = tuple[Any, ...]
 BUSY_SECONDS = 10.0
@@ -70,16 +75,19 @@ class Database:
                 # Shielded: a cancelled commit would leave it unknown whether it happened.
                 try:
                     await self._connection.execute("BEGIN IMMEDIATE")
-                    try:
-                        yield Transaction(self._connection)
-                    except BaseException:
-                        await self._connection.execute("ROLLBACK")
-                        raise
+                    yield Transaction(self._connection)
                     await self._connection.execute("COMMIT")
                 except sqlite3.Error as error:
-                    if self._connection.in_transaction:
-                        await self._connection.execute("ROLLBACK")
-                    raise StoreError(f"{self.path}: {error}") from error
+                    await self._roll_back()
+                    raise to_store_error(self.path, error) from error
+                except BaseException:
+                    await self._roll_back()
+                    raise
+
+    async def _roll_back(self) -> None:
+        # SQLite may have rolled back by itself already (a full disk is one such case).
+        if self._connection.in_transaction:
+            await self._connection.execute("ROLLBACK")
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -88,7 +96,7 @@ class Database:
             try:
                 yield Transaction(self._connection)
             except sqlite3.Error as error:
-                raise StoreError(f"{self.path}: {error}") from error
+                raise to_store_error(self.path, error) from error
 
     def size_bytes(self) -> int:
         """Size of the database with its write-ahead log, in bytes."""
@@ -100,79 +108,64 @@ class Database:
 async def open_database(path: Path, *, read_only: bool = False) -> AsyncIterator[Database]:
     """Opens the state database, creating and migrating it where needed.
 
+    Who opens it for writing holds the state until the block is left; nobody else can, meanwhile.
+
     Raises:
         StoreError: it cannot be opened, is damaged, or (read_only) does not exist.
+        StateInUseError: another process has it open for writing.
         SchemaTooNewError: a later pagerforce wrote it.
     """
+    async with AsyncExitStack() as stack:
+        if read_only:
+            _require(path)
+        else:
+            _make_folder(path)
+            stack.enter_context(hold_state(path))
+            _create_private(path)
+        await anyio.to_thread.run_sync(partial(prepare, path, read_only=read_only))
+        connection = await _connect(path, read_only=read_only)
+        try:
+            yield Database(path, connection)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await connection.close()
+
+
+async def _connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
+    connection = None
     try:
         connection = await aiosqlite.connect(
-            _location(path, read_only=read_only),
+            to_uri(path, "ro" if read_only else "rw"),
             uri=True,
             isolation_level=None,
             timeout=BUSY_SECONDS,
         )
+        await connection.execute("PRAGMA foreign_keys = ON")
+        if not read_only:
+            await connection.execute("PRAGMA synchronous = FULL")
     except sqlite3.Error as error:
-        raise StoreError(f"{path}: cannot be opened: {error}") from error
-    try:
-        await _prepare(path, connection, read_only=read_only)
-        yield Database(path, connection)
-    finally:
-        with anyio.CancelScope(shield=True):
+        if connection is not None:
             await connection.close()
+        raise to_store_error(path, error) from error
+    return connection
 
 
-def _location(path: Path, *, read_only: bool) -> str:
-    """The SQLite URI; makes the file first where it may be written."""
-    if read_only and not path.exists():
+def _require(path: Path) -> None:
+    if not path.exists():
         raise StoreError(f"{path}: there is no state database; has the daemon run on this host?")
-    if not read_only:
-        _create_private(path)
-    return f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise to_file_error(path.parent, error) from error
 
 
 def _create_private(path: Path) -> None:
     """Customers' text is inside: only the service user may read the file."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        give_to_owner_of(path.parent, path)
     except OSError as error:
-        raise StoreError(f"{path}: cannot be created: {error.strerror}") from error
-
-
-async def _prepare(path: Path, connection: aiosqlite.Connection, *, read_only: bool) -> None:
-    try:
-        for pragma in ("foreign_keys = ON", f"busy_timeout = {int(BUSY_SECONDS * 1000)}"):
-            await connection.execute(f"PRAGMA {pragma}")
-        if not read_only:
-            await connection.execute("PRAGMA journal_mode = WAL")
-            await connection.execute("PRAGMA synchronous = FULL")
-        await _migrate(path, connection, read_only=read_only)
-    except sqlite3.Error as error:
-        raise StoreError(f"{path}: {error}") from error
-
-
-def migrations() -> tuple[str, ...]:
-    """The scripts that make the schema, oldest first; their number is the schema version."""
-    folder = resources.files("pagerforce.store") / "migrations"
-    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
-    return tuple((folder / name).read_text("utf-8") for name in names)
-
-
-async def _migrate(path: Path, connection: aiosqlite.Connection, *, read_only: bool) -> None:
-    async with connection.execute("PRAGMA user_version") as cursor:
-        row = await cursor.fetchone()
-    version = int(row[0]) if row else 0
-    scripts = migrations()
-    if version > len(scripts):
-        raise SchemaTooNewError(
-            f"{path}: was written by a later pagerforce (schema {version}, this one knows "
-            f"{len(scripts)}); install that version again or restore a backup"
-        )
-    if read_only and version < len(scripts):
-        raise StoreError(
-            f"{path}: has an older schema; start the daemon once to bring it up to date"
-        )
-    for number, script in enumerate(scripts[version:], start=version + 1):
-        await connection.executescript(
-            f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
-        )
+        raise to_file_error(path, error) from error

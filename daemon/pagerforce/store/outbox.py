@@ -80,17 +80,19 @@ class Action:
     record_id: str | None
     created_at: datetime
     depth: int
+    doubt_since: datetime | None = None
 
 
-_COLUMNS = (
+COLUMNS = (
     "id, seq, part, event_seq, ruleset, rule, position, do, object, written, args, lane, is_page, "
     "target, state, reason, attempts, is_uncertain, first_attempt_at, incident_id, record_id, "
-    "created_at, depth"
+    "created_at, depth, doubt_since"
 )
 
 
-def _action(row: Row) -> Action:
-    first = row[18]
+def to_action(row: Row) -> Action:
+    """An action from a row of ``COLUMNS``."""
+    first, doubt = row[18], row[23]
     return Action(
         id=ActionId(row[0]),
         seq=row[1],
@@ -115,7 +117,24 @@ def _action(row: Row) -> Action:
         record_id=row[20],
         created_at=parse_instant(row[21]),
         depth=row[22],
+        doubt_since=parse_instant(doubt) if doubt else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What led to actions.
+
+    Attributes:
+        depth: how many actions of ours, each leading to the next, they are the end of.
+        doubt_since: since then they may have been carried out already (store/restored.py).
+    """
+
+    depth: int = 1
+    doubt_since: datetime | None = None
+
+
+FRESH = Origin()
 
 
 async def enqueue(
@@ -125,19 +144,17 @@ async def enqueue(
     actions: Sequence[NewAction],
     now: datetime,
     *,
-    depth: int = 1,
+    origin: Origin = FRESH,
 ) -> None:
-    """Stores the actions of one event, in order, behind everything its lane already holds.
-
-    ``depth``: how many actions of ours, each leading to the next, they are the end of.
-    """
+    """Stores the actions of one event, in order, behind everything its lane already holds."""
     row = await tx.row("SELECT coalesce(max(seq), 0) FROM action")
     first = int(row[0]) + 1 if row else 1
     stamp = to_stamp(now)
     await tx.run_many(
         "INSERT OR IGNORE INTO action (id, seq, event_seq, ruleset, rule, position, do, object, "
-        "written, args, is_page, state, reason, target, lane, next_at, created_at, finished_at, depth) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "written, args, is_page, state, reason, target, lane, next_at, created_at, finished_at, depth, "
+        "is_uncertain, doubt_since) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 item.id,
@@ -158,47 +175,22 @@ async def enqueue(
                 stamp,
                 stamp,
                 None if item.state is ActionState.PENDING else stamp,
-                depth,
+                origin.depth,
+                int(origin.doubt_since is not None),
+                None if origin.doubt_since is None else to_stamp(origin.doubt_since),
             )
             for offset, item in enumerate(actions)
         ],
     )
 
 
-async def heads(
-    tx: Transaction,
-    now: datetime,
-    *,
-    limit: int,
-    kinds: Sequence[str],
-    but_lanes: Collection[str] = (),
-) -> list[Action]:
-    """The first waiting action of each lane that may go now; lanes with a page first, then the oldest.
-
-    A lane gives nothing while one of its actions is in flight, its first one is not yet due or of a
-    kind not in ``kinds`` (its side is halted), or while it is paused or in ``but_lanes``.
-    """
-    sql = f"""
-        SELECT {_COLUMNS} FROM (
-          SELECT *, row_number() OVER (PARTITION BY lane ORDER BY seq, part) AS place,
-            max(state = 'in_flight') OVER (PARTITION BY lane) AS is_busy,
-            max(is_page) OVER (PARTITION BY lane) AS leads_to_page
-          FROM action WHERE state IN ('pending', 'in_flight'))
-        WHERE place = 1 AND is_busy = 0 AND next_at <= ? AND do IN ({marks(kinds)})
-          AND lane NOT IN (SELECT lane FROM pause WHERE ended_at IS NULL)
-          AND lane NOT IN (SELECT value FROM json_each(?))
-        ORDER BY leads_to_page DESC, seq, part LIMIT ?"""
-    values = [to_stamp(now), *kinds, json.dumps(list(but_lanes)), limit]
-    return [_action(row) for row in await tx.rows(sql, values)]
-
-
 async def followers(tx: Transaction, head: Action, *, limit: int) -> list[Action]:
     """What waits behind a head in its lane, in order."""
     sql = (
-        f"SELECT {_COLUMNS} FROM action WHERE lane = ? AND state = 'pending' "
+        f"SELECT {COLUMNS} FROM action WHERE lane = ? AND state = 'pending' "
         "AND (seq, part) > (?, ?) ORDER BY seq, part LIMIT ?"
     )
-    return [_action(row) for row in await tx.rows(sql, (head.lane, head.seq, head.part, limit))]
+    return [to_action(row) for row in await tx.rows(sql, (head.lane, head.seq, head.part, limit))]
 
 
 async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None:
@@ -206,9 +198,11 @@ async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None
     await tx.run("UPDATE action SET target = ? WHERE id = ?", (targets[0], action.id))
     await tx.run_many(
         "INSERT INTO action (id, seq, part, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, target, state, next_at, created_at, depth) "
+        "args, lane, is_page, target, state, next_at, created_at, depth, is_uncertain, "
+        "first_attempt_at, doubt_since) "
         "SELECT id || ?, seq, ?, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, ?, state, next_at, created_at, depth FROM action WHERE id = ?",
+        "args, lane, is_page, ?, state, next_at, created_at, depth, is_uncertain, "
+        "first_attempt_at, doubt_since FROM action WHERE id = ?",
         [
             (f"-{number + 1}", number, target, action.id)
             for number, target in enumerate(targets)
@@ -377,8 +371,8 @@ async def waiting_members(tx: Transaction, members: Collection[str]) -> set[str]
 
 async def find_action(tx: Transaction, action_id: str) -> Action | None:
     """One action by id."""
-    row = await tx.row(f"SELECT {_COLUMNS} FROM action WHERE id = ?", (action_id,))
-    return None if row is None else _action(row)
+    row = await tx.row(f"SELECT {COLUMNS} FROM action WHERE id = ?", (action_id,))
+    return None if row is None else to_action(row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pagerforce.model.record import Comment
-from pagerforce.model.verdict import Expectation
+from pagerforce.model.verdict import CommentMade, Expectation
 from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Transaction
 from pagerforce.store.snapshots import chunks, marks
@@ -95,22 +95,26 @@ async def seen_comments(tx: Transaction, ids: Iterable[str]) -> set[str]:
     return known
 
 
-async def put_comments(tx: Transaction, comments: Iterable[tuple[Comment, str | None]]) -> None:
+async def put_comments(
+    tx: Transaction, comments: Iterable[tuple[Comment, str | None]], now: datetime
+) -> None:
     """Stores comments as seen, each with the id of the action of ours that made it, if any."""
+    stamp = to_stamp(now)
     await tx.run_many(
-        "INSERT OR IGNORE INTO comment (id, object, parent_id, action_id) VALUES (?, ?, ?, ?)",
-        [(item.id, item.object, item.parent_id, action_id) for item, action_id in comments],
+        "INSERT OR IGNORE INTO comment (id, object, parent_id, action_id, seen_at) "
+        "VALUES (?, ?, ?, ?, ?)",
+        [(item.id, item.object, item.parent_id, action_id, stamp) for item, action_id in comments],
     )
 
 
 async def put_own_comment(
-    tx: Transaction, comment_id: str, object_name: str, parent_id: str, action_id: str
+    tx: Transaction, made: CommentMade, action_id: str, now: datetime
 ) -> None:
     """A comment of ours now exists."""
     await tx.run(
-        "INSERT INTO comment (id, object, parent_id, action_id) VALUES (?, ?, ?, ?) "
+        "INSERT INTO comment (id, object, parent_id, action_id, seen_at) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (id) DO UPDATE SET action_id = excluded.action_id",
-        (comment_id, object_name, parent_id, action_id),
+        (made.id, made.object, made.parent_id, action_id, to_stamp(now)),
     )
 
 

@@ -123,7 +123,7 @@ class AddNote(Handler):
 def _can_be_ours(note: Note, task: Task, content: str, writer: Writer) -> bool:
     if note.content.split() != content.split():
         return False
-    if note.created_at is not None and note.created_at < task.event_at - _CLOCK_MARGIN:
+    if note.created_at is not None and note.created_at < task.earliest_doing_at - _CLOCK_MARGIN:
         return False
     is_certain = writer.user_id is not None and note.user.id is not None
     return note.is_by_bot or not is_certain or note.user.id == writer.user_id

@@ -19,6 +19,8 @@ _RESOLVED = "the incident is resolved"
 class SetPriority(Handler):
     """Sets the priority of an open incident."""
 
+    _is_told_by_log = True
+
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer = await self._desk.writer_of(task)
         priority = await self._desk.priority(_priority_text(args))
@@ -66,6 +68,8 @@ class _Destination:
 
 class Reassign(Handler):
     """Assigns an open incident to users or to an escalation policy."""
+
+    _is_told_by_log = True
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer = await self._desk.writer_of(task)

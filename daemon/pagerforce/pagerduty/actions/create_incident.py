@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pagerforce.errors import RefusedError, TransientError, UnknownOutcomeError
 from pagerforce.model.action import OVERTAKEN, Task
 from pagerforce.model.incident import Incident
+from pagerforce.model.keys import IncidentKey
 from pagerforce.model.lengths import cut
 from pagerforce.model.value import Json, format_whole_second
 from pagerforce.model.verdict import Delivered, Expectation, IncidentMade, Skipped, Verdict
@@ -156,6 +157,8 @@ class CreateIncident(Handler):
         since = max(
             (task.first_attempt_at or task.event_at) - _CLOCK_MARGIN, task.now - _LONGEST_LOOK_BACK
         )
+        if task.doubt_since is not None:
+            since = min(since, task.doubt_since - _CLOCK_MARGIN)
         base: dict[str, str | Sequence[str]] = {
             "incident_key": order.key,
             "service_ids[]": [order.service_id],
@@ -190,7 +193,9 @@ class CreateIncident(Handler):
 
 
 def _key(task: Task) -> str:
-    return f"pagerforce:{task.key}"
+    if task.record_id is None:
+        raise ValueError(f"{task.do} came without a record")
+    return str(IncidentKey(task.object, task.record_id, task.key))
 
 
 def _titles(order: _Order) -> tuple[str, str]:

@@ -21,6 +21,8 @@ from pagerforce.pagerduty.refusals import ALREADY_ACKNOWLEDGED
 class Acknowledge(Handler):
     """Acknowledges an incident that is triggered, and no other."""
 
+    _is_told_by_log = True
+
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - takes no arguments
         writer = await self._desk.writer_of(task)
         incident_id = incident_id_of(task)
@@ -84,6 +86,8 @@ class Acknowledge(Handler):
 
 class Resolve(Handler):
     """Resolves an incident that is open."""
+
+    _is_told_by_log = True
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - the entry bears the resolution, but not everywhere
         writer = await self._desk.writer_of(task)

@@ -111,7 +111,7 @@ class AddComment:
             (
                 equals(settings.parent_field, draft.record_id),
                 equals("CreatedById", await self._desk.client.user_id()),
-                compare("CreatedDate", ">=", task.event_at - _SEARCH_MARGIN),
+                compare("CreatedDate", ">=", task.earliest_doing_at - _SEARCH_MARGIN),
             ),
             order_by=("CreatedDate", "Id"),
         )

@@ -165,7 +165,7 @@ class CreateRecord:
         infos = {name: await self._desk.field_info(draft.object, name) for name in draft.values}
         conditions: list[Condition] = [
             equals("CreatedById", await self._desk.client.user_id()),
-            compare("CreatedDate", ">=", task.event_at - _SEARCH_MARGIN),
+            compare("CreatedDate", ">=", task.earliest_doing_at - _SEARCH_MARGIN),
         ]
         # Ids narrow it down safely; texts are compared here, where blanks and lines are folded.
         conditions += [

@@ -1,0 +1,52 @@
+"""After a restore: whether an incident's log shows that a change of ours was made already.
+
+What people did since must not be undone by doing it again (an incident that we resolved and somebody
+reopened, say), so the present state alone does not tell. Facts: pagerduty.md section 5.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from pagerforce.model.action import Task
+from pagerforce.model.incident import LogEntry
+from pagerforce.model.verdict import Expectation
+from pagerforce.pagerduty.actions.desk import Desk, incident_id_of
+from pagerforce.pagerduty.client import MAX_DEPTH
+from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
+
+_CLOCK_DOUBT = timedelta(seconds=5)  # the clocks are known to the second
+
+
+async def find_earlier_doing(
+    desk: Desk, task: Task, expected: Sequence[Expectation]
+) -> LogEntry | None:
+    """The entry that a forgotten action like this one has left; None where there is none.
+
+    Raises:
+        RemoteError: the log could not be read.
+    """
+    if task.doubt_since is None or not expected:
+        return None
+    since = task.doubt_since - _CLOCK_DOUBT
+    offset = 0
+    while offset < MAX_DEPTH:
+        page = await desk.client.fetch_incident_log_entries(incident_id_of(task), since, offset)
+        entries, _ = decode_rows(page.rows, decode_log_entry, "log entry")
+        for entry in entries:
+            if entry.at >= since and any(_is_fulfilled(item, entry) for item in expected):
+                return entry
+        offset += len(page.rows)
+        if not page.more or not page.rows:
+            break
+    return None
+
+
+def _is_fulfilled(expected: Expectation, entry: LogEntry) -> bool:
+    """By type, author and, where the entry tells it, value. An author is needed: others act too."""
+    if entry.type != expected.kind or not expected.actor_id or entry.agent.id != expected.actor_id:
+        return False
+    if "priority" in expected.values and entry.priority is not None:
+        return expected.values["priority"] in (entry.priority.id, entry.priority.name)
+    if "assignee" in expected.values and entry.assignees is not None:
+        return expected.values["assignee"] in {person.id for person in entry.assignees}
+    return True

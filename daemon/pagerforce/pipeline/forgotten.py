@@ -1,0 +1,80 @@
+"""Pure: what of that which is read anew after a restore is our own forgotten doing.
+
+Nothing remembers these writes (see store/restored.py), so that they are known by their author and,
+as soon as the other side has been read, by what was found done there. Otherwise a write is never
+recognised by its author alone (ADR 1): a person who shares our account and did something between a
+backup and its restoring is the price of doing nothing twice. It is recorded, and no rule is tried.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from pagerforce.model.ids import RecordId, Side, is_same_record_id
+from pagerforce.model.incident import LogEntry
+from pagerforce.model.keys import IncidentKey, parse_incident_key
+from pagerforce.model.record import Comment
+from pagerforce.store.restored import Doubt, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class OwnUsers:
+    """As whom PagerDuty may have been written to: ``ids``, or as anybody (``act_as = "actor"``)."""
+
+    ids: Collection[str] = frozenset()
+    may_be_anybody: bool = False
+
+
+NOBODY = OwnUsers()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEntries:
+    """Recognises log entries of forgotten writes. ``doubt`` None: there was no restore."""
+
+    doubt: Doubt | None = None
+    ours: OwnUsers = NOBODY
+
+    def should_wait(self, entry: LogEntry) -> bool:
+        """Whether a note is to be read again once Salesforce has been read."""
+        if entry.type != "annotate" or not self._is_forgotten_time(entry):
+            return False
+        is_open = self.doubt is not None and self.doubt.turn in (Turn.PAGERDUTY, Turn.SALESFORCE)
+        return is_open and (self.ours.may_be_anybody or entry.agent.id in self.ours.ids)
+
+    def is_forgotten(self, entry: LogEntry) -> bool:
+        """Whether an entry stands for a write of ours that nothing remembers."""
+        if not self._is_forgotten_time(entry):
+            return False
+        if entry.type == "trigger":
+            return self.find_key(entry) is not None
+        return entry.type != "annotate" and entry.agent.id in self.ours.ids
+
+    def find_key(self, entry: LogEntry) -> IncidentKey | None:
+        """The key of a page of ours that its entry shows, where that may be forgotten."""
+        current = entry.current
+        if current is None or not self._is_forgotten_time(entry):
+            return None
+        return parse_incident_key(current.incident_key)
+
+    def records_of(self, entries: Iterable[LogEntry]) -> set[RecordId]:
+        """The records that pages of ours, perhaps forgotten, were for."""
+        keys = (self.find_key(entry) for entry in entries)
+        return {key.record_id for key in keys if key is not None}
+
+    def _is_forgotten_time(self, entry: LogEntry) -> bool:
+        return self.doubt is not None and self.doubt.covers_time(Side.PAGERDUTY, entry.at)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnComments:
+    """Recognises comments of forgotten writes. ``user_id``: as whom we write to Salesforce."""
+
+    doubt: Doubt | None = None
+    user_id: str | None = None
+
+    def is_forgotten(self, comment: Comment) -> bool:
+        """Whether a comment is ours, though nothing remembers it."""
+        if self.doubt is None or self.user_id is None or comment.author.id is None:
+            return False
+        is_ours = is_same_record_id(comment.author.id, self.user_id)
+        return is_ours and self.doubt.covers_time(Side.SALESFORCE, comment.created_at)

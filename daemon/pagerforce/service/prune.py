@@ -1,0 +1,79 @@
+"""Keeps the database small: forgets what nobody needs any more, a little at a time."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import anyio
+
+from pagerforce.errors import StoreUnavailableError
+from pagerforce.model.ports import Clock
+from pagerforce.observe.log import get_log
+from pagerforce.store import retention
+from pagerforce.store.database import Database, Transaction
+from pagerforce.store.retention import Limits, Progress
+
+_LOG = get_log("retention")
+_EVERY_SECONDS = 600.0
+_BEAT_SECONDS = 5.0
+_BATCHES = 50  # of each kind per round
+_BREATH_SECONDS = 0.05  # others write between two batches
+
+_Work = Callable[[Transaction, datetime, Limits, Progress], Awaitable[int]]
+_KINDS: dict[str, _Work] = {
+    "events": retention.prune_journal,
+    "incidents": retention.prune_incidents,
+    "records": retention.prune_records,
+    "comments": retention.prune_comments,
+}
+
+
+@dataclass(slots=True)
+class Pruner:
+    """The loop that forgets."""
+
+    database: Database
+    clock: Clock
+    limits: Limits = field(default_factory=Limits)
+    _progress: Progress = field(default_factory=Progress)
+    _is_stopping: anyio.Event = field(default_factory=anyio.Event)
+
+    def stop(self) -> None:
+        """The loop ends after its present batch."""
+        self._is_stopping.set()
+
+    async def run(self, beat: Callable[[], None]) -> None:
+        """Prunes until stopped, some minutes after the start for the first time."""
+        while not self._is_stopping.is_set():
+            await self._pause(_EVERY_SECONDS, beat)
+            if not self._is_stopping.is_set():
+                await self.prune(beat)
+
+    async def prune(self, beat: Callable[[], None]) -> dict[str, int]:
+        """One round; returns how much of each kind was forgotten."""
+        found = dict.fromkeys(_KINDS, 0)
+        try:
+            for name, work in _KINDS.items():
+                for _ in range(_BATCHES):
+                    beat()
+                    async with self.database.write() as tx:
+                        found[name] += await work(tx, self.clock.now(), self.limits, self._progress)
+                    if self._is_stopping.is_set() or self._is_at_end(name):
+                        break
+                    await anyio.sleep(_BREATH_SECONDS)
+        except StoreUnavailableError as error:
+            _LOG.warning("storage_unavailable", reason=str(error))
+        if any(found.values()):
+            _LOG.info("pruned", **found)
+        return found
+
+    def _is_at_end(self, name: str) -> bool:
+        """Whether a walk has come to its end, and would begin anew."""
+        return not getattr(self._progress, name.removesuffix("s"))
+
+    async def _pause(self, seconds: float, beat: Callable[[], None]) -> None:
+        end = self.clock.monotonic() + seconds
+        while not self._is_stopping.is_set() and (left := end - self.clock.monotonic()) > 0:
+            beat()
+            with anyio.move_on_after(min(left, _BEAT_SECONDS)):
+                await self._is_stopping.wait()

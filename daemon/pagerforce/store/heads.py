@@ -1,0 +1,51 @@
+"""What goes next: the first waiting action of each lane.
+
+From lane to lane along an index, each looked at once, so that a long backlog is not read through for
+every action that leaves it.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from pagerforce.store.codec import to_stamp
+from pagerforce.store.database import Transaction
+from pagerforce.store.outbox import COLUMNS, Action, to_action
+from pagerforce.store.snapshots import marks
+
+_WAITING = "state IN ('pending', 'in_flight')"
+LANES = f"""lanes (lane) AS (SELECT min(lane) FROM action WHERE {_WAITING} UNION ALL
+  SELECT (SELECT min(lane) FROM action WHERE {_WAITING} AND lane > lanes.lane) FROM lanes
+  WHERE lanes.lane IS NOT NULL)"""
+HEAD = f"(SELECT id FROM action WHERE lane = lanes.lane AND {_WAITING} ORDER BY seq, part LIMIT 1)"
+_HEAD_COLUMNS = ", ".join(f"action.{name}" for name in COLUMNS.split(", "))
+_BUSY_LANES = "SELECT lane FROM action WHERE state = 'in_flight'"
+PAUSED_LANES = "SELECT lane FROM pause WHERE ended_at IS NULL"
+_LEADS_TO_PAGE = (
+    f"EXISTS (SELECT 1 FROM action AS page WHERE page.lane = lanes.lane AND page.is_page = 1 "
+    f"AND page.{_WAITING})"
+)
+
+
+async def find_heads(
+    tx: Transaction,
+    now: datetime,
+    *,
+    limit: int,
+    kinds: Sequence[str],
+    but_lanes: Collection[str] = (),
+) -> list[Action]:
+    """The first waiting action of each lane that may go now; lanes with a page first, then the oldest.
+
+    A lane gives nothing while one of its actions is in flight, its first one is not yet due or of a
+    kind not in ``kinds`` (its side is halted), or while it is paused or in ``but_lanes``.
+    """
+    sql = f"""
+        WITH RECURSIVE {LANES}
+        SELECT {_HEAD_COLUMNS} FROM lanes CROSS JOIN action ON action.id = {HEAD}
+        WHERE next_at <= ? AND do IN ({marks(kinds)}) AND lanes.lane NOT IN ({_BUSY_LANES})
+          AND lanes.lane NOT IN ({PAUSED_LANES})
+          AND lanes.lane NOT IN (SELECT value FROM json_each(?))
+        ORDER BY {_LEADS_TO_PAGE} DESC, seq, part LIMIT ?"""
+    values = [to_stamp(now), *kinds, json.dumps(list(but_lanes)), limit]
+    return [to_action(row) for row in await tx.rows(sql, values)]

@@ -1,0 +1,185 @@
+"""Brings a database to the schema this program knows, or says why not.
+
+The scripts in ``migrations/`` are numbered; each runs in one transaction together with the number it
+leads to (``PRAGMA user_version``), so that a failed one leaves the schema and the data before it.
+A database that holds something is copied before it is migrated: that copy is the way back.
+
+Synchronous: :func:`prepare` runs before the daemon's connection is opened, in a thread of its own.
+"""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from pagerforce.errors import SchemaTooNewError, StoreError
+from pagerforce.store.copying import copy_database, to_uri
+from pagerforce.store.lock import give_to_owner_of
+from pagerforce.store.trouble import copies_beside, damaged, to_store_error
+
+APPLICATION_ID = 0x50474643  # "PGFC", in the file's header (file(1) shows it)
+_COPIES_KEPT = 2
+_CHECKED_BYTES = 64 * 1024 * 1024  # a whole check of this much takes well under a second
+_BUSY_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a file says of itself.
+
+    Attributes:
+        application_id: 0 where it was never set.
+        schema: 0 for an empty file.
+        tables: names of the tables in it.
+    """
+
+    application_id: int
+    schema: int
+    tables: frozenset[str]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether pagerforce wrote it. Schema 1 did not mark its files yet."""
+        if self.application_id:
+            return self.application_id == APPLICATION_ID
+        return self.schema > 0 and {"fact", "cursor", "event", "action"} <= self.tables
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever stored in it."""
+        return not (self.application_id or self.schema or self.tables)
+
+
+def migrations() -> dict[int, str]:
+    """The scripts that make the schema by their numbers, oldest first."""
+    folder = resources.files("pagerforce.store") / "migrations"
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+    return {int(name.split("_", 1)[0]): (folder / name).read_text("utf-8") for name in names}
+
+
+def known_schema() -> int:
+    """The schema that this program works with: the number of the newest script."""
+    return max(migrations())
+
+
+def identify(connection: sqlite3.Connection) -> Identity:
+    """What the file of a connection says of itself; raises ``sqlite3.Error``."""
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (schema,) = connection.execute("PRAGMA user_version").fetchone()
+    rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    return Identity(application_id, schema, frozenset(name for (name,) in rows))
+
+
+def check_usable(path: Path, found: Identity) -> None:
+    """Refuses what is not ours or newer than this program.
+
+    Raises:
+        StoreError: it belongs to another program.
+        SchemaTooNewError: a later pagerforce wrote it; the message names the way back.
+    """
+    if found.is_empty:
+        return
+    known = known_schema()
+    if not found.is_ours:
+        raise StoreError(
+            f"{path}: is a database of another program; name another folder in daemon.state_dir, "
+            "or move the file away"
+        )
+    if found.schema > known:
+        raise SchemaTooNewError(
+            f"{path}: was written by a later pagerforce (schema {found.schema}, this one knows "
+            f"{known}): install that version again{_way_back(path, known)}"
+        )
+
+
+def _way_back(path: Path, known: int) -> str:
+    """The copy made before the migration to the schema that is too new, where it is still there."""
+    for copy in copies_beside(path):
+        with closing(_connect(copy, "ro")) as connection:
+            try:
+                schema = identify(connection).schema
+            except sqlite3.Error:
+                continue  # not a copy of ours, or a damaged one: no way back
+        if 0 < schema <= known:
+            return (
+                f", or go back with 'pagerforce restore {copy}' (schema {schema}; what has "
+                "happened since is read again)"
+            )
+    return ", or restore a backup of that time with 'pagerforce restore FILE'"
+
+
+def check_sound(path: Path, connection: sqlite3.Connection) -> None:
+    """Reads the whole file once and holds its structure together.
+
+    Raises:
+        StoreDamagedError: it does not hold.
+    """
+    try:
+        rows = connection.execute("PRAGMA quick_check(1)").fetchall()
+    except sqlite3.Error as error:
+        raise to_store_error(path, error) from error
+    if rows != [("ok",)]:
+        raise damaged(path, str(rows[0][0]))
+
+
+def prepare(path: Path, *, read_only: bool) -> None:
+    """Checks a database and, unless read only, migrates it.
+
+    Raises:
+        StoreError: it cannot be used; it is as it was before.
+    """
+    try:
+        with closing(_connect(path, "ro" if read_only else "rw")) as connection:
+            found = identify(connection)
+            check_usable(path, found)
+            if read_only and found.schema < known_schema():
+                raise StoreError(
+                    f"{path}: has an older schema; start the daemon once to bring it up to date"
+                )
+            if not read_only:
+                if path.stat().st_size <= _CHECKED_BYTES:
+                    check_sound(path, connection)
+                _migrate(path, connection, found)
+    except sqlite3.Error as error:
+        raise to_store_error(path, error) from error
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = to_uri(path, mode)
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+
+
+def _migrate(path: Path, connection: sqlite3.Connection, found: Identity) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    due = {number: script for number, script in migrations().items() if number > found.schema}
+    if not due:
+        return
+    copy = None if found.is_empty else _copy_before(path, known_schema())
+    reached = found.schema
+    for number, script in due.items():
+        try:
+            connection.executescript(
+                f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
+            )
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            kept = f"; a copy is in {copy}" if copy else ""
+            why = to_store_error(path, error)
+            raise type(why)(
+                f"{why}; the migration to schema {number} was undone and nothing is lost: it stands "
+                f"at schema {reached}{kept}"
+            ) from error
+        reached = number
+
+
+def _copy_before(path: Path, target: int) -> Path:
+    """A copy of what is about to be migrated; of older ones only the newest stays."""
+    copy = path.with_name(f"{path.name}.before-schema-{target}")
+    copy_database(path, copy, replace=True)
+    give_to_owner_of(path, copy)
+    for old in copies_beside(path)[_COPIES_KEPT:]:
+        old.unlink()
+    return copy

@@ -1,0 +1,162 @@
+"""After a restore: the database remembers less than has happened.
+
+The cursors stand in the past, so that what has happened since is read again and decided again, and
+much of it was carried out before. Nothing may be done twice: until both sides have been read anew,
+and for every event from before the restore, what is decided is *in doubt*: looked for before it is
+sent, with everything that was made since the backup as a possible earlier doing of it; and what
+can't be looked for becomes a dead letter saying so.
+
+Own writes come back as well, and nothing remembers them. They are found in three turns:
+
+1. *PagerDuty* is read. Incidents with our key are linked again; entries of our own user meet no
+   rule; notes that may be ours wait. What people did is ruled on, delivered and found done, which
+   brings back the traces of our writes to Salesforce.
+2. *Salesforce* is read, and the same happens there.
+3. *Again* PagerDuty: the notes that waited are recognised now, or were a person's after all.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pagerforce.model.event import Event
+from pagerforce.model.ids import Side
+from pagerforce.model.value import parse_instant
+from pagerforce.store import cursors
+from pagerforce.store.codec import to_stamp
+from pagerforce.store.database import Transaction
+from pagerforce.store.facts import BACKED_UP_AT, RESTORE_TURN
+from pagerforce.store.heads import HEAD, LANES, PAUSED_LANES
+
+FORGOTTEN = "(forgotten)"  # stands for the id of an action of ours that the backup does not know
+_START = "restore:cursor"  # where PagerDuty's cursor stood in the backup
+_SINCE = "restore:since"  # when the backup was made, in PagerDuty's clock
+_UNTIL = "restore:until:"  # + side: when it was read anew for the first time, in its own clock
+
+
+class Turn(StrEnum):
+    """Which side is to be read anew."""
+
+    NEW = "new"  # as the restore has left it
+    PAGERDUTY = "pagerduty"
+    SALESFORCE = "salesforce"
+    AGAIN = "again"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What a restore left in doubt.
+
+    Attributes:
+        turn: what is read anew next.
+        since: when the backup was made, in PagerDuty's clock as far as it is known.
+        until: per side, since when nothing is in doubt any more, in its own clock.
+        start: where PagerDuty's cursor stood in the backup.
+    """
+
+    turn: Turn
+    since: datetime
+    until: dict[Side, datetime]
+    start: datetime
+
+    @property
+    def is_over(self) -> bool:
+        """Whether both sides have been read anew."""
+        return self.turn is Turn.DONE
+
+    def covers_time(self, side: Side, at: datetime) -> bool:
+        """Whether something of a side happened before it was read anew."""
+        until = self.until.get(side)
+        return until is None or at <= until
+
+    def covers(self, event: Event) -> bool:
+        """Whether what follows from an event may have been done already.
+
+        A record's change is the difference to a snapshot as old as the backup, whatever its time.
+        """
+        is_difference = event.source is Side.SALESFORCE and self.turn in (
+            Turn.PAGERDUTY,
+            Turn.SALESFORCE,
+        )
+        return is_difference or self.covers_time(event.source, event.at)
+
+
+async def begin(tx: Transaction) -> bool:
+    """At the daemon's start: what waits in a database just restored is in doubt. True: it was."""
+    if await cursors.find_fact(tx, RESTORE_TURN) != Turn.NEW:
+        return False
+    positions = await cursors.read_cursors(tx)
+    start = positions.get(cursors.PAGERDUTY)
+    since = await cursors.find_fact(tx, BACKED_UP_AT)
+    if start is None or since is None:  # the first start comes only now: nothing was ever done
+        await cursors.put_fact(tx, RESTORE_TURN, Turn.DONE)
+        return False
+    await _doubt_waiting(tx, parse_instant(since))
+    await cursors.put_fact(tx, _START, to_stamp(start.stamp))
+    await cursors.put_fact(tx, RESTORE_TURN, Turn.PAGERDUTY)
+    return True
+
+
+async def find(tx: Transaction) -> Doubt | None:
+    """What a restore left in doubt; None where there never was one."""
+    turn = await cursors.find_fact(tx, RESTORE_TURN)
+    start = await cursors.find_instant(tx, _START)
+    since = await cursors.find_instant(tx, _SINCE) or await cursors.find_instant(tx, BACKED_UP_AT)
+    if turn is None or start is None or since is None:
+        return None
+    untils = {side: await cursors.find_instant(tx, f"{_UNTIL}{side}") for side in Side}
+    known = {side: until for side, until in untils.items() if until is not None}
+    return Doubt(Turn(turn), since, known, start)
+
+
+async def note_clock(tx: Transaction, side: Side, server_now: datetime, now: datetime) -> None:
+    """Notes when a side is read anew for the first time, and the backup's time in its clock.
+
+    ``now``: the same moment in this host's clock.
+    """
+    doubt = await find(tx)
+    if doubt is None or doubt.is_over or side in doubt.until:
+        return
+    await cursors.put_fact(tx, f"{_UNTIL}{side}", to_stamp(server_now))
+    if side is Side.PAGERDUTY:
+        since = doubt.since + (server_now - now)
+        await cursors.put_fact(tx, _SINCE, to_stamp(since))
+        await _date_doubts(tx, since)
+
+
+async def end_turn(tx: Transaction, turn: Turn) -> None:
+    """What was to be read in this turn has been read; the next one begins."""
+    following = {
+        Turn.PAGERDUTY: Turn.SALESFORCE,
+        Turn.SALESFORCE: Turn.AGAIN,
+        Turn.AGAIN: Turn.DONE,
+    }
+    if await cursors.find_fact(tx, RESTORE_TURN) == turn:
+        await cursors.put_fact(tx, RESTORE_TURN, following[turn])
+
+
+async def _doubt_waiting(tx: Transaction, since: datetime) -> None:
+    """What waits may have been carried out since then, by what was forgotten."""
+    await tx.run(
+        "UPDATE action SET is_uncertain = 1, doubt_since = ? WHERE state IN ('pending', 'in_flight')",
+        (to_stamp(since),),
+    )
+
+
+async def _date_doubts(tx: Transaction, since: datetime) -> None:
+    """The same with a better known moment."""
+    sql = "UPDATE action SET doubt_since = ? WHERE doubt_since IS NOT NULL AND finished_at IS NULL"
+    await tx.run(sql, (to_stamp(since),))
+
+
+async def is_doubt_under_way(tx: Transaction, now: datetime) -> bool:
+    """Whether something in doubt is being delivered or could be now; what failed may wait."""
+    row = await tx.row(
+        f"WITH RECURSIVE {LANES} SELECT EXISTS (SELECT 1 FROM action WHERE state = 'in_flight' "
+        "AND doubt_since IS NOT NULL) OR EXISTS (SELECT 1 FROM lanes CROSS JOIN action "
+        f"ON action.id = {HEAD} WHERE doubt_since IS NOT NULL AND next_at <= ? "
+        f"AND lanes.lane NOT IN ({PAUSED_LANES}))",
+        (to_stamp(now),),
+    )
+    return bool(row and row[0])

@@ -1,0 +1,174 @@
+"""What is forgotten, and when: the database of a busy year keeps its size (docs/reference/storage.md).
+
+Never forgotten early:
+
+* an event whose log entry, row or comment may be read again: its id is what makes it happen once. So
+  nothing is pruned that is younger than the oldest cursor by less than the longest look back;
+* what waits, and dead letters, with their events: an operator decides about those;
+* snapshots of records that still are in Salesforce: the daily comparison reads every row, and one
+  without a snapshot would be a new record;
+* pairs with anything going on: an open incident, a change on either side, something waiting.
+
+Every call is one small piece of work for one transaction of its own; the caller makes the pauses.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pagerforce.store import cursors
+from pagerforce.store.codec import to_stamp
+from pagerforce.store.database import Transaction
+from pagerforce.store.snapshots import marks
+
+JOURNAL_DAYS = timedelta(days=90)
+JOURNAL_EVENTS = 250_000
+PAIR_DAYS = timedelta(days=365)
+COMMENT_DAYS = timedelta(days=365)
+# As far as any feed is read back: Salesforce's low water mark reaches 14 days, its recycle bin 15.
+LOOK_BACK = timedelta(days=16)
+_BATCH = 200  # some ten milliseconds of work
+
+_UNFINISHED = "('pending', 'in_flight', 'dead_letter')"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long what is kept.
+
+    Attributes:
+        journal: events and finished actions with their attempts.
+        events: events at most, whatever their age, but for those still within the look back.
+        pairs: incidents, links, notes, after the last change on either side.
+        comments: comments once seen.
+        look_back: as far as any feed may be read back; at least the longest late window.
+    """
+
+    journal: timedelta = JOURNAL_DAYS
+    events: int = JOURNAL_EVENTS
+    pairs: timedelta = PAIR_DAYS
+    comments: timedelta = COMMENT_DAYS
+    look_back: timedelta = LOOK_BACK
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where the slow walks through the tables stand; each ends and begins anew."""
+
+    event: int = 0
+    incident: str = ""
+    record: str = ""
+    comment: str = ""
+
+
+async def prune_journal(tx: Transaction, now: datetime, limits: Limits, progress: Progress) -> int:
+    """Forgets events that are done with, oldest first, a stretch at a time; returns how many."""
+    floor = await _oldest_needed(tx, limits)
+    stretch = await tx.rows(
+        "SELECT seq, at, seen_at, EXISTS (SELECT 1 FROM action WHERE event_seq = event.seq AND state "
+        f"IN {_UNFINISHED}) FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
+        (progress.event, _BATCH),
+    )
+    surplus = await _surplus(tx, limits.events)
+    seen_before, at_before = to_stamp(now - limits.journal), to_stamp(floor) if floor else ""
+    due = [
+        row for row in stretch if (row[2] < seen_before or row[0] <= surplus) and row[1] < at_before
+    ]
+    # Beyond a stretch without anything due there is only what is younger still.
+    progress.event = stretch[-1][0] if due else 0
+    seqs = [seq for seq, _, _, is_unfinished in due if not is_unfinished]
+    await tx.run("DELETE FROM pause WHERE ended_at < ?", (seen_before,))
+    actions = f"SELECT id FROM action WHERE event_seq IN ({marks(seqs)})"
+    await tx.run(f"DELETE FROM attempt WHERE action_id IN ({actions})", seqs)
+    await tx.run(f"DELETE FROM expectation WHERE action_id IN ({actions})", seqs)
+    await tx.run(f"DELETE FROM action WHERE event_seq IN ({marks(seqs)})", seqs)
+    await tx.run(f"DELETE FROM event WHERE seq IN ({marks(seqs)})", seqs)
+    return len(seqs)
+
+
+async def _oldest_needed(tx: Transaction, limits: Limits) -> datetime | None:
+    """What is older than this is never read again; None: nothing was ever read."""
+    positions = await cursors.read_cursors(tx)
+    oldest = min((position.stamp for position in positions.values()), default=None)
+    return None if oldest is None else oldest - limits.look_back
+
+
+async def _surplus(tx: Transaction, events: int) -> int:
+    """The newest sequence number beyond the greatest number of events; they are dense enough."""
+    row = await tx.row("SELECT max(seq) FROM event")
+    return int(row[0] or 0) - events if row else 0
+
+
+async def prune_incidents(
+    tx: Transaction, now: datetime, limits: Limits, progress: Progress
+) -> int:
+    """Forgets pairs long closed, a stretch of the table at a time; returns how many."""
+    before = to_stamp(now - limits.pairs)
+    stretch = await tx.rows(
+        "SELECT id FROM incident WHERE id > ? ORDER BY id LIMIT ?", (progress.incident, _BATCH)
+    )
+    progress.incident = stretch[-1][0] if len(stretch) == _BATCH else ""
+    ids = [row[0] for row in stretch]
+    rows = await tx.rows(
+        f"SELECT id FROM incident WHERE id IN ({marks(ids)}) AND is_open = 0 "
+        "AND coalesce(entry_at, json_extract(data, '$.updated_at'), '9') < ? "
+        "AND coalesce(json_extract(data, '$.updated_at'), entry_at) < ? "
+        "AND NOT EXISTS (SELECT 1 FROM link JOIN record ON record.id = link.record_id "
+        "WHERE link.incident_id = incident.id AND json_extract(record.data, '$.modified_at') >= ?) "
+        f"AND NOT EXISTS (SELECT 1 FROM lane_member JOIN action ON action.lane = lane_member.lane "
+        f"WHERE lane_member.member = incident.id AND action.state IN {_UNFINISHED})",
+        (*ids, before, before, before),
+    )
+    gone = [row[0] for row in rows]
+    for table, column in (
+        ("note", "incident_id"),
+        ("lane_member", "member"),
+        ("link", "incident_id"),
+        ("incident", "id"),
+    ):
+        await tx.run(f"DELETE FROM {table} WHERE {column} IN ({marks(gone)})", gone)
+    return len(gone)
+
+
+async def prune_records(tx: Transaction, now: datetime, limits: Limits, progress: Progress) -> int:
+    """Forgets records deleted long ago that nothing is linked to; returns how many.
+
+    The recycle bin holds them for 15 days (facts: salesforce.md section 6): nothing undeletes them.
+    """
+    stretch = await tx.rows(
+        "SELECT id FROM record WHERE id > ? ORDER BY id LIMIT ?", (progress.record, _BATCH)
+    )
+    progress.record = stretch[-1][0] if len(stretch) == _BATCH else ""
+    ids = [row[0] for row in stretch]
+    rows = await tx.rows(
+        f"SELECT id FROM record WHERE id IN ({marks(ids)}) AND json_extract(data, '$.is_deleted') "
+        "AND json_extract(data, '$.stamp') < ? AND NOT EXISTS (SELECT 1 FROM link WHERE "
+        "link.record_id = record.id) AND NOT EXISTS (SELECT 1 FROM lane_member JOIN action "
+        "ON action.lane = lane_member.lane WHERE lane_member.member = record.id "
+        f"AND action.state IN {_UNFINISHED})",
+        (*ids, to_stamp(now - limits.journal)),
+    )
+    gone = [row[0] for row in rows]
+    for table, column in (("recheck", "id"), ("lane_member", "member"), ("record", "id")):
+        await tx.run(f"DELETE FROM {table} WHERE {column} IN ({marks(gone)})", gone)
+    return len(gone)
+
+
+async def prune_comments(tx: Transaction, now: datetime, limits: Limits, progress: Progress) -> int:
+    """Forgets comments seen long ago; returns how many. See ``is_too_old_for_news``."""
+    stretch = await tx.rows(
+        "SELECT id, seen_at FROM comment WHERE id > ? ORDER BY id LIMIT ?",
+        (progress.comment, _BATCH),
+    )
+    progress.comment = stretch[-1][0] if len(stretch) == _BATCH else ""
+    before = to_stamp(now - limits.comments - limits.look_back)
+    gone = [row_id for row_id, seen_at in stretch if seen_at is not None and seen_at < before]
+    await tx.run(f"DELETE FROM comment WHERE id IN ({marks(gone)})", gone)
+    return len(gone)
+
+
+def is_too_old_for_news(created_at: datetime, now: datetime) -> bool:
+    """Whether a comment that nobody knows may be one that was forgotten: it is no news then.
+
+    An edit brings a comment back however old it is; only its id would tell that it was seen before.
+    """
+    return created_at < now - COMMENT_DAYS

@@ -1,0 +1,80 @@
+"""What an error of SQLite or of the file system means: which ``StoreError``, and what to do about it.
+
+The messages name the file and the remedy; they never hold anything that was to be stored.
+"""
+
+import errno
+import sqlite3
+from pathlib import Path
+
+from pagerforce.errors import StoreDamagedError, StoreError, StoreUnavailableError
+
+# https://www.sqlite.org/rescode.html: the primary code is the lowest byte of an extended one.
+_PRIMARY = 0xFF
+# The write-ahead log's index could not grow, or a quota is used up: as good as a full disk.
+_NO_SPACE = frozenset(
+    {
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+        sqlite3.SQLITE_IOERR_SHMMAP,
+        sqlite3.SQLITE_IOERR_SHMOPEN,
+        sqlite3.SQLITE_IOERR_TRUNCATE,
+    }
+)
+_FULL = "there is no space left on its file system: free some, it then goes on by itself"
+_LOCKED = "another program keeps it locked (a copy of the file being made?): end that program"
+_READ_ONLY = (
+    "it cannot be written to: is its file system mounted read-only, or does the file belong to "
+    "somebody else than the service user?"
+)
+_DAMAGED = "it is damaged or no database at all"
+_CANNOT_OPEN = "it cannot be opened: does its folder exist, and does it belong to the service user?"
+_DISK = "the disk does not read or write it (see the kernel's log): mend that, then start again"
+
+
+def to_store_error(path: Path, error: sqlite3.Error) -> StoreError:
+    """Our error for one of SQLite's about a file."""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    primary = code & _PRIMARY
+    if primary == sqlite3.SQLITE_FULL or code in _NO_SPACE:
+        return StoreUnavailableError(f"{path}: {_FULL} ({error})")
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreUnavailableError(f"{path}: {_LOCKED} ({error})")
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return damaged(path, str(error))
+    told = {
+        sqlite3.SQLITE_READONLY: _READ_ONLY,
+        sqlite3.SQLITE_PERM: _READ_ONLY,
+        sqlite3.SQLITE_CANTOPEN: _CANNOT_OPEN,
+        sqlite3.SQLITE_IOERR: _DISK,
+    }.get(primary)
+    return StoreError(f"{path}: {told} ({error})" if told else f"{path}: {error}")
+
+
+def is_about_content(error: sqlite3.Error) -> bool:
+    """Whether what was read is at fault, not the place that was written to."""
+    primary = (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY
+    return primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
+
+
+def to_file_error(path: Path, error: OSError) -> StoreError:
+    """Our error for one of the file system's about a file."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreUnavailableError(f"{path}: there is no space left: free some, then try again")
+    return StoreError(f"{path}: {error.strerror or type(error).__name__}")
+
+
+def damaged(path: Path, what: str) -> StoreDamagedError:
+    """The error for a file that cannot be trusted, naming the copies that lie beside it."""
+    copies = ", ".join(str(copy) for copy in copies_beside(path))
+    where = f"copies beside it, newest first: {copies}" if copies else "no copy lies beside it"
+    return StoreDamagedError(
+        f"{path}: {_DAMAGED} ({what}); stop the daemon and bring back a backup with "
+        f"'pagerforce restore FILE' ({where})"
+    )
+
+
+def copies_beside(path: Path) -> list[Path]:
+    """The copies that migrations have left in the same folder, newest first."""
+    found = path.parent.glob(f"{path.name}.before-schema-*")
+    return sorted(found, key=lambda copy: copy.stat().st_mtime, reverse=True)

@@ -1,0 +1,279 @@
+"""Back up, let the daemon work on, restore, start: nothing is done twice, and nothing is lost."""
+
+import pytest
+
+from pagerforce.store.backup import back_up, restore
+from pagerforce.store.restored import FORGOTTEN
+from rig import INCIDENT, JANE, RAJ, SAM, open_rig
+
+
+def state(rig):
+    return rig.desk.folder / "state" / "pagerforce.db"
+
+
+def save(rig):
+    target = rig.desk.folder / "saved.db"
+    back_up(state(rig), target, rig.host.now())
+    return target
+
+
+def bring_back(rig, saved):
+    restore(saved, state(rig), rig.host.now())
+
+
+def world(rig):
+    """What both sides hold, as far as doing something twice would show."""
+    return {
+        "incidents": sorted((x["title"], x["status"]) for x in rig.incidents()),
+        "notes": sorted(note for x in rig.incidents() for note in rig.notes_of(x["id"])),
+        "records": sorted(
+            (rig.record(x["Id"])["BMCServiceDesk__shortDescription__c"], rig.status_of(x["Id"]))
+            for x in rig.sf.rows(INCIDENT)
+        ),
+        "comments": sorted(
+            comment for x in rig.sf.rows(INCIDENT) for comment in rig.comments_of(x["Id"])
+        ),
+    }
+
+
+async def test_what_was_done_since_the_backup_is_not_done_again(tmp_path):
+    async with open_rig(tmp_path) as rig:
+        async with rig.daemon() as daemon:
+            old_record, old_incident = await rig.paged(daemon, "known to the backup")
+            saved = save(rig)
+            new_record, new_incident = await rig.paged(daemon, "after the backup")
+            rig.pd.acknowledge(new_incident, by=JANE)
+            rig.pd.annotate(old_incident, "on my way", by=JANE)
+            rig.comment(old_record, "second floor too")
+            rig.comment(new_record, "third floor too")
+            rig.pd.trigger("PDBA001", "Replication lag")
+            await daemon.step(4)
+            rig.pd.resolve(new_incident, by=JANE)
+            await daemon.step(4)
+            before = world(rig)
+            assert [len(before[key]) for key in before] == [3, 3, 3, 3]
+            links = await daemon.links()
+        rig.advance(3600)
+        bring_back(rig, saved)
+        async with rig.daemon() as daemon:
+            await daemon.step(12, seconds=20)
+            assert world(rig) == before
+            assert await daemon.links() == links
+            assert await daemon.dead_letters() == []
+            rig.comment(old_record, "and it goes on")
+            rig.pd.annotate(old_incident, "indeed", by=JANE)
+            await daemon.step(4)
+            assert rig.notes_of(old_incident)[-1] == "[Raj Patel] and it goes on"
+            assert rig.comments_of(old_record)[-1] == "[PagerDuty - Jane Doe] indeed"
+
+
+async def test_what_happened_while_nothing_ran_is_done_once(tmp_path):
+    async with open_rig(tmp_path) as rig:
+        async with rig.daemon() as daemon:
+            record, incident = await rig.paged(daemon)
+            saved = save(rig)
+        rig.pd.acknowledge(incident, by=JANE)
+        rig.comment(record, "anybody there?")
+        rig.raise_to_1(rig.open_record("nobody was told of this"))
+        rig.pd.trigger("PDBA001", "nor of this")
+        rig.advance(3600)
+        bring_back(rig, saved)
+        async with rig.daemon() as daemon:
+            await daemon.step(12, seconds=20)
+            assert rig.status_of(record) == "ACKNOWLEDGED"
+            assert rig.notes_of(incident) == ["[Raj Patel] anybody there?"]
+            assert len(rig.incidents()) == 3
+            assert len(rig.sf.rows(INCIDENT)) == 3
+            assert await daemon.dead_letters() == []
+
+
+async def test_a_page_that_is_over_does_not_go_out_again(tmp_path):
+    """Its record was changed since, so that its event, and with it its key, is another one now."""
+    rules = """
+[[objects]]
+preset = "remedyforce-incident"
+fields = ["BMCServiceDesk__shortDescription__c"]
+[[rulesets]]
+name = "r"
+[[rulesets.rules]]
+name = "page again whenever the last page is over"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "record.BMCServiceDesk__FKPriority__r.Name", op = "equals", value = "1" }]
+actions = [{ do = "pagerduty.create_incident", title = "x", unless_linked = "open" }]
+"""
+    async with open_rig(tmp_path, rules) as rig:
+        async with rig.daemon() as daemon:
+            record = rig.open_record("Core switch down")
+            await daemon.step()
+            saved = save(rig)
+            rig.raise_to_1(record)
+            await daemon.step()
+            (incident,) = rig.incidents()
+            rig.pd.resolve(incident["id"], by=JANE)
+            await daemon.step()
+        rig.advance(60)
+        rig.change(record, shortDescription="Core switch down, still")
+        rig.advance(3600)
+        bring_back(rig, saved)
+        async with rig.daemon() as daemon:
+            await daemon.step(12, seconds=20)
+            assert len(rig.incidents()) == 1
+            skipped = [x["reason"] for x in await daemon.actions() if x["outcome"] == "skipped"]
+            assert skipped == [f"incident {incident['id']} was made for it before the restore"]
+            # The next one is a new one.
+            rig.advance(60)
+            rig.change(record, shortDescription="Core switch down, again")
+            await daemon.step(3)
+            assert len(rig.incidents()) == 2
+
+
+async def test_what_waited_in_the_backup_is_looked_for(tmp_path):
+    async with open_rig(tmp_path) as rig:
+        async with rig.daemon() as daemon:
+            record, incident = await rig.paged(daemon)
+            rig.comment(record, "only once")
+            rig.pd.annotate(incident, "this too", by=JANE)
+            rig.raise_to_1(rig.open_record("a second page"))
+            rig.advance(5)
+            await daemon.poll()
+            saved = save(rig)
+            await daemon.deliver()
+            await daemon.step(3)
+            before = world(rig)
+        bring_back(rig, saved)
+        async with rig.daemon() as daemon:
+            await daemon.step(12, seconds=20)
+            assert world(rig) == before
+            assert await daemon.dead_letters() == []
+
+
+async def test_a_person_who_shares_our_account_is_heard(tmp_path):
+    async with open_rig(tmp_path) as rig:
+        async with rig.daemon() as daemon:
+            record, incident = await rig.paged(daemon)
+            saved = save(rig)
+            rig.comment(record, "copied by us")
+            await daemon.step(3)
+            rig.pd.annotate(incident, "typed by a person", by="PINTEG1")
+        rig.advance(600)
+        bring_back(rig, saved)
+        async with rig.daemon() as daemon:
+            await daemon.step(12, seconds=20)
+            assert rig.comments_of(record) == [
+                "copied by us",
+                "[PagerDuty - Integration] typed by a person",
+            ]
+            assert rig.notes_of(incident) == ["[Raj Patel] copied by us", "typed by a person"]
+
+
+WORKFLOW = """
+[[objects]]
+preset = "remedyforce-incident"
+[[rulesets]]
+name = "r"
+[[rulesets.rules]]
+name = "page"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "event.type", op = "equals", value = "create" }]
+actions = [{ do = "pagerduty.create_incident", title = "x" }]
+[[rulesets.rules]]
+name = "workflow"
+object = "BMCServiceDesk__Incident__c"
+run_on = "pagerduty"
+conditions = [{ field = "event.type", op = "equals", value = "acknowledge" }]
+actions = [{ do = "pagerduty.run_workflow", workflow = "PWFLOW1" }]
+"""
+
+
+async def test_a_workflow_is_not_run_again_but_reported(tmp_path):
+    async with open_rig(tmp_path, WORKFLOW) as rig:
+        async with rig.daemon() as daemon:
+            rig.open_record()
+            await daemon.step()
+            (incident,) = rig.incidents()
+            saved = save(rig)
+            rig.pd.acknowledge(incident["id"], by=JANE)
+            await daemon.step(3)
+            runs = rig.pd.workflow_runs
+            assert len(runs) == 1
+        rig.advance(600)
+        bring_back(rig, saved)
+        async with rig.daemon() as daemon:
+            await daemon.step(8, seconds=20)
+            assert rig.pd.workflow_runs == runs
+            (letter,) = await daemon.dead_letters()
+            assert "restore" in letter["reason"]
+            # What happens from now on is beyond doubt.
+            other = rig.pd.trigger("PNET001", "another")["id"]
+            rig.advance(5)
+            rig.pd.acknowledge(other, by=JANE)
+            await daemon.step(3)
+            assert len(rig.pd.workflow_runs) == 2
+
+
+CLOSING = """
+[[objects]]
+preset = "remedyforce-incident"
+[[rulesets]]
+name = "r"
+[[rulesets.rules]]
+name = "page"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "event.type", op = "equals", value = "create" }]
+actions = [{ do = "pagerduty.create_incident", title = "x" }]
+[[rulesets.rules]]
+name = "acknowledge"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "record.BMCServiceDesk__FKStatus__r.Name", op = "changed_to", value = "IN PROGRESS" }]
+actions = [{ do = "pagerduty.acknowledge" }]
+[[rulesets.rules]]
+name = "resolve"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "record.BMCServiceDesk__FKStatus__r.Name", op = "changed_to", value = "CLOSED" }]
+actions = [{ do = "pagerduty.resolve" }]
+"""
+
+
+@pytest.mark.parametrize(("status", "now"), [("IN PROGRESS", "triggered"), ("CLOSED", "triggered")])
+async def test_what_people_undid_since_stays_undone(tmp_path, status, now):
+    async with open_rig(tmp_path, CLOSING) as rig:
+        async with rig.daemon() as daemon:
+            record = rig.open_record()
+            await daemon.step()
+            (incident,) = rig.incidents()
+            saved = save(rig)
+            rig.set_status(record, status)
+            await daemon.step(3)
+            assert rig.pd.incident(incident["id"])["status"] != "triggered"
+            rig.advance(60)
+            if status == "CLOSED":
+                rig.pd.reopen(incident["id"], by=SAM)
+            else:
+                rig.pd.unacknowledge(incident["id"])
+        rig.advance(600)
+        bring_back(rig, saved)
+        async with rig.daemon() as daemon:
+            await daemon.step(10, seconds=20)
+            assert rig.pd.incident(incident["id"])["status"] == now
+            assert RAJ
+
+
+async def test_what_is_taken_for_our_own_is_in_the_journal(tmp_path):
+    async with open_rig(tmp_path) as rig:
+        async with rig.daemon() as daemon:
+            record = rig.open_record()
+            await daemon.step()
+            saved = save(rig)
+            rig.raise_to_1(record)
+            await daemon.step()
+        rig.advance(600)
+        bring_back(rig, saved)
+        async with rig.daemon() as daemon:
+            await daemon.step(8, seconds=20)
+            echoes = [x["event"] for x in await daemon.log() if x["echo_of"] == FORGOTTEN]
+            assert "trigger" in echoes
