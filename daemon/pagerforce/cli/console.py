@@ -17,7 +17,13 @@ from rich.table import Table
 from pagerforce.config.load import find_config, load_config
 from pagerforce.config.paths import state_dir
 from pagerforce.config.schema import Config
-from pagerforce.errors import AddressInUseError, ConfigError, PagerforceError, WrongOrgError
+from pagerforce.errors import (
+    AddressInUseError,
+    ConfigError,
+    ForbiddenError,
+    PagerforceError,
+    WrongOrgError,
+)
 from pagerforce.service.wiring import CATALOG
 from pagerforce.store.database import FILE_NAME, Transaction, open_database
 
@@ -52,6 +58,9 @@ def reporting() -> Iterator[None]:
     except (WrongOrgError, AddressInUseError) as error:
         err.print(str(error), markup=False)
         raise typer.Exit(USAGE) from None
+    except ForbiddenError as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(FORBIDDEN) from None
     except PermissionError as error:
         err.print(f"{error.filename}: permission denied", markup=False)
         raise typer.Exit(FORBIDDEN) from None
@@ -82,6 +91,11 @@ def read_state(config: Config, task: Callable[[Transaction], Awaitable[T]]) -> T
             return await task(tx)
 
     return run_async(read)
+
+
+def is_verbose() -> bool:
+    """Whether somebody watches: progress is for people at a terminal."""
+    return sys.stderr.isatty()
 
 
 def print_json(value: object) -> None:

@@ -44,6 +44,7 @@ class SourceState:
     last_success_at: datetime | None = None
     last_found_at: datetime | None = None
     is_stretched: bool = False
+    interval_seconds: float | None = None
 
 
 class SideReader(Protocol):
@@ -147,6 +148,7 @@ class PollLoop:
         budget = self._reader.budget() if self._is_started else _NO_BUDGET
         wait = next_delay(self._pace, is_busy=is_busy, failures=self.state.failures, budget=budget)
         self._tell_stretch(wait, budget)
+        self.state.interval_seconds = wait.total_seconds()
         return wait
 
     def _tell_stretch(self, wait: timedelta, budget: Budget) -> None:

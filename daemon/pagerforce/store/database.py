@@ -176,3 +176,9 @@ async def _migrate(path: Path, connection: aiosqlite.Connection, *, read_only: b
         await connection.executescript(
             f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
         )
+
+
+async def schema_version(tx: Transaction) -> int:
+    """The schema that a database has."""
+    row = await tx.row("PRAGMA user_version")
+    return int(row[0]) if row else 0
