@@ -46,8 +46,11 @@ def show_links(
     rows = _ask(config, "links show", id=subject)
     _show(rows, json=json)
     for row in () if json else rows:
-        if row["paused_until"]:
-            out.print(f"paused until {row['paused_until']}: {row['pause_reason']}", markup=False)
+        for pause in row["pauses"]:
+            word = f"paused until {pause['until']}"
+            if pause["ended_at"]:
+                word = f"was paused from {pause['began_at']} to {pause['ended_at']}"
+            out.print(f"{word}: {pause['reason']}", markup=False)
     if not json:
         recent = [item for row in rows for item in row["recent"]]
         print_table(recent, ("at", "action_id", "action", "outcome", "reason"), "no actions yet")

@@ -29,6 +29,7 @@ from pagerforce.model.verdict import (
 )
 from pagerforce.observe.log import get_log, place_of
 from pagerforce.observe.metrics import Metrics
+from pagerforce.observe.requests import recording
 from pagerforce.pipeline.claim import Claimer, Job
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.settle import RetryPolicy, settlement_of, store_effects
@@ -191,7 +192,9 @@ class Deliverer:
             if not await outbox.begin_attempt(tx, job.actions, self._tools.clock.now()):
                 return
             await traces.expect(tx, job.task.key, expected, self._tools.clock.now())
-        await self._settle(job, verdicts or await self._deliver(handler, job.task))
+        with recording() as requests:
+            verdicts = verdicts or await self._deliver(handler, job.task)
+        await self._settle(job, verdicts, requests)
 
     async def _deliver(self, handler: ActionHandler, task: Task) -> Sequence[Verdict]:
         if task.is_uncertain and not handler.spec.is_repeatable:
@@ -210,7 +213,9 @@ class Deliverer:
                 return [Unknown(f"a defect of pagerforce: {place_of(error)}")] * len(task.calls)
         return [Unknown("no answer within the deadline")] * len(task.calls)
 
-    async def _settle(self, job: Job, verdicts: Sequence[Verdict]) -> None:
+    async def _settle(
+        self, job: Job, verdicts: Sequence[Verdict], requests: Sequence[Sequence[str]]
+    ) -> None:
         now = self._tools.clock.now()
         settled = [
             (action, verdict, settlement_of(verdict, action, self._tools.policy, now))
@@ -218,7 +223,8 @@ class Deliverer:
         ]
         async with self._tools.database.write() as tx:
             for action, verdict, outcome in settled:
-                await outbox.settle(tx, action, _placed(outcome, job.task, verdict), now)
+                outcome = replace(_placed(outcome, job.task, verdict), requests=requests)  # noqa: PLW2901
+                await outbox.settle(tx, action, outcome, now)
                 await store_effects(tx, job.task, action, verdict, self._tools.skew())
         for action, verdict, outcome in settled:
             self._report(job, action, verdict, outcome.state, now)

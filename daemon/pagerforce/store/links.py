@@ -41,7 +41,7 @@ async def read_links(tx: Transaction) -> list[Link]:
 
 async def read_paused(tx: Transaction) -> list[Link]:
     """Every active link whose lane is paused, oldest first."""
-    where = "link.is_active = 1 AND lane_pause.until IS NOT NULL"
+    where = "link.is_active = 1 AND pause.until IS NOT NULL"
     sql = f"SELECT {_COLUMNS} WHERE {where} ORDER BY link.created_at, link.incident_id"
     return [_link(row) for row in await tx.rows(sql)]
 

@@ -80,12 +80,13 @@ class Action:
     record_id: str | None
     created_at: datetime
     depth: int
+    retried_at: datetime | None
 
 
 _COLUMNS = (
     "id, seq, part, event_seq, ruleset, rule, position, do, object, written, args, lane, is_page, "
     "target, state, reason, attempts, is_uncertain, first_attempt_at, incident_id, record_id, "
-    "created_at, depth"
+    "created_at, depth, retried_at"
 )
 
 
@@ -115,6 +116,7 @@ def _action(row: Row) -> Action:
         record_id=row[20],
         created_at=parse_instant(row[21]),
         depth=row[22],
+        retried_at=parse_instant(row[23]) if row[23] else None,
     )
 
 
@@ -240,7 +242,10 @@ async def begin_attempt(tx: Transaction, actions: Sequence[Action], now: datetim
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of an attempt. ``next_at`` is set where the action stays in the outbox."""
+    """What became of an attempt. ``next_at`` is set where the action stays in the outbox.
+
+    ``requests``: what was asked meanwhile, each as (system, operation, answer).
+    """
 
     state: ActionState
     verdict: str
@@ -249,6 +254,7 @@ class Settlement:
     is_uncertain: bool = False
     incident_id: str | None = None
     record_id: str | None = None
+    requests: Sequence[Sequence[str]] = ()
 
 
 async def settle(tx: Transaction, action: Action, outcome: Settlement, now: datetime) -> None:
@@ -270,9 +276,16 @@ async def settle(tx: Transaction, action: Action, outcome: Settlement, now: date
         ),
     )
     await tx.run(
-        "UPDATE attempt SET finished_at = ?, verdict = ?, detail = ? "
+        "UPDATE attempt SET finished_at = ?, verdict = ?, detail = ?, requests = ? "
         "WHERE action_id = ? AND number = (SELECT attempts FROM action WHERE id = ?)",
-        (to_stamp(now), outcome.verdict, outcome.reason or None, action.id, action.id),
+        (
+            to_stamp(now),
+            outcome.verdict,
+            outcome.reason or None,
+            to_text(outcome.requests) if outcome.requests else None,
+            action.id,
+            action.id,
+        ),
     )
 
 

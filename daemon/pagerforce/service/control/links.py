@@ -9,8 +9,10 @@ from pagerforce.model.link import Link
 from pagerforce.model.value import Json, format_instant
 from pagerforce.service.control.desk import Desk, Request
 from pagerforce.service.control.pairs import Both, look_up, store_pair
-from pagerforce.store import links
+from pagerforce.store import links, pauses
 from pagerforce.store.database import Transaction
+
+_PAUSES = 5  # of a link, the newest
 
 
 class AllLinks(Request):
@@ -58,12 +60,19 @@ async def show_links(desk: Desk, request: OneId) -> Json:
 
 
 async def _in_full(tx: Transaction, link: Link) -> Json:
-    pause = await links.find_pause(tx, link.incident_id)
-    until, reason = pause or (None, None)
+    found = await pauses.pauses_of(tx, link.incident_id)
     return {
         **show_link(link),
-        "paused_until": None if until is None else format_instant(until),
-        "pause_reason": reason,
+        "pauses": [
+            {
+                "began_at": format_instant(item.began_at),
+                "until": format_instant(item.until),
+                "ended_at": None if item.ended_at is None else format_instant(item.ended_at),
+                "reason": item.reason,
+                "evidence": list(item.evidence),
+            }
+            for item in found[:_PAUSES]
+        ],
         "recent": await links.read_recent(tx, link.incident_id, link.record_id),
     }
 
@@ -144,7 +153,7 @@ async def resume_link(desk: Desk, request: OneId) -> Json:
     first = found[0]
     subject = _subject(first.incident_id, first.object, first.record_id)
     async with desk.change({"id": request.id}, **subject) as tx:
-        was_paused = await links.resume(tx, first.incident_id)
+        was_paused = await pauses.resume(tx, first.incident_id, desk.home.clock.now())
         found = await find_links(tx, request.id)
     desk.wake()
     return {"resumed": was_paused, "links": [show_link(link) for link in found]}
