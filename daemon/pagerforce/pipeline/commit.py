@@ -162,7 +162,7 @@ async def _store_entries(
     ]
     await snapshots.put_incidents(tx, changed)
     await _store_links(tx, plan.new_links, Side.PAGERDUTY, skew)
-    await _store_ruled(tx, plan.ruled, now)
+    await store_ruled(tx, plan.ruled, now)
     for source, survivor in plan.merges:
         await links.move_links(tx, source, survivor)
     await traces.consume(tx, plan.consumed)
@@ -204,7 +204,7 @@ async def _store_rows(tx: Transaction, plan: RowPlan, now: datetime, skew: timed
     await snapshots.add_rechecks(tx, plan.rechecks)
     await traces.put_comments(tx, plan.comments)
     await _store_links(tx, plan.new_links, Side.SALESFORCE, skew)
-    await _store_ruled(tx, plan.ruled, now)
+    await store_ruled(tx, plan.ruled, now)
     for record_id, is_active in plan.activity.items():
         await links.set_links_active(tx, record_id, active=is_active)
     await traces.consume(tx, plan.consumed)
@@ -224,7 +224,8 @@ async def _meet(tx: Transaction, world: World, hopes: Hopes) -> None:
     world.records |= await snapshots.read_records(tx, ids - world.records.keys())
 
 
-async def _store_ruled(tx: Transaction, ruled: Sequence[Ruled], now: datetime) -> None:
+async def store_ruled(tx: Transaction, ruled: Sequence[Ruled], now: datetime) -> None:
+    """Stores events with their traces, and their actions behind what their lanes hold."""
     for item in ruled:
         event_seq = await journal.append(
             tx,

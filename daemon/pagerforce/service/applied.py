@@ -33,3 +33,8 @@ def rules_of(revision: Revision | None) -> tuple[RulesText, ...]:
     if revision is None:
         return ()
     return (RulesText(f"rules revision {revision.number} ({revision.name})", revision.content),)
+
+
+def without_rules(loaded: Loaded) -> object:
+    """What of a configuration takes effect with a restart only, to be compared with another's."""
+    return loaded.config.model_copy(update={"rulesets": (), "maps": {}, "include": ()})

@@ -14,8 +14,8 @@ from pagerforce.config.secret import load_secrets
 from pagerforce.errors import ConfigError
 from pagerforce.model.value import format_instant
 from pagerforce.observe.log import get_log, setup_log
+from pagerforce.service.applied import load_in_force, without_rules
 from pagerforce.service.certificates import Certificates
-from pagerforce.service.applied import load_in_force
 from pagerforce.service.clock import SystemClock
 from pagerforce.service.control.desk import Running
 from pagerforce.service.control.serve import serve_control
@@ -157,11 +157,7 @@ class _Supervisor:
         self._notifier.send("READY=1")
 
     def _apply(self, loaded: Loaded) -> None:
-        if _without_rules(loaded) != _without_rules(self._parts.rules.loaded):
+        if without_rules(loaded) != without_rules(self._parts.rules.loaded):
             _LOG.warning("restart_needed", what="settings other than rules and maps have changed")
         self._parts.put_in_force(loaded)
         _LOG.info("reloaded", rules=len(loaded.rules))
-
-
-def _without_rules(loaded: Loaded) -> object:
-    return loaded.config.model_copy(update={"rulesets": (), "maps": {}, "include": ()})

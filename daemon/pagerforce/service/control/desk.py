@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from pagerforce.config.load import Loaded
+from pagerforce.config.load import Loaded, load_config
 from pagerforce.config.secret import load_secrets
-from pagerforce.errors import ForbiddenError, PagerforceError
+from pagerforce.errors import ForbiddenError, PagerforceError, StoreError
 from pagerforce.model.ports import Clock
 from pagerforce.service.applied import load_in_force
 from pagerforce.service.control.peers import Caller
@@ -44,7 +44,8 @@ class Home:
     """Where the desk stands.
 
     Attributes:
-        reading: a connection of its own, so that no long read keeps the daemon's loops waiting.
+        reading: a connection of its own, so that no long read keeps the daemon's loops waiting; None
+            where no daemon has run yet and the command can do without.
         writing: None where the command changes nothing and no daemon runs.
         running: None without a daemon.
     """
@@ -52,7 +53,7 @@ class Home:
     config: Path
     environ: Mapping[str, str]
     clock: Clock
-    reading: Database
+    reading: Database | None
     writing: Database | None = None
     running: Running | None = None
 
@@ -74,6 +75,8 @@ class Desk:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """Reads the state."""
+        if self.home.reading is None:
+            raise StoreError("there is no state database; has the daemon run on this host?")
         async with self.home.reading.read() as tx:
             yield tx
 
@@ -108,6 +111,8 @@ class Desk:
         if self.home.running is not None:
             return self.home.running.parts.rules.loaded
         home = self.home
+        if home.reading is None:
+            return load_config(home.config, catalog=CATALOG, environ=home.environ)
         return await load_in_force(home.config, home.reading, catalog=CATALOG, environ=home.environ)
 
     @asynccontextmanager

@@ -1,5 +1,6 @@
 """The desk without a daemon: a command works on the state itself, where the file's rights allow it."""
 
+import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -34,7 +35,7 @@ def call_directly(
         PagerforceError: it cannot be done, or needs the daemon.
     """
     operation = OPERATIONS[command]
-    request = operation.read(values)
+    request = operation.read(json.dumps(values).encode())
     loaded = load_config(config, catalog=CATALOG, environ=environ)
     path = state_dir(loaded.config, environ) / FILE_NAME
     _check_rights(path, operation.word_for(request), is_change=operation.changes(request))
@@ -43,7 +44,9 @@ def call_directly(
         async def say(text: str) -> None:
             tell(text)
 
-        async with _open_home(config, environ, path, is_change=operation.changes(request)) as home:
+        is_change = operation.changes(request)
+        state = path if operation.needs_state or path.exists() else None
+        async with _open_home(config, environ, state, is_change=is_change) as home:
             caller = find_caller(own_peer(), os.geteuid())
             desk = Desk(caller, operation.word_for(request), home, say)
             with anyio.fail_after(operation.seconds):
@@ -73,11 +76,12 @@ def _check_rights(path: Path, word: str, *, is_change: bool) -> None:
 
 @asynccontextmanager
 async def _open_home(
-    config: Path, environ: Mapping[str, str], path: Path, *, is_change: bool
+    config: Path, environ: Mapping[str, str], path: Path | None, *, is_change: bool
 ) -> AsyncIterator[Home]:
     async with AsyncExitStack() as stack:
-        reading = await stack.enter_async_context(open_database(path, read_only=True))
-        writing = None
-        if is_change:
+        reading = writing = None
+        if path is not None:
+            reading = await stack.enter_async_context(open_database(path, read_only=True))
+        if path is not None and is_change:
             writing = await stack.enter_async_context(open_database(path))
         yield Home(config, environ, SystemClock(), reading, writing)
