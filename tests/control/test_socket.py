@@ -8,7 +8,7 @@ from process import command, open_stage
 async def test_status_comes_from_the_running_daemon_and_else_from_the_file(tmp_path):
     async with open_stage(tmp_path) as stage:
         async with stage.daemon() as running:
-            await running.ready()
+            await running.ready(60)
             code, out, err = await command("status", "--json", config=stage.desk.config)
             assert code == 0, err
             found = json.loads(out)

@@ -16,6 +16,8 @@ from pagerforce.model.incident import Incident, IncidentStatus
 from pagerforce.model.link import Link
 from pagerforce.model.record import Record
 from pagerforce.pipeline.ruling import Judge, Ruled, World
+from pagerforce.rules.inspection import is_template
+from pagerforce.rules.template import roots_of, texts_of
 from pagerforce.store.outbox import NewAction
 
 _EVENTS = {
@@ -27,6 +29,7 @@ _STATES = {
     Side.PAGERDUTY: ("salesforce.set_field",),
     Side.SALESFORCE: ("pagerduty.resolve", "pagerduty.acknowledge", "pagerduty.set_priority"),
 }
+_OF_MOMENT = {"event", "comment", "old"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ def wishes_of(pair: Pair, judge: Judge, now: datetime) -> list[Wish]:
             if action.do in _STATES[event.source]
             and action.args is not None
             and action.object == pair.link.object
+            and not _speaks_of_moment(action)
             and not _is_outdated(pair, event, action)
         ]
     return found
@@ -104,6 +108,7 @@ def _record_event(pair: Pair, now: datetime) -> Event | None:
         object=record.object,
         record_id=record.id,
         record=record.fields,
+        old_record=dict.fromkeys(record.fields),
         changed=frozenset(record.fields),
     )
 
@@ -112,6 +117,12 @@ def _event_id(pair: Pair, now: datetime, side: Side) -> EventId:
     """Each comparison makes events of its own: what was repaired once may drift again."""
     stamp = f"{now:%Y-%m-%dT%H:%M:%S.%fZ}"
     return EventId(f"drift:{pair.incident.id}:{pair.record.id}:{stamp}:{side.value}")
+
+
+def _speaks_of_moment(action: NewAction) -> bool:
+    """Whether its arguments name who did it or what was written: of a made-up event nobody knows."""
+    texts = (text for text in texts_of(action.written) if is_template(text))
+    return any(roots_of(text) & _OF_MOMENT for text in texts)
 
 
 def _is_outdated(pair: Pair, event: Event, action: NewAction) -> bool:

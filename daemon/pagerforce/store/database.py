@@ -127,7 +127,20 @@ def _location(path: Path, *, read_only: bool) -> str:
         raise StoreError(f"{path}: there is no state database; has the daemon run on this host?")
     if not read_only:
         _create_private(path)
-    return f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    return f"{path.absolute().as_uri()}?mode={access_mode(path) if read_only else 'rw'}"
+
+
+def access_mode(path: Path) -> str:
+    """How a reader opens the database.
+
+    SQLite makes files beside a database in WAL mode even to read it. Somebody who may read the file
+    but not write to its folder can do so only where no daemon runs and the last one ended in good
+    order: then everything is in the file, and nothing changes it.
+    """
+    has_log = path.with_name(f"{path.name}-wal").exists()
+    if has_log or os.access(path.parent, os.W_OK):
+        return "ro"
+    return "ro&immutable=1"
 
 
 def _create_private(path: Path) -> None:
