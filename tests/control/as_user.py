@@ -14,7 +14,6 @@ import os
 import pwd
 import sys
 
-import anyio._backends._asyncio
 import httpcore._backends.sync
 import httpcore._sync.connection
 import httpcore._sync.connection_pool
@@ -43,7 +42,9 @@ if __name__ == "__main__":
     user, commands = sys.argv[1], json.load(sys.stdin)
     migrations()
     preset_names()
-    run(["links", "list", "--config", "/nonexistent.toml"])  # what is imported only when it is needed
+    run(
+        ["links", "list", "--config", "/nonexistent.toml"]
+    )  # what is imported only when it is needed
     entry = pwd.getpwnam(user)
     os.setgroups(os.getgrouplist(user, entry.pw_gid))
     os.setgid(entry.pw_gid)

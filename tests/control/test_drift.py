@@ -60,7 +60,11 @@ async def test_an_incident_left_open_beside_a_closed_record_is_resolved_by_apply
         await daemon.step(seconds=100)
         await office.ask("links edit", **pair, state="active")
         (found,) = (await office.ask("drift"))["differences"]
-        assert (found["side"], found["field"], found["should"]) == ("pagerduty", "status", "resolved")
+        assert (found["side"], found["field"], found["should"]) == (
+            "pagerduty",
+            "status",
+            "resolved",
+        )
         await office.ask("drift", apply=True)
         await daemon.step()
         assert [item["status"] for item in rig.incidents()] == ["resolved"]

@@ -28,7 +28,11 @@ async def test_add_links_what_both_sides_show_and_makes_no_false_event(folder):
             await daemon.step()
             assert len(await daemon.log()) == before
             (entry,) = await office.audit()
-            assert entry["operator"] == {"uid": 4711, "user": "mia", "roles": ["pagerforce-manager"]}
+            assert entry["operator"] == {
+                "uid": 4711,
+                "user": "mia",
+                "roles": ["pagerforce-manager"],
+            }
             assert entry["command"] == "links add"
             assert entry["incident"] == incident_id
             rig.pd.acknowledge(incident_id, by=JANE)

@@ -3,7 +3,6 @@
 import grp
 import json
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -95,7 +94,14 @@ def people():
                 made_groups.append(role.value)
         for name, role in USERS.items():
             groups = ["--groups", role.value] if role else []
-            run("useradd", "--no-create-home", "--shell", "/usr/sbin/nologin", *groups, prefix + name)
+            run(
+                "useradd",
+                "--no-create-home",
+                "--shell",
+                "/usr/sbin/nologin",
+                *groups,
+                prefix + name,
+            )
             made_users.append(prefix + name)
         yield {name: prefix + name for name in USERS}
     finally:
@@ -170,7 +176,9 @@ async def test_the_daemon_judges_real_users_by_their_real_groups(folder, people)
         ((code, out, _),) = await ask_as("root", [("log", "--audit", "--json")], stage.desk.config)
         assert code == 0
         entries = [json.loads(line) for line in out.splitlines()]
-        refused = {(x["operator"]["user"], x["command"]) for x in entries if x["outcome"] == "refused"}
+        refused = {
+            (x["operator"]["user"], x["command"]) for x in entries if x["outcome"] == "refused"
+        }
         expected = {
             (people[name], word)
             for name, role in USERS.items()

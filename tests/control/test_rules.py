@@ -82,7 +82,8 @@ async def test_check_says_yes_and_what_would_fail_only_when_it_fires(folder):
         found = await office.ask("rules check", name="calm.toml", content=CALM)
         assert found == {"ok": True, "rules": 1, "org": "checked", "doubts": []}
         wrong = CALM.replace(
-            "actions = [ {", 'actions = [ { do = "salesforce.set_field", field = "Id", value = "x" }, {'
+            "actions = [ {",
+            'actions = [ { do = "salesforce.set_field", field = "Id", value = "x" }, {',
         )
         found = await office.ask("rules check", name="calm.toml", content=wrong)
         assert "read-only" in found["doubts"][0]["what"]
@@ -91,7 +92,9 @@ async def test_check_says_yes_and_what_would_fail_only_when_it_fires(folder):
 async def test_other_changes_of_the_files_are_not_put_in_force_along_with_rules(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         config = rig.desk.config
-        config.write_text(config.read_text().replace('poll_interval = "5s"', 'poll_interval = "9s"'))
+        config.write_text(
+            config.read_text().replace('poll_interval = "5s"', 'poll_interval = "9s"')
+        )
         with pytest.raises(PagerforceError, match="restart"):
             await office.ask("rules apply", name="calm.toml", content=CALM)
         assert (await office.ask("rules show"))["revisions"] == []

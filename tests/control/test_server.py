@@ -48,7 +48,7 @@ async def test_anyone_may_connect_and_the_file_goes_with_the_server(folder, path
         assert is_running(path)
         result, _ = await call(path, "links list")
         assert result == []
-        result, told = await call(path, "drift")
+        result, _ = await call(path, "drift")
         assert result["differences"] == []
     assert not path.exists()
     assert not is_running(path)
@@ -60,7 +60,7 @@ async def test_errors_arrive_as_what_they_were(folder, path):
             await call(path, "links show", id="PX")
         with pytest.raises(ConfigError) as caught:
             await call(path, "rules check", name="x.toml", content="[[rulesets]]\nnme = 1\n")
-        assert [item.where for item in caught.value.problems][0].startswith("x.toml: rulesets[0]")
+        assert caught.value.problems[0].where.startswith("x.toml: rulesets[0]")
         with pytest.raises(ConfigError):
             await call(path, "links show", id=1)
         with pytest.raises(ConfigError):
@@ -168,5 +168,3 @@ async def test_refusals_cannot_fill_the_journal(folder):
         assert "140 more" in (await office.audit())[-1]["reason"]
         await refusals.record(Caller(4243, "mallory", frozenset()), "status", "no role")
         assert (await office.audit())[-1]["operator"]["user"] == "mallory"
-
-

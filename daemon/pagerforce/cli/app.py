@@ -25,7 +25,6 @@ from pagerforce.cli.why import why
 app = typer.Typer(
     name="pagerforce",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Keeps PagerDuty and Salesforce (BMC Remedyforce) in step, by polling only.",
 )

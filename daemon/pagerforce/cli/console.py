@@ -37,6 +37,14 @@ ConfigOption = Annotated[
         show_default=False,
     ),
 ]
+UnusedConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Taken by every command; this one has no use for it.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 T = TypeVar("T")

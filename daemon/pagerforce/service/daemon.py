@@ -32,11 +32,12 @@ _STOP_SECONDS = 8.0  # what is under way may end; systemd and the contract give 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the command line gives to ``run``."""
+    """What the command line gives to ``run``. ``log_format``: instead of the configuration's."""
 
     config: Path
     environ: Mapping[str, str]
     is_shadow: bool = False
+    log_format: str | None = None
 
 
 async def run_daemon(options: RunOptions) -> None:
@@ -50,7 +51,8 @@ async def run_daemon(options: RunOptions) -> None:
     """
     loaded = load_config(options.config, catalog=CATALOG, environ=options.environ)
     settings = loaded.config.daemon
-    setup_log(settings.log_level, settings.log_format, environ=options.environ)
+    form = options.log_format or settings.log_format
+    setup_log(settings.log_level, form, environ=options.environ)
     secrets = load_secrets(loaded.config, options.environ)
     _LOG.info("starting", version=__version__, config=str(options.config))
     clock = SystemClock()
