@@ -1,4 +1,5 @@
-"""Runs commands of the command line as another user: ``as_user.py USER``, started as root.
+"""Runs commands of the command line as another user: ``as_user.py USER``, started as root where that is
+another one.
 
 Standard input: a JSON list of commands, each a list of words. Standard output: a JSON list of
 ``[exit code, standard output, standard error]``. What the commands need is imported before the rights
@@ -38,6 +39,13 @@ def run(words):
     return [code, out.getvalue(), err.getvalue()]
 
 
+def become(user, entry):
+    os.setgroups(os.getgrouplist(user, entry.pw_gid))
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
+    os.environ["HOME"] = "/"
+
+
 if __name__ == "__main__":
     user, commands = sys.argv[1], json.load(sys.stdin)
     migrations()
@@ -46,8 +54,6 @@ if __name__ == "__main__":
         ["links", "list", "--config", "/nonexistent.toml"]
     )  # what is imported only when it is needed
     entry = pwd.getpwnam(user)
-    os.setgroups(os.getgrouplist(user, entry.pw_gid))
-    os.setgid(entry.pw_gid)
-    os.setuid(entry.pw_uid)
-    os.environ["HOME"] = "/"
+    if entry.pw_uid != os.geteuid():
+        become(user, entry)
     json.dump([run(words) for words in commands], sys.stdout)

@@ -13,7 +13,9 @@ from control.kit import open_office
 from pagerforce.errors import AddressInUseError, ConfigError, PagerforceError
 from pagerforce.service.control import listener as listening
 from pagerforce.service.control.client import call_daemon, is_running
+from pagerforce.service.control.desk import Running
 from pagerforce.service.control.listener import bind_socket, listen
+from pagerforce.service.control.serve import serve_control
 from pagerforce.service.control.server import build_control_app
 from rig import open_rig
 
@@ -65,8 +67,8 @@ async def test_errors_arrive_as_what_they_were(folder, path):
             await call(path, "links show", id=1)
         with pytest.raises(ConfigError):
             await call(path, "links show", id="PX", more=True)
-        with pytest.raises(ConfigError, match="no such command"):
-            await call(path, "make coffee")
+        answer = await post(path, "make/coffee")
+        assert (answer.status_code, json.loads(answer.text)["error"]["exit"]) == (400, 2)
 
 
 async def test_what_is_too_large_or_no_json_is_refused(folder, path):
@@ -168,3 +170,24 @@ async def test_refusals_cannot_fill_the_journal(folder):
         assert "140 more" in (await office.audit())[-1]["reason"]
         await refusals.record(Caller(4243, "mallory", frozenset()), "status", "no role")
         assert (await office.audit())[-1]["operator"]["user"] == "mallory"
+
+
+async def test_a_socket_that_cannot_be_opened_keeps_no_daemon_from_its_work(folder, tmp_path):
+    async with open_rig(folder) as rig:
+        taken = bind_socket(rig.desk.folder / "control.sock")
+        try:
+            async with rig.daemon() as daemon:
+                running = Running(daemon.parts, list, dict)
+                async with serve_control(rig.desk.config, {}, running, rig.host):
+                    await rig.paged(daemon)
+                assert (rig.desk.folder / "control.sock").exists(), "it is another daemon's"
+        finally:
+            taken.close()
+
+
+async def test_the_daemon_s_state_stays_free_while_an_operation_reads(folder, path):
+    """A read that takes its time holds a connection of its own, never the one that polls commit by."""
+    async with served(folder, path) as (office, daemon):
+        async with office.home.reading.read():
+            with anyio.fail_after(20):
+                await daemon.rig.paged(daemon)

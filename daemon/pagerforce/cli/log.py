@@ -1,5 +1,6 @@
 """``pagerforce log``: each event, the rules it met, what was done about it."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -61,11 +62,20 @@ def log(  # noqa: PLR0913 (each is an option of its own)
         "audit": audit,
     }
     with reporting():
-        for entry in _entries(config, values, follow=follow):
-            if json:
-                print_json(entry)
-            else:
-                _print(entry)
+        try:
+            for entry in _entries(config, values, follow=follow):
+                _show(entry, json=json)
+        except KeyboardInterrupt:
+            if not follow:
+                raise
+
+
+def _show(entry: Mapping[str, Any], *, json: bool) -> None:
+    if json:
+        print_json(entry)
+        sys.stdout.flush()  # whoever follows through a pipe wants it now
+    else:
+        _print(entry)
 
 
 def check_since(text: str) -> None:

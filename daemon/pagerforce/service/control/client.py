@@ -10,8 +10,9 @@ import httpx
 
 from pagerforce.errors import PagerforceError
 from pagerforce.service.control.answer import raise_error
+from pagerforce.service.control.operations import OPERATIONS
 
-_LONGEST_SECONDS = 660.0  # every operation of the daemon has a shorter deadline of its own
+_GRACE_SECONDS = 10.0  # beyond the deadline that the daemon itself sets to each operation
 
 
 def is_running(path: Path) -> bool:
@@ -34,10 +35,11 @@ def call_daemon(
         ConfigError, ForbiddenError, PagerforceError: as the daemon says, or it went away.
     """
     transport = httpx.HTTPTransport(uds=str(path))
+    seconds = OPERATIONS[command].seconds + _GRACE_SECONDS
     url = f"http://pagerforce/v1/{command.replace(' ', '/')}"
     try:
         with (
-            httpx.Client(transport=transport, timeout=_LONGEST_SECONDS) as client,
+            httpx.Client(transport=transport, timeout=seconds) as client,
             client.stream("POST", url, content=json.dumps(values).encode()) as response,
         ):
             for line in response.iter_lines():

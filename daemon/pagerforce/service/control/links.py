@@ -152,7 +152,7 @@ async def resume_link(desk: Desk, request: OneId) -> Json:
         raise NotFoundError(f"{request.id} is linked to nothing")
     first = found[0]
     subject = _subject(first.incident_id, first.object, first.record_id)
-    async with desk.change({"id": request.id}, **subject) as tx:
+    async with desk.change({}, **subject) as tx:
         was_paused = await pauses.resume(tx, first.incident_id, desk.home.clock.now())
         found = await find_links(tx, request.id)
     desk.wake()

@@ -27,6 +27,8 @@ from pagerforce.service.control.roles import missing
 _LOG = get_log("control")
 _LARGEST_BYTES = 2 * 1024 * 1024
 _BODY_SECONDS = 10.0
+_QUICK_SECONDS = 60.0
+_SLOW_AT_ONCE = 3
 _NDJSON = "application/x-ndjson"
 
 
@@ -40,7 +42,7 @@ def build_control_app(home: Home) -> Starlette:
 class _FrontDesk:
     home: Home
     refusals: Refusals
-    _heavy: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(4))
+    _slow: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(_SLOW_AT_ONCE))
 
     async def call(self, http: HttpRequest) -> Response:
         caller = await anyio.to_thread.run_sync(
@@ -52,7 +54,7 @@ class _FrontDesk:
         except PagerforceError as error:
             code = 403 if isinstance(error, ForbiddenError) else 400
             return Response(line_of("error", show_error(error)), code, media_type=_NDJSON)
-        return _Answer(self.home, caller, operation, request, self._heavy)
+        return _Answer(self.home, caller, operation, request, self._slow)
 
     async def _judge(
         self, http: HttpRequest, caller: Caller, word: str
@@ -122,14 +124,14 @@ class _Answer(Response):
         caller: Caller,
         operation: Operation,
         request: Request,
-        heavy: anyio.Semaphore,
+        slow: anyio.Semaphore,
     ) -> None:
         super().__init__(media_type=_NDJSON)
         self._home = home
         self._caller = caller
         self._operation = operation
         self._request = request
-        self._heavy = heavy
+        self._slow = slow
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         headers = [(b"content-type", _NDJSON.encode()), (b"connection", b"close")]
@@ -148,8 +150,7 @@ class _Answer(Response):
         desk = Desk(self._caller, self._operation.word_for(self._request), self._home, tell)
         try:
             with anyio.fail_after(self._operation.seconds):
-                async with self._heavy:
-                    result: Json = await self._operation.run(desk, self._request)
+                result = await self._run(desk)
                 # Large answers take their time to be written out: not on the daemon's own thread.
                 return await anyio.to_thread.run_sync(line_of, "result", result)
         except TimeoutError:
@@ -159,6 +160,13 @@ class _Answer(Response):
             return line_of("error", show_error(PagerforceError(what)))
         except Exception as error:  # noqa: BLE001 (no call may end the daemon)
             return line_of("error", show_error(error))
+
+    async def _run(self, desk: Desk) -> Json:
+        """The operation's value; of the slow ones only a few run at once, the quick ones never wait."""
+        if self._operation.seconds <= _QUICK_SECONDS:
+            return await self._operation.run(desk, self._request)
+        async with self._slow:
+            return await self._operation.run(desk, self._request)
 
 
 async def _end_with_caller(receive: Receive, scope: anyio.CancelScope) -> None:

@@ -78,6 +78,7 @@ async def try_rules(
         after = 0
         while page := anyio.from_thread.run(read_page, after):
             yield from page
+            anyio.from_thread.check_cancelled()  # whoever asked may be gone
             after = page[-1]["seq"]
 
     def run() -> Report:

@@ -101,12 +101,14 @@ def _budget(side: Side, loaded: Loaded, running: Running | None, now: datetime) 
     usage = parts.salesforce_side.client.usage
     spent, share = usage.calls_in_last_day(now), loaded.config.salesforce.daily_call_budget
     per_poll = parts.salesforce_side.budget(loaded).calls_per_poll
-    pace = parts.salesforce.state.interval_seconds
+    # The lively pace never lasts for a day: the calm one counts, or what it was stretched to.
+    calm = loaded.config.salesforce.poll_interval.total_seconds()
+    pace = max(calm, parts.salesforce.state.interval_seconds or calm)
     return {
         "remaining": max(0, share - spent),
         "per": "day",
         "spent": spent,
         "share": share,
-        "forecast": round(86_400 / pace * per_poll) if pace else None,
+        "forecast": round(86_400 / pace * per_poll),
         "org": {"used": usage.org.used, "allowed": usage.org.allowed} if usage.org else None,
     }
