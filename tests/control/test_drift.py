@@ -1,6 +1,7 @@
 """``drift``: what polls have not brought, and what rules say should not be, and only that."""
 
 from control.kit import open_office
+from pagerforce.service.control import drift
 from pagerforce.service.control.roles import Role, missing
 from rig import JANE, SAM, open_rig
 
@@ -93,9 +94,33 @@ async def test_a_title_that_changed_without_an_entry_becomes_an_event_by_apply(f
         assert found["is"] == "Core switch down, building B"
         before = len(await daemon.log())
         await office.ask("drift", apply=True)
+        await daemon.poll()
         (event,) = (await daemon.log())[before:]
         assert (event["event"], event["incident"]) == ("update", incident_id)
         assert (await office.ask("drift"))["differences"] == []
+
+
+async def test_what_came_in_since_the_comparison_is_not_repaired_over(folder, monkeypatch):
+    """Between the comparison and the repair the record is opened again: the incident stays open."""
+    async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
+        record_id, incident_id = await rig.paged(daemon)
+        pair = {"incident": incident_id, "record": record_id}
+        await office.ask("links edit", **pair, state="inactive")
+        rig.set_status(record_id, "CLOSED")
+        await daemon.step(seconds=100)
+        await office.ask("links edit", **pair, state="active")
+        original = drift._repair
+
+        async def late(*args):
+            rig.set_status(record_id, "NEW")
+            await daemon.step()
+            await original(*args)
+
+        # The moment in between can't be met from outside.
+        monkeypatch.setattr(drift, "_repair", late)
+        await office.ask("drift", apply=True)
+        await daemon.step()
+        assert [item["status"] for item in rig.incidents()] == ["triggered"]
 
 
 async def test_a_record_that_is_gone_is_named(folder):

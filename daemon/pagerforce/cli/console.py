@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.table import Table
 
 from pagerforce.config.load import find_config, load_config
-from pagerforce.config.paths import state_dir
 from pagerforce.config.schema import Config
 from pagerforce.errors import (
     AddressInUseError,
@@ -25,7 +24,6 @@ from pagerforce.errors import (
     WrongOrgError,
 )
 from pagerforce.service.wiring import CATALOG
-from pagerforce.store.database import FILE_NAME, Transaction, open_database
 
 DONE, FAILED, USAGE, FORBIDDEN = 0, 1, 2, 3
 
@@ -86,19 +84,6 @@ def read_config(option: Path | None) -> Config:
     """The configuration in force; raises ``ConfigError``."""
     path = find_config(option, os.environ)
     return load_config(path, catalog=CATALOG, environ=os.environ).config
-
-
-def read_state(config: Config, task: Callable[[Transaction], Awaitable[T]]) -> T:
-    """Reads the state database, also while the daemon runs."""
-
-    async def read() -> T:
-        path = state_dir(config, os.environ) / FILE_NAME
-        if path.exists() and not os.access(path, os.R_OK):
-            raise PermissionError(13, "Permission denied", str(path))
-        async with open_database(path, read_only=True) as database, database.read() as tx:
-            return await task(tx)
-
-    return run_async(read)
 
 
 def is_verbose() -> bool:

@@ -16,6 +16,7 @@ import aiosqlite
 import anyio
 
 from pagerforce.errors import SchemaTooNewError, StoreError
+from pagerforce.store.reading import access_mode
 
 Row: TypeAlias = tuple[Any, ...]
 BUSY_SECONDS = 10.0
@@ -130,19 +131,6 @@ def _location(path: Path, *, read_only: bool) -> str:
     return f"{path.absolute().as_uri()}?mode={access_mode(path) if read_only else 'rw'}"
 
 
-def access_mode(path: Path) -> str:
-    """How a reader opens the database.
-
-    SQLite makes files beside a database in WAL mode even to read it. Somebody who may read the file
-    but not write to its folder can do so only where no daemon runs and the last one ended in good
-    order: then everything is in the file, and nothing changes it.
-    """
-    has_log = path.with_name(f"{path.name}-wal").exists()
-    if has_log or os.access(path.parent, os.W_OK):
-        return "ro"
-    return "ro&immutable=1"
-
-
 def _create_private(path: Path) -> None:
     """Customers' text is inside: only the service user may read the file."""
     try:
@@ -189,9 +177,3 @@ async def _migrate(path: Path, connection: aiosqlite.Connection, *, read_only: b
         await connection.executescript(
             f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
         )
-
-
-async def schema_version(tx: Transaction) -> int:
-    """The schema that a database has."""
-    row = await tx.row("PRAGMA user_version")
-    return int(row[0]) if row else 0

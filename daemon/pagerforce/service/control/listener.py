@@ -36,7 +36,9 @@ def bind_socket(path: Path) -> socket.socket:
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+            path.parent.chmod(0o755)  # whatever the umask: others have to reach the socket
         _remove_stale(path)
         listener.bind(str(path))
         # Whoever connects is judged by the kernel's word about who they are, not by the file's mode.

@@ -27,6 +27,7 @@ from pagerforce.service.control.roles import missing
 _LOG = get_log("control")
 _LARGEST_BYTES = 2 * 1024 * 1024
 _BODY_SECONDS = 10.0
+_READ_SECONDS = 60.0
 _QUICK_SECONDS = 60.0
 _SLOW_AT_ONCE = 3
 _NDJSON = "application/x-ndjson"
@@ -139,7 +140,8 @@ class _Answer(Response):
         async with anyio.create_task_group() as group:
             group.start_soon(_end_with_caller, receive, group.cancel_scope)
             last = await self._outcome(send)
-            await send({"type": "http.response.body", "body": last})
+            with anyio.move_on_after(_READ_SECONDS):  # whoever reads no further is left
+                await send({"type": "http.response.body", "body": last})
             group.cancel_scope.cancel()
 
     async def _outcome(self, send: Send) -> bytes:

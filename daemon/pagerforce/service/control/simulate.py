@@ -78,19 +78,26 @@ async def try_rules(
         after = 0
         while page := anyio.from_thread.run(read_page, after):
             yield from page
-            anyio.from_thread.check_cancelled()  # whoever asked may be gone
             after = page[-1]["seq"]
 
     def run() -> Report:
         source = iter_journal() if entries is None else entries
         return simulate(
-            iter_recorded(source, since),
+            iter_recorded(_while_wanted(source), since),
             RuleBook(tried.rules, tried.config.maps),
             RuleBook(in_force.rules, in_force.config.maps),
             [(rule.ruleset, rule.name) for rule in tried.rules],
         )
 
     return await anyio.to_thread.run_sync(partial(run))
+
+
+def _while_wanted(entries: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Ends the thread soon after whoever asked has gone."""
+    for number, entry in enumerate(entries):
+        if number % _PAGE == 0:
+            anyio.from_thread.check_cancelled()
+        yield entry
 
 
 def iter_recorded(

@@ -11,7 +11,6 @@ from pagerforce.model.value import Json, format_instant
 from pagerforce.pipeline.poll import PollLoop
 from pagerforce.service.control.desk import Desk, Request, Running
 from pagerforce.store import cursors, links, outbox, revisions
-from pagerforce.store.database import schema_version
 
 
 class StatusRequest(Request):
@@ -26,7 +25,7 @@ async def status(desk: Desk, _: StatusRequest) -> Json:
         paused = await links.read_paused(tx)
         positions = await cursors.read_cursors(tx)
         revision = await revisions.find_in_force(tx)
-        schema = await schema_version(tx)
+        schema = await revisions.schema_version(tx)
         estimate = await outbox.estimate_seconds(tx, desk.home.clock.now())
     loaded = await desk.loaded()
     now = desk.home.clock.now()
