@@ -29,7 +29,7 @@ async def test_apply_shows_the_effect_then_rules_and_survives_a_restart(folder):
             assert {item["rule"] for item in done["effect"]["lost"]} == {"Page for priority 1"}
             listed = await office.ask("rules list")
             assert [item["rule"] for item in listed] == ["Page quietly"]
-            assert (await office.ask("status"))["rules"] == {"count": 1, "revision": 1}
+            assert "revision 1 (calm.toml)" in listed[0]["place"]
         async with rig.daemon() as daemon, open_office(daemon) as office:
             await rig.paged(daemon)
             assert [item["urgency"] for item in rig.incidents()] == ["high", "low"]

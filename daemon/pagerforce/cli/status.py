@@ -24,14 +24,13 @@ def status(*, config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 def _print(answer: dict[str, Any]) -> None:
-    ready = "ready" if answer["ready"] else f"not ready: waits for {_list(answer['waiting_for'])}"
+    ready = "ready" if answer["ready"] else _unready(answer["sources"])
     out.print(
         f"pagerforce {answer['version']} (schema {answer['schema']}), mode {answer['mode']}, {ready}",
         markup=False,
     )
     out.print(_sources(answer))
-    box, rules = answer["outbox"], answer["rules"]
-    origin = f"revision {rules['revision']}" if rules["revision"] else "the configuration"
+    box = answer["outbox"]
     paused = _list(answer["links"]["paused"])
     left = box["estimate_seconds"]
     pace = f", about {left:.0f} s left at the present pace" if box["depth"] and left else ""
@@ -39,12 +38,18 @@ def _print(answer: dict[str, Any]) -> None:
         f"outbox        {box['depth']} waiting, the oldest for {box['oldest_seconds']:.0f} s{pace}",
         f"dead letters  {answer['dead_letters']}",
         f"links         {answer['links']['total']}, paused: {paused}",
-        f"rules         {rules['count']}, from {origin}",
     ):
         out.print(line, markup=False)
     for name, source in answer["sources"].items():
         if source["problem"]:
             out.print(f"{name}: {source['problem']}", markup=False)
+
+
+def _unready(sources: dict[str, Any]) -> str:
+    if all(source["up"] is None for source in sources.values()):
+        return "no daemon answers: this is what its file says"
+    waiting = [name for name, source in sources.items() if not source["current"]]
+    return f"not ready: not yet read to the end: {_list(waiting)}"
 
 
 def _sources(answer: dict[str, Any]) -> Table:
