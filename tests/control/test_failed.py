@@ -76,18 +76,19 @@ async def test_discard_gives_up_for_good_and_says_who(folder):
 
 
 async def test_a_retry_after_a_lost_answer_looks_before_it_sends(folder):
-    async with (
-        open_rig(folder, RULES.replace("| translate('urgency')", "and 'low'")) as rig,
-        rig.daemon() as daemon,
-        open_office(daemon) as office,
-    ):
-        lost = Fault(FaultKind.ERROR_AFTER, count=1, status=500, method="POST", path="/incidents")
-        rig.desk.pagerduty_faults.add(lost)
-        rig.open_record()
-        # The answer is lost and nobody can be asked: the action is given up while it is uncertain.
-        await daemon.step(turns=1)
+    """A note has no key by which PagerDuty could tell that it has it already."""
+    async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
+        record_id, incident_id = await rig.paged(daemon)
+        path = f"/incidents/{incident_id}/notes"
         rig.desk.pagerduty_faults.add(
-            Fault(FaultKind.ERROR_BEFORE, count=10_000, status=503, method="GET", path="/incidents")
+            Fault(FaultKind.ERROR_AFTER, count=1, status=500, method="POST", path=path)
+        )
+        rig.comment(record_id, "The UPS is beeping")
+        await daemon.step(turns=1)
+        assert len(rig.notes_of(incident_id)) == 1
+        # Nobody can be asked whether it arrived: it is given up while it is uncertain.
+        rig.desk.pagerduty_faults.add(
+            Fault(FaultKind.ERROR_BEFORE, count=10_000, status=503, path=path)
         )
         for _ in range(12):
             rig.advance(10_000)
@@ -98,7 +99,7 @@ async def test_a_retry_after_a_lost_answer_looks_before_it_sends(folder):
         await office.ask("failed retry", ids=[letter["id"]])
         await daemon.step()
         assert await daemon.dead_letters() == []
-        assert len(rig.incidents()) == 1
+        assert len(rig.notes_of(incident_id)) == 1
 
 
 async def test_why_tells_event_rule_values_attempts_and_answers(folder):
