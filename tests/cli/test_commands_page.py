@@ -167,8 +167,7 @@ def test_every_command_has_an_example_here_and_in_its_help():
     text = PAGE.read_text()
     for name, command in walk(get_command(app)):
         assert f"$ pagerforce {name}" in text, name
-        if name != "check":  # whose examples are on a page of its own
-            assert f"Example: pagerforce {name}" in (command.help or ""), name
+        assert f"Example: pagerforce {name}" in (command.help or ""), name
 
 
 def walk(group, prefix=""):

@@ -135,6 +135,7 @@ def folder():
 # What each command answers where it is allowed: 0, or 1 as there is no such link or action.
 TRIES = {
     "status": ("status", "--json"),
+    "check": ("check", "--json"),
     "log": ("log", "--json"),
     "why": ("why", "a123"),
     "failed list": ("failed", "list"),

@@ -32,14 +32,21 @@ def ask(
     """
     path = find_config(config, os.environ)
     seen = glance(path, os.environ)
-    say = tell or _say
+    told = tell or say
     if seen.socket is not None and is_running(seen.socket):
-        return call_daemon(seen.socket, command, values or {}, say)
+        return call_daemon(seen.socket, command, values or {}, told)
     if not seen.is_readable:
         raise ForbiddenError(f"{path}: this user may not read it, and no daemon answers")
-    return call_directly(path, os.environ, command, values or {}, say)
+    return call_directly(path, os.environ, command, values or {}, told)
 
 
-def _say(text: str) -> None:
+def find_daemon(config: Path | None) -> Path | None:
+    """The socket on which a daemon listens; None where none does."""
+    seen = glance(find_config(config, os.environ), os.environ)
+    return seen.socket if seen.socket is not None and is_running(seen.socket) else None
+
+
+def say(text: str) -> None:
+    """Says how far it is, to somebody at a terminal."""
     if is_verbose():
         err.print(text, markup=False)

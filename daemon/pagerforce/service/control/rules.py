@@ -9,15 +9,18 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import PurePath
 
+from pagerforce.config.checkline import CheckLine, Kind
 from pagerforce.config.files import RulesText
 from pagerforce.config.load import Loaded, load_config
 from pagerforce.errors import NotFoundError, PagerforceError, RemoteError
 from pagerforce.model.value import Json, format_instant, parse_instant
 from pagerforce.rules.syntax import Rule
 from pagerforce.service.applied import rules_of, without_rules
+from pagerforce.service.checks.asking import Asking, GaveUpError
+from pagerforce.service.checks.writing import WritingCheck
 from pagerforce.service.control.desk import Desk, Request
 from pagerforce.service.control.simulate import RulesFile, show_report, try_rules
-from pagerforce.service.fieldcheck import check_fields, find_doubts
+from pagerforce.service.fieldcheck import check_fields
 from pagerforce.service.wiring import CATALOG
 from pagerforce.store import revisions
 from pagerforce.store.revisions import Revision
@@ -134,18 +137,22 @@ async def check_rules(desk: Desk, request: RulesFile) -> Json:
         ConfigError: it could not; with every problem.
     """
     tried = _load_text(desk, request)
-    org, doubts = "checked", []
+    org = "checked"
+    doubts: list[CheckLine] = []
     try:
         async with desk.sides() as (_, salesforce):
             await check_fields(salesforce.schema, tried)
-            doubts = await find_doubts(salesforce.schema, tried)
-    except RemoteError as error:
+            lines = await WritingCheck(
+                tried, salesforce.client, salesforce.schema, salesforce.lookups, Asking()
+            ).run()
+            doubts = [line for line in lines if line.kind is not Kind.OK]
+    except (RemoteError, GaveUpError) as error:
         org = f"could not be asked: {error}"
     return {
         "ok": True,
         "rules": len(tried.rules),
         "org": org,
-        "doubts": [{"where": item.where, "what": item.what} for item in doubts],
+        "doubts": [{"where": line.what, "what": line.remedy} for line in doubts],
     }
 
 
