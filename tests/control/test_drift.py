@@ -16,6 +16,7 @@ async def test_pairs_in_step_show_nothing_and_stay_untouched(folder):
         found = await office.ask("drift")
         assert found["differences"] == []
         assert found["compared"] == {"links": 1, "incidents": 1, "records": 1}
+        assert daemon.sample("drift_found") == 0
         rig.pd.resolve(incident_id, by=JANE)
         await daemon.step(seconds=100)
         assert rig.status_of(record_id) == "CLOSED"
@@ -44,6 +45,7 @@ async def test_a_record_that_a_rule_would_have_closed_is_shown_and_closed_by_app
         }
         assert {x["rule"]["rule"] for x in found} == {"Resolved"}
         assert rig.status_of(record_id) != "CLOSED", "only shown"
+        assert daemon.sample("drift_found") == 2
         await office.ask("drift", apply=True)
         await daemon.step()
         assert rig.status_of(record_id) == "CLOSED"

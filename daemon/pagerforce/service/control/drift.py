@@ -56,6 +56,10 @@ async def drift(desk: Desk, request: DriftRequest) -> Json:
         await read_records(desk, salesforce, loaded, found)
         found.skew = salesforce.client.session.now() - (found.server_now or desk.home.clock.now())
         await _ask_rules(desk, salesforce, judge, found)
+    differences = [*found.unseen, *(shown for _, shown in found.wishes)]
+    if desk.home.running is not None:
+        metrics = desk.home.running.parts.metrics
+        metrics.note_drift(len(differences), desk.home.clock.now().timestamp())
     if request.apply:
         await _repair(desk, judge, found)
     return {
@@ -65,7 +69,7 @@ async def drift(desk: Desk, request: DriftRequest) -> Json:
             "records": len(found.records),
         },
         "waiting": found.skipped,
-        "differences": [*found.unseen, *(shown for _, shown in found.wishes)],
+        "differences": differences,
         "applied": request.apply,
     }
 
