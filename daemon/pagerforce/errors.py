@@ -19,6 +19,7 @@ The tree:
     │   ├── RefusedError         it will never work as it is
     │   └── MalformedError       the answer could not be understood
     ├── WrongOrgError        the Salesforce org is not the configured one
+    ├── ForbiddenError       the caller's roles do not allow it
     └── TemplateProblem      a template can't be filled in (rules/environment.py)
 """
 
@@ -137,3 +138,7 @@ class MalformedError(RemoteError):
 
 class WrongOrgError(PagerforceError):
     """The Salesforce org that answered is not the configured one. Exit code 2."""
+
+
+class ForbiddenError(PagerforceError):
+    """The caller's roles, or the rights on a file, do not allow it. Exit code 3."""

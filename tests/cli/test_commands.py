@@ -37,7 +37,7 @@ async def test_the_shipped_example_passes_the_offline_check(tmp_path):
     assert code == 0, out + err
     lines = json.loads(out)
     assert lines
-    assert all(set(line) == {"ok", "what", "remedy"} for line in lines)
+    assert all(set(line) == {"ok", "kind", "what", "remedy", "code"} for line in lines)
 
 
 async def test_a_broken_configuration_names_every_place_and_no_traceback(tmp_path):

@@ -9,19 +9,23 @@ from pagerforce.cli.backup import backup, restore
 from pagerforce.cli.check import check
 from pagerforce.cli.console import out
 from pagerforce.cli.demo import demo
+from pagerforce.cli.drift import drift
 from pagerforce.cli.failed import failed
 from pagerforce.cli.init import init
 from pagerforce.cli.links import links
 from pagerforce.cli.log import log
+from pagerforce.cli.loglevel import log_level
+from pagerforce.cli.rules import rules
 from pagerforce.cli.run import run
 from pagerforce.cli.sandbox import sandbox
 from pagerforce.cli.simulate import simulate_rules
 from pagerforce.cli.status import status
+from pagerforce.cli.trial import try_service
+from pagerforce.cli.why import why
 
 app = typer.Typer(
     name="pagerforce",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Keeps PagerDuty and Salesforce (BMC Remedyforce) in step, by polling only.",
 )
@@ -43,10 +47,13 @@ def _root(
     """Keeps PagerDuty and Salesforce (BMC Remedyforce) in step, by polling only."""
 
 
-for _command in (run, init, check, status, log, backup, restore, demo, sandbox):
+for _command in (run, init, check, status, log, why, drift, backup, restore, demo, sandbox):
     app.command()(_command)
 app.command("simulate")(simulate_rules)
+app.command("log-level")(log_level)
+app.command("test")(try_service)
 app.add_typer(links, name="links")
+app.add_typer(rules, name="rules")
 app.add_typer(failed, name="failed")
 
 

@@ -25,12 +25,14 @@ from pagerforce.cli.console import (
     reporting,
     run_async,
 )
+from pagerforce.cli.desk import find_daemon, say
 from pagerforce.config.checkline import CheckLine, Kind
 from pagerforce.config.load import find_config
 from pagerforce.config.offline import check_offline, offline_lines
 from pagerforce.config.schema import Config
 from pagerforce.config.secret import find_api_key, find_private_key
 from pagerforce.service.check import check_online
+from pagerforce.service.control.client import call_daemon
 from pagerforce.service.plan import DEFAULT_CHANGES, DEFAULT_RECORDS, Assumptions, plan_lines
 from pagerforce.service.wiring import CATALOG
 
@@ -59,22 +61,40 @@ def check(
         int, typer.Option("--records", min=0, help="Of --plan: records of each object.")
     ] = DEFAULT_RECORDS,
 ) -> None:
-    """Checks the configuration, then both connections and every name in it."""
+    """Checks the configuration, then both connections and every name in it.
+
+    The running daemon does it, with its secrets; where none runs, or with --offline, this command.
+
+    Example: pagerforce check --plan
+    """
     with reporting():
-        path = find_config(config, os.environ)
-        loaded = check_offline(path, catalog=CATALOG, environ=os.environ)
-        lines = [*offline_lines(loaded, os.environ, now=datetime.now(UTC))]
-        if plan:
-            lines += plan_lines(loaded, Assumptions(changes, records))
-        if not offline:
-            _need_secrets(loaded.config)
-            lines += run_async(check_online, loaded, os.environ)
+        if not offline and (socket := find_daemon(config)) is not None:
+            values = {"plan": plan, "changes": changes, "records": records}
+            answer = call_daemon(socket, "check", values, say)
+            lines = [CheckLine.from_json(item) for item in answer]
+        else:
+            given = Assumptions(changes, records) if plan else None
+            lines = _check_here(config, given, offline=offline)
     if json:
         print_json([line.to_json() for line in lines])
     else:
         _show(lines)
     if not all(line.ok for line in lines):
         leave(FAILED)
+
+
+def _check_here(
+    config: Path | None, given: Assumptions | None, *, offline: bool
+) -> list[CheckLine]:
+    path = find_config(config, os.environ)
+    loaded = check_offline(path, catalog=CATALOG, environ=os.environ)
+    lines = [*offline_lines(loaded, os.environ, now=datetime.now(UTC))]
+    if given is not None:
+        lines += plan_lines(loaded, given)
+    if not offline:
+        _need_secrets(loaded.config)
+        lines += run_async(check_online, loaded, os.environ)
+    return lines
 
 
 def _need_secrets(config: Config) -> None:

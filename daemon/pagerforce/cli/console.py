@@ -15,11 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 from pagerforce.config.load import find_config, load_config
-from pagerforce.config.paths import state_dir
 from pagerforce.config.schema import Config
-from pagerforce.errors import AddressInUseError, ConfigError, PagerforceError, WrongOrgError
+from pagerforce.errors import (
+    AddressInUseError,
+    ConfigError,
+    ForbiddenError,
+    PagerforceError,
+    WrongOrgError,
+)
 from pagerforce.service.wiring import CATALOG
-from pagerforce.store.database import FILE_NAME, Transaction, open_database
 
 DONE, FAILED, USAGE, FORBIDDEN = 0, 1, 2, 3
 
@@ -28,6 +32,14 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         help="Configuration file; else $PAGERFORCE_CONFIG, else /etc/pagerforce/config.toml.",
+        show_default=False,
+    ),
+]
+UnusedConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Taken by every command; this one has no use for it.",
         show_default=False,
     ),
 ]
@@ -52,6 +64,9 @@ def reporting() -> Iterator[None]:
     except (WrongOrgError, AddressInUseError) as error:
         err.print(str(error), markup=False)
         raise typer.Exit(USAGE) from None
+    except ForbiddenError as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(FORBIDDEN) from None
     except PermissionError as error:
         err.print(f"{error.filename}: permission denied", markup=False)
         raise typer.Exit(FORBIDDEN) from None
@@ -71,17 +86,9 @@ def read_config(option: Path | None) -> Config:
     return load_config(path, catalog=CATALOG, environ=os.environ).config
 
 
-def read_state(config: Config, task: Callable[[Transaction], Awaitable[T]]) -> T:
-    """Reads the state database, also while the daemon runs."""
-
-    async def read() -> T:
-        path = state_dir(config, os.environ) / FILE_NAME
-        if path.exists() and not os.access(path, os.R_OK):
-            raise PermissionError(13, "Permission denied", str(path))
-        async with open_database(path, read_only=True) as database, database.read() as tx:
-            return await task(tx)
-
-    return run_async(read)
+def is_verbose() -> bool:
+    """Whether somebody watches: progress is for people at a terminal."""
+    return sys.stderr.isatty()
 
 
 def print_json(value: object) -> None:

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from pagerforce.cli.console import FAILED, err, leave, out
+from pagerforce.cli.console import (
+    FAILED,
+    JsonOption,
+    UnusedConfigOption,
+    err,
+    leave,
+    out,
+    print_json,
+)
 from pagerforce.config.starter import write_starter
 from pagerforce.errors import ConfigError
 from pagerforce.service.clock import SystemClock
@@ -13,14 +21,23 @@ from pagerforce.service.clock import SystemClock
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write.")] = Path(),
+    *,
+    config: UnusedConfigOption = None,  # noqa: ARG001
+    json: JsonOption = False,
 ) -> None:
-    """Writes config.toml, salesforce.key and salesforce.crt; never overwrites."""
+    """Writes config.toml, salesforce.key and salesforce.crt; never overwrites.
+
+    Example: pagerforce init /etc/pagerforce
+    """
     try:
         written = write_starter(folder, now=SystemClock().now())
     except ConfigError as error:
         for problem in error.problems:
             err.print(str(problem), markup=False)
         leave(FAILED)
+    if json:
+        print_json({"written": [str(path) for path in written]})
+        return
     for path in written:
         out.print(f"wrote {path}", markup=False)
     out.print(

@@ -1,9 +1,8 @@
 """``pagerforce log``: each event, the rules it met, what was done about it."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
-from functools import partial
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
@@ -17,81 +16,105 @@ from pagerforce.cli.console import (
     leave,
     out,
     print_json,
-    read_config,
-    read_state,
     reporting,
 )
-from pagerforce.config.schema import Config
+from pagerforce.cli.desk import ask
+from pagerforce.errors import ForbiddenError, PagerforceError
 from pagerforce.model.value import parse_instant
-from pagerforce.store.database import Transaction
-from pagerforce.store.journal import Filter, read_log
 
 _FOLLOW_SECONDS = 1.0
+_LEVELS = ("error", "warning", "info", "debug")
 
 
-def log(
+def log(  # noqa: PLR0913 (each is an option of its own)
     *,
     config: ConfigOption = None,
     json: JsonOption = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
     incident: Annotated[str, typer.Option(help="Only of this incident.")] = "",
     record: Annotated[str, typer.Option(help="Only of this record.")] = "",
+    level: Annotated[
+        str,
+        typer.Option(
+            help="Only entries of this level and the more severe ones: error (a dead letter), "
+            "warning (tried again, refused), info (a rule matched, something was done), debug "
+            "(everything, also without --level)."
+        ),
+    ] = "",
     since: Annotated[str, typer.Option(help="Only since then, an RFC 3339 time.")] = "",
+    audit: Annotated[
+        bool, typer.Option("--audit", help="What operators did and were refused, instead.")
+    ] = False,
 ) -> None:
-    """Shows the journal, oldest first; with --json one entry per line."""
-    wanted = Filter(incident=incident or None, record=record or None, since=parse_since(since))
+    """Shows the journal, oldest first; with --json one entry per line.
+
+    Example: pagerforce log --incident PABC123 --level warning
+    """
+    if level and level not in _LEVELS:
+        err.print(f"--level: {level!r} is not one of {', '.join(_LEVELS)}", markup=False)
+        leave(USAGE)
+    check_since(since)
+    values = {
+        "incident": incident or None,
+        "record": record or None,
+        "level": level or "debug",
+        "since": since or None,
+        "audit": audit,
+    }
     with reporting():
-        settings = read_config(config)
-        while True:
-            wanted = _show(settings, wanted, json=json)
+        try:
+            for entry in _entries(config, values, follow=follow):
+                _show(entry, json=json)
+        except KeyboardInterrupt:
             if not follow:
-                return
-            anyio.run(anyio.sleep, _FOLLOW_SECONDS)
+                raise
 
 
-def parse_since(text: str) -> datetime | None:
-    """A time given on the command line; ``""``: none. Ends with a message where it is no time."""
+def _show(entry: Mapping[str, Any], *, json: bool) -> None:
+    if json:
+        print_json(entry)
+        sys.stdout.flush()  # whoever follows through a pipe wants it now
+    else:
+        _print(entry)
+
+
+def check_since(text: str) -> None:
+    """Ends with a message where a time given on the command line is none; ``""`` is none wanted."""
     if not text:
-        return None
+        return
     try:
-        return parse_instant(text.upper())
+        parse_instant(text.upper())
     except ValueError:
         err.print(f"--since: {text!r} is no RFC 3339 time, e.g. 2026-01-02T03:04:05Z", markup=False)
         leave(USAGE)
 
 
-def _show(settings: Config, wanted: Filter, *, json: bool) -> Filter:
-    """Prints everything there is after the filter's place; returns the filter to go on with."""
+def _entries(
+    config: Path | None, values: Mapping[str, object], *, follow: bool
+) -> Iterator[Mapping[str, Any]]:
+    """Every entry there is and, where wanted, those that come; a daemon that restarts is awaited."""
+    after, has_begun = 0, False
     while True:
-        entries = read_state(settings, partial(_read, wanted))
-        for entry in entries:
-            seq = entry.pop("seq")
-            wanted = replace(wanted, after_seq=seq)
-            if json:
-                print_json(entry)
-            else:
-                _print(entry)
-        if len(entries) < wanted.limit:
-            return wanted
-
-
-async def read_entries(since: datetime | None, tx: Transaction) -> list[dict[str, Any]]:
-    """Every entry of the journal since then, oldest first."""
-    found: list[dict[str, Any]] = []
-    wanted = Filter(since=since)
-    while True:
-        entries = await read_log(tx, wanted)
-        found += entries
-        if len(entries) < wanted.limit:
-            return found
-        wanted = replace(wanted, after_seq=entries[-1]["seq"])
-
-
-async def _read(wanted: Filter, tx: Transaction) -> list[dict[str, Any]]:
-    return await read_log(tx, wanted)
+        try:
+            page = ask(config, "log", {**values, "after": after})
+        except PagerforceError as error:
+            if not (follow and has_begun) or isinstance(error, ForbiddenError):
+                raise
+            page = {"entries": [], "after": after, "more": False}
+        has_begun = True
+        yield from page["entries"]
+        after = page["after"]
+        if page["more"]:
+            continue
+        if not follow:
+            return
+        anyio.run(anyio.sleep, _FOLLOW_SECONDS)
 
 
 def _print(entry: Mapping[str, Any]) -> None:
+    if entry["event"] == "operator":
+        _print_operator(entry)
+        return
     subject = entry["incident"] or entry["record"] or ""
     echo = f" (our own: {entry['echo_of']})" if entry["echo_of"] else ""
     out.print(
@@ -106,3 +129,15 @@ def _print(entry: Mapping[str, Any]) -> None:
             f"    {action['action_id']} {action['action']} {action['outcome']}{reason}",
             markup=False,
         )
+
+
+def _print_operator(entry: Mapping[str, Any]) -> None:
+    who = entry["operator"]
+    subject = " ".join(part for part in (entry["incident"], entry["record"]) if part)
+    given = ", ".join(f"{name} {value}" for name, value in entry["arguments"].items())
+    words = " ".join(part for part in (entry["command"], subject, given) if part)
+    reason = f": {entry['reason']}" if entry["reason"] else ""
+    out.print(
+        f"{entry['at'][:19]}Z {who['user']} (uid {who['uid']}) {entry['outcome']} {words}{reason}",
+        markup=False,
+    )

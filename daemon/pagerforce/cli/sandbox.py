@@ -1,18 +1,30 @@
 """``pagerforce sandbox``: both APIs on loopback, for trying rules by hand."""
 
 import signal
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import anyio
 import typer
 
-from pagerforce.cli.console import out, reporting, run_async
+from pagerforce.cli.console import (
+    UnusedConfigOption,
+    out,
+    print_json,
+    reporting,
+    run_async,
+)
 from pagerforce.sandbox.desk import Desk, open_desk
 
 
 def sandbox(
     *,
+    config: UnusedConfigOption = None,  # noqa: ARG001
+    json: Annotated[
+        bool, typer.Option("--json", help="Print addresses, keys and files as JSON.")
+    ] = False,
     folder: Annotated[
         Path,
         typer.Option("--dir", help="Where keys, certificates and a configuration are written."),
@@ -21,16 +33,24 @@ def sandbox(
     pagerduty_port: Annotated[int, typer.Option(help="0: any free one.")] = 8480,
     salesforce_port: Annotated[int, typer.Option(help="0: any free one.")] = 8481,
 ) -> None:
-    """Serves PagerDuty and Salesforce, stateful, until interrupted."""
+    """Serves PagerDuty and Salesforce, stateful, until interrupted.
+
+    Example: pagerforce sandbox --dir my-sandbox
+    """
+    introduce = _introduce_json if json else _introduce
     with reporting():
-        run_async(_serve, folder, tls, pagerduty_port, salesforce_port)
+        run_async(_serve, folder, tls, (pagerduty_port, salesforce_port), introduce)
 
 
-async def _serve(folder: Path, tls: bool, pagerduty_port: int, salesforce_port: int) -> None:  # noqa: FBT001
-    ports = (pagerduty_port, salesforce_port)
+async def _serve(
+    folder: Path,
+    tls: bool,  # noqa: FBT001
+    ports: tuple[int, int],
+    introduce: Callable[[Desk], None],
+) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with open_desk(folder, ports=ports, tls=tls) as desk:
-            _introduce(desk)
+            introduce(desk)
             async for _ in signals:
                 break
 
@@ -44,3 +64,15 @@ def _introduce(desk: Desk) -> None:
         "stop with Ctrl-C",
         markup=False,
     )
+
+
+def _introduce_json(desk: Desk) -> None:
+    print_json(
+        {
+            "pagerduty": {"url": desk.pagerduty_url, "key": desk.api_key},
+            "salesforce": {"url": desk.salesforce_url, "consumer_key": desk.consumer_key},
+            "folder": str(desk.folder),
+            "config": str(desk.config),
+        }
+    )
+    sys.stdout.flush()

@@ -14,6 +14,7 @@ from pathlib import Path
 from pagerforce.config.inline_secrets import remove_secrets
 from pagerforce.errors import Problem
 
+RULES_KEYS = ("rulesets", "maps")
 _LARGEST_BYTES = 4 * 1024 * 1024
 _MOST_FILES = 1000
 _WILDCARD = re.compile(r"[*?\[]")
@@ -32,6 +33,17 @@ class Document:
     path: Path
     label: str
     table: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesText:
+    """A rules file that is no file here: one that was applied, or that a caller sent.
+
+    ``label``: how problems name it.
+    """
+
+    label: str
+    content: str
 
 
 @dataclass(slots=True)
@@ -53,11 +65,14 @@ def read_files(main: Path) -> Reading:
     return reading
 
 
-def replace_rules(reading: Reading, files: Sequence[Path]) -> None:
+def replace_rules(reading: Reading, files: Sequence[Path | RulesText]) -> None:
     """Takes the rulesets of these files for all read so far, and their maps for those so named."""
     before = len(reading.documents)
-    for path in files:
-        _read_into(reading, path.absolute(), str(path))
+    for item in files:
+        if isinstance(item, RulesText):
+            _take_text(reading, item)
+        else:
+            _read_into(reading, item.absolute(), str(item))
     added = reading.documents[before:]
     names = {name for document in added for name in _table(document.table.get("maps"))}
     for place, document in enumerate(reading.documents[:before]):
@@ -83,13 +98,30 @@ def _main_label(main: Path) -> str:
 
 def _read_into(reading: Reading, path: Path, label: str) -> None:
     reading.labels.append(label)
-    found = _parse(path, label)
+    _add(reading, path, label, _parse(path, label))
+
+
+def _add(reading: Reading, path: Path, label: str, found: dict[str, object] | Problem) -> None:
     if isinstance(found, Problem):
         reading.problems.append(found)
         return
     table, problems = remove_secrets(found, label)
     reading.documents.append(Document(path, label, table))
     reading.problems += problems
+
+
+def _take_text(reading: Reading, text: RulesText) -> None:
+    """A rules text may hold rules and their maps only: whoever may write rules may write no more."""
+    reading.labels.append(text.label)
+    found = _parse_toml(text.content.encode(), text.label)
+    if not isinstance(found, Problem):
+        for key in found.keys() - set(RULES_KEYS):
+            what = (
+                f"a rules file holds {' and '.join(RULES_KEYS)} only: move it to the configuration"
+            )
+            reading.problems.append(Problem(f"{text.label}: {key}", what))
+        found = {key: value for key, value in found.items() if key in RULES_KEYS}
+    _add(reading, Path(text.label), text.label, found)
 
 
 def _parse(path: Path, label: str) -> dict[str, object] | Problem:

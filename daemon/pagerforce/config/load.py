@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pagerforce.config.crosscheck import cross_check, object_names
 from pagerforce.config.explain import to_problems
-from pagerforce.config.files import Document, Reading, read_files, replace_rules
+from pagerforce.config.files import Document, Reading, RulesText, read_files, replace_rules
 from pagerforce.config.keypath import split_path
 from pagerforce.config.merge import Merged, merge_documents
 from pagerforce.config.paths import control_socket
@@ -50,7 +50,7 @@ def load_config(
     *,
     catalog: Sequence[ActionSpec],
     environ: Mapping[str, str],
-    rules: Sequence[Path] = (),
+    rules: Sequence[Path | RulesText] = (),
 ) -> Loaded:
     """Reads and checks a configuration and everything it includes.
 
@@ -60,8 +60,8 @@ def load_config(
         path: the main file.
         catalog: the actions that rules may use.
         environ: the process environment, for the folders that systemd gives.
-        rules: files whose rulesets stand for all of the configuration's, and whose maps for those
-            of the same name, to try them out.
+        rules: files or texts whose rulesets stand for all of the configuration's, and whose maps
+            for those of the same name: to try them out, or because an operator applied them.
 
     Raises:
         ConfigError: with every problem found, in the order of the files.

@@ -39,6 +39,8 @@ from pagerforce.config.values import (
 )
 from pagerforce.model.value import parse_instant
 
+DEFAULT_SOCKET = Path("/run/pagerforce/control.sock")
+
 
 class Section(BaseModel):
     """What all parts of the configuration share: frozen, no unknown keys, no converted types."""
@@ -57,7 +59,7 @@ class DaemonSettings(Section):
     start_from: StartFrom = "now"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
-    control_socket: OptionalPath = Path("/run/pagerforce/control.sock")
+    control_socket: OptionalPath = DEFAULT_SOCKET
 
     @property
     def start_at(self) -> datetime | None:

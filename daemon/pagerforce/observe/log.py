@@ -80,6 +80,11 @@ def set_level(level: str) -> None:
     _level = _LEVELS[level]
 
 
+def current_level() -> str:
+    """The level in force."""
+    return next(name for name, number in _LEVELS.items() if number == _level)
+
+
 class _JournalRenderer:
     """Puts the priority before the line that another renderer makes."""
 

@@ -27,6 +27,7 @@ from pagerforce.observe.api_calls import (
     code_label,
     operation_label,
 )
+from pagerforce.observe.requests import note_request
 
 OUTCOMES = ("delivered", "retried", "dead_letter", "skipped", "shadowed")
 _TYPES = {Side.PAGERDUTY: PAGERDUTY_TYPES, Side.SALESFORCE: SALESFORCE_TYPES}
@@ -192,6 +193,7 @@ class Metrics:
         """One request was answered with ``code`` (or failed without an answer)."""
         labels = (system.value, operation_label(system, operation), code_label(code))
         self.api_requests.labels(*labels).inc()
+        note_request(system.value, operation, code)
 
     def on_budget(self, system: Side, remaining: float) -> None:
         """The remote side said how many requests it still allows."""

@@ -179,7 +179,7 @@ async def _store_entries(
     ]
     await snapshots.put_incidents(tx, changed)
     await _store_links(tx, plan.new_links, Side.PAGERDUTY, skew)
-    await _store_ruled(tx, plan.ruled, now, doubt)
+    await store_ruled(tx, plan.ruled, now, doubt)
     for source, survivor in plan.merges:
         await links.move_links(tx, source, survivor)
     await traces.consume(tx, plan.consumed)
@@ -225,7 +225,7 @@ async def _store_rows(
     await snapshots.add_rechecks(tx, plan.rechecks)
     await traces.put_comments(tx, plan.comments, now)
     await _store_links(tx, plan.new_links, Side.SALESFORCE, skew)
-    await _store_ruled(tx, plan.ruled, now, doubt)
+    await store_ruled(tx, plan.ruled, now, doubt)
     for record_id, is_active in plan.activity.items():
         await links.set_links_active(tx, record_id, active=is_active)
     await traces.consume(tx, plan.consumed)
@@ -247,9 +247,10 @@ async def _meet(
     world.records |= await snapshots.read_records(tx, ids - world.records.keys())
 
 
-async def _store_ruled(
-    tx: Transaction, ruled: Sequence[Ruled], now: datetime, doubt: Doubt | None
+async def store_ruled(
+    tx: Transaction, ruled: Sequence[Ruled], now: datetime, doubt: Doubt | None = None
 ) -> None:
+    """Stores events with their traces, and their actions behind what their lanes hold."""
     for item in ruled:
         event_seq = await journal.append(
             tx,

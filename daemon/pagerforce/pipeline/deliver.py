@@ -30,6 +30,7 @@ from pagerforce.model.verdict import (
 )
 from pagerforce.observe.log import get_log, place_of
 from pagerforce.observe.metrics import Metrics
+from pagerforce.observe.requests import recording
 from pagerforce.pipeline.claim import Claimer, Job
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.settle import RetryPolicy, settlement_of, store_effects
@@ -217,7 +218,9 @@ class Deliverer:
         except RemoteError as error:
             verdicts = [self._tools.verdict_of(error)] * len(job.actions)
         if await self._announce(job, expected):
-            await self._settle(job, verdicts or await self._deliver(handler, job.task))
+            with recording() as requests:
+                verdicts = verdicts or await self._deliver(handler, job.task)
+            await self._settle(job, verdicts, requests)
 
     async def _announce(self, job: Job, expected: Sequence[Expectation]) -> bool:
         """Stores that the attempt starts; False where it must not: it is gone, or nothing can be stored."""
@@ -250,10 +253,16 @@ class Deliverer:
                 return [Unknown(f"a defect of pagerforce: {place_of(error)}")] * len(task.calls)
         return [Unknown("no answer within the deadline")] * len(task.calls)
 
-    async def _settle(self, job: Job, verdicts: Sequence[Verdict]) -> None:
+    async def _settle(
+        self, job: Job, verdicts: Sequence[Verdict], requests: Sequence[Sequence[str]]
+    ) -> None:
         now = self._tools.clock.now()
         settled = [
-            (action, verdict, settlement_of(verdict, action, self._tools.policy, now))
+            (
+                action,
+                verdict,
+                replace(settlement_of(verdict, action, self._tools.policy, now), requests=requests),
+            )
             for action, verdict in zip(job.actions, verdicts, strict=True)
         ]
         wait = _FIRST_WAIT_SECONDS

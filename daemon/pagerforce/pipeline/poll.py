@@ -46,6 +46,7 @@ class SourceState:
     last_found_at: datetime | None = None
     is_stretched: bool = False
     is_storage_failing: bool = False
+    interval_seconds: float | None = None
 
 
 class SideReader(Protocol):
@@ -159,6 +160,7 @@ class PollLoop:
         failures = 1 if self.state.is_storage_failing else self.state.failures
         wait = next_delay(self._pace, is_busy=is_busy, failures=failures, budget=budget)
         self._tell_stretch(wait, budget)
+        self.state.interval_seconds = wait.total_seconds()
         return wait
 
     def _tell_stretch(self, wait: timedelta, budget: Budget) -> None:

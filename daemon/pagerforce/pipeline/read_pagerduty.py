@@ -112,6 +112,10 @@ class PagerDutyReader:
             self._reconciled = self.clock.monotonic()
         return found
 
+    def reconcile_soon(self) -> None:
+        """The next poll compares the open incidents, due or not."""
+        self._reconciled = None
+
     async def _read_entries(self, doubt: Doubt | None) -> int:
         async with self.database.read() as tx:
             position = (await cursors.read_cursors(tx))[cursors.PAGERDUTY]

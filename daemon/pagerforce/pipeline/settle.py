@@ -66,7 +66,7 @@ def _repeated(
 ) -> Settlement:
     is_unknown = isinstance(verdict, Unknown)
     word = "unknown" if is_unknown else "retry"
-    began = action.first_attempt_at or now
+    began = action.retried_at or action.first_attempt_at or now
     if now - began >= policy.retry_for:
         tried = f"gave up after {action.attempts + 1} attempts: {verdict.reason}"
         return Settlement(ActionState.DEAD_LETTER, word, f"{tried}; retry it once that is mended")

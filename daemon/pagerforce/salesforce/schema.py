@@ -70,12 +70,16 @@ class FieldInfo:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """One object: its fields by API name, and whether our user may make and change its rows."""
+    """One object: its fields by API name, and whether our user may make and change its rows.
+
+    ``key_prefix``: the first three characters of every Id of it; ``""`` where describe does not say.
+    """
 
     name: str
     fields: Mapping[str, FieldInfo]
     is_createable: bool = True
     is_updateable: bool = True
+    key_prefix: str = ""
 
     def relationship(self, name: str) -> FieldInfo | None:
         """The reference field that a step of a parent path follows, e.g. ``FKCategory__r``."""
@@ -244,6 +248,7 @@ def parse_describe(object_name: str, body: Mapping[str, object]) -> ObjectInfo:
         {field.name: field for field in fields if field is not None},
         is_createable=body.get("createable") is not False,
         is_updateable=body.get("updateable") is not False,
+        key_prefix=prefix if isinstance(prefix := body.get("keyPrefix"), str) else "",
     )
 
 

@@ -21,6 +21,7 @@ from pagerforce.sandbox.tls import TlsFiles, make_tls
 
 CONSUMER_KEY = "sandbox-consumer-key"
 USERNAME = "integration@example.com"
+_LONGEST_SOCKET_PATH = 107  # unix(7)
 ORG_ID = "00D000000000001EAA"
 
 
@@ -104,7 +105,8 @@ def _lay_out(folder: Path, rules: str | None) -> Path:
 
 def _config(folder: Path, urls: tuple[str, str], files: TlsFiles | None, pace: Pace) -> str:
     """A configuration for a daemon that works against the sandbox."""
-    daemon = {"state_dir": str((folder / "state").absolute()), "control_socket": ""}
+    daemon = {"state_dir": str((folder / "state").absolute())}
+    daemon["control_socket"] = _socket(folder)
     if files is not None:
         daemon["ca_file"] = str(files.ca.absolute())
     polling = {"poll_interval": pace.poll_interval, "min_poll_interval": pace.min_poll_interval}
@@ -129,6 +131,12 @@ def _config(folder: Path, urls: tuple[str, str], files: TlsFiles | None, pace: P
             },
         }
     )
+
+
+def _socket(folder: Path) -> str:
+    """The control socket beside the state; none where its path would be too long to be bound."""
+    path = str((folder / "control.sock").absolute())
+    return path if len(path) < _LONGEST_SOCKET_PATH else ""
 
 
 def _public_key(path: Path) -> bytes:

@@ -12,9 +12,13 @@ from pagerforce import __version__
 from pagerforce.config.load import Loaded, load_config
 from pagerforce.config.secret import load_secrets
 from pagerforce.errors import ConfigError
+from pagerforce.model.value import format_instant
 from pagerforce.observe.log import get_log, setup_log
+from pagerforce.service.applied import load_in_force, without_rules
 from pagerforce.service.certificates import Certificates
 from pagerforce.service.clock import SystemClock
+from pagerforce.service.control.desk import Running
+from pagerforce.service.control.serve import serve_control
 from pagerforce.service.expose import build_app, serve_metrics
 from pagerforce.service.gauges import Gauges
 from pagerforce.service.health import Heartbeats
@@ -23,16 +27,18 @@ from pagerforce.service.systemd import Notifier
 from pagerforce.service.wiring import CATALOG, Parts, wire
 
 _LOG = get_log("service")
-_STOP_SECONDS = 8.0  # what is under way may end; systemd and the contract give ten
+# What is under way may end, and each listener may take a second more; the contract gives ten.
+_STOP_SECONDS = 7.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the command line gives to ``run``."""
+    """What the command line gives to ``run``. ``log_format``: instead of the configuration's."""
 
     config: Path
     environ: Mapping[str, str]
     is_shadow: bool = False
+    log_format: str | None = None
 
 
 async def run_daemon(options: RunOptions) -> None:
@@ -46,7 +52,8 @@ async def run_daemon(options: RunOptions) -> None:
     """
     loaded = load_config(options.config, catalog=CATALOG, environ=options.environ)
     settings = loaded.config.daemon
-    setup_log(settings.log_level, settings.log_format, environ=options.environ)
+    form = options.log_format or settings.log_format
+    setup_log(settings.log_level, form, environ=options.environ)
     secrets = load_secrets(loaded.config, options.environ)
     _LOG.info("starting", version=__version__, config=str(options.config))
     clock = SystemClock()
@@ -75,6 +82,7 @@ class _Supervisor:
     ) -> None:
         self._options = options
         self._parts = parts
+        self._clock = clock
         self._hearts = Heartbeats(clock)
         self._notifier = Notifier(options.environ)
         self._refresher = Refresher(
@@ -86,19 +94,24 @@ class _Supervisor:
             self._notifier,
             parts.rules.loaded.config.metrics.textfile,
         )
+        self._running = Running(parts, self._refresher.unready, self._halted)
 
     async def run(self) -> None:
         """Runs every loop until a signal says stop."""
         metrics = self._parts.rules.loaded.config.metrics
         app = build_app(self._parts.metrics.registry, self._hearts.silent, self._refresher.unready)
-        async with serve_metrics(app, metrics.address), anyio.create_task_group() as group:
+        async with (
+            serve_metrics(app, metrics.address),
+            serve_control(self._options.config, self._options.environ, self._running, self._clock),
+            anyio.create_task_group() as group,
+        ):
             with anyio.open_signal_receiver(
                 signal.SIGTERM, signal.SIGINT, signal.SIGHUP
             ) as signals:
                 self._start(group)
                 async for received in signals:
                     if received is signal.SIGHUP:
-                        self._reload()
+                        await self._reload()
                     else:
                         _LOG.info("stopping", signal=received.name)
                         break
@@ -128,11 +141,18 @@ class _Supervisor:
             part.stop()
         group.cancel_scope.deadline = anyio.current_time() + _STOP_SECONDS
 
-    def _reload(self) -> None:
+    def _halted(self) -> dict[str, str]:
+        halted = self._parts.deliverer.halted
+        return {side.value: format_instant(until) for side, until in halted.items()}
+
+    async def _reload(self) -> None:
         self._notifier.send("RELOADING=1")
         try:
-            loaded = load_config(
-                self._options.config, catalog=CATALOG, environ=self._options.environ
+            loaded = await load_in_force(
+                self._options.config,
+                self._parts.database,
+                catalog=CATALOG,
+                environ=self._options.environ,
             )
         except ConfigError as error:
             for problem in error.problems:
@@ -142,11 +162,7 @@ class _Supervisor:
         self._notifier.send("READY=1")
 
     def _apply(self, loaded: Loaded) -> None:
-        if _without_rules(loaded) != _without_rules(self._parts.rules.loaded):
+        if without_rules(loaded) != without_rules(self._parts.rules.loaded):
             _LOG.warning("restart_needed", what="settings other than rules and maps have changed")
         self._parts.put_in_force(loaded)
         _LOG.info("reloaded", rules=len(loaded.rules))
-
-
-def _without_rules(loaded: Loaded) -> object:
-    return loaded.config.model_copy(update={"rulesets": (), "maps": {}, "include": ()})

@@ -39,6 +39,7 @@ from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.mappings import MappingResolver
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.source import SalesforcePoller
+from pagerforce.service.applied import load_in_force
 from pagerforce.service.fieldcheck import check_fields
 from pagerforce.service.prune import Pruner
 from pagerforce.service.rulebook import RulesInForce, pipeline_settings
@@ -161,7 +162,7 @@ async def wire(
 
     Raises:
         StoreError: the state database cannot be used.
-        ConfigError: the CA bundle cannot be used.
+        ConfigError: the CA bundle cannot be used, or applied rules do not fit the configuration.
     """
     async with AsyncExitStack() as stack:
         path = state_dir(loaded.config, environ) / FILE_NAME
@@ -169,6 +170,7 @@ async def wire(
         async with database.write() as tx:
             if await restored.begin(tx):
                 _LOG.warning("restored", what="both sides are read anew, nothing is done twice")
+        loaded = await load_in_force(loaded.files[0], database, catalog=CATALOG, environ=environ)
         metrics = Metrics(__version__, [spec.do for spec in CATALOG])
         salesforce_side = await _salesforce(stack, loaded, secrets, clock, metrics)
         pagerduty_side = await _pagerduty(stack, loaded, secrets, clock, metrics)

@@ -20,6 +20,7 @@ from pagerforce.errors import StoreError
 from pagerforce.store.copying import to_uri
 from pagerforce.store.lock import give_to_owner_of, hold_state
 from pagerforce.store.migrate import prepare
+from pagerforce.store.reading import access_mode
 from pagerforce.store.trouble import to_file_error, to_store_error
 
 Row: TypeAlias = tuple[Any, ...]
@@ -135,7 +136,7 @@ async def _connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
     connection = None
     try:
         connection = await aiosqlite.connect(
-            to_uri(path, "ro" if read_only else "rw"),
+            to_uri(path, access_mode(path) if read_only else "rw"),
             uri=True,
             isolation_level=None,
             timeout=BUSY_SECONDS,

@@ -39,6 +39,13 @@ async def read_links(tx: Transaction) -> list[Link]:
     return [_link(row) for row in await tx.rows(sql)]
 
 
+async def read_paused(tx: Transaction) -> list[Link]:
+    """Every active link whose lane is paused, oldest first."""
+    where = "link.is_active = 1 AND pause.until IS NOT NULL"
+    sql = f"SELECT {_COLUMNS} WHERE {where} ORDER BY link.created_at, link.incident_id"
+    return [_link(row) for row in await tx.rows(sql)]
+
+
 async def links_of(tx: Transaction, members: Collection[str]) -> list[Link]:
     """Links, inactive ones too, of these incidents or records, oldest first."""
     found: dict[tuple[str, str], Link] = {}
@@ -51,6 +58,16 @@ async def links_of(tx: Transaction, members: Collection[str]) -> list[Link]:
     return sorted(
         found.values(), key=lambda link: (link.created_at, link.incident_id, link.record_id)
     )
+
+
+async def find_links(tx: Transaction, subject: str) -> list[Link]:
+    """Links of an incident, or of a record by the first 15 characters of its Id, oldest first."""
+    sql = (
+        f"SELECT {_COLUMNS} WHERE link.incident_id = ? OR (link.record_id >= ? AND "
+        "link.record_id < ?) ORDER BY link.created_at, link.incident_id, link.record_id"
+    )
+    short = subject[:15]
+    return [_link(row) for row in await tx.rows(sql, (subject, short, short + "~"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +150,30 @@ async def _merge_lane(tx: Transaction, lane: str, keep: str) -> None:
     await tx.run("UPDATE lane_member SET lane = ? WHERE lane = ?", (keep, lane))
     await tx.run("UPDATE action SET lane = ? WHERE lane = ?", (keep, lane))
     await pauses.join(tx, lane, keep)
+
+
+async def remove_link(tx: Transaction, incident_id: str, record_id: str) -> bool:
+    """Forgets a link; False where there is none."""
+    sql = "DELETE FROM link WHERE incident_id = ? AND record_id = ?"
+    return await tx.run(sql, (incident_id, record_id)) > 0
+
+
+async def set_link_active(
+    tx: Transaction, incident_id: str, record_id: str, *, active: bool
+) -> bool:
+    """Makes one link active or inactive; False where there is none."""
+    sql = "UPDATE link SET is_active = ? WHERE incident_id = ? AND record_id = ?"
+    return await tx.run(sql, (int(active), incident_id, record_id)) > 0
+
+
+async def read_recent(
+    tx: Transaction, incident_id: str, record_id: str, *, limit: int = 5
+) -> list[dict[str, str | None]]:
+    """The last actions on an incident or its record, newest first."""
+    rows = await tx.rows(
+        "SELECT id, do, state, reason, created_at FROM action WHERE incident_id = ? "
+        "OR record_id = ? ORDER BY seq DESC, part DESC LIMIT ?",
+        (incident_id, record_id, limit),
+    )
+    keys = ("action_id", "action", "outcome", "reason", "at")
+    return [dict(zip(keys, row, strict=True)) for row in rows]

@@ -16,6 +16,7 @@ from pathlib import Path
 from pagerforce.errors import SchemaTooNewError, StoreError
 from pagerforce.store.copying import copy_database, to_uri
 from pagerforce.store.lock import give_to_owner_of
+from pagerforce.store.reading import access_mode
 from pagerforce.store.trouble import copies_beside, damaged, to_store_error
 
 APPLICATION_ID = 0x50474643  # "PGFC", in the file's header (file(1) shows it)
@@ -130,7 +131,7 @@ def prepare(path: Path, *, read_only: bool) -> None:
         StoreError: it cannot be used; it is as it was before.
     """
     try:
-        with closing(_connect(path, "ro" if read_only else "rw")) as connection:
+        with closing(_connect(path, access_mode(path) if read_only else "rw")) as connection:
             found = identify(connection)
             check_usable(path, found)
             if read_only and found.schema < known_schema():

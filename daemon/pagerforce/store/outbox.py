@@ -81,12 +81,13 @@ class Action:
     created_at: datetime
     depth: int
     doubt_since: datetime | None = None
+    retried_at: datetime | None = None
 
 
 COLUMNS = (
     "id, seq, part, event_seq, ruleset, rule, position, do, object, written, args, lane, is_page, "
     "target, state, reason, attempts, is_uncertain, first_attempt_at, incident_id, record_id, "
-    "created_at, depth, doubt_since"
+    "created_at, depth, doubt_since, retried_at"
 )
 
 
@@ -118,6 +119,7 @@ def to_action(row: Row) -> Action:
         created_at=parse_instant(row[21]),
         depth=row[22],
         doubt_since=parse_instant(doubt) if doubt else None,
+        retried_at=parse_instant(row[24]) if row[24] else None,
     )
 
 
@@ -234,7 +236,10 @@ async def begin_attempt(tx: Transaction, actions: Sequence[Action], now: datetim
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of an attempt. ``next_at`` is set where the action stays in the outbox."""
+    """What became of an attempt. ``next_at`` is set where the action stays in the outbox.
+
+    ``requests``: what was asked meanwhile, each as (system, operation, answer).
+    """
 
     state: ActionState
     verdict: str
@@ -243,6 +248,7 @@ class Settlement:
     is_uncertain: bool = False
     incident_id: str | None = None
     record_id: str | None = None
+    requests: Sequence[Sequence[str]] = ()
 
 
 async def settle(tx: Transaction, action: Action, outcome: Settlement, now: datetime) -> None:
@@ -264,9 +270,16 @@ async def settle(tx: Transaction, action: Action, outcome: Settlement, now: date
         ),
     )
     await tx.run(
-        "UPDATE attempt SET finished_at = ?, verdict = ?, detail = ? "
+        "UPDATE attempt SET finished_at = ?, verdict = ?, detail = ?, requests = ? "
         "WHERE action_id = ? AND number = (SELECT attempts FROM action WHERE id = ?)",
-        (to_stamp(now), outcome.verdict, outcome.reason or None, action.id, action.id),
+        (
+            to_stamp(now),
+            outcome.verdict,
+            outcome.reason or None,
+            to_text(outcome.requests) if outcome.requests else None,
+            action.id,
+            action.id,
+        ),
     )
 
 

@@ -81,6 +81,20 @@ async def pauses_of(tx: Transaction, member: str) -> list[Pause]:
     ]
 
 
+async def find_pause(tx: Transaction, lane: str) -> Pause | None:
+    """The pause of a lane that is in force."""
+    row = await tx.row(
+        "SELECT lane, began_at, until, reason, evidence FROM pause "
+        "WHERE lane = ? AND ended_at IS NULL",
+        (lane,),
+    )
+    if row is None:
+        return None
+    lane, began_at, until, reason, evidence = row
+    began = parse_instant(began_at)
+    return Pause(lane, began, parse_instant(until), None, reason, json.loads(evidence))
+
+
 async def join(tx: Transaction, lane: str, keep: str) -> None:
     """Two lanes become one: it is paused for as long as either was."""
     await tx.run(

@@ -1,0 +1,32 @@
+"""``pagerforce log-level``: how much the running daemon logs."""
+
+from typing import Annotated
+
+import typer
+
+from pagerforce.cli.console import ConfigOption, JsonOption, out, print_json, reporting
+from pagerforce.cli.desk import ask
+
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+def log_level(
+    level: Annotated[str, typer.Argument(metavar="LEVEL", help=", ".join(_LEVELS))],
+    *,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Changes the running daemon's log level, until it is restarted.
+
+    Example: pagerforce log-level debug
+    """
+    if level not in _LEVELS:
+        raise typer.BadParameter(
+            f"{level!r} is not one of {', '.join(_LEVELS)}", param_hint="LEVEL"
+        )
+    with reporting():
+        found = ask(config, "log-level", {"level": level})
+    if json:
+        print_json(found)
+    else:
+        out.print(f"log level {found['level']}, it was {found['was']}", markup=False)

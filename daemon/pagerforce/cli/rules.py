@@ -1,0 +1,124 @@
+"""``pagerforce rules``: those in force, and putting others in their place."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tomli_w
+import typer
+
+from pagerforce.cli.console import ConfigOption, JsonOption, out, print_json, print_table, reporting
+from pagerforce.cli.desk import ask
+from pagerforce.cli.log import check_since
+from pagerforce.cli.simulate import print_report, read_text
+
+rules = typer.Typer(help="The rules in force.", no_args_is_help=True)
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="TOML with [[rulesets]] and, if needed, [maps].")
+]
+
+
+@rules.command("list")
+def list_rules(*, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Shows every rule in force, in the order in which they are tried.
+
+    Example: pagerforce rules list
+    """
+    with reporting():
+        found = ask(config, "rules list")
+    if json:
+        print_json(found)
+        return
+    rows = [{**row, "actions": ", ".join(row["actions"]) or "stop"} for row in found]
+    print_table(rows, ("ruleset", "rule", "object", "run_on", "enabled", "actions"), "no rules")
+
+
+@rules.command("show")
+def show_rules(
+    name: Annotated[
+        str | None, typer.Argument(help="Only this ruleset or rule.", show_default=False)
+    ] = None,
+    *,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Shows the rules in force as TOML, where they come from, and every applied revision.
+
+    Example: pagerforce rules show
+    """
+    with reporting():
+        found = ask(config, "rules show", {"name": name})
+    if json:
+        print_json(found)
+        return
+    out.print(f"# in force: {found['source']}", markup=False)
+    for item in found["revisions"]:
+        word = "in force" if item["in_force"] else "withdrawn" if item["withdrawn"] else "below"
+        line = (
+            f"# revision {item['number']}: {item['name']}, applied {item['at']} by {item['user']}"
+        )
+        out.print(f"{line} ({word})", markup=False)
+    maps = {} if name is not None else found["maps"]
+    table = {"rulesets": found["rulesets"]} | ({"maps": maps} if maps else {})
+    out.print(tomli_w.dumps(table), markup=False)
+
+
+@rules.command("check")
+def check_rules(file: File, *, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Says whether a rules file could be put in force, and what would fail only when it fires.
+
+    Example: pagerforce rules check new-rules.toml
+    """
+    with reporting():
+        found = ask(config, "rules check", {"name": str(file), "content": read_text(file)})
+    if json:
+        print_json(found)
+        return
+    out.print(f"OK   {found['rules']} rules; the org: {found['org']}", markup=False)
+    for doubt in found["doubts"]:
+        out.print(f"NOTE {doubt['where']}: {doubt['what']}", markup=False)
+
+
+@rules.command("apply")
+def apply_rules(
+    file: File,
+    *,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    since: Annotated[
+        str, typer.Option(help="Show the effect on events since then; a week if not given.")
+    ] = "",
+) -> None:
+    """Checks a rules file, shows its effect on recorded events, and puts it in force.
+
+    It stands for every ruleset of the configuration, also after a restart, until `rules rollback`.
+    A file with a problem changes nothing.
+
+    Example: pagerforce rules apply new-rules.toml
+    """
+    check_since(since)
+    values = {"name": str(file), "since": since or None}
+    with reporting():
+        found = ask(config, "rules apply", {**values, "content": read_text(file)})
+    if json:
+        print_json(found)
+        return
+    print_report(found["effect"])
+    out.print(f"in force: revision {found['revision']}, {found['rules']} rules", markup=False)
+
+
+@rules.command("rollback")
+def roll_back(*, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Goes back to the revision before, at last to the rules of the configuration's files.
+
+    Example: pagerforce rules rollback
+    """
+    with reporting():
+        found = ask(config, "rules rollback")
+    if json:
+        print_json(found)
+        return
+    now = f"revision {found['revision']}" if found["revision"] else "the configuration's own rules"
+    out.print(
+        f"revision {found['withdrawn']} withdrawn; in force: {now}, {found['rules']} rules",
+        markup=False,
+    )

@@ -1,0 +1,57 @@
+"""``pagerforce test``: a test incident from trigger to resolve."""
+
+from typing import Annotated
+
+import typer
+
+from pagerforce.cli.console import (
+    FAILED,
+    ConfigOption,
+    JsonOption,
+    err,
+    leave,
+    out,
+    print_json,
+    reporting,
+)
+from pagerforce.cli.desk import ask
+
+
+def try_service(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="A service's id or name.")],
+    *,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    urgency: Annotated[
+        str, typer.Option(help="low or high; high may wake whoever is on call.")
+    ] = "low",
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for each step.")] = 120.0,
+) -> None:
+    """Triggers a test incident, follows it until it is seen and ruled on, and resolves it.
+
+    The rules in force apply: one that creates a record creates one. Needs the running daemon.
+
+    Example: pagerforce test PNET001
+    """
+    if urgency not in ("low", "high"):
+        raise typer.BadParameter(f"{urgency!r} is neither low nor high", param_hint="--urgency")
+    values = {"service": service, "urgency": urgency, "timeout_seconds": timeout}
+    with reporting():
+        found = ask(config, "test", values, None if json else _tell)
+    if json:
+        print_json(found)
+    else:
+        for rule in found["rules"]:
+            out.print(f"  {rule['event']}: {rule['ruleset']} / {rule['rule']}", markup=False)
+        for action in found["actions"]:
+            out.print(
+                f"  {action['event']}: {action['action']} {action['outcome']} ({action['action_id']})",
+                markup=False,
+            )
+        out.print("OK" if found["ok"] else "FAILED", markup=False)
+    if not found["ok"]:
+        leave(FAILED)
+
+
+def _tell(text: str) -> None:
+    err.print(text, markup=False)

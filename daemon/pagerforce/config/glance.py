@@ -1,0 +1,48 @@
+"""What a command must know to find the running daemon, read without judging the configuration.
+
+A command that the daemon answers needs no valid configuration: the daemon has a good one in memory,
+and an operator who has just broken the file must still be able to ask how things are.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pagerforce.config.settings import DEFAULT_SOCKET
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Where the control socket should be.
+
+    Attributes:
+        socket: None where the configuration disables it, or can't be understood.
+        is_readable: False where this user may not read the configuration; the socket is then the
+            default one.
+    """
+
+    socket: Path | None
+    is_readable: bool = True
+
+
+def glance(path: Path, environ: Mapping[str, str]) -> Glance:
+    """Looks for ``daemon.control_socket``; ``$RUNTIME_DIRECTORY`` wins, as for the daemon."""
+    try:
+        table = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except PermissionError:
+        return Glance(_in_runtime_folder(DEFAULT_SOCKET, environ), is_readable=False)
+    except (OSError, ValueError):
+        return Glance(None)
+    section = table.get("daemon")
+    value = section.get("control_socket") if isinstance(section, dict) else None
+    if value == "":
+        return Glance(None)
+    found = path.absolute().parent / value if isinstance(value, str) else DEFAULT_SOCKET
+    return Glance(_in_runtime_folder(found, environ))
+
+
+def _in_runtime_folder(path: Path, environ: Mapping[str, str]) -> Path:
+    # systemd separates several folders by colons (systemd.exec(5), RuntimeDirectory=)
+    folder = environ.get("RUNTIME_DIRECTORY", "").split(":", 1)[0]
+    return Path(folder) / path.name if folder else path

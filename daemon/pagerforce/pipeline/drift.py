@@ -1,0 +1,140 @@
+"""Pure: what the rules would make of a linked pair as it stands, for the command ``drift``.
+
+The rules are tried on one event per side that is made up: as if the incident had just come into its
+present status, and as if every field of the record had just taken its present value. Of what they
+decide only that counts which sets a state on the other side: a field, a status, a priority. Pages,
+notes and comments are about a moment and are never made up for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pagerforce.model.event import Event
+from pagerforce.model.ids import EventId, Side
+from pagerforce.model.incident import Incident, IncidentStatus
+from pagerforce.model.link import Link
+from pagerforce.model.record import Record
+from pagerforce.pipeline.ruling import Judge, Ruled, World
+from pagerforce.rules.inspection import is_template
+from pagerforce.rules.template import roots_of, texts_of
+from pagerforce.store.outbox import NewAction
+
+_EVENTS = {
+    IncidentStatus.TRIGGERED: ("trigger", None),
+    IncidentStatus.ACKNOWLEDGED: ("acknowledge", IncidentStatus.TRIGGERED),
+    IncidentStatus.RESOLVED: ("resolve", IncidentStatus.ACKNOWLEDGED),
+}
+_STATES = {
+    Side.PAGERDUTY: ("salesforce.set_field",),
+    Side.SALESFORCE: ("pagerduty.resolve", "pagerduty.acknowledge", "pagerduty.set_priority"),
+}
+_OF_MOMENT = {"event", "comment", "old"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A link with both sides as they are now. ``record.changed_at`` is the snapshot's.
+
+    ``skew``: how far Salesforce's clock is ahead of PagerDuty's.
+    """
+
+    link: Link
+    incident: Incident
+    record: Record
+    skew: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A state that a rule wants on the side that did not change last."""
+
+    pair: Pair
+    ruled: Ruled
+    action: NewAction
+
+
+def wishes_of(pair: Pair, judge: Judge, now: datetime) -> list[Wish]:
+    """What rules want of either side; whether it is so already is for the caller to see."""
+    found = []
+    for event in (_incident_event(pair, now), _record_event(pair, now)):
+        if event is None:
+            continue
+        world = World({pair.incident.id: pair.incident}, {pair.record.id: pair.record}, [pair.link])
+        ruled = judge.rule(event, world, now)
+        found += [
+            Wish(pair, ruled, action)
+            for action in ruled.actions
+            if action.do in _STATES[event.source]
+            and action.args is not None
+            and action.object == pair.link.object
+            and not _speaks_of_moment(action)
+            and not _is_outdated(pair, event, action)
+        ]
+    return found
+
+
+def only(ruled: Ruled, actions: Sequence[NewAction]) -> Ruled:
+    """The same event with these of its actions."""
+    return replace(ruled, actions=list(actions))
+
+
+def _incident_event(pair: Pair, now: datetime) -> Event | None:
+    incident = pair.incident
+    if incident.status is None:
+        return None
+    kind, before = _EVENTS[incident.status]
+    return Event(
+        id=_event_id(pair, now, Side.PAGERDUTY),
+        source=Side.PAGERDUTY,
+        type=kind,
+        at=_status_at(incident) or now,
+        incident_id=incident.id,
+        incident=incident,
+        old_incident=None if before is None else replace(incident, status=before),
+        changed=frozenset() if before is None else frozenset({"status"}),
+    )
+
+
+def _record_event(pair: Pair, now: datetime) -> Event | None:
+    record = pair.record
+    if record.is_deleted:
+        return None
+    return Event(
+        id=_event_id(pair, now, Side.SALESFORCE),
+        source=Side.SALESFORCE,
+        type="update",
+        at=record.modified_at,
+        object=record.object,
+        record_id=record.id,
+        record=record.fields,
+        old_record=dict.fromkeys(record.fields),
+        changed=frozenset(record.fields),
+    )
+
+
+def _event_id(pair: Pair, now: datetime, side: Side) -> EventId:
+    """Each comparison makes events of its own: what was repaired once may drift again."""
+    stamp = f"{now:%Y-%m-%dT%H:%M:%S.%fZ}"
+    return EventId(f"drift:{pair.incident.id}:{pair.record.id}:{stamp}:{side.value}")
+
+
+def _speaks_of_moment(action: NewAction) -> bool:
+    """Whether its arguments name who did it or what was written: of a made-up event nobody knows."""
+    texts = (text for text in texts_of(action.written) if is_template(text))
+    return any(roots_of(text) & _OF_MOMENT for text in texts)
+
+
+def _is_outdated(pair: Pair, event: Event, action: NewAction) -> bool:
+    """Whether the side to be written changed later than the one that would have it so."""
+    if event.source is Side.PAGERDUTY:
+        name = str((action.args or {}).get("field"))
+        changed_at = pair.record.changed_at.get(name)
+        return changed_at is not None and changed_at >= event.at + pair.skew
+    status_at = _status_at(pair.incident)
+    changed_at = max(pair.record.changed_at.values(), default=pair.record.modified_at)
+    return status_at is not None and status_at + pair.skew >= changed_at
+
+
+def _status_at(incident: Incident) -> datetime | None:
+    return incident.status_changed_at or incident.created_at

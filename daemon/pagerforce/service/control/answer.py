@@ -1,0 +1,52 @@
+"""The lines of an answer: what the daemon sends to a command, and what the command makes of it.
+
+An answer is JSON lines: ``{"progress": text}`` any number of times, then ``{"result": value}`` or
+``{"error": {"exit": code, "message": text, "problems": [[where, what], ...]}}``.
+"""
+
+import json
+from typing import Any, NoReturn
+
+from pagerforce.errors import (
+    ConfigError,
+    ForbiddenError,
+    PagerforceError,
+    Problem,
+    WrongOrgError,
+)
+from pagerforce.model.value import Json
+from pagerforce.observe.log import get_log, place_of
+
+_LOG = get_log("control")
+FAILED, USAGE, FORBIDDEN = 1, 2, 3  # contract section 3, exit codes
+
+
+def line_of(key: str, value: Json) -> bytes:
+    """One line."""
+    return json.dumps({key: value}, ensure_ascii=False).encode() + b"\n"
+
+
+def show_error(error: Exception) -> dict[str, Json]:
+    """An error as it is told to the caller; a defect by its place only, and in the log."""
+    if isinstance(error, ConfigError):
+        problems = [[item.where, item.what] for item in error.problems]
+        return {"exit": USAGE, "message": str(error), "problems": problems}
+    if isinstance(error, ForbiddenError):
+        return {"exit": FORBIDDEN, "message": str(error), "problems": []}
+    if isinstance(error, PagerforceError):
+        code = USAGE if isinstance(error, WrongOrgError) else FAILED
+        return {"exit": code, "message": str(error), "problems": []}
+    place = place_of(error)
+    _LOG.error("defect", place=place)
+    return {"exit": FAILED, "message": f"a defect of pagerforce: {place}", "problems": []}
+
+
+def raise_error(shown: dict[str, Any]) -> NoReturn:
+    """Raises what ``show_error`` showed."""
+    message = str(shown.get("message", "the daemon did not say what went wrong"))
+    problems = [Problem(str(where), str(what)) for where, what in shown.get("problems", [])]
+    if problems:
+        raise ConfigError(problems)
+    if shown.get("exit") == FORBIDDEN:
+        raise ForbiddenError(message)
+    raise PagerforceError(message)

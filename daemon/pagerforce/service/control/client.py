@@ -1,0 +1,58 @@
+"""Calls the running daemon on its control socket."""
+
+import json
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from pagerforce.errors import PagerforceError
+from pagerforce.service.control.answer import raise_error
+from pagerforce.service.control.operations import OPERATIONS
+
+_GRACE_SECONDS = 10.0  # beyond the deadline that the daemon itself sets to each operation
+
+
+def is_running(path: Path) -> bool:
+    """Whether a daemon listens there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
+        probe.settimeout(5.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def call_daemon(
+    path: Path, command: str, values: Mapping[str, object], tell: Callable[[str], None]
+) -> Any:  # noqa: ANN401 (each command's value has its own shape)
+    """Has a command carried out; ``tell`` is called as it goes on.
+
+    Raises:
+        ConfigError, ForbiddenError, PagerforceError: as the daemon says, or it went away.
+    """
+    transport = httpx.HTTPTransport(uds=str(path))
+    seconds = OPERATIONS[command].seconds + _GRACE_SECONDS
+    url = f"http://pagerforce/v1/{command.replace(' ', '/')}"
+    try:
+        with (
+            httpx.Client(transport=transport, timeout=seconds) as client,
+            client.stream("POST", url, content=json.dumps(values).encode()) as response,
+        ):
+            for line in response.iter_lines():
+                answer = json.loads(line)
+                if "progress" in answer:
+                    tell(answer["progress"])
+                elif "error" in answer:
+                    raise_error(answer["error"])
+                else:
+                    return answer["result"]
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        raise PagerforceError(
+            f"the daemon on {path} did not answer {command!r} properly ({type(error).__name__}); its "
+            "log may say why. It may be busy, stopping, or of another version: try again"
+        ) from error
+    raise PagerforceError(f"the daemon on {path} ended before {command!r} was answered: try again")

@@ -1,0 +1,142 @@
+"""The operator's desk: what the commands' operations work with.
+
+The same operations run inside the daemon, for a caller on the control socket, and inside the command
+itself where no daemon runs; ``Home`` is what differs.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from pagerforce.config.load import Loaded, load_config
+from pagerforce.config.secret import load_secrets
+from pagerforce.errors import ForbiddenError, PagerforceError, StoreError
+from pagerforce.model.ports import Clock
+from pagerforce.service.applied import load_in_force
+from pagerforce.service.control.peers import Caller
+from pagerforce.service.wiring import CATALOG, PagerDutySide, Parts, SalesforceSide, open_sides
+from pagerforce.store.database import Database, Transaction
+from pagerforce.store.operators import OperatorAction, record_operator
+
+Tell = Callable[[str], Awaitable[None]]
+
+
+class Request(BaseModel):
+    """What a command asks for; each command has its own form. Unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The daemon around the desk. ``unready``: what readiness still waits for."""
+
+    parts: Parts
+    unready: Callable[[], list[str]]
+    halted: Callable[[], Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the desk stands.
+
+    Attributes:
+        reading: a connection of its own, so that no long read keeps the daemon's loops waiting; None
+            where no daemon has run yet and the command can do without.
+        writing: None where the command changes nothing and no daemon runs.
+        running: None without a daemon.
+    """
+
+    config: Path
+    environ: Mapping[str, str]
+    clock: Clock
+    reading: Database | None
+    writing: Database | None = None
+    running: Running | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One call of one operator.
+
+    Attributes:
+        command: its word in the role table, e.g. ``links add``.
+        tell: says how far a long operation is.
+    """
+
+    caller: Caller
+    command: str
+    home: Home
+    tell: Tell
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """Reads the state."""
+        if self.home.reading is None:
+            raise StoreError("there is no state database; has the daemon run on this host?")
+        async with self.home.reading.read() as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def change(
+        self,
+        arguments: Mapping[str, object],
+        *,
+        incident: str | None = None,
+        object_name: str | None = None,
+        record: str | None = None,
+    ) -> AsyncIterator[Transaction]:
+        """A writing transaction that ends with who did this and when; nothing where it raises."""
+        if self.home.writing is None:
+            raise ForbiddenError(f"{self.command}: the state is open for reading only")
+        async with self.home.writing.write() as tx:
+            yield tx
+            done = OperatorAction(
+                self.caller.uid,
+                self.caller.user,
+                sorted(role.value for role in self.caller.roles),
+                self.command,
+                arguments,
+                incident_id=incident,
+                object=object_name,
+                record_id=record,
+            )
+            await record_operator(tx, done, self.home.clock.now())
+
+    async def loaded(self) -> Loaded:
+        """The configuration and the rules in force; raises ``ConfigError``."""
+        if self.home.running is not None:
+            return self.home.running.parts.rules.loaded
+        home = self.home
+        if home.reading is None:
+            return load_config(home.config, catalog=CATALOG, environ=home.environ)
+        return await load_in_force(home.config, home.reading, catalog=CATALOG, environ=home.environ)
+
+    @asynccontextmanager
+    async def sides(self) -> AsyncIterator[tuple[PagerDutySide, SalesforceSide]]:
+        """Both clients: the daemon's, or own ones. Raises ``ConfigError`` without secrets."""
+        if self.home.running is not None:
+            parts = self.home.running.parts
+            yield parts.pagerduty_side, parts.salesforce_side
+            return
+        loaded = await self.loaded()
+        secrets = load_secrets(loaded.config, self.home.environ)
+        async with open_sides(loaded, secrets, self.home.clock) as sides:
+            yield sides
+
+    def running(self) -> Running:
+        """The daemon around; raises ``PagerforceError`` where there is none."""
+        if self.home.running is None:
+            raise PagerforceError(
+                f"{self.command} needs the running daemon, and none answers: start it with "
+                "`systemctl start pagerforce` or `pagerforce run`"
+            )
+        return self.home.running
+
+    def wake(self) -> None:
+        """Something may go out now."""
+        if self.home.running is not None:
+            self.home.running.parts.deliverer.wake()

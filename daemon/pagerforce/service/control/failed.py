@@ -1,0 +1,138 @@
+"""``failed``: dead letters, looked at, tried again, or given up."""
+
+from collections.abc import Mapping, Sequence
+
+from pagerforce.config.load import Loaded
+from pagerforce.errors import NotFoundError, PagerforceError
+from pagerforce.model.value import Json
+from pagerforce.pipeline.ruling import COMMENT_RULE
+from pagerforce.service.control.desk import Desk, Request
+from pagerforce.service.control.journal import ActionId, why
+from pagerforce.service.wiring import CATALOG
+from pagerforce.store import journal, letters, outbox
+from pagerforce.store.database import Transaction
+from pagerforce.store.outbox import Action, ActionState
+
+_SPECS = {spec.do: spec for spec in CATALOG}
+
+
+class AllLetters(Request):
+    """Every dead letter."""
+
+
+class SomeLetters(Request):
+    """Dead letters by id, or all that there are now."""
+
+    ids: tuple[str, ...] = ()
+    all: bool = False
+
+
+async def list_failed(desk: Desk, _: AllLetters) -> Json:
+    """Every dead letter, oldest first, as contract section 3 shapes it."""
+    async with desk.read() as tx:
+        return await journal.read_dead_letters(tx)
+
+
+async def show_failed(desk: Desk, request: ActionId) -> Json:
+    """The story of one dead letter.
+
+    Raises:
+        NotFoundError: there is no such action, or it is no dead letter.
+    """
+    async with desk.read() as tx:
+        await _one(tx, request.id)
+    return await why(desk, request)
+
+
+async def retry_failed(desk: Desk, request: SomeLetters) -> Json:
+    """Puts dead letters back into the outbox; all of them or, where one is not there, none.
+
+    Attempts go on being counted; the time for retries starts anew. What an earlier attempt may have
+    done is looked for first, except where nothing can be looked for: there the operator has
+    looked. Arguments that could not be filled in are filled in anew, from the rule in force.
+
+    Raises:
+        NotFoundError: there is no such dead letter.
+    """
+    loaded = await desk.loaded()
+    now = desk.home.clock.now()
+    async with desk.read() as tx:
+        found = await _chosen(tx, request)
+    for action in found:
+        async with desk.change(
+            {"id": action.id}, incident=action.incident_id, record=action.record_id
+        ) as tx:
+            current = await _one(tx, action.id)
+            await letters.revive(
+                tx,
+                current,
+                now,
+                written=_written(current, loaded),
+                is_uncertain=await _is_uncertain(tx, current),
+            )
+    desk.wake()
+    return {"retried": [action.id for action in found]}
+
+
+async def discard_failed(desk: Desk, request: SomeLetters) -> Json:
+    """Gives dead letters up for good; they stay in the journal as discarded.
+
+    Raises:
+        NotFoundError: there is no such dead letter.
+    """
+    async with desk.read() as tx:
+        found = await _chosen(tx, request)
+    for action in found:
+        async with desk.change(
+            {"id": action.id}, incident=action.incident_id, record=action.record_id
+        ) as tx:
+            current = await _one(tx, action.id)
+            reason = f"discarded by {desk.caller.user}; it was: {current.reason}"
+            await letters.discard(tx, action.id, reason, desk.home.clock.now())
+    return {"discarded": [action.id for action in found]}
+
+
+async def _chosen(tx: Transaction, request: SomeLetters) -> Sequence[Action]:
+    if not request.ids and not request.all:
+        raise PagerforceError("name the dead letters by their ids, or give --all")
+    ids = request.ids or await letters.dead_letter_ids(tx)
+    return [await _one(tx, action_id) for action_id in dict.fromkeys(ids)]
+
+
+async def _one(tx: Transaction, action_id: str) -> Action:
+    action = await outbox.find_action(tx, action_id)
+    if action is None:
+        raise NotFoundError(f"there is no action {action_id}")
+    if action.state is not ActionState.DEAD_LETTER:
+        raise NotFoundError(f"{action_id} is {action.state.value} and no dead letter")
+    return action
+
+
+async def _is_uncertain(tx: Transaction, action: Action) -> bool:
+    """Whether an earlier attempt may have taken effect, and that can be looked for."""
+    if not _SPECS[action.do].is_repeatable:
+        return False
+    attempts = await letters.read_attempts(tx, action.id)
+    return action.is_uncertain or any(item["verdict"] in (None, "unknown") for item in attempts)
+
+
+def _written(action: Action, loaded: Loaded) -> Mapping[str, Json]:
+    """The arguments to fill in: the present rule's, where they were never filled in."""
+    if action.args is not None:
+        return action.written
+    if action.ruleset == COMMENT_RULE:
+        return _comment_template(action, loaded)
+    for rule in loaded.rules:
+        if (rule.ruleset, rule.name) == (action.ruleset, action.rule):
+            calls = rule.actions[action.position : action.position + 1]
+            return next((call.args for call in calls if call.do == action.do), action.written)
+    return action.written
+
+
+def _comment_template(action: Action, loaded: Loaded) -> Mapping[str, Json]:
+    for item in loaded.config.objects:
+        if item.name == action.object and item.comments is not None:
+            is_note = action.do == "pagerduty.add_note"
+            comments = item.comments
+            return {"text": comments.note_template if is_note else comments.comment_template}
+    return action.written

@@ -1,0 +1,174 @@
+"""``log`` and ``why``: what was seen, which rules it met, what was done about it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pagerforce.errors import NotFoundError, PagerforceError
+from pagerforce.model.value import Json, parse_instant
+from pagerforce.service.control.desk import Desk, Request
+from pagerforce.store import journal, letters, operators, outbox, pauses
+from pagerforce.store.database import Transaction
+from pagerforce.store.journal import Filter
+
+PAGE = 200  # entries of one answer; commands ask for page after page
+LEVELS = ("error", "warning", "info", "debug")  # the most severe first
+
+
+class LogRequest(Request):
+    """A page of the journal. ``level``: entries of this one and the more severe ones."""
+
+    incident: str | None = None
+    record: str | None = None
+    since: str | None = None
+    level: Literal["error", "warning", "info", "debug"] = "debug"
+    after: int = 0
+    audit: bool = False
+
+
+class ActionId(Request):
+    """One action."""
+
+    id: str
+
+
+async def log(desk: Desk, request: LogRequest) -> Json:
+    """A page of entries, oldest first, and where the next one begins.
+
+    ``{"entries": [...], "after": number, "more": whether there are more now}``.
+    """
+    wanted = Filter(
+        incident=request.incident,
+        record=request.record,
+        since=None if request.since is None else _since(request.since),
+        after_seq=request.after,
+        limit=PAGE,
+    )
+    async with desk.read() as tx:
+        if request.audit:
+            entries = await operators.read_operators(tx, wanted)
+        else:
+            entries = await journal.read_log(tx, wanted)
+    after = entries[-1]["seq"] if entries else request.after
+    shown = [_leveled(entry) for entry in entries]
+    deepest = LEVELS.index(request.level)
+    kept = [item for item in shown if LEVELS.index(item["level"]) <= deepest]
+    return {"entries": kept, "after": after, "more": len(entries) == PAGE}
+
+
+def _since(text: str) -> Any:  # noqa: ANN401 (a datetime)
+    try:
+        return parse_instant(text.upper())
+    except ValueError as error:
+        raise PagerforceError(f"{text!r} is no RFC 3339 time") from error
+
+
+def _leveled(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "seq"} | {"level": level_of(entry)}
+
+
+def level_of(entry: Mapping[str, Any]) -> str:
+    """How much an entry of the journal matters, in the guide's words. Pure.
+
+    error: an action is a dead letter. warning: one is tried again or waits after a failed attempt, or
+    an operator was refused. info: a rule matched or an action was taken, or an operator did
+    something. debug: everything else: no rule matched, or it was a change of our own coming back.
+    """
+    if entry["event"] == "operator":
+        return "warning" if entry["outcome"] == operators.REFUSED else "info"
+    outcomes = {action["outcome"] for action in entry["actions"]}
+    if "dead_letter" in outcomes:
+        return "error"
+    waiting = (a for a in entry["actions"] if a["outcome"] in ("pending", "in_flight"))
+    if any(action["reason"] for action in waiting):
+        return "warning"
+    is_ruled = any(rule["matched"] for rule in entry["rules"])
+    return "info" if is_ruled or entry["actions"] else "debug"
+
+
+async def why(desk: Desk, request: ActionId) -> Json:
+    """The full story of one action, from the change that caused it to the last answer.
+
+    Raises:
+        NotFoundError: there is no such action.
+    """
+    async with desk.read() as tx:
+        action = await outbox.find_action(tx, request.id)
+        if action is None:
+            raise NotFoundError(f"there is no action {request.id}")
+        (entry,) = await journal.read_log(tx, Filter(after_seq=action.event_seq - 1, limit=1))
+        row = await letters.read_timing(tx, action.id)
+        attempts = await letters.read_attempts(tx, action.id)
+        waits = await _waits(tx, action)
+    rules = [
+        rule
+        for rule in entry["rules"]
+        if (rule["ruleset"], rule["rule"]) == (action.ruleset, action.rule)
+    ]
+    return {
+        "action_id": action.id,
+        "action": action.do,
+        "outcome": action.state.value,
+        "reason": action.reason,
+        "waits_for": waits,
+        "incident": action.incident_id or entry["incident"],
+        "object": action.object,
+        "record": action.record_id or entry["record"],
+        **row,
+        "event": _event(entry),
+        "rule": rules[0] if rules else {"ruleset": action.ruleset, "rule": action.rule},
+        "decision": {
+            "position": action.position,
+            "written": action.written,
+            "arguments": action.args,
+            "lane": action.lane,
+        },
+        "attempts": [_attempt(item) for item in attempts],
+    }
+
+
+def _event(entry: Mapping[str, Any]) -> dict[str, Json]:
+    event = entry["recorded"]["event"]
+    old, new = event.get("old_record") or {}, event.get("record") or {}
+    return {
+        "id": event["id"],
+        "source": entry["source"],
+        "event": entry["event"],
+        "at": entry["at"],
+        "seen_at": entry["recorded"]["seen_at"],
+        "actor": event.get("actor"),
+        "incident": entry["incident"],
+        "object": entry["object"],
+        "record": entry["record"],
+        "changed": {
+            name: {"from": old.get(name), "to": new.get(name)}
+            for name in event.get("changed", [])
+            if name in new or name in old
+        }
+        or sorted(event.get("changed", [])),
+    }
+
+
+def _attempt(item: Mapping[str, Any]) -> dict[str, Json]:
+    raw = json.loads(item["requests"]) if item["requests"] else []
+    requests = [
+        {"system": system, "operation": operation, "answer": answer}
+        for system, operation, answer in raw
+    ]
+    return {**item, "requests": requests}
+
+
+async def _waits(tx: Transaction, action: outbox.Action) -> str | None:
+    """What keeps a waiting action, in words; None where it does not wait."""
+    if action.state not in (outbox.ActionState.PENDING, outbox.ActionState.IN_FLIGHT):
+        return None
+    if action.state is outbox.ActionState.IN_FLIGHT:
+        return "the answer to the attempt that is under way"
+    pause = await pauses.find_pause(tx, action.lane)
+    if pause is not None:
+        return f"its link's pause, until {pause.until:%Y-%m-%dT%H:%M:%SZ}: {pause.reason}"
+    first = await letters.find_before(tx, action)
+    if first is not None:
+        return f"the action before it on the same link: {first}"
+    timing = await letters.read_timing(tx, action.id)
+    return f"its next attempt, at {timing['next_at']}"

@@ -1,0 +1,22 @@
+"""``log-level``: how much the running daemon logs."""
+
+from typing import Literal
+
+from pagerforce.model.value import Json
+from pagerforce.observe.log import current_level, set_level
+from pagerforce.service.control.desk import Desk, Request
+
+
+class LogLevel(Request):
+    """The level from now on, until the daemon is restarted."""
+
+    level: Literal["debug", "info", "warning", "error"]
+
+
+async def change_level(desk: Desk, request: LogLevel) -> Json:
+    """Changes the level; raises ``PagerforceError`` without a running daemon."""
+    desk.running()
+    before = current_level()
+    async with desk.change({"level": request.level, "was": before}):
+        set_level(request.level)
+    return {"level": request.level, "was": before}

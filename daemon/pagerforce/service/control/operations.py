@@ -1,0 +1,134 @@
+"""Every command that the desk knows: one line each."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from pagerforce.errors import ConfigError, Problem
+from pagerforce.model.value import Json
+from pagerforce.service.control.check import CheckRequest, check
+from pagerforce.service.control.desk import Desk, Request
+from pagerforce.service.control.drift import DriftRequest, drift
+from pagerforce.service.control.drift import word_of as drift_word
+from pagerforce.service.control.failed import (
+    AllLetters,
+    SomeLetters,
+    discard_failed,
+    list_failed,
+    retry_failed,
+    show_failed,
+)
+from pagerforce.service.control.journal import ActionId, LogRequest, log, why
+from pagerforce.service.control.links import (
+    AllLinks,
+    OneId,
+    Pair,
+    PairEdit,
+    add_link,
+    edit_link,
+    list_links,
+    remove_link,
+    resume_link,
+    show_links,
+)
+from pagerforce.service.control.loglevel import LogLevel, change_level
+from pagerforce.service.control.rules import (
+    AllRules,
+    ApplyRules,
+    Rollback,
+    ShowRules,
+    apply_rules,
+    check_rules,
+    list_rules,
+    roll_back,
+    show_rules,
+)
+from pagerforce.service.control.simulate import RulesFile, SimulateRequest, simulate_rules
+from pagerforce.service.control.status import StatusRequest, status
+from pagerforce.service.control.trial import TrialRequest, run_trial
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A command: its form, and what carries it out.
+
+    Attributes:
+        word: in the role table.
+        is_change: whether it changes the state; without the daemon only root and the service user
+            may then use it.
+        seconds: how long it may take, at most.
+        needs_state: whether it makes sense where no daemon has run yet.
+        is_large: whether its form may hold many megabytes.
+        word_of: the word for a filled-in form, where that depends on it.
+    """
+
+    word: str
+    form: type[Request]
+    run: Callable[[Desk, Any], Awaitable[Json]]
+    is_change: bool = False
+    seconds: float = 30.0
+    word_of: Callable[[Any], str] | None = None
+    is_large: bool = False
+    needs_state: bool = True
+
+    def changes(self, request: Request) -> bool:
+        """Whether this very request changes the state."""
+        return self.is_change or self.word_for(request) != self.word
+
+    def word_for(self, request: Request) -> str:
+        """The word in the role table for this very request: ``drift --apply`` needs more."""
+        return self.word if self.word_of is None else self.word_of(request)
+
+    def read(self, text: bytes) -> Request:
+        """The form, filled in by a JSON object.
+
+        Raises:
+            ConfigError: it is filled in wrongly; with every place.
+        """
+        try:
+            return self.form.model_validate_json(text or b"{}")
+        except ValidationError as error:
+            problems = [
+                Problem(".".join(str(part) for part in item["loc"]), item["msg"])
+                for item in error.errors(include_url=False, include_input=False)
+            ]
+            raise ConfigError(problems) from error
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    item.word: item
+    for item in (
+        Operation("status", StatusRequest, status),
+        Operation("check", CheckRequest, check, seconds=300.0, needs_state=False),
+        Operation("log", LogRequest, log),
+        Operation("why", ActionId, why),
+        Operation(
+            "simulate",
+            SimulateRequest,
+            simulate_rules,
+            seconds=600.0,
+            is_large=True,
+            needs_state=False,
+        ),
+        Operation("failed list", AllLetters, list_failed),
+        Operation("failed show", ActionId, show_failed),
+        Operation("failed retry", SomeLetters, retry_failed, is_change=True),
+        Operation("failed discard", SomeLetters, discard_failed, is_change=True),
+        Operation("rules list", AllRules, list_rules, needs_state=False),
+        Operation("rules show", ShowRules, show_rules, needs_state=False),
+        Operation("rules check", RulesFile, check_rules, seconds=120.0, needs_state=False),
+        Operation("rules apply", ApplyRules, apply_rules, is_change=True, seconds=600.0),
+        Operation("rules rollback", Rollback, roll_back, is_change=True),
+        Operation("drift", DriftRequest, drift, seconds=600.0, word_of=drift_word),
+        Operation("test", TrialRequest, run_trial, is_change=True, seconds=600.0),
+        Operation("log-level", LogLevel, change_level, is_change=True),
+        Operation("links list", AllLinks, list_links),
+        Operation("links show", OneId, show_links),
+        Operation("links add", Pair, add_link, is_change=True, seconds=60.0),
+        Operation("links edit", PairEdit, edit_link, is_change=True, seconds=60.0),
+        Operation("links remove", Pair, remove_link, is_change=True),
+        Operation("links resume", OneId, resume_link, is_change=True),
+    )
+}

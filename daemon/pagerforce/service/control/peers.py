@@ -1,0 +1,87 @@
+"""Who is at the other end of the control socket, as the kernel and the user database say."""
+
+import grp
+import os
+import pwd
+import socket
+import struct
+from dataclasses import dataclass
+
+from pagerforce.service.control.roles import Role
+
+_SO_PEERGROUPS = 59  # linux/socket.h; Python has no name for it
+_CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: struct ucred of unix(7)
+_MOST_GROUPS = 65_536  # NGROUPS_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Credentials of the process that connected, kept by the kernel since it did."""
+
+    pid: int
+    uid: int
+    gid: int
+    groups: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody with a name and roles; without a role it is a stranger."""
+
+    uid: int
+    user: str
+    roles: frozenset[Role]
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    """The peer of a connected Unix socket.
+
+    Raises:
+        OSError: it is none, or its peer is unknown.
+    """
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, uid, gid = _CREDENTIALS.unpack(raw)
+    return Peer(pid, uid, gid, _peer_groups(connection))
+
+
+def _peer_groups(connection: socket.socket) -> frozenset[int]:
+    """Its supplementary groups; none where the kernel is too old to tell (before 4.13)."""
+    try:
+        raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MOST_GROUPS)
+    except OSError:
+        return frozenset()
+    return frozenset(struct.unpack(f"{len(raw) // 4}I", raw))
+
+
+def own_peer() -> Peer:
+    """This process, for commands that work without the daemon."""
+    return Peer(os.getpid(), os.geteuid(), os.getegid(), frozenset(os.getgroups()))
+
+
+def find_caller(peer: Peer, service_uid: int) -> Caller:
+    """Name and roles of a peer. Asks the user database, which may take its time.
+
+    The groups are those that the process has and those that the user database gives its user now.
+    Root and the service user are administrators whatever their groups.
+    """
+    gids = {peer.gid, *peer.groups}
+    user = f"uid {peer.uid}"
+    try:
+        entry = pwd.getpwuid(peer.uid)
+    except KeyError:
+        pass  # a user of a container or one just removed: its process still has groups
+    else:
+        user = entry.pw_name
+        gids |= set(os.getgrouplist(entry.pw_name, entry.pw_gid))
+    roles = {role for role in Role if _gid_of(role) in gids}
+    if peer.uid in (0, service_uid):
+        roles.add(Role.ADMIN)
+    return Caller(peer.uid, user, frozenset(roles))
+
+
+def _gid_of(role: Role) -> int | None:
+    """The group's number; None where this host has no such group."""
+    try:
+        return grp.getgrnam(role.value).gr_gid
+    except KeyError:
+        return None

@@ -1,0 +1,42 @@
+"""Opens the daemon's control socket. The daemon's work goes on where it can't be opened."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from pagerforce.config.paths import control_socket
+from pagerforce.errors import AddressInUseError
+from pagerforce.model.ports import Clock
+from pagerforce.observe.log import get_log
+from pagerforce.service.control.desk import Home, Running
+from pagerforce.service.control.listener import bind_socket, listen
+from pagerforce.service.control.server import build_control_app
+from pagerforce.store.database import open_database
+
+_LOG = get_log("control")
+
+
+@asynccontextmanager
+async def serve_control(
+    config: Path, environ: Mapping[str, str], running: Running, clock: Clock
+) -> AsyncIterator[None]:
+    """Serves the control socket while the block runs; nothing where the configuration disables it.
+
+    A socket that can't be opened is an error in the log and no more: pages must go out all the same.
+    """
+    parts = running.parts
+    path = control_socket(parts.rules.loaded.config, environ)
+    async with AsyncExitStack() as stack:
+        if path is not None:
+            try:
+                listener = bind_socket(path)
+            except AddressInUseError as error:
+                _LOG.error("control_socket_unavailable", reason=str(error))
+            else:
+                reading = await stack.enter_async_context(
+                    open_database(parts.database.path, read_only=True)
+                )
+                home = Home(config, environ, clock, reading, parts.database, running)
+                await stack.enter_async_context(listen(build_control_app(home), listener, path))
+                _LOG.info("control_socket_open", path=str(path))
+        yield

@@ -1,0 +1,178 @@
+"""Answers calls on the control socket: who is it, may they, then the command's operation.
+
+``POST /v1/links/add`` with a JSON object calls ``links add``. Every call has a deadline, a bound on
+its size, and ends when its caller goes away. What is refused is written to the journal of operators.
+"""
+
+import os
+from dataclasses import dataclass, field
+
+import anyio
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from pagerforce.errors import ConfigError, ForbiddenError, PagerforceError, Problem
+from pagerforce.model.value import Json
+from pagerforce.observe.log import get_log
+from pagerforce.service.control.answer import line_of, show_error
+from pagerforce.service.control.desk import Desk, Home, Request
+from pagerforce.service.control.operations import OPERATIONS, Operation
+from pagerforce.service.control.peers import Caller, find_caller
+from pagerforce.service.control.refusals import Refusals
+from pagerforce.service.control.roles import missing
+
+_LOG = get_log("control")
+_LARGEST_BYTES = 2 * 1024 * 1024
+_BODY_SECONDS = 10.0
+_READ_SECONDS = 60.0
+_QUICK_SECONDS = 60.0
+_SLOW_AT_ONCE = 3
+_NDJSON = "application/x-ndjson"
+
+
+def build_control_app(home: Home) -> Starlette:
+    """The application behind the control socket."""
+    desk = _FrontDesk(home, Refusals(home))
+    return Starlette(routes=[Route("/v1/{command:path}", desk.call, methods=["POST"])])
+
+
+@dataclass(slots=True)
+class _FrontDesk:
+    home: Home
+    refusals: Refusals
+    _slow: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(_SLOW_AT_ONCE))
+
+    async def call(self, http: HttpRequest) -> Response:
+        caller = await anyio.to_thread.run_sync(
+            find_caller, http.scope["pagerforce.peer"], os.geteuid()
+        )
+        word = http.path_params["command"].replace("/", " ")
+        try:
+            operation, request = await self._judge(http, caller, word)
+        except PagerforceError as error:
+            code = 403 if isinstance(error, ForbiddenError) else 400
+            return Response(line_of("error", show_error(error)), code, media_type=_NDJSON)
+        return _Answer(self.home, caller, operation, request, self._slow)
+
+    async def _judge(
+        self, http: HttpRequest, caller: Caller, word: str
+    ) -> tuple[Operation, Request]:
+        """The operation and its filled-in form.
+
+        Raises:
+            ForbiddenError: the caller's roles do not allow it.
+            ConfigError: it makes no sense.
+        """
+        operation = OPERATIONS.get(word)
+        if operation is None:
+            if not caller.roles:
+                await self._refuse(caller, word)
+            raise ConfigError([Problem(word, "the daemon knows no such command; is it older?")])
+        lacking = missing(caller.roles, operation.word)
+        if lacking:
+            await self._refuse(caller, operation.word)
+        body = await _read_body(http, _LARGEST_BYTES * (64 if operation.is_large else 1))
+        # A large form takes its time to be read: not on the daemon's own thread.
+        request = await anyio.to_thread.run_sync(operation.read, body)
+        stricter = operation.word_for(request)
+        if missing(caller.roles, stricter):
+            await self._refuse(caller, stricter)
+        return operation, request
+
+    async def _refuse(self, caller: Caller, word: str) -> None:
+        reason = refusal(caller, word)
+        await self.refusals.record(caller, word, reason)
+        _LOG.warning("refused", uid=caller.uid, user=caller.user, command=word)
+        raise ForbiddenError(reason)
+
+
+def refusal(caller: Caller, word: str) -> str:
+    """Why a caller may not."""
+    if not caller.roles:
+        return (
+            f"{caller.user} has no role in pagerforce: an administrator of this host can add the user "
+            "to one of the groups pagerforce-user, pagerforce-manager, pagerforce-auditor and "
+            "pagerforce-admin"
+        )
+    held = ", ".join(sorted(role.value for role in caller.roles))
+    lacking = ", ".join(sorted(cell.value for cell in missing(caller.roles, word)))
+    return f"{word} is not for {held}: it needs the right to {lacking}"
+
+
+async def _read_body(http: HttpRequest, largest: int) -> bytes:
+    body = bytearray()
+    try:
+        with anyio.fail_after(_BODY_SECONDS):
+            async for chunk in http.stream():
+                body += chunk
+                if len(body) > largest:
+                    what = f"is larger than {largest} bytes"
+                    raise ConfigError([Problem("the request", what)])
+    except TimeoutError as error:
+        raise ConfigError([Problem("the request", "did not come to its end in time")]) from error
+    return bytes(body)
+
+
+class _Answer(Response):
+    """Runs an operation and sends its progress and its outcome as they come."""
+
+    def __init__(
+        self,
+        home: Home,
+        caller: Caller,
+        operation: Operation,
+        request: Request,
+        slow: anyio.Semaphore,
+    ) -> None:
+        super().__init__(media_type=_NDJSON)
+        self._home = home
+        self._caller = caller
+        self._operation = operation
+        self._request = request
+        self._slow = slow
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        headers = [(b"content-type", _NDJSON.encode()), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        async with anyio.create_task_group() as group:
+            group.start_soon(_end_with_caller, receive, group.cancel_scope)
+            last = await self._outcome(send)
+            with anyio.move_on_after(_READ_SECONDS):  # whoever reads no further is left
+                await send({"type": "http.response.body", "body": last})
+            group.cancel_scope.cancel()
+
+    async def _outcome(self, send: Send) -> bytes:
+        async def tell(text: str) -> None:
+            body = line_of("progress", text)
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+
+        desk = Desk(self._caller, self._operation.word_for(self._request), self._home, tell)
+        try:
+            with anyio.fail_after(self._operation.seconds):
+                result = await self._run(desk)
+                # Large answers take their time to be written out: not on the daemon's own thread.
+                return await anyio.to_thread.run_sync(line_of, "result", result)
+        except TimeoutError:
+            what = (
+                f"{desk.command} was not done within {self._operation.seconds:.0f} s and was ended"
+            )
+            return line_of("error", show_error(PagerforceError(what)))
+        except Exception as error:  # noqa: BLE001 (no call may end the daemon)
+            return line_of("error", show_error(error))
+
+    async def _run(self, desk: Desk) -> Json:
+        """The operation's value; of the slow ones only a few run at once, the quick ones never wait."""
+        if self._operation.seconds <= _QUICK_SECONDS:
+            return await self._operation.run(desk, self._request)
+        async with self._slow:
+            return await self._operation.run(desk, self._request)
+
+
+async def _end_with_caller(receive: Receive, scope: anyio.CancelScope) -> None:
+    """Whoever goes away wants no answer any more."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()

@@ -1,0 +1,109 @@
+"""``status``: how the sources, the outbox and the links stand."""
+
+import math
+from datetime import datetime
+
+from pagerforce import __version__
+from pagerforce.config.load import Loaded
+from pagerforce.model.ids import Side
+from pagerforce.model.ports import Position
+from pagerforce.model.value import Json, format_instant
+from pagerforce.pipeline.poll import PollLoop
+from pagerforce.service.control.desk import Desk, Request, Running
+from pagerforce.store import cursors, links, outbox, revisions
+
+
+class StatusRequest(Request):
+    """Asks for nothing but the state."""
+
+
+async def status(desk: Desk, _: StatusRequest) -> Json:
+    """The state, in exactly the keys of contract section 3; what is more stands inside them."""
+    async with desk.read() as tx:
+        depth = await outbox.depth(tx)
+        total, _paused = await links.count_links(tx)
+        paused = await links.read_paused(tx)
+        positions = await cursors.read_cursors(tx)
+        schema = await revisions.schema_version(tx)
+        estimate = await outbox.estimate_seconds(tx, desk.home.clock.now())
+    loaded = await desk.loaded()
+    now = desk.home.clock.now()
+    age = (now - depth.oldest_at).total_seconds() if depth.oldest_at else 0.0
+    running = desk.home.running
+    return {
+        "version": __version__,
+        "schema": schema,
+        "ready": running is not None and not running.unready(),
+        "mode": _mode(loaded, running),
+        "sources": {side.value: _source(side, positions, running, now) for side in Side},
+        "outbox": {
+            "depth": depth.waiting,
+            "oldest_seconds": max(0.0, age),
+            "estimate_seconds": estimate,
+        },
+        "dead_letters": depth.dead_letters,
+        "links": {"total": total, "paused": sorted({link.incident_id for link in paused})},
+        "api": {side.value: _budget(side, loaded, running, now) for side in Side},
+    }
+
+
+def _mode(loaded: Loaded, running: Running | None) -> str:
+    if running is not None and running.parts.rules.settings.is_shadow:
+        return "shadow"
+    return loaded.config.daemon.mode
+
+
+def _loop(side: Side, running: Running) -> PollLoop:
+    parts = running.parts
+    return parts.pagerduty if side is Side.PAGERDUTY else parts.salesforce
+
+
+def _source(
+    side: Side, positions: dict[str, Position], running: Running | None, now: datetime
+) -> Json:
+    mine: dict[str, Json] = {
+        feed: format_instant(position.stamp)
+        for feed, position in positions.items()
+        if (feed == cursors.PAGERDUTY) == (side is Side.PAGERDUTY)
+    }
+    if running is None:
+        return {"up": None, "current": False, "lag_seconds": None, "problem": "", "cursors": mine}
+    state = _loop(side, running).state
+    last = state.last_success_at
+    return {
+        "up": state.is_up,
+        "current": state.is_current,
+        "lag_seconds": None if last is None else max(0.0, (now - last).total_seconds()),
+        "problem": state.problem,
+        "failures": state.failures,
+        "last_success_at": None if last is None else format_instant(last),
+        "interval_seconds": state.interval_seconds,
+        "stretched": state.is_stretched,
+        "halted_until": running.halted().get(side.value),
+        "cursors": mine,
+    }
+
+
+def _budget(side: Side, loaded: Loaded, running: Running | None, now: datetime) -> Json:
+    """What is left of each side's calls, and what today's pace leads to."""
+    if running is None:
+        return {"remaining": None}
+    parts = running.parts
+    if side is Side.PAGERDUTY:
+        name = "pagerforce_api_budget_remaining"
+        left = parts.metrics.registry.get_sample_value(name, {"system": side.value})
+        return {"remaining": None if left is None or math.isnan(left) else left, "per": "minute"}
+    usage = parts.salesforce_side.client.usage
+    spent, share = usage.calls_in_last_day(now), loaded.config.salesforce.daily_call_budget
+    per_poll = parts.salesforce_side.budget(loaded).calls_per_poll
+    # The lively pace never lasts for a day: the calm one counts, or what it was stretched to.
+    calm = loaded.config.salesforce.poll_interval.total_seconds()
+    pace = max(calm, parts.salesforce.state.interval_seconds or calm)
+    return {
+        "remaining": max(0, share - spent),
+        "per": "day",
+        "spent": spent,
+        "share": share,
+        "forecast": round(86_400 / pace * per_poll),
+        "org": {"used": usage.org.used, "allowed": usage.org.allowed} if usage.org else None,
+    }

@@ -1,0 +1,93 @@
+"""What operators did and what they were refused: who, when, which command."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pagerforce.store.codec import to_stamp, to_text
+from pagerforce.store.database import Transaction
+from pagerforce.store.journal import Filter
+
+DONE, REFUSED = "done", "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAction:
+    """One call of an operator. ``outcome`` is ``done`` or ``refused``.
+
+    ``arguments`` hold ids and names, never customers' text.
+    """
+
+    uid: int
+    user: str
+    roles: Sequence[str]
+    command: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    outcome: str = DONE
+    reason: str | None = None
+    incident_id: str | None = None
+    object: str | None = None
+    record_id: str | None = None
+
+
+async def record_operator(tx: Transaction, action: OperatorAction, now: datetime) -> None:
+    """Adds a call to the journal of operators."""
+    await tx.run(
+        "INSERT INTO operator_action (at, uid, user, roles, command, arguments, outcome, reason, "
+        "incident_id, object, record_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            to_stamp(now),
+            action.uid,
+            action.user,
+            to_text(list(action.roles)),
+            action.command,
+            to_text(action.arguments),
+            action.outcome,
+            action.reason,
+            action.incident_id,
+            action.object,
+            action.record_id,
+        ),
+    )
+
+
+async def read_operators(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
+    """What operators did, oldest first, in the shape of the command ``log``, plus ``seq``."""
+    where, values = ["seq > ?"], [wanted.after_seq]
+    given: list[object] = list(values)
+    if wanted.incident:
+        where.append("incident_id = ?")
+        given.append(wanted.incident)
+    if wanted.record:
+        where.append("substr(record_id, 1, 15) = ?")
+        given.append(wanted.record[:15])
+    if wanted.since:
+        where.append("at >= ?")
+        given.append(to_stamp(wanted.since))
+    rows = await tx.rows(
+        "SELECT seq, at, uid, user, roles, command, arguments, outcome, reason, incident_id, object, "
+        f"record_id FROM operator_action WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?",
+        [*given, wanted.limit],
+    )
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: Sequence[Any]) -> dict[str, Any]:
+    seq, at, uid, user, roles, command, arguments, outcome, reason, incident, name, record = row
+    return {
+        "seq": seq,
+        "at": at,
+        "event": "operator",
+        "incident": incident,
+        "object": name,
+        "record": record,
+        "rules": [],
+        "actions": [],
+        "operator": {"uid": uid, "user": user, "roles": json.loads(roles)},
+        "command": command,
+        "arguments": json.loads(arguments),
+        "outcome": outcome,
+        "reason": reason,
+    }

@@ -1,0 +1,189 @@
+"""``docs/reference/commands.md``: every example is run, against a running daemon and the sandbox.
+
+A block that starts with ```` ```console ```` is run, command after command, in one story. What it shows
+must be in what comes: each line once ids, times and numbers are made alike; of JSON the keys, at every
+level. A line ``...`` stands for lines left out.
+"""
+
+import json
+import os
+import pwd
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import anyio
+from typer.main import get_command
+
+from pagerforce.cli.app import app
+from process import open_stage, until
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "commands.md"
+RUNNER = Path(__file__).parents[1] / "control" / "as_user.py"
+INCIDENT = "BMCServiceDesk__Incident__c"
+P = "BMCServiceDesk__"
+# What the page calls things, and what they are called in the story below.
+NAMES = {
+    "incident": "QABC123DEF456G",
+    "record": "a0R000000000001EAA",
+    "action": "a0123456789abcdef012",
+}
+EXTRA = """
+[[rulesets]]
+name = "Notes"
+[[rulesets.rules]]
+name = "Tell which floor"
+object = "BMCServiceDesk__Incident__c"
+run_on = "pagerduty"
+conditions = [ { field = "event.type", op = "equals", value = "acknowledge" } ]
+actions = [ { do = "pagerduty.add_note", text = "{{ incident.title | translate('floor') }}" } ]
+[maps.floor]
+"Core switch down" = "2"
+"""
+QUIET = """
+[[rulesets]]
+name = "Quiet"
+[[rulesets.rules]]
+name = "Page quietly"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [ { field = "record.BMCServiceDesk__FKPriority__r.Name", op = "equals", value = "1" } ]
+actions = [ { do = "pagerduty.create_incident", title = "{{ record.Name }}", urgency = "low" } ]
+"""
+
+
+def examples():
+    """(command line, lines shown) of every example that is run."""
+    found = []
+    for block in re.findall(r"^```console\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            line, *shown = part.rstrip("\n").split("\n")
+            found.append((line, shown))
+    return found
+
+
+def alike(line):
+    """A line without what differs from run to run."""
+    line = re.sub(r"/[^ ,\"]*/", "/DIR/", line)
+    line = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.]+(Z|\+00:00)?", "TIME", line)
+    line = re.sub(r"\ba[0-9a-f]{19}\b|\b[PQ][A-Z0-9]{6,13}\b|\ba0R[A-Za-z0-9]{12,15}", "ID", line)
+    line = re.sub(r"-?\d+(\.\d+)?", "N", line)
+    return re.sub(r"[\s─]+", " ", line).strip()
+
+
+def shape(value):
+    """The keys of JSON at every level; of a list those of its first item."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    return [shape(value[0])] if isinstance(value, list) and value else type(value).__name__
+
+
+def is_shown(wanted, real):
+    """Whether everything the page shows is there; what it shows as nothing may be something."""
+    if wanted == {}:  # left out on the page
+        return isinstance(real, dict)
+    if isinstance(wanted, dict) and isinstance(real, dict):
+        return wanted.keys() == real.keys() and all(is_shown(v, real[k]) for k, v in wanted.items())
+    if isinstance(wanted, list) and isinstance(real, list):
+        return is_shown(wanted[0], real[0])
+    return True
+
+
+async def story(stage):
+    """A page, acknowledged: one link, one dead letter. Gives the ids."""
+    sf, pd = stage.desk.salesforce, stage.desk.pagerduty
+    values = {
+        f"{P}shortDescription__c": "Printer on fire",
+        f"{P}FKCategory__c": sf.find_id(f"{P}Category__c", Name="Network"),
+        f"{P}FKPriority__c": sf.find_id(f"{P}Priority__c", Name="1"),
+    }
+    record_id = sf.insert(INCIDENT, values)
+    await until(lambda: len(pd.incidents()) == 1, "a page", 60)
+    incident_id = pd.incidents()[0]["id"]
+    pd.acknowledge(incident_id, by="PJANE01")
+
+    def status():
+        return sf.row(f"{P}Status__c", sf.row(INCIDENT, record_id)[f"{P}FKStatus__c"])["Name"]
+
+    await until(lambda: status() == "ACKNOWLEDGED", "the acknowledgement", 60)
+    return {"incident": incident_id, "record": record_id}
+
+
+async def run_all(lines, config, folder):
+    commands = [[*shlex.split(line)[1:], "--config", str(config)] for line in lines]
+    with anyio.fail_after(300):
+        done = await anyio.run_process(
+            [sys.executable, str(RUNNER), pwd.getpwuid(os.geteuid()).pw_name],
+            input=json.dumps(commands).encode(),
+            env={**os.environ, "COLUMNS": "200"},
+            cwd=folder,
+        )
+    return json.loads(done.stdout)
+
+
+def renamed(text, ids):
+    for name, shown in NAMES.items():
+        text = text.replace(shown, ids.get(name, shown))
+    return text
+
+
+async def play(tmp_path):
+    """Runs every example; gives (command line, lines shown, exit code, output)."""
+    async with open_stage(tmp_path) as stage:
+        rules = stage.desk.folder / "rules.d" / "rules.toml"
+        rules.write_text(rules.read_text() + EXTRA)
+        (tmp_path / "quiet.toml").write_text(QUIET)
+        async with stage.daemon() as running:
+            await running.ready(60)
+            ids = await story(stage)
+            config = stage.desk.config
+            ((_, out, _),) = await run_all(["pagerforce failed list --json"], config, tmp_path)
+            ids["action"] = json.loads(out)[0]["id"]
+            wanted = examples()
+            answers = await run_all([renamed(x, ids) for x, _ in wanted], config, tmp_path)
+            return [
+                (line, shown, code, out + err)
+                for (line, shown), (code, out, err) in zip(wanted, answers, strict=True)
+            ]
+
+
+async def test_every_example_shows_what_it_really_prints(tmp_path):
+    for line, shown, code, output in await play(tmp_path):
+        assert code == 0, (line, output)
+        real = output.splitlines()
+        if shown and shown[0].startswith(("{", "[")):
+            assert is_shown(shape(json.loads(shown[0])), shape(json.loads(real[0]))), (
+                line,
+                real[0],
+            )
+            continue
+        there = {alike(item) for item in real}
+        for item in shown:
+            assert item == "..." or alike(item) in there, (line, item, output)
+
+
+def test_every_command_has_an_example_here_and_in_its_help():
+    text = PAGE.read_text()
+    for name, command in walk(get_command(app)):
+        assert f"$ pagerforce {name}" in text, name
+        assert f"Example: pagerforce {name}" in (command.help or ""), name
+
+
+def walk(group, prefix=""):
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from walk(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
+if __name__ == "__main__":  # prints the examples as they are, for the page
+    import tempfile
+
+    async def show():
+        with tempfile.TemporaryDirectory() as name:
+            for line, _, code, output in await play(Path(name)):
+                print(f"$ {line}   [{code}]\n{output}")  # noqa: T201
+
+    anyio.run(show)

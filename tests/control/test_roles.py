@@ -1,0 +1,222 @@
+"""The role table: cell by cell as a pure table, and by real processes of real users of real groups."""
+
+import grp
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import anyio
+import pytest
+
+from pagerforce.service.control.operations import OPERATIONS
+from pagerforce.service.control.roles import GRANTS, NEEDS, Role, missing
+from process import open_stage
+
+A, U, M, N = Role.AUDITOR, Role.USER, Role.MANAGER, Role.ADMIN
+EVERYONE, TAB = {A, U, M, N}, {A, M, N}
+# Contract section 3, written out by hand: who may use which command.
+ALLOWED = {
+    "check": TAB,
+    "status": TAB,
+    "log": TAB,
+    "why": TAB,
+    "failed list": TAB,
+    "failed show": TAB,
+    "failed retry": {M, N},
+    "failed discard": {M, N},
+    "drift": TAB,
+    "drift --apply": {M, N},
+    "test": {M, N},
+    "links list": EVERYONE,
+    "links show": EVERYONE,
+    "links add": {U, M, N},
+    "links edit": {U, M, N},
+    "links remove": {M, N},
+    "links resume": {M, N},
+    "simulate": EVERYONE,
+    "rules list": EVERYONE,
+    "rules show": EVERYONE,
+    "rules check": EVERYONE,
+    "rules apply": {M, N},
+    "rules rollback": {M, N},
+    "log-level": {N},
+    "backup": {N},
+    "restore": {N},
+}
+
+
+@pytest.mark.parametrize("command", sorted({*ALLOWED, *NEEDS, *OPERATIONS}))
+def test_each_cell_is_as_the_contract_has_it(command):
+    assert {role for role in Role if not missing([role], command)} == ALLOWED[command]
+    assert missing([], command)
+
+
+def test_several_roles_have_the_union_and_unknown_commands_are_the_administrators():
+    assert not missing([A, U], "links add")
+    assert not missing([A, U], "status")
+    assert missing([A, U], "links remove")
+    assert missing([A, U, M], "something new")
+    assert not missing([N], "something new")
+    assert set(GRANTS) == set(Role)
+
+
+# Real processes of real users --------------------------------------------------------------------
+
+USERS = {"auditor": A, "user": U, "manager": M, "admin": N, "stranger": None}
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="needs root, to make users and groups and to run processes as them"
+)
+needs_tools = pytest.mark.skipif(
+    not all(shutil.which(tool) for tool in ("useradd", "userdel", "groupadd", "groupdel")),
+    reason="needs useradd, userdel, groupadd and groupdel",
+)
+
+
+def run(*words):
+    subprocess.run(words, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def people():
+    """One user per role, by its real group, and one without; removed again afterwards."""
+    made_groups, made_users = [], []
+    prefix = f"pf{os.getpid() % 100000}"
+    try:
+        for role in Role:
+            try:
+                grp.getgrnam(role.value)
+            except KeyError:
+                run("groupadd", "--system", role.value)
+                made_groups.append(role.value)
+        for name, role in USERS.items():
+            groups = ["--groups", role.value] if role else []
+            run(
+                "useradd",
+                "--no-create-home",
+                "--shell",
+                "/usr/sbin/nologin",
+                *groups,
+                prefix + name,
+            )
+            made_users.append(prefix + name)
+        yield {name: prefix + name for name in USERS}
+    finally:
+        for name in made_users:
+            run("userdel", name)
+        for name in made_groups:
+            run("groupdel", name)
+
+
+async def ask_as(user, commands, config):
+    """Runs commands of the command line in one process of another user, with the groups of a login."""
+    launcher = Path(__file__).with_name("as_user.py")
+    lines = [[*words, "--config", str(config)] for words in commands]
+    with anyio.fail_after(120):
+        done = await anyio.run_process(
+            [sys.executable, str(launcher), user],
+            input=json.dumps(lines).encode(),
+            env={**os.environ, "COLUMNS": "200"},
+        )
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def folder():
+    """A folder that other users may enter; pytest's own is closed to them, and closed again."""
+    with tempfile.TemporaryDirectory(prefix="pagerforce-roles-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+# What each command answers where it is allowed: 0, or 1 as there is no such link or action.
+TRIES = {
+    "status": ("status", "--json"),
+    "check": ("check", "--json"),
+    "log": ("log", "--json"),
+    "why": ("why", "a123"),
+    "failed list": ("failed", "list"),
+    "failed show": ("failed", "show", "a123"),
+    "failed retry": ("failed", "retry", "a123"),
+    "failed discard": ("failed", "discard", "--all"),
+    "links list": ("links", "list", "--json"),
+    "links show": ("links", "show", "PX"),
+    "links add": ("links", "add", "PX", "a0R000000000001"),
+    "links edit": ("links", "edit", "PX", "a0R000000000001", "--state", "active"),
+    "links remove": ("links", "remove", "PX", "a0R000000000001"),
+    "links resume": ("links", "resume", "PX"),
+    "simulate": ("simulate", "--json"),
+    "rules list": ("rules", "list", "--json"),
+    "rules show": ("rules", "show"),
+    "rules rollback": ("rules", "rollback"),
+    "log-level": ("log-level", "info"),
+    "drift": ("drift", "--json"),
+    "drift --apply": ("drift", "--apply", "--json"),
+    "test": ("test", "PNOTHERE"),
+}
+
+
+@needs_root
+@needs_tools
+async def test_the_daemon_judges_real_users_by_their_real_groups(folder, people):
+    async with open_stage(folder) as stage, stage.daemon() as running:
+        await running.ready(60)
+        for name, role in USERS.items():
+            answers = await ask_as(people[name], TRIES.values(), stage.desk.config)
+            for word, (code, out, err) in zip(TRIES, answers, strict=True):
+                assert "Traceback" not in err, (name, word, err)
+                if role in ALLOWED[word]:
+                    assert code in (0, 1), (name, word, out, err)
+                    assert "not for" not in err
+                else:
+                    assert (code, out) == (3, ""), (name, word, out, err)
+                    assert people[name] in err or "is not for" in err
+        ((code, out, _),) = await ask_as("root", [("log", "--audit", "--json")], stage.desk.config)
+        assert code == 0
+        entries = [json.loads(line) for line in out.splitlines()]
+        refused = {
+            (x["operator"]["user"], x["command"]) for x in entries if x["outcome"] == "refused"
+        }
+        expected = {
+            (people[name], word)
+            for name, role in USERS.items()
+            for word in TRIES
+            if role not in ALLOWED[word]
+        }
+        # Who may not even look is refused before it matters whether something is to be repaired.
+        expected -= {(people[name], "drift --apply") for name in ("user", "stranger")}
+        assert refused == expected
+        changed = [x for x in entries if x["outcome"] == "done"]
+        assert {x["operator"]["user"] for x in changed} == {people["manager"], people["admin"]}
+        assert {x["command"] for x in changed} == {"log-level", "drift --apply"}
+
+
+@needs_root
+@needs_tools
+async def test_without_the_daemon_the_files_rights_decide(folder, people):
+    async with open_stage(folder) as stage:
+        async with stage.daemon() as running:
+            await running.ready(60)
+            await running.stop()
+        config, state = stage.desk.config, folder / "state"
+        reading = [("links", "list", "--json"), ("status", "--json"), ("log",), ("rules", "list")]
+        changing = [
+            ("links", "remove", "PX", "a0R000000000001"),
+            ("failed", "retry", "a123"),
+            ("rules", "rollback"),
+        ]
+        answers = await ask_as(people["admin"], [*reading, *changing], config)
+        assert [code for code, _, _ in answers] == [3] * 7, answers
+        state.chmod(0o755)
+        (state / "pagerforce.db").chmod(0o644)
+        answers = await ask_as(people["stranger"], [*reading, *changing], config)
+        assert [code for code, _, _ in answers] == [0] * 4 + [3] * 3, answers
+        assert answers[0][1] == "[]\n"
+        assert json.loads(answers[1][1])["ready"] is False
+        answers = await ask_as("root", [*changing, ("log-level", "debug")], config)
+        assert [code for code, _, _ in answers] == [1] * 4, answers
+        assert "needs the running daemon" in answers[3][2]
+        assert (state / "pagerforce.db").stat().st_uid == 0
