@@ -30,7 +30,10 @@ FileArgument = Annotated[Path, typer.Argument(help="The backup's file.", show_de
 
 
 def backup(file: FileArgument, *, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Copies the state into a new file, also while the daemon runs."""
+    """Copies the state into a new file, also while the daemon runs.
+
+    Example: pagerforce backup pagerforce-monday.db
+    """
     with reporting():
         path = _state(config)
         made = back_up(path, file, datetime.now(UTC))
@@ -41,7 +44,10 @@ def backup(file: FileArgument, *, config: ConfigOption = None, json: JsonOption 
 
 
 def restore(file: FileArgument, *, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Puts a backup in the place of the state; the daemon must be stopped."""
+    """Puts a backup in the place of the state; the daemon must be stopped.
+
+    Example: pagerforce restore pagerforce-monday.db
+    """
     with reporting():
         path = _state(config)
         done = restore_state(file, path, datetime.now(UTC))
