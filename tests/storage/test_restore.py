@@ -277,3 +277,45 @@ async def test_what_is_taken_for_our_own_is_in_the_journal(tmp_path):
             await daemon.step(8, seconds=20)
             echoes = [x["event"] for x in await daemon.log() if x["echo_of"] == FORGOTTEN]
             assert "trigger" in echoes
+
+
+TELLING = """
+[[objects]]
+preset = "remedyforce-incident"
+[[rulesets]]
+name = "r"
+[[rulesets.rules]]
+name = "page"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "event.type", op = "equals", value = "create" }]
+actions = [{ do = "pagerduty.create_incident", title = "x" }]
+[[rulesets.rules]]
+name = "tell of each status"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "record.BMCServiceDesk__FKStatus__r.Name", op = "changed" }]
+actions = [{ do = "salesforce.add_comment", text = "now {{ record.BMCServiceDesk__FKStatus__r.Name }}" }]
+"""
+
+
+async def test_a_comment_of_ours_that_nothing_explains_any_more_is_no_news(tmp_path):
+    """Two changes of a record are read as one after the restore: one of two comments has no reason."""
+    async with open_rig(tmp_path, TELLING) as rig:
+        async with rig.daemon() as daemon:
+            record = rig.open_record()
+            await daemon.step()
+            (incident,) = rig.incidents()
+            saved = save(rig)
+            for status in ("IN PROGRESS", "ACKNOWLEDGED"):
+                rig.set_status(record, status)
+                await daemon.step(3)
+            before = world(rig)
+            assert before["comments"] == ["now ACKNOWLEDGED", "now IN PROGRESS"]
+            assert before["notes"] == []
+        rig.advance(600)
+        bring_back(rig, saved)
+        async with rig.daemon() as daemon:
+            await daemon.step(10, seconds=20)
+            assert world(rig) == before
+            assert await daemon.links() == [(incident["id"], record, "active")]

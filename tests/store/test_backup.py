@@ -77,7 +77,8 @@ async def test_a_restore_keeps_what_it_replaces(tmp_path):
     assert not list(tmp_path.glob("*-wal"))
 
 
-async def test_a_log_left_by_a_crash_is_not_played_into_the_restored_file(tmp_path):
+@pytest.mark.parametrize("is_damaged", [False, True])
+async def test_a_log_left_by_a_crash_is_not_played_into_the_restored_file(tmp_path, is_damaged):
     path, copy = tmp_path / "pagerforce.db", tmp_path / "copy.db"
     await put(path, "old")
     back_up(path, copy, NOW)
@@ -88,9 +89,15 @@ async def test_a_log_left_by_a_crash_is_not_played_into_the_restored_file(tmp_pa
             await cursors.put_fact(tx, "a", "in the log only")
         for name in ("pagerforce.db", "pagerforce.db-wal"):
             (crashed / name).write_bytes((tmp_path / name).read_bytes())
+    if is_damaged:  # SQLite can't fold the log in; it is as valid as before
+        (crashed / "pagerforce.db").write_bytes(b"nothing sensible" * 1000)
+    log = (crashed / "pagerforce.db-wal").read_bytes()
     done = restore(copy, crashed / "pagerforce.db", NOW)
     assert read(crashed / "pagerforce.db") == "old"
-    assert read(done.replaced) == "in the log only"
+    if is_damaged:
+        assert done.replaced.with_name(f"{done.replaced.name}-wal").read_bytes() == log
+    else:
+        assert read(done.replaced) == "in the log only"
 
 
 async def test_a_damaged_database_is_replaced_without_surgery(tmp_path):

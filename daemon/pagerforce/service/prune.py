@@ -64,7 +64,13 @@ class Pruner:
         except StoreUnavailableError as error:
             _LOG.warning("storage_unavailable", reason=str(error))
         if any(found.values()):
-            _LOG.info("pruned", **found)
+            _LOG.info(
+                "pruned",
+                events=found["events"],
+                incidents=found["incidents"],
+                records=found["records"],
+                comments=found["comments"],
+            )
         return found
 
     def _is_at_end(self, name: str) -> bool:
