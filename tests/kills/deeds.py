@@ -84,27 +84,45 @@ class Script:
         self._look()
         going = [group for group in self.groups if not group.is_over]
         if len(going) < 3 or (len(going) < 8 and self._rng.random() < 0.15):
-            self._begin()
-            return
-        group = self._rng.choice(going)
-        if not group.is_complete:
+            self._begin(self._rng.choice(("page", "case", "monitored")))
             return
         deed = self._rng.choices(
             (self._note, self._comment, self._priority, self._status, self._finish),
             (4, 4, 4, 4, 1),
         )[0]
+        self._do(deed, self._rng.choice(going))
+
+    def provoke(self, operation: str) -> None:
+        """A deed that leads to this request, where one is possible now."""
+        self._look()
+        if operation in ("incidents.create", "upsert"):
+            self._begin("page" if operation == "incidents.create" else "monitored")
+            return
+        deeds = {
+            "notes.create": (self._comment,),
+            "create": (self._note,),
+            "incidents.update": (self._status_here, self._priority_here),
+            "update": (self._acknowledge, self._priority_there),
+        }
+        going = [group for group in self.groups if not group.is_over]
+        self._rng.shuffle(going)
+        any(self._do(deed, group) for deed in deeds.get(operation, ()) for group in going)
+
+    def _do(self, deed, group: Group) -> bool:
+        if not group.is_complete:
+            return False
         before = len(self.pd.state.journal.entries)
         done = deed(group)
         if done:
             self.deeds[done.partition(" ")[0]] += 1
             self._tell(f"{done} [{group.title}]")
         self._keep_entries(before)
+        return bool(done)
 
     def _keep_entries(self, before: int) -> None:
         self.human_entries |= set(list(self.pd.state.journal.entries)[before:])
 
-    def _begin(self) -> None:
-        kind = self._rng.choice(("page", "case", "monitored"))
+    def _begin(self, kind: str) -> None:
         group = Group(kind, f"{kind} {len(self.groups)}")
         before = len(self.pd.state.journal.entries)
         if kind == "page":
@@ -136,7 +154,9 @@ class Script:
             if group.is_complete:
                 continue
             if group.incident is None:
-                found = [x["id"] for x in self.pd.incidents() if x["title"].endswith(f": {group.title}")]
+                found = [
+                    x["id"] for x in self.pd.incidents() if x["title"].endswith(f": {group.title}")
+                ]
                 group.incident = found[0] if found else None
             else:
                 for name, column in ((INCIDENT, f"{P}shortDescription__c"), (CASE, "Subject")):
@@ -178,19 +198,30 @@ class Script:
         return f"comment {text!r} on {name} by {by}"
 
     def _priority(self, group: Group) -> str:
+        is_here = self._rng.random() < 0.5
+        return self._priority_here(group) if is_here else self._priority_there(group)
+
+    def _priority_there(self, group: Group) -> str:
+        number = self._other_priority(group)
+        if number:
+            self.pd.set_priority(group.incident, f"P{number}", by=JANE)
+        return f"priority P{number} in PagerDuty" if number else ""
+
+    def _priority_here(self, group: Group) -> str:
+        number = self._other_priority(group)
+        if number:
+            self._change(group, _PRIORITY, self._ids["Priority"][number])
+        return f"priority {number} in Salesforce" if number else ""
+
+    def _other_priority(self, group: Group) -> str:
+        """A priority that neither side has; "" where none may be set now."""
         if INCIDENT not in group.records or not self._is_free(group):
             return ""
-        number = self._rng.choice([x for x in "12345" if f"P{x}" != group.priority])
-        if self._rng.random() < 0.5:
-            self.pd.set_priority(group.incident, f"P{number}", by=JANE)
-            group.priority = f"P{number}"
-            return f"priority P{number} in PagerDuty"
         row = self.sf.row(INCIDENT, group.records[INCIDENT])
-        if row[_PRIORITY] == self._ids["Priority"][number]:
-            return ""
-        self._change(group, _PRIORITY, self._ids["Priority"][number])
+        stands = {self._names.get(row[_PRIORITY]), (group.priority or "")[1:]}
+        number = self._rng.choice([x for x in "12345" if x not in stands])
         group.priority = f"P{number}"
-        return f"priority {number} in Salesforce"
+        return number
 
     def _is_free(self, group: Group) -> bool:
         """Whether nothing of status and priority is under way.
@@ -207,15 +238,20 @@ class Script:
         self.human_changes[record_id, name] += 1
 
     def _status(self, group: Group) -> str:
-        if not self._is_free(group):
+        is_here = self._rng.random() < 0.5
+        return self._status_here(group) if is_here else self._acknowledge(group)
+
+    def _acknowledge(self, group: Group) -> str:
+        if group.status != "triggered" or not self._is_free(group):
             return ""
-        if group.status == "triggered" and (group.kind == "case" or self._rng.random() < 0.5):
-            self.pd.acknowledge(group.incident, by=JANE)
-            group.status = "acknowledged"
-            group.record_status = "ACKNOWLEDGED"
-            group.case_status = "Working"
-            return "acknowledge in PagerDuty"
-        if group.kind == "case":
+        self.pd.acknowledge(group.incident, by=JANE)
+        group.status = "acknowledged"
+        group.record_status = "ACKNOWLEDGED"
+        group.case_status = "Working"
+        return "acknowledge in PagerDuty"
+
+    def _status_here(self, group: Group) -> str:
+        if group.kind == "case" or not self._is_free(group):
             return ""
         others = [x for x in ("ACKNOWLEDGED", "IN PROGRESS") if x != group.record_status]
         name = self._rng.choice(others)

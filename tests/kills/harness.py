@@ -126,6 +126,8 @@ class Run:
         is_fresh = self.result.count % _FRESH_EVERY == _FRESH_EVERY - 1
         life = await nursery.begin(str(point or ""), is_fresh=is_fresh)
         begun = anyio.current_time()
+        if point:
+            self.script.provoke(point.operation)
         async with anyio.create_task_group() as group:
             group.start_soon(life.watch)
             await self._live(life, point)
@@ -164,7 +166,7 @@ class Run:
             return None
         if draw < 0.7:
             return CrashPoint(self._rng.choice(("before", "after")), "", self._rng.randint(1, 25))
-        kinds, most = (_WRITES, 2) if draw < 0.94 else (_READS, 4)
+        kinds, most = (_WRITES, 1) if draw < 0.94 else (_READS, 4)
         when = self._rng.choice(("before", "during", "after"))
         return CrashPoint(when, self._rng.choice(kinds), self._rng.randint(1, most))
 

@@ -81,7 +81,9 @@ def _check_journal(script: Script, database: Path, found: Findings) -> None:
     events = read_rows(database, sql)
     _check_entries(script, {row[0]: row[5] for row in events if row[1] == "pagerduty"}, found)
     ours = [row for row in events if row[1] == "salesforce" and row[5] is None]
-    _check_each("comment", script.human_comments, [r[0][3:] for r in ours if r[2] == "comment"], found)
+    _check_each(
+        "comment", script.human_comments, [r[0][3:] for r in ours if r[2] == "comment"], found
+    )
     _check_each("create", script.human_records, [r[3] for r in ours if r[2] == "create"], found)
     changes = heard_changes(database)
     for key, count in (script.human_changes - changes).items():
@@ -117,4 +119,6 @@ def _check_each(what: str, wanted: list[str], heard: list[str], found: Findings)
 def _check_outbox(database: Path, found: Findings) -> None:
     sql = "SELECT id, do, state, reason, record_id, incident_id FROM action WHERE state NOT IN ('delivered', 'skipped')"
     found.wrong += [f"action left: {row}" for row in read_rows(database, sql)]
-    found.wrong += [f"paused: {row}" for row in read_rows(database, "SELECT * FROM lane_pause")]
+    found.wrong += [
+        f"paused: {row}" for row in read_rows(database, "SELECT lane, reason FROM pause")
+    ]

@@ -75,7 +75,7 @@ async def open_nursery(config: Path, log: Path) -> AsyncIterator[Nursery]:
     }
     environ |= {
         "PYTHONPYCACHEPREFIX": str(config.parent / "pycache"),
-        "PYTHONPATH": str(TESTS),
+        "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "NO_PROXY": "127.0.0.1",
     }
     with log.open("ab") as stream:
@@ -117,7 +117,7 @@ def _live(order) -> None:
     words = ["run", "--config", order["config"]]
     if order["fresh"]:
         place = [order["point"]] if order["point"] else []
-        os.execv(sys.executable, [sys.executable, __file__, "live", *place, "--", *words])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, __file__, "live", *place, "--", *words])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _run(order["point"], words)
 

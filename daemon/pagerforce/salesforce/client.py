@@ -358,7 +358,7 @@ def _faults(answer: Answer) -> tuple[Fault, ...] | None:
     """The entries of an error body; None where the answer is a success."""
     if 200 <= answer.status < 300:
         return None
-    return parse_faults(answer.body.decode(errors="replace"))
+    return parse_faults(answer.body)
 
 
 def _read_id(answer: Answer) -> RecordId:

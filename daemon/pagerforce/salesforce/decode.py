@@ -108,16 +108,18 @@ def to_comment(row: Row, shape: CommentShape) -> Comment:
     """One comment row.
 
     Raises:
-        ValueError: it has no Id, no parent or no time.
+        ValueError: it has no Id, no parent or no time, or its text is none.
     """
     stamp = _required_instant(row, shape.stamp_field)
     body = row.get(shape.body_field)
+    if body is not None and not isinstance(body, str):
+        raise ValueError(f"{shape.body_field} is no text")
     return Comment(
         object=shape.object,
         id=_required_id(row, "Id"),
         parent_object=shape.parent_object,
         parent_id=_required_id(row, shape.parent_field),
-        body=body if isinstance(body, str) else "",
+        body=body or "",
         author=_person(row, "CreatedBy"),
         created_at=_instant(row, "CreatedDate") or stamp,
         stamp=stamp,
