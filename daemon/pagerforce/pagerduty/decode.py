@@ -110,6 +110,7 @@ def decode_log_entry(raw: Mapping[str, object]) -> LogEntry:
     agent_type = _text(agent.get("type"))
     priority, had_priority = _new_priority(raw) if kind == "priority_change" else (None, False)
     has_assignees = isinstance(raw.get("assignees"), list)
+    first_id = _text(_mapping(incident.get("first_trigger_log_entry")).get("id"))
     return LogEntry(
         id=entry_id,
         type=kind,
@@ -123,6 +124,7 @@ def decode_log_entry(raw: Mapping[str, object]) -> LogEntry:
         assignees=_people(_items(raw.get("assignees"))) if has_assignees else None,
         priority=priority,
         had_priority=had_priority,
+        is_first=first_id == entry_id if first_id and kind == "trigger" else None,
         urgency=_new_urgency(raw) if kind == "urgency_change" else None,
         service=decode_ref(raw.get("service")),
     )
