@@ -201,6 +201,10 @@ async def query(clients):
     return [*found.records], flaws, len(rows)
 
 
+async def describe(clients):
+    return [parse_describe("Case", await clients.salesforce().fetch_describe("Case"))], [], 1
+
+
 async def _value(awaitable):
     return [await awaitable], [], 1
 
@@ -224,7 +228,7 @@ CALLS = {
     "incident_workflows.list": lambda c: _value(c.directory().find_workflow("Bridge call")),
     "abilities.list": lambda c: _value(c.pagerduty().fetch_abilities()),
     "login": lambda c: _value(c.session().access()),
-    "describe": lambda c: _describe(c),
+    "describe": describe,
     "query": query,
     "composite": composite,
     "updated": lambda c: _value(c.salesforce().fetch_updated("Case", START, START)),
@@ -233,7 +237,3 @@ CALLS = {
     "update": lambda c: _value(c.salesforce().update("Case", "500000000000001AAA", {})),
     "upsert": lambda c: _value(c.salesforce().upsert("Case", "Key__c", "k", {})),
 }
-
-
-async def _describe(clients):
-    return [parse_describe("Case", await clients.salesforce().fetch_describe("Case"))], [], 1

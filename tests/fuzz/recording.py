@@ -139,7 +139,7 @@ async def _meet_errors(rig, daemon) -> None:
     for kind, status in ((FaultKind.ERROR_BEFORE, 503), (FaultKind.TOO_MANY, 429)):
         for faults in (rig.desk.pagerduty_faults, rig.desk.salesforce_faults):
             faults.add(Fault(kind, count=1, status=status))
-        for call in (lambda: pd.fetch_abilities(), lambda: sf.fetch_limits()):
+        for call in (pd.fetch_abilities, sf.fetch_limits):
             with suppress(RemoteError):
                 await call()
     rig.sf.expire_tokens()

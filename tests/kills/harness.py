@@ -19,15 +19,16 @@ import anyio
 
 from kills.crash_points import CrashPoint
 from kills.deeds import Script
-from kills.ledger import Findings, check, heard_changes, read_rows, waiting
+from kills.ledger import Findings, attempts, check, heard_changes, read_rows, waiting
 from kills.nursery import Life, open_nursery
 from pagerforce.sandbox.desk import Pace, open_desk
 
 RULES = (Path(__file__).parent / "rules.toml").read_text()
 _WRITES = ("incidents.create", "incidents.update", "notes.create", "create", "update", "upsert")
 _READS = ("log_entries.list", "incidents.list", "notes.list", "composite", "query", "login")
-_LONGEST_LIFE = 1.5  # seconds of work in which a life must reach its named point
-_SETTLE_SECONDS = 60.0
+_LONGEST_LIFE = 100  # requests within which a life must reach its named point
+_MUCH = 30  # actions waiting, with which the script lets the daemon catch up
+_STUCK_SECONDS = 30.0  # without any progress at the end, it is stuck
 _FRESH_EVERY = 10  # each so many lives a whole new interpreter
 
 
@@ -142,22 +143,19 @@ class Run:
         self._tell(f"--- kill {self.result.count} after {age:.2f} s, {point if is_named else how}")
 
     async def _live(self, life: Life, point: CrashPoint | None) -> None:
-        """Deeds until the life ends by its point, or for as long as it is given.
+        """Deeds until the life ends by its point, or has got as far as it is given.
 
-        The time is counted from its first request on: a loaded machine starts slowly.
+        That is counted in requests, not in seconds: a loaded machine is slow, and gets on.
         """
-        calls, begun = self._calls, None
-        limit = _LONGEST_LIFE if point else self._rng.random() * self._rng.choice((0.2, 1.0))
-        if not point and self._rng.random() < 0.2:
-            begun, limit = anyio.current_time(), limit / 2  # while it starts
-        while not life.is_over:
-            if begun is None and self._calls > calls:
-                begun = anyio.current_time()
-            if begun is not None and anyio.current_time() - begun >= limit:
-                return
-            if self._rng.random() < 0.25:
+        calls, next_deed = self._calls, self._calls
+        limit = _LONGEST_LIFE if point else int(self._rng.random() ** 2 * _LONGEST_LIFE)
+        while not life.is_over and self._calls - calls < limit:
+            if self._calls >= next_deed and waiting(self.database) < _MUCH:
+                next_deed = self._calls + self._rng.randint(2, 25)
                 self.script.act()
-            await anyio.sleep(self._rng.uniform(0.005, 0.05))
+            await anyio.sleep(0.003)
+        if not point:
+            await anyio.sleep(self._rng.uniform(0, 0.03 if limit else 0.5))
 
     def _point(self) -> CrashPoint | None:
         """Where the next life ends; None for a random moment."""
@@ -175,9 +173,7 @@ class Run:
         life = await nursery.begin("")
         async with anyio.create_task_group() as group:
             group.start_soon(life.watch)
-            with anyio.move_on_after(_SETTLE_SECONDS):
-                while not life.is_over and not self._is_quiet():
-                    await anyio.sleep(0.2)
+            await self._wait_until_quiet(life)
             await self._linger(life)
             life.send(signal.SIGTERM)
         code = await life.bury()
@@ -185,6 +181,16 @@ class Run:
         self.result.findings = check(self.script, self.database)
         if code != 0:
             self.result.findings.wrong.append(f"the last daemon ended with {code}")
+
+    async def _wait_until_quiet(self, life: Life) -> None:
+        """Until all is done, or nothing gets done any more."""
+        last, since = -1, anyio.current_time()
+        while not life.is_over and anyio.current_time() - since < _STUCK_SECONDS:
+            if self._is_quiet():
+                return
+            if (settled := attempts(self.database)) != last:
+                last, since = settled, anyio.current_time()
+            await anyio.sleep(0.2)
 
     def _is_quiet(self) -> bool:
         return self.script.is_settled() and waiting(self.database) == 0

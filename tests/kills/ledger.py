@@ -41,6 +41,12 @@ def waiting(database: Path) -> int:
     return read_rows(database, sql)[0][0] if database.exists() else 0
 
 
+def attempts(database: Path) -> int:
+    """How many attempts have been settled."""
+    sql = "SELECT count(*) FROM attempt WHERE finished_at IS NOT NULL"
+    return read_rows(database, sql)[0][0]
+
+
 def heard_changes(database: Path) -> Counter[tuple[str, str]]:
     """How often somebody else than us changed (record, field), as the journal has it."""
     sql = "SELECT record_id, data FROM event WHERE type = 'update' AND echo_of IS NULL AND source = 'salesforce'"

@@ -181,7 +181,7 @@ class Deliverer:
     async def _attempt(self, job: Job) -> None:
         """One attempt: announce it, make it, settle it."""
         handler = self._tools.handlers[job.task.do]
-        expected: Sequence[Expectation] = ()
+        expected: Sequence[Expectation] | None = None
         verdicts: Sequence[Verdict] | None = None
         try:
             expected = await handler.expectations(job.task)
@@ -190,7 +190,8 @@ class Deliverer:
         async with self._tools.database.write() as tx:
             if not await outbox.begin_attempt(tx, job.actions, self._tools.clock.now()):
                 return
-            await traces.expect(tx, job.task.key, expected, self._tools.clock.now())
+            if expected is not None:  # else nothing is sent now: what an earlier attempt left stays
+                await traces.expect(tx, job.task.key, expected, self._tools.clock.now())
         await self._settle(job, verdicts or await self._deliver(handler, job.task))
 
     async def _deliver(self, handler: ActionHandler, task: Task) -> Sequence[Verdict]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pagerforce.errors import MalformedError
 from pagerforce.model.ids import RecordId, is_record_id, parse_record_id
 from pagerforce.model.incident import Person
 from pagerforce.model.ports import Flaw
@@ -145,6 +146,18 @@ def row_place(row: Row, stamp_field: str) -> tuple[datetime, RecordId] | None:
         return _required_instant(row, stamp_field), _required_id(row, "Id")
     except ValueError:
         return None
+
+
+def found_id(row: Row) -> RecordId:
+    """The Id of a row that was looked for.
+
+    Raises:
+        MalformedError: it has none; what was not understood must not pass for absent.
+    """
+    record_id = _optional_id(row, "Id")
+    if record_id is None:
+        raise MalformedError("query: a row of the answer has no Id")
+    return record_id
 
 
 def row_name(row: Row) -> str:

@@ -8,6 +8,7 @@ whose answer was lost, taken effect. Facts: pagerduty.md sections 5 and 6.
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from pagerforce.errors import MalformedError
 from pagerforce.model.action import Task
 from pagerforce.model.ids import IncidentId, Side
 from pagerforce.model.incident import LogEntry
@@ -31,7 +32,9 @@ async def read_history(
     offset = 0
     while offset < MAX_DEPTH:
         page = await client.fetch_incident_log_entries(incident_id, since, offset)
-        entries, _ = decode_rows(page.rows, decode_log_entry, "log entry")
+        entries, flaws = decode_rows(page.rows, decode_log_entry, "log entry")
+        if flaws:
+            raise MalformedError(f"incidents.log_entries: {flaws[0].where} {flaws[0].what}")
         found |= {entry.id: entry for entry in entries}
         offset += len(page.rows)
         if not page.more or not page.rows:
