@@ -52,7 +52,7 @@ def _damage(body: bytes, rng: random.Random) -> bytes:
         value = json.loads(body)
     except ValueError:
         return b"{"
-    places = [place for place in _needed(value, is_top=True)]
+    places = list(_needed(value, is_top=True))
     if not places:
         return b"[{]"
     parent, key = rng.choice(places)
@@ -72,7 +72,7 @@ def _needed(value, *, is_top=False):
         for key, item in value.items():
             if key in DAMAGED and not (key == "incident" and not is_top):
                 yield value, key
-            if isinstance(item, list) or key in ("body",):
+            if isinstance(item, list) or key == "body":
                 yield from _needed(item)
 
 

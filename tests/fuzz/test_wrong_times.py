@@ -29,7 +29,9 @@ async def test_a_row_from_the_future_does_not_carry_the_cursor_off(tmp_path, mon
         rig.advance(100)
         record_id = rig.open_record("odd clock")
         clockmaker.operation = "composite"
-        clockmaker.old = rig.record(record_id)["SystemModstamp"].strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+        clockmaker.old = rig.record(record_id)["SystemModstamp"].strftime(
+            "%Y-%m-%dT%H:%M:%S.000+0000"
+        )
         clockmaker.new = "2999-01-01T00:00:00.000+0000"
         await daemon.step()
         assert clockmaker.count > 0
