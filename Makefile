@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
 MONITORING := $(VENV)/.monitoring
-.PHONY: help demo sandbox test test-monitoring monitoring-dashboard monitoring-pictures bench check fix types lock clean
+.PHONY: help demo sandbox test kills fuzz test-monitoring monitoring-dashboard monitoring-pictures bench check fix types lock clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
@@ -43,6 +43,12 @@ monitoring-dashboard: $(MONITORING) ## make the Grafana dashboard anew
 
 monitoring-pictures: $(MONITORING) ## draw the dashboard from the demo under a real Prometheus
 	PAGERFORCE_PICTURES=docs/images $(BIN)/python -m pytest -q tests/monitoring/test_dashboard.py -k picture
+
+kills: $(STAMP) ## the real daemon under kill -9, KILLS=200 times (SEED= plays a run again)
+	@cd tests && ../$(BIN)/python -m kills.harness $(or $(KILLS),200) $(SEED)
+
+fuzz: $(STAMP)  ## many more spoilt answers, and many more examples of every law
+	FUZZ=$(or $(FUZZ),300) FUZZ_LIVES=40 PROPERTY=1000 $(BIN)/python -m pytest -n 2 tests/fuzz tests/property
 
 types: $(STAMP) ## strict types
 	$(BIN)/mypy
