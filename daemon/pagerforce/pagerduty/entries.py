@@ -116,9 +116,7 @@ async def _read_pass(
     return has_shifted
 
 
-def _take_in(
-    reading: Reading, window: Window, asked: _Range, page: Page, seen: set[str]
-) -> bool:
+def _take_in(reading: Reading, window: Window, asked: _Range, page: Page, seen: set[str]) -> bool:
     """Adds a page to the reading; tells whether one of its entries was seen in this pass already."""
     has_repeated = False
     entries, flaws = decode_rows(page.rows, decode_log_entry, "log entry")
@@ -130,7 +128,9 @@ def _take_in(
         if window.holds(entry.at):
             reading.entries[entry.id] = entry
         elif not asked.holds(entry.at):
-            reading.flaws[Flaw(f"log entry {entry.id}", "its time is not one that was asked for")] = None
+            reading.flaws[
+                Flaw(f"log entry {entry.id}", "its time is not one that was asked for")
+            ] = None
     return has_repeated
 
 
