@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
 MONITORING := $(VENV)/.monitoring
-.PHONY: help demo sandbox test test-monitoring hostile monitoring-dashboard monitoring-pictures bench check fix types lock clean
+.PHONY: help demo sandbox test test-monitoring hostile kills fuzz monitoring-dashboard monitoring-pictures bench check fix types lock clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
@@ -46,6 +46,12 @@ monitoring-pictures: $(MONITORING) ## draw the dashboard from the demo under a r
 
 hostile: $(STAMP) ## storage: full disks, power cuts, restores, migrations, retention
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/storage tests/migration tests/store
+
+kills: $(STAMP) ## the real daemon under kill -9, KILLS=200 times (SEED= plays a run again)
+	@cd tests && ../$(BIN)/python -m kills.harness $(or $(KILLS),200) $(SEED)
+
+fuzz: $(STAMP)  ## many more spoilt answers, and many more examples of every law
+	FUZZ=$(or $(FUZZ),300) FUZZ_LIVES=40 PROPERTY=1000 $(BIN)/python -m pytest -n 2 tests/fuzz tests/property
 
 types: $(STAMP) ## strict types
 	$(BIN)/mypy

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from pagerforce.model.ids import Side
 from pagerforce.model.incident import Person
 from pagerforce.model.mapping import ResolvedMapping
 from pagerforce.model.record import Record
@@ -377,6 +378,99 @@ async def test_a_resolved_incident_keeps_its_priority_and_assignment(rig):
     for do, args in ((PRIORITY, {"priority": "P1"}), (REASSIGN, {"assignees": [SAM]})):
         assert isinstance(await rig.deliver(do, args, incident_id=incident), Skipped)
     assert rig.writes() == []
+
+
+@pytest.mark.parametrize("uncertain", [False, True])
+@pytest.mark.parametrize("seconds", [0, 5])
+async def test_an_old_priority_never_overwrites_a_newer_one_of_a_person(rig, uncertain, seconds):
+    incident = rig.trigger()
+    at = rig.clock.now()
+    rig.clock.advance(seconds)
+    rig.world.set_priority(incident, "P1", by=JANE)
+    rig.clock.advance(5)
+    more = {"incident_id": incident, "event_at": at, "is_uncertain": uncertain}
+    verdict = await rig.deliver(PRIORITY, {"priority": "P5"}, **more)
+    assert isinstance(verdict, Skipped)
+    assert "newer priority" in verdict.reason
+    assert rig.world.incident(incident)["priority"]["summary"] == "P1"
+
+
+async def test_a_priority_older_than_the_event_is_overwritten(rig):
+    incident = rig.trigger()
+    rig.world.set_priority(incident, "P1", by=JANE)
+    rig.clock.advance(5)
+    verdict = await rig.deliver(PRIORITY, {"priority": "P5"}, incident_id=incident)
+    assert isinstance(verdict, Delivered)
+    assert rig.world.incident(incident)["priority"]["summary"] == "P5"
+
+
+async def test_a_rule_may_answer_a_priority_with_another(rig):
+    incident = rig.trigger()
+    rig.world.set_priority(incident, "P1", by=JANE)
+    more = {"incident_id": incident, "event_source": Side.PAGERDUTY}
+    verdict = await rig.deliver(PRIORITY, {"priority": "P5"}, **more)
+    assert isinstance(verdict, Delivered), "the entry of the event itself is no newer change"
+
+
+async def test_late_priorities_arrive_in_their_order(rig):
+    incident = rig.trigger()
+    first = rig.clock.now()
+    rig.clock.advance(60)
+    for number, wanted in enumerate(("P5", "P3", "P5")):
+        more = {"event_at": first + timedelta(seconds=number), "is_uncertain": number == 2}
+        verdict = await rig.deliver(PRIORITY, {"priority": wanted}, incident_id=incident, **more)
+        assert isinstance(verdict, Delivered)
+        rig.clock.advance(2)
+    assert rig.world.incident(incident)["priority"]["summary"] == "P5"
+
+
+@pytest.mark.parametrize(
+    ("do", "args", "undo"),
+    [
+        (PRIORITY, {"priority": "P5"}, lambda w, i: w.set_priority(i, "P1", by=JANE)),
+        (REASSIGN, {"assignees": [SAM]}, lambda w, i: w.reassign(i, [JANE], by=JANE)),
+        (ACKNOWLEDGE, {}, lambda w, i: w.unacknowledge(i)),
+        (RESOLVE, {}, lambda w, i: w.reopen(i, by=JANE)),
+    ],
+)
+async def test_what_a_lost_answer_did_and_people_undid_is_not_done_again(rig, do, args, undo):
+    incident = rig.trigger()
+    if do == REASSIGN:
+        rig.world.acknowledge(incident, by=JANE)
+    at = rig.clock.now()
+    more = {"incident_id": incident, "event_at": at}
+    assert isinstance(await rig.deliver(do, args, **more), Delivered)
+    rig.clock.advance(5)
+    undo(rig.world, incident)
+    before = {**rig.world.incident(incident)}
+    rig.clock.advance(5)
+    verdict = await rig.deliver(do, args, is_uncertain=True, **more)
+    assert isinstance(verdict, Delivered)
+    assert "since by others" in verdict.detail
+    assert rig.world.incident(incident) == before
+    assert rig.writes() == ["incidents.update"]
+
+
+async def test_an_old_assignment_never_overwrites_a_newer_one_of_a_person(rig):
+    incident = rig.trigger()
+    at = rig.clock.now()
+    rig.clock.advance(5)
+    rig.world.reassign(incident, [SAM], by=JANE)
+    rig.clock.advance(5)
+    args = {"escalation_policy": "Database on call"}
+    verdict = await rig.deliver(REASSIGN, args, incident_id=incident, event_at=at)
+    assert isinstance(verdict, Skipped)
+    assert rig.world.incident(incident)["assignments"][0]["assignee"]["id"] == SAM
+
+
+async def test_an_escalation_by_the_policy_does_not_stand_in_the_way_of_an_assignment(rig):
+    incident = rig.trigger()
+    at = rig.clock.now()
+    rig.clock.advance(5)
+    rig.world.escalate(incident)
+    rig.clock.advance(5)
+    verdict = await rig.deliver(REASSIGN, {"assignees": [JANE]}, incident_id=incident, event_at=at)
+    assert isinstance(verdict, Delivered)
 
 
 async def test_an_account_without_priorities_is_told_so(rig):

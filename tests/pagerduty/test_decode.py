@@ -165,3 +165,11 @@ def test_an_odd_reset_never_stops_us_for_long(reset):
     pace = Pace()
     pace.observe({**headers, "ratelimit-remaining": "0"}, status=429, now=0)
     assert 0 <= pace.wait_seconds(is_write=True, now=0) <= 300
+
+
+def test_an_incident_tells_its_first_trigger_from_later_ones():
+    incident = {"id": "P1", "status": "triggered", "first_trigger_log_entry": {"id": "R1"}}
+    assert entry(incident=incident).is_first is True
+    assert entry(incident=incident, id="R2").is_first is False
+    assert entry(incident=incident, type="annotate_log_entry").is_first is None
+    assert entry(incident={"id": "P1", "status": "triggered"}).is_first is None

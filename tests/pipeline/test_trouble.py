@@ -80,6 +80,23 @@ async def test_a_lost_answer_to_a_field_write_is_no_event(tmp_path, kind):
         assert len(updates) == 1, "Raj's raise to priority 1 is the only change by a person"
 
 
+async def test_a_value_of_a_lost_answer_is_a_persons_once_it_was_overwritten(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        lost = Fault(FaultKind.DROP_AFTER, count=1, method="PATCH", path=INCIDENT)
+        rig.desk.salesforce_faults.add(lost)
+        rig.pd.acknowledge(incident_id, by=JANE)
+        await daemon.step(1)
+        rig.advance(5)
+        rig.set_status(record_id, "IN PROGRESS")
+        await settle(daemon)
+        assert rig.status_of(record_id) == "IN PROGRESS", "the newer value stands"
+        rig.set_status(record_id, "ACKNOWLEDGED")
+        await settle(daemon)
+        heard = [x for x in await daemon.log() if x["record"] == record_id]
+        assert [x["event"] for x in heard].count("update") == 3, "priority and twice the status"
+
+
 class Killed(Exception):
     """Stands for SIGKILL: nothing after it runs."""
 

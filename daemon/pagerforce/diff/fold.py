@@ -58,7 +58,9 @@ def fold(held: Held | None, entry: LogEntry) -> Folded:
     before = None if is_first or held is None else held.incident
     base = _start(entry) if is_first or held is None else held.incident
     after = _APPLY.get(entry.type, _same)(base, entry, held)
-    kept = held if is_late and held is not None else Held(after, entry.at, entry.type)
+    # A first trigger that shows after others of its second is late as well.
+    is_behind = is_late or (is_first and held is not None and held.entry_at is not None)
+    kept = held if is_behind and held is not None else Held(after, entry.at, entry.type)
     return Folded(_event_type(entry, after, is_first=is_first), before, after, kept)
 
 
@@ -66,6 +68,8 @@ def _is_first_trigger(held: Held | None, entry: LogEntry, *, is_late: bool) -> b
     """Every further alert adds a trigger entry to an incident that stands already."""
     if held is None:
         return True
+    if entry.is_first is not None:
+        return entry.is_first
     created_at = held.incident.created_at
     is_early = created_at is not None and entry.at - created_at <= _FIRST_TRIGGER
     return is_early and (is_late or held.entry_at is None)

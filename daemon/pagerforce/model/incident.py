@@ -80,6 +80,7 @@ class LogEntry:
         priority: new priority of a priority change (often only its name is known; id ``""``).
         had_priority: whether the entry states a priority at all (None is then "cleared").
         urgency: new urgency where the entry states it.
+        is_first: of a trigger, whether it is the one that opened the incident; None: not said.
     """
 
     id: str
@@ -93,5 +94,6 @@ class LogEntry:
     assignees: tuple[Person, ...] | None = None
     priority: Ref | None = None
     had_priority: bool = False
+    is_first: bool | None = None
     urgency: str | None = None
     service: Ref | None = None

@@ -5,7 +5,7 @@ float, or None for empty. Instants are text in UTC, ``2026-01-02T03:04:05Z``.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -20,6 +20,9 @@ def parse_instant(text: str) -> datetime:
         ValueError: the text is not an instant.
     """
     moment = datetime.fromisoformat(text)
+    # The first and the last year cannot be moved by a time zone, a clock's skew or an overlap.
+    if not MINYEAR < moment.year < MAXYEAR:
+        raise ValueError("its year is out of range")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

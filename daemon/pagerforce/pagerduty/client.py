@@ -139,7 +139,7 @@ class PagerDutyClient:
     def _note_date(self, headers: httpx.Headers) -> None:
         try:
             moment = parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
-        except ValueError:
+        except (ValueError, OverflowError):
             return
         self._dated = moment, self._clock.monotonic()
 

@@ -5,6 +5,7 @@ form: it is then not known. The official schema is no guide here: it refuses eve
 entry, and ordinary channels.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _ALIASES = {
     "acknowledgement": "acknowledge",
     "unacknowledgement": "unacknowledge",
 }
+_DEEPEST = 20  # custom fields hold single values or lists of them
 _NUMBERED_TITLE = re.compile(r"\[#\d+\] ?")
 _NEW_URGENCY = re.compile(r"\bto\W+(high|low)\b", re.IGNORECASE)
 _ANY_URGENCY = re.compile(r"\b(high|low)\b", re.IGNORECASE)
@@ -108,6 +110,7 @@ def decode_log_entry(raw: Mapping[str, object]) -> LogEntry:
     agent_type = _text(agent.get("type"))
     priority, had_priority = _new_priority(raw) if kind == "priority_change" else (None, False)
     has_assignees = isinstance(raw.get("assignees"), list)
+    first_id = _text(_mapping(incident.get("first_trigger_log_entry")).get("id"))
     return LogEntry(
         id=entry_id,
         type=kind,
@@ -121,6 +124,7 @@ def decode_log_entry(raw: Mapping[str, object]) -> LogEntry:
         assignees=_people(_items(raw.get("assignees"))) if has_assignees else None,
         priority=priority,
         had_priority=had_priority,
+        is_first=first_id == entry_id if first_id and kind == "trigger" else None,
         urgency=_new_urgency(raw) if kind == "urgency_change" else None,
         service=decode_ref(raw.get("service")),
     )
@@ -223,11 +227,15 @@ def _custom_fields(value: object) -> Mapping[str, Json]:
     return fields
 
 
-def _json(value: object) -> Json:
+def _json(value: object, depth: int = 0) -> Json:
+    if depth > _DEEPEST:
+        raise ValueError("has a custom field that is nested too deeply")
     if isinstance(value, list):
-        return [_json(item) for item in value]
+        return [_json(item, depth + 1) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): _json(item) for key, item in value.items()}
+        return {str(key): _json(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("has a custom field that is no finite number")
     return value if isinstance(value, str | int | float | bool) else None
 
 
@@ -254,7 +262,7 @@ def _instant(value: object) -> datetime | None:
         return None
     try:
         return parse_instant(value)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
 
 

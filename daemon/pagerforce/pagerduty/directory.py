@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 import anyio
 
-from pagerforce.errors import RefusedError
+from pagerforce.errors import MalformedError, RefusedError
 from pagerforce.model.incident import Person, Ref
 from pagerforce.model.ports import Clock
 from pagerforce.pagerduty.client import (
@@ -98,10 +98,13 @@ class Directory:
         wanted = email.strip().casefold()
 
         async def fetch() -> Person | None:
-            async for row in self._iter_rows(USERS, {"query": email.strip()}):
-                person = decode_person(row)
+            rows = self._iter_rows(USERS, {"query": email.strip()})
+            people = [decode_person(row) async for row in rows]
+            for person in people:
                 if person.id and person.email and person.email.casefold() == wanted:
                     return person
+            if any(person.id is None for person in people):
+                raise _unread(USERS)
             return None
 
         return await self._people.get(f"email:{wanted}", fetch) if wanted else None
@@ -205,8 +208,10 @@ class Directory:
 
     async def _fetch_all(self, listing: Listing) -> tuple[Ref, ...]:
         async def fetch() -> tuple[Ref, ...]:
-            refs = [decode_ref(row) async for row in self._iter_rows(listing, {})]
-            return tuple(ref for ref in refs if ref is not None)
+            refs, are_all_read = await self._read_refs(listing, {})
+            if not are_all_read:
+                raise _unread(listing)
+            return tuple(refs)
 
         return await self._lists.get(listing.path, fetch) or ()
 
@@ -228,8 +233,16 @@ class Directory:
             raise
 
     async def _fetch_by_name(self, listing: Listing, name: str) -> Ref | None:
-        refs = [decode_ref(row) async for row in self._iter_rows(listing, {"query": name})]
-        return _pick(listing, name, [ref for ref in refs if ref is not None])
+        refs, are_all_read = await self._read_refs(listing, {"query": name})
+        found = _pick(listing, name, refs)
+        if found is None and not are_all_read:
+            raise _unread(listing)
+        return found
+
+    async def _read_refs(self, listing: Listing, params: Params) -> tuple[list[Ref], bool]:
+        """The rows of a list, and whether every one could be read."""
+        refs = [decode_ref(row) async for row in self._iter_rows(listing, params)]
+        return [ref for ref in refs if ref is not None], None not in refs
 
     async def _iter_rows(self, listing: Listing, params: Params) -> AsyncIterator[object]:
         offset = 0
@@ -297,6 +310,11 @@ class _Flight:
 def is_play_id(text: str) -> bool:
     """Whether a response play is given by id rather than by name."""
     return _PLAY_ID.fullmatch(text) is not None
+
+
+def _unread(listing: Listing) -> MalformedError:
+    """What was not understood must not pass for absent: an action would be given up for it."""
+    return MalformedError(f"{listing.many}.list: a row of the answer has no id")
 
 
 def _pick(listing: Listing, name: str, refs: Sequence[Ref]) -> Ref | None:

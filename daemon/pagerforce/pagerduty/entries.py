@@ -71,6 +71,10 @@ class _Range:
     until: datetime
     bound: int = WANTED_ENTRIES
 
+    def holds(self, at: datetime) -> bool:
+        """Whether an entry of this time may be in the answer; a second more or less is no matter."""
+        return self.since - SECOND <= at <= self.until + SECOND
+
 
 async def _read_settled(
     client: PagerDutyClient, reading: Reading, window: Window, asked: _Range
@@ -99,7 +103,7 @@ async def _read_pass(
         if page is None:
             reading.is_complete = False
             break
-        has_shifted = _take_in(reading, window, page, seen) or has_shifted
+        has_shifted = _take_in(reading, window, asked, page, seen) or has_shifted
         offset += len(page.rows)
         if not page.more:
             break
@@ -112,7 +116,7 @@ async def _read_pass(
     return has_shifted
 
 
-def _take_in(reading: Reading, window: Window, page: Page, seen: set[str]) -> bool:
+def _take_in(reading: Reading, window: Window, asked: _Range, page: Page, seen: set[str]) -> bool:
     """Adds a page to the reading; tells whether one of its entries was seen in this pass already."""
     has_repeated = False
     entries, flaws = decode_rows(page.rows, decode_log_entry, "log entry")
@@ -123,6 +127,10 @@ def _take_in(reading: Reading, window: Window, page: Page, seen: set[str]) -> bo
         reading.includes_until = reading.includes_until or entry.at >= window.end
         if window.holds(entry.at):
             reading.entries[entry.id] = entry
+        elif not asked.holds(entry.at):
+            reading.flaws[
+                Flaw(f"log entry {entry.id}", "its time is not one that was asked for")
+            ] = None
     return has_repeated
 
 

@@ -5,13 +5,12 @@ error is taken as it comes: ``errors`` may be absent or one text, ``error`` may 
 5xx or 429 may have no JSON at all.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pagerforce.errors import BudgetError, CredentialsError, RefusedError, RemoteError
-from pagerforce.wire.answer import Answer
+from pagerforce.wire.answer import Answer, parse_json
 from pagerforce.wire.classify import classify_answer, failed_remotely
 
 ALREADY_RESOLVED = "1001"
@@ -45,8 +44,8 @@ class ErrorBody:
 def parse_error_body(body: bytes) -> ErrorBody:
     """Reads the body of an error answer, whatever its form."""
     try:
-        decoded: object = json.loads(body)
-    except (ValueError, RecursionError):
+        decoded = parse_json(body)
+    except ValueError:
         return ErrorBody("", "")
     error = decoded.get("error") if isinstance(decoded, Mapping) else None
     if isinstance(error, str):

@@ -211,7 +211,7 @@ class Deliverer:
     async def _attempt(self, job: Job) -> None:
         """One attempt: announce it, make it, settle it."""
         handler = self._tools.handlers[job.task.do]
-        expected: Sequence[Expectation] = ()
+        expected: Sequence[Expectation] | None = None
         verdicts: Sequence[Verdict] | None = None
         try:
             expected = await handler.expectations(job.task)
@@ -222,13 +222,14 @@ class Deliverer:
                 verdicts = verdicts or await self._deliver(handler, job.task)
             await self._settle(job, verdicts, requests)
 
-    async def _announce(self, job: Job, expected: Sequence[Expectation]) -> bool:
+    async def _announce(self, job: Job, expected: Sequence[Expectation] | None) -> bool:
         """Stores that the attempt starts; False where it must not: it is gone, or nothing can be stored."""
         now = self._tools.clock.now()
         try:
             async with self._tools.database.write() as tx:
                 is_waiting = await outbox.begin_attempt(tx, job.actions, now)
-                if is_waiting:
+                # None: nothing is sent now, and what an earlier attempt left stays.
+                if is_waiting and expected is not None:
                     await traces.expect(tx, job.task.key, expected, now)
         except StoreUnavailableError as error:
             self._tell_storage(error)

@@ -95,6 +95,10 @@ async def store_effects(
         await traces.forget(tx, action.id, _OURS)
     elif not isinstance(verdict, Unknown) and not action.is_uncertain:
         await traces.forget(tx, action.id)
+    elif isinstance(verdict, Skipped):
+        # Entries of an earlier attempt may still come, but the record was read just now: whoever
+        # puts these values there from here on is not us.
+        await traces.forget(tx, action.id, ("fields",))
 
 
 async def _store_effect(

@@ -4,7 +4,6 @@ Pure. Facts: salesforce.md section 3. The body is usually a JSON array, sometime
 or an HTML page of the edge in front; only codes, field names and the API's own message are kept.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pagerforce.errors import (
     TransientError,
     UnknownOutcomeError,
 )
+from pagerforce.wire.answer import parse_json
 
 QUERY_TIMEOUT = "QUERY_TIMEOUT"
 SESSION_EXPIRED = "INVALID_SESSION_ID"
@@ -65,11 +65,12 @@ class VendorRefusedError(RefusedError):
         return frozenset(name for fault in self.faults for name in fault.fields)
 
 
-def parse_faults(text: str) -> tuple[Fault, ...]:
+def parse_faults(body: bytes) -> tuple[Fault, ...]:
     """The entries of an error body; none where the body says nothing we understand."""
     try:
-        return faults_of(json.loads(text))
+        return faults_of(parse_json(body))
     except ValueError:
+        text = body.decode(errors="replace")
         code = _XML_CODE.search(text)
         message = _XML_MESSAGE.search(text)
         if code is None:

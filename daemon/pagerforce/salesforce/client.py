@@ -327,6 +327,10 @@ def read_rows(body: object) -> Rows:
     records = body.get("records") if isinstance(body, Mapping) else None
     if not isinstance(body, Mapping) or not isinstance(records, list):
         raise MalformedError("query: the answer has no list of records")
+    total = body.get("totalSize")
+    if not records and isinstance(total, int) and total > 0:
+        # Taken as nothing found, it would have a comment written a second time.
+        raise MalformedError(f"query: the answer has {total} rows and shows none")
     next_path = body.get("nextRecordsUrl")
     if body.get("done") is False:
         # Only a path of the same instance: the token must not follow a link elsewhere.
@@ -358,7 +362,7 @@ def _faults(answer: Answer) -> tuple[Fault, ...] | None:
     """The entries of an error body; None where the answer is a success."""
     if 200 <= answer.status < 300:
         return None
-    return parse_faults(answer.body.decode(errors="replace"))
+    return parse_faults(answer.body)
 
 
 def _read_id(answer: Answer) -> RecordId:

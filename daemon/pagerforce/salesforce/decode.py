@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pagerforce.errors import MalformedError
 from pagerforce.model.ids import RecordId, is_record_id, parse_record_id
 from pagerforce.model.incident import Person
 from pagerforce.model.ports import Flaw
@@ -108,16 +109,18 @@ def to_comment(row: Row, shape: CommentShape) -> Comment:
     """One comment row.
 
     Raises:
-        ValueError: it has no Id, no parent or no time.
+        ValueError: it has no Id, no parent or no time, or its text is none.
     """
     stamp = _required_instant(row, shape.stamp_field)
     body = row.get(shape.body_field)
+    if body is not None and not isinstance(body, str):
+        raise ValueError(f"{shape.body_field} is no text")
     return Comment(
         object=shape.object,
         id=_required_id(row, "Id"),
         parent_object=shape.parent_object,
         parent_id=_required_id(row, shape.parent_field),
-        body=body if isinstance(body, str) else "",
+        body=body or "",
         author=_person(row, "CreatedBy"),
         created_at=_instant(row, "CreatedDate") or stamp,
         stamp=stamp,
@@ -143,6 +146,18 @@ def row_place(row: Row, stamp_field: str) -> tuple[datetime, RecordId] | None:
         return _required_instant(row, stamp_field), _required_id(row, "Id")
     except ValueError:
         return None
+
+
+def found_id(row: Row) -> RecordId:
+    """The Id of a row that was looked for.
+
+    Raises:
+        MalformedError: it has none; what was not understood must not pass for absent.
+    """
+    record_id = _optional_id(row, "Id")
+    if record_id is None:
+        raise MalformedError("query: a row of the answer has no Id")
+    return record_id
 
 
 def row_name(row: Row) -> str:

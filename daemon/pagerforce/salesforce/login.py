@@ -22,6 +22,7 @@ TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 - a path, not a secret
 # Salesforce takes up to three minutes and allows for some skew; half of it is spare.
 _ASSERTION_LIFETIME = timedelta(seconds=150)
 _SALESFORCE_DOMAINS = (".salesforce.com", ".force.com")
+_TOKEN = re.compile(r"[!-~]+")  # what a header can carry
 _IDENTITY = re.compile(r"/id/(00D[A-Za-z0-9]{12,15})/(005[A-Za-z0-9]{12,15})/?$")
 _PASSING_ERRORS = frozenset({"server_error", "temporarily_unavailable", "unknown_error"})
 
@@ -114,7 +115,7 @@ def read_access(body: Mapping[str, object], *, login_url: str) -> Access:
         CredentialsError: the instance is not a place to send data to.
     """
     token, instance, identity = (body.get(key) for key in ("access_token", "instance_url", "id"))
-    if not (isinstance(token, str) and token and isinstance(instance, str)):
+    if not (isinstance(token, str) and _TOKEN.fullmatch(token) and isinstance(instance, str)):
         raise MalformedError("login: the answer lacks access_token or instance_url")
     found = _IDENTITY.search(identity) if isinstance(identity, str) else None
     if found is None:
@@ -139,6 +140,7 @@ def check_instance(instance_url: str, *, login_url: str) -> str:
     try:
         parts, login = urlsplit(instance_url), urlsplit(login_url)
         host, login_host = (parts.hostname or "").lower(), (login.hostname or "").lower()
+        _ = parts.port  # judged only when it is read
     except ValueError:
         parts, host, login_host = urlsplit(""), "", ""
     is_local = is_loopback(host) and is_loopback(login_host)

@@ -7,10 +7,11 @@ one that has all the lookup's fields is searched. Facts: salesforce.md sections 
 from collections.abc import Mapping
 
 from pagerforce.errors import RefusedError
-from pagerforce.model.ids import RecordId, is_record_id, parse_record_id
+from pagerforce.model.ids import RecordId
 from pagerforce.model.ports import Clock
 from pagerforce.model.value import Scalar, parse_instant
 from pagerforce.salesforce.client import SalesforceClient
+from pagerforce.salesforce.decode import found_id
 from pagerforce.salesforce.schema import FieldInfo, SchemaCache
 from pagerforce.salesforce.soql import Condition, Literal, Select, equals
 from pagerforce.salesforce.values import to_payload
@@ -126,8 +127,7 @@ class LookupResolver:
             if error.code in ("INVALID_TYPE", "INVALID_FIELD"):
                 return None
             raise
-        ids = (row.get("Id") for row in rows)
-        return {parse_record_id(i) for i in ids if isinstance(i, str) and is_record_id(i)}
+        return {found_id(row) for row in rows}
 
 
 def to_literal(field: FieldInfo, value: Scalar) -> Literal:

@@ -20,7 +20,7 @@ from pagerforce.errors import (
     TransientError,
 )
 from pagerforce.model.ids import RecordId
-from pagerforce.model.ports import Clock, Position, RowBatch
+from pagerforce.model.ports import Clock, Flaw, Position, RowBatch
 from pagerforce.salesforce.answers import QUERY_TIMEOUT
 from pagerforce.salesforce.client import (
     PartAnswer,
@@ -29,13 +29,14 @@ from pagerforce.salesforce.client import (
     read_rows,
     read_updated,
 )
-from pagerforce.salesforce.decode import Decoded, decode, row_place
+from pagerforce.salesforce.decode import Decoded, decode, row_name, row_place
 from pagerforce.salesforce.feeds import Feed, FeedPlan
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.soql import MAX_PAGE, Select, chunked, compare, is_after, is_in
 
 _QUERIES_PER_REQUEST = 5  # of one composite request
 _PARTS_PER_REQUEST = 25
+_MOST_AHEAD = timedelta(days=1)
 _SMALLEST_PAGE = 50
 _SMALL_PAGE_SECONDS = 3600.0
 # Salesforce cuts the seconds off both bounds and wants them more than a minute apart.
@@ -51,11 +52,14 @@ class _Cursor:
         since: inclusive start, as long as no row was read.
         last: the last row read; the next page begins after it.
         position: what may be stored; never behind where it began.
+        horizon: later than this no stamp can be: a row that says so moves nothing, as everything
+            after it would be missed for good.
     """
 
     feed: Feed
     since: datetime
     position: Position
+    horizon: datetime
     last: tuple[datetime, RecordId] | None = None
     limit: int = MAX_PAGE
 
@@ -82,7 +86,7 @@ class _Cursor:
         """
         is_more = page.next_path is not None or len(page.rows) >= self.limit
         places = [row_place(row, self.feed.stamp_field) for row in page.rows]
-        last = next((place for place in reversed(places) if place is not None), None)
+        last = next((x for x in reversed(places) if x is not None and x[0] <= self.horizon), None)
         if is_more and (last is None or last == self.last or not self._is_onward(last)):
             raise MalformedError(f"{self.feed.name}: a page of changes leads no further")
         if last is not None:
@@ -90,6 +94,16 @@ class _Cursor:
             if last[0] >= self.position.stamp:
                 self.position = Position(*last)
         return is_more
+
+    def flaws_of(self, page: Rows) -> tuple[Flaw, ...]:
+        """Rows of a page that lie beyond the horizon."""
+        places = [(row, row_place(row, self.feed.stamp_field)) for row in page.rows]
+        what = f"{self.feed.stamp_field} is in the future"
+        return tuple(
+            Flaw(f"{self.feed.name} {row_name(row)}", what)
+            for row, place in places
+            if place is not None and place[0] > self.horizon
+        )
 
     def _is_onward(self, place: tuple[datetime, RecordId]) -> bool:
         # Ids are compared by the server alone, in an order of its own: only stamps are ours to judge.
@@ -249,7 +263,9 @@ class SalesforcePoller:
                 errors.append(_naming(name, error))
                 continue
             limit = self._page_size(name)
-            cursors.append(_Cursor(feed, position.stamp - overlap, position, limit=limit))
+            horizon = self._client.session.now() + _MOST_AHEAD
+            since = position.stamp - overlap
+            cursors.append(_Cursor(feed, since, position, horizon, limit=limit))
         return cursors
 
     def _page_size(self, name: str) -> int:
@@ -280,7 +296,7 @@ class SalesforcePoller:
                 found = Decoded(
                     found.records + decoded.records,
                     found.comments + decoded.comments,
-                    found.flaws + decoded.flaws,
+                    found.flaws + decoded.flaws + cursor.flaws_of(page),
                 )
                 positions[cursor.feed.name] = cursor.position
         return (_to_batch(found, positions) if positions else None), unfinished

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 _DAY = timedelta(hours=24)
 _STEP = timedelta(minutes=15)
 # The per-app form repeats the words with a prefix: ``...; per-app-api-usage=17/250(appName=x)``.
-_ORG_USAGE = re.compile(r"(?<![-\w])api-usage=(\d+)/(\d+)")
+_MOST_CALLS = 10**15  # more is no number of calls, and may not fit a float
+_ORG_USAGE = re.compile(r"(?<![-\w])api-usage=([0-9]{1,15})/([0-9]{1,15})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ def parse_limits(body: Mapping[str, object]) -> OrgUsage | None:
         return None
     allowed, remaining = daily.get("Max"), daily.get("Remaining")
     if not isinstance(allowed, int) or not isinstance(remaining, int):
+        return None
+    if max(abs(allowed), abs(remaining)) > _MOST_CALLS:
         return None
     return OrgUsage(allowed - remaining, allowed)
 

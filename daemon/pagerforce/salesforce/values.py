@@ -39,6 +39,8 @@ def from_row(value: object, kind: str | None) -> Scalar:
     Raises:
         ValueError: it is not a scalar, or not what the type says.
     """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("is not a finite number")
     if value is None or isinstance(value, bool | int | float):
         return value
     if not isinstance(value, str):

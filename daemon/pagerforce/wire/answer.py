@@ -1,11 +1,42 @@
 """An HTTP answer, read to its end, and its JSON."""
 
 import json
+import re
 from dataclasses import dataclass
+from typing import NoReturn
 
 import httpx
 
 from pagerforce.errors import MalformedError, RemoteError, UnknownOutcomeError
+
+# An escape within a JSON text: a whole surrogate pair, half of one, or any other.
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
+
+def parse_json(body: bytes) -> object:
+    """JSON that can be stored: half a surrogate pair, which UTF-8 has no form for, becomes U+FFFD.
+
+    Raises:
+        ValueError: it is not JSON in UTF-8, or nested too deeply.
+    """
+    text = _ESCAPE.sub(_mend, body.decode("utf-8-sig"))
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
+def _mend(escape: re.Match[str]) -> str:
+    return r"\ufffd" if escape["half"] else escape[0]
+
+
+def _refuse(word: str) -> NoReturn:
+    """``NaN`` and ``Infinity``: Python's own invention."""
+    raise ValueError(f"{word} is not JSON")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +65,8 @@ class Answer:
         if not self.body.strip():
             return None
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError) as error:
+            return parse_json(self.body)
+        except ValueError as error:
             raise self.malformed("the answer is not JSON") from error
 
     def json_object(self) -> dict[str, object]:

@@ -131,3 +131,23 @@ def test_reopened_at_once_but_not_by_a_list_that_lags_behind_the_resolve():
     assert drift(lagging, resolved) is None
     reopened = replace(OPEN, status_changed_at=at(985))
     assert drift(reopened, resolved)[0] == "reopen"
+
+
+@pytest.mark.parametrize("known", [True, None])
+def test_a_first_trigger_that_shows_after_a_later_entry_is_a_trigger(known):
+    before = fold(None, entry("acknowledge", 5)).held
+    folded = fold(before, entry("trigger", 0, is_first=known))
+    assert (folded.type, folded.before) == ("trigger", None)
+    assert folded.after.status is IncidentStatus.TRIGGERED
+    assert folded.held == before, "and the snapshot does not go back"
+
+
+def test_a_first_trigger_that_shows_after_another_entry_of_its_second_is_a_trigger():
+    before = fold(None, entry("acknowledge", 0)).held
+    folded = fold(before, entry("trigger", 0, is_first=True))
+    assert (folded.type, folded.held) == ("trigger", before)
+
+
+def test_a_second_alert_in_the_second_of_the_first_is_an_update():
+    before = fold(None, entry("trigger", 0, is_first=True)).held
+    assert fold(before, entry("trigger", 0, is_first=False)).type == "update"

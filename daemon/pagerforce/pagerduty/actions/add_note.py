@@ -8,7 +8,7 @@ in numbered parts where PagerDuty refuses it as too long.
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
+from pagerforce.errors import MalformedError, RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.action import Task
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.parts import split_text
@@ -108,7 +108,10 @@ class AddNote(Handler):
     async def _look_up(self, task: Task, texts: Sequence[str], writer: Writer) -> dict[str, str]:
         """Text -> id of the note that an earlier attempt made of it; the oldest that can be it."""
         rows = await self._desk.client.fetch_notes(incident_id_of(task))
-        notes, _ = decode_rows(rows, decode_note, "note")
+        notes, flaws = decode_rows(rows, decode_note, "note")
+        if flaws or any(note.id is None or not note.content for note in notes):
+            # It may be the one that is looked for: to conclude nothing is better than a double.
+            raise MalformedError("notes.list: a note of the answer cannot be understood")
         found: dict[str, str] = {}
         for note in notes:
             if note.id is None or note.id in task.known_ids:

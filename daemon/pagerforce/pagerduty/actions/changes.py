@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from pagerforce.errors import RefusedError
 from pagerforce.model.action import Task
-from pagerforce.model.incident import Incident, IncidentStatus
+from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Ref
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Expectation, Skipped, Verdict
-from pagerforce.pagerduty.actions.desk import incident_id_of, text, texts
+from pagerforce.pagerduty.actions.desk import Writer, incident_id_of, text, texts
 from pagerforce.pagerduty.actions.handler import Handler
+from pagerforce.pagerduty.actions.history import is_overruled, read_history, was_done
 from pagerforce.pagerduty.client import Raw
 from pagerforce.pagerduty.decode import is_assigned_by_policy
 
@@ -35,9 +36,27 @@ class SetPriority(Handler):
             return Skipped(_RESOLVED)
         if before.priority is not None and before.priority.id == priority.id:
             return _as_wanted(task, "the incident has this priority already")
+        if newer := await self._newer(task, writer, before, priority):
+            return newer
         reference = {"id": priority.id, "type": "priority_reference"}
         await self._desk.client.send_update(before.id, {"priority": reference}, writer.email)
         return Delivered(f"set priority {priority.id} on {before.id}")
+
+    async def _newer(
+        self, task: Task, writer: Writer, before: Incident, priority: Ref
+    ) -> Verdict | None:
+        """The verdict where somebody has set another priority since the event."""
+
+        def is_wanted(entry: LogEntry) -> bool:
+            told = entry.priority
+            return told is not None and (told.id == priority.id or told.name == priority.name)
+
+        entries = await read_history(self._desk.client, before.id, task.event_at)
+        if task.is_uncertain and was_done(entries, task, writer, "priority_change", is_wanted):
+            return Delivered(f"found priority {priority.id} set, and changed since by others")
+        if is_overruled(entries, task, writer, ["priority_change"], is_wanted):
+            return Skipped("a newer priority, set in PagerDuty, stands")
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +72,11 @@ class _Destination:
             return {person.id for person in incident.assignees} == set(self.users)
         policy = incident.escalation_policy
         return policy is not None and policy.id == self.policy and is_assigned_by_policy(raw)
+
+    def is_told(self, entry: LogEntry) -> bool:
+        """Whether an entry tells of going to these users; none says which policy it went to."""
+        told = {person.id for person in entry.assignees or ()}
+        return bool(told) and told <= set(self.users)
 
     def to_changes(self) -> Raw:
         """The part of the request body."""
@@ -92,8 +116,34 @@ class Reassign(Handler):
             return Skipped(_RESOLVED)
         if destination.is_reached(before, raw):
             return _as_wanted(task, "the incident is assigned so already")
+        if newer := await self._newer(task, writer, before, destination):
+            return newer
         await self._desk.client.send_update(before.id, destination.to_changes(), writer.email)
         return Delivered(f"reassigned {before.id}")
+
+    async def _newer(
+        self, task: Task, writer: Writer, before: Incident, destination: _Destination
+    ) -> Verdict | None:
+        """The verdict where somebody has assigned it otherwise since the event.
+
+        Only a person's doing counts: the policy's own escalations go on all the while.
+        """
+        entries = [
+            entry
+            for entry in await read_history(self._desk.client, before.id, task.event_at)
+            if entry.agent_type == "user"
+        ]
+        is_done = (
+            was_done(entries, task, writer, "assign", destination.is_told)
+            if destination.users
+            else was_done(entries, task, writer, "delegate", lambda _: True)
+        )
+        if task.is_uncertain and is_done:
+            return Delivered("found reassigned, and changed since by others")
+        kinds = ("assign", "escalate", "delegate")
+        if is_overruled(entries, task, writer, kinds, destination.is_told):
+            return Skipped("a newer assignment, made in PagerDuty, stands")
+        return None
 
     async def _destination(self, args: Mapping[str, Json]) -> _Destination:
         if texts(args.get("assignees")):

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from pagerforce.errors import RefusedError, TransientError, UnknownOutcomeError
+from pagerforce.errors import MalformedError, RefusedError, TransientError, UnknownOutcomeError
 from pagerforce.model.action import OVERTAKEN, Task
 from pagerforce.model.incident import Incident
 from pagerforce.model.keys import IncidentKey
@@ -179,7 +179,10 @@ class CreateIncident(Handler):
     async def _find(self, params: Params, order: _Order, since: datetime | None) -> Incident | None:
         """The first match; filters are known to be taken loosely, so each is checked again."""
         page = await self._desk.client.fetch_incidents(params)
-        incidents, _ = decode_rows(page.rows, decode_incident, "incident")
+        incidents, flaws = decode_rows(page.rows, decode_incident, "incident")
+        if flaws:
+            # It may be the one that is looked for: to conclude nothing is better than a double.
+            raise MalformedError(f"incidents.list: {flaws[0].where} {flaws[0].what}")
         for incident in incidents:
             # An incident that has alerts by now shows no key of its own.
             is_ours = incident.incident_key == order.key or (

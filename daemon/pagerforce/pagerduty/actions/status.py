@@ -11,10 +11,9 @@ from pagerforce.model.action import Task
 from pagerforce.model.incident import Incident, IncidentStatus
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Expectation, Skipped, Verdict
-from pagerforce.pagerduty.actions.desk import Writer, incident_id_of, verbatim
+from pagerforce.pagerduty.actions.desk import Desk, Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
-from pagerforce.pagerduty.client import MAX_DEPTH
-from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
+from pagerforce.pagerduty.actions.history import read_history, was_done
 from pagerforce.pagerduty.refusals import ALREADY_ACKNOWLEDGED
 
 
@@ -40,6 +39,8 @@ class Acknowledge(Handler):
             return Skipped("the incident is resolved: acknowledging would reopen it")
         if before.status is IncidentStatus.ACKNOWLEDGED:
             return _there_already(task, "acknowledged")
+        if await _is_undone(self._desk, task, writer, before, "acknowledge"):
+            return Delivered("found acknowledged after a lost answer, and undone since by others")
         try:
             await self._desk.client.send_update(before.id, {"status": "acknowledged"}, writer.email)
         except RefusedError as error:
@@ -72,16 +73,8 @@ class Acknowledge(Handler):
         )
         if changed_at is None:
             return False
-        offset = 0
-        while offset < MAX_DEPTH:
-            page = await self._desk.client.fetch_incident_log_entries(before.id, changed_at, offset)
-            entries, _ = decode_rows(page.rows, decode_log_entry, "log entry")
-            if any(entry.type == "resolve" and entry.at > changed_at for entry in entries):
-                return True
-            offset += len(page.rows)
-            if not page.more or not page.rows:
-                break
-        return False
+        entries = await read_history(self._desk.client, before.id, changed_at)
+        return any(entry.type == "resolve" and entry.at > changed_at for entry in entries)
 
 
 class Resolve(Handler):
@@ -98,11 +91,21 @@ class Resolve(Handler):
         before, _ = await self._desk.read_incident(task)
         if before.status is IncidentStatus.RESOLVED:
             return _there_already(task, "resolved")
+        if await _is_undone(self._desk, task, writer, before, "resolve"):
+            return Delivered("found resolved after a lost answer, and reopened since by others")
         changes = {"status": "resolved"}
         if resolution := verbatim(args.get("resolution")):
             changes["resolution"] = resolution
         await self._desk.client.send_update(before.id, changes, writer.email)
         return Delivered(f"resolved {before.id}")
+
+
+async def _is_undone(desk: Desk, task: Task, writer: Writer, before: Incident, kind: str) -> bool:
+    """Whether an earlier attempt did it and somebody has undone it: it is not to be done again."""
+    if not task.is_uncertain:
+        return False
+    entries = await read_history(desk.client, before.id, task.event_at)
+    return was_done(entries, task, writer, kind, lambda _: True)
 
 
 def _there_already(task: Task, state: str) -> Verdict:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pagerforce.config.schema import CommentSettings
-from pagerforce.errors import RefusedError, RemoteError
+from pagerforce.errors import MalformedError, RefusedError, RemoteError
 from pagerforce.model.action import ActionSpec, Task
-from pagerforce.model.ids import RecordId, is_record_id, parse_record_id
+from pagerforce.model.ids import RecordId
 from pagerforce.model.parts import split_text
 from pagerforce.model.value import Scalar, is_empty
 from pagerforce.model.verdict import (
@@ -26,6 +26,7 @@ from pagerforce.model.verdict import (
 from pagerforce.salesforce.actions.desk import Desk
 from pagerforce.salesforce.actions.specs import ADD_COMMENT
 from pagerforce.salesforce.actions.verdicts import to_verdict
+from pagerforce.salesforce.decode import found_id
 from pagerforce.salesforce.soql import Select, compare, equals
 from pagerforce.salesforce.values import normal_text
 
@@ -117,14 +118,15 @@ class AddComment:
         )
         found: dict[int, RecordId] = {}
         for row in await self._desk.client.query_to_end(select.text()):
-            record_id, body = row.get("Id"), row.get(settings.body_field)
-            if not isinstance(record_id, str) or not is_record_id(record_id):
-                continue
-            if parse_record_id(record_id) in task.known_ids or not isinstance(body, str):
+            record_id, body = found_id(row), row.get(settings.body_field, 0)
+            if body is not None and not isinstance(body, str):
+                # It may be the one that is looked for: to conclude nothing is better than a double.
+                raise MalformedError(f"{settings.object} {record_id}: its text is no text")
+            if record_id in task.known_ids or body is None:
                 continue
             for place, wanted in enumerate(draft.bodies):
                 if place not in found and normal_text(wanted) == normal_text(body):
-                    found[place] = parse_record_id(record_id)
+                    found[place] = record_id
                     break
         return found
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.action import ActionSpec, Task
-from pagerforce.model.ids import RecordId, is_record_id, parse_record_id
+from pagerforce.model.ids import RecordId
 from pagerforce.model.incident import Person
 from pagerforce.model.record import Record
 from pagerforce.model.value import Scalar, is_empty
@@ -28,7 +28,7 @@ from pagerforce.salesforce.actions.desk import Desk
 from pagerforce.salesforce.actions.specs import CREATE_RECORD
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
-from pagerforce.salesforce.decode import value_at
+from pagerforce.salesforce.decode import found_id, value_at
 from pagerforce.salesforce.soql import Condition, Select, compare, equals
 from pagerforce.salesforce.values import from_row, is_same_value
 
@@ -143,8 +143,7 @@ class CreateRecord:
     async def _find_by_key(self, draft: _Draft, key_field: str) -> RecordId | None:
         select = Select(draft.object, ("Id",), (equals(key_field, draft.key),), limit=2)
         rows = await self._desk.client.query_to_end(select.text())
-        ids = [row.get("Id") for row in rows]
-        found = [parse_record_id(i) for i in ids if isinstance(i, str) and is_record_id(i)]
+        found = [found_id(row) for row in rows]
         if len(found) > 1:
             raise RefusedError(
                 f"several records of {draft.object} have {key_field} = {draft.key!r}:"
@@ -180,15 +179,13 @@ class CreateRecord:
             order_by=("CreatedDate", "Id"),
         )
         for row in await self._desk.client.query_to_end(select.text()):
-            record_id = row.get("Id")
-            if not isinstance(record_id, str) or not is_record_id(record_id):
-                continue
-            if parse_record_id(record_id) not in task.known_ids and all(
+            record_id = found_id(row)
+            if record_id not in task.known_ids and all(
                 is_same_value(info, _value(row, name, info.type), draft.values[name])
                 for name, info in infos.items()
                 if info.type not in _ROUNDED_TYPES
             ):
-                return parse_record_id(record_id)
+                return record_id
         return None
 
     async def _made(self, task: Task, draft: _Draft, record_id: RecordId, how: str) -> Verdict:

@@ -1,0 +1,81 @@
+"""What an incident's log tells about the time since the event that an action answers.
+
+The API writes whatever it is told and has no way to write only if nothing changed, so before a write
+the log is asked two things: has somebody decided otherwise since, and has an earlier attempt of ours,
+whose answer was lost, taken effect. Facts: pagerduty.md sections 5 and 6.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from pagerforce.errors import MalformedError
+from pagerforce.model.action import Task
+from pagerforce.model.ids import IncidentId, Side
+from pagerforce.model.incident import LogEntry
+from pagerforce.pagerduty.actions.desk import Writer
+from pagerforce.pagerduty.client import MAX_DEPTH, PagerDutyClient
+from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
+from pagerforce.pagerduty.windows import order_of
+
+IsWanted = Callable[[LogEntry], bool]
+
+
+async def read_history(
+    client: PagerDutyClient, incident_id: IncidentId, since: datetime
+) -> list[LogEntry]:
+    """The incident's entries from a second on, oldest first.
+
+    Raises:
+        RemoteError: the log could not be read to its end.
+    """
+    found: dict[str, LogEntry] = {}
+    offset = 0
+    while offset < MAX_DEPTH:
+        page = await client.fetch_incident_log_entries(incident_id, since, offset)
+        entries, flaws = decode_rows(page.rows, decode_log_entry, "log entry")
+        if flaws:
+            raise MalformedError(f"incidents.log_entries: {flaws[0].where} {flaws[0].what}")
+        found |= {entry.id: entry for entry in entries}
+        offset += len(page.rows)
+        if not page.more or not page.rows:
+            break
+    return sorted(found.values(), key=order_of)
+
+
+def was_done(
+    entries: Sequence[LogEntry], task: Task, writer: Writer, kind: str, is_wanted: IsWanted
+) -> bool:
+    """Whether the last that we did of this kind since the event is what we were to do.
+
+    The last: earlier ones may be those of earlier actions, which came late.
+    """
+    event_at = task.event_at.replace(microsecond=0)
+    ours = [entry for entry in entries if entry.type == kind and _is_by(entry, writer)]
+    return bool(ours) and ours[-1].at >= event_at and is_wanted(ours[-1])
+
+
+def is_overruled(
+    entries: Sequence[LogEntry],
+    task: Task,
+    writer: Writer,
+    kinds: Sequence[str],
+    is_wanted: IsWanted,
+) -> bool:
+    """Whether somebody else than us has decided otherwise since the event; a tie is theirs."""
+    return any(
+        entry.type in kinds
+        and _is_later(entry, task)
+        and not _is_by(entry, writer)
+        and not is_wanted(entry)
+        for entry in entries
+    )
+
+
+def _is_by(entry: LogEntry, writer: Writer) -> bool:
+    return writer.user_id is not None and entry.agent.id == writer.user_id
+
+
+def _is_later(entry: LogEntry, task: Task) -> bool:
+    """An event of PagerDuty's own is itself an entry of its second, maybe one of several."""
+    event_at = task.event_at.replace(microsecond=0)
+    return entry.at >= event_at if task.event_source is Side.SALESFORCE else entry.at > event_at

@@ -1,0 +1,130 @@
+"""Holds the world and the daemon's journal against what the script says must be there."""
+
+import json
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kills.deeds import CASE, CHANGED, Script
+from rig import INCIDENT
+
+
+@dataclass
+class Findings:
+    """``wrong``: neither lost nor doubled, and yet not as it must be."""
+
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost or self.doubled or self.wrong)
+
+    def __str__(self) -> str:
+        parts = (("LOST", self.lost), ("DOUBLED", self.doubled), ("WRONG", self.wrong))
+        return "\n".join(f"{word}  {line}" for word, lines in parts for line in lines)
+
+
+def read_rows(database: Path, sql: str) -> list[tuple]:
+    connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def waiting(database: Path) -> int:
+    """Actions that are neither done nor dead."""
+    sql = "SELECT count(*) FROM action WHERE state IN ('pending', 'in_flight')"
+    return read_rows(database, sql)[0][0] if database.exists() else 0
+
+
+def attempts(database: Path) -> int:
+    """How many attempts have been settled."""
+    sql = "SELECT count(*) FROM attempt WHERE finished_at IS NOT NULL"
+    return read_rows(database, sql)[0][0]
+
+
+def heard_changes(database: Path) -> Counter[tuple[str, str]]:
+    """How often somebody else than us changed (record, field), as the journal has it."""
+    sql = "SELECT record_id, data FROM event WHERE type = 'update' AND echo_of IS NULL AND source = 'salesforce'"
+    rows = read_rows(database, sql)
+    pairs = [(row_id, name) for row_id, data in rows for name in json.loads(data)["changed"]]
+    return Counter(pair for pair in pairs if pair[1] in CHANGED)
+
+
+def check(script: Script, database: Path) -> Findings:
+    """Everything that is not as it must be, once all is quiet."""
+    found = Findings()
+    _check_world(script, found)
+    _check_journal(script, database, found)
+    _check_outbox(database, found)
+    return found
+
+
+def _check_world(script: Script, found: Findings) -> None:
+    groups = script.groups
+    for group in groups:
+        wishes = script.open_wishes(group)
+        (found.wrong if group.is_complete else found.lost).extend(wishes)
+        found.lost += script.missing_texts(group)
+        found.doubled += script.extra_texts(group)
+    _compare("incidents", len(script.pd.incidents()), len(groups), found)
+    for name in (INCIDENT, CASE):
+        wanted = sum(name in group.objects for group in groups)
+        _compare(name, len(script.sf.rows(name)), wanted, found)
+
+
+def _compare(what: str, count: int, wanted: int, found: Findings) -> None:
+    if count != wanted:
+        (found.lost if count < wanted else found.doubled).append(f"{count} {what} for {wanted}")
+
+
+def _check_journal(script: Script, database: Path, found: Findings) -> None:
+    sql = "SELECT id, source, type, record_id, incident_id, echo_of FROM event ORDER BY seq"
+    events = read_rows(database, sql)
+    _check_entries(script, {row[0]: row[5] for row in events if row[1] == "pagerduty"}, found)
+    ours = [row for row in events if row[1] == "salesforce" and row[5] is None]
+    _check_each(
+        "comment", script.human_comments, [r[0][3:] for r in ours if r[2] == "comment"], found
+    )
+    _check_each("create", script.human_records, [r[3] for r in ours if r[2] == "create"], found)
+    changes = heard_changes(database)
+    for key, count in (script.human_changes - changes).items():
+        found.lost.append(f"{count} changes of {key} are in no event")
+    for key, count in (changes - script.human_changes).items():
+        found.doubled.append(f"{count} events say that somebody changed {key}, and nobody did")
+    known = {"comment", "create", "update"}
+    found.wrong += [f"an event of type {row[2]}: {row[0]}" for row in ours if row[2] not in known]
+
+
+def _check_entries(script: Script, heard: dict[str, str | None], found: Findings) -> None:
+    entries = {f"pd:{entry['id']}": entry for entry in script.pd.entries()}
+    for key, entry in entries.items():
+        by = (entry.get("agent") or {}).get("id")
+        is_human = key[3:] in script.human_entries
+        text = f"{entry['type']} {key} of {entry['incident']['id']} by {by}"
+        if key not in heard:
+            found.lost.append(f"no event: {text}")
+        elif is_human and heard[key] is not None:
+            found.lost.append(f"a person's, taken for our own: {text}")
+        elif not is_human and by == "PINTEG1" and heard[key] is None:
+            found.doubled.append(f"our own, taken for a person's: {text}")
+    for key in heard.keys() - entries.keys():
+        found.wrong.append(f"an event without an entry: {key}")
+
+
+def _check_each(what: str, wanted: list[str], heard: list[str], found: Findings) -> None:
+    missing, extra = Counter(wanted) - Counter(heard), Counter(heard) - Counter(wanted)
+    found.lost += [f"no {what} event of {key}" for key in missing]
+    found.doubled += [f"{count} {what} events too many of {key}" for key, count in extra.items()]
+
+
+def _check_outbox(database: Path, found: Findings) -> None:
+    sql = "SELECT id, do, state, reason, record_id, incident_id FROM action WHERE state NOT IN ('delivered', 'skipped')"
+    found.wrong += [f"action left: {row}" for row in read_rows(database, sql)]
+    found.wrong += [
+        f"paused: {row}" for row in read_rows(database, "SELECT lane, reason FROM pause")
+    ]

@@ -1,0 +1,193 @@
+"""Laws of folding log entries onto an incident's snapshot."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pagerforce.diff.fold import Held, changed_fields, find_drift, fold
+from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person
+from pagerforce.pagerduty.windows import order_of
+from pagerforce.pipeline.entries import Hopes, plan_entries
+from pagerforce.pipeline.ruling import Ruled, World
+from property.strategies import PAGE, T0, entries, incidents, known_people, moments, refs
+
+held = st.builds(Held, incidents, st.none() | moments)
+FOLDED = ("status", "assignees", "priority", "urgency")
+
+
+def run(start, batch):
+    for entry in batch:
+        start = fold(start, entry).held
+    return start
+
+
+@given(held, entries(), st.integers(1, 5))
+def test_a_late_entry_never_moves_the_snapshot(held, entry, seconds):
+    before = replace(held, entry_at=entry.at + timedelta(seconds=seconds))
+    assert fold(before, entry).held == before
+
+
+@given(st.lists(entries(), min_size=1, max_size=6))
+def test_the_snapshot_is_never_older_than_any_entry_it_has_seen(batch):
+    after = run(None, batch)
+    assert after.entry_at == max(entry.at for entry in batch)
+
+
+@given(st.lists(entries(), min_size=1, max_size=5), st.data())
+def test_entries_that_come_late_do_not_change_where_it_ends(batch, data):
+    """Whatever comes after the newest entry of all leaves the snapshot as that one left it."""
+    batch = sorted(batch, key=order_of)
+    newest = replace(batch[-1], at=batch[-1].at + timedelta(seconds=1))
+    after = run(None, [*batch, newest])
+    late = data.draw(st.permutations(batch))
+    assert run(after, late) == after
+
+
+@given(held, entries())
+def test_an_event_tells_its_own_state_whatever_the_present_is(before, entry):
+    folded = fold(before, entry)
+    known = {
+        "acknowledge": IncidentStatus.ACKNOWLEDGED,
+        "unacknowledge": IncidentStatus.TRIGGERED,
+        "resolve": IncidentStatus.RESOLVED,
+    }
+    if entry.type in known:
+        assert folded.after.status is known[entry.type]
+    if folded.type == "trigger":
+        assert folded.before is None
+        assert folded.after.status is IncidentStatus.TRIGGERED
+    else:
+        assert folded.before == before.incident
+    assert changed_fields(folded.before, folded.before or folded.after) == frozenset()
+
+
+@given(held, entries(kinds=("annotate", "never_heard_of", "notify", "snooze")))
+def test_what_tells_of_no_state_changes_none(before, entry):
+    folded = fold(before, entry)
+    assert folded.after == before.incident
+    assert changed_fields(folded.before, folded.after) == frozenset()
+
+
+# A life as PagerDuty would tell it: each deed with the state that the API reports after all of them.
+
+deeds = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["acknowledge", "unacknowledge", "assign", "priority_change", "urgency_change"]
+        ),
+        st.integers(1, 2),
+        known_people,
+        refs,
+        st.sampled_from(["high", "low"]),
+    ),
+    max_size=6,
+)
+
+
+def live(story):
+    """The entries of a story and the state it ends in; each second holds at most one deed."""
+    state = Incident(PAGE, status=IncidentStatus.TRIGGERED, urgency="high", created_at=T0)
+    told = [LogEntry("R0", "trigger", T0, PAGE, is_first=True)]
+    at = T0
+    for number, (kind, seconds, person, priority, urgency) in enumerate(story, 1):
+        at += timedelta(seconds=seconds)
+        entry = LogEntry(f"R{number}", kind, at, PAGE)
+        if kind == "assign":
+            entry = replace(entry, assignees=(person,))
+            state = replace(state, assignees=(person,))
+        elif kind == "priority_change":
+            entry = replace(entry, priority=priority, had_priority=True)
+            state = replace(state, priority=priority)
+        elif kind == "urgency_change":
+            entry = replace(entry, urgency=urgency)
+            state = replace(state, urgency=urgency)
+        else:
+            status = (
+                IncidentStatus.ACKNOWLEDGED if kind == "acknowledge" else IncidentStatus.TRIGGERED
+            )
+            state = replace(state, status=status)
+        told.append(entry)
+    return [replace(entry, current=state) for entry in told], state
+
+
+def as_of_now(found, wanted, story):
+    told = {"status"} | {
+        {"assign": "assignees", "priority_change": "priority", "urgency_change": "urgency"}.get(
+            kind, ""
+        )
+        for kind, *_ in story
+    }
+    return all(getattr(found, name) == getattr(wanted, name) for name in FOLDED if name in told)
+
+
+@given(deeds)
+def test_folding_in_order_ends_at_what_the_api_reports(story):
+    told, state = live(story)
+    assert as_of_now(run(None, told).incident, state, story)
+
+
+@given(deeds, st.integers(0, 6))
+def test_batches_make_no_difference(story, cut):
+    told, _ = live(story)
+    whole = run(None, told)
+    first = run(None, told[:cut])
+    stored = (
+        None if first is None else Held(first.incident, first.entry_at)
+    )  # as the store keeps it
+    assert run(stored, told[cut:]).incident == whole.incident
+
+
+class _NoRules:
+    """Stands for the customer's rules: none."""
+
+    def rule(self, event, _world, _now):
+        return Ruled(event, ())
+
+
+@given(deeds)
+def test_entries_read_again_are_the_same_events(story):
+    told, _ = live(story)
+
+    def plan():
+        return plan_entries(told, {}, World(), Hopes([], {}), _NoRules(), T0)
+
+    once, again = plan(), plan()
+    assert [item.event for item in once.ruled] == [item.event for item in again.ruled]
+    assert len({item.event.id for item in once.ruled}) == len(told)
+
+
+def test_targets_of_one_escalation_add_up_in_any_order():
+    people = [Person(name) for name in ("PA", "PB", "PC")]
+    told = [LogEntry(f"R{p.id}", "escalate", T0, PAGE, assignees=(p,)) for p in people]
+    start = Held(Incident(PAGE, assignees=(Person("POLD"),)), T0 - timedelta(seconds=5))
+    ends = {
+        frozenset(x.id for x in run(start, order).incident.assignees)
+        for order in permutations(told)
+    }
+    assert ends == {frozenset({"PA", "PB", "PC"})}
+
+
+@given(incidents, st.none() | moments)
+def test_an_incident_that_is_as_it_was_has_not_drifted(incident, entry_at):
+    now = T0 + timedelta(hours=1)
+    assert (
+        find_drift(Held(incident, entry_at), incident, server_now=now, grace=timedelta(0)) is None
+    )
+
+
+@given(incidents, incidents)
+def test_drift_that_was_taken_in_is_none_the_next_time(before, seen):
+    now = T0 + timedelta(hours=1)
+    found = find_drift(Held(before), seen, server_now=now, grace=timedelta(seconds=60))
+    if found is not None:
+        _, after = found
+        assert find_drift(Held(after), seen, server_now=now, grace=timedelta(seconds=60)) is None
+
+
+@given(incidents, incidents)
+def test_names_of_changed_fields_are_the_same_both_ways(left, right):
+    assert changed_fields(left, right) == changed_fields(right, left)
+    assert changed_fields(None, right) == frozenset()
