@@ -60,6 +60,7 @@ class ActionSpec:
         is_repeatable: False where nothing can be looked for after a lost answer, so that it is sent
             at most once (contract promise 2).
         is_page: delivered before anything else that waits.
+        batch_size: how many of them, of different links, one request can carry.
     """
 
     do: str
@@ -71,6 +72,7 @@ class ActionSpec:
     at_most_one_of: tuple[tuple[str, ...], ...] = ()
     is_repeatable: bool = True
     is_page: bool = False
+    batch_size: int = 1
 
 
 @dataclass(frozen=True, slots=True)

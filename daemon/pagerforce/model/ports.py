@@ -6,7 +6,7 @@ The pipeline never imports a vendor package; ``service/wiring.py`` puts the conc
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pagerforce.model.action import ActionSpec, Task
 from pagerforce.model.ids import IncidentId, RecordId
@@ -143,4 +143,13 @@ class ActionHandler(Protocol):
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
         """One attempt; one verdict per call of the task. Raises only on a broken invariant."""
+        ...
+
+
+@runtime_checkable
+class BatchHandler(Protocol):
+    """An ``ActionHandler`` whose ``spec.batch_size`` is more than one."""
+
+    async def deliver_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Verdict]]:
+        """One attempt at several tasks of different links; for each, one verdict per call."""
         ...

@@ -30,12 +30,14 @@ class FieldsWritten:
 
     ``fields`` holds what we wrote and what follows from it (``model/following.py``), as read just
     after the write. ``modified_at`` is the record's LastModifiedDate as far as known after the write.
+    ``is_followed`` False: it was not read after the write; the next poll shows what followed.
     """
 
     object: str
     record_id: RecordId
     fields: Fields
     modified_at: datetime | None = None
+    is_followed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

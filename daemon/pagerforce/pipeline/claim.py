@@ -1,7 +1,7 @@
 """Takes what may go now from the outbox and builds the tasks that handlers are given."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.model.action import OVERTAKEN, ActionSpec, TargetKind, Task
@@ -19,6 +19,7 @@ from pagerforce.pipeline.folding import (
     is_foldable,
     may_undo,
 )
+from pagerforce.pipeline.packing import Packing
 from pagerforce.pipeline.ruling import COMMENT_RULE, Judge
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.target import Pairs, Targets, choose, find_pairs
@@ -32,6 +33,8 @@ from pagerforce.store.outbox import Action, ActionState, Done, Settlement
 _LOG = get_log("deliver")
 _GROUPED = SET_FIELD  # consecutive ones of an event on a record are one write
 _GROUP_LIMIT = 50
+_TRIES_TOGETHER = 2
+_MOST_AT_ONCE = 500  # others must get at the database too
 _PATIENCE = timedelta(minutes=1)  # a page that waits longer is judged again
 _LOOP_WINDOW = timedelta(minutes=1)
 _CLOCK_DOUBT = timedelta(seconds=5)  # the clocks are known to the second
@@ -45,6 +48,21 @@ class Job:
     task: Task
     event: Event
 
+    @property
+    def do(self) -> str:
+        """The action's word."""
+        return self.task.do
+
+    @property
+    def waits_since(self) -> datetime:
+        """When its first action was decided."""
+        return self.actions[0].created_at
+
+    @property
+    def goes_alone(self) -> bool:
+        """What failed twice may be at fault itself: it must not draw others into its trouble."""
+        return _goes_alone(self.actions[0])
+
 
 @dataclass(frozen=True, slots=True)
 class Claimer:
@@ -54,28 +72,36 @@ class Claimer:
     judge: Callable[[], Judge]
     limits: DeliveryLimits
     metrics: Metrics
+    _full_at: dict[str, datetime] = field(default_factory=dict)
 
     async def claim(
         self,
         tx: Transaction,
         now: datetime,
         *,
-        limit: int,
+        slots: int,
         kinds: Sequence[str],
         but_lanes: Collection[str],
-    ) -> tuple[list[Job], bool]:
-        """Jobs that may start, and whether something was settled at once (so: look again)."""
+    ) -> tuple[Sequence[Sequence[Job]], bool]:
+        """Attempts that may start, each of one job or of several of a kind, of different lanes.
+
+        Returns:
+            At most ``slots`` attempts, and whether something was settled at once (so: look again).
+        """
         await pauses.end_due(tx, now)
-        jobs: list[Job] = []
+        sizes = {do: self.specs[do].batch_size for do in kinds}
+        packing: Packing[Job] = Packing(slots, sizes, self._full_at)
         is_moved = False
+        limit = min(slots * max(sizes.values(), default=1), _MOST_AT_ONCE)
         heads = await find_heads(tx, now, limit=limit, kinds=kinds, but_lanes=but_lanes)
         for head in heads:
-            job = await self._prepare(tx, head, now)
-            if job is None:
-                is_moved = True
-            else:
-                jobs.append(job)
-        return jobs, is_moved
+            if packing.has_room(head.do, alone=_goes_alone(head)):
+                job = await self._prepare(tx, head, now)
+                if job is None:
+                    is_moved = True
+                else:
+                    packing.add(job)
+        return packing.batches(now), is_moved
 
     async def _prepare(self, tx: Transaction, head: Action, now: datetime) -> Job | None:
         """A job for the first action of a lane; None where it was settled, split or paused."""
@@ -235,6 +261,11 @@ def _find_forgotten(head: Action, pairs: Pairs) -> str | None:
         return None
     since = head.doubt_since - _CLOCK_DOUBT
     return next((link.incident_id for link in pairs.links if link.created_at >= since), None)
+
+
+def _goes_alone(action: Action) -> bool:
+    """What failed twice may be at fault itself; what may have had effect is looked for by itself."""
+    return action.attempts >= _TRIES_TOGETHER or action.is_uncertain
 
 
 def _evidence(done: Done) -> dict[str, Json]:

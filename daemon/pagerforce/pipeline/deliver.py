@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 from pagerforce.errors import ConfigError, RemoteError, StoreUnavailableError, WrongOrgError
 from pagerforce.model.action import Task
 from pagerforce.model.ids import RecordId, Side
-from pagerforce.model.ports import ActionHandler, Clock
+from pagerforce.model.ports import ActionHandler, BatchHandler, Clock
 from pagerforce.model.verdict import (
     Delivered,
     Expectation,
@@ -98,6 +98,28 @@ class Tools:
     skew: Callable[[], timedelta]
 
 
+@dataclass(frozen=True, slots=True)
+class _Foreseen:
+    """A job with what its attempt will bring back.
+
+    ``expected`` None: nothing is sent now, and what an earlier attempt left stays; ``failed`` says why.
+    """
+
+    job: Job
+    expected: Sequence[Expectation] | None
+    failed: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What became of one action of a job."""
+
+    job: Job
+    action: Action
+    verdict: Verdict
+    outcome: Settlement
+
+
 class Deliverer:
     """The delivery loop."""
 
@@ -106,7 +128,7 @@ class Deliverer:
         self._claimer = claimer
         self._writes = writes
         self._wake = anyio.Event()
-        self._active: dict[int, str] = {}
+        self._active: dict[int, frozenset[str]] = {}
         self._halted: dict[Side, datetime] = {}
         self._is_stopping = False
         self._storage_trouble = ""
@@ -173,19 +195,20 @@ class Deliverer:
         is_resting = self._tools.clock.monotonic() < self._resume_at
         if free <= 0 or not kinds or is_resting:
             return False
+        lanes = frozenset[str]().union(*self._active.values())
         try:
             async with self._tools.database.write() as tx:
-                jobs, is_moved = await self._claimer.claim(
-                    tx, now, limit=free, kinds=kinds, but_lanes=set(self._active.values())
+                attempts, is_moved = await self._claimer.claim(
+                    tx, now, slots=free, kinds=kinds, but_lanes=lanes
                 )
         except StoreUnavailableError as error:
             self._tell_storage(error)
             return False
         self._storage_trouble = ""
-        for job in jobs:
-            number = id(job)
-            self._active[number] = job.actions[0].lane
-            group.start_soon(self._run_job, job, number)
+        for jobs in attempts:
+            number = id(jobs)
+            self._active[number] = frozenset(job.actions[0].lane for job in jobs)
+            group.start_soon(self._run_jobs, jobs, number)
         return is_moved
 
     def _open_kinds(self, now: datetime) -> list[str]:
@@ -196,101 +219,123 @@ class Deliverer:
             if handler.spec.side not in self._halted
         ]
 
-    async def _run_job(self, job: Job, number: int) -> None:
-        record_id = job.task.record_id
+    async def _run_jobs(self, jobs: Sequence[Job], number: int) -> None:
+        record_ids = [job.task.record_id for job in jobs if job.task.record_id is not None]
         try:
-            if record_id is not None:
+            for record_id in record_ids:
                 self._writes.begin(record_id)
-            await self._attempt(job)
+            await self._attempt(jobs)
         finally:
-            if record_id is not None:
+            for record_id in record_ids:
                 self._writes.end(record_id)
             del self._active[number]
             self._wake.set()
 
-    async def _attempt(self, job: Job) -> None:
+    async def _attempt(self, jobs: Sequence[Job]) -> None:
         """One attempt: announce it, make it, settle it."""
-        handler = self._tools.handlers[job.task.do]
-        expected: Sequence[Expectation] | None = None
-        verdicts: Sequence[Verdict] | None = None
-        try:
-            expected = await handler.expectations(job.task)
-        except RemoteError as error:
-            verdicts = [self._tools.verdict_of(error)] * len(job.actions)
-        if await self._announce(job, expected):
-            with recording() as requests:
-                verdicts = verdicts or await self._deliver(handler, job.task)
-            await self._settle(job, verdicts, requests)
+        handler = self._tools.handlers[jobs[0].do]
+        foreseen = [await self._foresee(handler, job) for job in jobs]
+        begun = await self._announce(foreseen)
+        ready = [item.job for item in begun if item.failed is None]
+        settled: list[tuple[Job, Sequence[Verdict]]] = [
+            (item.job, [item.failed] * len(item.job.actions))
+            for item in begun
+            if item.failed is not None
+        ]
+        with recording() as requests:
+            if ready:
+                settled += zip(ready, await self._deliver(handler, ready), strict=True)
+        if settled:
+            await self._settle(settled, requests)
 
-    async def _announce(self, job: Job, expected: Sequence[Expectation] | None) -> bool:
-        """Stores that the attempt starts; False where it must not: it is gone, or nothing can be stored."""
+    async def _foresee(self, handler: ActionHandler, job: Job) -> _Foreseen:
+        """What the attempt will bring back; a verdict where that could not be found out."""
+        try:
+            return _Foreseen(job, await handler.expectations(job.task))
+        except RemoteError as error:
+            return _Foreseen(job, None, self._tools.verdict_of(error))
+
+    async def _announce(self, foreseen: Sequence[_Foreseen]) -> list[_Foreseen]:
+        """Stores that the attempt starts; without those that are gone, none where nothing can be stored."""
         now = self._tools.clock.now()
+        begun = []
         try:
             async with self._tools.database.write() as tx:
-                is_waiting = await outbox.begin_attempt(tx, job.actions, now)
-                # None: nothing is sent now, and what an earlier attempt left stays.
-                if is_waiting and expected is not None:
-                    await traces.expect(tx, job.task.key, expected, now)
+                for item in foreseen:
+                    if not await outbox.begin_attempt(tx, item.job.actions, now):
+                        continue
+                    begun.append(item)
+                    if item.expected is not None:
+                        await traces.expect(tx, item.job.task.key, item.expected, now)
         except StoreUnavailableError as error:
             self._tell_storage(error)
-            return False
-        return is_waiting
+            return []
+        return begun
 
-    async def _deliver(self, handler: ActionHandler, task: Task) -> Sequence[Verdict]:
-        if task.is_uncertain and not handler.spec.is_repeatable:
+    async def _deliver(
+        self, handler: ActionHandler, jobs: Sequence[Job]
+    ) -> Sequence[Sequence[Verdict]]:
+        tasks = [job.task for job in jobs]
+        if any(task.is_uncertain for task in tasks) and not handler.spec.is_repeatable:
             why = "its outcome is unknown"
-            if task.doubt_since is not None:
+            if any(task.doubt_since is not None for task in tasks):
                 why = "it may have been sent before the restore of a backup"
             reason = f"{why} and it must not be sent twice; check, then retry or discard"
-            return [Rejected(reason)] * len(task.calls)
+            return _all(jobs, Rejected(reason))
         # A handler's requests have deadlines of their own; this bounds several of them together.
         with anyio.move_on_after(4 * self._tools.limits.timeout.total_seconds()):
             try:
-                return await handler.deliver(task)
+                if len(tasks) > 1 and isinstance(handler, BatchHandler):
+                    return await handler.deliver_batch(tasks)
+                return [await handler.deliver(task) for task in tasks]
             except (ConfigError, WrongOrgError):
                 raise
             except Exception as error:  # noqa: BLE001 (a defect met by one action must not stop the others)
-                _LOG.error("defect", do=task.do, action_id=task.key, place=place_of(error))
-                return [Unknown(f"a defect of pagerforce: {place_of(error)}")] * len(task.calls)
-        return [Unknown("no answer within the deadline")] * len(task.calls)
+                place = place_of(error)
+                _LOG.error("defect", do=tasks[0].do, action_id=tasks[0].key, place=place)
+                return _all(jobs, Unknown(f"a defect of pagerforce: {place}"))
+        return _all(jobs, Unknown("no answer within the deadline"))
 
     async def _settle(
-        self, job: Job, verdicts: Sequence[Verdict], requests: Sequence[Sequence[str]]
+        self,
+        attempts: Sequence[tuple[Job, Sequence[Verdict]]],
+        requests: Sequence[Sequence[str]],
     ) -> None:
         now = self._tools.clock.now()
         settled = [
-            (
+            _Settled(
+                job,
                 action,
                 verdict,
                 replace(settlement_of(verdict, action, self._tools.policy, now), requests=requests),
             )
+            for job, verdicts in attempts
             for action, verdict in zip(job.actions, verdicts, strict=True)
         ]
         wait = _FIRST_WAIT_SECONDS
-        while not await self._store(job, settled, now):
+        while not await self._store(settled, now):
             # What was done must be noted. The process may end before: then it is looked for.
             await anyio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
-        for action, verdict, outcome in settled:
-            self._report(job, action, verdict, outcome.state, now)
+        for item in settled:
+            self._report(item, now)
 
-    async def _store(
-        self, job: Job, settled: Sequence[tuple[Action, Verdict, Settlement]], now: datetime
-    ) -> bool:
-        """Stores an outcome and all that it changed; False where nothing can be stored just now."""
+    async def _store(self, settled: Sequence[_Settled], now: datetime) -> bool:
+        """Stores outcomes and all that they changed; False where nothing can be stored just now."""
         try:
             async with self._tools.database.write() as tx:
-                for action, verdict, outcome in settled:
-                    await outbox.settle(tx, action, _placed(outcome, job.task, verdict), now)
-                    await store_effects(tx, job.task, action, verdict, self._tools.skew())
+                for item in settled:
+                    task = item.job.task
+                    outcome = _placed(item.outcome, task, item.verdict)
+                    await outbox.settle(tx, item.action, outcome, now)
+                    await store_effects(tx, task, item.action, item.verdict, self._tools.skew())
         except StoreUnavailableError as error:
             self._tell_storage(error)
             return False
         return True
 
-    def _report(
-        self, job: Job, action: Action, verdict: Verdict, state: ActionState, now: datetime
-    ) -> None:
+    def _report(self, item: _Settled, now: datetime) -> None:
+        job, action, verdict, state = item.job, item.action, item.verdict, item.outcome.state
         side = self._tools.handlers[action.do].spec.side
         if isinstance(verdict, HaltSide):
             self._halted[side] = now + timedelta(seconds=verdict.after_seconds or _HALT_SECONDS)
@@ -313,6 +358,11 @@ class Deliverer:
             # Of what is tried again the reason speaks of the connection, never of customers' text.
             reason=verdict.reason if isinstance(verdict, RetryLater | Unknown) else None,
         )
+
+
+def _all(jobs: Sequence[Job], verdict: Verdict) -> Sequence[Sequence[Verdict]]:
+    """The same verdict for every action."""
+    return [[verdict] * len(job.actions) for job in jobs]
 
 
 def _placed(outcome: Settlement, task: Task, verdict: Verdict) -> Settlement:

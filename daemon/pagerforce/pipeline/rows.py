@@ -86,7 +86,7 @@ def plan_records(rows: Sequence[Record], plan: RowPlan, context: RowContext) -> 
 def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
     world = context.world
     before = world.records.get(row.id)
-    known = _with_own_writes(before, row, context.hopes)
+    known = _with_own_writes(before, row, plan, context.hopes)
     news = context.news
     quiet = news.quiet.get(row.object, frozenset())
     change = compare(known, row, start_at=news.start_at[row.object], quiet=quiet)
@@ -105,16 +105,27 @@ def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
         plan.activity[row.id] = change.type == "undelete"
 
 
-def _with_own_writes(before: Record | None, row: Record, hopes: Hopes) -> Record | None:
-    """The snapshot with values of ours whose write was sent, but whose answer was lost."""
+def _with_own_writes(
+    before: Record | None, row: Record, plan: RowPlan, hopes: Hopes
+) -> Record | None:
+    """The snapshot with what writes of ours have made of it that it does not hold yet.
+
+    That is all of a write whose answer was lost, and of one after which the record was not read what
+    followed from it; the first row that comes after the latter settles it, whatever it shows.
+    """
     if before is None:
         return None
     fields = dict(before.fields)
     for item in hopes.open():
         what = item.what
-        if what.kind == "fields" and what.subject == row.id and holds(row, what.values):
+        if what.kind != "fields" or what.subject != row.id:
+            continue
+        if holds(row, what.values):
             ours = (name for name in row.fields if follows(name, what.values))
             fields |= {name: row.fields[name] for name in ours}
+        if item.is_done:
+            hopes.consume(item)
+            plan.consumed.append(item.seq)
     return replace(before, fields=fields)
 
 

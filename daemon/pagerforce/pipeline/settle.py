@@ -92,7 +92,8 @@ async def store_effects(
     if isinstance(verdict, Delivered):
         for effect in verdict.effects:
             await _store_effect(tx, task, action, effect, skew)
-        await traces.forget(tx, action.id, _OURS)
+        if not any(isinstance(x, FieldsWritten) and not x.is_followed for x in verdict.effects):
+            await traces.forget(tx, action.id, _OURS)
     elif not isinstance(verdict, Unknown) and not action.is_uncertain:
         await traces.forget(tx, action.id)
     elif isinstance(verdict, Skipped):

@@ -12,7 +12,12 @@ from urllib.parse import quote
 
 import httpx
 
-from pagerforce.errors import CredentialsError, MalformedError, RemoteError
+from pagerforce.errors import (
+    CredentialsError,
+    MalformedError,
+    RemoteError,
+    UnknownOutcomeError,
+)
 from pagerforce.model.ids import RecordId, Side, is_record_id, parse_record_id
 from pagerforce.model.ports import Clock
 from pagerforce.model.value import Json, Scalar, parse_instant
@@ -32,7 +37,7 @@ from pagerforce.wire.transport import OPERATION, RequestObserver
 
 # A URI may have 16,384 bytes; what is longer than this goes inside a composite body.
 _LONGEST_PATH = 8_000
-_MAX_SUBREQUESTS = 25
+MAX_SUBREQUESTS = 25
 _HEADERS = {
     "Accept": "application/json",
     # Otherwise any write that touches a Case runs assignment rules and can change its owner.
@@ -55,6 +60,16 @@ class PartAnswer:
 
     body: object = None
     error: RemoteError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A write to one record, not to be made if it was modified after ``unmodified_since``."""
+
+    object: str
+    id: RecordId
+    values: Mapping[str, Scalar]
+    unmodified_since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,19 +184,48 @@ class SalesforceClient:
         self, paths: Sequence[str], operation: str = "composite"
     ) -> tuple[PartAnswer, ...]:
         """Up to 25 reads, of which at most 5 queries, as one API call; answers in their order."""
-        if not 1 <= len(paths) <= _MAX_SUBREQUESTS:
-            raise ValueError("a composite request has 1 to 25 parts")
-        parts: list[Json] = [
-            {"method": "GET", "url": path, "referenceId": f"part{place}"}
-            for place, path in enumerate(paths)
+        parts = [_Call("GET", path, operation) for path in paths]
+        return await self._send_parts(parts, operation)
+
+    async def update_many(
+        self, updates: Sequence[Update], then_read: Sequence[str] = ()
+    ) -> tuple[tuple[PartAnswer, ...], tuple[PartAnswer, ...]]:
+        """Several guarded writes, then reads, as one API call; each write stands by itself.
+
+        Returns:
+            The answers to the writes (a record that was modified meanwhile: an error with status
+            412) and to the reads, in their order.
+        """
+        parts = [
+            _Call(
+                "PATCH",
+                self._object_path(update.object, update.id),
+                "update_many",
+                is_write=True,
+                json=dict(update.values),
+                headers=_unmodified_since(update.unmodified_since),
+            )
+            for update in updates
         ]
-        body: Json = {"allOrNone": False, "compositeRequest": parts}
-        path = f"{self._base}/composite"
-        answer = await self._send(_Call("POST", path, operation, json=body))
+        parts += [_Call("GET", path, "update_many") for path in then_read]
+        answers = await self._send_parts(parts, "update_many")
+        return answers[: len(updates)], answers[len(updates) :]
+
+    async def _send_parts(self, parts: Sequence["_Call"], operation: str) -> tuple[PartAnswer, ...]:
+        if not 1 <= len(parts) <= MAX_SUBREQUESTS:
+            raise ValueError("a composite request has 1 to 25 parts")
+        requests: list[Json] = [part.to_json(f"part{place}") for place, part in enumerate(parts)]
+        body: Json = {"allOrNone": False, "compositeRequest": requests}
+        is_write = any(part.is_write for part in parts)
+        call = _Call("POST", f"{self._base}/composite", operation, is_write=is_write, json=body)
+        answer = await self._send(call)
         items = answer.json_object().get("compositeResponse")
-        if not isinstance(items, list) or len(items) != len(paths):
+        if not isinstance(items, list) or len(items) != len(parts):
             raise answer.malformed("the answer does not have a part for each request")
-        return tuple(_read_part(item, operation) for item in items)
+        return tuple(
+            _read_part(item, operation, is_write=part.is_write)
+            for item, part in zip(items, parts, strict=True)
+        )
 
     async def create(self, object_name: str, values: Mapping[str, Scalar]) -> RecordId:
         """Creates a record and returns its Id."""
@@ -198,10 +242,7 @@ class SalesforceClient:
         unmodified_since: datetime | None = None,
     ) -> bool:
         """Writes fields of a record; False where it was modified after ``unmodified_since``."""
-        headers = {}
-        if unmodified_since is not None:
-            stamp = unmodified_since.astimezone(UTC).replace(microsecond=0)
-            headers["If-Unmodified-Since"] = format_datetime(stamp, usegmt=True)
+        headers = {} if unmodified_since is None else _unmodified_since(unmodified_since)
         call = _Call(
             "PATCH",
             self._object_path(object_name, record_id),
@@ -306,16 +347,32 @@ class _Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     passing: frozenset[int] = frozenset()
 
+    def to_json(self, reference: str) -> Json:
+        """The request as a part of a composite one."""
+        part: dict[str, Json] = {"method": self.method, "url": self.path, "referenceId": reference}
+        if self.headers:
+            part["httpHeaders"] = dict(self.headers)
+        if self.json is not None:
+            part["body"] = self.json
+        return part
 
-def _read_part(item: object, operation: str) -> PartAnswer:
+
+def _unmodified_since(moment: datetime) -> dict[str, str]:
+    stamp = moment.astimezone(UTC).replace(microsecond=0)
+    return {"If-Unmodified-Since": format_datetime(stamp, usegmt=True)}
+
+
+def _read_part(item: object, operation: str, *, is_write: bool) -> PartAnswer:
+    # What a write did whose part of the answer makes no sense is not known.
+    unread = UnknownOutcomeError if is_write else MalformedError
     if not isinstance(item, Mapping):
-        return PartAnswer(error=MalformedError(f"{operation}: a part has no answer"))
+        return PartAnswer(error=unread(f"{operation}: a part has no answer"))
     status, body = item.get("httpStatusCode"), item.get("body")
     if not isinstance(status, int):
-        return PartAnswer(error=MalformedError(f"{operation}: a part has no status"))
+        return PartAnswer(error=unread(f"{operation}: a part has no status"))
     if 200 <= status < 300:
         return PartAnswer(body)
-    return PartAnswer(error=to_error(status, faults_of(body), what=operation, is_write=False))
+    return PartAnswer(error=to_error(status, faults_of(body), what=operation, is_write=is_write))
 
 
 def read_rows(body: object) -> Rows:

@@ -14,12 +14,13 @@ from pagerforce.store.snapshots import chunks, marks
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A stored expectation."""
+    """A stored expectation. ``is_done``: its action is delivered; only what followed is awaited."""
 
     seq: int
     action_id: str
     remaining: int
     what: Expectation
+    is_done: bool = False
 
 
 async def expect(
@@ -50,15 +51,20 @@ async def read_expected(tx: Transaction, subjects: Iterable[str]) -> list[Expect
     found: list[Expected] = []
     for chunk in chunks(set(subjects)):
         rows = await tx.rows(
-            "SELECT seq, action_id, kind, subject, data, actor_id, remaining FROM expectation "
+            "SELECT seq, action_id, kind, subject, data, actor_id, remaining, EXISTS (SELECT 1 "
+            "FROM action WHERE action.id = action_id AND state = 'delivered') FROM expectation "
             f"WHERE remaining > 0 AND subject IN ({marks(chunk)})",
             chunk,
         )
         found += [
             Expected(
-                seq, action_id, remaining, Expectation(kind, subject, json.loads(data), actor_id)
+                seq,
+                action_id,
+                remaining,
+                Expectation(kind, subject, json.loads(data), actor_id),
+                is_done=bool(is_done),
             )
-            for seq, action_id, kind, subject, data, actor_id, remaining in rows
+            for seq, action_id, kind, subject, data, actor_id, remaining, is_done in rows
         ]
     return sorted(found, key=lambda item: item.seq)
 

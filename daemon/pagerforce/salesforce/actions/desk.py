@@ -1,6 +1,6 @@
 """What the actions of the Salesforce side share: reading records and preparing values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pagerforce.config.schema import Config, Lookup, ObjectSettings
@@ -15,7 +15,7 @@ from pagerforce.salesforce.decode import RecordShape, decode
 from pagerforce.salesforce.feeds import FeedPlan
 from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.schema import FieldInfo, SchemaCache
-from pagerforce.salesforce.soql import Select, equals, is_path
+from pagerforce.salesforce.soql import Select, equals, is_in, is_path
 from pagerforce.salesforce.values import to_payload
 
 # Text for people. Of an address or a picklist value the beginning would be another value.
@@ -105,6 +105,18 @@ class Desk:
             MalformedError: the row could not be understood.
             RemoteError: Salesforce could not be asked.
         """
+        reading = await self.reading(object_name, [record_id], extra)
+        rows = await self.client.query_to_end(reading.soql, deleted=True)
+        return reading.records(rows).get(record_id)
+
+    async def reading(
+        self, object_name: str, ids: Sequence[RecordId], extra: frozenset[str] = frozenset()
+    ) -> "Reading":
+        """How to read records as they are now, with what polls read of them and ``extra``.
+
+        Raises:
+            RemoteError: the describe could not be asked for.
+        """
         columns, shape = await self.plan.record_shape(object_name)
         types = dict(shape.fields)
         for path in sorted(extra - types.keys()):
@@ -114,15 +126,29 @@ class Desk:
         select = Select(
             object_name,
             tuple(dict.fromkeys([*columns, *types])),
-            where=(equals("Id", record_id),),
+            where=(equals("Id", ids[0]) if len(ids) == 1 else is_in("Id", ids),),
         )
-        rows = await self.client.query_to_end(select.text(), deleted=True)
-        decoded = decode(rows, RecordShape(object_name, types, shape.stamp_field))
-        if decoded.records:
-            return decoded.records[0]
-        if decoded.flaws:
-            raise MalformedError(f"{object_name} {record_id}: {decoded.flaws[0].what}")
-        return None
+        return Reading(select.text(), RecordShape(object_name, types, shape.stamp_field))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A query for some records by Id, and how its rows are to be understood."""
+
+    soql: str
+    shape: RecordShape
+
+    def records(self, rows: tuple[Mapping[str, object], ...]) -> dict[RecordId, Record]:
+        """The records by Id; one that is absent is gone.
+
+        Raises:
+            MalformedError: a row could not be understood.
+        """
+        decoded = decode(rows, self.shape)
+        found = {record.id: record for record in decoded.records}
+        if len(found) < len(rows) and decoded.flaws:
+            raise MalformedError(f"{decoded.flaws[0].where}: {decoded.flaws[0].what}")
+        return found
 
 
 def lookup_of(value: object) -> Mapping[str, Scalar] | None:

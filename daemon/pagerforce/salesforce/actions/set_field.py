@@ -1,51 +1,33 @@
-"""``salesforce.set_field``: writes fields of a record, unless somebody's newer value stands there.
+"""``salesforce.set_field``: writes fields of records, unless somebody's newer value stands there.
 
-The record is read right before, each field is judged, all that remain go out in one PATCH guarded
-by ``If-Unmodified-Since``, and the record is read right after: what the write and the package's own
-triggers changed is then known and will not be taken for news. Facts: salesforce.md sections 2, 8.
+A record is read right before, each field is judged, all that remain go out in one PATCH guarded by
+``If-Unmodified-Since``, and the record is read right after: what the write and the package's own
+triggers changed is then known and will not be taken for news. Several records at once go out as the
+parts of one composite request, each with its own guard. Facts: salesforce.md sections 2, 8.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
 
 from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.action import ActionSpec, Task
-from pagerforce.model.following import follows
-from pagerforce.model.ids import RecordId, Side, is_same_record_id
+from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.record import Record
-from pagerforce.model.value import Fields, Scalar
-from pagerforce.model.verdict import (
-    Delivered,
-    Expectation,
-    FieldsWritten,
-    Rejected,
-    RetryLater,
-    Skipped,
-    Verdict,
-)
+from pagerforce.model.value import Fields
+from pagerforce.model.verdict import Delivered, Expectation, FieldsWritten, Skipped, Verdict
 from pagerforce.salesforce.actions.conflict import Ruling, Situation, explain, judge
 from pagerforce.salesforce.actions.desk import Desk
+from pagerforce.salesforce.actions.field_order import Order, Wish, standing
 from pagerforce.salesforce.actions.specs import SET_FIELD
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
-from pagerforce.salesforce.schema import FieldInfo
-from pagerforce.salesforce.values import is_same_value
+from pagerforce.salesforce.client import MAX_SUBREQUESTS, Update, read_rows
 
-_READS = 3  # a record that changes under each of three writes is left for later
-_BUSY_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """One call of the task, typed: this field shall have this value.
-
-    ``remark``: what was done to the value to make it fit; empty where nothing was.
-    """
-
-    place: int
-    field: FieldInfo
-    value: Scalar
-    remark: str = ""
+_MODIFIED = 412
+# A snapshot that was read in the very second of its stamp may lack a later change of that second,
+# which the guard, counting whole seconds, would not see either. Polls re-read this far back.
+_SETTLED_AFTER = timedelta(seconds=60)
 
 
 class SetField:
@@ -76,19 +58,39 @@ class SetField:
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
         """Writes what may be written; a field that is refused does not keep the others back."""
-        if task.record_id is None:
-            return [Skipped("no record is linked")] * len(task.calls)
-        try:
-            wishes, verdicts = await self._prepare(task)
-            if wishes:
-                verdicts |= await self._write(task, task.record_id, wishes)
-        except RemoteError as error:
-            return [to_verdict(error)] * len(task.calls)
-        return [verdicts[place] for place in range(len(task.calls))]
+        return (await self.deliver_batch([task]))[0]
 
-    async def _prepare(self, task: Task) -> tuple[list[_Wish], dict[int, Verdict]]:
+    async def deliver_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Verdict]]:
+        """Writes to several records; what befalls one does not touch the others."""
+        orders = [await self._order(task) for task in tasks]
+        if len(tasks) > 1:
+            self._trust_snapshots(orders)
+        while waiting := [order for order in orders if order.wishes]:
+            try:
+                await self._read(waiting)
+                for order in waiting:
+                    self._judge(order)
+                await self._send([order for order in waiting if order.wishes])
+            except RemoteError as error:
+                for order in waiting:
+                    order.close(to_verdict(error))
+        return [order.answer() for order in orders]
+
+    async def _order(self, task: Task) -> Order:
+        order = Order(task, task.record_id or RecordId(""), [], {})
+        if task.record_id is None:
+            skipped = Skipped("no record is linked")
+            order.verdicts |= dict.fromkeys(range(len(task.calls)), skipped)
+            return order
+        try:
+            order.wishes, order.verdicts = await self._prepare(task)
+        except RemoteError as error:
+            order.verdicts |= dict.fromkeys(range(len(task.calls)), to_verdict(error))
+        return order
+
+    async def _prepare(self, task: Task) -> tuple[list[Wish], dict[int, Verdict]]:
         """The calls as typed wishes; verdicts for those that cannot be one."""
-        wishes: dict[str, _Wish] = {}
+        wishes: dict[str, Wish] = {}
         verdicts: dict[int, Verdict] = {}
         for place, call in enumerate(task.calls):
             try:
@@ -104,7 +106,7 @@ class SetField:
             wishes[wish.field.name] = wish
         return list(wishes.values()), verdicts
 
-    async def _wish_of(self, object_name: str, place: int, call: Mapping[str, object]) -> _Wish:
+    async def _wish_of(self, object_name: str, place: int, call: Mapping[str, object]) -> Wish:
         name = str(call.get("field", ""))
         lookup = call.get("lookup")
         value = call.get("value") if lookup is None else {"lookup": lookup}
@@ -116,49 +118,61 @@ class SetField:
             )
         is_cut = self._desk.is_too_long(object_name, info, value)
         remark = f"; {name} cut to {info.length} characters" if is_cut else ""
-        return _Wish(place, info, await self._desk.prepare(object_name, name, value), remark)
+        return Wish(place, info, await self._desk.prepare(object_name, name, value), remark)
 
-    async def _write(
-        self, task: Task, record_id: RecordId, wishes: list[_Wish]
-    ) -> dict[int, Verdict]:
-        paths = _watched(task, wishes)
-        for _ in range(_READS):
-            before = await self._desk.read_record(task.object, record_id, paths)
-            if before is None or before.is_deleted:
-                return dict.fromkeys((wish.place for wish in wishes), _gone(task.object, before))
-            verdicts, writable = self._judge(task, wishes, before)
-            done = await self._send(task.object, before, writable, verdicts)
-            if done is not None:
-                if done:
-                    verdicts |= await self._confirm(task, before, done)
-                return verdicts
-        return {
-            wish.place: RetryLater(
-                f"{task.object} {record_id} was changed by others during each of {_READS} tries",
-                _BUSY_SECONDS,
-            )
-            for wish in wishes
-        }
+    def _trust_snapshots(self, orders: Iterable[Order]) -> None:
+        """Judges by the snapshot where that is as good as a reading: the guard covers the rest."""
+        now = self._desk.client.session.now()
+        for order in orders:
+            held = order.task.record
+            if held is None or order.task.is_uncertain:
+                continue
+            is_settled = now - max(held.stamp, held.modified_at) >= _SETTLED_AFTER
+            if is_settled and order.values().keys() <= held.fields.keys():
+                order.before = held
 
-    def _judge(
-        self, task: Task, wishes: list[_Wish], before: Record
-    ) -> tuple[dict[int, Verdict], list[_Wish]]:
-        verdicts: dict[int, Verdict] = {}
+    async def _read(self, orders: Iterable[Order]) -> None:
+        """Reads the records that are not known well enough to be judged."""
+        by_object: dict[str, list[Order]] = {}
+        for order in orders:
+            if order.before is None:
+                by_object.setdefault(order.task.object, []).append(order)
+        for name, unread in by_object.items():
+            found = await self._records(name, unread)
+            for order in unread:
+                order.before = found.get(order.record_id)
+                if order.before is None or order.before.is_deleted:
+                    order.gone(order.before)
+
+    async def _records(
+        self, object_name: str, orders: Sequence[Order]
+    ) -> Mapping[RecordId, Record]:
+        paths = frozenset[str]().union(*(order.watched() for order in orders))
+        ids = [order.record_id for order in orders]
+        reading = await self._desk.reading(object_name, ids, paths)
+        return reading.records(await self._desk.client.query_to_end(reading.soql, deleted=True))
+
+    def _judge(self, order: Order) -> None:
+        """Leaves the wishes that may be written; the others get their verdict."""
+        before = order.before
+        if before is None:
+            return
         writable = []
-        for wish in wishes:
-            situation = self._situation(task, wish, before)
+        for wish in order.wishes:
+            situation = self._situation(order.task, wish, before)
             ruling = judge(situation)
             if ruling is Ruling.WRITE:
                 writable.append(wish)
-            elif ruling is Ruling.ALREADY_THERE and task.is_uncertain:
-                fields = _standing(before.fields, wish.field)
-                effect = FieldsWritten(task.object, before.id, fields, before.modified_at)
-                verdicts[wish.place] = Delivered("found written by an earlier attempt", (effect,))
+            elif ruling is Ruling.ALREADY_THERE and order.task.is_uncertain:
+                fields = standing(before.fields, wish.field)
+                effect = FieldsWritten(order.task.object, before.id, fields, before.modified_at)
+                done = Delivered("found written by an earlier attempt", (effect,))
+                order.verdicts[wish.place] = done
             else:
-                verdicts[wish.place] = Skipped(explain(ruling, situation))
-        return verdicts, writable
+                order.verdicts[wish.place] = Skipped(explain(ruling, situation))
+        order.wishes = writable
 
-    def _situation(self, task: Task, wish: _Wish, before: Record) -> Situation:
+    def _situation(self, task: Task, wish: Wish, before: Record) -> Situation:
         snapshot: Fields = task.record.fields if task.record is not None else {}
         winner = self._desk.winner_of(task.object, wish.field.name)
         if task.event_source is Side.SALESFORCE:
@@ -180,92 +194,69 @@ class SetField:
             changed_at=changed_at,
         )
 
-    async def _send(
-        self, object_name: str, before: Record, wishes: list[_Wish], verdicts: dict[int, Verdict]
-    ) -> list[_Wish] | None:
-        """One write, without the fields that Salesforce names as refused.
+    async def _send(self, orders: Sequence[Order]) -> None:
+        """Writes; an order that was refused in part or overtaken keeps its wishes for another go."""
+        if len(orders) == 1:
+            await self._send_one(orders[0])
+        for start in range(0, len(orders) if len(orders) > 1 else 0, MAX_SUBREQUESTS):
+            await self._send_many(orders[start : start + MAX_SUBREQUESTS])
 
-        Returns:
-            What was written; None where the record was modified since it was read.
-        """
-        remaining = {wish.field.name: wish for wish in wishes}
-        while remaining:
-            values = {name: wish.value for name, wish in remaining.items()}
-            try:
-                is_written = await self._desk.client.update(
-                    object_name,
-                    before.id,
-                    values,
-                    unmodified_since=max(before.stamp, before.modified_at),
-                )
-            except VendorRefusedError as error:
-                refused = (error.fields & remaining.keys()) or frozenset(remaining)
-                for name in refused:
-                    verdicts[remaining.pop(name).place] = to_verdict(error)
-                continue
-            return list(remaining.values()) if is_written else None
-        return []
-
-    async def _confirm(self, task: Task, before: Record, done: list[_Wish]) -> dict[int, Verdict]:
-        """The verdicts of a write that took effect; all it changed hangs on the first of them."""
-        names = frozenset(wish.field.name for wish in done)
+    async def _send_one(self, order: Order) -> None:
+        update = _update_of(order)
         try:
-            after = await self._desk.read_record(task.object, before.id, _watched(task, done))
-            user_id: str | None = await self._desk.client.user_id()
-        except RemoteError:
-            after, user_id = None, None  # it is written all the same; the next poll shows the rest
-        effect = FieldsWritten(
-            task.object,
-            before.id,
-            _changed_by_us(after, done, user_id),
-            after.modified_at if after is not None else None,
+            is_written = await self._desk.client.update(
+                update.object, update.id, update.values, unmodified_since=update.unmodified_since
+            )
+        except VendorRefusedError as error:
+            order.refused(error)
+            return
+        if not is_written:
+            order.changed_meanwhile()
+            return
+        after = None
+        with suppress(RemoteError):  # it is written all the same; the next poll shows the rest
+            after = (await self._records(order.task.object, [order])).get(order.record_id)
+        order.written(after, await self._user_id(), is_read=True)
+
+    async def _send_many(self, orders: Sequence[Order]) -> None:
+        """One request; where it has room left, it also reads what followed."""
+        reading = None
+        names = {order.task.object for order in orders}
+        if len(orders) < MAX_SUBREQUESTS and len(names) == 1:
+            paths = frozenset[str]().union(*(order.watched() for order in orders))
+            ids = [order.record_id for order in orders]
+            reading = await self._desk.reading(names.pop(), ids, paths)
+        then_read = [self._desk.client.query_path(reading.soql, deleted=True)] if reading else []
+        writes, reads = await self._desk.client.update_many(
+            [_update_of(order) for order in orders], then_read
         )
-        first, *others = done
-        verdicts: dict[int, Verdict] = {
-            first.place: Delivered(f"wrote {', '.join(sorted(names))}{first.remark}", (effect,))
-        }
-        same = "written in the same call"
-        return verdicts | {wish.place: Delivered(f"{same}{wish.remark}") for wish in others}
+        after: Mapping[RecordId, Record] = {}
+        if reading is not None and reads[0].error is None:
+            with suppress(RemoteError):  # as above
+                after = reading.records(read_rows(reads[0].body).rows)
+        user_id = await self._user_id()
+        for order, answer in zip(orders, writes, strict=True):
+            match answer.error:
+                case None:
+                    found = after.get(order.record_id)
+                    order.written(found, user_id, is_read=found is not None)
+                case VendorRefusedError(status=status) if status == _MODIFIED:
+                    order.changed_meanwhile()
+                case VendorRefusedError() as refused:
+                    order.refused(refused)
+                case error:
+                    order.close(to_verdict(error))
+
+    async def _user_id(self) -> str | None:
+        try:
+            return await self._desk.client.user_id()
+        except RemoteError:
+            return None
 
 
-def _watched(task: Task, wishes: Sequence[_Wish]) -> frozenset[str]:
-    """What to read around the write: the fields to be written, and all that the snapshot holds."""
-    known = frozenset(task.record.fields) if task.record is not None else frozenset()
-    return known | {wish.field.name for wish in wishes}
-
-
-def _changed_by_us(
-    after: Record | None, done: list[_Wish], user_id: str | None
-) -> dict[str, Scalar]:
-    """What stands in the record because of our write, as a poll will show it."""
-    written = {wish.field.name: wish.value for wish in done}
-    if after is None:
-        return dict(written)
-    ours = set(written)
-    if not _is_by(after, user_id):
-        # Somebody was there in between: only what still stands as we wrote it is ours.
-        ours = {
-            wish.field.name
-            for wish in done
-            if is_same_value(wish.field, after.fields.get(wish.field.name), wish.value)
-        }
-    return written | {path: value for path, value in after.fields.items() if follows(path, ours)}
-
-
-def _standing(fields: Fields, written: FieldInfo) -> dict[str, Scalar]:
-    """A field that was found written, and what follows from it."""
-    return {path: value for path, value in fields.items() if follows(path, {written.name})}
-
-
-def _is_by(record: Record, user_id: str | None) -> bool:
-    modifier = record.modified_by.id
-    return modifier is not None and user_id is not None and is_same_record_id(modifier, user_id)
-
-
-def _gone(object_name: str, record: Record | None) -> Verdict:
-    if record is not None:
-        return Skipped(f"{object_name} {record.id} is deleted")
-    return Rejected(
-        f"the record of {object_name} is gone or hidden from our user:"
-        " remove the link, or share the record and retry"
-    )
+def _update_of(order: Order) -> Update:
+    before = order.before
+    if before is None:
+        raise ValueError("an order is sent only after it was judged")
+    stamp = max(before.stamp, before.modified_at)
+    return Update(order.task.object, before.id, order.values(), stamp)

@@ -14,6 +14,7 @@ SET_FIELD = ActionSpec(
     ),
     doc="Writes one field of the linked records, or of the record itself.",
     exactly_one_of=(("value", "lookup"),),
+    batch_size=25,  # parts of a composite request
 )
 CREATE_RECORD = ActionSpec(
     do="salesforce.create_record",

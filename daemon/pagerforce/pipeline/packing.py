@@ -1,0 +1,97 @@
+"""Pure: how waiting actions of different links are put together into attempts.
+
+Some requests can carry the actions of many links, which in a burst is what keeps an org's daily calls.
+Where few wait, each goes out at once and by itself, so that none is held up by another's trouble.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Generic, Protocol, TypeVar
+
+BURST = timedelta(seconds=5)
+"""For how long after a full batch an unfinished one waits to be filled."""
+
+
+class Packed(Protocol):
+    """What is put together: a kind, since when it waits, and whether it had trouble before."""
+
+    @property
+    def do(self) -> str:
+        """The action's word."""
+        ...
+
+    @property
+    def waits_since(self) -> datetime:
+        """When its oldest action was decided."""
+        ...
+
+    @property
+    def goes_alone(self) -> bool:
+        """Whether it must not be put together with others."""
+        ...
+
+
+P = TypeVar("P", bound=Packed)
+
+
+@dataclass(slots=True)
+class Packing(Generic[P]):
+    """Fills up to ``slots`` attempts.
+
+    Args:
+        slots: how many attempts may start.
+        sizes: per kind, how many one attempt can carry; kinds that are absent: one.
+        full_at: per kind, when a full batch last went out; brought up to date.
+    """
+
+    slots: int
+    sizes: Mapping[str, int]
+    full_at: dict[str, datetime] = field(default_factory=dict)
+    _alone: list[P] = field(default_factory=list)
+    _groups: dict[str, list[P]] = field(default_factory=dict)
+
+    def has_room(self, do: str, *, alone: bool = False) -> bool:
+        """Whether one more of this kind can go."""
+        group = () if alone else self._groups.get(do, ())
+        is_begun = len(group) % self._size(do) != 0
+        return is_begun or self._used() < self.slots
+
+    def add(self, item: P) -> None:
+        """Puts it to the others of its kind."""
+        if item.goes_alone or self._size(item.do) == 1:
+            self._alone.append(item)
+        else:
+            self._groups.setdefault(item.do, []).append(item)
+
+    def batches(self, now: datetime) -> Sequence[Sequence[P]]:
+        """What goes out now: each in an attempt of its own if the slots suffice, else in batches."""
+        is_little = len(self._alone) + sum(map(len, self._groups.values())) <= self.slots
+        batches = [[item] for item in self._alone]
+        for do, group in self._groups.items():
+            if is_little and not self._is_burst(do, now):
+                batches += [[item] for item in group]
+            else:
+                batches += self._cut(do, group, now)
+        return batches
+
+    def _cut(self, do: str, group: Sequence[P], now: datetime) -> list[list[P]]:
+        size = self._size(do)
+        cut = [list(group[start : start + size]) for start in range(0, len(group), size)]
+        if len(group) >= size:
+            self.full_at[do] = now
+        is_fresh = all(now - item.waits_since < BURST for item in cut[-1])
+        if len(cut[-1]) < size and is_fresh and self._is_burst(do, now):
+            cut.pop()
+        return cut
+
+    def _is_burst(self, do: str, now: datetime) -> bool:
+        full_at = self.full_at.get(do)
+        return full_at is not None and now - full_at < BURST
+
+    def _used(self) -> int:
+        batches = sum(-(-len(group) // self._size(do)) for do, group in self._groups.items())
+        return len(self._alone) + batches
+
+    def _size(self, do: str) -> int:
+        return self.sizes.get(do, 1)

@@ -1,0 +1,151 @@
+"""What one task of ``salesforce.set_field`` has come to: wishes still open, verdicts given."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pagerforce.model.action import Task
+from pagerforce.model.following import follows
+from pagerforce.model.ids import RecordId, is_same_record_id
+from pagerforce.model.record import Record
+from pagerforce.model.value import Fields, Scalar
+from pagerforce.model.verdict import (
+    Delivered,
+    FieldsWritten,
+    Rejected,
+    RetryLater,
+    Skipped,
+    Verdict,
+)
+from pagerforce.salesforce.actions.verdicts import to_verdict
+from pagerforce.salesforce.answers import VendorRefusedError
+from pagerforce.salesforce.schema import FieldInfo
+from pagerforce.salesforce.values import is_same_value
+
+_TRIES = 3  # a record that changes under each of three writes is left for later
+_BUSY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One call of the task, typed: this field shall have this value.
+
+    ``remark``: what was done to the value to make it fit; empty where nothing was.
+    """
+
+    place: int
+    field: FieldInfo
+    value: Scalar
+    remark: str = ""
+
+
+@dataclass(slots=True)
+class Order:
+    """A task on its way to its verdicts.
+
+    Attributes:
+        record_id: what it writes to.
+        wishes: calls without a verdict yet.
+        before: the record that they are judged by; None: to be read.
+        conflicts: how often it was changed by others between reading and writing.
+    """
+
+    task: Task
+    record_id: RecordId
+    wishes: list[Wish]
+    verdicts: dict[int, Verdict]
+    before: Record | None = None
+    conflicts: int = 0
+
+    def answer(self) -> list[Verdict]:
+        """One verdict per call."""
+        return [self.verdicts[place] for place in range(len(self.task.calls))]
+
+    def close(self, verdict: Verdict) -> None:
+        """Gives every open wish this verdict."""
+        self.verdicts |= dict.fromkeys((wish.place for wish in self.wishes), verdict)
+        self.wishes = []
+
+    def watched(self) -> frozenset[str]:
+        """What to read of the record: the fields to be written, and all that the snapshot holds."""
+        known = frozenset(self.task.record.fields) if self.task.record is not None else frozenset()
+        return known | {wish.field.name for wish in self.wishes}
+
+    def values(self) -> dict[str, Scalar]:
+        """What is to be written."""
+        return {wish.field.name: wish.value for wish in self.wishes}
+
+    def gone(self, record: Record | None) -> None:
+        """The record is not there to be written to."""
+        name = self.task.object
+        if record is not None:
+            self.close(Skipped(f"{name} {record.id} is deleted"))
+            return
+        what = f"the record of {name} is gone or hidden from our user"
+        self.close(Rejected(f"{what}: remove the link, or share the record and retry"))
+
+    def changed_meanwhile(self) -> None:
+        """Somebody changed the record since it was read: it is read again, or left for later."""
+        self.before = None
+        self.conflicts += 1
+        if self.conflicts >= _TRIES:
+            what = f"{self.task.object} {self.record_id} was changed by others"
+            self.close(RetryLater(f"{what} during each of {_TRIES} tries", _BUSY_SECONDS))
+
+    def refused(self, error: VendorRefusedError) -> None:
+        """Salesforce refused the write: the fields it names get that verdict, the others remain."""
+        names = {wish.field.name for wish in self.wishes}
+        refused = (error.fields & names) or names
+        verdict = to_verdict(error)
+        self.verdicts |= {w.place: verdict for w in self.wishes if w.field.name in refused}
+        self.wishes = [wish for wish in self.wishes if wish.field.name not in refused]
+
+    def written(self, after: Record | None, user_id: str | None, *, is_read: bool) -> None:
+        """The write took effect; all it changed hangs on the first of its verdicts.
+
+        Args:
+            after: the record as read after the write; None where that was not to be had.
+            user_id: as whom we write.
+            is_read: whether a reading after the write was tried at all.
+        """
+        done = self.wishes
+        effect = FieldsWritten(
+            self.task.object,
+            self.record_id,
+            _changed_by_us(after, done, user_id),
+            after.modified_at if after is not None else None,
+            is_followed=is_read,
+        )
+        names = ", ".join(sorted(wish.field.name for wish in done))
+        first, *others = done
+        self.verdicts[first.place] = Delivered(f"wrote {names}{first.remark}", (effect,))
+        for wish in others:
+            self.verdicts[wish.place] = Delivered(f"written in the same call{wish.remark}")
+        self.wishes = []
+
+
+def standing(fields: Fields, written: FieldInfo) -> dict[str, Scalar]:
+    """A field that was found written, and what follows from it."""
+    return {path: value for path, value in fields.items() if follows(path, {written.name})}
+
+
+def _changed_by_us(
+    after: Record | None, done: Sequence[Wish], user_id: str | None
+) -> Mapping[str, Scalar]:
+    """What stands in the record because of our write, as a poll will show it."""
+    written = {wish.field.name: wish.value for wish in done}
+    if after is None:
+        return dict(written)
+    ours = set(written)
+    if not _is_by(after, user_id):
+        # Somebody was there in between: only what still stands as we wrote it is ours.
+        ours = {
+            wish.field.name
+            for wish in done
+            if is_same_value(wish.field, after.fields.get(wish.field.name), wish.value)
+        }
+    return written | {path: value for path, value in after.fields.items() if follows(path, ours)}
+
+
+def _is_by(record: Record, user_id: str | None) -> bool:
+    modifier = record.modified_by.id
+    return modifier is not None and user_id is not None and is_same_record_id(modifier, user_id)
