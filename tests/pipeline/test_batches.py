@@ -3,7 +3,7 @@
 import pytest
 
 from pagerforce.sandbox.faults import Fault, FaultKind
-from rig import JANE, open_rig
+from rig import INCIDENT, JANE, P, open_rig
 
 FULL = 25
 
@@ -129,3 +129,163 @@ async def test_a_lost_answer_doubles_and_loses_nothing(rig, kind):
         assert {rig.status_of(record) for record in linked} == {"ACKNOWLEDGED"}
         assert await heard(daemon) == []
         assert await daemon.dead_letters() == []
+
+
+async def test_the_notes_of_many_incidents_become_comments_by_one_request(rig):
+    async with rig.daemon() as daemon:
+        linked = await paged(rig, daemon, 20)
+        closed, *others = linked
+        rig.set_status(closed, "CLOSED")
+        for record, incident in linked.items():
+            rig.pd.annotate(incident, f"note on {record}", by=JANE)
+        await daemon.step(3)
+        assert calls(daemon, "create_many") == 1
+        for record in others:
+            (text,) = rig.comments_of(record)
+            assert text.endswith(f"] note on {record}")
+        assert rig.comments_of(closed) == []
+        (letter,) = await daemon.dead_letters()
+        assert letter["record"] == closed
+        assert "This incident is closed" in letter["reason"]
+        assert [x for x in await daemon.log() if x["event"] == "comment" and not x["echo_of"]] == []
+
+
+@pytest.mark.parametrize(
+    "kind", [FaultKind.ERROR_AFTER, FaultKind.DROP_AFTER, FaultKind.DROP_BEFORE]
+)
+async def test_a_lost_answer_doubles_no_comment_of_a_batch(rig, kind):
+    async with rig.daemon() as daemon:
+        linked = await paged(rig, daemon, 20)
+        for record, incident in linked.items():
+            rig.pd.annotate(incident, f"note on {record}", by=JANE)
+        rig.advance(2)
+        await daemon.parts.pagerduty_reader.poll()
+        rig.desk.salesforce_faults.add(Fault(kind, method="POST", path="composite/sobjects"))
+        await daemon.deliver()
+        await daemon.step(4, seconds=60)
+        assert all(len(rig.comments_of(record)) == 1 for record in linked)
+        assert len(rig.pd.notes(next(iter(linked.values())))) == 1
+
+
+# PagerDuty: one bulk request for many incidents -----------------------------------------------------
+
+BULK = f"""
+[[objects]]
+preset = "remedyforce-incident"
+[[rulesets]]
+name = "both"
+[[rulesets.rules]]
+name = "page"
+object = "{INCIDENT}"
+run_on = "salesforce"
+conditions = [{{ field = "event.type", op = "equals", value = "create" }}]
+actions = [{{ do = "pagerduty.create_incident", title = "{{{{ record.Name }}}}" }}]
+[[rulesets.rules]]
+name = "in progress"
+object = "{INCIDENT}"
+run_on = "salesforce"
+conditions = [{{ field = "record.{P}FKStatus__r.Name", op = "changed_to", value = "IN PROGRESS" }}]
+actions = [{{ do = "pagerduty.acknowledge" }}]
+[[rulesets.rules]]
+name = "closed"
+object = "{INCIDENT}"
+run_on = "salesforce"
+conditions = [{{ field = "record.{P}FKStatus__r.Name", op = "changed_to", value = "CLOSED" }}]
+actions = [{{ do = "pagerduty.resolve" }}]
+"""
+
+
+@pytest.fixture
+async def bulk(tmp_path):
+    async with open_rig(tmp_path, BULK) as opened:
+        yield opened
+
+
+def writes(daemon, operation):
+    labels = {"system": "pagerduty", "operation": operation}
+    found = (daemon.sample("api_requests_total", **labels, code=c) for c in ("200", "400", "503"))
+    return sum(value or 0 for value in found)
+
+
+def statuses(rig, incidents):
+    return {rig.pd.incident(incident)["status"] for incident in incidents}
+
+
+async def test_many_incidents_are_acknowledged_and_resolved_by_one_request_each(bulk):
+    async with bulk.daemon() as daemon:
+        linked = await paged(bulk, daemon, 30)
+        for record in linked:
+            bulk.set_status(record, "IN PROGRESS")
+        await daemon.step()
+        assert statuses(bulk, linked.values()) == {"acknowledged"}
+        for record in linked:
+            bulk.set_status(record, "CLOSED")
+        await daemon.step()
+        assert statuses(bulk, linked.values()) == {"resolved"}
+        assert writes(daemon, "incidents.update_many") == 2
+        assert writes(daemon, "incidents.update") == 0
+        await daemon.step(3, seconds=60)
+        theirs = [x for x in await daemon.log() if x["source"] == "pagerduty" and not x["echo_of"]]
+        assert {x["event"] for x in theirs} <= {"trigger", "assign", "notify", "escalate"}
+
+
+async def test_an_incident_that_is_resolved_by_then_is_left_and_the_others_are_not(bulk):
+    async with bulk.daemon() as daemon:
+        linked = await paged(bulk, daemon, 30)
+        first, *others = linked.values()
+        for record in linked:
+            bulk.set_status(record, "IN PROGRESS")
+        bulk.advance(2)
+        await daemon.parts.salesforce_reader.poll()
+        bulk.pd.resolve(first, by=JANE)
+        await daemon.deliver()
+        assert statuses(bulk, [first]) == {"resolved"}
+        assert statuses(bulk, others) == {"acknowledged"}
+
+
+async def test_one_that_is_refused_has_the_request_cut_until_it_stands_alone(bulk):
+    async with bulk.daemon() as daemon:
+        linked = await paged(bulk, daemon, 20)
+        for record in linked:
+            bulk.set_status(record, "IN PROGRESS")
+        fault = Fault(FaultKind.ERROR_BEFORE, count=2, method="PUT", path="incidents$", status=400)
+        bulk.desk.pagerduty_faults.add(fault)
+        await daemon.step()
+        assert statuses(bulk, linked.values()) == {"acknowledged"}
+        assert await daemon.dead_letters() == []
+
+
+@pytest.mark.parametrize("kind", [FaultKind.ERROR_AFTER, FaultKind.DROP_BEFORE])
+async def test_a_lost_answer_of_a_bulk_request_is_looked_into(bulk, kind):
+    async with bulk.daemon() as daemon:
+        linked = await paged(bulk, daemon, 20)
+        for record in linked:
+            bulk.set_status(record, "IN PROGRESS")
+        bulk.desk.pagerduty_faults.add(Fault(kind, method="PUT", path="incidents$"))
+        await daemon.step(4, seconds=60)
+        assert statuses(bulk, linked.values()) == {"acknowledged"}
+        assert await daemon.dead_letters() == []
+
+
+async def test_one_that_was_resolved_between_look_and_bulk_write_is_resolved_again(bulk):
+    async with bulk.daemon() as daemon:
+        linked = await paged(bulk, daemon, 20)
+        first, *others = linked.values()
+        for record in linked:
+            bulk.set_status(record, "IN PROGRESS")
+        bulk.advance(2)
+        await daemon.parts.salesforce_reader.poll()
+        # The list of open incidents is read; then, while the writing waits, Jane resolves one.
+        handler = daemon.parts.deliverer._tools.handlers["pagerduty.acknowledge"]
+        send = handler._send
+
+        async def send_late(orders):
+            bulk.advance(2)
+            bulk.pd.resolve(first, by=JANE)
+            bulk.advance(1)
+            return await send(orders)
+
+        handler._send = send_late  # the moment in between is not to be had over HTTP
+        await daemon.deliver()
+        assert statuses(bulk, [first]) == {"resolved"}
+        assert statuses(bulk, others) == {"acknowledged"}

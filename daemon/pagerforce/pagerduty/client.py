@@ -29,6 +29,9 @@ from pagerforce.wire.transport import OPERATION, RequestObserver, build_client
 PAGE_SIZE = 100
 """The largest page the API gives."""
 
+MAX_BULK = 250
+"""Incidents of one bulk request; more are refused with 413."""
+
 MAX_DEPTH = 10_000
 """``offset + limit`` may not exceed it."""
 
@@ -228,6 +231,15 @@ class PagerDutyClient:
         return _unwrap(
             await self._write("incidents.update", "PUT", path, body, from_email), "incident"
         )
+
+    async def send_updates(self, changes: Mapping[str, Raw], from_email: str) -> None:
+        """Changes up to 250 incidents in one request: all of them, or none."""
+        items = [
+            {"id": key, "type": "incident_reference", **fields} for key, fields in changes.items()
+        ]
+        body = {"incidents": items}
+        answer = await self._write("incidents.update_many", "PUT", "/incidents", body, from_email)
+        _rows(answer, "incidents")  # a proxy's page with status 200 is no confirmation
 
     async def send_note(self, incident_id: str, content: str, from_email: str) -> Raw:
         """Adds a note to an incident and returns it."""

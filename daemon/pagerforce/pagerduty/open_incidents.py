@@ -59,7 +59,7 @@ class OpenIncidents:
         """Reads one filtered list as often as it takes; False where it is too long to be read."""
         for _ in range(_MAX_PASSES):
             known = len(self.found)
-            pages = await self._read_pass(_params(services, statuses))
+            pages = await self._read_pass(open_params(services, statuses))
             if pages is None:
                 return False
             if pages == 1 or len(self.found) == known:
@@ -84,7 +84,8 @@ class OpenIncidents:
         return None
 
 
-def _params(services: Sequence[str], statuses: Sequence[str]) -> Params:
+def open_params(services: Sequence[str], statuses: Sequence[str] = OPEN_STATUSES) -> Params:
+    """The query for a list of open incidents; services empty: of all."""
     params: dict[str, str | Sequence[str]] = {
         "statuses[]": list(statuses),
         "date_range": "all",  # without it, only the last month's

@@ -34,7 +34,7 @@ class RunResponsePlay(Handler):
         if not wanted:
             raise RefusedError("the response play is empty: correct the rule, then retry it")
         writer = await self._desk.writer_of(task)
-        incident, _ = await self._desk.read_incident(task)
+        incident = (await self._desk.read_incident(task)).incident
         if incident.status is IncidentStatus.RESOLVED:
             return Skipped(_RESOLVED)
         play_id = wanted
@@ -66,7 +66,7 @@ class RunWorkflow(Handler):
         if not wanted:
             raise RefusedError("the workflow is empty: correct the rule, then retry it")
         workflow = await self._desk.workflow(wanted)
-        incident, _ = await self._desk.read_incident(task)
+        incident = (await self._desk.read_incident(task)).incident
         if incident.status is IncidentStatus.RESOLVED:
             return Skipped(_RESOLVED)
         await self._desk.client.send_workflow_start(workflow.id, incident.id)

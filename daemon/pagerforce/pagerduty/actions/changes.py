@@ -8,8 +8,8 @@ from pagerforce.model.action import Task
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Ref
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Expectation, Skipped, Verdict
-from pagerforce.pagerduty.actions.desk import Writer, incident_id_of, text, texts
-from pagerforce.pagerduty.actions.handler import Handler
+from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider
+from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of, text, texts
 from pagerforce.pagerduty.actions.history import is_overruled, read_history, was_done
 from pagerforce.pagerduty.client import Raw
 from pagerforce.pagerduty.decode import is_assigned_by_policy
@@ -17,7 +17,7 @@ from pagerforce.pagerduty.decode import is_assigned_by_policy
 _RESOLVED = "the incident is resolved"
 
 
-class SetPriority(Handler):
+class SetPriority(ChangeHandler):
     """Sets the priority of an open incident."""
 
     _is_told_by_log = True
@@ -28,19 +28,21 @@ class SetPriority(Handler):
         values = {"priority": priority.name or priority.id}
         return (Expectation("priority_change", incident_id_of(task), values, writer.user_id),)
 
-    async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
+    async def _decider(self, args: Mapping[str, Json]) -> Decider:
         priority = await self._desk.priority(_priority_text(args))
-        writer = await self._desk.writer_of(task)
-        before, _ = await self._desk.read_incident(task)
-        if before.status is IncidentStatus.RESOLVED:
-            return Skipped(_RESOLVED)
-        if before.priority is not None and before.priority.id == priority.id:
-            return _as_wanted(task, "the incident has this priority already")
-        if newer := await self._newer(task, writer, before, priority):
-            return newer
-        reference = {"id": priority.id, "type": "priority_reference"}
-        await self._desk.client.send_update(before.id, {"priority": reference}, writer.email)
-        return Delivered(f"set priority {priority.id} on {before.id}")
+
+        async def decide(task: Task, writer: Writer, sight: Sight) -> Change | Verdict:
+            before = sight.incident
+            if before.status is IncidentStatus.RESOLVED:
+                return Skipped(_RESOLVED)
+            if before.priority is not None and before.priority.id == priority.id:
+                return _as_wanted(task, "the incident has this priority already")
+            if newer := await self._newer(task, writer, before, priority):
+                return newer
+            fields = {"priority": {"id": priority.id, "type": "priority_reference"}}
+            return Change(fields, f"set priority {priority.id} on {before.id}")
+
+        return decide
 
     async def _newer(
         self, task: Task, writer: Writer, before: Incident, priority: Ref
@@ -66,12 +68,13 @@ class _Destination:
     users: tuple[str, ...]
     policy: str
 
-    def is_reached(self, incident: Incident, raw: Raw) -> bool:
+    def is_reached(self, sight: Sight) -> bool:
         """Whether the incident is there already."""
+        incident = sight.incident
         if self.users:
             return {person.id for person in incident.assignees} == set(self.users)
         policy = incident.escalation_policy
-        return policy is not None and policy.id == self.policy and is_assigned_by_policy(raw)
+        return policy is not None and policy.id == self.policy and is_assigned_by_policy(sight.raw)
 
     def is_told(self, entry: LogEntry) -> bool:
         """Whether an entry tells of going to these users; none says which policy it went to."""
@@ -90,7 +93,7 @@ class _Destination:
         return {"escalation_policy": {"id": self.policy, "type": "escalation_policy_reference"}}
 
 
-class Reassign(Handler):
+class Reassign(ChangeHandler):
     """Assigns an open incident to users or to an escalation policy."""
 
     _is_told_by_log = True
@@ -108,18 +111,20 @@ class Reassign(Handler):
         kinds = ("delegate", "escalate", "assign")
         return [Expectation(kind, incident_id, {}, writer.user_id) for kind in kinds]
 
-    async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
+    async def _decider(self, args: Mapping[str, Json]) -> Decider:
         destination = await self._destination(args)
-        writer = await self._desk.writer_of(task)
-        before, raw = await self._desk.read_incident(task)
-        if before.status is IncidentStatus.RESOLVED:
-            return Skipped(_RESOLVED)
-        if destination.is_reached(before, raw):
-            return _as_wanted(task, "the incident is assigned so already")
-        if newer := await self._newer(task, writer, before, destination):
-            return newer
-        await self._desk.client.send_update(before.id, destination.to_changes(), writer.email)
-        return Delivered(f"reassigned {before.id}")
+
+        async def decide(task: Task, writer: Writer, sight: Sight) -> Change | Verdict:
+            before = sight.incident
+            if before.status is IncidentStatus.RESOLVED:
+                return Skipped(_RESOLVED)
+            if destination.is_reached(sight):
+                return _as_wanted(task, "the incident is assigned so already")
+            if newer := await self._newer(task, writer, before, destination):
+                return newer
+            return Change(destination.to_changes(), f"reassigned {before.id}")
+
+        return decide
 
     async def _newer(
         self, task: Task, writer: Writer, before: Incident, destination: _Destination

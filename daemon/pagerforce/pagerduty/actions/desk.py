@@ -1,21 +1,25 @@
 """What every handler of this side needs: the API, names, and as whom to write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from pagerforce.config.schema import Config
-from pagerforce.errors import MalformedError, RefusedError
+from pagerforce.errors import MalformedError, RefusedError, RemoteError
 from pagerforce.model.action import Task
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident, Person, Ref
 from pagerforce.model.mapping import MappingTable
 from pagerforce.model.ports import Clock
 from pagerforce.model.value import Json
-from pagerforce.pagerduty.client import PagerDutyClient, Raw
+from pagerforce.pagerduty.client import MAX_DEPTH, PagerDutyClient, Raw
 from pagerforce.pagerduty.decode import decode_incident
 from pagerforce.pagerduty.directory import Directory
+from pagerforce.pagerduty.open_incidents import open_params
 from pagerforce.pagerduty.refusals import is_out_of_sight
+
+_FEW = 10
+"""So many incidents cost less read one by one than the list of all open ones may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,14 @@ class Writer:
 
     email: str
     user_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """An incident as it was read: decoded, and as it came."""
+
+    incident: Incident
+    raw: Raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +82,8 @@ class Desk:
             # A key that may not list users can still write; then nobody knows the writer's id.
             return None
 
-    async def read_incident(self, task: Task) -> tuple[Incident, Raw]:
-        """The incident as it is now, decoded and as it came.
+    async def read_incident(self, task: Task) -> Sight:
+        """The incident as it is now.
 
         Raises:
             RefusedError: it is gone or out of sight, among others.
@@ -86,7 +98,44 @@ class Desk:
                     "give the key access and retry, or discard this and remove the link"
                 ) from error
             raise
-        return decode_or_malformed(raw), raw
+        return Sight(decode_or_malformed(raw), raw)
+
+    async def read_incidents(
+        self, tasks: Sequence[Task]
+    ) -> Mapping[IncidentId, Sight | RemoteError]:
+        """The incidents of several tasks as they are now, or why one could not be read.
+
+        Many are looked for in the list of open ones, a hundred a request; what is not there is
+        read by itself.
+        """
+        found: dict[IncidentId, Sight | RemoteError] = {}
+        if len(tasks) > _FEW:
+            found |= await self._find_open({incident_id_of(task) for task in tasks})
+        for task in tasks:
+            incident_id = incident_id_of(task)
+            if incident_id not in found:
+                try:
+                    found[incident_id] = await self.read_incident(task)
+                except RemoteError as error:
+                    found[incident_id] = error
+        return found
+
+    async def _find_open(self, wanted: set[IncidentId]) -> dict[IncidentId, Sight]:
+        found: dict[IncidentId, Sight] = {}
+        offset = 0
+        while offset < MAX_DEPTH and len(found) < len(wanted):
+            try:
+                page = await self.client.fetch_incidents(open_params(()), offset)
+            except RemoteError:
+                break  # each is read by itself, and meets the same trouble or none
+            for raw in page.rows:
+                if isinstance(raw, Mapping) and str(raw.get("id")) in wanted:
+                    incident = decode_incident(raw)
+                    found[incident.id] = Sight(incident, raw)
+            offset += len(page.rows)
+            if not page.more or not page.rows:
+                break
+        return found
 
     async def user_id(self, text: str) -> str:
         """The id of a user given by e-mail or id."""

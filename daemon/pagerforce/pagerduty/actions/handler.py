@@ -36,11 +36,11 @@ class Handler(ABC):
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
         """What polls may bring back because of this attempt."""
-        return await self._expect(task, _only_call(task))
+        return await self._expect(task, only_call(task))
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
         """One attempt."""
-        args = _only_call(task)
+        args = only_call(task)
         try:
             if task.doubt_since is not None and self._is_told_by_log:
                 expected = await self._expect(task, args)
@@ -75,7 +75,7 @@ class Handler(ABC):
         return verdict_of(error)
 
 
-def _only_call(task: Task) -> Mapping[str, Json]:
+def only_call(task: Task) -> Mapping[str, Json]:
     """The arguments; only ``salesforce.set_field`` is ever given several calls at once."""
     if len(task.calls) != 1:
         raise ValueError(f"{task.do} takes one call at a time, not {len(task.calls)}")

@@ -5,15 +5,16 @@ the log is asked two things: has somebody decided otherwise since, and has an ea
 whose answer was lost, taken effect. Facts: pagerduty.md sections 5 and 6.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from pagerforce.errors import MalformedError
 from pagerforce.model.action import Task
 from pagerforce.model.ids import IncidentId, Side
 from pagerforce.model.incident import LogEntry
 from pagerforce.pagerduty.actions.desk import Writer
-from pagerforce.pagerduty.client import MAX_DEPTH, PagerDutyClient
+from pagerforce.pagerduty.client import MAX_DEPTH, Page, PagerDutyClient
 from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
 from pagerforce.pagerduty.windows import order_of
 
@@ -28,13 +29,22 @@ async def read_history(
     Raises:
         RemoteError: the log could not be read to its end.
     """
+    return await read_pages(partial(client.fetch_incident_log_entries, incident_id, since))
+
+
+async def read_pages(fetch: Callable[[int], Awaitable[Page]]) -> list[LogEntry]:
+    """All pages of a stretch of a log, oldest entry first; ``fetch`` takes the offset.
+
+    Raises:
+        RemoteError: it could not be read to its end.
+    """
     found: dict[str, LogEntry] = {}
     offset = 0
     while offset < MAX_DEPTH:
-        page = await client.fetch_incident_log_entries(incident_id, since, offset)
+        page = await fetch(offset)
         entries, flaws = decode_rows(page.rows, decode_log_entry, "log entry")
         if flaws:
-            raise MalformedError(f"incidents.log_entries: {flaws[0].where} {flaws[0].what}")
+            raise MalformedError(f"log_entries: {flaws[0].where} {flaws[0].what}")
         found |= {entry.id: entry for entry in entries}
         offset += len(page.rows)
         if not page.more or not page.rows:

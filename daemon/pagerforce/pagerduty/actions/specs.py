@@ -2,6 +2,7 @@
 
 from pagerforce.model.action import ActionSpec, Param, ParamKind, TargetKind
 from pagerforce.model.ids import Side
+from pagerforce.pagerduty.client import MAX_BULK
 
 URGENCIES = ("high", "low")
 
@@ -44,6 +45,7 @@ ACKNOWLEDGE = ActionSpec(
     target=TargetKind.INCIDENT,
     params=(),
     doc="acknowledges; never reopens an incident that was resolved meanwhile",
+    batch_size=MAX_BULK,
 )
 
 RESOLVE = ActionSpec(
@@ -52,6 +54,7 @@ RESOLVE = ActionSpec(
     target=TargetKind.INCIDENT,
     params=(Param("resolution", doc="kept as the note of the resolve entry"),),
     doc="resolves",
+    batch_size=MAX_BULK,
 )
 
 SET_PRIORITY = ActionSpec(
@@ -60,6 +63,7 @@ SET_PRIORITY = ActionSpec(
     target=TargetKind.INCIDENT,
     params=(Param("priority", required=True, doc="a priority, by name or id"),),
     doc="sets the priority",
+    batch_size=MAX_BULK,
 )
 
 REASSIGN = ActionSpec(
@@ -69,6 +73,7 @@ REASSIGN = ActionSpec(
     params=(_ASSIGNEES, _POLICY),
     doc="assigns to users, or to an escalation policy",
     exactly_one_of=(("assignees", "escalation_policy"),),
+    batch_size=MAX_BULK,
 )
 
 ADD_NOTE = ActionSpec(

@@ -5,19 +5,22 @@ nothing changed. So the incident is read just before, and its log just after.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
 
 from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.action import Task
 from pagerforce.model.incident import Incident, IncidentStatus
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Expectation, Skipped, Verdict
-from pagerforce.pagerduty.actions.desk import Desk, Writer, incident_id_of, verbatim
-from pagerforce.pagerduty.actions.handler import Handler
-from pagerforce.pagerduty.actions.history import read_history, was_done
+from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider, Order
+from pagerforce.pagerduty.actions.desk import Desk, Sight, Writer, incident_id_of, verbatim
+from pagerforce.pagerduty.actions.history import read_history, read_pages, was_done
 from pagerforce.pagerduty.refusals import ALREADY_ACKNOWLEDGED
+from pagerforce.pagerduty.windows import SECOND, floor_second
 
 
-class Acknowledge(Handler):
+class Acknowledge(ChangeHandler):
     """Acknowledges an incident that is triggered, and no other."""
 
     _is_told_by_log = True
@@ -32,52 +35,73 @@ class Acknowledge(Handler):
             expected.append(Expectation("assign", incident_id, values, writer.user_id))
         return expected
 
-    async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:  # noqa: ARG002 - takes no arguments
-        writer = await self._desk.writer_of(task)
-        before, _ = await self._desk.read_incident(task)
+    async def _decider(self, args: Mapping[str, Json]) -> Decider:  # noqa: ARG002 - takes no arguments
+        return self._acknowledge
+
+    async def _acknowledge(self, task: Task, writer: Writer, sight: Sight) -> Change | Verdict:
+        before = sight.incident
         if before.status is IncidentStatus.RESOLVED:
             return Skipped("the incident is resolved: acknowledging would reopen it")
         if before.status is IncidentStatus.ACKNOWLEDGED:
             return _there_already(task, "acknowledged")
         if await _is_undone(self._desk, task, writer, before, "acknowledge"):
             return Delivered("found acknowledged after a lost answer, and undone since by others")
-        try:
-            await self._desk.client.send_update(before.id, {"status": "acknowledged"}, writer.email)
-        except RefusedError as error:
-            if error.code == ALREADY_ACKNOWLEDGED:
-                return _there_already(task, "acknowledged")
-            raise
-        return await self._undo_reopening(before, writer)
+        return Change({"status": "acknowledged"}, f"acknowledged {before.id}")
 
-    async def _undo_reopening(self, before: Incident, writer: Writer) -> Verdict:
-        """Resolves the incident again if somebody resolved it between our look and our write."""
-        done = f"acknowledged {before.id}"
+    def _refused(self, task: Task, error: RefusedError) -> Verdict:
+        if error.code == ALREADY_ACKNOWLEDGED:
+            return _there_already(task, "acknowledged")
+        return self._judge(task, error)
+
+    async def _after(self, orders: Sequence[Order], read_at: datetime | None) -> Sequence[Verdict]:
+        """Resolves what somebody resolved between our look and our write, and so was reopened."""
         try:
-            if not await self._was_resolved_after(before):
-                return Delivered(done)
-            await self._desk.client.send_update(before.id, {"status": "resolved"}, writer.email)
+            resolved_at = await self._resolved_since(orders, read_at)
         except RemoteError as error:
-            # The acknowledgement itself is done and must not be sent again.
-            return Delivered(f"{done}; whether that reopened it could not be mended: {error}")
+            # The acknowledgements themselves are done and must not be sent again.
+            doubt = f"; whether that reopened it could not be seen: {error}"
+            return [Delivered(f"acknowledged {_id(order)}{doubt}") for order in orders]
+        return [await self._mended(order, resolved_at.get(_id(order))) for order in orders]
+
+    async def _mended(self, order: Order, resolved_at: datetime | None) -> Verdict:
+        done = f"acknowledged {_id(order)}"
+        changed_at = _changed_at(order.before)
+        # Of one in the same second it cannot be said which came first; it is taken as the earlier.
+        if resolved_at is None or changed_at is None or resolved_at <= changed_at:
+            return Delivered(done)
+        email = order.writer.email if order.writer else ""
+        try:
+            await self._desk.client.send_update(_id(order), {"status": "resolved"}, email)
+        except RemoteError as error:
+            return Delivered(f"{done}, which reopened it; that could not be mended: {error}")
         # Not "skipped": its log entry exists and has to be recognised as ours.
         return Delivered(f"{done}, which was resolved meanwhile: resolved it again")
 
-    async def _was_resolved_after(self, before: Incident) -> bool:
-        """Whether the log holds a resolve later than the last change of what we had seen.
+    async def _resolved_since(
+        self, orders: Sequence[Order], read_at: datetime | None
+    ) -> Mapping[str, datetime]:
+        """When incidents were last resolved, as the log tells; of one incident its own log."""
+        client = self._desk.client
+        since = _changed_at(orders[0].before) if orders else None
+        if since is None:
+            return {}
+        if len(orders) == 1:
+            fetch = partial(client.fetch_incident_log_entries, _id(orders[0]), since)
+        elif read_at is not None and client.server_time is not None:
+            begin = floor_second(read_at) - SECOND
+            end = floor_second(client.server_time) + 2 * SECOND
+            fetch = partial(client.fetch_log_entries, begin, end)
+        else:
+            return {}
+        found: dict[str, datetime] = {}
+        for entry in await read_pages(fetch):
+            key = entry.incident_id or _id(orders[0])
+            if entry.type == "resolve":
+                found[key] = max(entry.at, found.get(key, entry.at))
+        return found
 
-        Of one in the same second it cannot be said which came first; it is taken as the earlier.
-        """
-        changed_at = max(
-            (at for at in (before.status_changed_at, before.updated_at) if at is not None),
-            default=None,
-        )
-        if changed_at is None:
-            return False
-        entries = await read_history(self._desk.client, before.id, changed_at)
-        return any(entry.type == "resolve" and entry.at > changed_at for entry in entries)
 
-
-class Resolve(Handler):
+class Resolve(ChangeHandler):
     """Resolves an incident that is open."""
 
     _is_told_by_log = True
@@ -86,18 +110,20 @@ class Resolve(Handler):
         writer = await self._desk.writer_of(task)
         return (Expectation("resolve", incident_id_of(task), actor_id=writer.user_id),)
 
-    async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
-        writer = await self._desk.writer_of(task)
-        before, _ = await self._desk.read_incident(task)
-        if before.status is IncidentStatus.RESOLVED:
-            return _there_already(task, "resolved")
-        if await _is_undone(self._desk, task, writer, before, "resolve"):
-            return Delivered("found resolved after a lost answer, and reopened since by others")
-        changes = {"status": "resolved"}
+    async def _decider(self, args: Mapping[str, Json]) -> Decider:
+        fields = {"status": "resolved"}
         if resolution := verbatim(args.get("resolution")):
-            changes["resolution"] = resolution
-        await self._desk.client.send_update(before.id, changes, writer.email)
-        return Delivered(f"resolved {before.id}")
+            fields["resolution"] = resolution
+
+        async def decide(task: Task, writer: Writer, sight: Sight) -> Change | Verdict:
+            before = sight.incident
+            if before.status is IncidentStatus.RESOLVED:
+                return _there_already(task, "resolved")
+            if await _is_undone(self._desk, task, writer, before, "resolve"):
+                return Delivered("found resolved after a lost answer, and reopened since by others")
+            return Change(fields, f"resolved {before.id}")
+
+        return decide
 
 
 async def _is_undone(desk: Desk, task: Task, writer: Writer, before: Incident, kind: str) -> bool:
@@ -113,3 +139,15 @@ def _there_already(task: Task, state: str) -> Verdict:
     if task.is_uncertain:
         return Delivered(f"found {state} after a lost answer")
     return Skipped(f"the incident is {state} already")
+
+
+def _id(order: Order) -> str:
+    return incident_id_of(order.task)
+
+
+def _changed_at(before: Incident | None) -> datetime | None:
+    """The last change that our look showed."""
+    if before is None:
+        return None
+    times = (at for at in (before.status_changed_at, before.updated_at) if at is not None)
+    return max(times, default=None)

@@ -83,6 +83,47 @@ class AddComment:
             return [to_verdict(error)]
         return [await self._make(draft, found)]
 
+    async def deliver_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Verdict]]:
+        """Makes the comments of several records in one request.
+
+        A comment in parts, or one that an earlier attempt may have made, is delivered by itself.
+        """
+        verdicts: dict[int, Verdict] = {}
+        drafts: dict[str, list[tuple[int, _Draft]]] = {}
+        for place, task in enumerate(tasks):
+            if task.record_id is None or task.is_uncertain:
+                (verdicts[place],) = await self.deliver(task)
+                continue
+            try:
+                draft = await self._draft(task, task.record_id)
+            except RemoteError as error:
+                verdicts[place] = to_verdict(error)
+                continue
+            if len(draft.bodies) > 1:
+                verdicts[place] = await self._make(draft, {})
+            else:
+                drafts.setdefault(draft.settings.object, []).append((place, draft))
+        for name, mine in drafts.items():
+            verdicts |= await self._make_many(name, mine)
+        return [[verdicts[place]] for place in range(len(tasks))]
+
+    async def _make_many(
+        self, object_name: str, drafts: Sequence[tuple[int, _Draft]]
+    ) -> dict[int, Verdict]:
+        rows = [{**draft.values, draft.settings.body_field: draft.bodies[0]} for _, draft in drafts]
+        try:
+            results = await self._desk.client.create_many(object_name, rows)
+        except RemoteError as error:
+            return dict.fromkeys((place for place, _ in drafts), to_verdict(error))
+        verdicts: dict[int, Verdict] = {}
+        for (place, draft), result in zip(drafts, results, strict=True):
+            if isinstance(result, RemoteError):
+                verdicts[place] = to_verdict(result)
+            else:
+                made = CommentMade(object_name, result, draft.record_id)
+                verdicts[place] = Delivered(f"{object_name}: 1 made, 0 found; {result}", (made,))
+        return verdicts
+
     async def _draft(self, task: Task, record_id: RecordId) -> _Draft:
         settings = self._desk.find_object(task.object)
         comments = settings.comments if settings is not None else None

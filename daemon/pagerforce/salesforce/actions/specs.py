@@ -32,4 +32,5 @@ ADD_COMMENT = ActionSpec(
     target=TargetKind.RECORD,
     params=(Param("text", required=True, doc="the comment; goes on in numbered parts"),),
     doc="Adds a comment as configured in [objects.comments].",
+    batch_size=200,  # records of a collection
 )

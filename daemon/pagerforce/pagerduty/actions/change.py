@@ -1,0 +1,155 @@
+"""Changes of incidents that are there: read, decide, write, one at a time or up to 250 in one request.
+
+The bulk request is all or nothing: one incident that is refused has the whole of it refused, without
+a name. It is then halved until the refused one stands alone. Facts: pagerduty.md section 6.
+"""
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from pagerforce.errors import RefusedError, RemoteError
+from pagerforce.model.action import Task
+from pagerforce.model.incident import Incident
+from pagerforce.model.value import Json
+from pagerforce.model.verdict import Delivered, Verdict
+from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of
+from pagerforce.pagerduty.actions.handler import Handler, only_call
+from pagerforce.pagerduty.client import Raw
+
+_PLAN_LACKS_IT = 402
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be sent for one incident, and what to say of it once it is done."""
+
+    fields: Raw
+    done: str
+
+
+Decider: TypeAlias = Callable[[Task, Writer, Sight], Awaitable[Change | Verdict]]
+"""Given the incident as it is now, what to send, or why nothing; may read its log."""
+
+
+@dataclass(slots=True)
+class Order:
+    """One task on its way to its verdict.
+
+    Attributes:
+        decide: made of the task's arguments, every name resolved.
+        before: the incident as it was read; change: what was decided.
+    """
+
+    task: Task
+    verdict: Verdict | None = None
+    decide: Decider | None = None
+    writer: Writer | None = None
+    before: Incident | None = None
+    change: Change | None = None
+
+
+class ChangeHandler(Handler):
+    """The frame of every action that changes an incident."""
+
+    async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
+        decide = await self._decider(args)
+        writer = await self._desk.writer_of(task)
+        sight = await self._desk.read_incident(task)
+        change = await decide(task, writer, sight)
+        if not isinstance(change, Change):
+            return change
+        try:
+            await self._desk.client.send_update(sight.incident.id, change.fields, writer.email)
+        except RefusedError as error:
+            return self._refused(task, error)
+        order = Order(task, None, decide, writer, sight.incident, change)
+        (verdict,) = await self._after([order], None)
+        return verdict
+
+    async def deliver_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Verdict]]:
+        """One attempt at several incidents; what befalls one does not touch the others."""
+        orders = [await self._order(task) for task in tasks]
+        read_at = self._desk.client.server_time
+        await self._look(_open(orders))
+        by_writer: dict[str, list[Order]] = {}
+        for order in _open(orders):
+            if order.writer is not None:
+                by_writer.setdefault(order.writer.email, []).append(order)
+        sent = [done for mine in by_writer.values() for done in await self._send(mine)]
+        for order, verdict in zip(sent, await self._after(sent, read_at), strict=True):
+            order.verdict = verdict
+        return [[order.verdict] for order in orders if order.verdict is not None]
+
+    async def _order(self, task: Task) -> Order:
+        order = Order(task)
+        try:
+            order.decide = await self._decider(only_call(task))
+            order.writer = await self._desk.writer_of(task)
+        except RemoteError as error:
+            order.verdict = self._judge(task, error)
+        return order
+
+    async def _look(self, orders: Sequence[Order]) -> None:
+        """Reads the incidents and decides."""
+        seen = await self._desk.read_incidents([order.task for order in orders])
+        for order in orders:
+            sight = seen[incident_id_of(order.task)]
+            try:
+                if isinstance(sight, RemoteError):
+                    raise sight
+                await self._decide(order, sight)
+            except RemoteError as error:
+                order.verdict = self._judge(order.task, error)
+
+    async def _decide(self, order: Order, sight: Sight) -> None:
+        if order.decide is None or order.writer is None:
+            return
+        order.before = sight.incident
+        decided = await order.decide(order.task, order.writer, sight)
+        if isinstance(decided, Change):
+            order.change = decided
+        else:
+            order.verdict = decided
+
+    async def _send(self, orders: Sequence[Order]) -> list[Order]:
+        """Writes for one writer; those that were written."""
+        writer = orders[0].writer
+        changes: dict[str, Raw] = {
+            incident_id_of(order.task): order.change.fields for order in orders if order.change
+        }
+        try:
+            await self._desk.client.send_updates(changes, writer.email if writer else "")
+        except RefusedError as error:
+            if len(orders) > 1 and error.status != _PLAN_LACKS_IT:
+                half = len(orders) // 2
+                return await self._send(orders[:half]) + await self._send(orders[half:])
+            for order in orders:
+                order.verdict = self._refused(order.task, error)
+        except RemoteError as error:
+            for order in orders:
+                order.verdict = self._judge(order.task, error)
+        else:
+            return list(orders)
+        return []
+
+    @abstractmethod
+    async def _decider(self, args: Mapping[str, Json]) -> Decider:
+        """Resolves what the arguments name. Raises the ``RemoteError`` family."""
+
+    async def _after(
+        self,
+        orders: Sequence[Order],
+        read_at: datetime | None,  # noqa: ARG002 - for those who look once more
+    ) -> Sequence[Verdict]:
+        """The verdicts of writes that took effect; ``read_at``: when the incidents were listed."""
+        return [Delivered(order.change.done if order.change else "") for order in orders]
+
+    def _refused(self, task: Task, error: RefusedError) -> Verdict:
+        return self._judge(task, error)
+
+
+def _open(orders: Sequence[Order]) -> list[Order]:
+    return [order for order in orders if order.verdict is None]
