@@ -246,8 +246,12 @@ class Directory:
 
     async def _iter_rows(self, listing: Listing, params: Params) -> AsyncIterator[object]:
         offset = 0
+        before: tuple[object, ...] = ()
         while offset < MAX_DEPTH:
             page = await self._client.fetch_page(listing, params, offset)
+            if page.rows and page.rows == before:
+                raise MalformedError(f"{listing.many}.list: the pages of the answer repeat")
+            before = page.rows
             for row in page.rows:
                 yield row
             offset += len(page.rows)
