@@ -127,15 +127,24 @@ async def test_a_life_on_a_disk_that_is_full_for_a_while(tmp_path, short_waits):
         with small_disk(tmp_path / "state", 4096):
             async with rig.daemon() as daemon:
                 story = Story(rig)
+                failed = 0
                 for number in range(ACTS):
-                    story.act(number)
-                    await daemon.step()
                     ballast = fill_up(tmp_path / "state")
-                    if number < ACTS - 1:
-                        with pytest.raises(StoreUnavailableError, match="no space left"):
-                            async with daemon.parts.database.write() as tx:
-                                await cursors.put_fact(tx, "big", "x" * 5_000_000)
+                    story.act(number)
+                    with pytest.raises(StoreUnavailableError, match="no space left"):
+                        async with daemon.parts.database.write() as tx:
+                            await cursors.put_fact(tx, "big", "x" * 5_000_000)
+                    for turn in (daemon.poll, daemon.poll, daemon.deliver):
+                        try:
+                            rig.advance(3)
+                            await turn()
+                        except StoreUnavailableError:
+                            failed += 1
                     ballast.unlink()
+                    await daemon.step(2, seconds=3)
+                assert failed > 0, (
+                    "the log has grown too large beforehand: nothing was put to the proof"
+                )
                 await daemon.step(3)
                 async with daemon.parts.database.read() as tx:
                     assert await cursors.find_fact(tx, "big") is None
