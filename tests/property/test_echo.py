@@ -10,7 +10,14 @@ from pagerforce.model.value import is_equal
 from pagerforce.model.verdict import Expectation
 from pagerforce.pipeline.entries import Hopes
 from pagerforce.store.traces import Expected
-from property.strategies import comments, entries, expectations, incidents, records
+from property.strategies import (
+    comments,
+    entries,
+    expectations,
+    incidents,
+    known_people,
+    records,
+)
 
 many = st.lists(expectations, max_size=4)
 
@@ -49,6 +56,14 @@ def test_what_is_announced_exactly_is_found(entry, item):
     assert find_entry(entry, [wanted]) == 0
     assert find_entry(entry, [item, wanted]) in (0, 1)
     assert find_entry(entry, []) is None
+
+
+@given(entries(), known_people, known_people)
+def test_somebody_else_who_does_the_same_is_heard(entry, we, somebody):
+    wanted = [Expectation(entry.type, entry.incident_id, {}, we.id)]
+    assert find_entry(replace(entry, agent=somebody), wanted) == (
+        0 if somebody.id == we.id else None
+    )
 
 
 @given(comments, many)
