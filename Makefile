@@ -56,8 +56,9 @@ fuzz: $(STAMP)  ## many more spoilt answers, and many more examples of every law
 types: $(STAMP) ## strict types
 	$(BIN)/mypy
 
-bench: $(STAMP) ## how fast rules are chosen, beside two general engines
+bench: $(STAMP) ## how fast rules are chosen, and what a burst costs in API calls
 	$(BIN)/python bench/rules.py
+	$(BIN)/python bench/bursts.py
 
 check: $(STAMP) ## format, lint, strict types, import rules
 	$(BIN)/ruff format --check daemon tests bench monitoring

@@ -1,0 +1,146 @@
+# ruff: noqa: INP001 - a script by itself, not a package
+"""How many API calls a burst costs: so many changes on one side within a minute, until all is confirmed.
+
+Run it from the top of the repository: ``.venv/bin/python bench/bursts.py [CHANGES]``. The daemon's own
+loops decide when each side is polled, at the default intervals, on a clock that is moved by hand; the
+sandbox answers over HTTP. Prints the calls of each side by operation, from the first change until every
+effect is confirmed; judges nothing.
+"""
+
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import anyio
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from pagerforce.observe.log import setup_log
+from rig import INCIDENT, JANE, Daemon, P, Rig, open_rig
+
+RULES = f"""
+[[objects]]
+preset = "remedyforce-incident"
+[[rulesets]]
+name = "both"
+[[rulesets.rules]]
+name = "page"
+object = "{INCIDENT}"
+run_on = "salesforce"
+conditions = [{{ field = "event.type", op = "equals", value = "create" }}]
+actions = [{{ do = "pagerduty.create_incident", title = "{{{{ record.Name }}}}" }}]
+[[rulesets.rules]]
+name = "acknowledged in PagerDuty"
+object = "{INCIDENT}"
+run_on = "pagerduty"
+conditions = [{{ field = "event.type", op = "equals", value = "acknowledge" }}]
+actions = [{{ do = "salesforce.set_field", field = "{P}FKStatus__c", lookup = {{ Name = "ACKNOWLEDGED" }} }}]
+[[rulesets.rules]]
+name = "closed in Salesforce"
+object = "{INCIDENT}"
+run_on = "salesforce"
+conditions = [{{ field = "record.{P}FKStatus__r.Name", op = "changed_to", value = "CLOSED" }}]
+actions = [{{ do = "pagerduty.resolve" }}]
+"""
+BURST_SECONDS = 60
+TICK = 0.5
+
+
+def count(daemon: Daemon) -> Counter[tuple[str, str]]:
+    """Calls so far by system and operation."""
+    found: Counter[tuple[str, str]] = Counter()
+    for family in daemon.parts.metrics.registry.collect():
+        if family.name == "pagerforce_api_requests":
+            for sample in family.samples:
+                if sample.name.endswith("_total"):
+                    found[sample.labels["system"], sample.labels["operation"]] += int(sample.value)
+    return found
+
+
+async def live(
+    rig: Rig, daemon: Daemon, act: Callable[[float], None], is_done: Callable[[], Awaitable[bool]]
+) -> float:
+    """Lets both loops poll when they would, until all is done; returns the seconds it took."""
+    due = dict.fromkeys((daemon.parts.pagerduty, daemon.parts.salesforce), 0.0)
+    passed = 0.0
+    while passed < 600 and not (passed >= BURST_SECONDS and await is_done()):
+        act(passed)
+        for loop, at in due.items():
+            if passed >= at:
+                await loop._turn()  # noqa: SLF001 - the loop's own turn and pace, on this clock
+                due[loop] = passed + loop._delay().total_seconds()  # noqa: SLF001
+        await daemon.deliver()
+        rig.advance(TICK)
+        passed += TICK
+    return passed
+
+
+async def measure(
+    rig: Rig, daemon: Daemon, what: str, targets: list[str], act: Callable[[str], None]
+) -> None:
+    """One burst; prints what it cost."""
+    waiting = list(targets)
+    rate = len(targets) / BURST_SECONDS
+
+    def some(passed: float) -> None:
+        while waiting and len(targets) - len(waiting) <= passed * rate:
+            act(waiting.pop())
+
+    async def is_done() -> bool:
+        async with daemon.parts.database.read() as tx:
+            row = await tx.row(
+                "SELECT count(*) FROM action WHERE state IN ('pending', 'in_flight')"
+            )
+        return not waiting and row is not None and row[0] == 0
+
+    before = count(daemon)
+    seconds = await live(rig, daemon, some, is_done)
+    spent = count(daemon) - before
+    out = sys.stdout
+    out.write(
+        f"{what}: {len(targets)} changes in {BURST_SECONDS} s, confirmed after {seconds:.0f} s\n"
+    )
+    for system in ("salesforce", "pagerduty"):
+        mine = {name: n for (side, name), n in spent.items() if side == system and n}
+        parts = ", ".join(f"{name} {n}" for name, n in sorted(mine.items()))
+        out.write(f"  {system}: {sum(mine.values())} calls ({parts})\n")
+
+
+async def main(changes: int) -> None:
+    """Both bursts, one after the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_rig(Path(folder), RULES) as rig:
+            use_default_pace(rig.desk.config)
+            await bursts(rig, changes)
+
+
+def use_default_pace(config: Path) -> None:
+    """Both sides' intervals as they are when the configuration does not name them."""
+    lines = config.read_text().splitlines()
+    config.write_text("\n".join(x for x in lines if "poll_interval" not in x) + "\n")
+
+
+async def bursts(rig: Rig, changes: int) -> None:
+    """One burst on each side."""
+    async with rig.daemon() as daemon:
+        setup_log("error", "console", environ={})
+        records = [rig.open_record(f"ticket {number}") for number in range(changes)]
+        while len(await daemon.links()) < changes:
+            await daemon.step(1, seconds=30)
+        await daemon.step(3, seconds=120)
+        incidents = [incident for incident, *_ in await daemon.links()]
+        await measure(
+            rig, daemon, "acknowledged in PagerDuty -> status in Salesforce", incidents,
+            lambda incident: rig.pd.acknowledge(incident, by=JANE),
+        )  # fmt: skip
+        await daemon.step(3, seconds=120)
+        await measure(
+            rig, daemon, "closed in Salesforce -> resolved in PagerDuty", records,
+            lambda record: rig.set_status(record, "CLOSED"),
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    anyio.run(main, int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
