@@ -2,14 +2,18 @@
 
 Where they come from, first found wins:
 
-=====================  ==========================================  ===============================
-secret                 1.                                          2., 3.
-=====================  ==========================================  ===============================
-PagerDuty API key      ``$PAGERFORCE_PAGERDUTY_API_KEY``           ``pagerduty.api_key_file``,
-                                                                   credential ``pagerduty-api-key``
-Salesforce RSA key     ``salesforce.private_key_file``             credential
-                                                                   ``salesforce-private-key``
-=====================  ==========================================  ===============================
+=====================  =================================  =====================================
+secret                 1.                                 2., 3.
+=====================  =================================  =====================================
+PagerDuty API key      ``$PAGERFORCE_PAGERDUTY_API_KEY``  credential ``pagerduty-api-key``,
+                                                          ``pagerduty.api_key_file``
+Salesforce RSA key     credential                         ``salesforce.private_key_file``
+                       ``salesforce-private-key``
+=====================  =================================  =====================================
+
+A credential wins over the file that the configuration names, so that one configuration serves both:
+the service, which may not read root's key files and gets them from systemd, and the administrator
+who runs ``check`` by hand, to whom systemd gives nothing.
 
 A file that is named in the configuration must not be readable by group or others; a systemd
 credential (``$CREDENTIALS_DIRECTORY``) is guarded by systemd.
@@ -117,11 +121,11 @@ def _find_file(
     key: str, file: Path | None, credential: str, environ: Mapping[str, str]
 ) -> SecretPlace | None:
     folder = environ.get("CREDENTIALS_DIRECTORY", "")
-    if file is not None:
-        return SecretPlace(key, file, bool(folder) and file.is_relative_to(folder))
     path = Path(folder) / credential
     if folder and _is_there(path):
         return SecretPlace(f'systemd credential "{credential}"', path, is_guarded=True)
+    if file is not None:
+        return SecretPlace(key, file, bool(folder) and file.is_relative_to(folder))
     return None
 
 

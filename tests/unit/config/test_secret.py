@@ -64,7 +64,7 @@ def test_files_are_found_beside_the_configuration_and_stripped(folder, rsa_pem):
     assert secrets.salesforce_private_key.reveal() == rsa_pem.strip()
 
 
-def test_the_variable_wins_over_the_file_and_that_over_the_credential(folder, rsa_pem):
+def test_the_variable_wins_over_the_credential_and_that_over_the_file(folder, rsa_pem):
     credentials = folder / "credentials"
     credentials.mkdir()
     keep(credentials / "pagerduty-api-key", "from-credential", 0o444)
@@ -75,18 +75,19 @@ def test_the_variable_wins_over_the_file_and_that_over_the_credential(folder, rs
     config = config_with(folder)
     assert load_secrets(config, environ).pagerduty_api_key.reveal() == "from-variable"
     environ["PAGERFORCE_PAGERDUTY_API_KEY"] = " "
+    assert load_secrets(config, environ).pagerduty_api_key.reveal() == "from-credential"
+    (credentials / "pagerduty-api-key").unlink()
     assert load_secrets(config, environ).pagerduty_api_key.reveal() == API_KEY
-    bare = config_with(folder, api_key_file="")
-    assert load_secrets(bare, environ).pagerduty_api_key.reveal() == "from-credential"
 
 
-def test_the_private_key_comes_from_a_credential_when_no_file_is_named(folder, rsa_pem):
+def test_the_private_key_comes_from_the_credential_also_where_a_file_is_named(folder, rsa_pem):
     credentials = folder / "credentials"
     credentials.mkdir()
     keep(credentials / "salesforce-private-key", rsa_pem, 0o440)
     environ = {"CREDENTIALS_DIRECTORY": str(credentials)}
-    secrets = load_secrets(config_with(folder, private_key_file=""), environ)
-    assert secrets.salesforce_private_key.reveal() == rsa_pem.strip()
+    for file in ("", "of-root-and-out-of-reach.key"):
+        secrets = load_secrets(config_with(folder, private_key_file=file), environ)
+        assert secrets.salesforce_private_key.reveal() == rsa_pem.strip()
 
 
 def test_a_file_named_inside_the_credentials_folder_is_not_judged_by_its_mode(folder):
