@@ -22,6 +22,7 @@ from pagerforce.cli.simulate import simulate_rules
 from pagerforce.cli.status import status
 from pagerforce.cli.trial import try_service
 from pagerforce.cli.why import why
+from pagerforce.store.migrate import migrations
 
 app = typer.Typer(
     name="pagerforce",
@@ -33,7 +34,7 @@ app = typer.Typer(
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 (typer's callback)
     if value:
-        out.print(f"pagerforce {__version__}", markup=False)
+        out.print(f"pagerforce {__version__} (schema {max(migrations())})", markup=False)
         raise typer.Exit
 
 
@@ -41,7 +42,13 @@ def _print_version(value: bool) -> None:  # noqa: FBT001 (typer's callback)
 def _root(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Show the versions of the program and of its database, and exit.",
+        ),
     ] = False,
 ) -> None:
     """Keeps PagerDuty and Salesforce (BMC Remedyforce) in step, by polling only."""
@@ -58,5 +65,5 @@ app.add_typer(failed, name="failed")
 
 
 def main() -> None:
-    """Runs the command line."""
-    app()
+    """Runs the command line; called so too where it was started by ``python -m``."""
+    app(prog_name="pagerforce")
