@@ -9,10 +9,13 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_PAUSE = threading.Event()  # never set: waiting for it is a pause
 
 SYSTEMD = Path("/lib/systemd/systemd")
 _NEEDED = ("unshare", "nsenter", "systemctl", "mount", "pivot_root")
@@ -114,7 +117,7 @@ class Machine:
             assert time.monotonic() < end, f"not within {_PATIENCE:.0f} s: {what}\n" + "\n".join(
                 self.journal(unit) for unit in ("pagerforce*", "sandbox")
             )
-            time.sleep(0.1)
+            _PAUSE.wait(0.1)
 
 
 @contextmanager
@@ -156,7 +159,7 @@ def _wait(process: subprocess.Popen[str]) -> Machine | str:
             state = machine.run("systemctl", "is-active", "sysinit.target").stdout.strip()
             if state == "active":
                 return machine
-        time.sleep(0.1)
+        _PAUSE.wait(0.1)
     return f"systemd was not up within {_PATIENCE:.0f} s"
 
 
@@ -168,6 +171,6 @@ def _remove(group: Path) -> None:
             for folder, _, _ in os.walk(group, topdown=False):
                 Path(folder).rmdir()
         except OSError:
-            time.sleep(0.1)
+            _PAUSE.wait(0.1)
         else:
             return

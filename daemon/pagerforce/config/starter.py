@@ -1,21 +1,39 @@
 """What ``init`` writes: a commented configuration, an RSA key and its certificate."""
 
 import os
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
+import tomli_w
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from pydantic import ValidationError
 
+from pagerforce.config.explain import SECTIONS, to_problems
+from pagerforce.config.inline_secrets import remove_secrets
 from pagerforce.errors import ConfigError, Problem
 
 CONFIG_NAME = "config.toml"
 KEY_NAME = "salesforce.key"
 CERTIFICATE_NAME = "salesforce.crt"
+NEXT_KEY_NAME = "salesforce.next.key"
+NEXT_CERTIFICATE_NAME = "salesforce.next.crt"
+API_KEY_NAME = "pagerduty-api-key"
+
+# What the shipped text leaves to fill in, in its order.
+TO_FILL_IN = (
+    "pagerduty.from_email",
+    "salesforce.login_url",
+    "salesforce.org_id",
+    "salesforce.consumer_key",
+    "salesforce.username",
+)
+_MARK = "# FILL IN: "
 
 # Salesforce offers 2048 and 4096 for its own certificates; RS256 gains nothing from the latter.
 _RSA_BITS = 2048
@@ -24,7 +42,9 @@ _VALID_FOR = timedelta(days=730)
 _BACKDATED = timedelta(hours=1)
 
 
-def write_starter(folder: Path, *, now: datetime) -> tuple[Path, ...]:
+def write_starter(
+    folder: Path, *, now: datetime, answers: Mapping[str, str] | None = None
+) -> tuple[Path, ...]:
     """Writes the three files into a folder, which is created if need be.
 
     All or nothing: if one of them exists, or writing fails, the folder is left as it was.
@@ -32,6 +52,8 @@ def write_starter(folder: Path, *, now: datetime) -> tuple[Path, ...]:
     Args:
         folder: where to write.
         now: begin of the certificate's validity, aware.
+        answers: values by their place in the configuration, e.g. ``pagerduty.from_email``; checked
+            by ``check_answers``.
 
     Returns:
         config.toml, salesforce.key (mode 0600) and salesforce.crt.
@@ -39,31 +61,98 @@ def write_starter(folder: Path, *, now: datetime) -> tuple[Path, ...]:
     Raises:
         ConfigError: a file exists already, or the folder can't be written.
     """
-    paths = tuple(folder / name for name in (CONFIG_NAME, KEY_NAME, CERTIFICATE_NAME))
-    existing = [path for path in paths if os.path.lexists(path)]
-    if existing:
-        what = "exists already and is never overwritten: choose another folder, or move it away"
-        raise ConfigError([Problem(str(path), what) for path in existing])
-    key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+    paths = refuse_existing(folder, (CONFIG_NAME, KEY_NAME, CERTIFICATE_NAME))
+    key, certificate = _make_pair(now)
     contents: Mapping[Path, tuple[bytes, int]] = {
-        paths[1]: (_key_pem(key), 0o600),
-        paths[2]: (_certificate_pem(key, now), 0o644),
-        paths[0]: (_config_text(), 0o644),
+        paths[1]: (key, 0o600),
+        paths[2]: (certificate, 0o644),
+        paths[0]: (_config_text(answers or {}).encode(), 0o644),
     }
     _write_all(folder, contents)
     return paths
 
 
-def _config_text() -> bytes:
-    return resources.files("pagerforce").joinpath("config", "starter.toml").read_bytes()
+def write_next_pair(folder: Path, *, now: datetime) -> tuple[Path, ...]:
+    """Writes the key and the certificate that follow those in use, beside them.
+
+    Raises:
+        ConfigError: there is none to follow, a next one exists already, or nothing can be written.
+    """
+    if not (folder / KEY_NAME).exists():
+        what = "there is no key here that another could follow: `pagerforce init` writes the first"
+        raise ConfigError([Problem(str(folder / KEY_NAME), what)])
+    paths = refuse_existing(folder, (NEXT_KEY_NAME, NEXT_CERTIFICATE_NAME))
+    key, certificate = _make_pair(now)
+    _write_all(folder, {paths[0]: (key, 0o600), paths[1]: (certificate, 0o644)})
+    return paths
 
 
-def _key_pem(key: rsa.RSAPrivateKey) -> bytes:
-    return key.private_bytes(
+def refuse_existing(folder: Path, names: Sequence[str]) -> tuple[Path, ...]:
+    """The paths of files that are to be written.
+
+    Raises:
+        ConfigError: one is there already, be it a link that leads nowhere.
+    """
+    paths = tuple(folder / name for name in names)
+    existing = [path for path in paths if os.path.lexists(path)]
+    if existing:
+        what = "exists already and is never overwritten: choose another folder, or move it away"
+        raise ConfigError([Problem(str(path), what) for path in existing])
+    return paths
+
+
+def check_answers(answers: Mapping[str, str]) -> tuple[Problem, ...]:
+    """What is wrong with values for the starter; each problem is at the place of its value."""
+    table, problems = remove_secrets(tomllib.loads(_config_text(answers)), "")
+    for path, model in SECTIONS.items():
+        section = table.get(path[0]) if len(path) == 1 else None
+        if isinstance(section, Mapping):
+            try:
+                model.model_validate(section, context={"folder": Path("/")})
+            except ValidationError as error:
+                problems += to_problems(error, lambda place, path=path: _place(path, place))  # type: ignore[misc]
+    return tuple(problems)
+
+
+def _place(section: Sequence[str], place: Sequence[str | int]) -> str:
+    return ".".join(str(part) for part in (*section, *place))
+
+
+def _config_text(answers: Mapping[str, str]) -> str:
+    """The shipped text with the answers in the place of its values, their marks taken away."""
+    shipped = resources.files("pagerforce").joinpath("config", "starter.toml").read_text("utf-8")
+    lines: list[str] = []
+    section = ""
+    for line in shipped.splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        key = line.partition(" = ")[0]
+        answer = answers.get(f"{section}.{key}")
+        if answer is None:
+            lines.append(line)
+        else:
+            _take_mark_away(lines)
+            lines.append(tomli_w.dumps({key: answer}).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _take_mark_away(lines: list[str]) -> None:
+    """From the comment that the text so far ends with."""
+    for index in range(len(lines) - 1, -1, -1):
+        if not lines[index].startswith("#"):
+            return
+        lines[index] = lines[index].replace(_MARK, "# ")
+
+
+def _make_pair(now: datetime) -> tuple[bytes, bytes]:
+    """A new RSA key and its self-signed certificate, both PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+    pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+    return pem, _certificate_pem(key, now)
 
 
 def _certificate_pem(key: rsa.RSAPrivateKey, now: datetime) -> bytes:

@@ -83,6 +83,6 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 
 def test_the_starter_shows_where_to_fill_in():
     text = Path(write_starter.__code__.co_filename).with_name("starter.toml").read_text()
-    for key in ("from_email", "login_url", "consumer_key", "username", "api_key_file"):
+    for key in ("from_email", "login_url", "org_id", "consumer_key", "username"):
         line = next(i for i, one in enumerate(text.splitlines()) if one.startswith(f"{key} ="))
         assert "FILL IN" in "\n".join(text.splitlines()[line - 4 : line])
