@@ -22,11 +22,19 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
+venv: $(STAMP)  ## the environment in .venv, with the program and all tools
+
 demo: $(STAMP)  ## the whole system against the built-in sandbox, in under a minute
 	@$(BIN)/pagerforce demo
 
 sandbox: $(STAMP) ## only the sandbox, for trying rules by hand
 	@$(BIN)/pagerforce sandbox
+
+install:        ## for the whole system, with DESTDIR for packages (see packaging/install.sh)
+	@PYTHON="$(PYTHON)" packaging/install.sh install
+
+uninstall:      ## takes the program away; state and configuration stay
+	@packaging/install.sh uninstall
 
 $(MONITORING): $(STAMP) monitoring/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r monitoring/requirements.lock
@@ -70,11 +78,11 @@ fix: $(STAMP)   ## format and mend what can be mended
 	$(BIN)/ruff format daemon tests bench monitoring
 	$(BIN)/ruff check --fix daemon tests bench monitoring
 
-lock:           ## renew requirements.lock (needs uv)
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-	  --group dev --quiet -o requirements.lock pyproject.toml
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-	  --group monitoring --constraint requirements.lock --quiet -o monitoring/requirements.lock
+lock:           ## renew the locks: of development, of what is installed, of what builds it (needs uv)
+	$(COMPILE) --group dev -o requirements.lock pyproject.toml
+	$(COMPILE) -c requirements.lock -o packaging/run.lock pyproject.toml
+	$(COMPILE) -c requirements.lock --group build -o packaging/build.lock
+	$(COMPILE) -c requirements.lock --group monitoring -o monitoring/requirements.lock
 
 clean:          ## remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

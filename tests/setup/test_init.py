@@ -44,26 +44,23 @@ os.execv(sys.executable, [sys.executable, "-m", "pagerforce", "init", *sys.argv[
 
 
 def at_a_terminal(answers: list[str], *words: str) -> tuple[int, str]:
-    """Runs ``init`` with a terminal in front of it, each answer typed once its question is there."""
+    """Runs ``init`` at a terminal, each answer typed once its question is there and all is quiet."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", _TAKE_TERMINAL, *words], stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
-    shown, waiting, last = "", list(answers), ""
+    shown, waiting = "", list(answers)
     try:
         for _ in range(240):
-            if not select.select([ours], [], [], 0.5)[0]:
-                # Ctrl-C between a question and the reading of its answer is not seen by Python
-                os.write(ours, last.encode() if last == "\x03" else b"")
-                continue
-            try:
-                shown += os.read(ours, 4096).decode()
-            except OSError:  # the other end was closed
-                return process.wait(), shown
-            if waiting and shown.endswith(": "):
-                last = waiting.pop(0)
-                os.write(ours, last.encode())
+            if select.select([ours], [], [], 0.5)[0]:
+                try:
+                    shown += os.read(ours, 4096).decode()
+                except OSError:  # the other end was closed
+                    return process.wait(), shown
+            elif waiting and shown.endswith(": "):
+                # only now: Ctrl-C between a question and the reading of its answer is not seen
+                os.write(ours, waiting.pop(0).encode())
         raise AssertionError(f"it waits for something else: {shown}")
     finally:
         process.kill()
