@@ -7,7 +7,6 @@ processes and a cgroup of its own; all of it goes away with the process that is 
 
 import os
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 _PAUSE = threading.Event()  # never set: waiting for it is a pause
 
 SYSTEMD = Path("/lib/systemd/systemd")
-_NEEDED = ("unshare", "nsenter", "systemctl", "mount", "pivot_root")
+_NEEDED = ("setpriv", "unshare", "nsenter", "systemctl", "mount", "pivot_root")
 _NAMESPACES = ("--mount", "--pid", "--cgroup", "--ipc", "--uts", "--net")
 _PATIENCE = 60.0
 
@@ -43,15 +42,18 @@ mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-mkdir "$root/dev/shm"
+mkdir "$root"/dev/{pts,shm,mqueue,hugepages}
+mount -t devpts -o newinstance,mode=620,ptmxmode=666 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
 for name in null zero full random urandom tty; do : > "$root/dev/$name"; mount --bind "/dev/$name" "$root/dev/$name"; done
 ln -s /proc/self/fd "$root/dev/fd"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 cd "$root"
 pivot_root . old
 umount -l /old
+mount --make-rshared /  # as systemd does itself, except in what it takes for a container
 export container=pagerforce-test
-exec /lib/systemd/systemd --system --unit=sysinit.target --log-target=null --show-status=no
+exec /lib/systemd/systemd --system --unit=sysinit.target --log-target=journal --show-status=no
 """
 
 
@@ -133,7 +135,8 @@ def boot(root: Path, staged: Path) -> Iterator[Machine | str]:
     group = hierarchy / f"pagerforce-test-{os.getpid()}"
     group.mkdir()
     # The shell joins the group before it becomes unshare, so that the new namespace is rooted there.
-    join = f'echo $$ > {group}/cgroup.procs && exec unshare "$@"'
+    # It dies with the test process, and everything in the namespaces with it.
+    join = f'echo $$ > {group}/cgroup.procs && exec setpriv --pdeathsig KILL unshare "$@"'
     process = subprocess.Popen(
         ["bash", "-c", join, "_", *_NAMESPACES, "--fork", "--kill-child", "--propagation=private",
          "bash", "-c", _BOOT, "_", str(root), str(staged)],
@@ -142,8 +145,8 @@ def boot(root: Path, staged: Path) -> Iterator[Machine | str]:
     try:
         yield _wait(process)
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
+        process.communicate()
         _remove(group)
 
 
