@@ -199,7 +199,8 @@ def _included(reading: Reading, main: Path) -> Sequence[Path]:
         found |= {
             path: None
             for path in paths
-            if not path.name.startswith(".") and path.resolve() != main.resolve()
+            # realpath: unlike resolve() it takes a link that leads to itself for what it is
+            if not path.name.startswith(".") and os.path.realpath(path) != os.path.realpath(main)
         }
         if len(found) > _MOST_FILES:
             what = f"finds more than {_MOST_FILES} files: write a narrower pattern"
@@ -215,6 +216,8 @@ def _expand(folder: Path, pattern: str) -> list[Path]:
         PermissionError: a folder may not be read; the search itself would pass over it silently.
         ValueError, IndexError, NotImplementedError: it is not a pattern.
     """
+    if not pattern:
+        raise ValueError(pattern)
     whole = folder / pattern
     start = Path(whole.anchor)
     for part in whole.parts[1:-1]:

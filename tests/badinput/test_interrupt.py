@@ -1,0 +1,100 @@
+"""Ctrl-C: quiet, at once, with the exit code that a shell makes of it; the daemon stops in order."""
+
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+from process import command, free_port, open_stage, until
+
+_INTERRUPTIBLE = "import signal, os, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.executable, [sys.executable, '-m', 'pagerforce', *sys.argv[1:]])"
+
+
+class Started:
+    """A command that goes on until it is interrupted."""
+
+    def __init__(self, *words: str) -> None:
+        # a test runner in the background may ignore SIGINT, and children inherit that
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _INTERRUPTIBLE, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def interrupt(self) -> tuple[int, str, str]:
+        self.process.send_signal(signal.SIGINT)
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+
+async def test_a_log_that_is_followed_ends_quietly(tmp_path):
+    async with open_stage(tmp_path) as stage:
+        async with stage.daemon() as running:
+            await running.ready()
+            await running.stop()
+        follower = Started("log", "--follow", "--json", "--config", str(stage.desk.config))
+        # it has found its place once it holds the database's file open
+        database = str(tmp_path / "state" / "pagerforce.db")
+        await until(lambda: database in _open_files(follower.process.pid), "it reads", 60)
+        code, _, err = await anyio.to_thread.run_sync(follower.interrupt)
+        assert code == 130
+        assert "Traceback" not in err
+
+
+def _open_files(pid: int) -> set[str]:
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            found.add(str(descriptor.readlink()))
+    return found
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.15, 0.4])
+def test_it_is_quiet_also_while_the_program_is_still_loading(tmp_path, seconds):
+    started = Started("check", "--config", str(tmp_path / "none.toml"))
+    try:
+        started.process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        code, _, err = started.interrupt()
+    else:
+        code, err = 2, started.process.communicate()[1]
+    # before our first line runs the interpreter itself answers: by the signal, or in its own words
+    assert code in {130, -signal.SIGINT, 2, 1}
+    assert "pagerforce/" not in err.replace(str(tmp_path), "")
+
+
+async def test_the_daemon_and_the_sandbox_stop_in_order(tmp_path):
+    sandbox = Started(
+        "sandbox", "--dir", str(tmp_path), "--pagerduty-port", "0", "--salesforce-port", "0"
+    )
+    await until((tmp_path / "config.toml").exists, "the sandbox", 60)
+    config, address = tmp_path / "config.toml", f"127.0.0.1:{free_port()}"
+    config.write_text(config.read_text().replace("127.0.0.1:9479", address))
+    daemon = Started("run", "--config", str(config))
+    await until(lambda: _is_ready(address), "the daemon", 60)
+    code, out, err = await anyio.to_thread.run_sync(daemon.interrupt)
+    assert code == 0, err
+    assert "Traceback" not in out + err
+    code, out, err = await anyio.to_thread.run_sync(sandbox.interrupt)
+    assert code == 0, err
+    assert "Traceback" not in out + err
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        return httpx.get(f"http://{address}/-/ready", trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+async def test_a_version_that_is_asked_for_needs_no_configuration():
+    code, out, _ = await command("--version", PAGERFORCE_CONFIG="/nonexistent")
+    assert code == 0
+    assert "(schema " in out
