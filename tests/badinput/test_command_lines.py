@@ -32,7 +32,7 @@ WRONG = [
     (["simulate", "--since", "soon"], "RFC 3339"),
     (["init", "a", "b"], "unexpected extra argument"),
     (["init", "--region", "mars"], "'us'"),
-    (["sandbox", "--pagerduty-port", "many"], "is not a valid"),
+    (["sandbox", "--pagerduty-port", "many"], "valid integer"),
     (["demo", "surplus"], "unexpected extra argument"),
 ]
 
