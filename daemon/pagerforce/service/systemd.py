@@ -4,6 +4,10 @@ import os
 import socket
 from collections.abc import Mapping
 
+from pagerforce.service.clock import SystemClock
+
+RELOADING = "RELOADING=1"
+
 
 class Notifier:
     """Sends state to ``$NOTIFY_SOCKET``; does nothing where systemd did not start us."""
@@ -17,9 +21,15 @@ class Notifier:
         self.watchdog_seconds = int(usec) / 1_000_000 if is_watched else None
 
     def send(self, *lines: str) -> None:
-        """Sends assignments such as ``READY=1``; a socket that has gone is no reason to stop."""
+        """Sends assignments such as ``READY=1``; a socket that has gone is no reason to stop.
+
+        ``RELOADING=1`` is sent with its time, without which ``Type=notify-reload`` takes it for an
+        older one's (sd_notify(3), MONOTONIC_USEC; systemd 253 or later, others ignore it).
+        """
         if not self._address:
             return
+        if RELOADING in lines:
+            lines = (*lines, f"MONOTONIC_USEC={int(SystemClock().monotonic() * 1_000_000)}")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
             try:
                 sender.connect(self._address)
