@@ -102,6 +102,7 @@ install_all() {
   for file in README.md CHANGELOG.md LICENSE config.toml.example systemd/notify-reload.conf; do
     place 644 "$SOURCE/$file" "$DOCS/$(basename "$file")"
   done
+  (cd "$SOURCE" && find docs -name '*.md') | while read -r file; do place 644 "$SOURCE/$file" "$DOCS/$file"; done
   complete bash "$BASH_COMPLETION"
   complete zsh "$ZSH_COMPLETION"
   complete fish "$FISH_COMPLETION"
@@ -117,7 +118,7 @@ uninstall_all() {
       systemctl disable --now "$unit"
     done
   fi
-  rm -rf "$DESTDIR$PREFIX" "$DESTDIR$DOCS"
+  rm -rf "$DESTDIR$PREFIX" "$DESTDIR$PREFIX.old" "$DESTDIR$DOCS"
   rm -f "$DESTDIR$COMMAND" "$DESTDIR$UNITDIR/pagerforce.service" "$DESTDIR$UNITDIR/pagerforce@.service" \
     "$DESTDIR$SYSUSERS" "$DESTDIR$BASH_COMPLETION" "$DESTDIR$ZSH_COMPLETION" "$DESTDIR$FISH_COMPLETION"
   if on_this_system; then systemctl daemon-reload; fi

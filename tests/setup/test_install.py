@@ -24,6 +24,7 @@ FILES = {
     "usr/share/fish/vendor_completions.d/pagerforce.fish": 0o644,
     "usr/share/zsh/vendor-completions/_pagerforce": 0o644,
 }
+PAGES = list((REPOSITORY / "docs").rglob("*.md"))
 PROGRAM = "opt/pagerforce/bin/pagerforce"
 
 
@@ -37,7 +38,9 @@ def files_outside_opt(destdir: Path) -> dict[str, int]:
 
 
 def test_what_is_installed_where_and_with_which_modes(destdir):
-    assert files_outside_opt(destdir) == FILES
+    pages = {f"usr/share/doc/pagerforce/{page.relative_to(REPOSITORY)}": 0o644 for page in PAGES}
+    assert pages
+    assert files_outside_opt(destdir) == FILES | pages
     assert stat.S_IMODE((destdir / PROGRAM).stat().st_mode) == 0o755
     assert (destdir / "usr/local/bin/pagerforce").readlink() == Path(f"/{PROGRAM}")
     assert stat.S_IMODE((destdir / "etc/pagerforce").stat().st_mode) == 0o755
