@@ -7,7 +7,8 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
 MONITORING := $(VENV)/.monitoring
-.PHONY: help demo sandbox test test-monitoring hostile kills fuzz monitoring-dashboard monitoring-pictures bench check fix types lock clean
+COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet
+.PHONY: help venv demo sandbox install uninstall test test-monitoring hostile kills fuzz monitoring-dashboard monitoring-pictures bench check fix types lock clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'

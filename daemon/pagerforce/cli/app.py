@@ -22,7 +22,7 @@ from pagerforce.cli.simulate import simulate_rules
 from pagerforce.cli.status import status
 from pagerforce.cli.trial import try_service
 from pagerforce.cli.why import why
-from pagerforce.store.migrate import migrations
+from pagerforce.store.migrate import known_schema
 
 app = typer.Typer(
     name="pagerforce",
@@ -34,7 +34,7 @@ app = typer.Typer(
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 (typer's callback)
     if value:
-        out.print(f"pagerforce {__version__} (schema {max(migrations())})", markup=False)
+        out.print(f"pagerforce {__version__} (schema {known_schema()})", markup=False)
         raise typer.Exit
 
 
