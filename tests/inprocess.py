@@ -11,7 +11,8 @@ from pagerforce.cli.app import app
 def invoke(*words: str, config: Path | None = None, **environ: str) -> tuple[int, str, str]:
     """Runs a command; exit code, standard output, standard error.
 
-    What would end a real process with a traceback is shown in standard error as one.
+    What would end a real process with a traceback is shown in standard error as one. Not for a
+    ``run`` that gets as far as its log: that would be this process's log from then on.
     """
     arguments = [*words, *(["--config", str(config)] if config is not None else [])]
     done = CliRunner().invoke(

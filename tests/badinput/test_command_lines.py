@@ -69,7 +69,7 @@ def test_a_configuration_that_is_not_there_is_named(tmp_path, words, name, told)
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, "does not exist"),
+        (None, "No such file"),
         (b"\xff", "is not UTF-8"),
         (b"[[rulesets]]\nname = 5\n", "rulesets[0].name"),
         (b"nonsense", "is not valid TOML"),
@@ -94,7 +94,8 @@ def test_odd_text_is_no_reason_for_a_traceback(tmp_path, word):
         if "\x00" in word and words[0] == word:
             continue  # no process can be started so
         code, out, err = invoke(
-            *words, config=write(tmp_path, f'[daemon]\nstate_dir = "{tmp_path}/none"')
+            *words,
+            config=write(tmp_path, f'[daemon]\nstate_dir = "{tmp_path}/none"\ncontrol_socket = ""'),
         )
         assert code in {1, 2}, (words, out, err)
         assert "Traceback" not in err

@@ -1,6 +1,8 @@
 """Ctrl-C: quiet, at once, with the exit code that a shell makes of it; the daemon stops in order."""
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ import httpx
 import pytest
 
 from process import command, free_port, open_stage, until
+from unit.config.config_catalog import write
 
 _INTERRUPTIBLE = "import signal, os, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.executable, [sys.executable, '-m', 'pagerforce', *sys.argv[1:]])"
 
@@ -16,7 +19,7 @@ _INTERRUPTIBLE = "import signal, os, sys; signal.signal(signal.SIGINT, signal.SI
 class Started:
     """A command that goes on until it is interrupted."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, **environ: str) -> None:
         # a test runner in the background may ignore SIGINT, and children inherit that
         self.process = subprocess.Popen(
             [sys.executable, "-c", _INTERRUPTIBLE, *words],
@@ -24,6 +27,7 @@ class Started:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env={**os.environ, **environ},
         )
 
     def interrupt(self) -> tuple[int, str, str]:
@@ -44,8 +48,25 @@ async def test_a_log_that_is_followed_through_a_pipe_ends_quietly(tmp_path):
                 first = await anyio.to_thread.run_sync(follower.process.stdout.readline)
             assert '"event": "create"' in first
             code, _, err = await anyio.to_thread.run_sync(follower.interrupt)
-        assert code == 130
+        assert code == 0  # it was asked to end, as `tail -f` in a terminal is
         assert "Traceback" not in err
+
+
+def test_the_control_socket_needs_nothing_of_what_the_environment_says_of_certificates(tmp_path):
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        config = write(tmp_path, f'[daemon]\ncontrol_socket = "{path}"')
+        started = Started("status", "--config", str(config), SSL_CERT_FILE="/nonexistent")
+        listener.settimeout(60)
+        for _ in range(2):  # whether anybody is there, then the question: neither is answered
+            connection, _ = listener.accept()
+            connection.close()
+        _, err = started.process.communicate(timeout=60)
+    assert started.process.returncode == 1
+    assert "try again" in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.15, 0.4])

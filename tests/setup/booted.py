@@ -94,7 +94,13 @@ class Machine:
     def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         inside = ["nsenter", "-t", str(self._pid), "-m", "-p", "-n", "-u", "-i", "--"]
         return subprocess.run(
-            [*inside, *words], capture_output=True, text=True, check=False, input=stdin, timeout=120
+            [*inside, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            input=stdin,
+            timeout=120,
+            env={"PATH": "/usr/local/bin:/usr/bin:/usr/sbin"},
         )
 
     def ok(self, *words: str) -> str:

@@ -142,6 +142,14 @@ def test_commands_of_an_administrator_work_beside_it(machine):
     assert status["mode"] == "live"
 
 
+@pytest.mark.parametrize(("groups", "expected"), [("pagerforce-auditor", 0), ("nogroup", 3)])
+def test_the_control_socket_is_open_to_all_and_knows_who_comes(machine, groups, expected):
+    start(machine, "pagerforce")
+    stranger = ("setpriv", "--reuid=4711", "--regid=4711", f"--groups={groups}")
+    done = machine.run(*stranger, "pagerforce", "status", "--json")
+    assert done.returncode == expected, done.stdout + done.stderr
+
+
 def test_a_reload_takes_new_rules_and_a_bad_file_changes_nothing(machine):
     pid = start(machine, "pagerforce")
     machine.ok("mkdir", "-p", "/etc/pagerforce/rules.d")

@@ -11,7 +11,7 @@ from pagerforce.service.control.roles import Role
 
 _SO_PEERGROUPS = 59  # linux/socket.h; Python has no name for it
 _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: struct ucred of unix(7)
-_MOST_GROUPS = 65_536  # NGROUPS_MAX
+_MOST_GROUPS = 256  # Python's getsockopt() takes no buffer above 1024 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,11 @@ def peer_of(connection: socket.socket) -> Peer:
 
 
 def _peer_groups(connection: socket.socket) -> frozenset[int]:
-    """Its supplementary groups; none where the kernel is too old to tell (before 4.13)."""
+    """Its supplementary groups.
+
+    None where the kernel is too old to tell (before 4.13) or there are too many of them: what the
+    user database says remains.
+    """
     try:
         raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MOST_GROUPS)
     except OSError:
