@@ -36,14 +36,29 @@ class Started:
         return self.process.returncode, out, err
 
 
-async def test_a_log_that_is_followed_through_a_pipe_ends_quietly(tmp_path):
+@pytest.fixture
+def start():
+    """Starts commands; none outlives the test, however it ends."""
+    running: list[Started] = []
+
+    def begin(*words: str, **environ: str) -> Started:
+        running.append(Started(*words, **environ))
+        return running[-1]
+
+    yield begin
+    for one in running:
+        one.process.kill()
+        one.process.communicate()
+
+
+async def test_a_log_that_is_followed_through_a_pipe_ends_quietly(tmp_path, start):
     async with open_stage(tmp_path) as stage:
         async with stage.daemon() as running:
             await running.ready()
             stage.desk.salesforce.insert(
                 "BMCServiceDesk__Incident__c", {"BMCServiceDesk__contactType__c": "Event"}
             )
-            follower = Started("log", "--follow", "--json", "--config", str(stage.desk.config))
+            follower = start("log", "--follow", "--json", "--config", str(stage.desk.config))
             with anyio.fail_after(60):
                 first = await anyio.to_thread.run_sync(follower.process.stdout.readline)
             assert '"event": "create"' in first
@@ -52,13 +67,15 @@ async def test_a_log_that_is_followed_through_a_pipe_ends_quietly(tmp_path):
         assert "Traceback" not in err
 
 
-def test_the_control_socket_needs_nothing_of_what_the_environment_says_of_certificates(tmp_path):
+def test_the_control_socket_needs_nothing_of_what_the_environment_says_of_certificates(
+    tmp_path, start
+):
     path = tmp_path / "control.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
         config = write(tmp_path, f'[daemon]\ncontrol_socket = "{path}"')
-        started = Started("status", "--config", str(config), SSL_CERT_FILE="/nonexistent")
+        started = start("status", "--config", str(config), SSL_CERT_FILE="/nonexistent")
         listener.settimeout(60)
         for _ in range(2):  # whether anybody is there, then the question: neither is answered
             connection, _ = listener.accept()
@@ -70,8 +87,8 @@ def test_the_control_socket_needs_nothing_of_what_the_environment_says_of_certif
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.15, 0.4])
-def test_it_is_quiet_also_while_the_program_is_still_loading(tmp_path, seconds):
-    started = Started("check", "--config", str(tmp_path / "none.toml"))
+def test_it_is_quiet_also_while_the_program_is_still_loading(tmp_path, seconds, start):
+    started = start("check", "--config", str(tmp_path / "none.toml"))
     try:
         started.process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -83,14 +100,14 @@ def test_it_is_quiet_also_while_the_program_is_still_loading(tmp_path, seconds):
     assert "pagerforce/" not in err.replace(str(tmp_path), "")
 
 
-async def test_the_daemon_and_the_sandbox_stop_in_order(tmp_path):
-    sandbox = Started(
+async def test_the_daemon_and_the_sandbox_stop_in_order(tmp_path, start):
+    sandbox = start(
         "sandbox", "--dir", str(tmp_path), "--pagerduty-port", "0", "--salesforce-port", "0"
     )
     await until((tmp_path / "config.toml").exists, "the sandbox", 60)
     config, address = tmp_path / "config.toml", f"127.0.0.1:{free_port()}"
     config.write_text(config.read_text().replace("127.0.0.1:9479", address))
-    daemon = Started("run", "--config", str(config))
+    daemon = start("run", "--config", str(config))
     await until(lambda: _is_ready(address), "the daemon", 60)
     code, out, err = await anyio.to_thread.run_sync(daemon.interrupt)
     assert code == 0, err
