@@ -54,7 +54,7 @@ def start():
 async def test_a_log_that_is_followed_through_a_pipe_ends_quietly(tmp_path, start):
     async with open_stage(tmp_path) as stage:
         async with stage.daemon() as running:
-            await running.ready()
+            await running.ready(60)
             stage.desk.salesforce.insert(
                 "BMCServiceDesk__Incident__c", {"BMCServiceDesk__contactType__c": "Event"}
             )
@@ -63,7 +63,7 @@ async def test_a_log_that_is_followed_through_a_pipe_ends_quietly(tmp_path, star
                 first = await anyio.to_thread.run_sync(follower.process.stdout.readline)
             assert '"event": "create"' in first
             code, _, err = await anyio.to_thread.run_sync(follower.interrupt)
-        assert code == 0  # it was asked to end, as `tail -f` in a terminal is
+        assert code == 0, err  # it was asked to end, as `tail -f` in a terminal is
         assert "Traceback" not in err
 
 

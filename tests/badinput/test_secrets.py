@@ -92,7 +92,7 @@ async def test_after_a_full_life_at_debug_level_no_secret_is_left_anywhere(tmp_p
         stage.edit("[daemon]", '[daemon]\nlog_level = "debug"')
         tokens: set[str] = set()
         async with stage.daemon() as running:
-            await running.ready(30)
+            await running.ready(60)
             await live_through_trouble(stage, running)
             shown = await everything_shown(stage, running)
             # white-box: the sandbox shows its sessions to nobody, as it should

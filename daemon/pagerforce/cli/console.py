@@ -92,9 +92,8 @@ def is_verbose() -> bool:
 
 
 def print_json(value: object) -> None:
-    """One JSON value on standard output, at once: a pipe may follow."""
+    """One JSON value on standard output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
 
 
 def print_table(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...], empty: str) -> None:
