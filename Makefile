@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 .DEFAULT_GOAL := help
 MONITORING := $(VENV)/.monitoring
 COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet
-.PHONY: help venv demo sandbox install uninstall test test-monitoring hostile kills fuzz monitoring-dashboard monitoring-pictures bench check fix types lock clean
+.PHONY: help venv demo sandbox install uninstall test test-monitoring hostile kills fuzz soak replay monitoring-dashboard monitoring-pictures bench check fix types lock clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
@@ -61,6 +61,13 @@ kills: $(STAMP) ## the real daemon under kill -9, KILLS=200 times (SEED= plays a
 
 fuzz: $(STAMP)  ## many more spoilt answers, and many more examples of every law
 	FUZZ=$(or $(FUZZ),300) FUZZ_LIVES=40 PROPERTY=1000 $(BIN)/python -m pytest -n 2 tests/fuzz tests/property
+
+SEEDS ?= 10000
+soak: $(STAMP)  ## so many seeds of the simulation: make soak SEEDS=500
+	PYTHONPATH=tests $(BIN)/python -m simulation 1-$(SEEDS)
+
+replay: $(STAMP) ## one seed of the simulation, with its history: make replay SEED=17
+	PYTHONPATH=tests $(BIN)/python -m simulation $(SEED) $(if $(BUG),--bug $(BUG))
 
 types: $(STAMP) ## strict types
 	$(BIN)/mypy

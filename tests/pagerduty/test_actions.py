@@ -183,7 +183,8 @@ async def test_an_incident_assigned_to_the_integration_says_that_nobody_was_woke
 
 async def test_the_creation_is_announced_by_its_key(rig):
     expected = await rig.handler(CREATE).expectations(rig.task(CREATE, PAGE))
-    assert list(expected) == [Expectation("incident", KEY, actor_id=BOT)]
+    values = {"title": "INC-1: disk full"}
+    assert list(expected) == [Expectation("incident", KEY, values, BOT)]
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,27 @@ async def test_what_a_person_does_right_after_a_full_batch_is_heard(rig):
         assert len(await heard(daemon)) == 3, "the value we once wrote, now set by a person"
 
 
+async def test_a_value_put_back_right_after_a_full_batch_is_heard_under_every_name(rig):
+    config = rig.desk.folder / "rules.d" / "rules.toml"
+    preset = 'preset = "remedyforce-incident"'
+    fields = f'fields = ["{P}FKStatus__r.Name", "{P}state__c"]'
+    config.write_text(config.read_text().replace(preset, f"{preset}\n{fields}", 1))
+    async with rig.daemon() as daemon:
+        linked = await paged(rig, daemon, FULL)
+        for incident in linked.values():
+            rig.pd.acknowledge(incident, by=JANE)
+        rig.advance(2)
+        await daemon.poll()
+        await daemon.deliver()
+        first = next(iter(linked))
+        assert rig.status_of(first) == "ACKNOWLEDGED"
+        rig.set_status(first, "NEW")  # as it was before our write, which no poll has seen
+        await daemon.step(2)
+        (entry,) = await heard(daemon)
+        changed = entry["recorded"]["event"]["changed"]
+        assert changed == [f"{P}FKStatus__c", f"{P}FKStatus__r.Name"]
+
+
 async def test_a_newer_edit_stands_and_the_rest_of_the_batch_is_written(rig):
     async with rig.daemon() as daemon:
         linked = await paged(rig, daemon, FULL)

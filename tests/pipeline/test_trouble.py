@@ -570,3 +570,77 @@ async def test_a_date_that_lags_behind_hides_no_entries(tmp_path, monkeypatch):
         rig.pd.trigger("PDBA001", "Replication lag")
         await daemon.step(2)
         assert len(rig.sf.rows(INCIDENT)) == 1
+
+
+async def test_an_old_entry_seen_late_does_not_undo_what_a_newer_one_brought(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.pd.hide_new_entries(300)
+        rig.pd.acknowledge(incident_id, by=JANE)
+        rig.pd.hide_new_entries(0)
+        rig.advance(10)
+        rig.pd.resolve(incident_id, by=JANE)
+        await daemon.step()
+        assert rig.status_of(record_id) == "CLOSED"
+        await daemon.step(4, seconds=200)
+        assert "acknowledge" in [entry["event"] for entry in await daemon.log()]
+        assert rig.status_of(record_id) == "CLOSED"
+
+
+async def test_what_follows_from_a_write_that_could_not_be_read_back_is_no_event(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.pd.resolve(incident_id, by=JANE)
+        rig.advance(2)
+        await daemon.parts.pagerduty_reader.poll()
+        client = daemon.parts.salesforce_side.client
+        update = client.update
+
+        async def update_then_fail(*args, **kwargs):
+            done = await update(*args, **kwargs)
+            rig.desk.salesforce_faults.add(Fault(FaultKind.ERROR_BEFORE, count=1, method="GET"))
+            return done
+
+        client.update = update_then_fail  # the fault must hit the very next read
+        await daemon.deliver()
+        client.update = update
+        await settle(daemon)
+        assert rig.status_of(record_id) == "CLOSED"
+        updates = [
+            x for x in await daemon.log() if x["source"] == "salesforce" and x["event"] == "update"
+        ]
+        assert len(updates) == 1, "Raj's raise to priority 1 is the only change by a person"
+
+
+async def test_a_record_of_ours_is_known_although_the_next_attempt_could_not_even_begin(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        rig.desk.salesforce_faults.add(Fault(FaultKind.DROP_AFTER, method="PATCH", path=INCIDENT))
+        rig.pd.trigger("PDBA001", "Replication lag")
+        rig.advance(2)
+        await daemon.parts.pagerduty_reader.poll()
+        await daemon.deliver()
+        (record,) = rig.sf.rows(INCIDENT)
+        rig.desk.salesforce_faults.add(Fault(FaultKind.ERROR_BEFORE, count=1, method="GET"))
+        daemon.parts.salesforce_side.schema._objects.clear()  # so that it has to ask for something
+        rig.advance(70)
+        await daemon.deliver()
+        rig.desk.salesforce_faults.clear()
+        await daemon.poll()
+        created = [x for x in await daemon.log() if x["event"] == "create"]
+        assert [x["rules"] for x in created if x["record"] == record["Id"]] in ([], [[]])
+
+
+async def test_a_record_that_somebody_deleted_is_not_made_again(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        rig.pd.hide_new_entries(300)
+        incident_id = rig.pd.trigger("PDBA001", "Replication lag", "key")["id"]
+        rig.pd.hide_new_entries(0)
+        rig.advance(5)
+        rig.pd.trigger("PDBA001", "Replication lag", "key")  # the alert repeats, and is seen first
+        await daemon.step(3)
+        ((_, record_id, _),) = await daemon.links()
+        rig.sf.delete(INCIDENT, record_id, by=RAJ)
+        await daemon.step(4, seconds=120)
+        assert len(rig.pd.entries(incident_id)) > 2
+        assert rig.sf.rows(INCIDENT) == []
+        assert await daemon.links() == [(incident_id, record_id, "inactive")]

@@ -82,7 +82,7 @@ async def test_a_record_that_exists_is_adopted_and_not_overwritten():
         first = made(await box.deliver(creating()))
         box.clock.advance(60)
         box.world.update(INCIDENT, first.id, {SHORT: "edited by a person"})
-        again = made(await box.deliver(creating(is_uncertain=True)))
+        again = made(await box.deliver(replace(creating(), is_uncertain=True)))
         assert again.id == first.id
         assert again.fields[SHORT] == "edited by a person"
         assert len(box.world.rows(INCIDENT)) == 1
@@ -94,9 +94,20 @@ async def test_a_lost_answer_makes_no_second_record(kind):
         box.faults.add(Fault(kind, method="PATCH"))
         assert isinstance(await box.deliver(creating()), Unknown)
         assert len(box.world.rows(INCIDENT)) == 1
-        record = made(await box.deliver(creating(is_uncertain=True)))
+        record = made(await box.deliver(replace(creating(), is_uncertain=True)))
         assert len(box.world.rows(INCIDENT)) == 1
         assert record.fields[SHORT] == "Router is down"
+
+
+async def test_a_record_that_somebody_deleted_before_its_lost_answer_was_mended_is_not_made_again():
+    async with sandboxed() as box:
+        box.faults.add(Fault(FaultKind.DROP_AFTER, method="PATCH"))
+        assert isinstance(await box.deliver(creating()), Unknown)
+        (row,) = box.world.rows(INCIDENT)
+        box.world.delete(INCIDENT, row["Id"])
+        record = made(await box.deliver(replace(creating(), is_uncertain=True)))
+        assert (record.id, record.is_deleted) == (row["Id"], True)
+        assert box.world.rows(INCIDENT) == []
 
 
 async def test_a_record_made_in_between_is_adopted():
@@ -171,7 +182,8 @@ async def test_a_lock_is_waited_for():
         assert isinstance(await box.deliver(creating()), RetryLater)
 
 
-async def test_a_record_whose_read_fails_is_linked_all_the_same():
+async def test_a_record_that_cannot_be_read_back_is_looked_for_and_read_in_full():
+    """Without what the org filled in by itself the next change of it would be missed."""
     async with sandboxed() as box:
         original = box.line.client.upsert
 
@@ -181,10 +193,11 @@ async def test_a_record_whose_read_fails_is_linked_all_the_same():
             return done
 
         box.line.client.upsert = upsert
-        record = made(await box.deliver(creating()))
-        assert record.id == box.world.rows(INCIDENT)[0]["Id"]
-        assert record.fields[SHORT] == "Router is down"
-        assert record.stamp == START
+        assert isinstance(await box.deliver(creating()), Unknown)
+        record = made(await box.deliver(replace(creating(), is_uncertain=True)))
+        (row,) = box.world.rows(INCIDENT)
+        assert record.id == row["Id"]
+        assert record == await box.read(record.id)
 
 
 async def test_without_an_incident_there_is_nothing_to_link():

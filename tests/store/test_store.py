@@ -104,6 +104,17 @@ async def test_a_cursor_never_moves_back(tmp_path):
         assert (await cursors.read_cursors(tx))["Case"].stamp == NOW + timedelta(seconds=10)
 
 
+async def test_a_lane_is_busy_with_what_was_claimed_although_it_has_joined_another_since(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await enqueue(tx, 1, ["i2"], action("b1"))
+        await enqueue(tx, 2, ["i1"], action("a1"))
+        claimed = await outbox.find_action(tx, "b1")
+        await links.join_lanes(tx, ["i1", "i2"])
+        assert claimed.lane != (await outbox.find_action(tx, "b1")).lane
+        found = await find_heads(tx, NOW, kinds=[NOTE], limit=10, under_way=["b1"])
+        assert found == [], "it would be sent a second time"
+
+
 async def test_one_action_of_a_lane_at_a_time_in_order_pages_first(tmp_path):
     async with open_database(tmp_path / "p.db") as database, database.write() as tx:
         await enqueue(tx, 1, ["i1", "r1"], action("a1"), action("a2"))

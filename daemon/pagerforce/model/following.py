@@ -25,10 +25,20 @@ def follows(path: str, written: Collection[str]) -> bool:
     return any(_follows_one(path, name) for name in written)
 
 
+def shows(path: str, written: Collection[str]) -> bool:
+    """Whether a field shows something of the row that one of these references points to.
+
+    It differs whenever the reference does, unlike a state that several statuses share.
+    """
+    return any(_shows_one(path, name) for name in written)
+
+
+def _shows_one(path: str, name: str) -> bool:
+    return path.startswith(f"{_relationship(name)}.") or path.lower() == _name_copy(name)
+
+
 def _follows_one(path: str, name: str) -> bool:
-    if path == name or path.startswith(f"{_relationship(name)}."):
-        return True
-    if path.lower() == _name_copy(name):
+    if path == name or _shows_one(path, name):
         return True
     return any(
         path == derived or path.startswith(f"{_relationship(derived)}.")

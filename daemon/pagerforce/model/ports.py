@@ -27,6 +27,14 @@ class Clock(Protocol):
         ...
 
 
+class Random(Protocol):
+    """Where chance comes from, e.g. the jitter of waits."""
+
+    def random(self) -> float:
+        """Anywhere from 0 up to, but without, 1."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Flaw:
     """Something in an answer that could not be understood; everything else in it went on.

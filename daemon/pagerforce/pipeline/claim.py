@@ -81,7 +81,7 @@ class Claimer:
         *,
         slots: int,
         kinds: Sequence[str],
-        but_lanes: Collection[str],
+        under_way: Collection[str],
     ) -> tuple[Sequence[Sequence[Job]], bool]:
         """Attempts that may start, each of one job or of several of a kind, of different lanes.
 
@@ -93,7 +93,7 @@ class Claimer:
         packing: Packing[Job] = Packing(slots, sizes, self._full_at)
         is_moved = False
         limit = min(slots * max(sizes.values(), default=1), _MOST_AT_ONCE)
-        heads = await find_heads(tx, now, limit=limit, kinds=kinds, but_lanes=but_lanes)
+        heads = await find_heads(tx, now, limit=limit, kinds=kinds, under_way=under_way)
         for head in heads:
             if packing.has_room(head.do, alone=_goes_alone(head)):
                 job = await self._prepare(tx, head, now)

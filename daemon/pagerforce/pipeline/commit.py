@@ -97,7 +97,10 @@ async def commit_entries(
             tx, ids, {key: item.incident for key, item in held.items()}
         )
         keys = {e.current.incident_key for e in fresh if e.current and e.current.incident_key}
-        hopes = replace(await _hopes(tx, ids | keys), own=own)
+        has_keyless = any(
+            e.type == "trigger" and e.current and not e.current.incident_key for e in fresh
+        )
+        hopes = replace(await _hopes(tx, ids | keys, with_pages=has_keyless), own=own)
         await _meet(tx, world, hopes, own.records_of(fresh))
         plan = plan_entries(fresh, held, world, hopes, judge, now)
         await _store_entries(tx, plan, held, now, news.skew, doubt)
@@ -287,6 +290,11 @@ async def _world_of_records(tx: Transaction, ids: Collection[RecordId]) -> World
     )
 
 
-async def _hopes(tx: Transaction, subjects: Collection[str]) -> Hopes:
+async def _hopes(tx: Transaction, subjects: Collection[str], *, with_pages: bool = False) -> Hopes:
+    """Expectations about these subjects; ``with_pages``: and of all incidents yet to be seen."""
     expected = await traces.read_expected(tx, subjects)
+    if with_pages:
+        known = {item.seq for item in expected}
+        pages = await traces.read_expected_pages(tx)
+        expected += [item for item in pages if item.seq not in known]
     return Hopes(expected, await outbox.causes(tx, [item.action_id for item in expected]))

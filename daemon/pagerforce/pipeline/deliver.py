@@ -195,11 +195,11 @@ class Deliverer:
         is_resting = self._tools.clock.monotonic() < self._resume_at
         if free <= 0 or not kinds or is_resting:
             return False
-        lanes = frozenset[str]().union(*self._active.values())
+        under_way = frozenset[str]().union(*self._active.values())
         try:
             async with self._tools.database.write() as tx:
                 attempts, is_moved = await self._claimer.claim(
-                    tx, now, slots=free, kinds=kinds, but_lanes=lanes
+                    tx, now, slots=free, kinds=kinds, under_way=under_way
                 )
         except StoreUnavailableError as error:
             self._tell_storage(error)
@@ -207,7 +207,7 @@ class Deliverer:
         self._storage_trouble = ""
         for jobs in attempts:
             number = id(jobs)
-            self._active[number] = frozenset(job.actions[0].lane for job in jobs)
+            self._active[number] = frozenset(key for job in jobs for key in job.task.ids)
             group.start_soon(self._run_jobs, jobs, number)
         return is_moved
 

@@ -89,7 +89,7 @@ def plan_entries(
         folded = fold(plan.held.get(entry.incident_id), entry)
         plan.held[entry.incident_id] = folded.held
         world.incidents[entry.incident_id] = folded.held.incident
-        _link_ours(entry.current, entry.at, plan, world, hopes)
+        _link_ours(entry.current, entry.at, plan, world, hopes, made_by=_maker(entry))
         _link_forgotten(entry, plan, world, hopes.own)
         event = _event(entry, folded.type, folded.before, folded.after)
         echo = _echo(entry, plan, hopes)
@@ -110,7 +110,7 @@ def _echo(entry: LogEntry, plan: EntryPlan, hopes: Hopes) -> Expected | None:
     """The expectation an entry fulfils."""
     waiting = hopes.open()
     whats: list[Expectation] = [item.what for item in waiting]
-    index = find_created(entry.current, whats) if entry.type == "trigger" else None
+    index = find_created(entry.current, whats, _maker(entry)) if entry.type == "trigger" else None
     if index is None:
         index = find_entry(entry, whats)
     if index is None:
@@ -120,15 +120,26 @@ def _echo(entry: LogEntry, plan: EntryPlan, hopes: Hopes) -> Expected | None:
     return waiting[index]
 
 
+def _maker(entry: LogEntry) -> str | None:
+    """Who triggered the incident, where this is the entry that tells."""
+    return entry.agent.id if entry.type == "trigger" else None
+
+
 def _link_ours(
-    incident: Incident | None, seen_at: datetime, plan: EntryPlan, world: World, hopes: Hopes
+    incident: Incident | None,
+    seen_at: datetime,
+    plan: EntryPlan,
+    world: World,
+    hopes: Hopes,
+    *,
+    made_by: str | None = None,
 ) -> None:
     """Links an incident that bears a key of ours as soon as anything of it is seen.
 
     The answer to its creation may be lost and its trigger entry late; what people do with it
     meanwhile must reach the record.
     """
-    index = find_created(incident, [item.what for item in hopes.expected])
+    index = find_created(incident, [item.what for item in hopes.expected], made_by)
     cause = None if index is None else hopes.causes.get(hopes.expected[index].action_id)
     if incident is not None and cause is not None and cause.record_id is not None:
         at = incident.created_at or seen_at

@@ -1,16 +1,17 @@
 """Pure: Salesforce rows and comments -> events with what the rules say."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.diff.echo import find_comment, find_made_record, holds
 from pagerforce.diff.record import RecordChange, compare, event_id, merged
 from pagerforce.model.event import CommentText, Event
-from pagerforce.model.following import follows
+from pagerforce.model.following import follows, shows
 from pagerforce.model.ids import EventId, RecordId, Side
 from pagerforce.model.link import Link, LinkState
 from pagerforce.model.record import Comment, Record
+from pagerforce.model.value import Fields, is_equal
 from pagerforce.pipeline.entries import Hopes, NewLink
 from pagerforce.pipeline.forgotten import OwnComments
 from pagerforce.pipeline.ruling import Judge, Ruled, World
@@ -123,10 +124,22 @@ def _with_own_writes(
         if holds(row, what.values):
             ours = (name for name in row.fields if follows(name, what.values))
             fields |= {name: row.fields[name] for name in ours}
+        elif item.is_done:
+            fields |= dict.fromkeys(_never_seen(row, what.values))
         if item.is_done:
             hopes.consume(item)
             plan.consumed.append(item.seq)
     return replace(before, fields=fields)
+
+
+def _never_seen(row: Record, written: Fields) -> Iterator[str]:
+    """Names behind references of ours that somebody replaced at once; whatever stands there is news."""
+    lost = [
+        name
+        for name, value in written.items()
+        if name in row.fields and not is_equal(row.fields[name], value)
+    ]
+    return (path for path in row.fields if path not in written and shows(path, lost))
 
 
 def _own_creation(row: Record, plan: RowPlan, context: RowContext) -> Expected | None:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from pagerforce.model.action import Task
 from pagerforce.model.ids import Side
+from pagerforce.model.record import Record
+from pagerforce.model.value import Fields
 from pagerforce.model.verdict import (
     CommentMade,
     Delivered,
@@ -26,6 +28,7 @@ from pagerforce.store.database import Transaction
 from pagerforce.store.links import LinkTime
 from pagerforce.store.outbox import Action, ActionState, Settlement
 
+_SECOND = timedelta(seconds=1)
 _OURS = ("fields", "record", "comment")  # expectations that a stored snapshot or id replaces
 
 
@@ -102,6 +105,27 @@ async def store_effects(
         await traces.forget(tx, action.id, ("fields",))
 
 
+def _written_at(task: Task, fields: Fields) -> dict[str, datetime]:
+    """What keeps an older event, seen late, from writing over what a newer one had us write.
+
+    Events of one second (all that PagerDuty tells) follow each other in order.
+    """
+    if task.event_source is Side.SALESFORCE:
+        return {}
+    return dict.fromkeys(fields, task.event_at - _SECOND)
+
+
+async def _store_made(tx: Transaction, task: Task, record: Record, skew: timedelta) -> None:
+    """A record of ours, and its link; inactive where somebody deleted it before it was read back."""
+    await snapshots.put_records(tx, [record])
+    if task.incident_id is None:
+        return
+    at = LinkTime.seen(Side.SALESFORCE, record.created_at, skew)
+    await links.put_link(tx, task.incident_id, record.object, record.id, at)
+    if record.is_deleted:
+        await links.set_links_active(tx, record.id, active=False)
+
+
 async def _store_effect(
     tx: Transaction, task: Task, action: Action, effect: Effect, skew: timedelta
 ) -> None:
@@ -109,21 +133,20 @@ async def _store_effect(
         case IncidentMade(incident=incident):
             if await snapshots.find_incident(tx, incident.id) is None:
                 await snapshots.put_incidents(tx, [(incident, None)])
+            await traces.know_incident(tx, action.id, incident.id)
             if task.record_id is not None:
                 at = LinkTime.seen(Side.PAGERDUTY, incident.created_at or task.now, skew)
                 await links.put_link(tx, incident.id, task.object, task.record_id, at)
         case RecordMade(record=record):
-            await snapshots.put_records(tx, [record])
-            if task.incident_id is not None:
-                at = LinkTime.seen(Side.SALESFORCE, record.created_at, skew)
-                await links.put_link(tx, task.incident_id, record.object, record.id, at)
+            await _store_made(tx, task, record, skew)
         case FieldsWritten(record_id=record_id, fields=fields, modified_at=modified_at):
             known = await snapshots.find_record(tx, record_id)
             if known is not None:
+                others = {k: at for k, at in known.changed_at.items() if k not in fields}
                 after = replace(
                     known,
                     fields={**known.fields, **fields},
-                    changed_at={k: at for k, at in known.changed_at.items() if k not in fields},
+                    changed_at=others | _written_at(task, fields),
                     modified_at=modified_at or known.modified_at,
                 )
                 await snapshots.put_records(tx, [after])

@@ -42,7 +42,8 @@ async def find_pairs(tx: Transaction, action: Action, event: Event) -> Pairs:
     if event.type == "merge" and event.incident is not None:
         subject = event.incident.merged_into or subject  # its links are there by now
     found = await links.links_of(tx, [subject]) if subject else []
-    if event.type != "delete":  # which is what makes them inactive
+    # A deletion is what makes them inactive; and a record that somebody deleted is not made again.
+    if event.type != "delete" and action.do != "salesforce.create_record":
         found = [link for link in found if link.state is not LinkState.INACTIVE]
     if action.ruleset == COMMENT_RULE:
         found = [link for link in found if _is_after(event, link)]

@@ -2,10 +2,12 @@
 
 import math
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+
+import httpx
 
 from pagerforce import __version__
 from pagerforce.config.load import Loaded
@@ -13,7 +15,7 @@ from pagerforce.config.paths import state_dir
 from pagerforce.config.secret import Secrets
 from pagerforce.model.action import ActionSpec
 from pagerforce.model.ids import Side
-from pagerforce.model.ports import ActionHandler, Clock
+from pagerforce.model.ports import ActionHandler, Clock, Random
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pagerduty.actions import CATALOG as PAGERDUTY_CATALOG
@@ -44,7 +46,15 @@ from pagerforce.service.fieldcheck import check_fields
 from pagerforce.service.prune import Pruner
 from pagerforce.service.rulebook import RulesInForce, pipeline_settings
 from pagerforce.store import restored
-from pagerforce.store.database import FILE_NAME, Database, open_database
+from pagerforce.store.database import (
+    CONNECT,
+    FILE_NAME,
+    IN_THREAD,
+    Connect,
+    Database,
+    RunBlocking,
+    open_database,
+)
 from pagerforce.store.retention import LOOK_BACK, Limits
 from pagerforce.wire.backoff import backoff_seconds
 from pagerforce.wire.transport import build_client
@@ -55,6 +65,23 @@ _LOG = get_log("service")
 _DIRECTORY_TTL = timedelta(minutes=10)
 _BACKOFF_BASE = 2.0
 _BACKOFF_CAP = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the daemon stands on besides its clock; the simulation stands it on something else.
+
+    Attributes:
+        random: for the jitter of waits.
+        connect: opens the state database.
+        run_blocking: runs what waits for the disk.
+        transports: instead of the network, by side.
+    """
+
+    random: Random = field(default_factory=random.SystemRandom)
+    connect: Connect = CONNECT
+    run_blocking: RunBlocking = IN_THREAD
+    transports: Mapping[Side, httpx.AsyncBaseTransport] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +184,7 @@ async def wire(
     environ: Mapping[str, str],
     *,
     is_shadow: bool,
+    outside: Outside | None = None,
 ) -> AsyncIterator[Parts]:
     """Opens the database and both clients and puts everything together.
 
@@ -164,22 +192,25 @@ async def wire(
         StoreError: the state database cannot be used.
         ConfigError: the CA bundle cannot be used, or applied rules do not fit the configuration.
     """
+    outside = outside or Outside()
     async with AsyncExitStack() as stack:
         path = state_dir(loaded.config, environ) / FILE_NAME
-        database = await stack.enter_async_context(open_database(path))
+        opened = open_database(path, connect=outside.connect, run_blocking=outside.run_blocking)
+        database = await stack.enter_async_context(opened)
         async with database.write() as tx:
             if await restored.begin(tx):
                 _LOG.warning("restored", what="both sides are read anew, nothing is done twice")
         loaded = await load_in_force(loaded.files[0], database, catalog=CATALOG, environ=environ)
         metrics = Metrics(__version__, [spec.do for spec in CATALOG])
-        salesforce_side = await _salesforce(stack, loaded, secrets, clock, metrics)
-        pagerduty_side = await _pagerduty(stack, loaded, secrets, clock, metrics)
+        net = _Net(clock, metrics, outside.transports)
+        salesforce_side = await _salesforce(stack, loaded, secrets, net)
+        pagerduty_side = await _pagerduty(stack, loaded, secrets, net)
         handlers = _handlers(loaded, pagerduty_side, salesforce_side, clock)
         specs = {do: handler.spec for do, handler in handlers.items()}
         settings = pipeline_settings(loaded.config, specs, is_shadow=is_shadow)
         rules = RulesInForce.of(loaded, settings)
         metrics.declare_rules(rules.names)
-        ground = _Ground(database, metrics, rules, clock)
+        ground = _Ground(database, metrics, rules, clock, outside.random)
         yield _assemble(ground, pagerduty_side, salesforce_side, handlers)
 
 
@@ -189,15 +220,24 @@ async def open_sides(
 ) -> AsyncIterator[tuple[PagerDutySide, SalesforceSide]]:
     """Both clients without the rest of the daemon, for ``check``."""
     async with AsyncExitStack() as stack:
-        metrics = Metrics(__version__, [])
-        pagerduty = await _pagerduty(stack, loaded, secrets, clock, metrics)
-        yield pagerduty, await _salesforce(stack, loaded, secrets, clock, metrics)
+        net = _Net(clock, Metrics(__version__, []))
+        pagerduty = await _pagerduty(stack, loaded, secrets, net)
+        yield pagerduty, await _salesforce(stack, loaded, secrets, net)
+
+
+@dataclass(frozen=True, slots=True)
+class _Net:
+    """What both clients need."""
+
+    clock: Clock
+    metrics: Metrics
+    transports: Mapping[Side, httpx.AsyncBaseTransport] = field(default_factory=dict)
 
 
 async def _pagerduty(
-    stack: AsyncExitStack, loaded: Loaded, secrets: Secrets, clock: Clock, metrics: Metrics
+    stack: AsyncExitStack, loaded: Loaded, secrets: Secrets, net: _Net
 ) -> PagerDutySide:
-    config = loaded.config
+    config, clock, metrics = loaded.config, net.clock, net.metrics
     timeout = config.delivery.timeout.total_seconds()
     http = open_http(
         api_url=config.pagerduty.api_url,
@@ -205,6 +245,7 @@ async def _pagerduty(
         timeout_seconds=timeout,
         ca_file=config.daemon.ca_file,
         observer=metrics,
+        transport=net.transports.get(Side.PAGERDUTY),
     )
     await stack.enter_async_context(http)
     client = PagerDutyClient(http, deadline_seconds=timeout, observer=metrics, clock=clock)
@@ -212,9 +253,9 @@ async def _pagerduty(
 
 
 async def _salesforce(
-    stack: AsyncExitStack, loaded: Loaded, secrets: Secrets, clock: Clock, metrics: Metrics
+    stack: AsyncExitStack, loaded: Loaded, secrets: Secrets, net: _Net
 ) -> SalesforceSide:
-    config = loaded.config
+    config, clock, metrics = loaded.config, net.clock, net.metrics
     timeout = config.delivery.timeout.total_seconds()
     http = build_client(
         base_url=config.salesforce.login_url,
@@ -223,6 +264,7 @@ async def _salesforce(
         observer=metrics,
         system=Side.SALESFORCE,
         headers={},
+        transport=net.transports.get(Side.SALESFORCE),
     )
     await stack.enter_async_context(http)
     session = JwtSession(
@@ -262,9 +304,15 @@ def _handlers(
     return {handler.spec.do: handler for handler in found}
 
 
-def _jittered(attempts: int) -> float:
-    jitter = random.SystemRandom().random()
-    return backoff_seconds(attempts, base=_BACKOFF_BASE, cap=_BACKOFF_CAP, jitter=jitter)
+def _jittered(chance: Random) -> Callable[[int], float]:
+    """The wait after so many attempts, never the same for two."""
+
+    def wait(attempts: int) -> float:
+        return backoff_seconds(
+            attempts, base=_BACKOFF_BASE, cap=_BACKOFF_CAP, jitter=chance.random()
+        )
+
+    return wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +323,7 @@ class _Ground:
     metrics: Metrics
     rules: RulesInForce
     clock: Clock
+    random: Random
 
 
 def _assemble(
@@ -300,7 +349,7 @@ def _assemble(
         clock,
         metrics,
         limits,
-        RetryPolicy(limits.retry_for, _jittered),
+        RetryPolicy(limits.retry_for, _jittered(ground.random)),
         verdict_of,
         skew,
     )

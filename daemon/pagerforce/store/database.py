@@ -6,7 +6,7 @@ WAL with ``synchronous=FULL``: a committed transaction survives a power cut, whi
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,16 @@ from pagerforce.store.reading import access_mode
 from pagerforce.store.trouble import to_file_error, to_store_error
 
 Row: TypeAlias = tuple[Any, ...]
+Connect: TypeAlias = Callable[..., Awaitable[aiosqlite.Connection]]
+"""How a connection is opened; takes what ``aiosqlite.connect`` takes."""
+
+CONNECT: Connect = aiosqlite.connect
+
+RunBlocking: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
+"""How something that waits for the disk is run."""
+
+IN_THREAD: RunBlocking = anyio.to_thread.run_sync
+
 BUSY_SECONDS = 10.0
 FILE_NAME = "pagerforce.db"
 
@@ -106,7 +116,13 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(path: Path, *, read_only: bool = False) -> AsyncIterator[Database]:
+async def open_database(
+    path: Path,
+    *,
+    read_only: bool = False,
+    connect: Connect = CONNECT,
+    run_blocking: RunBlocking = IN_THREAD,
+) -> AsyncIterator[Database]:
     """Opens the state database, creating and migrating it where needed.
 
     Who opens it for writing holds the state until the block is left; nobody else can, meanwhile.
@@ -123,8 +139,8 @@ async def open_database(path: Path, *, read_only: bool = False) -> AsyncIterator
             _make_folder(path)
             stack.enter_context(hold_state(path))
             _create_private(path)
-        await anyio.to_thread.run_sync(partial(prepare, path, read_only=read_only))
-        connection = await _connect(path, read_only=read_only)
+        await run_blocking(partial(prepare, path, read_only=read_only))
+        connection = await _connect(path, connect, read_only=read_only)
         try:
             yield Database(path, connection)
         finally:
@@ -132,10 +148,10 @@ async def open_database(path: Path, *, read_only: bool = False) -> AsyncIterator
                 await connection.close()
 
 
-async def _connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
+async def _connect(path: Path, connect: Connect, *, read_only: bool) -> aiosqlite.Connection:
     connection = None
     try:
-        connection = await aiosqlite.connect(
+        connection = await connect(
             to_uri(path, access_mode(path) if read_only else "rw"),
             uri=True,
             isolation_level=None,

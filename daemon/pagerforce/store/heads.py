@@ -33,19 +33,20 @@ async def find_heads(
     *,
     limit: int,
     kinds: Sequence[str],
-    but_lanes: Collection[str] = (),
+    under_way: Collection[str] = (),
 ) -> list[Action]:
     """The first waiting action of each lane that may go now; lanes with a page first, then the oldest.
 
     A lane gives nothing while one of its actions is in flight, its first one is not yet due or of a
-    kind not in ``kinds`` (its side is halted), or while it is paused or in ``but_lanes``.
+    kind not in ``kinds`` (its side is halted), while it is paused, or while one of the actions
+    ``under_way`` is in it: claimed, and perhaps in another lane then, as lanes join.
     """
     sql = f"""
         WITH RECURSIVE {LANES}
         SELECT {_HEAD_COLUMNS} FROM lanes CROSS JOIN action ON action.id = {HEAD}
         WHERE next_at <= ? AND do IN ({marks(kinds)}) AND lanes.lane NOT IN ({_BUSY_LANES})
           AND lanes.lane NOT IN ({PAUSED_LANES})
-          AND lanes.lane NOT IN (SELECT value FROM json_each(?))
+          AND lanes.lane NOT IN (SELECT lane FROM action WHERE id IN (SELECT value FROM json_each(?)))
         ORDER BY {_LEADS_TO_PAGE} DESC, seq, part LIMIT ?"""
-    values = [to_stamp(now), *kinds, json.dumps(list(but_lanes)), limit]
+    values = [to_stamp(now), *kinds, json.dumps(list(under_way)), limit]
     return [to_action(row) for row in await tx.rows(sql, values)]

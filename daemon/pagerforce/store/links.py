@@ -88,13 +88,30 @@ class LinkTime:
 async def put_link(
     tx: Transaction, incident_id: str, object_name: str, record_id: str, at: LinkTime
 ) -> None:
-    """Stores a link (or makes an inactive one active again) and joins both lanes."""
+    """Stores a link (or makes an inactive one active again) and joins both lanes.
+
+    An incident that was merged meanwhile stands for the one that survived it.
+    """
+    merged_id, incident_id = incident_id, await _survivor(tx, incident_id)
     await tx.run(
         "INSERT INTO link (incident_id, record_id, object, is_active, created_at, record_at) "
         "VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO UPDATE SET is_active = 1",
         (incident_id, record_id, object_name, to_stamp(at.incident_at), to_stamp(at.record_at)),
     )
-    await join_lanes(tx, [incident_id, record_id])
+    await join_lanes(tx, list(dict.fromkeys([merged_id, incident_id, record_id])))
+
+
+async def _survivor(tx: Transaction, incident_id: str) -> str:
+    """The incident that this one was merged into, itself if it was not; merges may follow merges."""
+    row = await tx.row(
+        "WITH RECURSIVE chain (id, step) AS (VALUES (?, 0) UNION "
+        "SELECT json_extract(incident.data, '$.merged_into'), step + 1 "
+        "FROM chain JOIN incident USING (id) WHERE step < 100 "
+        "AND json_extract(incident.data, '$.merged_into') IS NOT NULL) "
+        "SELECT id FROM chain ORDER BY step DESC LIMIT 1",
+        (incident_id,),
+    )
+    return str(row[0]) if row else incident_id
 
 
 async def set_links_active(tx: Transaction, record_id: str, *, active: bool) -> None:

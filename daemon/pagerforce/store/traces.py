@@ -69,6 +69,27 @@ async def read_expected(tx: Transaction, subjects: Iterable[str]) -> list[Expect
     return sorted(found, key=lambda item: item.seq)
 
 
+async def read_expected_pages(tx: Transaction) -> list[Expected]:
+    """Every incident that is expected to show up, oldest first."""
+    rows = await tx.rows(
+        "SELECT subject FROM expectation WHERE remaining > 0 AND kind = 'incident'"
+    )
+    found = await read_expected(tx, [row[0] for row in rows])
+    return [item for item in found if item.what.kind == "incident"]
+
+
+async def know_incident(tx: Transaction, action_id: str, incident_id: str) -> None:
+    """The incident an action made has an id: its trigger entry is known by that from now on.
+
+    Its key may vanish: an incident with alerts shows none (facts: pagerduty.md section 6).
+    """
+    await tx.run(
+        "UPDATE expectation SET kind = 'trigger', subject = ?, data = '{}' "
+        "WHERE action_id = ? AND kind = 'incident'",
+        (incident_id, action_id),
+    )
+
+
 async def consume(tx: Transaction, seqs: Iterable[int]) -> None:
     """Each of these has been seen once more."""
     sql = "UPDATE expectation SET remaining = remaining - 1 WHERE seq = ?"

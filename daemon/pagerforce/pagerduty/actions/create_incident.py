@@ -53,7 +53,8 @@ class CreateIncident(Handler):
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer, _ = await self._writer(task, await self._assignee(args))
-        return (Expectation("incident", _key(task), actor_id=writer.user_id),)
+        title = cut(text(args.get("title")), MAX_TITLE)
+        return (Expectation("incident", _key(task), {"title": title}, writer.user_id),)
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
         order = await self._order(task, args)
@@ -159,22 +160,24 @@ class CreateIncident(Handler):
         )
         if task.doubt_since is not None:
             since = min(since, task.doubt_since - _CLOCK_MARGIN)
-        base: dict[str, str | Sequence[str]] = {
-            "incident_key": order.key,
-            "service_ids[]": [order.service_id],
-            "time_zone": "UTC",
-        }
-        is_open: Params = {**base, "statuses[]": list(OPEN_STATUSES), "date_range": "all"}
-        found = await self._find(is_open, order, None)
-        if found is not None:
-            return found
-        is_resolved: Params = {
-            **base,
-            "statuses[]": ["resolved"],
+        window = {
             "since": format_whole_second(since),
             "until": format_whole_second(task.now + timedelta(days=1)),
+            "time_zone": "UTC",
         }
-        return await self._find(is_resolved, order, since)
+        # The key is ours alone: on whatever service somebody has put the incident, it is the one.
+        keyed = {"incident_key": order.key, "time_zone": "UTC"}
+        searches: Sequence[tuple[Params, datetime | None]] = (
+            ({**keyed, "statuses[]": list(OPEN_STATUSES), "date_range": "all"}, None),
+            ({**keyed, **window, "statuses[]": ["resolved"]}, since),
+            # The filter finds no own key of an incident that has alerts by now.
+            ({**window, "service_ids[]": [order.service_id]}, since),
+        )
+        for params, oldest in searches:
+            found = await self._find(params, order, oldest)
+            if found is not None:
+                return found
+        return None
 
     async def _find(self, params: Params, order: _Order, since: datetime | None) -> Incident | None:
         """The first match; filters are known to be taken loosely, so each is checked again."""
@@ -185,12 +188,13 @@ class CreateIncident(Handler):
             raise MalformedError(f"incidents.list: {flaws[0].where} {flaws[0].what}")
         for incident in incidents:
             # An incident that has alerts by now shows no key of its own.
-            is_ours = incident.incident_key == order.key or (
-                incident.incident_key is None and incident.title in _titles(order)
-            )
             is_there = incident.service is None or incident.service.id == order.service_id
+            is_named = incident.title in _titles(order) and is_there
+            is_ours = incident.incident_key == order.key or (
+                incident.incident_key is None and is_named
+            )
             is_new = since is None or incident.created_at is None or incident.created_at >= since
-            if is_ours and is_there and is_new:
+            if is_ours and is_new:
                 return incident
         return None
 

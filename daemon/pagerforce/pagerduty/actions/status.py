@@ -5,19 +5,24 @@ nothing changed. So the incident is read just before, and its log just after.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.action import Task
+from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident, IncidentStatus
 from pagerforce.model.value import Json
-from pagerforce.model.verdict import Delivered, Expectation, Skipped, Verdict
+from pagerforce.model.verdict import Delivered, Expectation, RetryLater, Skipped, Verdict
 from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider, Order
 from pagerforce.pagerduty.actions.desk import Desk, Sight, Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.actions.history import read_history, read_pages, was_done
 from pagerforce.pagerduty.refusals import ALREADY_ACKNOWLEDGED
 from pagerforce.pagerduty.windows import SECOND, floor_second
+
+_MOVE_SECONDS = 10.0
+# The merge's entry may be an hour late (contract promise 1).
+_LONGEST_MOVE = timedelta(minutes=90)
 
 
 class Acknowledge(ChangeHandler):
@@ -41,7 +46,8 @@ class Acknowledge(ChangeHandler):
     async def _acknowledge(self, task: Task, writer: Writer, sight: Sight) -> Change | Verdict:
         before = sight.incident
         if before.status is IncidentStatus.RESOLVED:
-            return Skipped("the incident is resolved: acknowledging would reopen it")
+            resolved = Skipped("the incident is resolved: acknowledging would reopen it")
+            return _moved(task, before) or resolved
         if before.status is IncidentStatus.ACKNOWLEDGED:
             return _there_already(task, "acknowledged")
         if await _is_undone(self._desk, task, writer, before, "acknowledge"):
@@ -118,7 +124,7 @@ class Resolve(ChangeHandler):
         async def decide(task: Task, writer: Writer, sight: Sight) -> Change | Verdict:
             before = sight.incident
             if before.status is IncidentStatus.RESOLVED:
-                return _there_already(task, "resolved")
+                return _moved(task, before) or _there_already(task, "resolved")
             if await _is_undone(self._desk, task, writer, before, "resolve"):
                 return Delivered("found resolved after a lost answer, and reopened since by others")
             return Change(fields, f"resolved {before.id}")
@@ -132,6 +138,16 @@ async def _is_undone(desk: Desk, task: Task, writer: Writer, before: Incident, k
         return False
     entries = await read_history(desk.client, before.id, task.event_at)
     return was_done(entries, task, writer, kind, lambda _: True)
+
+
+def _moved(task: Task, incident: Incident) -> Verdict | None:
+    """A record's action on an incident that was merged: it waits until the link has moved along."""
+    if incident.merged_into is None or task.event_source is Side.PAGERDUTY or task.is_uncertain:
+        return None
+    if task.now - (task.first_attempt_at or task.now) > _LONGEST_MOVE:
+        return None
+    reason = f"{incident.id} was merged into {incident.merged_into}, to which its link goes next"
+    return RetryLater(reason, _MOVE_SECONDS)
 
 
 def _there_already(task: Task, state: str) -> Verdict:

@@ -21,6 +21,7 @@ from pagerforce.model.verdict import (
     Expectation,
     RecordMade,
     Skipped,
+    Unknown,
     Verdict,
 )
 from pagerforce.salesforce.actions.category import inbound_values
@@ -118,7 +119,8 @@ class CreateRecord:
         return _Draft(object_name, values, remark, key_field, key)
 
     async def _make_by_key(self, task: Task, draft: _Draft, key_field: str) -> Verdict:
-        found = await self._find_by_key(draft, key_field)
+        # What an earlier attempt made and somebody deleted since is not made again.
+        found = await self._find_by_key(draft, key_field, deleted=task.is_uncertain)
         if found is not None:
             return await self._made(task, draft, found, "found by its external id")
         try:
@@ -140,16 +142,19 @@ class CreateRecord:
             raise UnknownOutcomeError(f"upsert of {draft.object}: the answer names no record")
         return await self._made(task, draft, record_id, _MADE if done.created else "found")
 
-    async def _find_by_key(self, draft: _Draft, key_field: str) -> RecordId | None:
-        select = Select(draft.object, ("Id",), (equals(key_field, draft.key),), limit=2)
-        rows = await self._desk.client.query_to_end(select.text())
-        found = [found_id(row) for row in rows]
-        if len(found) > 1:
+    async def _find_by_key(
+        self, draft: _Draft, key_field: str, *, deleted: bool = False
+    ) -> RecordId | None:
+        """The record with our key; ``deleted``: else one that somebody has deleted meanwhile."""
+        select = Select(draft.object, ("Id", "IsDeleted"), (equals(key_field, draft.key),))
+        rows = await self._desk.client.query_to_end(select.text(), deleted=deleted)
+        living = [found_id(row) for row in rows if row.get("IsDeleted") is not True]
+        if len(living) > 1:
             raise RefusedError(
                 f"several records of {draft.object} have {key_field} = {draft.key!r}:"
                 " delete all but one, and make the field unique"
             )
-        return found[0] if found else None
+        return next(iter([*living, *(found_id(row) for row in rows)]), None)
 
     async def _make_by_values(self, task: Task, draft: _Draft) -> Verdict:
         if task.is_uncertain:
@@ -189,15 +194,19 @@ class CreateRecord:
         return None
 
     async def _made(self, task: Task, draft: _Draft, record_id: RecordId, how: str) -> Verdict:
-        """The verdict with the record as it stands; the link must not fail for want of a read."""
+        """The verdict with the record as it stands.
+
+        What cannot be read back is looked for again: a snapshot without what the org filled in by
+        itself would hide the next change of it.
+        """
         try:
             record = await self._desk.read_record(draft.object, record_id)
-            user_id: str | None = await self._desk.client.user_id()
-        except RemoteError:
-            record, user_id = None, None
+            us = Person(id=await self._desk.client.user_id())
+        except RemoteError as error:
+            return Unknown(f"{draft.object} {record_id} {how}, but not read back: {error}")
         if record is None:
-            # Dated by the event, so that whatever a poll brings is newer than this.
-            us = Person(id=user_id)
+            # Hidden from our user: the link must not fail for want of a read. Dated by the event, so
+            # that whatever a poll brings is newer than this.
             fields = {"Id": record_id, **draft.values}
             at = task.event_at
             record = Record(draft.object, record_id, fields, at, at, at, us, us)

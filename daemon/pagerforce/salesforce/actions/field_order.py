@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pagerforce.model.action import Task
-from pagerforce.model.following import follows
+from pagerforce.model.following import follows, shows
 from pagerforce.model.ids import RecordId, is_same_record_id
 from pagerforce.model.record import Record
 from pagerforce.model.value import Fields, Scalar
@@ -143,7 +143,12 @@ def _changed_by_us(
             for wish in done
             if is_same_value(wish.field, after.fields.get(wish.field.name), wish.value)
         }
-    return written | {path: value for path, value in after.fields.items() if follows(path, ours)}
+    # The name behind a reference that somebody replaced at once was never seen: whatever a poll shows
+    # there is news, also what stood there before.
+    lost = written.keys() - ours
+    unseen = {path: None for path in after.fields if path not in written and shows(path, lost)}
+    shown = {path: value for path, value in after.fields.items() if follows(path, ours)}
+    return written | unseen | shown
 
 
 def _is_by(record: Record, user_id: str | None) -> bool:

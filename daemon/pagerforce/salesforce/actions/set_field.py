@@ -15,7 +15,14 @@ from pagerforce.model.action import ActionSpec, Task
 from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.record import Record
 from pagerforce.model.value import Fields
-from pagerforce.model.verdict import Delivered, Expectation, FieldsWritten, Skipped, Verdict
+from pagerforce.model.verdict import (
+    Delivered,
+    Expectation,
+    FieldsWritten,
+    Skipped,
+    Unknown,
+    Verdict,
+)
 from pagerforce.salesforce.actions.conflict import Ruling, Situation, explain, judge
 from pagerforce.salesforce.actions.desk import Desk
 from pagerforce.salesforce.actions.field_order import Order, Wish, standing
@@ -213,10 +220,15 @@ class SetField:
         if not is_written:
             order.changed_meanwhile()
             return
-        after = None
-        with suppress(RemoteError):  # it is written all the same; the next poll shows the rest
+        try:
             after = (await self._records(order.task.object, [order])).get(order.record_id)
-        order.written(after, await self._user_id(), is_read=True)
+            user_id = await self._desk.client.user_id()
+        except RemoteError as error:
+            # What follows from the write is not known, and a poll would take it for somebody's
+            # doing: the next attempt finds the values and reads the rest.
+            order.close(Unknown(f"written, but not read back: {error}"))
+            return
+        order.written(after, user_id, is_read=True)
 
     async def _send_many(self, orders: Sequence[Order]) -> None:
         """One request; where it has room left, it also reads what followed."""
@@ -232,7 +244,7 @@ class SetField:
         )
         after: Mapping[RecordId, Record] = {}
         if reading is not None and reads[0].error is None:
-            with suppress(RemoteError):  # as above
+            with suppress(RemoteError):  # it is written all the same; the next poll shows the rest
                 after = reading.records(read_rows(reads[0].body).rows)
         user_id = await self._user_id()
         for order, answer in zip(orders, writes, strict=True):

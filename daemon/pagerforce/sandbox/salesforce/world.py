@@ -273,6 +273,10 @@ class SalesforceWorld:
         self._late = _Late(late, writes)
         return late
 
+    def leave_late(self) -> None:
+        """No further write joins an open transaction."""
+        self._late = None
+
     def commit_late(self) -> None:
         """Ends every open transaction now."""
         self._open.clear()

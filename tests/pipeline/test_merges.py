@@ -1,0 +1,97 @@
+"""Merges that cross a write of ours: found by the simulation, told here as scenarios."""
+
+from pagerforce.sandbox.faults import Fault, FaultKind
+from rig import INCIDENT, JANE, open_rig
+
+
+async def test_a_page_whose_answer_was_lost_is_found_after_a_merge_took_its_key(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        other = rig.pd.trigger("PNET001", "Switch flaps")["id"]
+        await daemon.step()
+        record_id = rig.open_record()
+        await daemon.step()
+        rig.desk.pagerduty_faults.add(
+            Fault(FaultKind.DROP_AFTER, count=1, method="POST", path=r"/incidents$")
+        )
+        rig.raise_to_1(record_id)
+        rig.advance(2)
+        await daemon.parts.salesforce_reader.poll()
+        await daemon.deliver()
+        page = rig.incidents()[-1]["id"]
+        rig.pd.merge(page, [other], by=JANE)  # from now on it has alerts, and no key to be found by
+        rig.advance(70)
+        await daemon.deliver()
+        await daemon.step(3)
+        assert len(rig.incidents()) == 2, "nobody is paged again"
+        assert len(rig.sf.rows(INCIDENT)) == 2
+        assert (page, record_id, "active") in await daemon.links()
+
+
+async def test_a_page_whose_answer_was_lost_is_found_on_another_service(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        rig.desk.pagerduty_faults.add(
+            Fault(FaultKind.DROP_AFTER, count=1, method="POST", path=r"/incidents$")
+        )
+        rig.raise_to_1(record_id)
+        rig.advance(2)
+        await daemon.parts.salesforce_reader.poll()
+        await daemon.deliver()
+        (page,) = rig.incidents()
+        rig.pd.move_service(page["id"], "PDBA001")
+        rig.advance(70)
+        await daemon.deliver()
+        await daemon.step(3)
+        assert len(rig.incidents()) == 1
+
+
+async def test_our_page_is_known_by_its_id_once_it_has_alerts(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        other = rig.pd.trigger("PNET001", "Switch flaps")["id"]
+        await daemon.step()
+        record_id = rig.open_record()
+        await daemon.step()
+        rig.raise_to_1(record_id)
+        rig.advance(2)
+        await daemon.parts.salesforce_reader.poll()
+        await daemon.deliver()
+        page = rig.incidents()[-1]["id"]
+        rig.pd.merge(page, [other], by=JANE)
+        await daemon.step(2)
+        triggers = [
+            x for x in await daemon.log() if x["event"] == "trigger" and x["incident"] == page
+        ]
+        assert [x["rules"] for x in triggers] == [[]], "our own doing meets no rule"
+
+
+async def test_a_record_made_for_an_incident_that_was_merged_is_linked_to_the_survivor(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
+        await daemon.step()
+        merged = rig.pd.trigger("PDBA001", "Replication lag")["id"]
+        rig.pd.merge(survivor, [merged], by=JANE)
+        await daemon.step(3)
+        assert {incident for incident, _, _ in await daemon.links()} == {survivor}
+        assert len(await daemon.links()) == 2
+        rig.pd.resolve(survivor, by=JANE)
+        await daemon.step(3)
+        assert all(not row["BMCServiceDesk__state__c"] for row in rig.sf.rows(INCIDENT))
+
+
+async def test_a_record_closed_while_its_incident_is_merged_resolves_the_survivor(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
+        await daemon.step()
+        other = rig.pd.trigger("PNET001", "An alert")["id"]
+        await daemon.step()
+        rig.pd.merge(incident_id, [other], by=JANE)  # only what has alerts can be merged
+        await daemon.step(2)
+        rig.set_status(record_id, "CLOSED")
+        rig.pd.merge(survivor, [incident_id], by=JANE)
+        rig.advance(2)
+        await daemon.parts.salesforce_reader.poll()
+        await daemon.deliver()
+        await daemon.step(8, seconds=10)
+        assert rig.pd.incident(survivor)["status"] == "resolved"

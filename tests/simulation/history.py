@@ -1,0 +1,205 @@
+"""One seed, one history: what everybody did, and what became of it."""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from random import Random
+
+import anyio
+import httpx
+import structlog
+from anyio.abc import TaskGroup
+
+from pagerforce.model.ids import Side
+from simulation.checks import Checks
+from simulation.ledger import Ledger, Who
+from simulation.life import Lives
+from simulation.network import Network
+from simulation.people import People
+from simulation.promises import BrokenPromise, Promise
+from simulation.stage import LONG, LONG_EVERY, PACES, Pace, Stage, configure, set_up, work_folder
+from simulation.state import is_started, is_waiting, read_state
+from simulation.virtual import StuckError, run
+from simulation.watch import Watch
+from simulation.weather import Weather
+
+QUIET_SECONDS = 100
+PATIENCE_SECONDS = 900  # the longest wait before a retry is five minutes
+STOP_SECONDS = 40  # more than a request may take
+HARM = (0.0, 0.3, 0.6, 1.0)
+CRASH_RATES = (0.0, 0.5, 0.9)
+DEEDS = (20, 50)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a history. ``promise`` empty: all were kept."""
+
+    seed: int
+    promise: str = ""
+    problem: str = ""
+    lines: list[str] = field(default_factory=list)
+    totals: dict[str, int] = field(default_factory=dict)
+
+
+def play(seed: int) -> Outcome:
+    """Plays the history of a seed."""
+    outcome = Outcome(seed)
+    try:
+        with work_folder() as folder, _unhurried():
+            run(_History(seed, folder, outcome).play())
+    except (BrokenPromise, StuckError, BaseExceptionGroup) as error:
+        found = _find(error)
+        if found is None:
+            raise
+        outcome.promise, outcome.problem = found
+    return outcome
+
+
+@contextmanager
+def _unhurried() -> Iterator[None]:
+    """A history is short enough to be swept up after: that is a tenth of its time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect()
+
+
+def _find(error: BaseException) -> tuple[str, str] | None:
+    """The promise that was broken and how, somewhere inside."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for item in error.exceptions if (found := _find(item))), None)
+    if isinstance(error, StuckError):
+        return Promise.CONVERGED, f"it never comes to rest: {error}"
+    return (error.promise, str(error)) if isinstance(error, BrokenPromise) else None
+
+
+class _History:
+    """Puts everybody on the stage and lets them act."""
+
+    def __init__(self, seed: int, folder: Path, outcome: Outcome) -> None:
+        self._seed = seed
+        self._folder = folder
+        self._outcome = outcome
+        self._database = folder / "state" / "pagerforce.db"
+
+    def _dice(self, name: str) -> Random:
+        """Each its own, so that one more throw of one changes nothing for the others."""
+        return Random(f"{self._seed}/{name}")
+
+    def _tell(self, text: str) -> None:
+        self._outcome.lines.append(f"{anyio.current_time():9.2f}  {text}")
+
+    async def play(self) -> None:
+        plan = self._dice("plan")
+        pace = plan.choice(PACES) if self._seed % LONG_EVERY else LONG
+        stage = set_up(self._dice("stage"))
+        async with anyio.create_task_group() as group:
+            harm = plan.choice(HARM)
+            weather = Weather(group, stage, pace, self._dice("weather"), self._tell, harm)
+            ledger = Ledger(stage.pd, stage.sf, self._tell, weather.lateness)
+            dice = self._dice("people")
+            people = People(
+                stage.pd, stage.sf, dice, self._tell, weather.delay_row, ledger.repeated
+            )
+            watch = Watch(ledger)
+            lives = self._lives(group, stage, pace, watch, plan)
+            group.start_soon(lives.run, name="lives")
+            while not is_started(self._database):
+                await anyio.sleep(1)
+            await anyio.sleep(2)  # both APIs count in whole seconds
+            ledger.on_daemon = watch.daemon_did
+            ledger.listen()
+            group.start_soon(weather.run, name="weather")
+            await self._live_through(stage, people, weather, plan)
+            self._tell("the weather clears")
+            weather.clear()
+            lives.calm()
+            while not lives.is_alive:
+                await anyio.sleep(1)
+            await self._judge(Checks(ledger, people, watch), pace)
+            self._outcome.totals |= {
+                "deeds": people.done,
+                "crashes": lives.crashes,
+                "faults": weather.faults,
+                "minutes": int(anyio.current_time() / 60),
+            }
+            lives.stop()
+            await anyio.sleep(STOP_SECONDS)
+            group.cancel_scope.cancel()
+
+    def _lives(
+        self, group: TaskGroup, stage: Stage, pace: Pace, watch: Watch, plan: Random
+    ) -> Lives:
+        loaded, secrets = configure(self._folder, pace)
+        self._listen(watch)
+
+        def served(side: Side, request: httpx.Request) -> Callable[[], None]:
+            """What the daemon asks for is done in its name."""
+            watch.ledger.who = Who.DAEMON
+            after = watch.request(side, request)
+
+            def done() -> None:
+                watch.ledger.who = Who.PEOPLE
+                after()
+
+            return done
+
+        return Lives(
+            loaded,
+            secrets,
+            Network(group, stage.roads, self._dice("network"), served),
+            self._dice("crashes"),
+            self._tell,
+            watch,
+            crash_rate=plan.choice(CRASH_RATES),
+            has_refresher=plan.random() < 0.1,
+        )
+
+    async def _live_through(
+        self, stage: Stage, people: People, weather: Weather, plan: Random
+    ) -> None:
+        for _ in range(plan.randrange(*DEEDS)):
+            stage.pd.hide_new_entries(weather.lateness())
+            people.act()
+            stage.pd.hide_new_entries(0)
+            await anyio.sleep(_gap(plan))
+
+    async def _judge(self, checks: Checks, pace: Pace) -> None:
+        """Lets everything come to rest, looks at it, and sees that it stays so."""
+        await anyio.sleep(pace.settling)
+        end = anyio.current_time() + PATIENCE_SECONDS
+        while is_waiting(self._database) and anyio.current_time() < end:
+            await anyio.sleep(10)
+            if not is_waiting(self._database):
+                await anyio.sleep(pace.coming_back)
+        state = read_state(self._database)
+        self._outcome.totals |= asdict(checks.run(state))
+        did = checks.ledger.daemon_did
+        await anyio.sleep(QUIET_SECONDS)
+        if checks.ledger.daemon_did != did or read_state(self._database).marks != state.marks:
+            raise BrokenPromise(Promise.QUIET, "something still happens")
+
+    def _listen(self, watch: Watch) -> None:
+        """The daemon's log is part of the history."""
+
+        def take(_logger: object, method: str, event: structlog.typing.EventDict) -> str:
+            name = str(event.pop("event"))
+            event.pop("part", None)
+            shown = " ".join(f"{key}={value}" for key, value in event.items() if value is not None)
+            self._tell(f"  log: {method} {name} {shown}")
+            watch.logged(name, shown)
+            raise structlog.DropEvent
+
+        structlog.configure(
+            processors=[take], wrapper_class=structlog.make_filtering_bound_logger(20)
+        )
+
+
+def _gap(dice: Random) -> float:
+    """People come in bursts."""
+    return dice.choice([0.0, dice.uniform(0, 3), dice.expovariate(1 / 8), dice.expovariate(1 / 15)])

@@ -1,0 +1,145 @@
+"""The daemon, one life after the other on the same database file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+import anyio
+
+from pagerforce.config.load import Loaded
+from pagerforce.config.secret import Secrets
+from pagerforce.service.certificates import Certificates
+from pagerforce.service.gauges import Gauges
+from pagerforce.service.health import Heartbeats
+from pagerforce.service.refresh import Refresher
+from pagerforce.service.systemd import Notifier
+from pagerforce.service.wiring import Outside, Parts, wire
+from simulation.disk import Disk
+from simulation.fuse import ANY, Fuse, Killed
+from simulation.network import Network
+from simulation.virtual import Clock
+from simulation.watch import Watch
+
+
+@dataclass(slots=True)
+class Lives:
+    """Starts the daemon again whenever it has died, until told to stop.
+
+    Attributes:
+        watch: told of every statement, and of every crash.
+        has_refresher: it only reads, every second, and so costs much and changes little.
+        is_alive: whether the daemon runs at this moment.
+        crashes: how many lives ended by a crash.
+    """
+
+    loaded: Loaded
+    secrets: Secrets
+    network: Network
+    dice: Random
+    tell: Callable[[str], None]
+    watch: Watch
+    crash_rate: float
+    has_refresher: bool
+    crashes: int = 0
+    is_alive: bool = False
+    _fuse: Fuse = field(default_factory=Fuse)
+    _is_calm: bool = False
+    _base: float | None = None
+    _stopping: anyio.Event = field(default_factory=anyio.Event)
+
+    def calm(self) -> None:
+        """No further crash."""
+        self._is_calm = True
+        self._fuse.left = None
+
+    def stop(self) -> None:
+        """Ends the present life in an orderly way, as SIGTERM does."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """One life after the other."""
+        jitter = Random(self.dice.random())
+        while not self._stopping.is_set():
+            self._fuse = self._drawn()
+            clock = Clock(self._skew())
+            self.tell(f"daemon starts, its clock {clock.skew:+.0f} s")
+            self.is_alive = True
+            try:
+                await self._live(clock, jitter)
+            except (Killed, BaseExceptionGroup) as error:
+                if not _is_death(error):
+                    raise
+                self.crashes += 1
+                self.is_alive = False
+                self.watch.died()
+                self.tell(f"daemon killed: {self._fuse.where}")
+                longest = self.dice.choice(
+                    [30, 30, 30, 400]
+                )  # now and then nobody is there to help
+                await anyio.sleep(self.dice.uniform(1, longest))
+
+    def _skew(self) -> float:
+        """The host's clock: wrong by minutes, a little different each time, now and then set anew."""
+        if self._base is None or self.dice.random() < 0.1:
+            self._base = self.dice.choice([0.0, self.dice.uniform(-420, 420)])
+        return self._base + self.dice.uniform(-2, 2)
+
+    def _drawn(self) -> Fuse:
+        """Where this life ends, if it does: anywhere, or where it hurts."""
+        dice = self.dice
+        if self._is_calm or dice.random() >= self.crash_rate:
+            return Fuse()
+        kind, most = dice.choice(
+            [
+                (ANY, 300),
+                (ANY, 4000),
+                ("write", 12),
+                ("commit", 60),
+                ("committed", 60),
+                ("read", 60),
+            ]
+        )
+        return Fuse(kind, dice.randrange(most))
+
+    async def _live(self, clock: Clock, jitter: Random) -> None:
+        outside = Outside(
+            random=jitter,
+            connect=Disk(self._fuse, self.watch.statement).connect,  # type: ignore[arg-type]
+            run_blocking=_at_once,
+            transports=self.network.transports(self._fuse),
+        )
+        async with wire(
+            self.loaded, self.secrets, clock, {}, is_shadow=False, outside=outside
+        ) as parts:
+            await self._loops(parts, clock)
+
+    async def _loops(self, parts: Parts, clock: Clock) -> None:
+        """What ``service.daemon`` starts and stops, without its signals and its metrics page."""
+        hearts = Heartbeats(clock)
+        both = (parts.pagerduty, parts.salesforce)
+        gauges = Gauges.of(parts, clock, Certificates.of(self.loaded, self.secrets))
+        refresher = Refresher(gauges, parts.metrics, clock, both, hearts, Notifier({}), None)
+        loops = {
+            "pagerduty": parts.pagerduty,
+            "salesforce": parts.salesforce,
+            "delivery": parts.deliverer,
+        }
+        if self.has_refresher:
+            loops["refresh"] = refresher
+        async with anyio.create_task_group() as group:
+            for name, loop in loops.items():
+                group.start_soon(loop.run, hearts.register(name), name=name)
+            await self._stopping.wait()
+            for loop in loops.values():
+                loop.stop()
+
+
+async def _at_once(work: Callable[[], None]) -> None:
+    """A thread would bring the machine's own time into the history."""
+    work()
+
+
+def _is_death(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_death(item) for item in error.exceptions)
+    return isinstance(error, Killed)

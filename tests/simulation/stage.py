@@ -1,0 +1,148 @@
+"""Both sides, the network between them and the daemon, and the files of one history."""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import tomli_w
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.warnings import InsecureKeyLengthWarning
+
+from pagerforce.config.load import Loaded, load_config
+from pagerforce.config.secret import Secret, Secrets
+from pagerforce.model.ids import Side
+from pagerforce.sandbox import pagerduty, salesforce
+from pagerforce.sandbox.desk import CONSUMER_KEY, ORG_ID, USERNAME
+from pagerforce.sandbox.faults import Faults
+from pagerforce.sandbox.pagerduty import ACCOUNT_KEY, PagerDutyWorld
+from pagerforce.sandbox.salesforce import SalesforceWorld
+from pagerforce.service.wiring import CATALOG
+from simulation.network import URLS, Road
+from simulation.virtual import Clock
+
+_SHARED_MEMORY = Path("/dev/shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the daemon of a history is configured, and how long a history takes. All in seconds."""
+
+    calm: int
+    busy: int
+    late_pagerduty: int = 100
+    late_salesforce: int = 90
+    reconcile: int = 60
+
+    @property
+    def settling(self) -> int:
+        """After that everything late is visible, found and compared."""
+        return max(self.late_pagerduty, self.late_salesforce) + self.reconcile + 90
+
+    @property
+    def coming_back(self) -> int:
+        """After that a poll and a reconcile have seen what the last delivery did."""
+        return self.reconcile + 2 * self.calm + 60
+
+
+PACES = (Pace(15, 4), Pace(20, 8), Pace(30, 10))
+LONG = Pace(60, 15, late_pagerduty=3600, late_salesforce=900, reconcile=300)
+LONG_EVERY = 25
+"""Every so manieth seed is played with the daemon's own default windows; it takes an hour and more."""
+
+
+@contextmanager
+def work_folder() -> Iterator[Path]:
+    """A folder in memory where there is one: a history writes some thousand transactions."""
+    place = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else None
+    folder = Path(tempfile.mkdtemp(prefix="pagerforce-simulation-", dir=place))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@cache
+def private_key() -> bytes:
+    """One key for all histories of a process: no decision depends on it, so it may be short."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+@dataclass(slots=True)
+class Stage:
+    """What outlives the daemon."""
+
+    pd: PagerDutyWorld
+    sf: SalesforceWorld
+    faults: dict[Side, Faults]
+    roads: dict[Side, Road]
+    clocks: dict[Side, Clock]
+
+
+def set_up(dice: Random) -> Stage:
+    """Both sides as they are at the start, each with a clock of its own, as good as NTP makes them."""
+    clocks = {side: Clock(dice.choice([0, dice.uniform(-1.5, 1.5)])) for side in Side}
+    pd = pagerduty.seeded_world(clocks[Side.PAGERDUTY])
+    sf = salesforce.seeded_world(clocks[Side.SALESFORCE])
+    sf.trust(_public_key())
+    faults = {side: Faults() for side in Side}
+    roads = {
+        Side.PAGERDUTY: Road(pagerduty.make_app(pd, faults[Side.PAGERDUTY])),
+        Side.SALESFORCE: Road(salesforce.make_app(sf, faults[Side.SALESFORCE])),
+    }
+    return Stage(pd, sf, faults, roads, clocks)
+
+
+@cache
+def _public_key() -> bytes:
+    key = serialization.load_pem_private_key(private_key(), password=None)
+    return key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def configure(folder: Path, pace: Pace) -> tuple[Loaded, Secrets]:
+    """The daemon's configuration, read as the daemon reads it."""
+    rules = Path(__file__).with_name("rules.toml")
+    polling = {"poll_interval": f"{pace.calm}s", "min_poll_interval": f"{pace.busy}s"}
+    config = folder / "config.toml"
+    config.write_text(
+        tomli_w.dumps(
+            {
+                "include": [str(rules)],
+                "daemon": {"state_dir": str(folder / "state"), "control_socket": ""},
+                "metrics": {"listen": ""},
+                "pagerduty": {
+                    "api_url": URLS[Side.PAGERDUTY],
+                    "api_key_file": str(folder / "pagerduty.key"),
+                    "from_email": USERNAME,
+                    "late_window": f"{pace.late_pagerduty}s",
+                    "reconcile_interval": f"{pace.reconcile}s",
+                    **polling,
+                },
+                "salesforce": {
+                    "login_url": URLS[Side.SALESFORCE],
+                    "org_id": ORG_ID,
+                    "consumer_key": CONSUMER_KEY,
+                    "username": USERNAME,
+                    "private_key_file": str(folder / "salesforce.key"),
+                    "late_window": f"{pace.late_salesforce}s",
+                    **polling,
+                },
+            }
+        )
+    )
+    warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)  # see private_key
+    loaded = load_config(config, catalog=CATALOG, environ={})
+    return loaded, Secrets(Secret(ACCOUNT_KEY), Secret(private_key().decode()))

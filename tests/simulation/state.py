@@ -1,0 +1,137 @@
+"""The daemon's own database file, read from outside once it has come to rest."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A row of the journal. ``data``: the event as stored."""
+
+    seq: int
+    id: str
+    source: str
+    type: str
+    incident_id: str | None
+    record_id: str | None
+    echo_of: str | None
+    data: dict[str, Any]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return self.data.get("record") or {}
+
+    @property
+    def changed(self) -> list[str]:
+        return self.data.get("changed") or []
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAction:
+    """A row of the outbox."""
+
+    id: str
+    event_seq: int
+    do: str
+    state: str
+    reason: str
+    incident_id: str | None
+    record_id: str | None
+    args: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLink:
+    """A link; times as stored, in the clock of each side."""
+
+    incident_id: str
+    record_id: str
+    is_active: bool
+    created_at: str
+    record_at: str
+
+
+@dataclass(slots=True)
+class State:
+    """Everything the checks look at."""
+
+    events: dict[str, StoredEvent]
+    actions: dict[int, list[StoredAction]]
+    links: list[StoredLink]
+    records: dict[str, dict[str, Any]]
+    incidents: dict[str, dict[str, Any]]
+    marks: tuple[int, int, int] = field(default=(0, 0, 0))
+
+    def waiting(self) -> list[StoredAction]:
+        """What is not done yet."""
+        return [item for item in self.all_actions() if item.state in ("pending", "in_flight")]
+
+    def all_actions(self) -> list[StoredAction]:
+        return [item for found in self.actions.values() for item in found]
+
+
+def read_state(path: Path) -> State:
+    """Reads it all."""
+    database = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    try:
+        return _read(database)
+    finally:
+        database.close()
+
+
+def _read(database: sqlite3.Connection) -> State:
+    events = {
+        row[1]: StoredEvent(*row[:-1], json.loads(row[-1]))
+        for row in database.execute(
+            "SELECT seq, id, source, type, incident_id, record_id, echo_of, data FROM event"
+        )
+    }
+    actions: dict[int, list[StoredAction]] = defaultdict(list)
+    for row in database.execute(
+        "SELECT id, event_seq, do, state, coalesce(reason, ''), incident_id, record_id, "
+        "coalesce(args, ''), attempts FROM action ORDER BY seq, part"
+    ):
+        actions[row[1]].append(StoredAction(*row))
+    links = [
+        StoredLink(row[0], row[1], bool(row[2]), row[3], row[4])
+        for row in database.execute(
+            "SELECT incident_id, record_id, is_active, created_at, record_at FROM link"
+        )
+    ]
+    records = {k: json.loads(v) for k, v in database.execute("SELECT id, data FROM record")}
+    incidents = {k: json.loads(v) for k, v in database.execute("SELECT id, data FROM incident")}
+    attempts = database.execute("SELECT count(*) FROM attempt").fetchone()[0]
+    count = sum(len(found) for found in actions.values())
+    return State(events, actions, links, records, incidents, (len(events), count, attempts))
+
+
+def is_waiting(path: Path) -> bool:
+    """Whether anything is in the outbox."""
+    database = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    try:
+        sql = "SELECT count(*) FROM action WHERE state IN ('pending', 'in_flight')"
+        return bool(database.execute(sql).fetchone()[0])
+    finally:
+        database.close()
+
+
+def is_started(path: Path) -> bool:
+    """Whether the first start is over: what happens from now on is news."""
+    if not path.exists():
+        return False
+    database = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    try:
+        facts = dict(database.execute("SELECT name, value FROM fact"))
+    except sqlite3.OperationalError:
+        return False  # no schema yet
+    finally:
+        database.close()
+    starts = [name for name in facts if name.startswith("start_at:")]
+    return len(starts) == 3 and any(
+        value == "done" for name, value in facts.items() if name.startswith("baseline:")
+    )
