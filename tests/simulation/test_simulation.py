@@ -1,4 +1,4 @@
-"""Whole histories of the real daemon on a simulated clock; see docs/simulation.md.
+"""Whole histories of the real daemon on a simulated clock; see docs/guarantees.md.
 
 They are played by processes of their own, with a fixed hash seed: a seed is one history everywhere.
 A failure prints the command that replays its seed with the history.
