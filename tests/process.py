@@ -22,7 +22,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-async def until(look: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
+async def until(look: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     with anyio.move_on_after(seconds):
         while not look():
             await anyio.sleep(0.05)
@@ -45,7 +45,7 @@ class Running:
             except httpx.HTTPError:
                 return None
 
-    async def ready(self, seconds: float = 15.0) -> None:
+    async def ready(self, seconds: float = 60.0) -> None:
         with anyio.move_on_after(seconds):
             while True:
                 response = await self.get("/-/ready")
