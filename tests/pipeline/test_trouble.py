@@ -644,3 +644,24 @@ async def test_a_record_that_somebody_deleted_is_not_made_again(tmp_path):
         assert len(rig.pd.entries(incident_id)) > 2
         assert rig.sf.rows(INCIDENT) == []
         assert await daemon.links() == [(incident_id, record_id, "inactive")]
+
+
+@pytest.mark.parametrize("seen_first_by", ["a poll", "the next attempt"])
+async def test_what_somebody_did_to_a_record_of_ours_before_we_saw_it_is_ruled_on(
+    tmp_path, seen_first_by
+):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        rig.desk.salesforce_faults.add(Fault(FaultKind.DROP_AFTER, method="PATCH", path=INCIDENT))
+        incident_id = rig.pd.trigger("PDBA001", "Replication lag")["id"]
+        rig.advance(2)
+        await daemon.parts.pagerduty_reader.poll()
+        await daemon.deliver()
+        (record,) = rig.sf.rows(INCIDENT)
+        rig.advance(5)
+        rig.set_status(record["Id"], "CLOSED")
+        rig.advance(70)
+        if seen_first_by == "the next attempt":
+            await daemon.deliver()
+        await daemon.step(4)
+        assert rig.pd.incident(incident_id)["status"] == "resolved"
+        assert len(rig.sf.rows(INCIDENT)) == 1

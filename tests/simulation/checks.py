@@ -179,9 +179,6 @@ class Checks:
         self, record_id: str, writes: list[RowWrite], field_name: str, path: str
     ) -> None:
         """The last value that somebody gave to a field is in an event; earlier ones may be folded."""
-        if writes[0].who is Who.DAEMON:
-            known_at = self.watch.known_at.get(record_id, 0.0)
-            writes = [write for write in writes if write.second >= known_at or write.is_new]
         given = [write for write in writes if field_name in write.changed]
         people = [write for write in given if write.who is Who.PEOPLE and not write.is_new]
         self.tally.changes += len(people)
@@ -286,8 +283,8 @@ class Checks:
             for link in self.state.links:
                 if link.record_id == record:
                     count = notes[token]
-                    if link.incident_id in self.people.merged and count == 0:
-                        continue  # since when it is linked to the survivor cannot be seen here
+                    if link.incident_id in self.people.merged:
+                        continue  # before the merge or after: Watch sees that it is once on each
                     self._is_copied(token, count, created_at, link.record_at, f"sf:{made.row.id}")
 
     def _copies_of_notes(self) -> None:
@@ -305,9 +302,7 @@ class Checks:
                 if link.incident_id != incident.id or self._was_deleted(link.record_id):
                     continue
                 count = comments[link.record_id, token_in(made.text)]
-                if incident.id in self.people.merged and count == 0:
-                    continue
-                if self._came_late(incident.id):
+                if incident.id in self.people.merged or self._came_late(incident.id):
                     continue
                 self._is_copied(
                     token_in(made.text),

@@ -25,7 +25,7 @@ from simulation.virtual import StuckError, run
 from simulation.watch import Watch
 from simulation.weather import Weather
 
-QUIET_SECONDS = 100
+QUIET_SECONDS = 80
 PATIENCE_SECONDS = 900  # the longest wait before a retry is five minutes
 STOP_SECONDS = 40  # more than a request may take
 HARM = (0.0, 0.3, 0.6, 1.0)
@@ -119,7 +119,7 @@ class _History:
             self._tell("the weather clears")
             weather.clear()
             lives.calm()
-            while not lives.is_alive:
+            while not lives.is_well():
                 await anyio.sleep(1)
             await self._judge(Checks(ledger, people, watch), pace)
             self._outcome.totals |= {
@@ -202,4 +202,4 @@ class _History:
 
 def _gap(dice: Random) -> float:
     """People come in bursts."""
-    return dice.choice([0.0, dice.uniform(0, 3), dice.expovariate(1 / 8), dice.expovariate(1 / 15)])
+    return dice.choice([0.0, dice.uniform(0, 2), dice.expovariate(1 / 6), dice.expovariate(1 / 10)])

@@ -28,7 +28,6 @@ class Lives:
     Attributes:
         watch: told of every statement, and of every crash.
         has_refresher: it only reads, every second, and so costs much and changes little.
-        is_alive: whether the daemon runs at this moment.
         crashes: how many lives ended by a crash.
     """
 
@@ -41,7 +40,7 @@ class Lives:
     crash_rate: float
     has_refresher: bool
     crashes: int = 0
-    is_alive: bool = False
+    _parts: Parts | None = None
     _fuse: Fuse = field(default_factory=Fuse)
     _is_calm: bool = False
     _base: float | None = None
@@ -51,6 +50,11 @@ class Lives:
         """No further crash."""
         self._is_calm = True
         self._fuse.left = None
+
+    def is_well(self) -> bool:
+        """Whether the daemon runs and its last polls of both sides succeeded."""
+        loops = () if self._parts is None else (self._parts.pagerduty, self._parts.salesforce)
+        return bool(loops) and all(x.state.is_current and not x.state.failures for x in loops)
 
     def stop(self) -> None:
         """Ends the present life in an orderly way, as SIGTERM does."""
@@ -63,14 +67,13 @@ class Lives:
             self._fuse = self._drawn()
             clock = Clock(self._skew())
             self.tell(f"daemon starts, its clock {clock.skew:+.0f} s")
-            self.is_alive = True
             try:
                 await self._live(clock, jitter)
             except (Killed, BaseExceptionGroup) as error:
                 if not _is_death(error):
                     raise
                 self.crashes += 1
-                self.is_alive = False
+                self._parts = None
                 self.watch.died()
                 self.tell(f"daemon killed: {self._fuse.where}")
                 longest = self.dice.choice(
@@ -111,6 +114,7 @@ class Lives:
         async with wire(
             self.loaded, self.secrets, clock, {}, is_shadow=False, outside=outside
         ) as parts:
+            self._parts = parts
             await self._loops(parts, clock)
 
     async def _loops(self, parts: Parts, clock: Clock) -> None:

@@ -36,14 +36,14 @@ class Pace:
 
     calm: int
     busy: int
-    late_pagerduty: int = 100
+    late_pagerduty: int = 90
     late_salesforce: int = 90
     reconcile: int = 60
 
     @property
     def settling(self) -> int:
         """After that everything late is visible, found and compared."""
-        return max(self.late_pagerduty, self.late_salesforce) + self.reconcile + 90
+        return max(self.late_pagerduty, self.late_salesforce) + self.reconcile + 60
 
     @property
     def coming_back(self) -> int:
@@ -53,7 +53,7 @@ class Pace:
 
 PACES = (Pace(15, 4), Pace(20, 8), Pace(30, 10))
 LONG = Pace(60, 15, late_pagerduty=3600, late_salesforce=900, reconcile=300)
-LONG_EVERY = 25
+LONG_EVERY = 50
 """Every so manieth seed is played with the daemon's own default windows; it takes an hour and more."""
 
 

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pagerforce.model.ids import EventId
 from pagerforce.model.record import Record
-from pagerforce.model.value import Scalar, format_whole_second, is_equal
+from pagerforce.model.value import Json, Scalar, format_whole_second, is_equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,26 @@ def compare(
     if not changed or now.is_deleted:
         return None
     return RecordChange("update", changed, old)
+
+
+_GIVEN = frozenset({"Id", "Name", "CreatedDate", "CreatedById"})
+
+
+def blank(record: Record, written: Mapping[str, Json] | None = None) -> Record:
+    """A record of ours that somebody edited before we saw it, as we would have seen it before.
+
+    Which of its values are theirs nobody can tell any more: all count as such that are not what we
+    wrote (where that is a lookup, what stands there is taken for it).
+    """
+    ours = {} if written is None else written
+    fields: dict[str, Scalar] = {}
+    for name, value in record.fields.items():
+        given = ours.get(name)
+        if name in _GIVEN or (name in ours and not isinstance(given, Scalar)):
+            fields[name] = value
+        else:
+            fields[name] = given if isinstance(given, Scalar) else None
+    return replace(record, fields=fields, modified_at=record.created_at)
 
 
 def merged(before: Record | None, now: Record, changed: Collection[str] = ()) -> Record:

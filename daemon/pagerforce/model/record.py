@@ -35,6 +35,11 @@ class Record:
     merged_into: RecordId | None = None
     changed_at: Mapping[str, datetime] = field(default_factory=dict)
 
+    @property
+    def was_edited(self) -> bool:
+        """Whether somebody else than its maker was the last to change it."""
+        return self.modified_by.id not in (None, self.created_by.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Comment:

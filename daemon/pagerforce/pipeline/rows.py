@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.diff.echo import find_comment, find_made_record, holds
-from pagerforce.diff.record import RecordChange, compare, event_id, merged
+from pagerforce.diff.record import RecordChange, blank, compare, event_id, merged
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.following import follows, shows
 from pagerforce.model.ids import EventId, RecordId, Side
@@ -100,10 +100,20 @@ def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
     echo = _own_creation(row, plan, context) if before is None else None
     if echo is not None:
         plan.ruled.append(Ruled(event, (row.id,), echo_of=echo.action_id))
+        if row.was_edited and not row.is_deleted:
+            _plan_edit(row, plan, context)
         return
     plan.ruled.append(context.judge.rule(event, world, context.now))
     if change.type in ("delete", "undelete"):
         plan.activity[row.id] = change.type == "undelete"
+
+
+def _plan_edit(row: Record, plan: RowPlan, context: RowContext) -> None:
+    """Somebody was at a record of ours before we saw it for the first time."""
+    edit = compare(blank(row), row, start_at=context.news.start_at[row.object])
+    if edit is not None:
+        event = _record_event(row, edit)
+        plan.ruled.append(context.judge.rule(event, context.world, context.now))
 
 
 def _with_own_writes(

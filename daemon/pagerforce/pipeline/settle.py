@@ -1,9 +1,10 @@
 """What the outcome of an attempt means for the outbox and for what we know of the world."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from pagerforce.diff.record import blank
 from pagerforce.model.action import Task
 from pagerforce.model.ids import Side
 from pagerforce.model.record import Record
@@ -117,7 +118,15 @@ def _written_at(task: Task, fields: Fields) -> dict[str, datetime]:
 
 async def _store_made(tx: Transaction, task: Task, record: Record, skew: timedelta) -> None:
     """A record of ours, and its link; inactive where somebody deleted it before it was read back."""
-    await snapshots.put_records(tx, [record])
+    if record.was_edited and record.created_by.id and not record.is_deleted:
+        # The next poll tells what somebody did to it before we read it back.
+        given = task.calls[0].get("fields")
+        await snapshots.put_records(
+            tx, [blank(record, given if isinstance(given, Mapping) else None)]
+        )
+        await snapshots.add_rechecks(tx, [record])
+    else:
+        await snapshots.put_records(tx, [record])
     if task.incident_id is None:
         return
     at = LinkTime.seen(Side.SALESFORCE, record.created_at, skew)
