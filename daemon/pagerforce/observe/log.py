@@ -22,6 +22,8 @@ EVENTS: Mapping[str, frozenset[str]] = {
     for name, keys in {
         "action": "action_id attempt do incident outcome reason record state",
         "baseline": "incidents object records source start_at",
+        "control_socket_open": "path",
+        "control_socket_unavailable": "reason",
         "defect": "action_id do place",
         "event": "actions echo_of incident record source type",
         "incident_out_of_sight": "incident",
@@ -35,6 +37,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
         "pruned": "comments events incidents records",
         "ready": "",
         "records_out_of_sight": "count object",
+        "refused": "command uid user",
         "reload_refused": "what where",
         "reloaded": "rules",
         "restart_needed": "what",
