@@ -8,7 +8,6 @@ level. A line ``...`` stands for lines left out.
 import json
 import os
 import pwd
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from typer.main import get_command
 
 from pagerforce.cli.app import app
 from process import open_stage, until
+from shown import alike, examples, renamed
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "commands.md"
 RUNNER = Path(__file__).parents[1] / "control" / "as_user.py"
@@ -51,25 +51,6 @@ run_on = "salesforce"
 conditions = [ { field = "record.BMCServiceDesk__FKPriority__r.Name", op = "equals", value = "1" } ]
 actions = [ { do = "pagerduty.create_incident", title = "{{ record.Name }}", urgency = "low" } ]
 """
-
-
-def examples():
-    """(command line, lines shown) of every example that is run."""
-    found = []
-    for block in re.findall(r"^```console\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            line, *shown = part.rstrip("\n").split("\n")
-            found.append((line, shown))
-    return found
-
-
-def alike(line):
-    """A line without what differs from run to run."""
-    line = re.sub(r"/[^ ,\"]*/", "/DIR/", line)
-    line = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.]+(Z|\+00:00)?", "TIME", line)
-    line = re.sub(r"\ba[0-9a-f]{19}\b|\b[PQ][A-Z0-9]{6,13}\b|\ba0R[A-Za-z0-9]{12,15}", "ID", line)
-    line = re.sub(r"-?\d+(\.\d+)?", "N", line)
-    return re.sub(r"[\s─]+", " ", line).strip()
 
 
 def shape(value):
@@ -122,12 +103,6 @@ async def run_all(lines, config, folder):
     return json.loads(done.stdout)
 
 
-def renamed(text, ids):
-    for name, shown in NAMES.items():
-        text = text.replace(shown, ids.get(name, shown))
-    return text
-
-
 async def play(tmp_path):
     """Runs every example; gives (command line, lines shown, exit code, output)."""
     async with open_stage(tmp_path) as stage:
@@ -140,8 +115,8 @@ async def play(tmp_path):
             config = stage.desk.config
             ((_, out, _),) = await run_all(["pagerforce failed list --json"], config, tmp_path)
             ids["action"] = json.loads(out)[0]["id"]
-            wanted = examples()
-            answers = await run_all([renamed(x, ids) for x, _ in wanted], config, tmp_path)
+            wanted = examples(PAGE.read_text(), "console")
+            answers = await run_all([renamed(x, NAMES, ids) for x, _ in wanted], config, tmp_path)
             return [
                 (line, shown, code, out + err)
                 for (line, shown), (code, out, err) in zip(wanted, answers, strict=True)

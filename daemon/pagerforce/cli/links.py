@@ -16,6 +16,7 @@ from pagerforce.cli.console import (
 from pagerforce.cli.desk import ask
 
 links = typer.Typer(help="Incident mappings.", no_args_is_help=True)
+_EVIDENCE = ("at", "action_id", "action", "ruleset", "rule")
 _COLUMNS = ("incident", "object", "record", "state", "created_at")
 Incident = Annotated[str, typer.Argument(metavar="INCIDENT", help="An incident's id.")]
 Record = Annotated[
@@ -51,6 +52,9 @@ def show_links(
             if pause["ended_at"]:
                 word = f"was paused from {pause['began_at']} to {pause['ended_at']}"
             out.print(f"{word}: {pause['reason']}", markup=False)
+            if pause["evidence"]:
+                out.print("the actions that led to it, newest first:", markup=False)
+                print_table(pause["evidence"], _EVIDENCE, "")
     if not json:
         recent = [item for row in rows for item in row["recent"]]
         print_table(recent, ("at", "action_id", "action", "outcome", "reason"), "no actions yet")
