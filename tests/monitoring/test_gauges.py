@@ -9,11 +9,12 @@ from pagerforce.config.load import load_config
 from pagerforce.config.secret import load_secrets
 from pagerforce.config.starter import write_starter
 from pagerforce.errors import TransientError
+from pagerforce.model.ids import Side
 from pagerforce.sandbox.faults import Fault, FaultKind
 from pagerforce.service.certificates import Certificates
 from pagerforce.service.gauges import Gauges
 from pagerforce.service.wiring import CATALOG
-from rig import INCIDENT, SKEW, START, open_rig
+from rig import INCIDENT, JANE, SKEW, START, open_rig
 
 A_DAY = 25 * 3600.0
 
@@ -78,6 +79,21 @@ async def test_what_only_the_daily_comparison_finds_is_counted(rig):
         rig.sf.purge(INCIDENT, records[0])
         await daemon.step(2, seconds=A_DAY)
         assert daemon.sample("reconcile_found_total", source="salesforce") == 1
+
+
+async def test_whose_change_stands_is_counted_where_both_sides_made_one(rig):
+    async with rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        for side in Side:
+            assert daemon.sample("conflicts_total", winner=side.value) == 0
+        rig.pd.acknowledge(incident_id, by=JANE)
+        rig.advance(5)
+        await daemon.poll()
+        rig.set_status(record_id, "IN PROGRESS")
+        await daemon.step()
+        assert rig.status_of(record_id) == "IN PROGRESS"
+        assert daemon.sample("conflicts_total", winner="salesforce") == 1
+        assert daemon.sample("conflicts_total", winner="pagerduty") == 0
 
 
 async def test_the_certificate_beside_the_key_is_known_if_it_belongs_to_it(rig, tmp_path):

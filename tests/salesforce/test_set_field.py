@@ -195,11 +195,14 @@ async def test_who_wins_where_a_person_changed_the_same_field(
         if is_written:
             assert isinstance(verdict, Delivered)
             assert value == "by us"
+            assert verdict.winner is Side.PAGERDUTY
+            assert f"edit of {SHORT} lost" in verdict.detail
         else:
             assert isinstance(verdict, Skipped)
             assert "stand" in verdict.reason
             assert "by a person" not in verdict.reason
             assert value == "by a person"
+            assert verdict.winner is Side.SALESFORCE
 
 
 async def test_a_policy_of_one_field_beats_the_objects():
@@ -219,6 +222,7 @@ async def test_an_edit_of_another_field_keeps_nothing_back():
         box.write(row_id, **{RESOLUTION: "a person was here, later than the event"})
         verdict = await box.deliver(task(row_id, snapshot, put(SHORT, "by us"), at=at))
         assert isinstance(verdict, Delivered)
+        assert verdict.winner is None, "nothing of theirs was lost"
         assert RESOLUTION not in verdict.effects[0].fields
 
 

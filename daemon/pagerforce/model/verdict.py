@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from pagerforce.model.ids import IncidentId, RecordId
+from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.record import Record
 from pagerforce.model.value import Fields
@@ -62,17 +62,22 @@ Effect: TypeAlias = IncidentMade | RecordMade | FieldsWritten | CommentMade | No
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """It is done. ``detail`` says how, for ``why``: ids and codes, never customer text."""
+    """It is done. ``detail`` says how, for ``why``: ids and codes, never customer text.
+
+    ``winner``: both sides had changed the same thing, and this side's change stands.
+    """
 
     detail: str = ""
     effects: tuple[Effect, ...] = ()
+    winner: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """It was not needed or not wanted any more; the reason says which."""
+    """It was not needed or not wanted any more; the reason says which. ``winner``: as in Delivered."""
 
     reason: str
+    winner: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)

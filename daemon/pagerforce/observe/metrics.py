@@ -78,6 +78,9 @@ class Metrics:
             "rule_matches", "Events a rule matched.", "ruleset", "rule"
         )
         self.actions = self._counter("actions", "Outcomes of actions.", "action", "outcome")
+        self.conflicts = self._counter(
+            "conflicts", "Both sides had changed the same thing; whose change stands.", "winner"
+        )
         self.api_requests = self._counter(
             "api_requests", "Requests sent.", "system", "operation", "code"
         )
@@ -147,6 +150,7 @@ class Metrics:
             self.poll_stretched.labels(side.value)
             self.poll_failures.labels(side.value)
             self.reconcile_found.labels(side.value)
+            self.conflicts.labels(side.value)
             self.poll_duration.labels(side.value)
             self.sync_latency.labels(side.value)
             for kind in (*_TYPES[side], OTHER):
@@ -179,6 +183,10 @@ class Metrics:
     def count_action(self, do: str, outcome: str) -> None:
         """Counts one outcome of an action, one of ``OUTCOMES``."""
         self.actions.labels(do, outcome).inc()
+
+    def count_conflict(self, winner: Side) -> None:
+        """Both sides had changed the same thing, and this one's change stands."""
+        self.conflicts.labels(winner.value).inc()
 
     def count_compared(self, source: Side, found: int) -> None:
         """Counts the changes that a comparison of everything found and polling had not."""

@@ -25,6 +25,7 @@ from pagerforce.model.verdict import (
     RecordMade,
     Rejected,
     RetryLater,
+    Skipped,
     Unknown,
     Verdict,
 )
@@ -342,6 +343,8 @@ class Deliverer:
             _LOG.error("side_halted", side=side.value, reason=verdict.reason)
         word = "retried" if state is ActionState.PENDING else state.value
         self._tools.metrics.count_action(action.do, word)
+        if isinstance(verdict, Delivered | Skipped) and verdict.winner is not None:
+            self._tools.metrics.count_conflict(verdict.winner)
         if state is ActionState.DELIVERED:
             latency = max(0.0, (now - job.event.at).total_seconds())
             self._tools.metrics.sync_latency.labels(job.event.source.value).observe(latency)

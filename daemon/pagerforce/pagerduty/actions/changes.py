@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pagerforce.errors import RefusedError
 from pagerforce.model.action import Task
+from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Ref
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Expectation, Skipped, Verdict
@@ -57,7 +58,7 @@ class SetPriority(ChangeHandler):
         if task.is_uncertain and was_done(entries, task, writer, "priority_change", is_wanted):
             return Delivered(f"found priority {priority.id} set, and changed since by others")
         if is_overruled(entries, task, writer, ["priority_change"], is_wanted):
-            return Skipped("a newer priority, set in PagerDuty, stands")
+            return Skipped("a newer priority, set in PagerDuty, stands", Side.PAGERDUTY)
         return None
 
 
@@ -147,7 +148,7 @@ class Reassign(ChangeHandler):
             return Delivered("found reassigned, and changed since by others")
         kinds = ("assign", "escalate", "delegate")
         if is_overruled(entries, task, writer, kinds, destination.is_told):
-            return Skipped("a newer assignment, made in PagerDuty, stands")
+            return Skipped("a newer assignment, made in PagerDuty, stands", Side.PAGERDUTY)
         return None
 
     async def _destination(self, args: Mapping[str, Json]) -> _Destination:

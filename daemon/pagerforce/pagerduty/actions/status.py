@@ -46,7 +46,9 @@ class Acknowledge(ChangeHandler):
     async def _acknowledge(self, task: Task, writer: Writer, sight: Sight) -> Change | Verdict:
         before = sight.incident
         if before.status is IncidentStatus.RESOLVED:
-            resolved = Skipped("the incident is resolved: acknowledging would reopen it")
+            resolved = Skipped(
+                "the incident is resolved: acknowledging would reopen it", Side.PAGERDUTY
+            )
             return _moved(task, before) or resolved
         if before.status is IncidentStatus.ACKNOWLEDGED:
             return _there_already(task, "acknowledged")

@@ -52,6 +52,11 @@ class Situation:
         return not is_same_value(self.field, self.current, self.known if self.is_known else None)
 
     @property
+    def is_contested(self) -> bool:
+        """Whether somebody edited the field in Salesforce and no poll has seen that."""
+        return self.is_known and self.is_differing
+
+    @property
     def edited_at(self) -> datetime | None:
         """When somebody edited the field since we last wrote it, as far as can be told."""
         return self.modified_at if self.is_differing else self.changed_at

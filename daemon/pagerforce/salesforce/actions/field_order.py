@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pagerforce.model.action import Task
 from pagerforce.model.following import follows, shows
-from pagerforce.model.ids import RecordId, is_same_record_id
+from pagerforce.model.ids import RecordId, Side, is_same_record_id
 from pagerforce.model.record import Record
 from pagerforce.model.value import Fields, Scalar
 from pagerforce.model.verdict import (
@@ -29,13 +29,20 @@ _BUSY_SECONDS = 5.0
 class Wish:
     """One call of the task, typed: this field shall have this value.
 
-    ``remark``: what was done to the value to make it fit; empty where nothing was.
+    ``remark``: what was done to the value to make it fit; empty where nothing was. ``is_contested``:
+    it takes the place of an edit that no poll has seen.
     """
 
     place: int
     field: FieldInfo
     value: Scalar
     remark: str = ""
+    is_contested: bool = False
+
+    @property
+    def winner(self) -> Side | None:
+        """PagerDuty, where an edit made in Salesforce loses."""
+        return Side.PAGERDUTY if self.is_contested else None
 
 
 @dataclass(slots=True)
@@ -117,10 +124,15 @@ class Order:
         )
         names = ", ".join(sorted(wish.field.name for wish in done))
         first, *others = done
-        self.verdicts[first.place] = Delivered(f"wrote {names}{first.remark}", (effect,))
+        self.verdicts[first.place] = _written(f"wrote {names}", first, effect)
         for wish in others:
-            self.verdicts[wish.place] = Delivered(f"written in the same call{wish.remark}")
+            self.verdicts[wish.place] = _written("written in the same call", wish)
         self.wishes = []
+
+
+def _written(how: str, wish: Wish, *effects: FieldsWritten) -> Delivered:
+    lost = f"; an older edit of {wish.field.name} lost" if wish.is_contested else ""
+    return Delivered(f"{how}{wish.remark}{lost}", effects, wish.winner)
 
 
 def standing(fields: Fields, written: FieldInfo) -> dict[str, Scalar]:

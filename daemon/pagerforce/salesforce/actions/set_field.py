@@ -8,6 +8,7 @@ parts of one composite request, each with its own guard. Facts: salesforce.md se
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from pagerforce.errors import RefusedError, RemoteError
@@ -169,14 +170,15 @@ class SetField:
             situation = self._situation(order.task, wish, before)
             ruling = judge(situation)
             if ruling is Ruling.WRITE:
-                writable.append(wish)
+                writable.append(replace(wish, is_contested=situation.is_contested))
             elif ruling is Ruling.ALREADY_THERE and order.task.is_uncertain:
                 fields = standing(before.fields, wish.field)
                 effect = FieldsWritten(order.task.object, before.id, fields, before.modified_at)
                 done = Delivered("found written by an earlier attempt", (effect,))
                 order.verdicts[wish.place] = done
             else:
-                order.verdicts[wish.place] = Skipped(explain(ruling, situation))
+                winner = None if ruling is Ruling.ALREADY_THERE else Side.SALESFORCE
+                order.verdicts[wish.place] = Skipped(explain(ruling, situation), winner)
         order.wishes = writable
 
     def _situation(self, task: Task, wish: Wish, before: Record) -> Situation:
