@@ -126,9 +126,11 @@ async def bursts(rig: Rig, changes: int) -> None:
     """One burst on each side."""
     async with rig.daemon() as daemon:
         setup_log("error", "console", environ={})
+        limit, rig.pd.knobs.requests_per_minute = rig.pd.knobs.requests_per_minute, 10**6
         records = [rig.open_record(f"ticket {number}") for number in range(changes)]
         while len(await daemon.links()) < changes:
             await daemon.step(1, seconds=30)
+        rig.pd.knobs.requests_per_minute = limit
         await daemon.step(3, seconds=120)
         incidents = [incident for incident, *_ in await daemon.links()]
         await measure(

@@ -15,6 +15,7 @@ The tree:
     │   ├── CredentialsError     it refused who we are
     │   ├── BudgetError          its quota or rate limit is used up
     │   ├── TransientError       it may work later; nothing was done
+    │   │   └── PacedError           we hold it back ourselves, to keep the limit for pages
     │   ├── UnknownOutcomeError  a write may or may not have taken effect
     │   ├── RefusedError         it will never work as it is
     │   └── MalformedError       the answer could not be understood
@@ -122,6 +123,10 @@ class BudgetError(RemoteError):
 
 class TransientError(RemoteError):
     """Nothing was done and it may work later."""
+
+
+class PacedError(TransientError):
+    """Nothing was sent: what is left of our share of the limit is kept for what matters more."""
 
 
 class UnknownOutcomeError(RemoteError):

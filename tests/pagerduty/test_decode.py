@@ -6,7 +6,6 @@ import pytest
 
 from pagerforce.model.incident import IncidentStatus, Person, Ref
 from pagerforce.pagerduty.decode import decode_incident, decode_log_entry, decode_rows
-from pagerforce.pagerduty.pace import Pace
 from pagerforce.pagerduty.refusals import ErrorBody, parse_error_body
 
 ENTRY = {"id": "R1", "type": "trigger_log_entry", "created_at": "2026-11-24T12:00:00Z"}
@@ -147,24 +146,6 @@ def test_error_bodies_of_every_form(body, said):
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff", b"[" * 100_000])
 def test_error_bodies_that_are_not_json(body):
     assert parse_error_body(body) == ErrorBody("", "")
-
-
-def test_the_pace_keeps_a_reserve_and_forgets_after_the_reset():
-    pace = Pace()
-    assert pace.wait_seconds(is_write=False, now=0) == 0
-    standing = {"ratelimit-limit": "960", "ratelimit-remaining": "19", "ratelimit-reset": "30"}
-    pace.observe(standing, status=200, now=100)
-    assert pace.wait_seconds(is_write=False, now=110) == 20
-    assert pace.wait_seconds(is_write=True, now=110) == 0
-    assert pace.wait_seconds(is_write=False, now=131) == 0
-
-
-@pytest.mark.parametrize("reset", ["1764000000", "nan", "soon", None, "-5"])
-def test_an_odd_reset_never_stops_us_for_long(reset):
-    headers = {} if reset is None else {"ratelimit-reset": reset}
-    pace = Pace()
-    pace.observe({**headers, "ratelimit-remaining": "0"}, status=429, now=0)
-    assert 0 <= pace.wait_seconds(is_write=True, now=0) <= 300
 
 
 def test_an_incident_tells_its_first_trigger_from_later_ones():

@@ -11,7 +11,7 @@ from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident, IncidentStatus
 from pagerforce.model.link import Link, LinkState
 from pagerforce.pagerduty.windows import SECOND, Window, narrower_span, next_window, overall_window
-from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Sweep, next_delay
+from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Reading, Sweep, next_delay
 from pagerforce.pipeline.settings import Pace
 from pagerforce.pipeline.target import Pairs, choose
 from pagerforce.store.outbox import Action, ActionState
@@ -56,7 +56,7 @@ def test_what_is_left_of_the_budget_lasts(pace, busy, remaining, left, per_poll)
 @given(paces, st.integers(0, 10_000), st.floats(0, 10_000))
 def test_a_poll_looks_back_at_least_as_far_as_was_promised_now_and_then(pace, count, since):
     sweep = Sweep(cheap=200, every=timedelta(minutes=5))
-    overlap = sweep.overlap(pace, last_wide_count=count, since_wide_seconds=since)
+    overlap = sweep.overlap(pace, wide=Reading(count, since))
     if count <= 200 or since >= 300:
         assert overlap >= pace.late_window
     assert min(FAST_OVERLAP, pace.late_window) <= overlap <= max(FAST_OVERLAP, pace.late_window)

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from pagerforce.pipeline.pace import Budget, Sweep, next_delay
+from pagerforce.pipeline.pace import Budget, Reading, Sweep, next_delay
 from pagerforce.pipeline.settings import Pace
 
 PACE = Pace(timedelta(seconds=15), timedelta(seconds=3), timedelta(minutes=15))
@@ -34,11 +34,33 @@ def test_the_rest_of_the_budget_lasts_for_the_rest_of_the_period():
 
 
 def test_the_wide_sweep_is_made_always_while_cheap_and_else_now_and_then():
-    sweep = Sweep(cheap=100, every=timedelta(minutes=5))
+    sweep = Sweep(cheap=100, every=timedelta(minutes=5), often=timedelta(seconds=10))
 
-    def overlap(count, since):
-        return sweep.overlap(PACE, last_wide_count=count, since_wide_seconds=since).total_seconds()
+    def overlap(wide, fast=None):
+        return sweep.overlap(PACE, wide=wide, fast=fast).total_seconds()
 
-    assert overlap(100, 1) == 900
-    assert overlap(101, 1) == 60
-    assert overlap(101, 300) == 900
+    assert overlap(None) == 900
+    assert overlap(Reading(100, 1)) == 900
+    assert overlap(Reading(101, 1)) == 60
+    assert overlap(Reading(101, 300)) == 900
+
+
+def test_in_a_burst_a_minute_is_read_again_only_every_few_seconds():
+    sweep = Sweep(cheap=100, every=timedelta(minutes=5), often=timedelta(seconds=10))
+
+    def overlap(fast):
+        return sweep.overlap(PACE, wide=Reading(101, 1), fast=fast).total_seconds()
+
+    assert overlap(Reading(100, 1)) == 60
+    assert overlap(Reading(101, 9)) == 10
+    assert overlap(Reading(101, 10)) == 60
+
+
+def test_a_minutes_budget_is_never_stretched_beyond_the_minute():
+    assert seconds(budget=Budget(0, 60, 10, 460, 60)) == 60
+    assert seconds(budget=Budget(450, 60, 10, 460, 60), is_busy=True) == 3
+
+
+def test_the_forecast_is_what_the_pace_comes_to():
+    assert Budget(100, 60, 2, 460, 60).forecast(5) == 24
+    assert PLENTY.forecast(15) == 5760

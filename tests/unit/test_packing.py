@@ -70,3 +70,17 @@ def test_a_full_batch_is_remembered():
     assert full_at == {FIELD: NOW}
     pack(*[Item()] * 3, full_at=full_at, now=NOW + timedelta(minutes=1))
     assert full_at == {FIELD: NOW}
+
+
+def test_a_large_batch_goes_at_once_and_makes_the_next_one_wait():
+    full_at = {}
+    packing = Packing(4, {FIELD: 250}, full_at)
+    for _ in range(25):
+        packing.add(Item())
+    assert [len(batch) for batch in packing.batches(NOW)] == [25]
+    assert full_at == {FIELD: NOW}
+    packing = Packing(4, {FIELD: 250}, full_at)
+    for _ in range(30):
+        packing.add(Item())
+    assert packing.batches(NOW) == []
+    assert [len(batch) for batch in packing.batches(NOW + BURST)] == [30]

@@ -79,7 +79,7 @@ def _calls(budget: dict[str, Any]) -> str:
         return ""
     forecast = budget.get("forecast")
     words = f"{budget['remaining']:.0f} per {budget['per']}"
-    return words if forecast is None else f"{words}, {forecast} a day at this pace"
+    return words if forecast is None else f"{words}, {forecast} at this pace"
 
 
 def _list(names: list[str]) -> str:

@@ -105,6 +105,9 @@ class Metrics:
         self.poll_interval = self._gauge(
             "poll_interval_seconds", "The calm pace of polling, as configured.", "source"
         )
+        self.present_interval = self._gauge(
+            "poll_present_interval_seconds", "The wait before the next poll.", "source"
+        )
         self.poll_stretched = self._gauge(
             "poll_stretched", "1 while the budget of calls slows polling down.", "source"
         )
@@ -114,6 +117,11 @@ class Metrics:
         )
         self.daily_budget = self._gauge(
             "api_daily_budget", "This daemon's own share of daily requests.", "system"
+        )
+        self.forecast = self._gauge(
+            "api_forecast",
+            "Requests that polling at this pace comes to: PagerDuty in a minute, Salesforce in a day.",
+            "system",
         )
         self.calls_last_day = self._gauge(
             "api_calls_last_day", "This daemon's requests of the last 24 hours.", "system"
@@ -147,6 +155,8 @@ class Metrics:
             self.api_budget.labels(side.value).set(math.nan)
             self.clock_skew.labels(side.value).set(math.nan)
             self.poll_interval.labels(side.value).set(math.nan)
+            self.present_interval.labels(side.value).set(math.nan)
+            self.forecast.labels(side.value).set(math.nan)
             self.poll_stretched.labels(side.value)
             self.poll_failures.labels(side.value)
             self.reconcile_found.labels(side.value)

@@ -6,24 +6,21 @@ Only documented endpoints and parameters are used. Bodies come back as decoded J
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Self, TypeAlias
 from urllib.parse import quote
 
-import anyio
 import httpx
 
-from pagerforce.errors import BudgetError
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock
 from pagerforce.model.value import format_whole_second
-from pagerforce.pagerduty.pace import Pace
-from pagerforce.pagerduty.refusals import judge
+from pagerforce.pagerduty.line import Line
+from pagerforce.pagerduty.pace import Lane
 from pagerforce.wire.answer import Answer
-from pagerforce.wire.exchange import exchange
 from pagerforce.wire.transport import OPERATION, RequestObserver, build_client
 
 PAGE_SIZE = 100
@@ -34,9 +31,6 @@ MAX_BULK = 250
 
 MAX_DEPTH = 10_000
 """``offset + limit`` may not exceed it."""
-
-_MAX_PATIENCE_SECONDS = 5.0
-"""A longer wait for the limit is left to the caller, who may have better things to do."""
 
 Params: TypeAlias = Mapping[str, str | int | Sequence[str]]
 Raw: TypeAlias = Mapping[str, object]
@@ -105,6 +99,8 @@ class PagerDutyClient:
         deadline_seconds: bound of one whole call (``delivery.timeout``).
         observer: told what is left of the rate limit.
         clock: for the pace only.
+
+    Requests go out as reading; ``at`` gives the client of another lane.
     """
 
     def __init__(
@@ -115,12 +111,14 @@ class PagerDutyClient:
         observer: RequestObserver,
         clock: Clock,
     ) -> None:
-        self._http = http
-        self._deadline_seconds = deadline_seconds
-        self._observer = observer
-        self._clock = clock
-        self._pace = Pace()
-        self._dated: tuple[datetime, float] | None = None
+        self.line = Line(http, deadline_seconds=deadline_seconds, observer=observer, clock=clock)
+        self.lane = Lane.READ
+
+    def at(self, lane: Lane) -> Self:
+        """The same line to PagerDuty, for requests of this importance."""
+        other = copy(self)
+        other.lane = lane
+        return other
 
     async def fetch_server_time(self) -> datetime | None:
         """The ``Date`` of a small answer; None where it bears none. Proves the credentials.
@@ -134,17 +132,7 @@ class PagerDutyClient:
     @property
     def server_time(self) -> datetime | None:
         """PagerDuty's clock: the last ``Date`` and the time since; None before the first."""
-        if self._dated is None:
-            return None
-        moment, seen_at = self._dated
-        return moment + timedelta(seconds=self._clock.monotonic() - seen_at)
-
-    def _note_date(self, headers: httpx.Headers) -> None:
-        try:
-            moment = parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
-        except (ValueError, OverflowError):
-            return
-        self._dated = moment, self._clock.monotonic()
+        return self.line.server_time
 
     async def fetch_log_entries(self, since: datetime, until: datetime, offset: int) -> Page:
         """The account's log between two whole seconds, with the present incidents."""
@@ -273,20 +261,20 @@ class PagerDutyClient:
     async def _get(
         self, operation: str, path: str, params: Params, from_email: str | None = None
     ) -> Answer:
-        request = self._http.build_request(
+        request = self.line.http.build_request(
             "GET",
             path,
             params=params,
             headers={} if from_email is None else {"From": from_email},
             extensions={OPERATION: operation},
         )
-        return await self._exchange(request, is_write=False)
+        return await self.line.exchange(request, self.lane, is_write=False)
 
     async def _write(
         self, operation: str, method: str, path: str, body: Raw, from_email: str | None
     ) -> Answer:
         headers = {} if from_email is None else {"From": from_email}
-        request = self._http.build_request(
+        request = self.line.http.build_request(
             # Written here in plain ASCII: half a surrogate pair in a text then breaks nothing.
             method,
             path,
@@ -294,29 +282,7 @@ class PagerDutyClient:
             headers=headers,
             extensions={OPERATION: operation},
         )
-        return await self._exchange(request, is_write=True)
-
-    async def _exchange(self, request: httpx.Request, *, is_write: bool) -> Answer:
-        await self._keep_pace(is_write=is_write)
-        answer = await exchange(
-            self._http, request, is_write=is_write, deadline_seconds=self._deadline_seconds
-        )
-        self._note_date(answer.headers)
-        self._pace.observe(answer.headers, status=answer.status, now=self._clock.monotonic())
-        if self._pace.remaining is not None:
-            self._observer.on_budget(Side.PAGERDUTY, self._pace.remaining)
-        if error := judge(answer):
-            raise error
-        return answer
-
-    async def _keep_pace(self, *, is_write: bool) -> None:
-        wait = self._pace.wait_seconds(is_write=is_write, now=self._clock.monotonic())
-        if wait > _MAX_PATIENCE_SECONDS:
-            raise BudgetError(
-                "the key's rate limit is used up; nothing was sent", retry_after_seconds=wait
-            )
-        if wait > 0:
-            await anyio.sleep(wait)
+        return await self.line.exchange(request, self.lane, is_write=True)
 
 
 def _segment(text: str) -> str:

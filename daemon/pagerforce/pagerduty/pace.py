@@ -4,21 +4,52 @@ Facts: pagerduty.md section 3: 960 requests a minute per key, ``ratelimit-remain
 ``ratelimit-reset`` (seconds) on evaluated answers, both absent on some.
 """
 
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
 
 from pagerforce.pagerduty.refusals import parse_number, parse_wait_seconds
 
-_RESERVED_SHARE = 0.02
-"""The last part of the limit is kept for writes: reading can wait, a page can not."""
+SHARE = 0.6
+"""Of the limit; the rest is left to whoever else uses the key or the account."""
+
+_USUAL_LIMIT = 960.0
+_WINDOW_SECONDS = 60.0
 
 
+class Lane(Enum):
+    """What a request is for. The value: up to which part of our share it may go.
+
+    What is left beyond a lane's part is kept for the lanes before it: a note can wait, a page can not.
+    """
+
+    PAGE = 1.0
+    STATUS = 0.9
+    READ = 0.8
+    NOTE = 0.7
+
+
+_RESERVED_SHARE = {Lane.PAGE: 0.0, Lane.STATUS: 0.01, Lane.READ: 0.02, Lane.NOTE: 0.02}
+"""The last part of the vendor's limit that a lane leaves alone, whoever used up the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """How long a request has to wait. ``is_for_all``: the limit is used up for every lane."""
+
+    seconds: float = 0.0
+    is_for_all: bool = False
+
+
+@dataclass(slots=True)
 class Pace:
-    """What the last answers said about the limit. Times are of one monotonic clock, in seconds."""
+    """What the last answers said about the limit, and what we sent. Times: monotonic, in seconds."""
 
-    def __init__(self) -> None:
-        self.remaining: float | None = None
-        self._limit = 0.0
-        self._reset_at = 0.0
+    remaining: float | None = None
+    _limit: float = 0.0
+    _reset_at: float = 0.0
+    _sent: deque[float] = field(default_factory=deque)
 
     def observe(self, headers: Mapping[str, str], *, status: int, now: float) -> None:
         """Takes in an answer's headers."""
@@ -33,9 +64,27 @@ class Pace:
         # Without a reset there is nothing to wait for: the one who asked backs off by himself.
         self._reset_at = now + (reset or 0.0)
 
-    def wait_seconds(self, *, is_write: bool, now: float) -> float:
-        """How long the next request has to wait for the limit to be lifted; 0: it may go."""
-        reserve = 0.0 if is_write else self._limit * _RESERVED_SHARE
-        if self.remaining is None or self.remaining > reserve:
-            return 0.0
-        return max(self._reset_at - now, 0.0)
+    def note_sent(self, now: float) -> None:
+        """A request goes out."""
+        self._sent.append(now)
+
+    def spent(self, now: float) -> int:
+        """Our own requests of the last minute."""
+        while self._sent and self._sent[0] <= now - _WINDOW_SECONDS:
+            self._sent.popleft()
+        return len(self._sent)
+
+    def allowed(self, lane: Lane) -> int:
+        """Of our own requests within a minute, after how many this lane waits."""
+        return max(1, int((self._limit or _USUAL_LIMIT) * SHARE * lane.value))
+
+    def hold(self, lane: Lane, now: float) -> Hold:
+        """How long the next request has to wait."""
+        if self.remaining is not None and self.remaining <= self._limit * _RESERVED_SHARE[lane]:
+            left = self._reset_at - now
+            if left > 0:
+                return Hold(left, self.remaining <= 0)
+        over = self.spent(now) - self.allowed(lane)
+        if over < 0:
+            return Hold()
+        return Hold(self._sent[over] + _WINDOW_SECONDS - now, lane is Lane.PAGE)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pagerforce.pipeline.settings import Pace
 
 FAST_OVERLAP = timedelta(seconds=60)
+_NEAR_OVERLAP = timedelta(seconds=10)
 _MAX_BACKOFF = timedelta(minutes=5)
 
 
@@ -17,11 +18,24 @@ class Budget:
         remaining: calls that may still be made in the period; None: no limit is known.
         seconds_left: of the period.
         calls_per_poll: measured.
+        allowed: the share itself; 0: no limit is known.
+        period_seconds: what the share is for.
     """
 
     remaining: int | None
     seconds_left: float
     calls_per_poll: float
+    allowed: int = 0
+    period_seconds: float = 86_400.0
+
+    @property
+    def spent(self) -> int:
+        """Calls of the present period."""
+        return max(0, self.allowed - (self.remaining or 0))
+
+    def forecast(self, interval_seconds: float) -> int:
+        """What polling at this pace comes to in a period."""
+        return round(self.period_seconds / max(interval_seconds, 0.001) * self.calls_per_poll)
 
 
 def next_delay(pace: Pace, *, is_busy: bool, failures: int, budget: Budget) -> timedelta:
@@ -36,20 +50,49 @@ def next_delay(pace: Pace, *, is_busy: bool, failures: int, budget: Budget) -> t
         wait = min(max(wait, pace.calm * 2 ** min(failures - 1, 6)), max(_MAX_BACKOFF, pace.calm))
     if budget.remaining is not None:
         share = budget.seconds_left * budget.calls_per_poll / max(budget.remaining, 1)
-        wait = max(wait, min(timedelta(seconds=share), timedelta(hours=1)))
+        longest = timedelta(seconds=min(budget.period_seconds, 3600.0))
+        wait = max(wait, min(timedelta(seconds=share), longest))
     return wait
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """An earlier poll: how many items it read, and how long ago."""
+
+    count: int
+    seconds_ago: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
-    """How far back to read: far while that costs little, else far only now and then."""
+    """How far back to read: far while that costs little, else far only now and then.
+
+    Attributes:
+        cheap: so many items may be read again with every poll.
+        every: at least so often ``late_window`` is read again, whatever it costs.
+        often: the same for ``FAST_OVERLAP``.
+    """
 
     cheap: int
     every: timedelta
+    often: timedelta = timedelta(seconds=10)
 
-    def overlap(self, pace: Pace, *, last_wide_count: int, since_wide_seconds: float) -> timedelta:
-        """``late_window`` for a wide poll, a minute for a fast one."""
-        is_cheap = last_wide_count <= self.cheap
-        if is_cheap or since_wide_seconds >= self.every.total_seconds():
+    def overlap(
+        self, pace: Pace, *, wide: Reading | None, fast: Reading | None = None
+    ) -> timedelta:
+        """``late_window``, a minute, or in a burst a few seconds.
+
+        Args:
+            pace: of this side.
+            wide: the last poll that read ``late_window`` again; None: there was none.
+            fast: the last one that read at least a minute again; None where each one does.
+        """
+        if wide is None or _is_due(wide, self.cheap, self.every):
             return max(pace.late_window, FAST_OVERLAP)
-        return min(FAST_OVERLAP, pace.late_window)
+        if fast is None or _is_due(fast, self.cheap, self.often):
+            return min(FAST_OVERLAP, pace.late_window)
+        return min(_NEAR_OVERLAP, pace.late_window)
+
+
+def _is_due(last: Reading, cheap: int, every: timedelta) -> bool:
+    return last.count <= cheap or last.seconds_ago >= every.total_seconds()

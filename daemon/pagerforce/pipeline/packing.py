@@ -10,7 +10,10 @@ from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
 BURST = timedelta(seconds=5)
-"""For how long after a full batch an unfinished one waits to be filled."""
+"""For how long after a large batch an unfinished one waits to be filled."""
+
+_LARGE = 25
+"""A batch of so many is a sign of a burst, even where a request could carry more."""
 
 
 class Packed(Protocol):
@@ -42,7 +45,7 @@ class Packing(Generic[P]):
     Args:
         slots: how many attempts may start.
         sizes: per kind, how many one attempt can carry; kinds that are absent: one.
-        full_at: per kind, when a full batch last went out; brought up to date.
+        full_at: per kind, when a large batch last went out; brought up to date.
     """
 
     slots: int
@@ -83,6 +86,8 @@ class Packing(Generic[P]):
         is_fresh = all(now - item.waits_since < BURST for item in cut[-1])
         if len(cut[-1]) < size and is_fresh and self._is_burst(do, now):
             cut.pop()
+        elif len(group) >= _LARGE:
+            self.full_at[do] = now
         return cut
 
     def _is_burst(self, do: str, now: datetime) -> bool:

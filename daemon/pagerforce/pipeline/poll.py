@@ -14,6 +14,7 @@ import anyio
 from pagerforce.errors import (
     ConfigError,
     CredentialsError,
+    PacedError,
     RemoteError,
     StoreError,
     StoreUnavailableError,
@@ -112,6 +113,8 @@ class PollLoop:
             if not await self._reader.may_poll():
                 return
             found = await self._reader.poll()
+        except PacedError:
+            return  # What was read is stored; the budget says when to go on, and that is reported.
         except (RemoteError, StoreUnavailableError) as error:
             self._failed(error, str(error))
         except (ConfigError, WrongOrgError, StoreError):
@@ -152,10 +155,22 @@ class PollLoop:
             state.is_up = False
             self._metrics.source_up.labels(self.side.value).set(0)
 
+    def budget(self) -> Budget:
+        """What is left of this side's share of calls."""
+        return self._reader.budget() if self._is_started else _NO_BUDGET
+
+    def forecast(self) -> int:
+        """What polling comes to in a period of the budget.
+
+        The lively pace never lasts for long: the calm one counts, or what it was stretched to.
+        """
+        calm = self._pace.calm.total_seconds()
+        return self.budget().forecast(max(calm, self.state.interval_seconds or calm))
+
     def _delay(self) -> timedelta:
         found_at = self.state.last_found_at
         is_busy = found_at is not None and self._clock.now() - found_at < _BUSY_FOR
-        budget = self._reader.budget() if self._is_started else _NO_BUDGET
+        budget = self.budget()
         # The remote side is well when only our own disk is not: it is asked at the calm pace.
         failures = 1 if self.state.is_storage_failing else self.state.failures
         wait = next_delay(self._pace, is_busy=is_busy, failures=failures, budget=budget)

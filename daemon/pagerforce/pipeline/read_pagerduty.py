@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from pagerforce.model.ids import IncidentId, Side
 from pagerforce.model.incident import Incident
@@ -12,7 +13,7 @@ from pagerforce.observe.log import get_log
 from pagerforce.pipeline.commit import EntryNews, commit_drift, commit_entries
 from pagerforce.pipeline.entries import event_id_of
 from pagerforce.pipeline.forgotten import NOBODY, OwnUsers
-from pagerforce.pipeline.pace import Budget, Sweep
+from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Reading, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.store import cursors, journal, restored, snapshots, traces
@@ -26,6 +27,23 @@ _LOOKUPS = 50  # incidents fetched one by one in a reconcile, at most
 # An entry that has not come by then, never will: expectations must not outlive it for long.
 _EXPECTATION_LIFE = timedelta(hours=3)
 START = "start_at:pagerduty"
+_MINUTE = 60.0
+
+
+class Meter(Protocol):
+    """Counts requests to PagerDuty."""
+
+    def sent(self) -> int:
+        """Those of reading, since the start."""
+        ...
+
+    def spent(self) -> int:
+        """Those of the last minute, for whatever."""
+        ...
+
+    def allowed(self) -> int:
+        """How many there may be within a minute for reading to go on."""
+        ...
 
 
 @dataclass(slots=True)
@@ -45,8 +63,11 @@ class PagerDutyReader:
     needs_custom_fields: Callable[[], bool]
     skew: Callable[[], timedelta]
     find_ours: Callable[[], Awaitable[OwnUsers]]
+    meter: Meter
     _start_at: datetime | None = None
     _last_wide: tuple[float, int] | None = None
+    _last_fast: tuple[float, int] | None = None
+    _calls_per_poll: int = 1
     _reconciled: float | None = None
     _out_of_sight: set[IncidentId] = field(default_factory=set)
 
@@ -100,6 +121,13 @@ class PagerDutyReader:
 
     async def poll(self) -> int:
         """Reads entries to the end; then, when it is time, compares the open incidents."""
+        sent = self.meter.sent()
+        try:
+            return await self._poll()
+        finally:
+            self._calls_per_poll = max(1, self.meter.sent() - sent)
+
+    async def _poll(self) -> int:
         async with self.database.read() as tx:
             doubt = await restored.find(tx)
         found = await self._read_entries(doubt)
@@ -140,6 +168,8 @@ class PagerDutyReader:
             found += self.reporter.committed(result)
         if is_wide:
             self._last_wide = (self.clock.monotonic(), seen)
+        if overlap >= min(FAST_OVERLAP, self.judge().settings.pagerduty.late_window):
+            self._last_fast = (self.clock.monotonic(), seen)
         return found
 
     async def _with_custom_fields(self, batch: EntryBatch) -> EntryBatch:
@@ -164,9 +194,15 @@ class PagerDutyReader:
 
     def _overlap(self) -> timedelta:
         pace = self.judge().settings.pagerduty
-        at, count = self._last_wide or (float("-inf"), 0)
-        since = self.clock.monotonic() - at
-        return _SWEEP.overlap(pace, last_wide_count=count, since_wide_seconds=since)
+        return _SWEEP.overlap(
+            pace, wide=self._ago(self._last_wide), fast=self._ago(self._last_fast)
+        )
+
+    def _ago(self, last: tuple[float, int] | None) -> Reading | None:
+        if last is None:
+            return None
+        at, count = last
+        return Reading(count, self.clock.monotonic() - at)
 
     async def _reconcile(self) -> int:
         """Changes that leave no entry: title, service, bridge, reopening (pagerduty.md 9.5)."""
@@ -216,5 +252,7 @@ class PagerDutyReader:
         return self._start_at
 
     def budget(self) -> Budget:
-        """The limit is per minute (facts: pagerduty.md section 3) and kept by the client itself."""
-        return Budget(None, 0.0, 1.0)
+        """What reading may still spend of the minute's limit (facts: pagerduty.md section 3)."""
+        allowed = self.meter.allowed()
+        left = max(0, allowed - self.meter.spent())
+        return Budget(left, _MINUTE, self._calls_per_poll, allowed, _MINUTE)

@@ -12,7 +12,7 @@ from pagerforce.observe.log import get_log
 from pagerforce.pipeline.absentees import Absentees
 from pagerforce.pipeline.commit import commit_rows
 from pagerforce.pipeline.deliver import WriteLog
-from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Sweep
+from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Reading, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.rows import NewsRules
 from pagerforce.pipeline.ruling import Judge
@@ -155,9 +155,11 @@ class SalesforceReader:
 
     def _overlap(self, positions: Mapping[str, Position]) -> timedelta:
         pace = self.judge().settings.salesforce
-        at, count = self._last_wide or (float("-inf"), 0)
-        since = self.clock.monotonic() - at
-        overlap = _SWEEP.overlap(pace, last_wide_count=count, since_wide_seconds=since)
+        wide = None
+        if self._last_wide is not None:
+            at, count = self._last_wide
+            wide = Reading(count, self.clock.monotonic() - at)
+        overlap = _SWEEP.overlap(pace, wide=wide)
         if self._low_water is not None:
             # A transaction is still open since then: its rows will bear stamps this old.
             newest = max(position.stamp for position in positions.values())

@@ -86,6 +86,9 @@ class Gauges:
         source, state = loop.side.value, loop.state
         self.metrics.poll_failures.labels(source).set(state.failures)
         self.metrics.poll_stretched.labels(source).set(state.is_stretched)
+        if state.interval_seconds is not None:
+            self.metrics.present_interval.labels(source).set(state.interval_seconds)
+            self.metrics.forecast.labels(source).set(loop.forecast())
         if state.last_success_at is not None:
             lag = (now - state.last_success_at).total_seconds()
             self.metrics.cursor_lag.labels(source).set(max(0.0, lag))

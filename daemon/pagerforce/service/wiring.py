@@ -22,6 +22,7 @@ from pagerforce.pagerduty.actions import CATALOG as PAGERDUTY_CATALOG
 from pagerforce.pagerduty.actions import build_handlers as build_pagerduty_handlers
 from pagerforce.pagerduty.client import PagerDutyClient, open_http
 from pagerforce.pagerduty.directory import Directory
+from pagerforce.pagerduty.pace import Lane
 from pagerforce.pagerduty.source import PagerDutyPoller
 from pagerforce.pipeline.claim import Claimer
 from pagerforce.pipeline.deliver import Deliverer, Tools, WriteLog
@@ -116,6 +117,18 @@ class PagerDutySide:
     directory: Directory
     clock: Clock
 
+    def sent(self) -> int:
+        """Requests of reading since the start."""
+        return self.client.line.reads_sent
+
+    def spent(self) -> int:
+        """Requests of the last minute."""
+        return self.client.line.spent()
+
+    def allowed(self) -> int:
+        """How many there may be within a minute for reading to go on."""
+        return self.client.line.allowed(Lane.READ)
+
     def poller(self, loaded: Loaded) -> PagerDutyPoller:
         """What reads the log, for these rules."""
         return PagerDutyPoller(
@@ -164,7 +177,8 @@ class SalesforceSide:
         feeds = len(loaded.config.objects) + sum(
             item.comments is not None for item in loaded.config.objects
         )
-        return Budget(max(0, allowed - spent), _left_of_day(spent, allowed), math.ceil(feeds / 5))
+        left, seconds = max(0, allowed - spent), _left_of_day(spent, allowed)
+        return Budget(left, seconds, math.ceil(feeds / 5), allowed)
 
 
 def _left_of_day(spent: int, allowed: int) -> float:
@@ -249,7 +263,9 @@ async def _pagerduty(
     )
     await stack.enter_async_context(http)
     client = PagerDutyClient(http, deadline_seconds=timeout, observer=metrics, clock=clock)
-    return PagerDutySide(client, Directory(client, clock, _DIRECTORY_TTL), clock)
+    # A page waits for the names it needs: they are as important as itself.
+    directory = Directory(client.at(Lane.PAGE), clock, _DIRECTORY_TTL)
+    return PagerDutySide(client, directory, clock)
 
 
 async def _salesforce(
@@ -366,6 +382,7 @@ def _assemble(
         lambda: _needs_custom_fields(rules.loaded),
         skew,
         lambda: pagerduty.find_ours(rules.loaded),
+        pagerduty,
     )
     salesforce_reader = SalesforceReader(
         salesforce.poller(loaded),

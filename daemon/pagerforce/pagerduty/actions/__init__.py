@@ -14,19 +14,20 @@ from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.actions.status import Acknowledge, Resolve
 from pagerforce.pagerduty.client import PagerDutyClient
 from pagerforce.pagerduty.directory import Directory
+from pagerforce.pagerduty.pace import Lane
 
-_HANDLERS: tuple[tuple[ActionSpec, type[Handler]], ...] = (
-    (specs.CREATE_INCIDENT, CreateIncident),
-    (specs.ACKNOWLEDGE, Acknowledge),
-    (specs.RESOLVE, Resolve),
-    (specs.SET_PRIORITY, SetPriority),
-    (specs.RUN_RESPONSE_PLAY, RunResponsePlay),
-    (specs.RUN_WORKFLOW, RunWorkflow),
-    (specs.REASSIGN, Reassign),
-    (specs.ADD_NOTE, AddNote),
+_HANDLERS: tuple[tuple[ActionSpec, type[Handler], Lane], ...] = (
+    (specs.CREATE_INCIDENT, CreateIncident, Lane.PAGE),
+    (specs.ACKNOWLEDGE, Acknowledge, Lane.STATUS),
+    (specs.RESOLVE, Resolve, Lane.STATUS),
+    (specs.SET_PRIORITY, SetPriority, Lane.STATUS),
+    (specs.RUN_RESPONSE_PLAY, RunResponsePlay, Lane.PAGE),
+    (specs.RUN_WORKFLOW, RunWorkflow, Lane.STATUS),
+    (specs.REASSIGN, Reassign, Lane.PAGE),
+    (specs.ADD_NOTE, AddNote, Lane.NOTE),
 )
 
-CATALOG: tuple[ActionSpec, ...] = tuple(spec for spec, _ in _HANDLERS)
+CATALOG: tuple[ActionSpec, ...] = tuple(spec for spec, *_ in _HANDLERS)
 
 
 def build_handlers(
@@ -37,5 +38,7 @@ def build_handlers(
     clock: Clock,
 ) -> tuple[ActionHandler, ...]:
     """One handler for each entry of the catalog."""
-    desk = Desk(client, directory, config, mappings, clock)
-    return tuple(make(spec, desk) for spec, make in _HANDLERS)
+    return tuple(
+        make(spec, Desk(client.at(lane), directory, config, mappings, clock))
+        for spec, make, lane in _HANDLERS
+    )

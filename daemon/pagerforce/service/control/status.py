@@ -43,7 +43,7 @@ async def status(desk: Desk, _: StatusRequest) -> Json:
         },
         "dead_letters": depth.dead_letters,
         "links": {"total": total, "paused": sorted({link.incident_id for link in paused})},
-        "api": {side.value: _budget(side, loaded, running, now) for side in Side},
+        "api": {side.value: _budget(side, running) for side in Side},
     }
 
 
@@ -84,26 +84,23 @@ def _source(
     }
 
 
-def _budget(side: Side, loaded: Loaded, running: Running | None, now: datetime) -> Json:
+def _budget(side: Side, running: Running | None) -> Json:
     """What is left of each side's calls, and what today's pace leads to."""
     if running is None:
         return {"remaining": None}
-    parts = running.parts
-    if side is Side.PAGERDUTY:
-        name = "pagerforce_api_budget_remaining"
-        left = parts.metrics.registry.get_sample_value(name, {"system": side.value})
-        return {"remaining": None if left is None or math.isnan(left) else left, "per": "minute"}
-    usage = parts.salesforce_side.client.usage
-    spent, share = usage.calls_in_last_day(now), loaded.config.salesforce.daily_call_budget
-    per_poll = parts.salesforce_side.budget(loaded).calls_per_poll
-    # The lively pace never lasts for a day: the calm one counts, or what it was stretched to.
-    calm = loaded.config.salesforce.poll_interval.total_seconds()
-    pace = max(calm, parts.salesforce.state.interval_seconds or calm)
-    return {
-        "remaining": max(0, share - spent),
-        "per": "day",
-        "spent": spent,
-        "share": share,
-        "forecast": round(86_400 / pace * per_poll),
-        "org": {"used": usage.org.used, "allowed": usage.org.allowed} if usage.org else None,
+    parts, loop = running.parts, _loop(side, running)
+    budget = loop.budget()
+    answer: dict[str, Json] = {
+        "remaining": budget.remaining,
+        "per": "minute" if side is Side.PAGERDUTY else "day",
+        "spent": budget.spent,
+        "share": budget.allowed,
+        "forecast": loop.forecast(),
     }
+    if side is Side.SALESFORCE:
+        org = parts.salesforce_side.client.usage.org
+        answer["org"] = {"used": org.used, "allowed": org.allowed} if org else None
+        return answer
+    name = "pagerforce_api_budget_remaining"
+    left = parts.metrics.registry.get_sample_value(name, {"system": side.value})
+    return answer | {"key": {"remaining": None if left is None or math.isnan(left) else left}}

@@ -1,0 +1,101 @@
+"""The line to PagerDuty: every request passes here, under the key's limit and with a deadline."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import anyio
+import httpx
+
+from pagerforce.errors import BudgetError, PacedError
+from pagerforce.model.ids import Side
+from pagerforce.model.ports import Clock
+from pagerforce.pagerduty.pace import Lane, Pace
+from pagerforce.pagerduty.refusals import judge
+from pagerforce.wire.answer import Answer
+from pagerforce.wire.exchange import exchange
+from pagerforce.wire.transport import RequestObserver
+
+_MAX_PATIENCE_SECONDS = 5.0
+"""A longer wait for the limit is left to the caller, who may have better things to do."""
+
+
+class Line:
+    """Sends requests, and knows PagerDuty's clock and what is left of its limit.
+
+    Args:
+        http: from ``client.open_http``.
+        deadline_seconds: bound of one whole call (``delivery.timeout``).
+        observer: told what is left of the rate limit.
+        clock: for the pace, and between two answers that bear a ``Date``.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        deadline_seconds: float,
+        observer: RequestObserver,
+        clock: Clock,
+    ) -> None:
+        self.http = http
+        self.reads_sent = 0
+        self._deadline_seconds = deadline_seconds
+        self._observer = observer
+        self._clock = clock
+        self._pace = Pace()
+        self._dated: tuple[datetime, float] | None = None
+
+    @property
+    def server_time(self) -> datetime | None:
+        """PagerDuty's clock: the last ``Date`` and the time since; None before the first."""
+        if self._dated is None:
+            return None
+        moment, seen_at = self._dated
+        return moment + timedelta(seconds=self._clock.monotonic() - seen_at)
+
+    def allowed(self, lane: Lane) -> int:
+        """Requests within a minute, of all lanes together, after which this one waits."""
+        return self._pace.allowed(lane)
+
+    def spent(self) -> int:
+        """Requests within the last minute."""
+        return self._pace.spent(self._clock.monotonic())
+
+    async def exchange(self, request: httpx.Request, lane: Lane, *, is_write: bool) -> Answer:
+        """One request and its answer.
+
+        Raises:
+            RemoteError: by what became of it (``wire.exchange``, ``refusals.judge``).
+        """
+        await self._keep_pace(lane)
+        self._pace.note_sent(self._clock.monotonic())
+        self.reads_sent += lane is Lane.READ
+        answer = await exchange(
+            self.http, request, is_write=is_write, deadline_seconds=self._deadline_seconds
+        )
+        self._note_date(answer.headers)
+        self._pace.observe(answer.headers, status=answer.status, now=self._clock.monotonic())
+        if self._pace.remaining is not None:
+            self._observer.on_budget(Side.PAGERDUTY, self._pace.remaining)
+        if error := judge(answer):
+            raise error
+        return answer
+
+    async def _keep_pace(self, lane: Lane) -> None:
+        hold = self._pace.hold(lane, self._clock.monotonic())
+        if hold.seconds > _MAX_PATIENCE_SECONDS:
+            if hold.is_for_all:
+                raise BudgetError(
+                    "the key's rate limit is used up; nothing was sent",
+                    retry_after_seconds=hold.seconds,
+                )
+            raise PacedError("the rest of the key's rate limit is kept for pages; nothing was sent")
+        if hold.seconds > 0:
+            await anyio.sleep(hold.seconds)
+
+    def _note_date(self, headers: httpx.Headers) -> None:
+        try:
+            moment = parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return
+        self._dated = moment, self._clock.monotonic()
