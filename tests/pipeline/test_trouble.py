@@ -562,11 +562,11 @@ class ShiftedClock:
 
 async def test_a_date_that_lags_behind_hides_no_entries(tmp_path, monkeypatch):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
-        client = daemon.parts.pagerduty_side.client
+        line = daemon.parts.pagerduty_side.client.line
         monkeypatch.setattr(
-            client, "_dated", (rig.remote.now() - timedelta(minutes=4), rig.host.monotonic())
+            line, "_dated", (rig.remote.now() - timedelta(minutes=4), rig.host.monotonic())
         )
-        monkeypatch.setattr(client, "_note_date", lambda _: None)
+        monkeypatch.setattr(line, "_note_date", lambda _: None)
         rig.pd.trigger("PDBA001", "Replication lag")
         await daemon.step(2)
         assert len(rig.sf.rows(INCIDENT)) == 1
