@@ -13,6 +13,11 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+    finally:
+        # CPython remembers that a text was interrupted while it was evaluated (importing a dataclass does
+        # that), also where we caught it, and would end the process by SIGINT instead of by its exit code
+        # (run_eval_code_obj in Python/pythonrun.c). A text evaluated to its end makes it forget.
+        exec("")  # noqa: S102
 
 
 if __name__ == "__main__":

@@ -67,6 +67,23 @@ async def test_a_log_that_is_followed_through_a_pipe_ends_quietly(tmp_path, star
         assert "Traceback" not in err
 
 
+def test_an_interrupt_that_was_dealt_with_does_not_decide_the_exit_code():
+    """Ctrl-C in the moment in which a module makes its dataclasses: `log --follow` ends with 0 all the same."""
+    interrupted = """
+import pagerforce.cli.app
+from pagerforce.__main__ import main
+def follow():
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        pass
+pagerforce.cli.app.main = follow
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_the_control_socket_needs_nothing_of_what_the_environment_says_of_certificates(
     tmp_path, start
 ):
