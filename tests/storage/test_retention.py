@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from pagerforce.store import operators
+from pagerforce.store.journal import Filter
 from pagerforce.store.retention import Limits
 from rig import HISTORY, INCIDENT, JANE, P, open_rig
 
@@ -78,6 +80,39 @@ async def test_dead_letters_and_what_waits_stay_until_somebody_decides(tmp_path)
         await prune(daemon)
         assert await daemon.dead_letters() == letters
         assert (incident, record, "active") in await daemon.links(), "a retry needs the link"
+
+
+async def audit(daemon):
+    async with daemon.parts.database.read() as tx:
+        return [entry["command"] for entry in await operators.read_operators(tx, Filter())]
+
+
+async def note(rig, daemon, *commands):
+    async with daemon.parts.database.write() as tx:
+        for word in commands:
+            await operators.record_operator(
+                tx, operators.OperatorAction(4711, "mia", [], word), rig.host.now()
+            )
+
+
+async def test_what_operators_did_is_kept_for_a_year(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        await note(rig, daemon, "links add", "rules apply")
+        rig.advance(364 * 86_400)
+        await note(rig, daemon, "log-level")
+        await prune(daemon)
+        assert await audit(daemon) == ["links add", "rules apply", "log-level"]
+        rig.advance(2 * 86_400)
+        await prune(daemon)
+        assert await audit(daemon) == ["log-level"]
+
+
+async def test_however_much_operators_do_only_so_much_is_kept(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        await note(rig, daemon, *[f"command {number}" for number in range(450)])
+        daemon.parts.pruner.limits = Limits(operator_entries=3)
+        await prune(daemon, rounds=1)
+        assert await audit(daemon) == ["command 447", "command 448", "command 449"]
 
 
 async def test_more_events_than_wanted_go_before_their_time(tmp_path):

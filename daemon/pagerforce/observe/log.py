@@ -34,7 +34,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
         "poll_failed": "error failures reason source",
         "polling_at_pace": "calls_left seconds source",
         "polling_stretched": "calls_left seconds source",
-        "pruned": "comments events incidents records",
+        "pruned": "comments events incidents operators records",
         "ready": "",
         "records_out_of_sight": "count object",
         "refused": "command uid user",

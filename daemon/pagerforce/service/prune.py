@@ -25,6 +25,7 @@ _KINDS: dict[str, _Work] = {
     "incidents": retention.prune_incidents,
     "records": retention.prune_records,
     "comments": retention.prune_comments,
+    "operators": retention.prune_operators,
 }
 
 
@@ -70,6 +71,7 @@ class Pruner:
                 incidents=found["incidents"],
                 records=found["records"],
                 comments=found["comments"],
+                operators=found["operators"],
             )
         return found
 

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pagerforce.model.event import Event
 from pagerforce.store.codec import parse_event, to_stamp, to_text
 from pagerforce.store.database import Transaction
 from pagerforce.store.snapshots import chunks, marks
+
+_CLOCK_MARGIN = timedelta(days=1)
 
 
 async def known_events(tx: Transaction, ids: Collection[str]) -> set[str]:
@@ -83,16 +85,44 @@ class Filter:
     limit: int = 1000
 
 
+async def last_seq(tx: Transaction) -> int:
+    """The newest event's sequence number; 0 where there is none."""
+    row = await tx.row("SELECT max(seq) FROM event")
+    return int(row[0] or 0) if row else 0
+
+
+async def _begin_of(tx: Transaction, since: datetime) -> int:
+    """The least sequence number that an event of that time or later may have.
+
+    Halves the journal again and again instead of reading it: events are numbered in the order in which
+    they were seen, and none is seen long before it happens. The margin is for clocks that were wrong.
+    """
+    first = await tx.row("SELECT min(seq) FROM event")
+    low = int(first[0] or 0) if first else 0
+    high = await last_seq(tx) + 1
+    before = to_stamp(since - _CLOCK_MARGIN)
+    while low < high:
+        middle = (low + high) // 2
+        sql = "SELECT seq, seen_at FROM event WHERE seq >= ? ORDER BY seq LIMIT 1"
+        seq, seen_at = await tx.row(sql, (middle,)) or (high, before)
+        low, high = (seq + 1, high) if seen_at < before else (low, middle)
+    return low
+
+
 async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
     """Entries for the command ``log``, oldest first, as contract section 3 shapes them, plus ``seq``."""
+    after = wanted.after_seq
+    if wanted.since and not (wanted.incident or wanted.record):
+        after = max(after, await _begin_of(tx, wanted.since) - 1)
     where: list[str] = ["seq > ?"]
-    values: list[object] = [wanted.after_seq]
+    values: list[object] = [after]
     if wanted.incident:
         where.append("incident_id = ?")
         values.append(wanted.incident)
     if wanted.record:
-        where.append("substr(record_id, 1, 15) = ?")
-        values.append(wanted.record[:15])
+        # By the index of records, 15 and 18 characters being one Id; the plus keeps seq's out of it.
+        where = ["+seq > ?", *where[1:], "record_id BETWEEN ? AND ?"]
+        values += [wanted.record[:15], f"{wanted.record[:15]}~"]
     if wanted.since:
         where.append("at >= ?")
         values.append(to_stamp(wanted.since))

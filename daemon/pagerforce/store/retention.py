@@ -26,6 +26,8 @@ PAIR_DAYS = timedelta(days=365)
 COMMENT_DAYS = timedelta(days=365)
 # As far as any feed is read back: Salesforce's low water mark reaches 14 days, its recycle bin 15.
 LOOK_BACK = timedelta(days=16)
+OPERATOR_DAYS = timedelta(days=365)
+OPERATOR_ENTRIES = 100_000
 _BATCH = 200  # some ten milliseconds of work
 
 _UNFINISHED = "('pending', 'in_flight', 'dead_letter')"
@@ -40,6 +42,8 @@ class Limits:
         events: events at most, whatever their age, but for those still within the look back.
         pairs: incidents, links, notes, after the last change on either side.
         comments: comments once seen.
+        operators: what operators did and were refused.
+        operator_entries: of these at most, whatever their age.
         look_back: as far as any feed may be read back; at least the longest late window.
     """
 
@@ -47,6 +51,8 @@ class Limits:
     events: int = JOURNAL_EVENTS
     pairs: timedelta = PAIR_DAYS
     comments: timedelta = COMMENT_DAYS
+    operators: timedelta = OPERATOR_DAYS
+    operator_entries: int = OPERATOR_ENTRIES
     look_back: timedelta = LOOK_BACK
 
 
@@ -58,6 +64,7 @@ class Progress:
     incident: str = ""
     record: str = ""
     comment: str = ""
+    operator: int = 0
 
 
 async def prune_journal(tx: Transaction, now: datetime, limits: Limits, progress: Progress) -> int:
@@ -68,7 +75,7 @@ async def prune_journal(tx: Transaction, now: datetime, limits: Limits, progress
         f"IN {_UNFINISHED}) FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
         (progress.event, _BATCH),
     )
-    surplus = await _surplus(tx, limits.events)
+    surplus = await _surplus(tx, "event", limits.events)
     seen_before, at_before = to_stamp(now - limits.journal), to_stamp(floor) if floor else ""
     due = [
         row for row in stretch if (row[2] < seen_before or row[0] <= surplus) and row[1] < at_before
@@ -92,10 +99,10 @@ async def _oldest_needed(tx: Transaction, limits: Limits) -> datetime | None:
     return None if oldest is None else oldest - limits.look_back
 
 
-async def _surplus(tx: Transaction, events: int) -> int:
-    """The newest sequence number beyond the greatest number of events; they are dense enough."""
-    row = await tx.row("SELECT max(seq) FROM event")
-    return int(row[0] or 0) - events if row else 0
+async def _surplus(tx: Transaction, table: str, most: int) -> int:
+    """The newest sequence number beyond the greatest number of rows; they are dense enough."""
+    row = await tx.row(f"SELECT max(seq) FROM {table}")
+    return int(row[0] or 0) - most if row else 0
 
 
 async def prune_incidents(
@@ -163,6 +170,19 @@ async def prune_comments(tx: Transaction, now: datetime, limits: Limits, progres
     before = to_stamp(now - limits.comments - limits.look_back)
     gone = [row_id for row_id, seen_at in stretch if seen_at is not None and seen_at < before]
     await tx.run(f"DELETE FROM comment WHERE id IN ({marks(gone)})", gone)
+    return len(gone)
+
+
+async def prune_operators(
+    tx: Transaction, now: datetime, limits: Limits, progress: Progress
+) -> int:
+    """Forgets what operators did long ago, oldest first; returns how many entries."""
+    surplus = await _surplus(tx, "operator_action", limits.operator_entries)
+    oldest = await tx.rows("SELECT seq, at FROM operator_action ORDER BY seq LIMIT ?", (_BATCH,))
+    before = to_stamp(now - limits.operators)
+    gone = [seq for seq, at in oldest if at < before or seq <= surplus]
+    progress.operator = gone[-1] if len(gone) == _BATCH else 0
+    await tx.run(f"DELETE FROM operator_action WHERE seq IN ({marks(gone)})", gone)
     return len(gone)
 
 
