@@ -133,3 +133,48 @@ async def test_a_wrong_clock_is_told_for_both_sides(tmp_path, minutes, word):
         found = await bench.check()
         assert found.todo == ["clock.skew", "clock.skew"]
         assert all(word in line.remedy for line in found.lines if line.code == "clock.skew")
+
+
+@pytest.mark.parametrize(("system", "key"), SIDES)
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_side_that_fails_by_itself_is_not_blamed_on_a_setting(
+    tmp_path, system, key, status
+):
+    async with open_bench(tmp_path) as bench:
+        faults_of(bench, system).add(Fault(FaultKind.ERROR_BEFORE, count=9, status=status))
+        line = (await bench.check()).only_todo()
+        assert (line.code, line.what) == ("reach.failing", f"{system} at {url_of(bench, system)}")
+        assert f"HTTP {status}" in line.remedy
+        assert f"https://status.{system.lower()}.com" in line.remedy
+        assert key not in line.remedy
+
+
+async def test_too_many_calls_are_told_as_that(tmp_path):
+    async with open_bench(tmp_path) as bench:
+        bench.desk.pagerduty_faults.add(Fault(FaultKind.ERROR_BEFORE, count=9, status=429))
+        line = (await bench.check()).only_todo()
+        assert line.code == "reach.limited"
+        assert "in a minute" in line.remedy
+
+
+@pytest.mark.parametrize(
+    ("system", "status", "code"),
+    [
+        ("PagerDuty", 401, "pagerduty.key_refused"),
+        ("PagerDuty", 403, "asking.forbidden"),
+        ("PagerDuty", 404, "pagerduty.other_answer"),
+        ("Salesforce", 401, "salesforce.login_refused"),
+        ("Salesforce", 403, "salesforce.login_refused"),
+        ("Salesforce", 404, "salesforce.login_refused"),
+    ],
+)
+async def test_a_refusal_has_its_own_line(tmp_path, system, status, code):
+    async with open_bench(tmp_path) as bench:
+        faults_of(bench, system).add(Fault(FaultKind.ERROR_BEFORE, count=99, status=status))
+        found = await bench.check()
+        assert found.todo[0] == code
+        assert "reach.failing" not in found.todo
+
+
+def faults_of(bench, system):
+    return bench.desk.pagerduty_faults if system == "PagerDuty" else bench.desk.salesforce_faults

@@ -35,10 +35,15 @@ class GaveUpError(PagerforceError):
 
 
 class Asking:
-    """The questions to one side."""
+    """The questions to one side.
 
-    def __init__(self) -> None:
+    Args:
+        tell: told what is asked for.
+    """
+
+    def __init__(self, tell: Callable[[str], Awaitable[None]] | None = None) -> None:
         self._failures = 0
+        self._tell = tell
 
     async def ask(self, what: str, task: Callable[[], Awaitable[T]]) -> T | CheckLine:
         """The answer, or the line that says why there is none.
@@ -50,6 +55,8 @@ class Asking:
         Raises:
             GaveUpError: the side was silent several times; ``failure`` is its last line.
         """
+        if self._tell is not None:
+            await self._tell(what)
         try:
             found = await task()
         except ConfigError as error:

@@ -12,10 +12,11 @@ from pagerforce.pagerduty.client import PagerDutyClient
 from pagerforce.pagerduty.directory import Directory, KeyHolder, KeyKind
 from pagerforce.service.checks.asking import GAVE_UP, Asking, GaveUpError, refusal
 from pagerforce.service.checks.naming import Name, names_of, uses
-from pagerforce.service.checks.reaching import reach_line, skew_line
+from pagerforce.service.checks.reaching import failing_line, reach_line, skew_line
 
 _SYSTEM = "PagerDuty"
 _KEY = "PagerDuty API key"
+_REFUSED_TO_US = frozenset({402, 403})
 _USER = "PagerDuty user {email}"
 _NAMED = "PagerDuty {kind} {name}"
 _KINDS = {
@@ -116,6 +117,7 @@ class PagerDutyCheck:
     Attributes:
         lines: fills as it goes.
         is_up: whether it answered to the end.
+        asking: counts how often it failed to answer.
     """
 
     loaded: Loaded
@@ -124,7 +126,7 @@ class PagerDutyCheck:
     clock: Clock
     lines: list[CheckLine] = field(default_factory=list)
     is_up: bool = False
-    _asking: Asking = field(default_factory=Asking)
+    asking: Asking = field(default_factory=Asking)
 
     async def run(self) -> list[CheckLine]:
         """Everything, one request after the other."""
@@ -166,16 +168,21 @@ class PagerDutyCheck:
         line = reach_line(_SYSTEM, url, "pagerduty.api_url", error)
         if line is not None:
             return [line]
+        failing = failing_line(_SYSTEM, url, error)
+        if failing is not None:
+            return [failing]
         reached = _reached(url, self.client, self.clock)
         if isinstance(error, CredentialsError):
             return [*reached, KEY_REFUSED.line(said=error)]
+        if isinstance(error, RefusedError) and error.status in _REFUSED_TO_US:
+            return [*reached, refusal(_KEY, error)]
         return [NOT_PAGERDUTY.line(url=url, said=error)]
 
     async def _user(self, holder: KeyHolder) -> None:
         email = self.loaded.config.pagerduty.from_email
         self.lines.append(_key_line(holder, email))
         what = _USER.format(email=email)
-        found = await self._asking.ask(what, lambda: self.directory.find_user_by_email(email))
+        found = await self.asking.ask(what, lambda: self.directory.find_user_by_email(email))
         if found is None:
             self.lines.append(USER_MISSING.line(email=email))
         elif isinstance(found, CheckLine):
@@ -186,7 +193,7 @@ class PagerDutyCheck:
     async def _role_line(self, person: Person, what: str) -> CheckLine:
         """Whether the one in whose name we write may write."""
         user_id, email = person.id or "", person.email or person.name
-        role = await self._asking.ask(what, lambda: self.directory.fetch_role(user_id))
+        role = await self.asking.ask(what, lambda: self.directory.fetch_role(user_id))
         if isinstance(role, CheckLine):
             return role
         if role in _ONLOOKERS:
@@ -198,7 +205,7 @@ class PagerDutyCheck:
     async def _plan(self) -> None:
         """What the account's plan must include for these rules."""
         what = "PagerDuty abilities"
-        found = await self._asking.ask(what, self.directory.fetch_abilities)
+        found = await self.asking.ask(what, self.directory.fetch_abilities)
         if isinstance(found, CheckLine):
             self.lines.append(found)
         else:
@@ -211,7 +218,7 @@ class PagerDutyCheck:
         )
         for key, feature, fetch in features:
             if uses(self.loaded, key):
-                items = await self._asking.ask(feature, fetch)
+                items = await self.asking.ask(feature, fetch)
                 is_line = isinstance(items, CheckLine)
                 self.lines.append(items if is_line else ok(f"{feature}: {len(items)}"))  # type: ignore[arg-type]
 
@@ -227,7 +234,7 @@ class PagerDutyCheck:
         if name.kind == "response_play":
             return await self._play(name)
         what = _NAMED.format(kind=_KINDS[name.kind], name=name.value)
-        found = await self._asking.ask(what, lambda: finders[name.kind](name.value))
+        found = await self.asking.ask(what, lambda: finders[name.kind](name.value))
         if isinstance(found, CheckLine):
             return found
         if found is None:
@@ -242,7 +249,7 @@ class PagerDutyCheck:
         return await self.directory.find_user(who)
 
     async def _service(self, name: Name, service: Ref, what: str) -> CheckLine:
-        status = await self._asking.ask(
+        status = await self.asking.ask(
             what, lambda: self.directory.fetch_service_status(service.id)
         )
         if isinstance(status, CheckLine):
@@ -264,7 +271,7 @@ class PagerDutyCheck:
             except RefusedError as error:
                 return error
 
-        found = await self._asking.ask(what, find)
+        found = await self.asking.ask(what, find)
         match found:
             case CheckLine():
                 return found

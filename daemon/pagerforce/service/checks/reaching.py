@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from pagerforce.config.checkline import CheckLine, ok, todo
-from pagerforce.errors import RemoteError
+from pagerforce.errors import BudgetError, RemoteError, TransientError
 from pagerforce.wire.reach import Obstacle, find_obstacle
 from pagerforce.wire.transport import proxy_variable
 
@@ -54,13 +54,42 @@ PROXY = todo(
     " the host with NO_PROXY",
 )
 OTHER = todo("reach.other", _WHAT, "can not be reached ({said}): correct {key}, or try again")
+FAILING = todo(
+    "reach.failing",
+    _WHAT,
+    "answers, but {said}: it is out of order, or a proxy before it is. No setting mends that: run"
+    " check again in some minutes; {status_page} tells of known trouble",
+)
+LIMITED = todo(
+    "reach.limited",
+    _WHAT,
+    "answers, but {said}: too many calls at present. Run check again in a minute, and see what else"
+    " calls with this key or user",
+)
 SKEW = todo(
     "clock.skew",
     "clock against {system}",
     "this host is {seconds} s {direction}: keep it in time (NTP); logins fail at three minutes",
 )
 
-ADVICE = (NAME, REFUSED, TIMEOUT, UNTRUSTED, EXPIRED, OTHER_HOST, TLS, PROXY, OTHER, SKEW)
+ADVICE = (
+    NAME,
+    REFUSED,
+    TIMEOUT,
+    UNTRUSTED,
+    EXPIRED,
+    OTHER_HOST,
+    TLS,
+    PROXY,
+    OTHER,
+    FAILING,
+    LIMITED,
+    SKEW,
+)
+_STATUS_PAGES = {
+    "PagerDuty": "https://status.pagerduty.com",
+    "Salesforce": "https://status.salesforce.com",
+}
 _BY_OBSTACLE = {
     Obstacle.NAME: NAME,
     Obstacle.REFUSED: REFUSED,
@@ -94,6 +123,15 @@ def reach_line(system: str, url: str, key: str, error: RemoteError | None) -> Ch
     if proxy and found.obstacle in (Obstacle.NAME, Obstacle.REFUSED):
         advice = PROXY  # our own connection goes to the proxy only
     return advice.line(system=system, url=url, key=key, said=found.said, proxy=proxy)
+
+
+def failing_line(system: str, url: str, error: RemoteError) -> CheckLine | None:
+    """What to do about an answer that is the other side's own trouble; None where it is not that."""
+    if isinstance(error, BudgetError):
+        return LIMITED.line(system=system, url=url, said=error)
+    if not isinstance(error, TransientError) or error.status < 400:
+        return None
+    return FAILING.line(system=system, url=url, said=error, status_page=_STATUS_PAGES[system])
 
 
 def skew_line(system: str, theirs: datetime | None, ours: datetime) -> CheckLine | None:

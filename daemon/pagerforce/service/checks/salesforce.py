@@ -21,7 +21,7 @@ from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.usage import OrgUsage, parse_limits
 from pagerforce.service.checks.asking import GAVE_UP, Asking, GaveUpError
 from pagerforce.service.checks.objects import ObjectsCheck
-from pagerforce.service.checks.reaching import reach_line, skew_line
+from pagerforce.service.checks.reaching import failing_line, reach_line, skew_line
 from pagerforce.service.checks.sharing import sharing_lines
 from pagerforce.service.checks.writing import WritingCheck
 
@@ -154,6 +154,9 @@ class SalesforceCheck:
         line = reach_line(_SYSTEM, config.login_url, "salesforce.login_url", error)
         if line is not None:
             return [line]
+        failing = failing_line(_SYSTEM, config.login_url, error)
+        if failing is not None:
+            return [failing]
         advice = LOGIN_REFUSED if isinstance(error, CredentialsError) else LOGIN_ODD
         return [*self._reached(), advice.line(user=config.username, said=error)]
 
