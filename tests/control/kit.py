@@ -29,7 +29,7 @@ class Office:
         operation = OPERATIONS[word]
         request = operation.read(json.dumps(values).encode())
 
-        async def tell(text: str) -> None:
+        async def tell(text: str, share: float | None = None) -> None:
             self.told.append(text)
 
         desk = Desk(MANAGER, operation.word_for(request), self.home, tell)

@@ -3,7 +3,9 @@
 import grp
 import json
 import os
+import pwd
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ import pytest
 
 from pagerforce.service.control.operations import OPERATIONS
 from pagerforce.service.control.roles import GRANTS, NEEDS, Role, missing
+from pagerforce.store.backup import inspect
 from process import open_stage
 
 A, U, M, N = Role.AUDITOR, Role.USER, Role.MANAGER, Role.ADMIN
@@ -111,7 +114,7 @@ def people():
             run("groupdel", name)
 
 
-async def ask_as(user, commands, config):
+async def ask_as(user, commands, config, folder=None):
     """Runs commands of the command line in one process of another user, with the groups of a login."""
     launcher = Path(__file__).with_name("as_user.py")
     lines = [[*words, "--config", str(config)] for words in commands]
@@ -120,6 +123,7 @@ async def ask_as(user, commands, config):
             [sys.executable, str(launcher), user],
             input=json.dumps(lines).encode(),
             env={**os.environ, "COLUMNS": "200"},
+            cwd=folder,
         )
     return json.loads(done.stdout)
 
@@ -151,7 +155,10 @@ TRIES = {
     "simulate": ("simulate", "--json"),
     "rules list": ("rules", "list", "--json"),
     "rules show": ("rules", "show"),
+    "rules check": ("rules", "check", "new.toml"),
+    "rules apply": ("rules", "apply", "new.toml"),
     "rules rollback": ("rules", "rollback"),
+    "backup": ("backup", "copy.db"),
     "log-level": ("log-level", "info"),
     "drift": ("drift", "--json"),
     "drift --apply": ("drift", "--apply", "--json"),
@@ -162,10 +169,14 @@ TRIES = {
 @needs_root
 @needs_tools
 async def test_the_daemon_judges_real_users_by_their_real_groups(folder, people):
+    place = folder / "place"
+    place.mkdir()
+    place.chmod(0o1777)
+    (place / "new.toml").write_text('[[rulesets]]\nname = "New"\n')
     async with open_stage(folder) as stage, stage.daemon() as running:
         await running.ready(60)
         for name, role in USERS.items():
-            answers = await ask_as(people[name], TRIES.values(), stage.desk.config)
+            answers = await ask_as(people[name], TRIES.values(), stage.desk.config, place)
             for word, (code, out, err) in zip(TRIES, answers, strict=True):
                 assert "Traceback" not in err, (name, word, err)
                 if role in ALLOWED[word]:
@@ -191,7 +202,12 @@ async def test_the_daemon_judges_real_users_by_their_real_groups(folder, people)
         assert refused == expected
         changed = [x for x in entries if x["outcome"] == "done"]
         assert {x["operator"]["user"] for x in changed} == {people["manager"], people["admin"]}
-        assert {x["command"] for x in changed} == {"log-level", "drift --apply"}
+        expected = {"log-level", "drift --apply", "rules apply", "rules rollback", "backup"}
+        assert {x["command"] for x in changed} == expected
+        copy = (place / "copy.db").stat()
+        assert pwd.getpwuid(copy.st_uid).pw_name == people["admin"]
+        assert stat.S_IMODE(copy.st_mode) == 0o600
+        inspect(place / "copy.db")
 
 
 @needs_root

@@ -40,7 +40,9 @@ async def post(path, url, content=b"{}"):
 
 async def call(path, command, **values):
     told = []
-    result = await anyio.to_thread.run_sync(call_daemon, path, command, values, told.append)
+    result = await anyio.to_thread.run_sync(
+        call_daemon, path, command, values, lambda *x: told.append(x[0])
+    )
     return result, told
 
 

@@ -1,10 +1,13 @@
 """``pagerforce backup`` and ``pagerforce restore``: a copy of the state, and the way back from one.
 
-Both work on the file itself, for root and the service user; ``backup`` also while the daemon runs.
+Both work on the file itself, for root and the service user; ``backup`` also while the daemon runs. Other
+administrators are sent the copy by the daemon, and this command writes it with their own rights.
 """
 
+import hashlib
 import os
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,12 +24,20 @@ from pagerforce.cli.console import (
     read_config,
     reporting,
 )
+from pagerforce.cli.desk import find_daemon
+from pagerforce.cli.progress import Bar
 from pagerforce.config.paths import state_dir
+from pagerforce.errors import ConfigError, PagerforceError
+from pagerforce.service.control.client import call_daemon
 from pagerforce.store.backup import Backup, back_up
 from pagerforce.store.backup import restore as restore_state
+from pagerforce.store.copying import private_file
 from pagerforce.store.database import FILE_NAME
 
-FileArgument = Annotated[Path, typer.Argument(help="The backup's file.", show_default=False)]
+FileArgument = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="The backup's file.", show_default=False, readable=False),
+]
 
 
 def backup(file: FileArgument, *, config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -34,13 +45,50 @@ def backup(file: FileArgument, *, config: ConfigOption = None, json: JsonOption 
 
     Example: pagerforce backup pagerforce-monday.db
     """
-    with reporting():
-        path = _state(config)
-        made = back_up(path, file, datetime.now(UTC))
+    with reporting(), Bar("copying", is_wanted=not json) as bar:
+        if _may_handle_state(config) or (socket := find_daemon(config)) is None:
+            made = back_up(
+                _state(config), file, datetime.now(UTC), step=partial(bar.show, "copying")
+            )
+        else:
+            made = _receive(socket, file, bar)
     if json:
         print_json(_shown(made))
     else:
-        out.print(f"backed up {path} to {file} ({_words(made)})", markup=False)
+        out.print(f"backed up the state to {file} ({_words(made)})", markup=False)
+
+
+def _may_handle_state(config: Path | None) -> bool:
+    """Whether this user is root or the owner of the state's file."""
+    if os.geteuid() == 0:
+        return True
+    try:
+        owner = (state_dir(read_config(config), os.environ) / FILE_NAME).stat().st_uid
+    except (OSError, ConfigError):
+        return False
+    return os.geteuid() == owner
+
+
+def _receive(socket: Path, file: Path, bar: Bar) -> Backup:
+    """Has the daemon send a copy, and puts it in its place once all of it is there.
+
+    Raises:
+        ForbiddenError: the caller is no administrator.
+        PagerforceError: the daemon could not make it, or not all of it came.
+        StoreError: the file can't be written; nothing is left of it.
+    """
+    digest = hashlib.sha256()
+    with private_file(file) as part, part.open("wb") as stream:
+
+        def take(chunk: bytes) -> None:
+            digest.update(chunk)
+            stream.write(chunk)
+
+        found = call_daemon(socket, "backup", {}, bar.show, take)
+        stream.flush()
+        if digest.hexdigest() != found["sha256"]:
+            raise PagerforceError("the copy did not arrive as it was sent: try again")
+    return Backup(file, found["schema"], found["size_bytes"], found["made_at"])
 
 
 def restore(file: FileArgument, *, config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -48,9 +96,9 @@ def restore(file: FileArgument, *, config: ConfigOption = None, json: JsonOption
 
     Example: pagerforce restore pagerforce-monday.db
     """
-    with reporting():
+    with reporting(), Bar("restoring", is_wanted=not json) as bar:
         path = _state(config)
-        done = restore_state(file, path, datetime.now(UTC))
+        done = restore_state(file, path, datetime.now(UTC), step=partial(bar.show, "restoring"))
     if json:
         print_json(
             _shown(done.backup) | {"replaced": str(done.replaced) if done.replaced else None}

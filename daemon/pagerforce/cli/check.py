@@ -25,7 +25,8 @@ from pagerforce.cli.console import (
     reporting,
     run_async,
 )
-from pagerforce.cli.desk import find_daemon, say
+from pagerforce.cli.desk import find_daemon
+from pagerforce.cli.progress import Bar
 from pagerforce.config.checkline import CheckLine, Kind
 from pagerforce.config.load import find_config
 from pagerforce.config.offline import check_offline, offline_lines
@@ -67,14 +68,14 @@ def check(
 
     Example: pagerforce check --plan
     """
-    with reporting():
+    with reporting(), Bar("asking both sides", is_wanted=not json) as bar:
         if not offline and (socket := find_daemon(config)) is not None:
             values = {"plan": plan, "changes": changes, "records": records}
-            answer = call_daemon(socket, "check", values, say)
+            answer = call_daemon(socket, "check", values, bar.show)
             lines = [CheckLine.from_json(item) for item in answer]
         else:
             given = Assumptions(changes, records) if plan else None
-            lines = _check_here(config, given, offline=offline)
+            lines = _check_here(config, given, None if offline else bar)
     if json:
         print_json([line.to_json() for line in lines])
     else:
@@ -83,17 +84,20 @@ def check(
         leave(FAILED)
 
 
-def _check_here(
-    config: Path | None, given: Assumptions | None, *, offline: bool
-) -> list[CheckLine]:
+def _check_here(config: Path | None, given: Assumptions | None, bar: Bar | None) -> list[CheckLine]:
+    """In this process; without a bar only what needs no network."""
     path = find_config(config, os.environ)
     loaded = check_offline(path, catalog=CATALOG, environ=os.environ)
     lines = [*offline_lines(loaded, os.environ, now=datetime.now(UTC))]
     if given is not None:
         lines += plan_lines(loaded, given)
-    if not offline:
+    if bar is not None:
         _need_secrets(loaded.config)
-        lines += run_async(check_online, loaded, os.environ)
+
+        async def tell(text: str) -> None:
+            bar.show(text)
+
+        lines += run_async(check_online, loaded, os.environ, tell)
     return lines
 
 

@@ -86,11 +86,6 @@ def read_config(option: Path | None) -> Config:
     return load_config(path, catalog=CATALOG, environ=os.environ).config
 
 
-def is_verbose() -> bool:
-    """Whether somebody watches: progress is for people at a terminal."""
-    return sys.stderr.isatty()
-
-
 def print_json(value: object) -> None:
     """One JSON value on standard output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")

@@ -1,15 +1,15 @@
 """Has a command carried out: by the running daemon, or here on the state where none runs."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pagerforce.cli.console import err, is_verbose
+from pagerforce.cli.progress import Bar
 from pagerforce.config.glance import glance
 from pagerforce.config.load import find_config
 from pagerforce.errors import ForbiddenError
-from pagerforce.service.control.client import call_daemon, is_running
+from pagerforce.service.control.client import Show, call_daemon, is_running
 from pagerforce.service.control.direct import call_directly
 
 
@@ -17,7 +17,9 @@ def ask(
     config: Path | None,
     command: str,
     values: Mapping[str, object] | None = None,
-    tell: Callable[[str], None] | None = None,
+    *,
+    tell: Show | None = None,
+    is_watched: bool = False,
 ) -> Any:  # noqa: ANN401 (each command's value has its own shape)
     """The command's value.
 
@@ -25,28 +27,24 @@ def ask(
         config: ``--config`` as given.
         command: its word in the role table.
         values: its form, filled in.
-        tell: called with words about how far it is; None: they go to a terminal's standard error.
+        tell: called with how far it is, instead of a bar.
+        is_watched: whether a bar may show how far it is, at a terminal.
 
     Raises:
         ConfigError, ForbiddenError, PagerforceError: what is to be told, with its exit code.
     """
     path = find_config(config, os.environ)
     seen = glance(path, os.environ)
-    told = tell or say
-    if seen.socket is not None and is_running(seen.socket):
-        return call_daemon(seen.socket, command, values or {}, told)
-    if not seen.is_readable:
-        raise ForbiddenError(f"{path}: this user may not read it, and no daemon answers")
-    return call_directly(path, os.environ, command, values or {}, told)
+    with Bar(command, is_wanted=is_watched) as bar:
+        told = tell or bar.show
+        if seen.socket is not None and is_running(seen.socket):
+            return call_daemon(seen.socket, command, values or {}, told)
+        if not seen.is_readable:
+            raise ForbiddenError(f"{path}: this user may not read it, and no daemon answers")
+        return call_directly(path, os.environ, command, values or {}, told)
 
 
 def find_daemon(config: Path | None) -> Path | None:
     """The socket on which a daemon listens; None where none does."""
     seen = glance(find_config(config, os.environ), os.environ)
     return seen.socket if seen.socket is not None and is_running(seen.socket) else None
-
-
-def say(text: str) -> None:
-    """Says how far it is, to somebody at a terminal."""
-    if is_verbose():
-        err.print(text, markup=False)

@@ -28,7 +28,7 @@ def drift(
     Example: pagerforce drift --apply
     """
     with reporting():
-        found = ask(config, "drift", {"apply": apply, "all": every})
+        found = ask(config, "drift", {"apply": apply, "all": every}, is_watched=not json)
     if json:
         print_json(found)
         return

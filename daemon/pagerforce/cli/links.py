@@ -30,7 +30,9 @@ def list_links(*, config: ConfigOption = None, json: JsonOption = False) -> None
 
     Example: pagerforce links list --json
     """
-    _show(_ask(config, "links list"), json=json)
+    with reporting():
+        found = ask(config, "links list", is_watched=not json)
+    _show(found, json=json)
 
 
 @links.command("show")

@@ -69,7 +69,8 @@ def check_rules(file: File, *, config: ConfigOption = None, json: JsonOption = F
     Example: pagerforce rules check new-rules.toml
     """
     with reporting():
-        found = ask(config, "rules check", {"name": str(file), "content": read_text(file)})
+        values = {"name": str(file), "content": read_text(file)}
+        found = ask(config, "rules check", values, is_watched=not json)
     if json:
         print_json(found)
         return
@@ -96,9 +97,9 @@ def apply_rules(
     Example: pagerforce rules apply new-rules.toml
     """
     check_since(since)
-    values = {"name": str(file), "since": since or None}
     with reporting():
-        found = ask(config, "rules apply", {**values, "content": read_text(file)})
+        values = {"name": str(file), "since": since or None, "content": read_text(file)}
+        found = ask(config, "rules apply", values, is_watched=not json)
     if json:
         print_json(found)
         return

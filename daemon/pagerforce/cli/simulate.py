@@ -38,7 +38,7 @@ def simulate_rules(
             "since": since or None,
             "events": None if events is None else _read_lines(events),
         }
-        report = ask(config, "simulate", values)
+        report = ask(config, "simulate", values, is_watched=not json)
     if json:
         print_json(report)
     else:

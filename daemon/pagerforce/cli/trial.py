@@ -37,7 +37,7 @@ def try_service(
         raise typer.BadParameter(f"{urgency!r} is neither low nor high", param_hint="--urgency")
     values = {"service": service, "urgency": urgency, "timeout_seconds": timeout}
     with reporting():
-        found = ask(config, "test", values, None if json else _tell)
+        found = ask(config, "test", values, tell=_keep_quiet if json else _tell)
     if json:
         print_json(found)
     else:
@@ -53,5 +53,9 @@ def try_service(
         leave(FAILED)
 
 
-def _tell(text: str) -> None:
+def _tell(text: str, _: float | None = None) -> None:
     err.print(text, markup=False)
+
+
+def _keep_quiet(_: str, __: float | None = None) -> None:
+    pass

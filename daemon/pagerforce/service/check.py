@@ -4,7 +4,7 @@ Prints nothing and keeps nothing: the command line calls it in its own process, 
 secrets the caller can't read, in its own. The lines are told in ``docs/reference/check.md``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from pagerforce.config import offline
 from pagerforce.config.checkline import Advice, CheckLine
@@ -21,6 +21,7 @@ from pagerforce.service.checks import (
     sharing,
     writing,
 )
+from pagerforce.service.checks.asking import Asking
 from pagerforce.service.checks.carried import CarriedCheck
 from pagerforce.service.checks.pagerduty import PagerDutyCheck
 from pagerforce.service.checks.salesforce import SalesforceCheck
@@ -42,12 +43,16 @@ ADVICE: tuple[Advice, ...] = (
 """Every line that is not plain OK, in the order in which they may appear."""
 
 
-async def check_online(loaded: Loaded, environ: Mapping[str, str]) -> list[CheckLine]:
+async def check_online(
+    loaded: Loaded,
+    environ: Mapping[str, str],
+    tell: Callable[[str], Awaitable[None]] | None = None,
+) -> list[CheckLine]:
     """Tries both connections and looks for everything that rules and mappings name.
 
     Clients of its own: what the daemon remembers of both sides is not what ``check`` is to tell.
     Every call has ``delivery.timeout`` as its deadline, and a side that is silent three times in a
-    row is left alone.
+    row is left alone. ``tell`` is told what is asked for.
 
     Raises:
         ConfigError: a secret is missing or of no use.
@@ -55,7 +60,7 @@ async def check_online(loaded: Loaded, environ: Mapping[str, str]) -> list[Check
     secrets = load_secrets(loaded.config, environ)
     clock = SystemClock()
     async with open_sides(loaded, secrets, clock) as (first, second):
-        account = PagerDutyCheck(loaded, first.client, first.directory, clock)
+        account = PagerDutyCheck(loaded, first.client, first.directory, clock, asking=Asking(tell))
         org = SalesforceCheck(
             loaded,
             second.client,
@@ -63,6 +68,7 @@ async def check_online(loaded: Loaded, environ: Mapping[str, str]) -> list[Check
             second.lookups,
             second.mappings,
             clock,
+            asking=Asking(tell),
         )
         lines = [*await account.run(), *await org.run()]
         if all((account.is_up, org.is_up)):

@@ -1,17 +1,23 @@
 """A consistent copy of a database in one private file, complete and on the disk, or not there at all.
 
-SQLite's backup API in one step over a connection of its own: in WAL mode that reads one state of the
-database and holds up no writer. (Page by page it would start over with every write of the daemon.)
+SQLite's backup API over a connection of its own, within one reading transaction: in WAL mode that
+reads one state of the database and holds up no writer. (Without the transaction the copying would
+start over with every write of the daemon.)
 """
 
 import os
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pagerforce.errors import StoreError
 from pagerforce.store.trouble import is_about_content, to_file_error, to_store_error
+
+Step = Callable[[float], None]
+"""Called again and again with the share that is done, 0 to 1; what it raises ends the work."""
+
+_PAGES_AT_ONCE = 2048  # 8 MB: some milliseconds, after which somebody may have changed their mind
 
 
 def to_uri(path: Path, mode: str) -> str:
@@ -25,6 +31,7 @@ def copy_database(
     *,
     facts: Mapping[str, str] | None = None,
     replace: bool = False,
+    step: Step | None = None,
 ) -> None:
     """Copies a database, also while it is written to.
 
@@ -33,14 +40,29 @@ def copy_database(
         target: where the copy is to stand; it gets mode 0600.
         facts: rows for the copy's table of facts.
         replace: take the place of a file of that name; else that is an error.
+        step: told how far it is.
 
     Raises:
         StoreError: it could not be done; the target is as it was.
     """
+    with private_file(target, replace=replace) as part:
+        _fill(source, part, target, facts or {}, step)
+
+
+@contextmanager
+def private_file(target: Path, *, replace: bool = False) -> Iterator[Path]:
+    """An empty file of mode 0600 beside the target, to be filled within the block.
+
+    At the block's end it is on the disk and takes the target's name; where the block raises, it is gone.
+
+    Raises:
+        StoreError: the target exists and is not to be replaced, or the file system refuses.
+    """
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        # A link in its place is never followed: whoever may write here could lead us anywhere.
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        _fill(source, part, target, facts or {})
+        yield part
         sync_file(part)
         _put_in_place(part, target, replace=replace)
         sync_file(target.parent)
@@ -55,13 +77,25 @@ def copy_database(
             leftover.unlink(missing_ok=True)
 
 
-def _fill(source: Path, part: Path, target: Path, facts: Mapping[str, str]) -> None:
+def _fill(
+    source: Path, part: Path, target: Path, facts: Mapping[str, str], step: Step | None
+) -> None:
+    def told(_: int, remaining: int, total: int) -> None:
+        if step is not None:
+            step(1 - remaining / total if total else 1.0)
+
     try:
         with (
-            closing(sqlite3.connect(to_uri(source, "ro"), uri=True)) as read_from,
+            closing(
+                sqlite3.connect(to_uri(source, "ro"), uri=True, isolation_level=None)
+            ) as origin,
             closing(sqlite3.connect(part, isolation_level=None)) as into,
         ):
-            read_from.backup(into)
+            origin.execute("BEGIN")
+            origin.execute(
+                "SELECT count(*) FROM sqlite_schema"
+            ).fetchone()  # the state to be copied
+            origin.backup(into, pages=_PAGES_AT_ONCE, progress=told)
             # The copy is one file: a reader of it needs no right to make others beside it.
             into.execute("PRAGMA journal_mode = DELETE")
             into.executemany(

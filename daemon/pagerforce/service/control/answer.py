@@ -1,9 +1,11 @@
 """The lines of an answer: what the daemon sends to a command, and what the command makes of it.
 
-An answer is JSON lines: ``{"progress": text}`` any number of times, then ``{"result": value}`` or
+An answer is JSON lines: ``{"progress": text, "share": 0 to 1 or null}`` and ``{"data": base64}`` any
+number of times, then ``{"result": value}`` or
 ``{"error": {"exit": code, "message": text, "problems": [[where, what], ...]}}``.
 """
 
+import base64
 import json
 from typing import Any, NoReturn
 
@@ -24,6 +26,16 @@ FAILED, USAGE, FORBIDDEN = 1, 2, 3  # contract section 3, exit codes
 def line_of(key: str, value: Json) -> bytes:
     """One line."""
     return json.dumps({key: value}, ensure_ascii=False).encode() + b"\n"
+
+
+def progress_line(text: str, share: float | None) -> bytes:
+    """How far it is."""
+    return json.dumps({"progress": text, "share": share}, ensure_ascii=False).encode() + b"\n"
+
+
+def data_line(chunk: bytes) -> bytes:
+    """Some bytes of a file."""
+    return b'{"data": "' + base64.b64encode(chunk) + b'"}\n'
 
 
 def show_error(error: Exception) -> dict[str, Json]:

@@ -30,5 +30,5 @@ async def check(desk: Desk, request: CheckRequest) -> Json:
     if request.plan:
         lines += plan_lines(loaded, Assumptions(request.changes, request.records))
     await desk.tell("asking both sides")
-    lines += await check_online(loaded, environ)
+    lines += await check_online(loaded, environ, desk.tell)
     return [line.to_json() for line in lines]

@@ -1,5 +1,6 @@
 """Calls the running daemon on its control socket."""
 
+import base64
 import json
 import socket
 from collections.abc import Callable, Mapping
@@ -15,6 +16,14 @@ from pagerforce.service.control.operations import OPERATIONS
 _GRACE_SECONDS = 10.0  # beyond the deadline that the daemon itself sets to each operation
 
 
+Show = Callable[[str, float | None], None]
+"""Shows how far it is: words, and a share from 0 to 1 where that is known."""
+
+
+def _refuse(_: bytes) -> None:
+    raise ValueError("bytes that nobody asked for")
+
+
 def is_running(path: Path) -> bool:
     """Whether a daemon listens there."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
@@ -27,12 +36,17 @@ def is_running(path: Path) -> bool:
 
 
 def call_daemon(
-    path: Path, command: str, values: Mapping[str, object], tell: Callable[[str], None]
+    path: Path,
+    command: str,
+    values: Mapping[str, object],
+    tell: Show,
+    take: Callable[[bytes], object] = _refuse,
 ) -> Any:  # noqa: ANN401 (each command's value has its own shape)
-    """Has a command carried out; ``tell`` is called as it goes on.
+    """Has a command carried out; ``tell`` is called as it goes on, ``take`` with bytes it sends.
 
     Raises:
         ConfigError, ForbiddenError, PagerforceError: as the daemon says, or it went away.
+        OSError: what ``take`` raises.
     """
     # a Unix socket has no use for what the environment says of certificates, good or bad
     transport = httpx.HTTPTransport(uds=str(path), trust_env=False)
@@ -46,7 +60,9 @@ def call_daemon(
             for line in response.iter_lines():
                 answer = json.loads(line)
                 if "progress" in answer:
-                    tell(answer["progress"])
+                    tell(answer["progress"], answer.get("share"))
+                elif "data" in answer:
+                    take(base64.b64decode(answer["data"], validate=True))
                 elif "error" in answer:
                     raise_error(answer["error"])
                 else:

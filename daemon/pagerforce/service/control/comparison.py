@@ -59,7 +59,8 @@ async def read_incidents(
     asked = [key for key in ids if key not in fresh and (everything or _is_held_open(held, key))]
     for number, key in enumerate(asked):
         if number % 25 == 0:
-            await desk.tell(f"incidents: {number} of {len(asked)} asked for one by one")
+            words = f"incidents: {number} of {len(asked)} asked for one by one"
+            await desk.tell(words, number / len(asked))
         item = await poller.find_incident(key)
         if item is None:
             found.unseen.append(_gone("pagerduty", incident=key))
@@ -117,7 +118,8 @@ async def read_records(desk: Desk, side: SalesforceSide, loaded: Loaded, found: 
             continue
         quiet = await poller.time_driven_fields(name)
         for start in range(0, len(ids), _CHUNK):
-            await desk.tell(f"{name}: {start} of {len(ids)} records compared")
+            words = f"{name}: {start} of {len(ids)} records compared"
+            await desk.tell(words, start / len(ids))
             batch = await poller.fetch_records(name, ids[start : start + _CHUNK])
             rows = {row.id: row for row in batch.records}
             for record_id in ids[start : start + _CHUNK]:

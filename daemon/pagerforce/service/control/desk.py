@@ -6,9 +6,11 @@ itself where no daemon runs; ``Home`` is what differs.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
+import anyio
 from pydantic import BaseModel, ConfigDict
 
 from pagerforce.config.load import Loaded, load_config
@@ -21,7 +23,20 @@ from pagerforce.service.wiring import CATALOG, PagerDutySide, Parts, SalesforceS
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.operators import OperatorAction, record_operator
 
-Tell = Callable[[str], Awaitable[None]]
+Give = Callable[[bytes], Awaitable[None]]
+"""Hands the caller some bytes; returns once they are on their way."""
+
+
+class Tell(Protocol):
+    """Says how far a long operation is: in words, and as a share from 0 to 1 where that is known."""
+
+    async def __call__(self, text: str, share: float | None = None) -> None:
+        """Says it."""
+
+
+async def give_nothing(_: bytes) -> None:
+    """For callers that take no bytes; raises ``PagerforceError``."""
+    raise PagerforceError("there is nobody to give bytes to")
 
 
 class Request(BaseModel):
@@ -48,6 +63,7 @@ class Home:
             where no daemon has run yet and the command can do without.
         writing: None where the command changes nothing and no daemon runs.
         running: None without a daemon.
+        copying: held while a copy of the state is made and sent.
     """
 
     config: Path
@@ -56,6 +72,7 @@ class Home:
     reading: Database | None
     writing: Database | None = None
     running: Running | None = None
+    copying: anyio.Lock = field(default_factory=anyio.Lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +82,14 @@ class Desk:
     Attributes:
         command: its word in the role table, e.g. ``links add``.
         tell: says how far a long operation is.
+        give: hands the caller bytes, of operations whose outcome is a file.
     """
 
     caller: Caller
     command: str
     home: Home
     tell: Tell
+    give: Give = give_nothing
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from pagerforce.config.load import load_config
 from pagerforce.config.paths import state_dir
 from pagerforce.errors import ForbiddenError, PagerforceError
 from pagerforce.service.clock import SystemClock
+from pagerforce.service.control.client import Show
 from pagerforce.service.control.desk import Desk, Home
 from pagerforce.service.control.operations import OPERATIONS
 from pagerforce.service.control.peers import find_caller, own_peer
@@ -25,7 +26,7 @@ def call_directly(
     environ: Mapping[str, str],
     command: str,
     values: Mapping[str, object],
-    tell: Callable[[str], None],
+    tell: Show,
 ) -> Any:  # noqa: ANN401 (each command's value has its own shape)
     """Carries a command out on the state database.
 
@@ -41,8 +42,8 @@ def call_directly(
     _check_rights(path, operation.word_for(request), is_change=operation.changes(request))
 
     async def run() -> Any:  # noqa: ANN401
-        async def say(text: str) -> None:
-            tell(text)
+        async def say(text: str, share: float | None = None) -> None:
+            tell(text, share)
 
         is_change = operation.changes(request)
         state = path if operation.needs_state or path.exists() else None

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from pagerforce.errors import ConfigError, Problem
 from pagerforce.model.value import Json
+from pagerforce.service.control.backup import BackupRequest, send_backup
 from pagerforce.service.control.check import CheckRequest, check
 from pagerforce.service.control.desk import Desk, Request
 from pagerforce.service.control.drift import DriftRequest, drift
@@ -123,6 +124,7 @@ OPERATIONS: Mapping[str, Operation] = {
         Operation("rules rollback", Rollback, roll_back, is_change=True),
         Operation("drift", DriftRequest, drift, seconds=600.0, word_of=drift_word),
         Operation("test", TrialRequest, run_trial, is_change=True, seconds=600.0),
+        Operation("backup", BackupRequest, send_backup, is_change=True, seconds=1800.0),
         Operation("log-level", LogLevel, change_level, is_change=True),
         Operation("links list", AllLinks, list_links),
         Operation("links show", OneId, show_links),

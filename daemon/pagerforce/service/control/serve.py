@@ -1,16 +1,17 @@
 """Opens the daemon's control socket. The daemon's work goes on where it can't be opened."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from pagerforce.config.paths import control_socket
-from pagerforce.errors import AddressInUseError
+from pagerforce.errors import AddressInUseError, StoreError
 from pagerforce.model.ports import Clock
 from pagerforce.observe.log import get_log
 from pagerforce.service.control.desk import Home, Running
 from pagerforce.service.control.listener import bind_socket, listen
 from pagerforce.service.control.server import build_control_app
+from pagerforce.store.backup import clear_copies
 from pagerforce.store.database import open_database
 
 _LOG = get_log("control")
@@ -36,6 +37,8 @@ async def serve_control(
                 reading = await stack.enter_async_context(
                     open_database(parts.database.path, read_only=True)
                 )
+                with suppress(StoreError):  # the next backup says so
+                    clear_copies(parts.database.path)
                 home = Home(config, environ, clock, reading, parts.database, running)
                 await stack.enter_async_context(listen(build_control_app(home), listener, path))
                 _LOG.info("control_socket_open", path=str(path))

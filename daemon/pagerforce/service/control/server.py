@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from pagerforce.errors import ConfigError, ForbiddenError, PagerforceError, Problem
 from pagerforce.model.value import Json
 from pagerforce.observe.log import get_log
-from pagerforce.service.control.answer import line_of, show_error
+from pagerforce.service.control.answer import data_line, line_of, progress_line, show_error
 from pagerforce.service.control.desk import Desk, Home, Request
 from pagerforce.service.control.operations import OPERATIONS, Operation
 from pagerforce.service.control.peers import Caller, find_caller
@@ -145,11 +145,16 @@ class _Answer(Response):
             group.cancel_scope.cancel()
 
     async def _outcome(self, send: Send) -> bytes:
-        async def tell(text: str) -> None:
-            body = line_of("progress", text)
+        async def tell(text: str, share: float | None = None) -> None:
+            body = progress_line(text, share)
             await send({"type": "http.response.body", "body": body, "more_body": True})
 
-        desk = Desk(self._caller, self._operation.word_for(self._request), self._home, tell)
+        async def give(chunk: bytes) -> None:
+            body = await anyio.to_thread.run_sync(data_line, chunk)
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+
+        word = self._operation.word_for(self._request)
+        desk = Desk(self._caller, word, self._home, tell, give)
         try:
             with anyio.fail_after(self._operation.seconds):
                 result = await self._run(desk)

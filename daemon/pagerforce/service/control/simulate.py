@@ -17,7 +17,7 @@ from pagerforce.rules.evaluate import RuleBook
 from pagerforce.service.control.desk import Desk, Request
 from pagerforce.service.wiring import CATALOG
 from pagerforce.store.codec import parse_event, parse_incident
-from pagerforce.store.journal import Filter, read_log
+from pagerforce.store.journal import Filter, last_seq, read_log
 
 _PAGE = 500
 _TRIED = 200  # events shown per rule with each condition's values
@@ -70,13 +70,20 @@ async def try_rules(
     The journal is read page by page while the rules are tried: it may be larger than the memory.
     """
 
-    async def read_page(after: int) -> list[dict[str, Any]]:
+    async def read_page(after: int) -> tuple[list[dict[str, Any]], int]:
         async with desk.read() as tx:
-            return await read_log(tx, Filter(since=since, after_seq=after, limit=_PAGE))
+            page = await read_log(tx, Filter(since=since, after_seq=after, limit=_PAGE))
+            return page, await last_seq(tx)
 
     def iter_journal() -> Iterator[Mapping[str, Any]]:
-        after = 0
-        while page := anyio.from_thread.run(read_page, after):
+        after = first = 0
+        while True:
+            page, last = anyio.from_thread.run(read_page, after)
+            if not page:
+                return
+            first = first or page[0]["seq"]
+            share = (page[0]["seq"] - first) / (last - first + 1)
+            anyio.from_thread.run(desk.tell, "trying the rules on recorded events", share)
             yield from page
             after = page[-1]["seq"]
 

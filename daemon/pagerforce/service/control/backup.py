@@ -1,0 +1,82 @@
+"""``backup`` for an administrator who may not read the state's file: the copy is sent to the caller.
+
+The daemon takes no path from the caller and writes nothing for them but a nameless file of its own; the
+command writes what it is given where the caller may write, with the caller's own rights.
+"""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+
+from pagerforce.errors import PagerforceError
+from pagerforce.model.value import Json
+from pagerforce.service.control.desk import Desk, Request
+from pagerforce.store.backup import OpenCopy, open_copy
+
+_CHUNK_BYTES = 256 * 1024
+_PATIENCE_SECONDS = 30.0  # for whoever reads no further
+
+
+class BackupRequest(Request):
+    """A copy of the state as it is now."""
+
+
+async def send_backup(desk: Desk, _: BackupRequest) -> Json:
+    """Gives the caller a checked copy of the state.
+
+    ``{"schema": n, "size_bytes": n, "made_at": instant, "sha256": hex}``; the size and the digest are
+    those of what was given.
+
+    Raises:
+        PagerforceError: another copy is being sent, or the caller reads no further.
+        StoreError: there is not enough space, or the state is damaged.
+    """
+    running = desk.running()
+    if desk.home.copying.locked():
+        raise PagerforceError("another backup is being made: try again when it is done")
+    async with desk.home.copying:
+        copy = await _make(desk, running.parts.database.path, desk.home.clock.now())
+        try:
+            async with desk.change({"size_bytes": copy.backup.size_bytes}):
+                pass  # who takes a copy, and when, is written down before the first byte is given
+            digest = await _send(desk, copy)
+        finally:
+            copy.stream.close()
+    return {
+        "schema": copy.backup.schema,
+        "size_bytes": copy.backup.size_bytes,
+        "made_at": copy.backup.made_at,
+        "sha256": digest,
+    }
+
+
+async def _make(desk: Desk, path: Path, now: datetime) -> OpenCopy:
+    told = -1
+
+    def step(share: float) -> None:
+        nonlocal told
+        anyio.from_thread.check_cancelled()  # whoever asked has gone, or the daemon stops
+        if int(share * 20) > told:
+            told = int(share * 20)
+            anyio.from_thread.run(desk.tell, "copying", share)
+
+    return await anyio.to_thread.run_sync(open_copy, path, now, step)
+
+
+async def _send(desk: Desk, copy: OpenCopy) -> str:
+    digest = hashlib.sha256()
+    sent = 0
+    while chunk := await anyio.to_thread.run_sync(copy.stream.read, _CHUNK_BYTES):
+        digest.update(chunk)
+        try:
+            with anyio.fail_after(_PATIENCE_SECONDS):
+                await desk.give(chunk)
+        except TimeoutError as error:
+            raise PagerforceError("whoever asked for the backup reads no further") from error
+        sent += len(chunk)
+        await desk.tell("sending", sent / copy.backup.size_bytes)
+    return digest.hexdigest()
