@@ -57,6 +57,8 @@ BROKEN_RULES = [
     (_action(_CREATE + ', title = "{{ record.Name | nofilter }}"'), f"{_A}.title", "unknown filter"),
     (_action(_CREATE + ', title = "{{ ().__class__ }}"'), f"{_A}.title", "is not available"),
     (_action("do = \"pagerduty.add_note\", text = \"{{ incident.urgency | translate('no') }}\""), f"{_A}.text", "add it as [maps.no]"),
+    (_action(_CREATE + ', title = "x", urgency = "medium"'), f"{_A}.urgency", "there are high, low"),
+    (_action(_CREATE + ', title = "x", urgency = "hihg"'), f"{_A}.urgency", 'did you mean "high"?'),
     (_action('do = "pagerduty.set_priority"'), f"{_A}.priority", "is required"),
     (_action('do = "pagerduty.reassign"'), _A, "exactly one of"),
     (_action('do = "pagerduty.reassign", assignees = ["a@b.c"], escalation_policy = "P"'), _A, "exactly one of"),
@@ -99,4 +101,25 @@ BROKEN_RULES = [
     ('[daemon]\nstart_from = "Token token=abcDEFghiJKLmnoPQRst"', "daemon.start_from", "must not stand in the configuration"),
     ("[delivery]\nconcurrency = 99999999999999999999999", "delivery.concurrency", "at most 256"),
     ("[salesforce]\ndaily_call_budget = -1", "salesforce.daily_call_budget", "at least 1"),
+]  # fmt: skip
+
+
+def _note(text: str, rule: str = _SALESFORCE) -> str:
+    return _action(f'do = "pagerduty.add_note", text = "{text}"', rule)
+
+
+DOUBTED_RULES = [
+    # the contract has such an action become a dead letter when it is rendered: they stop no start
+    (_note("{{ recrod.Name }}"), f"{_A}.text", 'did you mean "record"?'),
+    (_note("{{ incidnet.title }}"), f"{_A}.text", 'did you mean "incident"?'),
+    (_note("{{ whatever }}"), f"{_A}.text", "names begin with comment, event, incident"),
+    (_note("{{ incident.titel }}"), f"{_A}.text", "did you mean incident.title?"),
+    (_note("{{ event.actor.nmae }}"), f"{_A}.text", "did you mean event.actor.name?"),
+    (_note("{{ comment.text }}"), f"{_A}.text", "unknown field 'comment.text'"),
+    (_note("{{ old.thing }}"), f"{_A}.text", "there are old.record and old.incident"),
+    (_note("{{ old.incident.title }}"), f"{_A}.text", "always empty"),
+    (_note("{% if incident.staus == 'x' %}y{% endif %}"), f"{_A}.text", "did you mean incident.status?"),
+    (_action('do = "salesforce.set_field", field = "X__c", lookup = { Name = "{{ recrod.Name }}" }'), f"{_A}.lookup.Name", 'did you mean "record"?'),
+    (_action('do = "salesforce.create_record", fields = { X__c = "{{ recrod.Name }}" }', _PAGERDUTY), f"{_A}.fields.X__c", 'did you mean "record"?'),
+    (_compare("event.type", "equals", '"acknowlege"', _PAGERDUTY), f"{_C}.value", 'did you mean "acknowledge"?'),
 ]  # fmt: skip

@@ -5,7 +5,7 @@ The tables are ``unit.config.test_broken`` (settings, objects, mappings) and ``b
 
 import pytest
 
-from badinput.broken_rules import BROKEN_RULES
+from badinput.broken_rules import BROKEN_RULES, DOUBTED_RULES
 from inprocess import invoke
 from unit.config.config_catalog import write
 from unit.config.test_broken import BROKEN
@@ -31,6 +31,15 @@ def test_it_is_refused_by_its_place_with_the_remedy(tmp_path, text, place, words
     assert words in problem
     assert not any(secret in err for secret in SECRETS)
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(("text", "place", "words"), DOUBTED_RULES)
+def test_what_can_be_meant_by_nobody_is_to_be_mended_before_it_fires(tmp_path, text, place, words):
+    code, out, err = invoke("check", "--offline", config=write(tmp_path, text))
+    assert code == 1, out + err
+    (todo,) = [line for line in out.splitlines() if line.startswith("TODO")]
+    assert f"config.toml: {place}: " in todo
+    assert words in todo
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,19 @@ async def test_check_says_yes_and_what_would_fail_only_when_it_fires(folder):
         )
         found = await office.ask("rules check", name="calm.toml", content=wrong)
         assert "read-only" in found["doubts"][0]["what"]
+        assert found["ok"] is False
+
+
+async def test_a_name_that_nobody_knows_is_told_by_check_and_by_apply(folder):
+    async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
+        typo = CALM.replace("record.Name }}", "recrod.Name }}")
+        found = await office.ask("rules check", name="calm.toml", content=typo)
+        assert found["ok"] is False
+        (doubt,) = found["doubts"]
+        assert doubt["where"].endswith("rulesets[0].rules[0].actions[0].title")
+        assert 'did you mean "record"?' in doubt["what"]
+        done = await office.ask("rules apply", name="calm.toml", content=typo)
+        assert done["doubts"] == found["doubts"]
 
 
 async def test_other_changes_of_the_files_are_not_put_in_force_along_with_rules(folder):

@@ -162,7 +162,6 @@ async def test_a_value_that_an_open_picklist_does_not_list_is_remarked(tmp_path)
         (FIND.format("Account__c", 'Nope__c = "x"'), "write.lookup", "no such fields"),
         (FIND.format("Notes__c", 'Name = "x"'), "write.lookup", "not a reference"),
         (MAKE.format('Severity__c = "Hugh"'), "write.no_such_value", "Hugh"),
-        ('do = "pagerduty.add_note", text = "{{ incident.titel }}"', "rule.doubt", "title"),
     ],
 )  # fmt: skip
 async def test_what_salesforce_would_not_take_is_told_before_it_happens(

@@ -1,12 +1,22 @@
 """``pagerforce rules``: those in force, and putting others in their place."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import tomli_w
 import typer
 
-from pagerforce.cli.console import ConfigOption, JsonOption, out, print_json, print_table, reporting
+from pagerforce.cli.console import (
+    FAILED,
+    ConfigOption,
+    JsonOption,
+    leave,
+    out,
+    print_json,
+    print_table,
+    reporting,
+)
 from pagerforce.cli.desk import ask
 from pagerforce.cli.log import check_since
 from pagerforce.cli.simulate import print_report, read_text
@@ -66,6 +76,8 @@ def show_rules(
 def check_rules(file: File, *, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Says whether a rules file could be put in force, and what would fail only when it fires.
 
+    Exit code 1 where something would: correct it, or apply the file all the same.
+
     Example: pagerforce rules check new-rules.toml
     """
     with reporting():
@@ -73,9 +85,18 @@ def check_rules(file: File, *, config: ConfigOption = None, json: JsonOption = F
         found = ask(config, "rules check", values, is_watched=not json)
     if json:
         print_json(found)
+        if not found["ok"]:
+            leave(FAILED)
         return
-    out.print(f"OK   {found['rules']} rules; the org: {found['org']}", markup=False)
-    for doubt in found["doubts"]:
+    word = "OK  " if found["ok"] else "TODO"
+    out.print(f"{word} {found['rules']} rules; the org: {found['org']}", markup=False)
+    _show_doubts(found["doubts"])
+    if not found["ok"]:
+        leave(FAILED)
+
+
+def _show_doubts(doubts: Sequence[Mapping[str, str]]) -> None:
+    for doubt in doubts:
         out.print(f"NOTE {doubt['where']}: {doubt['what']}", markup=False)
 
 
@@ -105,6 +126,10 @@ def apply_rules(
         return
     print_report(found["effect"])
     out.print(f"in force: revision {found['revision']}, {found['rules']} rules", markup=False)
+    _show_doubts(found["doubts"])
+    for name, fields in found["new_fields"].items():
+        words = f"every {name} is read once more, now with {', '.join(fields)}"
+        out.print(words, markup=False)
 
 
 @rules.command("rollback")

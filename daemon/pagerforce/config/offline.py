@@ -6,13 +6,14 @@ from pathlib import Path
 
 from pagerforce.config import certificate, permissions
 from pagerforce.config.certificate import certificate_line
-from pagerforce.config.checkline import CheckLine, ok, remark
+from pagerforce.config.checkline import CheckLine, ok, remark, todo
 from pagerforce.config.load import Loaded, load_config
 from pagerforce.config.paths import control_socket, state_dir
 from pagerforce.config.permissions import file_lines, secret_line, state_line
 from pagerforce.config.schema import Config
 from pagerforce.config.secret import find_api_key, find_private_key
 from pagerforce.model.action import ActionSpec
+from pagerforce.rules.needs import doubts
 
 NO_OBJECTS = remark(
     "objects.none", "objects", "none are configured, so nothing is read from Salesforce"
@@ -23,7 +24,9 @@ OUTSIDE_SERVICES = remark(
     "its service {service} is not among pagerduty.services: changes of its incidents are not looked for",
 )
 
-ADVICE = (NO_OBJECTS, OUTSIDE_SERVICES, *permissions.ADVICE, *certificate.ADVICE)
+DOUBT = todo("rule.doubt", "{where}", "{what}")
+
+ADVICE = (NO_OBJECTS, OUTSIDE_SERVICES, DOUBT, *permissions.ADVICE, *certificate.ADVICE)
 
 
 def check_offline(
@@ -59,6 +62,7 @@ def offline_lines(
         *_left_out(config),
         ok(f"maps: {_names(config.maps)}"),
         _rules_line(loaded),
+        *doubt_lines(loaded),
         secret_line("PagerDuty API key", find_api_key, config, environ),
         secret_line("Salesforce private key", find_private_key, config, environ),
         *_certificate_lines(config, environ, now),
@@ -90,6 +94,11 @@ def _rules_line(loaded: Loaded) -> CheckLine:
     rulesets = _count(len(loaded.config.rulesets), "ruleset")
     rules = _count(len(loaded.rules), "rule")
     return ok(f"rules: {rules} in {rulesets}, {enabled} enabled")
+
+
+def doubt_lines(loaded: Loaded) -> list[CheckLine]:
+    """What the rules say that can't be meant: it stops no start, but an action becomes a dead letter."""
+    return [DOUBT.line(where=item.where, what=item.what) for item in doubts(loaded.rules)]
 
 
 def _certificate_lines(

@@ -81,7 +81,7 @@ def field_uses(rules: Iterable[Rule]) -> tuple[FieldUse, ...]:
 
 
 def doubts(rules: Iterable[Rule]) -> tuple[Problem, ...]:
-    """What is allowed but hardly meant: for ``check`` and ``rules check`` to show before it matters.
+    """What is allowed but hardly meant: for ``check`` and ``rules`` to show before it matters.
 
     Names in templates that can never be defined (the contract has such an action dead-lettered when
     it is rendered, so they do not stop the start), and PagerDuty event types that look like a
@@ -148,7 +148,9 @@ def _texts_in(place: str, value: Json) -> Iterator[tuple[str, str]]:
 def _judge(path: tuple[str, ...], run_on: Side) -> str | None:
     root, shown = path[0], ".".join(path)
     if root not in ROOTS:
-        return f"template: {root} is undefined; names begin with {_listed(ROOTS)}"
+        near = get_close_matches(root, sorted(ROOTS), n=1, cutoff=0.6)
+        guess = f'; did you mean "{near[0]}"?' if near else ";"
+        return f"template: {root} is undefined{guess} names begin with {_listed(ROOTS)}"
     if root == "old" and path[1:2] not in ((Root.RECORD,), (Root.INCIDENT,)):
         return f"template: {shown} is undefined; there are old.record and old.incident"
     own = Root.RECORD if run_on is Side.SALESFORCE else Root.INCIDENT

@@ -107,6 +107,8 @@ class _Reader:
         text = text_of(self._scalar(where, value))
         if param.required and isinstance(value, str) and not text.strip():
             self._report.add(where, "must not be empty")
+        if param.choices and text and not is_template(text) and text.lower() not in param.choices:
+            self._report.add(where, f'"{text}" is none of its words{suggest(text, param.choices)}')
         return text
 
     def _value(self, where: str, value: object) -> Json:

@@ -178,3 +178,15 @@ def test_a_line_survives_its_way_through_json():
         CheckLine(Kind.TODO, "what", "remedy", "code", (1, 2)),
     ):
         assert CheckLine.from_json(line.to_json()) == line
+
+
+def test_a_name_that_no_template_sees_is_told_with_its_place(tmp_path):
+    path = write(
+        tmp_path,
+        '[[objects]]\npreset = "case"\n[[rulesets]]\nname = "R"\n[[rulesets.rules]]\nname = "one"\n'
+        'object = "Case"\nrun_on = "salesforce"\n'
+        'actions = [{ do = "pagerduty.add_note", text = "{{ recrod.Subject }}" }]\n',
+    )
+    (line,) = (line for line in lines(path) if line.kind is Kind.TODO)
+    assert line.code == "rule.doubt"
+    assert line.what == "config.toml: rulesets[0].rules[0].actions[0].text"

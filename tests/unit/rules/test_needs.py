@@ -67,7 +67,7 @@ def test_uses_carry_what_describe_has_to_verify():
 
 def test_names_that_can_never_be_defined_are_pointed_out():
     bad = [
-        ("{{ recrod.Name }}", "recrod is undefined; names begin with comment, event"),
+        ("{{ recrod.Name }}", 'recrod is undefined; did you mean "record"?'),
         ("{{ incident.titel }}", "did you mean incident.title"),
         ("{{ event.nope }}", "unknown field 'event.nope'"),
         ("{{ comment.text }}", "unknown field 'comment.text'"),

@@ -9,7 +9,6 @@ from pagerforce.errors import RefusedError
 from pagerforce.model.ids import RecordId
 from pagerforce.model.value import Json, Scalar, is_empty
 from pagerforce.rules.inspection import is_template
-from pagerforce.rules.needs import doubts
 from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.schema import FieldInfo, SchemaCache
@@ -24,7 +23,6 @@ _PICKLISTS = ("picklist", "multipicklist")
 # Every row has an owner; the platform sets it where nobody does.
 _BY_ITSELF = frozenset({"OwnerId"})
 
-DOUBT = todo("rule.doubt", _WRITE, "{what}")
 READ_ONLY = todo(
     "write.read_only",
     _WRITE,
@@ -48,7 +46,6 @@ REQUIRED_DOUBT = remark(
 )
 
 ADVICE = (
-    DOUBT,
     READ_ONLY,
     NO_VALUE,
     UNSUITED,
@@ -76,7 +73,7 @@ class WritingCheck:
         Raises:
             GaveUpError: the org fails to answer.
         """
-        lines = [DOUBT.line(where=item.where, what=item.what) for item in doubts(self.loaded.rules)]
+        lines: list[CheckLine] = []
         for write in self._writes():
             lines += await self._write(write)
         for row in new_rows(self.loaded):

@@ -5,15 +5,17 @@ An applied file becomes a numbered revision in the state database. It stands for
 until a rollback goes back to the revision before it, and at last to the configuration's own rules.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import PurePath
 
 from pagerforce.config.checkline import CheckLine, Kind
 from pagerforce.config.files import RulesText
 from pagerforce.config.load import Loaded, load_config
+from pagerforce.config.offline import doubt_lines
 from pagerforce.errors import NotFoundError, PagerforceError, RemoteError
 from pagerforce.model.value import Json, format_instant, parse_instant
+from pagerforce.rules.needs import fields_needed
 from pagerforce.rules.syntax import Rule
 from pagerforce.service.applied import rules_of, without_rules
 from pagerforce.service.checks.asking import Asking, GaveUpError
@@ -131,29 +133,34 @@ def _show_revision(item: Revision, in_force: Revision | None) -> Json:
 async def check_rules(desk: Desk, request: RulesFile) -> Json:
     """Whether a file could be put in force; changes nothing.
 
-    ``{"ok": true, "rules": n, "org": "checked" or why not, "doubts": [{where, what}]}``.
+    ``{"ok": whether it should be, "rules": n, "org": "checked" or why not, "doubts": [{where,
+    what}]}``: what is doubtful would fail only when a rule fires.
 
     Raises:
         ConfigError: it could not; with every problem.
     """
     tried = _load_text(desk, request)
     org = "checked"
-    doubts: list[CheckLine] = []
+    doubts = doubt_lines(tried)
     try:
         async with desk.sides() as (_, salesforce):
             await check_fields(salesforce.schema, tried)
             lines = await WritingCheck(
                 tried, salesforce.client, salesforce.schema, salesforce.lookups, Asking()
             ).run()
-            doubts = [line for line in lines if line.kind is not Kind.OK]
+            doubts += [line for line in lines if line.kind is not Kind.OK]
     except (RemoteError, GaveUpError) as error:
         org = f"could not be asked: {error}"
     return {
-        "ok": True,
+        "ok": all(line.ok for line in doubts),
         "rules": len(tried.rules),
         "org": org,
-        "doubts": [{"where": line.what, "what": line.remedy} for line in doubts],
+        "doubts": _show_doubts(doubts),
     }
+
+
+def _show_doubts(lines: Sequence[CheckLine]) -> list[Json]:
+    return [{"where": line.what, "what": line.remedy} for line in lines]
 
 
 async def apply_rules(desk: Desk, request: ApplyRules) -> Json:
@@ -190,7 +197,16 @@ async def apply_rules(desk: Desk, request: ApplyRules) -> Json:
         "rules": len(tried.rules),
         "since": format_instant(since),
         "effect": effect,
+        "new_fields": _new_fields(before, tried),
+        "doubts": _show_doubts(doubt_lines(tried)),
     }
+
+
+def _new_fields(before: Loaded, after: Loaded) -> dict[str, Json]:
+    """Object -> fields that only the new rules speak of; its records are read once more for them."""
+    known, wanted = fields_needed(before.rules), fields_needed(after.rules)
+    found = {name: sorted(fields - known.get(name, frozenset())) for name, fields in wanted.items()}
+    return {name: list(fields) for name, fields in found.items() if fields}
 
 
 async def roll_back(desk: Desk, _: Rollback) -> Json:
