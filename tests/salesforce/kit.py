@@ -360,6 +360,6 @@ async def sandboxed(
         lookups = LookupResolver(line.client, line.schema, clock)
         mappings = MappingResolver(config, line.schema, lookups)
         poller = SalesforcePoller(line.client, line.schema, config, wanted, clock)
-        handlers = build_handlers(line.client, line.schema, config, mappings, clock, wanted)
+        handlers = build_handlers(line.client, line.schema, config, mappings, clock, poller.plan)
         by_name = {handler.spec.do: handler for handler in handlers}
         yield Sandbox(world, faults, clock, line, config, poller, by_name, mappings)

@@ -27,6 +27,7 @@ _LOOKUPS = 50  # incidents fetched one by one in a reconcile, at most
 # An entry that has not come by then, never will: expectations must not outlive it for long.
 _EXPECTATION_LIFE = timedelta(hours=3)
 START = "start_at:pagerduty"
+_IS_LEARNT = "custom_fields:pagerduty"
 _MINUTE = 60.0
 
 
@@ -86,6 +87,7 @@ class PagerDutyReader:
             await snapshots.put_incidents(tx, [(incident, None) for incident in baseline])
             await cursors.put_fact(tx, START, format_whole_second(start_at))
             await cursors.move_cursor(tx, cursors.PAGERDUTY, Position(start_at))
+            await cursors.put_fact(tx, _IS_LEARNT, str(self.needs_custom_fields()))
         self._start_at = start_at
         _LOG.info("baseline", source="pagerduty", incidents=len(baseline), start_at=str(start_at))
 
@@ -101,6 +103,26 @@ class PagerDutyReader:
             found = await self.source.find_incident(incidents[place].id)
             incidents[place] = found or incidents[place]
         return incidents
+
+    async def _learn_custom_fields(self) -> None:
+        """Takes down the custom fields of what is open, where rules have begun to speak of them.
+
+        Silently, and once the log is read to its end: its entries make the events. As for the first
+        start, of the oldest of very many the first change has no earlier value.
+        """
+        is_needed = self.needs_custom_fields()
+        async with self.database.read() as tx:
+            if await cursors.find_fact(tx, _IS_LEARNT) == str(is_needed):
+                return
+            held = await snapshots.read_open_incidents(tx) if is_needed else {}
+        by_age = sorted(held, key=lambda key: held[key][0].number or 0)
+        found = [await self.source.find_incident(key) for key in by_age[-_IN_FULL:]]
+        now = {item.id: item.custom_fields for item in found if item is not None}
+        async with self.database.write() as tx:
+            known = await snapshots.read_incidents(tx, now)
+            learnt = [(replace(x, custom_fields=now[x.id]), at) for x, at in known.values()]
+            await snapshots.put_incidents(tx, learnt)
+            await cursors.put_fact(tx, _IS_LEARNT, str(is_needed))
 
     async def _note_clock(self) -> None:
         async with self.database.read() as tx:
@@ -134,6 +156,7 @@ class PagerDutyReader:
         if doubt is not None and doubt.turn in (Turn.PAGERDUTY, Turn.AGAIN):
             async with self.database.write() as tx:
                 await restored.end_turn(tx, doubt.turn)
+        await self._learn_custom_fields()
         due = self.judge().settings.reconcile.total_seconds()
         if self._reconciled is None or self.clock.monotonic() - self._reconciled >= due:
             found += await self._reconcile()

@@ -18,6 +18,7 @@ from pagerforce.pipeline.rows import NewsRules
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.store import cursors, restored, snapshots
 from pagerforce.store.database import Database, Transaction
+from pagerforce.store.reading_with import find_read_with, put_read_with
 from pagerforce.store.restored import Turn
 
 _LOG = get_log("poll")
@@ -40,6 +41,7 @@ class SalesforceReader:
         check: holds the configuration against the org before anything is read; raises
             ``ConfigError`` where it names what is not there.
         find_own_user: as whom we write; asked for after a restore only.
+        fields: object -> the fields that are wanted of its rows now.
     """
 
     source: SalesforceSource
@@ -54,6 +56,7 @@ class SalesforceReader:
     check: Callable[[], Awaitable[None]]
     skew: Callable[[], timedelta]
     find_own_user: Callable[[], Awaitable[str]]
+    fields: Callable[[], Mapping[str, frozenset[str]]]
     _quiet: dict[str, frozenset[str]] = field(default_factory=dict)
     _start_at: dict[str, datetime] = field(default_factory=dict)
     _last_wide: tuple[float, int] | None = None
@@ -86,6 +89,9 @@ class SalesforceReader:
             progress = await cursors.find_fact(tx, fact)
         if progress == _DONE:
             return
+        if progress is None:
+            async with self.database.write() as tx:
+                await put_read_with(tx, name, self._wanted(name))
         count = 0
         async for batch in self.source.iter_all(name, RecordId(progress) if progress else None):
             self.reporter.flaws(batch.flaws)
@@ -125,6 +131,7 @@ class SalesforceReader:
         if overlap > FAST_OVERLAP:
             self._last_wide = (self.clock.monotonic(), seen)
         found += await self._recheck()
+        found += await self._read_new_fields()
         await self._ask_low_water(positions)
         found += await self._compare_daily()
         if doubt is not None and doubt.turn is Turn.SALESFORCE:
@@ -211,6 +218,25 @@ class SalesforceReader:
             await cursors.put_fact(tx, _COMPARED, format_whole_second(now))
         return self.reporter.compared(found)
 
+    def _wanted(self, name: str) -> frozenset[str]:
+        return self.fields().get(name, frozenset())
+
+    async def _read_new_fields(self) -> int:
+        """Reads every row of an object once more where rules speak of fields that it was not read with.
+
+        Else such a field of a record would be empty, and its first change none, until something else
+        of the record changes. A field that was not read before makes no event by being read.
+        """
+        found = 0
+        for name in self.objects:
+            async with self.database.read() as tx:
+                known = await find_read_with(tx, name)
+            new = self._wanted(name) - known
+            if new:
+                _LOG.info("reading_new_fields", object=name, fields=sorted(new))
+                found += await self._compare_object(name)
+        return self.reporter.compared(found) if found else 0
+
     async def _late_comments(self) -> int:
         async with self.database.read() as tx:
             positions = await cursors.read_cursors(tx)
@@ -223,6 +249,7 @@ class SalesforceReader:
         """Every row is compared with its snapshot, and every snapshot with the rows."""
         mark = self.writes.mark()
         absent = Absentees(name)
+        read_with = self._wanted(name)
         found = 0
         async for batch in self.source.iter_all(name, None):
             self.reporter.flaws(batch.flaws)
@@ -232,6 +259,8 @@ class SalesforceReader:
                     await absent.look(tx, [row.id for row in batch.records])
         async with self.database.read() as tx:
             await absent.look_behind(tx)
+        async with self.database.write() as tx:
+            await put_read_with(tx, name, read_with)
         return found + await self._bury(absent, mark)
 
     async def _bury(self, absent: Absentees, mark: int) -> int:

@@ -16,6 +16,7 @@ from pagerforce.pipeline.settings import (
     PipelineSettings,
 )
 from pagerforce.rules.evaluate import RuleBook
+from pagerforce.rules.needs import fields_needed
 
 
 def pipeline_settings(
@@ -58,6 +59,18 @@ def _object_rules(item: ObjectSettings) -> ObjectRules:
             item.comments.comment_template if item.comments.from_pagerduty else None,
         )
     return ObjectRules(item.name, comments, item.on_delete == "resolve")
+
+
+def fields_read(loaded: Loaded) -> Mapping[str, frozenset[str]]:
+    """Object -> the fields that rules, mappings and the object's own entry want of its rows."""
+    by_rules = fields_needed(loaded.rules)
+    mapped = [(row.object, row.field) for row in loaded.config.service_mappings]
+    return {
+        item.name: by_rules.get(item.name, frozenset())
+        | frozenset(item.fields)
+        | {field for name, field in mapped if name == item.name}
+        for item in loaded.config.objects
+    }
 
 
 @dataclass(slots=True)

@@ -1,7 +1,6 @@
 """The composition root: the only place where concrete classes of all packages meet."""
 
 import math
-import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -38,22 +37,20 @@ from pagerforce.salesforce.actions import CATALOG as SALESFORCE_CATALOG
 from pagerforce.salesforce.actions import build_handlers as build_salesforce_handlers
 from pagerforce.salesforce.auth import JwtSession
 from pagerforce.salesforce.client import SalesforceClient
+from pagerforce.salesforce.feeds import FeedPlan
 from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.mappings import MappingResolver
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.source import SalesforcePoller
 from pagerforce.service.applied import load_in_force
 from pagerforce.service.fieldcheck import check_fields
+from pagerforce.service.outside import Outside
 from pagerforce.service.prune import Pruner
-from pagerforce.service.rulebook import RulesInForce, pipeline_settings
+from pagerforce.service.rulebook import RulesInForce, fields_read, pipeline_settings
 from pagerforce.store import restored
 from pagerforce.store.database import (
-    CONNECT,
     FILE_NAME,
-    IN_THREAD,
-    Connect,
     Database,
-    RunBlocking,
     open_database,
 )
 from pagerforce.store.retention import LOOK_BACK, Limits
@@ -66,23 +63,6 @@ _LOG = get_log("service")
 _DIRECTORY_TTL = timedelta(minutes=10)
 _BACKOFF_BASE = 2.0
 _BACKOFF_CAP = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """What the daemon stands on besides its clock; the simulation stands it on something else.
-
-    Attributes:
-        random: for the jitter of waits.
-        connect: opens the state database.
-        run_blocking: runs what waits for the disk.
-        transports: instead of the network, by side.
-    """
-
-    random: Random = field(default_factory=random.SystemRandom)
-    connect: Connect = CONNECT
-    run_blocking: RunBlocking = IN_THREAD
-    transports: Mapping[Side, httpx.AsyncBaseTransport] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +79,18 @@ class Parts:
     salesforce_side: "SalesforceSide"
     pagerduty_reader: PagerDutyReader
     salesforce_reader: SalesforceReader
+    salesforce_poller: SalesforcePoller
     pruner: Pruner
 
     def put_in_force(self, loaded: Loaded) -> None:
-        """Applies the rules and maps of a new file, and reads the fields they speak of."""
+        """Applies the rules and maps of a new file; polls and actions read the fields they speak of.
+
+        What is known already was read without new fields: the readers notice, and read it once more.
+        """
         self.rules.replace(loaded)
         self.metrics.declare_rules(self.rules.names)
         self.pagerduty_reader.source = self.pagerduty_side.poller(loaded)
-        self.salesforce_reader.source = self.salesforce_side.poller(loaded)
+        self.salesforce_poller.use_fields(fields_needed(loaded.rules))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +203,14 @@ async def wire(
         net = _Net(clock, metrics, outside.transports)
         salesforce_side = await _salesforce(stack, loaded, secrets, net)
         pagerduty_side = await _pagerduty(stack, loaded, secrets, net)
-        handlers = _handlers(loaded, pagerduty_side, salesforce_side, clock)
+        poller = salesforce_side.poller(loaded)
+        handlers = _handlers(loaded, pagerduty_side, salesforce_side, poller.plan)
         specs = {do: handler.spec for do, handler in handlers.items()}
         settings = pipeline_settings(loaded.config, specs, is_shadow=is_shadow)
         rules = RulesInForce.of(loaded, settings)
         metrics.declare_rules(rules.names)
         ground = _Ground(database, metrics, rules, clock, outside.random)
-        yield _assemble(ground, pagerduty_side, salesforce_side, handlers)
+        yield _assemble(ground, pagerduty_side, salesforce_side, poller, handlers)
 
 
 @asynccontextmanager
@@ -301,20 +286,15 @@ async def _salesforce(
 
 
 def _handlers(
-    loaded: Loaded, pagerduty: PagerDutySide, salesforce: SalesforceSide, clock: Clock
+    loaded: Loaded, pagerduty: PagerDutySide, salesforce: SalesforceSide, plan: FeedPlan
 ) -> dict[str, ActionHandler]:
-    mappings = salesforce.mappings
+    mappings, clock = salesforce.mappings, salesforce.clock
     found: Sequence[ActionHandler] = (
         *build_pagerduty_handlers(
             pagerduty.client, pagerduty.directory, loaded.config, mappings, clock
         ),
         *build_salesforce_handlers(
-            salesforce.client,
-            salesforce.schema,
-            loaded.config,
-            mappings,
-            clock,
-            fields_needed(loaded.rules),
+            salesforce.client, salesforce.schema, loaded.config, mappings, clock, plan
         ),
     )
     return {handler.spec.do: handler for handler in found}
@@ -346,6 +326,7 @@ def _assemble(
     ground: _Ground,
     pagerduty: PagerDutySide,
     salesforce: SalesforceSide,
+    poller: SalesforcePoller,
     handlers: Mapping[str, ActionHandler],
 ) -> Parts:
     database, metrics = ground.database, ground.metrics
@@ -385,7 +366,7 @@ def _assemble(
         pagerduty,
     )
     salesforce_reader = SalesforceReader(
-        salesforce.poller(loaded),
+        poller,
         database,
         lambda: rules.judge,
         clock,
@@ -397,6 +378,7 @@ def _assemble(
         lambda: check_fields(salesforce.schema, rules.loaded),
         skew,
         salesforce.client.user_id,
+        lambda: fields_read(rules.loaded),
     )
     settings = rules.settings
     return Parts(
@@ -414,6 +396,7 @@ def _assemble(
         salesforce,
         pagerduty_reader,
         salesforce_reader,
+        poller,
         Pruner(database, clock, _limits(rules.settings)),
     )
 

@@ -1,7 +1,5 @@
 """What rules may do to Salesforce: the catalog of actions and who delivers them."""
 
-from collections.abc import Mapping
-
 from pagerforce.config.schema import Config
 from pagerforce.model.action import ActionSpec
 from pagerforce.model.mapping import MappingTable
@@ -25,7 +23,7 @@ def build_handlers(
     config: Config,
     mappings: MappingTable,
     clock: Clock,
-    fields: Mapping[str, frozenset[str]] | None = None,
+    plan: FeedPlan,
 ) -> tuple[ActionHandler, ...]:
     """One handler for each action of the catalog.
 
@@ -35,13 +33,13 @@ def build_handlers(
         config: objects and comments.
         mappings: the service mappings, resolved.
         clock: measures the age of caches.
-        fields: object -> the field paths that rules speak of, as the poller has them; records that
-            actions bring back then hold what a poll would have brought.
+        plan: the poller's own, so that records which actions bring back hold what a poll would have
+            brought, also once new rules speak of other fields.
     """
     desk = Desk(
         client=client,
         schema=schema,
-        plan=FeedPlan(schema, config, fields or {}),
+        plan=plan,
         config=config,
         mappings=mappings,
         lookups=LookupResolver(client, schema, clock),
