@@ -125,3 +125,70 @@ async def test_resume_ends_a_pause_and_says_whether_there_was_one(folder):
         assert (await office.ask("status"))["links"]["paused"] == [incident_id]
         assert (await office.ask("links resume", id=incident_id))["resumed"] is True
         assert await daemon.links() == [(incident_id, record_id, "active")]
+
+
+def called(rig, record_id, incident_id):
+    """The Name and the number by which people know a pair."""
+    number = next(i["incident_number"] for i in rig.incidents() if i["id"] == incident_id)
+    return rig.record(record_id)["Name"], str(number)
+
+
+async def test_a_pair_is_known_by_name_and_number_as_well(folder):
+    async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
+        record_id, incident_id = await rig.paged(daemon)
+        await rig.paged(daemon, "Another one")
+        name, number = called(rig, record_id, incident_id)
+        for word in (name, f" {name} ", number, record_id[:15], incident_id):
+            (link,) = await office.ask("links show", id=word)
+            assert (link["incident"], link["record"]) == (incident_id, record_id), word
+        link = await office.ask("links edit", incident=number, record=name, state="inactive")
+        assert link["state"] == "inactive"
+        link = await office.ask("links edit", incident=number, record=name, state="active")
+        await pause(daemon, incident_id)
+        assert (await office.ask("links resume", id=number))["resumed"] is True
+        await pause(daemon, incident_id)
+        assert (await office.ask("links resume", id=name))["resumed"] is True
+        await office.ask("links remove", incident=number, record=name)
+        assert [link[0] for link in await daemon.links()] != [incident_id]
+        assert (await office.audit())[-1]["incident"] == incident_id, "the audit has the ids"
+
+
+async def test_what_several_are_called_is_never_guessed(folder):
+    async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
+        first, _ = await rig.paged(daemon)
+        second, incident_id = await rig.paged(daemon, "Another one")
+        name, _ = called(rig, first, incident_id)
+        async with daemon.parts.database.write() as tx:
+            # Two objects may number their records alike; the sandbox's rules know one only.
+            await tx.run(
+                "UPDATE record SET data = json_set(data, '$.fields.Name', ?) WHERE id = ?",
+                (name, second),
+            )
+        for word, values in (
+            ("links show", {"id": name}),
+            ("links resume", {"id": name}),
+            ("links remove", {"incident": incident_id, "record": name}),
+        ):
+            with pytest.raises(NotFoundError, match="several are called") as caught:
+                await office.ask(word, **values)
+            assert first in str(caught.value)
+            assert second in str(caught.value)
+        assert len(await daemon.links()) == 2
+
+
+async def test_a_number_that_is_also_a_name_is_told_apart_by_ids(folder):
+    async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
+        record_id, incident_id = await rig.paged(daemon)
+        _, number = called(rig, record_id, incident_id)
+        async with daemon.parts.database.write() as tx:
+            await tx.run("UPDATE record SET data = json_set(data, '$.fields.Name', ?)", (number,))
+        with pytest.raises(NotFoundError, match="several are called"):
+            await office.ask("links show", id=number)
+        (link,) = await office.ask("links show", id=incident_id)
+        assert link["record"] == record_id
+        other_id, _ = await rig.paged(daemon, "Another one")
+        async with daemon.parts.database.write() as tx:
+            sql = "UPDATE record SET data = json_set(data, '$.fields.Name', ?) WHERE id = ?"
+            await tx.run(sql, (incident_id, other_id))
+        (link,) = await office.ask("links show", id=incident_id)
+        assert link["record"] == record_id, "an id wins over a name"

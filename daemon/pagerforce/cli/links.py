@@ -18,9 +18,14 @@ from pagerforce.cli.desk import ask
 links = typer.Typer(help="Incident mappings.", no_args_is_help=True)
 _EVIDENCE = ("at", "action_id", "action", "ruleset", "rule")
 _COLUMNS = ("incident", "object", "record", "state", "created_at")
-Incident = Annotated[str, typer.Argument(metavar="INCIDENT", help="An incident's id.")]
+Incident = Annotated[
+    str, typer.Argument(metavar="INCIDENT", help="An incident's id or its number.")
+]
 Record = Annotated[
     str, typer.Argument(metavar="RECORD", help="A record's Id, 15 or 18 characters.")
+]
+LinkedRecord = Annotated[
+    str, typer.Argument(metavar="RECORD", help="A record's Id, 15 or 18 characters, or its Name.")
 ]
 
 
@@ -37,7 +42,10 @@ def list_links(*, config: ConfigOption = None, json: JsonOption = False) -> None
 
 @links.command("show")
 def show_links(
-    subject: Annotated[str, typer.Argument(metavar="ID", help="An incident's or a record's id.")],
+    subject: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="An incident's id or number, or a record's Id or Name."),
+    ],
     *,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -64,9 +72,7 @@ def show_links(
 
 @links.command("add")
 def add_link(
-    incident: Annotated[
-        str, typer.Argument(metavar="INCIDENT", help="An incident's id or its number.")
-    ],
+    incident: Incident,
     record: Record,
     *,
     config: ConfigOption = None,
@@ -84,7 +90,7 @@ def add_link(
 @links.command("edit")
 def edit_link(  # noqa: PLR0913 (each is an option of its own)
     incident: Incident,
-    record: Record,
+    record: LinkedRecord,
     *,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -114,7 +120,11 @@ def edit_link(  # noqa: PLR0913 (each is an option of its own)
 
 @links.command("remove")
 def remove_link(
-    incident: Incident, record: Record, *, config: ConfigOption = None, json: JsonOption = False
+    incident: Incident,
+    record: LinkedRecord,
+    *,
+    config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Forgets a link; changes nothing on either side.
 

@@ -70,6 +70,26 @@ async def find_links(tx: Transaction, subject: str) -> list[Link]:
     return [_link(row) for row in await tx.rows(sql, (subject, short, short + "~"))]
 
 
+async def find_incidents_by_number(tx: Transaction, number: int) -> list[IncidentId]:
+    """Linked incidents that have this number."""
+    rows = await tx.rows(
+        "SELECT DISTINCT link.incident_id FROM link JOIN incident ON incident.id = link.incident_id "
+        "WHERE json_extract(incident.data, '$.number') = ? ORDER BY link.incident_id",
+        (number,),
+    )
+    return [IncidentId(row[0]) for row in rows]
+
+
+async def find_records_by_name(tx: Transaction, name: str) -> list[tuple[RecordId, str]]:
+    """Linked records that have this Name, in any case, each with its object."""
+    rows = await tx.rows(
+        "SELECT DISTINCT record.id, record.object FROM link JOIN record ON record.id = link.record_id "
+        "WHERE lower(json_extract(record.data, '$.fields.Name')) = lower(?) ORDER BY record.id",
+        (name,),
+    )
+    return [(RecordId(row[0]), str(row[1])) for row in rows]
+
+
 @dataclass(frozen=True, slots=True)
 class LinkTime:
     """When a link was made, in both remote clocks."""

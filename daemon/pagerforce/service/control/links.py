@@ -8,6 +8,7 @@ from pagerforce.model.ids import is_same_record_id
 from pagerforce.model.link import Link
 from pagerforce.model.value import Json, format_instant
 from pagerforce.service.control.desk import Desk, Request
+from pagerforce.service.control.naming import anything_called, incident_called, record_called
 from pagerforce.service.control.pairs import Both, look_up, store_pair
 from pagerforce.store import links, pauses
 from pagerforce.store.database import Transaction
@@ -20,7 +21,7 @@ class AllLinks(Request):
 
 
 class OneId(Request):
-    """An incident's or a record's id."""
+    """An incident's id or number, or a record's Id or Name."""
 
     id: str
 
@@ -53,7 +54,7 @@ async def show_links(desk: Desk, request: OneId) -> Json:
         NotFoundError: there are none.
     """
     async with desk.read() as tx:
-        found = await find_links(tx, request.id)
+        found = await find_links(tx, await anything_called(tx, request.id.strip()))
         if not found:
             raise NotFoundError(f"{request.id} is linked to nothing")
         return [await _in_full(tx, link) for link in found]
@@ -147,14 +148,15 @@ async def resume_link(desk: Desk, request: OneId) -> Json:
         NotFoundError: nothing is linked to it.
     """
     async with desk.read() as tx:
-        found = await find_links(tx, request.id)
+        called = await anything_called(tx, request.id.strip())
+        found = await find_links(tx, called)
     if not found:
         raise NotFoundError(f"{request.id} is linked to nothing")
     first = found[0]
     subject = _subject(first.incident_id, first.object, first.record_id)
     async with desk.change({}, **subject) as tx:
         was_paused = await pauses.resume(tx, first.incident_id, desk.home.clock.now())
-        found = await find_links(tx, request.id)
+        found = await find_links(tx, called)
     desk.wake()
     return {"resumed": was_paused, "links": [show_link(link) for link in found]}
 
@@ -169,8 +171,10 @@ async def find_links(tx: Transaction, subject: str) -> Sequence[Link]:
 
 
 async def _one(tx: Transaction, incident: str, record: str) -> Link:
-    for link in await find_links(tx, record):
-        if link.incident_id == incident and is_same_record_id(link.record_id, record):
+    incident_id = await incident_called(tx, incident.strip())
+    record_id = await record_called(tx, record.strip())
+    for link in await find_links(tx, record_id):
+        if link.incident_id == incident_id and is_same_record_id(link.record_id, record_id):
             return link
     raise NotFoundError(f"{incident} and {record} are not linked")
 
