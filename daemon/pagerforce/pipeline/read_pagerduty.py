@@ -66,6 +66,7 @@ class PagerDutyReader:
     find_ours: Callable[[], Awaitable[OwnUsers]]
     meter: Meter
     _start_at: datetime | None = None
+    _is_learnt: bool = False
     _last_wide: tuple[float, int] | None = None
     _last_fast: tuple[float, int] | None = None
     _calls_per_poll: int = 1
@@ -76,6 +77,7 @@ class PagerDutyReader:
         """First start: a baseline of what is open, silently; then only what changes after it."""
         async with self.database.read() as tx:
             self._start_at = await cursors.find_instant(tx, START)
+            self._is_learnt = await cursors.find_fact(tx, _IS_LEARNT) == str(True)
         if self._start_at is not None:
             await self._note_clock()
             return
@@ -87,7 +89,8 @@ class PagerDutyReader:
             await snapshots.put_incidents(tx, [(incident, None) for incident in baseline])
             await cursors.put_fact(tx, START, format_whole_second(start_at))
             await cursors.move_cursor(tx, cursors.PAGERDUTY, Position(start_at))
-            await cursors.put_fact(tx, _IS_LEARNT, str(self.needs_custom_fields()))
+            self._is_learnt = self.needs_custom_fields()
+            await cursors.put_fact(tx, _IS_LEARNT, str(self._is_learnt))
         self._start_at = start_at
         _LOG.info("baseline", source="pagerduty", incidents=len(baseline), start_at=str(start_at))
 
@@ -111,9 +114,9 @@ class PagerDutyReader:
         start, of the oldest of very many the first change has no earlier value.
         """
         is_needed = self.needs_custom_fields()
+        if is_needed == self._is_learnt:
+            return
         async with self.database.read() as tx:
-            if await cursors.find_fact(tx, _IS_LEARNT) == str(is_needed):
-                return
             held = await snapshots.read_open_incidents(tx) if is_needed else {}
         by_age = sorted(held, key=lambda key: held[key][0].number or 0)
         found = [await self.source.find_incident(key) for key in by_age[-_IN_FULL:]]
@@ -123,6 +126,7 @@ class PagerDutyReader:
             learnt = [(replace(x, custom_fields=now[x.id]), at) for x, at in known.values()]
             await snapshots.put_incidents(tx, learnt)
             await cursors.put_fact(tx, _IS_LEARNT, str(is_needed))
+        self._is_learnt = is_needed
 
     async def _note_clock(self) -> None:
         async with self.database.read() as tx:

@@ -58,6 +58,7 @@ class SalesforceReader:
     find_own_user: Callable[[], Awaitable[str]]
     fields: Callable[[], Mapping[str, frozenset[str]]]
     _quiet: dict[str, frozenset[str]] = field(default_factory=dict)
+    _read_with: dict[str, frozenset[str]] = field(default_factory=dict)
     _start_at: dict[str, datetime] = field(default_factory=dict)
     _last_wide: tuple[float, int] | None = None
     _low_water: datetime | None = None
@@ -79,6 +80,10 @@ class SalesforceReader:
             await restored.note_clock(tx, Side.SALESFORCE, server_now, self.clock.now())
             for feed, start_at in known.items():
                 self._start_at[feed] = start_at or await _begin(tx, feed, begin)
+            for name in self.objects:
+                if known[name] is None:  # its baseline reads it with all of them
+                    await put_read_with(tx, name, self._wanted(name))
+                self._read_with[name] = await find_read_with(tx, name)
         for name in self.objects:
             self._quiet[name] = await self.source.time_driven_fields(name)
             await self._baseline(name)
@@ -89,9 +94,6 @@ class SalesforceReader:
             progress = await cursors.find_fact(tx, fact)
         if progress == _DONE:
             return
-        if progress is None:
-            async with self.database.write() as tx:
-                await put_read_with(tx, name, self._wanted(name))
         count = 0
         async for batch in self.source.iter_all(name, RecordId(progress) if progress else None):
             self.reporter.flaws(batch.flaws)
@@ -229,9 +231,7 @@ class SalesforceReader:
         """
         found = 0
         for name in self.objects:
-            async with self.database.read() as tx:
-                known = await find_read_with(tx, name)
-            new = self._wanted(name) - known
+            new = self._wanted(name) - self._read_with[name]
             if new:
                 _LOG.info("reading_new_fields", object=name, fields=sorted(new))
                 found += await self._compare_object(name)
@@ -261,6 +261,7 @@ class SalesforceReader:
             await absent.look_behind(tx)
         async with self.database.write() as tx:
             await put_read_with(tx, name, read_with)
+        self._read_with[name] = read_with
         return found + await self._bury(absent, mark)
 
     async def _bury(self, absent: Absentees, mark: int) -> int:
