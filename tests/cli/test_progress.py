@@ -26,7 +26,7 @@ main()
 ELAPSED = "0:00:0"  # every bar ends with the time it has taken
 
 
-def on_terminal(*words, is_piped=False, code=AT_ONCE, cwd=None):
+def on_terminal(*words, is_piped=False, code=AT_ONCE, cwd=None, columns="120"):
     """Exit code, and what a terminal shows; with ``is_piped`` standard output goes elsewhere."""
     ours, theirs = pty.openpty()
     started = (
@@ -40,7 +40,7 @@ def on_terminal(*words, is_piped=False, code=AT_ONCE, cwd=None):
         stdout=subprocess.PIPE if is_piped else theirs,
         stderr=theirs,
         cwd=cwd,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "120", "NO_PROXY": "127.0.0.1"},
+        env={**os.environ, "TERM": "xterm", "COLUMNS": columns, "NO_PROXY": "127.0.0.1"},
     )
     os.close(theirs)
     shown = bytearray()

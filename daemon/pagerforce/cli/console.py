@@ -25,6 +25,8 @@ from pagerforce.errors import (
 )
 from pagerforce.service.wiring import CATALOG
 
+_COPIED = frozenset({"id", "incident", "record", "action_id"})
+_ANY_WIDTH = 100_000
 DONE, FAILED, USAGE, FORBIDDEN = 0, 1, 2, 3
 
 ConfigOption = Annotated[
@@ -96,12 +98,26 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...], 
     if not rows:
         out.print(empty)
         return
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column)
+    table = make_table(columns)
     for row in rows:
         table.add_row(*("" if row.get(name) is None else str(row[name]) for name in columns))
-    out.print(table, markup=False)
+    show_table(table)
+
+
+def make_table(columns: Sequence[str]) -> Table:
+    """An empty table. Nothing in it is ever cut off, and what people copy stays in one piece."""
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in _COPIED)
+    return table
+
+
+def show_table(table: Table) -> None:
+    """Prints a table: as wide as the terminal, or as it needs where a program reads it."""
+    if out.is_terminal:
+        out.print(table, markup=False)
+    else:
+        Console(file=out.file, highlight=False, width=_ANY_WIDTH).print(table, markup=False)
 
 
 def leave(code: int) -> NoReturn:

@@ -4,7 +4,15 @@ from typing import Any
 
 from rich.table import Table
 
-from pagerforce.cli.console import ConfigOption, JsonOption, out, print_json, reporting
+from pagerforce.cli.console import (
+    ConfigOption,
+    JsonOption,
+    make_table,
+    out,
+    print_json,
+    reporting,
+    show_table,
+)
 from pagerforce.cli.desk import ask
 
 
@@ -29,7 +37,7 @@ def _print(answer: dict[str, Any]) -> None:
         f"pagerforce {answer['version']} (schema {answer['schema']}), mode {answer['mode']}, {ready}",
         markup=False,
     )
-    out.print(_sources(answer))
+    show_table(_sources(answer))
     box = answer["outbox"]
     paused = _list(answer["links"]["paused"])
     left = box["estimate_seconds"]
@@ -53,9 +61,7 @@ def _unready(sources: dict[str, Any]) -> str:
 
 
 def _sources(answer: dict[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("source", "state", "behind", "polled every", "read to", "calls left"):
-        table.add_column(column)
+    table = make_table(("source", "state", "behind", "polled every", "read to", "calls left"))
     for name, source in answer["sources"].items():
         word = {True: "up", False: "down", None: "unknown"}[source["up"]]
         read_to = min(source["cursors"].values(), default="")
