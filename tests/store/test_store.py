@@ -11,7 +11,7 @@ from pagerforce.model.ids import ActionId, EventId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
 from pagerforce.model.ports import Position
 from pagerforce.model.record import Record
-from pagerforce.store import cursors, journal, links, outbox, pauses, snapshots
+from pagerforce.store import attempts, cursors, journal, links, outbox, pauses, snapshots
 from pagerforce.store.codec import parse_event, parse_incident, parse_record, to_json
 from pagerforce.store.database import open_database
 from pagerforce.store.heads import find_heads
@@ -51,7 +51,7 @@ async def heads(tx, now=NOW, kinds=(PAGE, NOTE), limit=10):
 
 async def settle(tx, name, state=ActionState.DELIVERED, next_at=None):
     found = await outbox.find_action(tx, name)
-    await outbox.begin_attempt(tx, [found], NOW)
+    await attempts.begin_attempt(tx, [found], None, NOW)
     await outbox.settle(tx, found, Settlement(state, state.value, "", next_at), NOW)
 
 
@@ -123,7 +123,7 @@ async def test_one_action_of_a_lane_at_a_time_in_order_pages_first(tmp_path):
         assert await heads(tx) == ["c1", "a1", "b1"]
         assert await heads(tx, kinds=[NOTE]) == ["a1", "b1"]
         assert await heads(tx, limit=1) == ["c1"]
-        await outbox.begin_attempt(tx, [await outbox.find_action(tx, "a1")], NOW)
+        await attempts.begin_attempt(tx, [await outbox.find_action(tx, "a1")], None, NOW)
         assert await heads(tx) == ["c1", "b1"], "a lane with something in flight gives nothing"
         await outbox.recover(tx)
         assert (await outbox.find_action(tx, "a1")).is_uncertain

@@ -25,7 +25,7 @@ from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.target import Pairs, Targets, choose, find_pairs
 from pagerforce.rules.evaluate import Facts
 from pagerforce.rules.template import TemplateProblem, context_of, render_args
-from pagerforce.store import journal, outbox, pauses, snapshots, traces
+from pagerforce.store import attempts, journal, outbox, pauses, snapshots, traces
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import find_heads
 from pagerforce.store.outbox import Action, ActionState, Done, Settlement
@@ -306,7 +306,11 @@ async def _task(
     now: datetime,
 ) -> Task:
     head = actions[0]
-    parent = record_id if head.do.startswith("salesforce.") else incident_id
+    is_salesforces = head.do.startswith("salesforce.")
+    tried = await attempts.tried_incidents(tx, head) if head.is_uncertain else ()
+    elsewhere = () if is_salesforces else tuple(key for key in tried if key != incident_id)
+    parents = [record_id if is_salesforces else incident_id, *elsewhere]
+    known = [await traces.own_ids(tx, parent, but_of=head.id) for parent in parents if parent]
     return Task(
         key=head.id,
         ids=tuple(action.id for action in actions),
@@ -328,6 +332,7 @@ async def _task(
         is_uncertain=head.is_uncertain,
         first_attempt_at=head.first_attempt_at,
         now=now,
-        known_ids=await traces.own_ids(tx, parent, but_of=head.id) if parent else frozenset(),
+        known_ids=frozenset[str]().union(*known),
+        tried_elsewhere=elsewhere,
         doubt_since=head.doubt_since if head.is_uncertain else None,
     )

@@ -35,7 +35,7 @@ from pagerforce.observe.requests import recording
 from pagerforce.pipeline.claim import Claimer, Job
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.settle import RetryPolicy, settlement_of, store_effects
-from pagerforce.store import outbox, traces
+from pagerforce.store import attempts, outbox, traces
 from pagerforce.store.database import Database
 from pagerforce.store.outbox import Action, ActionState, Settlement
 
@@ -263,11 +263,12 @@ class Deliverer:
         try:
             async with self._tools.database.write() as tx:
                 for item in foreseen:
-                    if not await outbox.begin_attempt(tx, item.job.actions, now):
+                    job = item.job
+                    if not await attempts.begin_attempt(tx, job.actions, job.task.incident_id, now):
                         continue
                     begun.append(item)
                     if item.expected is not None:
-                        await traces.expect(tx, item.job.task.key, item.expected, now)
+                        await traces.expect(tx, job.task.key, item.expected, now)
         except StoreUnavailableError as error:
             self._tell_storage(error)
             return []

@@ -213,27 +213,6 @@ async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None
     )
 
 
-async def begin_attempt(tx: Transaction, actions: Sequence[Action], now: datetime) -> bool:
-    """Records that an attempt starts: after a crash it is known that it may have had effect.
-
-    False where one of the actions does not wait any more (discarded meanwhile).
-    """
-    ids = [action.id for action in actions]
-    stamp = to_stamp(now)
-    count = await tx.run(
-        "UPDATE action SET state = 'in_flight', attempts = attempts + 1, "
-        "first_attempt_at = coalesce(first_attempt_at, ?) "
-        f"WHERE state = 'pending' AND id IN ({marks(ids)})",
-        (stamp, *ids),
-    )
-    await tx.run_many(
-        "INSERT INTO attempt (action_id, number, started_at) "
-        "SELECT id, attempts, ? FROM action WHERE id = ? AND state = 'in_flight'",
-        [(stamp, action_id) for action_id in ids],
-    )
-    return count == len(ids)
-
-
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What became of an attempt. ``next_at`` is set where the action stays in the outbox.

@@ -6,6 +6,7 @@ in numbered parts where PagerDuty refuses it as too long.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from pagerforce.errors import MalformedError, RefusedError, RemoteError, UnknownOutcomeError
@@ -43,19 +44,19 @@ class AddNote(Handler):
         writer = await self._desk.writer_of(task)
         content = verbatim(args.get("text"))
         texts = dict.fromkeys((content, *split_text(content, PART_CHARS)))
-        incident_id = incident_id_of(task)
         return [
-            Expectation("annotate", incident_id, {"text": text}, writer.user_id) for text in texts
+            Expectation("annotate", incident_id, {"text": text}, writer.user_id)
+            for incident_id in (incident_id_of(task), *task.tried_elsewhere)
+            for text in texts
         ]
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
         content = verbatim(args.get("text"))
-        incident_id = incident_id_of(task)
         if not content:
             return Skipped("the text of the note is empty")
         writer = await self._desk.writer_of(task)
         parts = split_text(content, PART_CHARS)
-        found = await self._look_up(task, (content, *parts), writer) if task.is_uncertain else {}
+        incident_id, found = await self._find(task, (content, *parts), writer)
         if content in found:
             made = NoteMade(incident_id, found[content])
             return Delivered(f"found note {made.id} after a lost answer", (made,))
@@ -67,7 +68,7 @@ class AddNote(Handler):
                     raise
             else:
                 return Delivered(f"added note {note_id}", (NoteMade(incident_id, note_id),))
-        return await self._send_parts(task, parts, found, writer)
+        return await self._send_parts(replace(task, incident_id=incident_id), parts, found, writer)
 
     async def _send(self, incident_id: IncidentId, content: str, writer: Writer) -> str:
         raw = await self._desk.client.send_note(incident_id, content, writer.email)
@@ -105,9 +106,23 @@ class AddNote(Handler):
         # shows the parts that are written.
         return Unknown(f"{written}: {error}")
 
-    async def _look_up(self, task: Task, texts: Sequence[str], writer: Writer) -> dict[str, str]:
+    async def _find(
+        self, task: Task, texts: Sequence[str], writer: Writer
+    ) -> tuple[IncidentId, dict[str, str]]:
+        """What an earlier attempt made, and on which incident: where its notes are or belong."""
+        here = incident_id_of(task)
+        if task.is_uncertain:
+            for incident_id in (here, *task.tried_elsewhere):
+                found = await self._look_up(task, incident_id, texts, writer)
+                if found:
+                    return incident_id, found
+        return here, {}
+
+    async def _look_up(
+        self, task: Task, incident_id: IncidentId, texts: Sequence[str], writer: Writer
+    ) -> dict[str, str]:
         """Text -> id of the note that an earlier attempt made of it; the oldest that can be it."""
-        rows = await self._desk.client.fetch_notes(incident_id_of(task))
+        rows = await self._desk.client.fetch_notes(incident_id)
         notes, flaws = decode_rows(rows, decode_note, "note")
         if flaws or any(note.id is None or not note.content for note in notes):
             # It may be the one that is looked for: to conclude nothing is better than a double.

@@ -1,0 +1,43 @@
+"""Attempts at actions: stored before they are made, so that after a crash it is known where to look."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pagerforce.model.ids import IncidentId
+from pagerforce.store.codec import to_stamp
+from pagerforce.store.database import Transaction
+from pagerforce.store.outbox import Action
+from pagerforce.store.snapshots import marks
+
+
+async def begin_attempt(
+    tx: Transaction, actions: Sequence[Action], incident_id: IncidentId | None, now: datetime
+) -> bool:
+    """Records that an attempt starts, and where: after a crash it may have had effect there.
+
+    False where one of the actions does not wait any more (discarded meanwhile).
+    """
+    ids = [action.id for action in actions]
+    stamp = to_stamp(now)
+    count = await tx.run(
+        "UPDATE action SET state = 'in_flight', attempts = attempts + 1, "
+        "first_attempt_at = coalesce(first_attempt_at, ?) "
+        f"WHERE state = 'pending' AND id IN ({marks(ids)})",
+        (stamp, *ids),
+    )
+    await tx.run_many(
+        "INSERT INTO attempt (action_id, number, started_at, incident_id) "
+        "SELECT id, attempts, ?, ? FROM action WHERE id = ? AND state = 'in_flight'",
+        [(stamp, incident_id, action_id) for action_id in ids],
+    )
+    return count == len(ids)
+
+
+async def tried_incidents(tx: Transaction, action: Action) -> tuple[IncidentId, ...]:
+    """Where earlier attempts may have had effect: their answers never came."""
+    rows = await tx.rows(
+        "SELECT incident_id FROM attempt WHERE action_id = ? AND incident_id IS NOT NULL "
+        "AND (verdict IS NULL OR verdict = 'unknown') GROUP BY incident_id ORDER BY min(number)",
+        (action.id,),
+    )
+    return tuple(IncidentId(row[0]) for row in rows)
