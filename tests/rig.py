@@ -43,6 +43,10 @@ class HostClock:
         self._now += timedelta(seconds=seconds)
         self._seconds += seconds
 
+    def set_back(self, seconds: float) -> None:
+        """As an operator or NTP may do while the daemon runs, or between two lives of it."""
+        self._now -= timedelta(seconds=seconds)
+
 
 class Rig:
     """A sandbox and, one after the other, daemons that work on the same state."""

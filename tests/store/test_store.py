@@ -159,12 +159,13 @@ async def test_a_paused_lane_gives_nothing_until_resumed(tmp_path):
         assert [link.state.value for link in await links.read_links(tx)] == ["paused"]
         assert await links.count_links(tx) == (1, 1)
         assert await pauses.end_due(tx, NOW + timedelta(minutes=14)) == 0
-        assert await pauses.last_end(tx, lane) is None
+        assert await pauses.last_end(tx, lane, NOW) is None
         assert await pauses.resume(tx, "r1", NOW + timedelta(minutes=14))
         assert not await pauses.resume(tx, "r1", NOW + timedelta(minutes=14))
         assert await heads(tx) == ["a1"]
         assert await links.count_links(tx) == (1, 0)
-        assert await pauses.last_end(tx, lane) == NOW + timedelta(minutes=14)
+        end = NOW + timedelta(minutes=14)
+        assert await pauses.last_end(tx, lane, end) == end
 
 
 async def test_joined_lanes_are_paused_for_as_long_as_either_was(tmp_path):

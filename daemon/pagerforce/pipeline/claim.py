@@ -153,15 +153,15 @@ class Claimer:
         What led to a pause that is over does not lead to the next one.
         """
         limit = self.limits.loop_limit
-        ended_at = await pauses.last_end(tx, head.lane)
+        ended_at = await pauses.last_end(tx, head.lane, now)
         since = max(filter(None, (now - _LOOP_WINDOW, ended_at)))
-        recent = await outbox.recent(tx, head.lane, since, limit=limit)
+        recent = await outbox.recent(tx, head.lane, since, now, limit=limit)
         is_new = ended_at is None or head.created_at > ended_at
         if len(recent) >= limit:
             reason = f"{len(recent)} actions within a minute"
         elif head.depth > limit and is_new:
             reason = f"{head.depth} actions, each answered by a change of what it wrote"
-            recent = await outbox.recent(tx, head.lane, now - ANSWER_WINDOW, limit=limit)
+            recent = await outbox.recent(tx, head.lane, now - ANSWER_WINDOW, now, limit=limit)
         else:
             return False
         until = now + self.limits.loop_pause

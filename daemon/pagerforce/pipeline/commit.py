@@ -266,7 +266,7 @@ async def store_ruled(
         if item.actions:
             lane = await links.join_lanes(tx, item.members)
             since = doubt.since if doubt is not None and doubt.covers(item.event) else None
-            done = await outbox.recent(tx, lane, now - ANSWER_WINDOW)
+            done = await outbox.recent(tx, lane, now - ANSWER_WINDOW, now)
             origin = Origin(depth_of(item.event, done), since)
             await outbox.enqueue(tx, event_seq, lane, item.actions, now, origin=origin)
 

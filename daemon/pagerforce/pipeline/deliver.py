@@ -37,6 +37,7 @@ from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.settle import RetryPolicy, settlement_of, store_effects
 from pagerforce.store import attempts, outbox, traces
 from pagerforce.store.database import Database
+from pagerforce.store.heads import LONGEST_WAIT
 from pagerforce.store.outbox import Action, ActionState, Settlement
 
 _LOG = get_log("deliver")
@@ -213,7 +214,9 @@ class Deliverer:
         return is_moved
 
     def _open_kinds(self, now: datetime) -> list[str]:
-        self._halted = {side: until for side, until in self._halted.items() if until > now}
+        # One for longer than that is from before this host's clock was set back.
+        last = now + LONGEST_WAIT
+        self._halted = {side: at for side, at in self._halted.items() if now < at <= last}
         return [
             do
             for do, handler in self._tools.handlers.items()
@@ -340,7 +343,8 @@ class Deliverer:
         job, action, verdict, state = item.job, item.action, item.verdict, item.outcome.state
         side = self._tools.handlers[action.do].spec.side
         if isinstance(verdict, HaltSide):
-            self._halted[side] = now + timedelta(seconds=verdict.after_seconds or _HALT_SECONDS)
+            wait = timedelta(seconds=verdict.after_seconds or _HALT_SECONDS)
+            self._halted[side] = now + min(wait, LONGEST_WAIT)
             _LOG.error("side_halted", side=side.value, reason=verdict.reason)
         word = "retried" if state is ActionState.PENDING else state.value
         self._tools.metrics.count_action(action.do, word)

@@ -83,7 +83,7 @@ class Packing(Generic[P]):
         cut = [list(group[start : start + size]) for start in range(0, len(group), size)]
         if len(group) >= size:
             self.full_at[do] = now
-        is_fresh = all(now - item.waits_since < BURST for item in cut[-1])
+        is_fresh = all(_is_recent(item.waits_since, now) for item in cut[-1])
         if len(cut[-1]) < size and is_fresh and self._is_burst(do, now):
             cut.pop()
         elif len(group) >= _LARGE:
@@ -92,7 +92,7 @@ class Packing(Generic[P]):
 
     def _is_burst(self, do: str, now: datetime) -> bool:
         full_at = self.full_at.get(do)
-        return full_at is not None and now - full_at < BURST
+        return full_at is not None and _is_recent(full_at, now)
 
     def _used(self) -> int:
         batches = sum(-(-len(group) // self._size(do)) for do, group in self._groups.items())
@@ -100,3 +100,8 @@ class Packing(Generic[P]):
 
     def _size(self, do: str) -> int:
         return self.sizes.get(do, 1)
+
+
+def _is_recent(at: datetime, now: datetime) -> bool:
+    """What is yet to come is from before this host's clock was set back, and so not recent."""
+    return timedelta(0) <= now - at < BURST

@@ -169,7 +169,7 @@ class PollLoop:
 
     def _delay(self) -> timedelta:
         found_at = self.state.last_found_at
-        is_busy = found_at is not None and self._clock.now() - found_at < _BUSY_FOR
+        is_busy = found_at is not None and abs(self._clock.now() - found_at) < _BUSY_FOR
         budget = self.budget()
         # The remote side is well when only our own disk is not: it is asked at the calm pace.
         failures = 1 if self.state.is_storage_failing else self.state.failures

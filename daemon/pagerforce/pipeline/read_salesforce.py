@@ -24,6 +24,7 @@ from pagerforce.store.restored import Turn
 _LOG = get_log("poll")
 _SWEEP = Sweep(cheap=1000, every=timedelta(minutes=5))
 _LOW_WATER_EVERY = timedelta(minutes=5)  # no more often: facts, salesforce.md section 2
+_NOW = timedelta(0)
 _COMPARE_EVERY = timedelta(hours=24)
 _COMPARED = "compared_at:salesforce"
 # Comments have no baseline to compare with: once a day their last day is read again.
@@ -42,6 +43,7 @@ class SalesforceReader:
             ``ConfigError`` where it names what is not there.
         find_own_user: as whom we write; asked for after a restore only.
         fields: object -> the fields that are wanted of its rows now.
+        sweep: how often a poll looks back as far as a row may be late.
     """
 
     source: SalesforceSource
@@ -57,6 +59,7 @@ class SalesforceReader:
     skew: Callable[[], timedelta]
     find_own_user: Callable[[], Awaitable[str]]
     fields: Callable[[], Mapping[str, frozenset[str]]]
+    sweep: Sweep = _SWEEP
     _quiet: dict[str, frozenset[str]] = field(default_factory=dict)
     _read_with: dict[str, frozenset[str]] = field(default_factory=dict)
     _start_at: dict[str, datetime] = field(default_factory=dict)
@@ -168,7 +171,7 @@ class SalesforceReader:
         if self._last_wide is not None:
             at, count = self._last_wide
             wide = Reading(count, self.clock.monotonic() - at)
-        overlap = _SWEEP.overlap(pace, wide=wide)
+        overlap = self.sweep.overlap(pace, wide=wide)
         if self._low_water is not None:
             # A transaction is still open since then: its rows will bear stamps this old.
             newest = max(position.stamp for position in positions.values())
@@ -211,7 +214,8 @@ class SalesforceReader:
         now = self.clock.now()
         async with self.database.read() as tx:
             last = await cursors.find_fact(tx, _COMPARED)
-        if last is not None and now - parse_instant(last) < _COMPARE_EVERY:
+        # A last time that is yet to come is from before this host's clock was set back.
+        if last is not None and _NOW <= now - parse_instant(last) < _COMPARE_EVERY:
             return 0
         found = await self._late_comments()
         for name in self.objects:

@@ -26,6 +26,7 @@ from pagerforce.model.verdict import (
 )
 from pagerforce.store import links, snapshots, traces
 from pagerforce.store.database import Transaction
+from pagerforce.store.heads import LONGEST_WAIT
 from pagerforce.store.links import LinkTime
 from pagerforce.store.outbox import Action, ActionState, Settlement
 
@@ -57,7 +58,7 @@ def settlement_of(
             return Settlement(ActionState.DEAD_LETTER, "rejected", reason)
         case HaltSide(reason=reason, after_seconds=after):
             # Nothing was done and nothing is wrong with the action: it waits with its whole side.
-            wait = timedelta(seconds=after or 0)
+            wait = min(timedelta(seconds=after or 0), LONGEST_WAIT)
             return Settlement(
                 ActionState.PENDING, "halted", reason, now + wait, is_uncertain=action.is_uncertain
             )
@@ -74,14 +75,14 @@ def _repeated(
     if now - began >= policy.retry_for:
         tried = f"gave up after {action.attempts + 1} attempts: {verdict.reason}"
         return Settlement(ActionState.DEAD_LETTER, word, f"{tried}; retry it once that is mended")
-    wait = policy.backoff_seconds(action.attempts + 1)
+    seconds = policy.backoff_seconds(action.attempts + 1)
     if isinstance(verdict, RetryLater) and verdict.after_seconds is not None:
-        wait = max(wait, verdict.after_seconds)
+        seconds = max(seconds, verdict.after_seconds)
     return Settlement(
         ActionState.PENDING,
         word,
         verdict.reason,
-        now + timedelta(seconds=wait),
+        now + min(timedelta(seconds=seconds), LONGEST_WAIT),
         is_uncertain=is_unknown or action.is_uncertain,
     )
 

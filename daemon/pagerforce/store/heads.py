@@ -6,25 +6,37 @@ every action that leaves it.
 
 import json
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
 from pagerforce.store.outbox import COLUMNS, Action, to_action
 from pagerforce.store.snapshots import marks
 
+LONGEST_WAIT = timedelta(minutes=5)
+"""No action waits longer for its next attempt, whatever the other side asks for. One that seems to have
+longer to wait was stored before this host's clock was set back: it is due."""
+
+_TICK = timedelta(microseconds=1)  # the resolution of a stamp
 _WAITING = "state IN ('pending', 'in_flight')"
 LANES = f"""lanes (lane) AS (SELECT min(lane) FROM action WHERE {_WAITING} UNION ALL
   SELECT (SELECT min(lane) FROM action WHERE {_WAITING} AND lane > lanes.lane) FROM lanes
   WHERE lanes.lane IS NOT NULL)"""
 HEAD = f"(SELECT id FROM action WHERE lane = lanes.lane AND {_WAITING} ORDER BY seq, part LIMIT 1)"
 _HEAD_COLUMNS = ", ".join(f"action.{name}" for name in COLUMNS.split(", "))
+IS_DUE = "next_at NOT BETWEEN ? AND ?"
+"""With ``due_between``: its time has come, or lies so late that the clock must have been set back."""
 _BUSY_LANES = "SELECT lane FROM action WHERE state = 'in_flight'"
 PAUSED_LANES = "SELECT lane FROM pause WHERE ended_at IS NULL"
 _LEADS_TO_PAGE = (
     f"EXISTS (SELECT 1 FROM action AS page WHERE page.lane = lanes.lane AND page.is_page = 1 "
     f"AND page.{_WAITING})"
 )
+
+
+def due_between(now: datetime) -> tuple[str, str]:
+    """What ``IS_DUE`` takes: between these two an action waits."""
+    return to_stamp(now + _TICK), to_stamp(now + LONGEST_WAIT)
 
 
 async def find_heads(
@@ -44,9 +56,9 @@ async def find_heads(
     sql = f"""
         WITH RECURSIVE {LANES}
         SELECT {_HEAD_COLUMNS} FROM lanes CROSS JOIN action ON action.id = {HEAD}
-        WHERE next_at <= ? AND do IN ({marks(kinds)}) AND lanes.lane NOT IN ({_BUSY_LANES})
+        WHERE {IS_DUE} AND do IN ({marks(kinds)}) AND lanes.lane NOT IN ({_BUSY_LANES})
           AND lanes.lane NOT IN ({PAUSED_LANES})
           AND lanes.lane NOT IN (SELECT lane FROM action WHERE id IN (SELECT value FROM json_each(?)))
         ORDER BY {_LEADS_TO_PAGE} DESC, seq, part LIMIT ?"""
-    values = [to_stamp(now), *kinds, json.dumps(list(under_way)), limit]
+    values = [*due_between(now), *kinds, json.dumps(list(under_way)), limit]
     return [to_action(row) for row in await tx.rows(sql, values)]

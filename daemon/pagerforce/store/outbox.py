@@ -284,13 +284,15 @@ class Done:
     depth: int
 
 
-async def recent(tx: Transaction, lane: str, since: datetime, *, limit: int = 100) -> list[Done]:
-    """Actions of a lane delivered since then, newest first."""
+async def recent(
+    tx: Transaction, lane: str, since: datetime, now: datetime, *, limit: int = 100
+) -> list[Done]:
+    """Actions of a lane delivered since then, newest first; none from before the clock was set back."""
     rows = await tx.rows(
         "SELECT id, do, ruleset, rule, args, record_id, incident_id, finished_at, depth "
-        "FROM action WHERE lane = ? AND state = 'delivered' AND finished_at > ? "
+        "FROM action WHERE lane = ? AND state = 'delivered' AND finished_at > ? AND finished_at <= ? "
         "ORDER BY finished_at DESC, seq DESC LIMIT ?",
-        (lane, to_stamp(since), limit),
+        (lane, to_stamp(since), to_stamp(now), limit),
     )
     return [
         Done(

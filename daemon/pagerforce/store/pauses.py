@@ -41,9 +41,16 @@ async def begin(
 
 
 async def end_due(tx: Transaction, now: datetime) -> int:
-    """Ends the pauses whose time has come; returns how many."""
-    sql = "UPDATE pause SET ended_at = until WHERE ended_at IS NULL AND until <= ?"
-    return await tx.run(sql, (to_stamp(now),))
+    """Ends the pauses whose time has come; returns how many.
+
+    One that has not even begun yet is from before this host's clock was set back: it ends too.
+    """
+    sql = (
+        "UPDATE pause SET ended_at = min(until, ?) WHERE ended_at IS NULL "
+        "AND (until <= ? OR began_at > ?)"
+    )
+    stamp = to_stamp(now)
+    return await tx.run(sql, (stamp, stamp, stamp))
 
 
 async def resume(tx: Transaction, member: str, now: datetime) -> bool:
@@ -55,9 +62,11 @@ async def resume(tx: Transaction, member: str, now: datetime) -> bool:
     return await tx.run(sql, (to_stamp(now), member)) > 0
 
 
-async def last_end(tx: Transaction, lane: str) -> datetime | None:
+async def last_end(tx: Transaction, lane: str, now: datetime) -> datetime | None:
     """When the newest pause of a lane ended; None where it never had one."""
-    row = await tx.row("SELECT max(ended_at) FROM pause WHERE lane = ?", (lane,))
+    row = await tx.row(
+        "SELECT max(ended_at) FROM pause WHERE lane = ? AND ended_at <= ?", (lane, to_stamp(now))
+    )
     return parse_instant(row[0]) if row and row[0] else None
 
 

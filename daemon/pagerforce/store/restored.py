@@ -26,7 +26,7 @@ from pagerforce.store import cursors
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
 from pagerforce.store.facts import BACKED_UP_AT, RESTORE_TURN
-from pagerforce.store.heads import HEAD, LANES, PAUSED_LANES
+from pagerforce.store.heads import HEAD, IS_DUE, LANES, PAUSED_LANES, due_between
 
 FORGOTTEN = "(forgotten)"  # stands for the id of an action of ours that the backup does not know
 _START = "restore:cursor"  # where PagerDuty's cursor stood in the backup
@@ -155,8 +155,8 @@ async def is_doubt_under_way(tx: Transaction, now: datetime) -> bool:
     row = await tx.row(
         f"WITH RECURSIVE {LANES} SELECT EXISTS (SELECT 1 FROM action WHERE state = 'in_flight' "
         "AND doubt_since IS NOT NULL) OR EXISTS (SELECT 1 FROM lanes CROSS JOIN action "
-        f"ON action.id = {HEAD} WHERE doubt_since IS NOT NULL AND next_at <= ? "
+        f"ON action.id = {HEAD} WHERE doubt_since IS NOT NULL AND {IS_DUE} "
         f"AND lanes.lane NOT IN ({PAUSED_LANES}))",
-        (to_stamp(now),),
+        due_between(now),
     )
     return bool(row and row[0])
