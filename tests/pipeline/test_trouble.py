@@ -234,6 +234,30 @@ async def test_late_entries_and_late_rows_are_found(tmp_path):
         assert len([t for t in titles if "committed at once" in t]) == 1
 
 
+@pytest.mark.parametrize("is_delivered", [True, False], ids=["skipped by then", "still waiting"])
+async def test_what_was_seen_before_a_late_trigger_reaches_the_record_it_leads_to(
+    tmp_path, is_delivered
+):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        rig.pd.hide_new_entries(600)
+        late = rig.pd.trigger("PDBA001", "Seen late")["id"]
+        rig.pd.hide_new_entries(0)
+        rig.advance(5)
+        rig.pd.acknowledge(late, by=JANE)
+        rig.advance(5)
+        rig.pd.resolve(late, by=JANE)
+        rig.advance(2)
+        await daemon.poll()
+        if is_delivered:
+            await daemon.deliver()
+            assert (await daemon.outcomes())["salesforce.set_field skipped"] == 4
+        rig.advance(620)
+        await daemon.step(3)
+        ((_, record_id, _),) = [x for x in await daemon.links() if x[0] == late]
+        assert rig.status_of(record_id) == "CLOSED"
+        assert await daemon.dead_letters() == []
+
+
 async def test_a_loop_between_two_rules_is_paused_and_reported(tmp_path):
     rules = """
 [[objects]]
@@ -665,3 +689,25 @@ async def test_what_somebody_did_to_a_record_of_ours_before_we_saw_it_is_ruled_o
         await daemon.step(4)
         assert rig.pd.incident(incident_id)["status"] == "resolved"
         assert len(rig.sf.rows(INCIDENT)) == 1
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.ERROR_AFTER])
+async def test_an_incident_resolved_by_a_lost_answer_and_reopened_by_a_person_stays_open(
+    tmp_path, kind
+):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.desk.pagerduty_faults.add(Fault(kind, count=1, method="PUT", path=incident_id))
+        rig.set_status(record_id, "CLOSED")
+        rig.advance(2)
+        await daemon.parts.salesforce_reader.poll()
+        await daemon.deliver()
+        assert rig.pd.incident(incident_id)["status"] == "resolved"
+        rig.advance(20)
+        rig.pd.reopen(incident_id, by=JANE)
+        rig.advance(90)
+        await daemon.deliver()  # before a poll has seen any of it
+        await daemon.step(2)
+        assert rig.pd.incident(incident_id)["status"] == "triggered"
+        (resolve,) = [x for x in await daemon.actions() if x["action"] == "pagerduty.resolve"]
+        assert resolve["outcome"] == "delivered"

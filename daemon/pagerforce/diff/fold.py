@@ -39,12 +39,16 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """An entry's event: its type, the states around it, and the snapshot to keep."""
+    """An entry's event: its type, the states around it, and the snapshot to keep.
+
+    ``is_late_start``: the incident's first trigger, seen after what followed it.
+    """
 
     type: str
     before: Incident | None
     after: Incident
     held: Held
+    is_late_start: bool = False
 
 
 def fold(held: Held | None, entry: LogEntry) -> Folded:
@@ -61,7 +65,8 @@ def fold(held: Held | None, entry: LogEntry) -> Folded:
     # A first trigger that shows after others of its second is late as well.
     is_behind = is_late or (is_first and held is not None and held.entry_at is not None)
     kept = held if is_behind and held is not None else Held(after, entry.at, entry.type)
-    return Folded(_event_type(entry, after, is_first=is_first), before, after, kept)
+    kind = _event_type(entry, after, is_first=is_first)
+    return Folded(kind, before, after, kept, is_late_start=is_first and is_behind)
 
 
 def _is_first_trigger(held: Held | None, entry: LogEntry, *, is_late: bool) -> bool:

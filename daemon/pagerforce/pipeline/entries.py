@@ -33,13 +33,17 @@ class NewLink:
 
 @dataclass(slots=True)
 class EntryPlan:
-    """What one batch of entries, or one reconcile, leads to; stored in one transaction."""
+    """What one batch of entries, or one reconcile, leads to; stored in one transaction.
+
+    ``late_starts``: triggers that were seen after what followed them.
+    """
 
     ruled: list[Ruled] = field(default_factory=list)
     held: dict[IncidentId, Held] = field(default_factory=dict)
     new_links: list[NewLink] = field(default_factory=list)
     merges: list[tuple[IncidentId, IncidentId]] = field(default_factory=list)
     consumed: list[int] = field(default_factory=list)
+    late_starts: list[Event] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -101,6 +105,8 @@ def plan_entries(
             plan.ruled.append(Ruled(event, (entry.incident_id,), echo_of=FORGOTTEN))
             continue
         plan.ruled.append(judge.rule(event, world, now))
+        if folded.is_late_start:
+            plan.late_starts.append(event)
         if folded.type == "merge" and folded.after.merged_into:
             plan.merges.append((entry.incident_id, folded.after.merged_into))
     return plan

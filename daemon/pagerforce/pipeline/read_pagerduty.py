@@ -52,7 +52,7 @@ class PagerDutyReader:
     """Implements ``SideReader``.
 
     ``judge`` is asked for anew each time: rules may be reloaded. ``find_ours``: as whom we write; asked
-    for after a restore only.
+    for after a restore only. ``sweep``: how often a poll looks back as far as an entry may be late.
     """
 
     source: PagerDutySource
@@ -65,6 +65,7 @@ class PagerDutyReader:
     skew: Callable[[], timedelta]
     find_ours: Callable[[], Awaitable[OwnUsers]]
     meter: Meter
+    sweep: Sweep = _SWEEP
     _start_at: datetime | None = None
     _is_learnt: bool = False
     _last_wide: tuple[float, int] | None = None
@@ -221,7 +222,7 @@ class PagerDutyReader:
 
     def _overlap(self) -> timedelta:
         pace = self.judge().settings.pagerduty
-        return _SWEEP.overlap(
+        return self.sweep.overlap(
             pace, wide=self._ago(self._last_wide), fast=self._ago(self._last_fast)
         )
 

@@ -18,6 +18,7 @@ from pagerforce.store.database import Transaction
 from pagerforce.store.outbox import Action
 
 CLOCK_DOUBT = timedelta(seconds=2)
+NOTHING_LINKED = "nothing linked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,14 @@ def _new_record(action: Action, event: Event, pairs: Pairs) -> Targets:
     if name == event.object:
         return Targets((), "the event is a record's own: there is nothing to create")
     incidents = tuple(dict.fromkeys(link.incident_id for link in pairs.links))
-    return Targets(incidents, "" if incidents else "nothing linked")
+    return Targets(incidents, "" if incidents else NOTHING_LINKED)
 
 
 def _records(action: Action, event: Event, pairs: Pairs) -> Targets:
     if event.source is Side.SALESFORCE:
         return Targets((str(event.record_id),))
     found = tuple(link.record_id for link in pairs.links if link.object == action.object)
-    return Targets(found, "" if found else "nothing linked")
+    return Targets(found, "" if found else NOTHING_LINKED)
 
 
 def _incidents(event: Event, pairs: Pairs, *, should_be_open: bool) -> Targets:
@@ -111,7 +112,7 @@ def _incidents(event: Event, pairs: Pairs, *, should_be_open: bool) -> Targets:
         return Targets((str(event.incident_id),))
     found = tuple(dict.fromkeys(link.incident_id for link in pairs.links))
     if not found:
-        return Targets((), "nothing linked")
+        return Targets((), NOTHING_LINKED)
     if should_be_open:
         found = tuple(key for key in found if _is_open(pairs, key))
     return Targets(found, "" if found else "the linked incident is resolved")
