@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from unittest.mock import patch
 
-from pagerforce.model.ports import EntryBatch, Position
+from pagerforce.model.ports import EntryBatch, Position, RowBatch
 from pagerforce.pagerduty.actions.add_note import AddNote
-from pagerforce.pipeline import read_pagerduty
+from pagerforce.pipeline import read_pagerduty, read_salesforce
 from pagerforce.store import cursors, traces
 from pagerforce.store.database import Database
 
@@ -28,6 +28,23 @@ def cursor_before_commit() -> Iterator[None]:
         return await commit(database, batch, *args, **options)
 
     with patch.object(read_pagerduty, "commit_entries", move_then_commit):
+        yield
+
+
+@contextmanager
+def row_cursor_before_commit() -> Iterator[None]:
+    """The same mistake on Salesforce's side."""
+    commit = read_salesforce.commit_rows
+
+    async def move_then_commit(
+        database: Database, batch: RowBatch, *args: object, **options: object
+    ):
+        async with database.write() as tx:
+            for feed, position in batch.positions.items():
+                await cursors.move_cursor(tx, feed, position)
+        return await commit(database, batch, *args, **options)
+
+    with patch.object(read_salesforce, "commit_rows", move_then_commit):
         yield
 
 
@@ -55,6 +72,7 @@ def note_not_looked_for() -> Iterator[None]:
 
 BUGS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "cursor-before-commit": cursor_before_commit,
+    "row-cursor-before-commit": row_cursor_before_commit,
     "expectation-not-consumed": expectation_not_consumed,
     "note-not-looked-for": note_not_looked_for,
 }

@@ -37,6 +37,7 @@ class Connection:
         self._raw = raw
         self._fuse = fuse
         self._listener = listener
+        self._has_moved = False
 
     @property
     def in_transaction(self) -> bool:
@@ -71,9 +72,13 @@ class Connection:
             cursor = self._raw.execute(sql)
             self._listener(sql, values, self._raw)
             self._fuse.burn("committed")
+            if self._has_moved:
+                self._fuse.burn("moved", "a cursor")
+            self._has_moved = False
             return cursor
         self._fuse.burn("sql", sql.lstrip()[:60])
         cursor = self._raw.execute(sql, values)
+        self._has_moved = self._has_moved or sql.startswith("INSERT INTO cursor ")
         self._listener(sql, values, self._raw)
         return cursor
 

@@ -1,8 +1,8 @@
 """The end of a process: at a point drawn beforehand nothing of it goes on.
 
 Every boundary between the daemon and what outlives it burns the fuse: each SQL statement, before and
-after each COMMIT, each request before it leaves and each answer before it is seen. Once it has blown
-nothing passes any more, whatever the dying process still tries.
+after each COMMIT, after a COMMIT that moved a cursor, each request before it leaves and each answer
+before it is seen. Once it has blown nothing passes any more, whatever the dying process still tries.
 """
 
 from dataclasses import dataclass

@@ -18,8 +18,9 @@ from simulation.ledger import Ledger, Who
 from simulation.life import Lives
 from simulation.network import Network
 from simulation.people import People
+from simulation.plan import Pace, Plan, draw_plan
 from simulation.promises import BrokenPromise, Promise
-from simulation.stage import LONG, LONG_EVERY, PACES, Pace, Stage, configure, set_up, work_folder
+from simulation.stage import Stage, configure, set_up, work_folder
 from simulation.state import is_started, is_waiting, read_state
 from simulation.virtual import StuckError, run
 from simulation.watch import Watch
@@ -28,9 +29,6 @@ from simulation.weather import Weather
 QUIET_SECONDS = 80
 PATIENCE_SECONDS = 900  # the longest wait before a retry is five minutes
 STOP_SECONDS = 40  # more than a request may take
-HARM = (0.0, 0.3, 0.6, 1.0)
-CRASH_RATES = (0.0, 0.5, 0.9)
-DEEDS = (20, 50)
 
 
 @dataclass(slots=True)
@@ -95,19 +93,18 @@ class _History:
         self._outcome.lines.append(f"{anyio.current_time():9.2f}  {text}")
 
     async def play(self) -> None:
-        plan = self._dice("plan")
-        pace = plan.choice(PACES) if self._seed % LONG_EVERY else LONG
+        plan = draw_plan(self._seed, self._dice("plan"))
+        pace = plan.pace
         stage = set_up(self._dice("stage"))
         async with anyio.create_task_group() as group:
-            harm = plan.choice(HARM)
-            weather = Weather(group, stage, pace, self._dice("weather"), self._tell, harm)
+            weather = Weather(group, stage, pace, self._dice("weather"), self._tell, plan.harm)
             ledger = Ledger(stage.pd, stage.sf, self._tell, weather.lateness)
             dice = self._dice("people")
             people = People(
                 stage.pd, stage.sf, dice, self._tell, weather.delay_row, ledger.repeated
             )
             watch = Watch(ledger)
-            lives = self._lives(group, stage, pace, watch, plan)
+            lives = self._lives(group, stage, watch, plan)
             group.start_soon(lives.run, name="lives")
             while not is_started(self._database):
                 await anyio.sleep(1)
@@ -132,10 +129,8 @@ class _History:
             await anyio.sleep(STOP_SECONDS)
             group.cancel_scope.cancel()
 
-    def _lives(
-        self, group: TaskGroup, stage: Stage, pace: Pace, watch: Watch, plan: Random
-    ) -> Lives:
-        loaded, secrets = configure(self._folder, pace)
+    def _lives(self, group: TaskGroup, stage: Stage, watch: Watch, plan: Plan) -> Lives:
+        loaded, secrets = configure(self._folder, plan.pace)
         self._listen(watch)
 
         def served(side: Side, request: httpx.Request) -> Callable[[], None]:
@@ -156,18 +151,18 @@ class _History:
             self._dice("crashes"),
             self._tell,
             watch,
-            crash_rate=plan.choice(CRASH_RATES),
-            has_refresher=plan.random() < 0.1,
+            plan,
         )
 
     async def _live_through(
-        self, stage: Stage, people: People, weather: Weather, plan: Random
+        self, stage: Stage, people: People, weather: Weather, plan: Plan
     ) -> None:
-        for _ in range(plan.randrange(*DEEDS)):
+        dice = self._dice("gaps")
+        for _ in range(plan.deeds):
             stage.pd.hide_new_entries(weather.lateness())
             people.act()
             stage.pd.hide_new_entries(0)
-            await anyio.sleep(_gap(plan))
+            await anyio.sleep(plan.gap(dice))
 
     async def _judge(self, checks: Checks, pace: Pace) -> None:
         """Lets everything come to rest, looks at it, and sees that it stays so."""
@@ -198,8 +193,3 @@ class _History:
         structlog.configure(
             processors=[take], wrapper_class=structlog.make_filtering_bound_logger(20)
         )
-
-
-def _gap(dice: Random) -> float:
-    """People come in bursts."""
-    return dice.choice([0.0, dice.uniform(0, 2), dice.expovariate(1 / 6), dice.expovariate(1 / 10)])

@@ -17,6 +17,7 @@ from pagerforce.service.wiring import Outside, Parts, wire
 from simulation.disk import Disk
 from simulation.fuse import ANY, Fuse, Killed
 from simulation.network import Network
+from simulation.plan import LONG_ABSENCE, SHORT_ABSENCE, Plan
 from simulation.virtual import Clock
 from simulation.watch import Watch
 
@@ -27,7 +28,6 @@ class Lives:
 
     Attributes:
         watch: told of every statement, and of every crash.
-        has_refresher: it only reads, every second, and so costs much and changes little.
         crashes: how many lives ended by a crash.
     """
 
@@ -37,12 +37,12 @@ class Lives:
     dice: Random
     tell: Callable[[str], None]
     watch: Watch
-    crash_rate: float
-    has_refresher: bool
+    plan: Plan
     crashes: int = 0
     _parts: Parts | None = None
     _fuse: Fuse = field(default_factory=Fuse)
     _is_calm: bool = False
+    _was_long_away: bool = False
     _base: float | None = None
     _stopping: anyio.Event = field(default_factory=anyio.Event)
 
@@ -76,10 +76,18 @@ class Lives:
                 self._parts = None
                 self.watch.died()
                 self.tell(f"daemon killed: {self._fuse.where}")
-                longest = self.dice.choice(
-                    [30, 30, 30, 400]
-                )  # now and then nobody is there to help
-                await anyio.sleep(self.dice.uniform(1, longest))
+                await self._stay_away()
+
+    async def _stay_away(self) -> None:
+        """Mostly somebody starts it again soon; a neglected one stays dead longer than polls look back."""
+        pace = self.plan.pace
+        longest = self.dice.choice([SHORT_ABSENCE] * 3 + [LONG_ABSENCE])
+        seconds = self.dice.uniform(1, longest)
+        self._was_long_away = self.plan.is_neglected and self.dice.random() < 0.7
+        if self._was_long_away:
+            looks_back = max(pace.late_pagerduty, pace.late_salesforce)
+            seconds = looks_back + self.dice.uniform(30, 150)
+        await anyio.sleep(seconds)
 
     def _skew(self) -> float:
         """The host's clock: wrong by minutes, a little different each time, now and then set anew."""
@@ -90,8 +98,15 @@ class Lives:
     def _drawn(self) -> Fuse:
         """Where this life ends, if it does: anywhere, or where it hurts."""
         dice = self.dice
-        if self._is_calm or dice.random() >= self.crash_rate:
+        if self._is_calm or dice.random() >= self.plan.crash_rate:
             return Fuse()
+        if self.plan.is_neglected and not self.crashes:
+            return Fuse(
+                "moved", dice.randrange(12, 30)
+            )  # after the first start, while people are at it
+        if self._was_long_away:
+            moved = "moved", dice.randrange(2)
+            return Fuse(*dice.choice([moved, moved, (ANY, dice.randrange(300))]))
         kind, most = dice.choice(
             [
                 (ANY, 300),
@@ -99,6 +114,7 @@ class Lives:
                 ("write", 12),
                 ("commit", 60),
                 ("committed", 60),
+                ("moved", 20),
                 ("read", 60),
             ]
         )
@@ -115,6 +131,9 @@ class Lives:
             self.loaded, self.secrets, clock, {}, is_shadow=False, outside=outside
         ) as parts:
             self._parts = parts
+            sweep = self.plan.pace.as_sweep()
+            if sweep is not None:
+                parts.pagerduty_reader.sweep = parts.salesforce_reader.sweep = sweep
             await self._loops(parts, clock)
 
     async def _loops(self, parts: Parts, clock: Clock) -> None:
@@ -128,7 +147,7 @@ class Lives:
             "salesforce": parts.salesforce,
             "delivery": parts.deliverer,
         }
-        if self.has_refresher:
+        if self.plan.has_refresher:
             loops["refresh"] = refresher
         async with anyio.create_task_group() as group:
             for name, loop in loops.items():

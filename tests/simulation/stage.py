@@ -25,36 +25,10 @@ from pagerforce.sandbox.pagerduty import ACCOUNT_KEY, PagerDutyWorld
 from pagerforce.sandbox.salesforce import SalesforceWorld
 from pagerforce.service.wiring import CATALOG
 from simulation.network import URLS, Road
+from simulation.plan import Pace
 from simulation.virtual import Clock
 
 _SHARED_MEMORY = Path("/dev/shm")
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How the daemon of a history is configured, and how long a history takes. All in seconds."""
-
-    calm: int
-    busy: int
-    late_pagerduty: int = 90
-    late_salesforce: int = 90
-    reconcile: int = 60
-
-    @property
-    def settling(self) -> int:
-        """After that everything late is visible, found and compared."""
-        return max(self.late_pagerduty, self.late_salesforce) + self.reconcile + 60
-
-    @property
-    def coming_back(self) -> int:
-        """After that a poll and a reconcile have seen what the last delivery did."""
-        return self.reconcile + 2 * self.calm + 60
-
-
-PACES = (Pace(15, 4), Pace(20, 8), Pace(30, 10))
-LONG = Pace(60, 15, late_pagerduty=3600, late_salesforce=900, reconcile=300)
-LONG_EVERY = 50
-"""Every so manieth seed is played with the daemon's own default windows; it takes an hour and more."""
 
 
 @contextmanager

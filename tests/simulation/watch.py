@@ -22,9 +22,12 @@ JOIN event AS cause ON cause.record_id = event.record_id OR cause.incident_id = 
 JOIN action AS other ON other.event_seq = cause.seq
 WHERE action.id = ? AND other.state IN ('pending', 'in_flight')
   AND (other.seq, other.part) < (action.seq, action.part)
+  AND NOT (other.event_seq = action.event_seq AND other.do = 'salesforce.set_field'
+    AND action.do = 'salesforce.set_field')
 """
 """What was decided earlier about the same incident or record and is not done; lanes, which may join
-while an attempt is under way, play no part in it."""
+while an attempt is under way, play no part in it. Fields of one event are one write: whichever of them
+stands there already is settled first."""
 
 
 def token_in(text: object) -> str | None:

@@ -10,7 +10,8 @@ from anyio.abc import TaskGroup
 from pagerforce.model.ids import Side
 from pagerforce.sandbox.faults import Fault, FaultKind
 from pagerforce.sandbox.pagerduty.journal import EntryOrder
-from simulation.stage import Pace, Stage
+from simulation.plan import Pace
+from simulation.stage import Stage
 
 ENDINGS = (
     FaultKind.ERROR_BEFORE,

@@ -1,0 +1,106 @@
+"""What kind of history a seed is: how the daemon is configured, how hard its life is, how long it all takes."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+from pagerforce.pipeline.pace import Sweep
+
+HARM = (0.0, 0.3, 0.6, 1.0)
+CRASH_RATES = (0.0, 0.5, 0.9)
+DEEDS = (20, 50)
+SHORT_ABSENCE, LONG_ABSENCE = 30, 400
+_CROWDED_SWEEP_SECONDS = 150
+LONG_EVERY = 50
+"""Every so manieth seed is played with the daemon's own default windows; it takes an hour and more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the daemon of a history is configured, and how long a history takes. All in seconds.
+
+    Attributes:
+        sweep: on a crowded side not every poll can look back as far as an entry may be late: so often
+            one does. None: the sides are calm, and every poll does.
+    """
+
+    calm: int
+    busy: int
+    late_pagerduty: int = 90
+    late_salesforce: int = 90
+    reconcile: int = 60
+    sweep: int | None = None
+
+    @property
+    def settling(self) -> int:
+        """After that everything late is visible, found and compared."""
+        late = max(self.late_pagerduty, self.late_salesforce)
+        return late + self.reconcile + 60 + (self.sweep or 0)
+
+    @property
+    def coming_back(self) -> int:
+        """After that a poll and a reconcile have seen what the last delivery did."""
+        return self.reconcile + 2 * self.calm + 60
+
+    def as_sweep(self) -> Sweep | None:
+        """As the readers take it: whatever a look so far back finds is too much for every poll."""
+        return None if self.sweep is None else Sweep(0, timedelta(seconds=self.sweep))
+
+
+_PACES = ((15, 4), (20, 8), (30, 10))
+_LONG = Pace(60, 15, late_pagerduty=3600, late_salesforce=900, reconcile=300)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The kind of a history.
+
+    Attributes:
+        harm: 0 to 1, how bad the weather is.
+        crash_rate: how many lives end by a crash.
+        is_neglected: nobody starts a dead daemon again for minutes, longer than its polls look back;
+            and as it then has much to catch up with, it is likely to die again while it does.
+        slowness: people take so many times longer than usual.
+        deeds: how many things people do.
+        has_refresher: the status page is kept up to date; it only reads and costs much.
+    """
+
+    pace: Pace
+    harm: float
+    crash_rate: float
+    is_neglected: bool
+    slowness: float
+    deeds: int
+    has_refresher: bool
+
+    def gap(self, dice: Random) -> float:
+        """Seconds between two deeds: people come in bursts."""
+        gaps = [0.0, dice.uniform(0, 2), dice.expovariate(1 / 6), dice.expovariate(1 / 10)]
+        return dice.choice(gaps) * self.slowness
+
+
+def draw_plan(seed: int, dice: Random) -> Plan:
+    """The kind of a seed's history."""
+    pace = _pace(dice) if seed % LONG_EVERY else _LONG
+    is_neglected = dice.random() < 0.35
+    return Plan(
+        pace,
+        harm=dice.choice(HARM),
+        crash_rate=dice.choice(CRASH_RATES[-1:] if is_neglected else CRASH_RATES),
+        is_neglected=is_neglected,
+        slowness=3.0 if is_neglected else 1.0,
+        deeds=dice.randrange(*DEEDS),
+        has_refresher=dice.random() < 0.1,
+    )
+
+
+def _pace(dice: Random) -> Pace:
+    calm, busy = dice.choice(_PACES)
+    return Pace(
+        calm,
+        busy,
+        late_pagerduty=dice.choice([60, 90, 120]),
+        late_salesforce=dice.choice([60, 90, 120]),
+        reconcile=dice.choice([60, 60, 300]),
+        sweep=_CROWDED_SWEEP_SECONDS if dice.random() < 0.25 else None,
+    )
