@@ -162,7 +162,7 @@ async def test_rows_that_move_between_pages_are_not_missed(rig, order):
     def appear() -> None:
         entry = rig.world.add_entry(incident, "annotate_log_entry", "late", by="PJANE01")
         # as if it had been made in the middle, and only now came into sight
-        rig.world.state.journal.entries[entry["id"]].created_at -= timedelta(seconds=125)
+        rig.world.state.journal.redate(entry["id"], 125)
 
     rig.on("GET", "^/log_entries$", appear, after=True, count=2)
     seen = [entry.id for entry in await rig.entries()]

@@ -3,6 +3,7 @@
 Facts: pagerduty.md sections 5 and 9.
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -65,17 +66,34 @@ class Journal:
     order: EntryOrder = EntryOrder.NEWEST_FIRST
     hide_seconds: float = 0.0
     entries: dict[str, Entry] = field(default_factory=dict)
+    _in_time: list[Entry] = field(default_factory=list)
 
     def append(self, entry: Entry) -> Entry:
         """Adds an entry, which keeps its time but may be seen only later."""
         entry.sequence = len(self.entries)
         entry.visible_at = entry.created_at + timedelta(seconds=self.hide_seconds)
         self.entries[entry.id] = entry
+        insort(self._in_time, entry, key=_time_of)
         return entry
 
-    def visible(self, now: datetime) -> list[Entry]:
-        """What can be seen at an instant, in the journal's order."""
-        seen = [entry for entry in self.entries.values() if entry.visible_at <= now]
+    def redate(self, entry_id: str, seconds: float) -> None:
+        """Makes an entry so much older than it is."""
+        entry = self.entries[entry_id]
+        self._in_time.remove(entry)
+        entry.created_at -= timedelta(seconds=seconds)
+        insort(self._in_time, entry, key=_time_of)
+
+    def visible(
+        self, now: datetime, since: datetime | None = None, until: datetime | None = None
+    ) -> list[Entry]:
+        """What can be seen at an instant, in the journal's order; only between two times, if given.
+
+        Both times belong to what is given.
+        """
+        times = self._in_time
+        begin = 0 if since is None else bisect_left(times, since, key=_time_of)
+        end = None if until is None else bisect_right(times, until, key=_time_of)
+        seen = [entry for entry in times[begin:end] if entry.visible_at <= now]
         match self.order:
             case EntryOrder.OLDEST_FIRST:
                 seen.sort(key=lambda entry: (entry.created_at, entry.sequence))
@@ -85,3 +103,7 @@ class Journal:
                 seen.sort(key=lambda entry: sha256(entry.id.encode()).digest())
                 seen.sort(key=lambda entry: entry.created_at, reverse=True)
         return seen
+
+
+def _time_of(entry: Entry) -> datetime:
+    return entry.created_at

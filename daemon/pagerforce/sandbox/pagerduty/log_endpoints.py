@@ -1,6 +1,7 @@
 """Endpoints of the log. Facts: pagerduty.md section 5."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from pagerforce.sandbox.pagerduty import refusals
 from pagerforce.sandbox.pagerduty.call import Answer, Call
@@ -33,7 +34,7 @@ def list_entries(call: Call) -> Answer:
         if "teams" not in call.state.plan.abilities:
             raise refusals.lacks_ability("teams")
         return _page(call, [])
-    entries = _visible(call.state)
+    entries = _visible(call.state, *_bounds(call))
     if not call.state.knobs.field_changes_in_account_list:
         entries = [entry for entry in entries if entry.type != _FIELD_CHANGE]
     return _page(call, entries)
@@ -64,8 +65,15 @@ def update_channel(call: Call) -> Answer:
     return Answer(202)
 
 
-def _visible(state: State) -> list[Entry]:
-    entries = state.journal.visible(state.now())
+def _bounds(call: Call) -> tuple[datetime | None, datetime | None]:
+    zone = call.state.knobs.account_zone
+    return call.query.moment("since", zone), call.query.moment("until", zone)
+
+
+def _visible(
+    state: State, since: datetime | None = None, until: datetime | None = None
+) -> list[Entry]:
+    entries = state.journal.visible(state.now(), since, until)
     return [entry for entry in entries if entry.incident_id not in state.hidden]
 
 
@@ -78,8 +86,7 @@ def _find(call: Call) -> Entry:
 
 
 def _page(call: Call, entries: Iterable[Entry]) -> Answer:
-    zone = call.state.knobs.account_zone
-    since, until = call.query.moment("since", zone), call.query.moment("until", zone)
+    since, until = _bounds(call)
     overview = call.query.flag("is_overview")
     found = []
     for entry in entries:
@@ -89,4 +96,4 @@ def _page(call: Call, entries: Iterable[Entry]) -> Answer:
             early_enough = True
         if late_enough and early_enough and (not overview or entry.type in _OVERVIEW):
             found.append(entry)
-    return classic_page(call.query, "log_entries", found, call.view(zone).entry)
+    return classic_page(call.query, "log_entries", found, call.view(call.state.knobs.account_zone).entry)
