@@ -1,7 +1,6 @@
-# ruff: noqa: INP001 - a script by itself, not a package
 """How many API calls a burst costs: so many changes on one side within a minute, until all is confirmed.
 
-Run it from the top of the repository: ``.venv/bin/python bench/bursts.py [CHANGES]``. The daemon's own
+Run it from the top of the repository: ``.venv/bin/python -m bench.bursts [CHANGES]``. The daemon's own
 loops decide when each side is polled, at the default intervals, on a clock that is moved by hand; the
 sandbox answers over HTTP. Prints the calls of each side by operation, from the first change until every
 effect is confirmed; judges nothing.
@@ -10,13 +9,16 @@ effect is confirmed; judges nothing.
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from bench.size import Size
+from bench.table import Figure
 from pagerforce.observe.log import setup_log
 from rig import INCIDENT, JANE, Daemon, P, Rig, open_rig
 
@@ -77,10 +79,29 @@ async def live(
     return passed
 
 
-async def measure(
-    rig: Rig, daemon: Daemon, what: str, targets: list[str], act: Callable[[str], None]
-) -> None:
-    """One burst; prints what it cost."""
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """What one burst cost. ``calls``: by system and operation."""
+
+    what: str
+    changes: int
+    seconds: float
+    calls: Counter[tuple[str, str]]
+
+    def of(self, system: str) -> dict[str, int]:
+        """Calls of one side by operation."""
+        return {name: n for (side, name), n in sorted(self.calls.items()) if side == system and n}
+
+    def show(self, system: str) -> str:
+        """Calls of one side in words."""
+        parts = ", ".join(f"{name} {n}" for name, n in self.of(system).items())
+        return f"{sum(self.of(system).values())} calls ({parts})"
+
+
+async def measure_burst(
+    rig: Rig, daemon: Daemon, what: str, targets: list[str], act: Callable[[str], object]
+) -> Burst:
+    """One burst."""
     waiting = list(targets)
     rate = len(targets) / BURST_SECONDS
 
@@ -97,23 +118,66 @@ async def measure(
 
     before = count(daemon)
     seconds = await live(rig, daemon, some, is_done)
-    spent = count(daemon) - before
-    out = sys.stdout
-    out.write(
-        f"{what}: {len(targets)} changes in {BURST_SECONDS} s, confirmed after {seconds:.0f} s\n"
-    )
-    for system in ("salesforce", "pagerduty"):
-        mine = {name: n for (side, name), n in spent.items() if side == system and n}
-        parts = ", ".join(f"{name} {n}" for name, n in sorted(mine.items()))
-        out.write(f"  {system}: {sum(mine.values())} calls ({parts})\n")
+    return Burst(what, len(targets), seconds, count(daemon) - before)
+
+
+def measure(size: Size, folder: Path) -> Iterator[Figure]:
+    """Each burst's calls, against what is aimed at."""
+    for burst in anyio.run(all_bursts, size.burst, folder / "bursts"):
+        for figure in _figures(burst):
+            yield figure
+
+
+def _figures(burst: Burst) -> Iterator[Figure]:
+    what = f"{burst.changes:,} × {burst.what}"
+    share = burst.changes / 1000
+    salesforce, pagerduty = burst.of("salesforce"), burst.of("pagerduty")
+    writes = sum(n for name, n in pagerduty.items() if name.startswith("incidents.update"))
+    notes = pagerduty.get("notes.create", 0)
+    note = f"confirmed after {burst.seconds:.0f} s; {burst.show('pagerduty')} on the other side"
+    match burst.what:
+        case "acknowledged in PagerDuty → status in Salesforce":
+            calls = sum(salesforce.values())
+            yield Figure(f"{what}: Salesforce calls", "calls", [calls], reach=45 * share, note=note)
+        case "closed in Salesforce → resolved in PagerDuty":
+            note = f"confirmed after {burst.seconds:.0f} s; {burst.show('pagerduty')}"
+            yield Figure(
+                f"{what}: PagerDuty write calls", "calls", [writes], reach=20 * share, note=note
+            )
+        case "notes in PagerDuty → comments in Salesforce":
+            made = sum(n for name, n in salesforce.items() if name not in ("composite", "updated"))
+            note = f"confirmed after {burst.seconds:.0f} s; {burst.show('salesforce')}"
+            yield Figure(
+                f"{what}: Salesforce write calls", "calls", [made], reach=10 * share, note=note
+            )
+        case _:
+            note = f"confirmed after {burst.seconds:.0f} s; {burst.show('pagerduty')}"
+            yield Figure(
+                f"{what}: PagerDuty calls per note besides polls",
+                "calls",
+                [(notes + pagerduty.get("notes.list", 0)) / burst.changes],
+                reach=1,
+                note=note,
+            )
 
 
 async def main(changes: int) -> None:
-    """Both bursts, one after the other."""
+    """Every burst, one after the other; prints what each cost."""
     with tempfile.TemporaryDirectory() as folder:
-        async with open_rig(Path(folder), RULES) as rig:
-            use_default_pace(rig.desk.config)
-            await bursts(rig, changes)
+        for burst in await all_bursts(changes, Path(folder)):
+            sys.stdout.write(
+                f"{burst.what}: {burst.changes} changes in {BURST_SECONDS} s,"
+                f" confirmed after {burst.seconds:.0f} s\n"
+            )
+            for system in ("salesforce", "pagerduty"):
+                sys.stdout.write(f"  {system}: {burst.show(system)}\n")
+
+
+async def all_bursts(changes: int, folder: Path) -> list[Burst]:
+    """Every burst, one after the other, with the same pairs."""
+    async with open_rig(folder, RULES) as rig:
+        use_default_pace(rig.desk.config)
+        return [burst async for burst in bursts(rig, changes)]
 
 
 def use_default_pace(config: Path) -> None:
@@ -122,8 +186,8 @@ def use_default_pace(config: Path) -> None:
     config.write_text("\n".join(x for x in lines if "poll_interval" not in x) + "\n")
 
 
-async def bursts(rig: Rig, changes: int) -> None:
-    """One burst on each side."""
+async def bursts(rig: Rig, changes: int) -> AsyncIterator[Burst]:
+    """One burst of each kind."""
     async with rig.daemon() as daemon:
         setup_log("error", "console", environ={})
         limit, rig.pd.knobs.requests_per_minute = rig.pd.knobs.requests_per_minute, 10**6
@@ -133,15 +197,31 @@ async def bursts(rig: Rig, changes: int) -> None:
         rig.pd.knobs.requests_per_minute = limit
         await daemon.step(3, seconds=120)
         incidents = [incident for incident, *_ in await daemon.links()]
-        await measure(
-            rig, daemon, "acknowledged in PagerDuty -> status in Salesforce", incidents,
-            lambda incident: rig.pd.acknowledge(incident, by=JANE),
-        )  # fmt: skip
-        await daemon.step(3, seconds=120)
-        await measure(
-            rig, daemon, "closed in Salesforce -> resolved in PagerDuty", records,
-            lambda record: rig.set_status(record, "CLOSED"),
-        )  # fmt: skip
+        kinds: list[tuple[str, list[str], Callable[[str], object]]] = [
+            (
+                "notes in PagerDuty → comments in Salesforce",
+                incidents,
+                lambda incident: rig.pd.annotate(incident, "Looking into it", by=JANE),
+            ),
+            (
+                "comments in Salesforce → notes in PagerDuty",
+                records,
+                lambda record: rig.comment(record, "The line card is broken"),
+            ),
+            (
+                "acknowledged in PagerDuty → status in Salesforce",
+                incidents,
+                lambda incident: rig.pd.acknowledge(incident, by=JANE),
+            ),
+            (
+                "closed in Salesforce → resolved in PagerDuty",
+                records,
+                lambda record: rig.set_status(record, "CLOSED"),
+            ),
+        ]
+        for what, targets, act in kinds:
+            yield await measure_burst(rig, daemon, what, targets, act)
+            await daemon.step(3, seconds=120)
 
 
 if __name__ == "__main__":

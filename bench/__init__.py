@@ -1,0 +1,1 @@
+"""Benchmarks: what pagerforce costs and how fast it is, each figure beside its bound."""

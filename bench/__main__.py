@@ -1,0 +1,82 @@
+"""Runs the benchmarks and writes one table: ``python -m bench [--smoke] [--only NAME] [--write]``.
+
+In full it takes minutes and judges by what is aimed at; nothing fails for being slow. ``--smoke``
+runs the same code at tiny sizes, and fails only where a benchmark does not work any more.
+"""
+
+import argparse
+import os
+import platform
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench import bursts, catchup, idle, ingest, latency, resident
+from bench.size import FULL, SMOKE, Size
+from bench.table import Figure, Section, put_between, to_json, to_markdown
+
+_TOP = Path(__file__).parents[1]
+_PAGE = _TOP / "docs" / "benchmarks.md"
+_RESULTS = _TOP / "bench" / "results.json"
+
+Measure = Callable[[Size, Path], Iterator[Figure]]
+
+BENCHMARKS: dict[str, tuple[str, Measure]] = {
+    "idle": ("What nothing costs", idle.measure),
+    "bursts": ("What a burst costs in API calls", bursts.measure),
+    "latency": ("From a change to its effect", latency.measure),
+    "ingest": ("Ingest", ingest.measure),
+    "resident": ("Memory, start and idleness", resident.measure),
+    "catchup": ("Catching up after an outage", catchup.measure),
+}
+
+
+def main() -> None:
+    """Reads the arguments and runs."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--smoke", action="store_true", help="tiny sizes; only whether it works")
+    parser.add_argument("--only", action="append", choices=tuple(BENCHMARKS), help="this one")
+    parser.add_argument("--write", action="store_true", help=f"into {_PAGE.relative_to(_TOP)}")
+    options = parser.parse_args()
+    began = time.monotonic()
+    size = SMOKE if options.smoke else FULL
+    sections = [run(name, size) for name in options.only or BENCHMARKS]
+    say(f"took {time.monotonic() - began:.0f} s")
+    if options.write:
+        text = to_markdown(sections, machine())
+        _PAGE.write_text(put_between(_PAGE.read_text("utf-8"), text), "utf-8")
+        _RESULTS.write_text(to_json(sections, machine()), "utf-8")
+
+
+def run(name: str, size: Size) -> Section:
+    """One benchmark; says each row as soon as it is there."""
+    title, measure = BENCHMARKS[name]
+    section = Section(name, title)
+    say(f"{title}:")
+    with tempfile.TemporaryDirectory(prefix="pagerforce-bench-") as folder:
+        for figure in measure(size, Path(folder)):
+            section.figures.append(figure)
+            say("  " + " | ".join(cell for cell in figure.cells() if cell))
+    return section
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    cores = len(os.sched_getaffinity(0))
+    return (
+        f"{cores} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version};"
+        f" {time.strftime('%Y-%m-%d', time.gmtime())}."
+    )
+
+
+def say(text: str) -> None:
+    """A line for whoever waits."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Catching up after an outage: the real daemon is started over what gathered while it was away.
+
+Eight hours of entries and row versions; of each, one in a hundred matches a rule. Measured from the
+start of the process until both sides are read to the end and everything decided is delivered.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import anyio
+
+from bench import bounds
+from bench.fill import (
+    FIELDS,
+    change_records,
+    fill_entries,
+    fill_incidents,
+    fill_records,
+    record_ids,
+)
+from bench.process import BrokenBenchmarkError, Used, daemon, used_by
+from bench.size import Size
+from bench.stage import Stage, make_stage
+from bench.table import Bound, Figure
+from pagerforce.model.ids import IncidentId, RecordId
+from pagerforce.sandbox.salesforce.remedyforce import INCIDENT
+from pagerforce.store import links
+from pagerforce.store.database import open_database
+from pagerforce.store.links import LinkTime
+
+P = "BMCServiceDesk__"
+OUTAGE = timedelta(hours=8)
+RULES = f"""
+[[objects]]
+preset = "remedyforce-incident"
+fields = {list(FIELDS)}
+[objects.comments]
+to_pagerduty = false
+from_pagerduty = false
+[[rulesets]]
+name = "both"
+[[rulesets.rules]]
+name = "acknowledged in PagerDuty"
+object = "{INCIDENT}"
+run_on = "pagerduty"
+conditions = [{{ field = "event.type", op = "equals", value = "acknowledge" }}]
+actions = [{{ do = "salesforce.set_field", field = "{P}FKStatus__c", lookup = {{ Name = "ACKNOWLEDGED" }} }}]
+[[rulesets.rules]]
+name = "closed in Salesforce"
+object = "{INCIDENT}"
+run_on = "salesforce"
+conditions = [{{ field = "record.{P}FKStatus__r.Name", op = "changed_to", value = "CLOSED" }}]
+actions = [{{ do = "pagerduty.resolve" }}]
+""".replace("'", '"')
+ONE_IN = 100
+_PATIENCE_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """One catch-up. Seconds from the start of the process; ``calls``: PagerDuty's, Salesforce's."""
+
+    read_seconds: float
+    seconds: float
+    used: Used
+    calls: tuple[int, int]
+    fetch_seconds: float
+
+
+def measure(size: Size, folder: Path) -> Iterator[Figure]:
+    """Each backlog; the largest must be met in a minute, and cost what its size says."""
+    per_item = {}
+    for backlog in size.backlogs:
+        stage = prepare(folder / str(backlog), backlog)
+        caught = [catch_up(stage, backlog) for _ in range(size.long_runs)]
+        is_last = backlog == size.backlogs[-1]
+        what = f"catch-up: {backlog:,} entries and {backlog:,} row versions, 1 % matching"
+        seconds = [run.seconds for run in caught]
+        per_item[backlog] = min(seconds) / backlog
+        calls = caught[0].calls
+        yield Figure(
+            what,
+            "s",
+            seconds,
+            reach=60 if is_last else None,
+            bound=Bound("bare fetch of the same pages, s", [run.fetch_seconds for run in caught]),
+            note=f"read after {max(x.read_seconds for x in caught):.1f} s; {calls[0]:,} PagerDuty"
+            f" and {calls[1]:,} Salesforce calls; {max(x.used.cpu_seconds for x in caught):.1f} s"
+            " of CPU",
+        )
+        yield Figure(
+            f"{what}: peak memory",
+            "MiB",
+            [run.used.peak for run in caught],
+            reach=200 if is_last else None,
+        )
+        shutil.rmtree(stage.folder)
+    small, large = size.backlogs[0], size.backlogs[-1]
+    yield Figure(
+        f"cost per entry and row, {large:,} against {small:,}",
+        "×",
+        [per_item[large] / per_item[small]],
+        reach=1.2,
+        note="1 is linear; below 1 the start of the process still counts",
+    )
+
+
+def prepare(folder: Path, backlog: int) -> Stage:
+    """A daemon's state from before the outage, and the worlds after it."""
+    end = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+    begin = end - OUTAGE
+    stage = make_stage(folder, RULES, at=begin)
+    linked = max(1, backlog // ONE_IN)
+    fill_records(stage.worlds, backlog)
+    incidents = fill_incidents(stage.worlds, 2 * linked)
+    with stage.serving(), daemon(stage) as running:
+        running.until_ready(_PATIENCE_SECONDS)
+        running.stop()
+    anyio.run(_link, stage, incidents, backlog)
+    after = begin + timedelta(minutes=1)
+    fill_entries(stage.worlds, backlog, incidents[:linked], after, end, linked)
+    change_records(stage.worlds, backlog, after, end, linked)
+    stage.worlds.clock.held = None
+    shutil.copytree(stage.folder / "state", stage.folder / "before")
+    return stage
+
+
+async def _link(stage: Stage, incidents: list[str], backlog: int) -> None:
+    """Incidents that are acknowledged to records that stay, the others to those that are closed."""
+    ids = record_ids(backlog)
+    at = stage.worlds.clock.now()
+    half = len(incidents) // 2
+    every = backlog // half
+    stays = [ids[number * every] for number in range(half)]
+    closes = [ids[number * every + every - 1] for number in range(half)]
+    async with open_database(stage.database) as database, database.write() as tx:
+        for incident, record in zip(incidents, [*stays, *closes], strict=True):
+            time_of = LinkTime(at, at)
+            await links.put_link(tx, IncidentId(incident), INCIDENT, RecordId(record), time_of)
+
+
+def catch_up(stage: Stage, backlog: int) -> Caught:
+    """One catch-up from the same state over the same backlog."""
+    state = stage.folder / "state"
+    shutil.rmtree(state)
+    shutil.copytree(stage.folder / "before", state)
+    with stage.serving() as serving:
+        began = time.monotonic()
+        with daemon(stage) as running:
+            running.until_ready(_PATIENCE_SECONDS)
+            read = time.monotonic() - began
+            running.until_delivered(_PATIENCE_SECONDS)
+            seconds = time.monotonic() - began
+            used = used_by(running.pid)
+            delivered = running.sample("actions_total", outcome="delivered")
+            expected = 2 * (backlog // ONE_IN)
+            if delivered != expected:
+                raise BrokenBenchmarkError(f"{delivered:.0f} of {expected} actions were delivered")
+            running.stop()
+        calls = serving.calls()
+        return Caught(read, seconds, used, calls, bounds.fetch_seconds(serving))

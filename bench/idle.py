@@ -1,0 +1,71 @@
+"""What a day costs in API calls when nothing happens: five feeds, default intervals.
+
+The daemon's own loops say when each side is polled next; the clock is moved there by hand, and the
+sandbox answers over HTTP.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+
+from bench.bursts import count, open_rig, use_default_pace
+from bench.size import Size
+from bench.table import Figure
+from pagerforce.observe.log import setup_log
+
+FIVE_FEEDS = """
+[[objects]]
+preset = "remedyforce-incident"
+[[objects]]
+preset = "case"
+[[objects]]
+name = "BMCServiceDesk__Task__c"
+"""
+_POLLS = {"pagerduty": "log_entries.list", "salesforce": "composite"}
+
+
+def measure(size: Size, folder: Path) -> Iterator[Figure]:
+    """Calls per poll, and what comes on top of them."""
+    polls, calls = anyio.run(_live, folder / "idle", size.day_hours)
+    hours = f"{size.day_hours:g} simulated hours"
+    for system, operation in _POLLS.items():
+        mine = {name: n for (side, name), n in calls.items() if side == system and n}
+        rest = {name: n for name, n in mine.items() if name != operation}
+        name = {"pagerduty": "PagerDuty", "salesforce": "Salesforce"}[system]
+        yield Figure(
+            f"idle: {name} calls per poll, five queries",
+            "calls",
+            [mine[operation] / polls[system]],
+            reach=1,
+            note=f"{polls[system]:,} polls in {hours}",
+        )
+        yield Figure(
+            f"idle: {name} comparisons and sweeps, on top of the polls",
+            "%",
+            [100 * sum(rest.values()) / mine[operation]],
+            reach=5,
+            note=", ".join(f"{key} {n}" for key, n in sorted(rest.items())) or "none",
+        )
+
+
+async def _live(folder: Path, hours: float) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+    """Polls and calls of so many hours."""
+    async with open_rig(folder, FIVE_FEEDS) as rig:
+        use_default_pace(rig.desk.config)
+        async with rig.daemon() as daemon:
+            setup_log("error", "console", environ={})
+            await daemon.step(2, seconds=60)
+            before, polls = count(daemon), Counter[str]()
+            loops = (daemon.parts.pagerduty, daemon.parts.salesforce)
+            due = dict.fromkeys(loops, 0.0)
+            passed, end = 0.0, hours * 3600
+            while passed < end:
+                loop = min(loops, key=due.__getitem__)
+                rig.advance(max(0.0, due[loop] - passed))
+                passed = max(passed, due[loop])
+                await loop._turn()  # noqa: SLF001 - the loop's own turn and pace, on this clock
+                polls[loop.side.value] += 1
+                due[loop] = passed + loop._delay().total_seconds()  # noqa: SLF001
+            return polls, count(daemon) - before

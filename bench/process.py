@@ -1,0 +1,142 @@
+"""Processes of their own, and what they used: the real daemon, and programs that load data."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from bench.stage import Stage
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_LOOK_SECONDS = 0.01
+_STOP_SECONDS = 15.0
+MIB = 1024.0
+
+
+class BrokenBenchmarkError(Exception):
+    """A benchmark did not do what it measures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a process has used so far. Memory is resident, in MiB."""
+
+    cpu_seconds: float
+    resident: float
+    peak: float
+
+
+def used_by(pid: int) -> Used:
+    """From the kernel's own figures of one process (proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    ticks = int(fields[11]) + int(fields[12])
+    status = dict(
+        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+    )
+    resident, peak = (float(status[name].split()[0]) / MIB for name in ("VmRSS", "VmHWM"))
+    return Used(ticks / _TICKS, resident, peak)
+
+
+class Running:
+    """The real daemon."""
+
+    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+        self.pid = process.pid
+        self._process = process
+        self._log = log
+        self._http = httpx.Client(base_url=url, trust_env=False, timeout=30)
+
+    def until_ready(self, seconds: float) -> None:
+        """Waits until both sides were polled to the end."""
+        self._until(self._is_ready, "ready", seconds)
+
+    def until_delivered(self, seconds: float) -> None:
+        """Waits until nothing waits in the outbox any more."""
+        self._until(lambda: self._sample("pagerforce_outbox_depth") == 0, "delivered", seconds)
+
+    def sample(self, name: str, **labels: str) -> float:
+        """One series of the metrics; the sum over the labels that are not given."""
+        return self._sample(f"pagerforce_{name}", **labels)
+
+    def used(self) -> Used:
+        """What the process has used."""
+        return used_by(self.pid)
+
+    def stop(self) -> None:
+        """Ends it as systemd would."""
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(_STOP_SECONDS)
+
+    def _is_ready(self) -> bool:
+        try:
+            return self._http.get("/-/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _sample(self, name: str, **labels: str) -> float:
+        text = self._http.get("/metrics").text
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def _until(self, look: Callable[[], bool], what: str, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not look():
+            if self._process.poll() is not None or time.monotonic() > end:
+                said = self._log.read_text()[-2000:]
+                raise BrokenBenchmarkError(f"the daemon is not {what}:\n{said}")
+            pause(_LOOK_SECONDS)
+
+
+def pause(seconds: float) -> None:
+    """Waits. Benchmarks look at other processes from outside; nothing else runs in this one."""
+    time.sleep(seconds)  # noqa: TID251 - no loop of ours waits here
+
+
+@contextmanager
+def daemon(stage: Stage) -> Iterator[Running]:
+    """The real daemon on a stage that is being served."""
+    log = stage.folder / "daemon.log"
+    with log.open("ab") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pagerforce", "run", "--config", str(stage.config)],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            env={**os.environ, "NO_PROXY": "127.0.0.1"},
+        )
+    try:
+        yield Running(process, f"http://{stage.metrics}", log)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def run_program(module: str, *arguments: str) -> str:
+    """Runs a module of this package to its end; what it printed.
+
+    Raises:
+        BrokenBenchmarkError: it failed.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NO_PROXY": "127.0.0.1"},
+    )
+    if done.returncode:
+        raise BrokenBenchmarkError(f"{module} failed:\n{done.stderr[-3000:]}")
+    return done.stdout

@@ -1,0 +1,138 @@
+"""What the daemon takes while nothing happens, with an empty store and with a million snapshots.
+
+Two real daemons, each with a sandbox of its own, side by side at the default intervals: memory,
+processor time, and the time from the start of the process until it is ready.
+"""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import anyio
+
+from bench import ingest
+from bench.fill import FIELDS, fill_records
+from bench.process import daemon, pause
+from bench.size import Size
+from bench.stage import Stage, make_stage
+from bench.table import Bound, Figure
+
+RULES = f"""
+[[objects]]
+preset = "remedyforce-incident"
+fields = {list(FIELDS)}
+""".replace("'", '"')
+_PATIENCE_SECONDS = 60.0
+_SEEN = 100
+_COPY = """
+WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?)
+INSERT INTO record (id, object, data)
+SELECT printf('a0R%012dEAA', 900000000 + n), object,
+  json_set(data, '$.id', printf('a0R%012dEAA', 900000000 + n))
+FROM number, (SELECT object, data FROM record LIMIT 1)
+"""
+
+
+def measure(size: Size, folder: Path) -> Iterator[Figure]:
+    """Start, idleness and polls, small and large."""
+    small = _stage(folder / "small")
+    large = _stage(folder / "large")
+    _grow(large.database, size.snapshots)
+    many = f"{size.snapshots:,} snapshots"
+    imports = [_import_seconds() for _ in range(size.runs)]
+    starts = {stage.folder.name: _starts(stage, size.runs) for stage in (small, large)}
+    yield Figure(
+        f"start to ready, {many}",
+        "s",
+        starts["large"],
+        reach=1.5,
+        bound=Bound("the imports alone, s", imports),
+    )
+    yield Figure("start to ready, empty store", "s", starts["small"])
+    with small.serving(), large.serving(), daemon(small) as one, daemon(large) as two:
+        for running in (one, two):
+            running.until_ready(_PATIENCE_SECONDS)
+        pause(size.idle_seconds / 6)  # the start is over
+        before = [running.used() for running in (one, two)]
+        pause(size.idle_seconds)
+        after = [running.used() for running in (one, two)]
+    cpu = [
+        100 * (y.cpu_seconds - x.cpu_seconds) / size.idle_seconds
+        for x, y in zip(before, after, strict=True)
+    ]
+    yield from _poll_cost(size, folder)
+    yield Figure("memory idle", "MiB", [after[0].resident], reach=90)
+    yield Figure(
+        f"memory idle, {many}: above an empty store",
+        "MiB",
+        [after[1].resident - after[0].resident],
+        reach=10,
+    )
+    yield Figure("CPU idle, default intervals", "% of a core", [cpu[0]], reach=0.5)
+    yield Figure(f"CPU idle, default intervals, {many}", "% of a core", [cpu[1]], reach=0.5)
+
+
+def _poll_cost(size: Size, folder: Path) -> Iterator[Figure]:
+    """The same poll, its answers given at once, on a small store and on a large one, by turns."""
+    stage, tapes = ingest.prepare(folder / "poll", min(size.rows, 2_000), min(size.entries, 1_000))
+    shutil.copytree(stage.folder / "before", stage.folder / "large")
+    _grow(stage.folder / "large" / stage.database.name, size.snapshots)
+    spent: dict[str, list[float]] = {"before": [], "large": []}
+    for _ in range(size.runs):
+        for state, found in spent.items():
+            run = anyio.run(ingest.replay, stage, tapes, state, ingest.poll_both)
+            found.append(run.cpu)
+    shutil.rmtree(stage.folder)
+    yield Figure(
+        f"a poll with {size.snapshots:,} snapshots, against one with few",
+        "×",
+        [large / small for small, large in zip(*spent.values(), strict=True)],
+        reach=1.1,
+        note="CPU seconds of reading 2,000 changed rows and 1,000 entries",
+    )
+
+
+def _stage(folder: Path) -> Stage:
+    """A daemon that has read a few records."""
+    stage = make_stage(folder, RULES)
+    fill_records(stage.worlds, _SEEN)
+    with stage.serving(), daemon(stage) as running:
+        running.until_ready(_PATIENCE_SECONDS)
+        running.stop()
+    return stage
+
+
+def _grow(path: Path, snapshots: int) -> None:
+    """As many snapshots as a large installation has: copies of a record that was read."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(_COPY, (snapshots,))
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _starts(stage: Stage, runs: int) -> list[float]:
+    """Seconds from the start of the process until it is ready."""
+    found = []
+    with stage.serving():
+        for _ in range(runs):
+            began = time.monotonic()
+            with daemon(stage) as running:
+                running.until_ready(_PATIENCE_SECONDS)
+                found.append(time.monotonic() - began)
+                running.stop()
+    return found
+
+
+def _import_seconds() -> float:
+    """How long a process takes that imports what the daemon imports and ends."""
+    began = time.monotonic()
+    program = "import pagerforce.cli.app, pagerforce.service.daemon"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    return time.monotonic() - began

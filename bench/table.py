@@ -1,0 +1,156 @@
+"""A row of the table of benchmarks, and the table as Markdown and as JSON. Pure."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+
+
+class Better(StrEnum):
+    """On which side of the reach a figure should be."""
+
+    AT_MOST = "≤"
+    AT_LEAST = "≥"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What limits a figure, measured in the same run and in the same unit."""
+
+    what: str
+    values: Sequence[float]
+
+    @property
+    def median(self) -> float:
+        """Of all runs."""
+        return statistics.median(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row.
+
+    Attributes:
+        what: what was measured, with its size.
+        values: one per run, in ``unit``.
+        reach: what is aimed at; None: the row only shows.
+        note: what a reader must know to judge it.
+    """
+
+    what: str
+    unit: str
+    values: Sequence[float]
+    reach: float | None = None
+    better: Better = Better.AT_MOST
+    bound: Bound | None = None
+    note: str = ""
+
+    @property
+    def median(self) -> float:
+        """Of all runs."""
+        return statistics.median(self.values)
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the median reaches what was aimed at; None where nothing was."""
+        if self.reach is None:
+            return None
+        if self.better is Better.AT_MOST:
+            return self.median <= self.reach
+        return self.median >= self.reach
+
+    @property
+    def ratio(self) -> float | None:
+        """The figure as a multiple of its bound."""
+        if self.bound is None or not self.bound.median:
+            return None
+        return self.median / self.bound.median
+
+    def cells(self) -> tuple[str, ...]:
+        """The row as texts."""
+        reach = "" if self.reach is None else f"{self.better.value} {show(self.reach)} {self.unit}"
+        low, high = min(self.values), max(self.values)
+        spread = f"{show(low)} to {show(high)}" if len(self.values) > 1 else "one run"
+        bound = "" if self.bound is None else f"{self.bound.what}: {show(self.bound.median)}"
+        ratio = "" if self.ratio is None else f"{show(self.ratio)} ×"
+        met = {None: "", True: "met", False: "**missed**"}[self.is_met]
+        return (
+            self.what,
+            reach,
+            f"{show(self.median)} {self.unit}",
+            f"{spread} ({len(self.values)})" if len(self.values) > 1 else spread,
+            bound,
+            ratio,
+            met,
+            self.note,
+        )
+
+
+@dataclass(slots=True)
+class Section:
+    """The rows that one benchmark printed, with the command that prints them again."""
+
+    name: str
+    title: str
+    figures: list[Figure] = field(default_factory=list)
+    text: str = ""
+
+
+_HEAD = ("what", "reach", "median", "spread (runs)", "bound, same run", "ratio", "", "remarks")
+
+
+def show(value: float) -> str:
+    """A number with three significant digits, or all of them where it is whole and large."""
+    if abs(value) >= 100 or value == int(value):
+        return f"{round(value):,}"
+    return f"{value:.3g}"
+
+
+def to_markdown(sections: Sequence[Section], machine: str) -> str:
+    """All sections, one table each."""
+    lines = [machine, ""]
+    for section in sections:
+        lines += [f"### {section.title}", "", f"`make bench ONLY={section.name}`", ""]
+        if section.figures:
+            lines.append(_row(_HEAD))
+            lines.append(_row(["---"] * len(_HEAD)))
+            lines += [_row(figure.cells()) for figure in section.figures]
+            lines.append("")
+        if section.text:
+            lines += [section.text, ""]
+    return "\n".join(lines)
+
+
+def to_json(sections: Sequence[Section], machine: str) -> str:
+    """The same for programs."""
+    shown = [
+        {
+            "name": section.name,
+            "title": section.title,
+            "figures": [
+                asdict(x) | {"median": x.median, "ratio": x.ratio, "met": x.is_met}
+                for x in section.figures
+            ],
+        }
+        for section in sections
+    ]
+    return json.dumps({"machine": machine, "sections": shown}, indent=1, ensure_ascii=False) + "\n"
+
+
+def put_between(page: str, text: str) -> str:
+    """The page with everything between the two marks replaced.
+
+    Raises:
+        ValueError: the marks are not there.
+    """
+    if BEGIN not in page or END not in page:
+        raise ValueError(f"the page has no {BEGIN} ... {END}")
+    head, rest = page.split(BEGIN, 1)
+    return f"{head}{BEGIN}\n{text.strip()}\n{END}{rest.split(END, 1)[1]}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
