@@ -7,8 +7,9 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
 MONITORING := $(VENV)/.monitoring
+ALTERNATIVES := $(VENV)/.alternatives
 COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet
-.PHONY: help venv demo sandbox install uninstall test test-monitoring hostile kills fuzz soak replay monitoring-dashboard monitoring-pictures bench check fix types lock clean
+.PHONY: help venv demo sandbox install uninstall test test-monitoring hostile kills fuzz soak replay monitoring-dashboard monitoring-pictures bench bench-smoke check fix types lock clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
@@ -72,9 +73,15 @@ replay: $(STAMP) ## one seed of the simulation, with its history: make replay SE
 types: $(STAMP) ## strict types
 	$(BIN)/mypy
 
-bench: $(STAMP) ## how fast rules are chosen, and what a burst costs in API calls
-	$(BIN)/python bench/rules.py
-	$(BIN)/python bench/bursts.py
+$(ALTERNATIVES): $(STAMP) bench/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.lock
+	@touch $@
+
+bench: $(ALTERNATIVES) ## every figure of docs/benchmarks.md anew, within 15 minutes (ONLY=idle: that part, only shown)
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY),--write)
+
+bench-smoke: $(ALTERNATIVES) ## the same at tiny sizes: whether each benchmark still works
+	$(BIN)/python -m bench --smoke
 
 check: $(STAMP) ## format, lint, strict types, import rules
 	$(BIN)/ruff format --check daemon tests bench monitoring
@@ -91,6 +98,7 @@ lock:           ## renew the locks: of development, of what is installed, of wha
 	$(COMPILE) -c requirements.lock -o packaging/run.lock pyproject.toml
 	$(COMPILE) -c requirements.lock --group build -o packaging/build.lock
 	$(COMPILE) -c requirements.lock --group monitoring -o monitoring/requirements.lock
+	$(COMPILE) -c requirements.lock --group alternatives -o bench/requirements.lock
 
 clean:          ## remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

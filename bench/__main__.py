@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import bursts, catchup, idle, ingest, latency, resident
+from bench import alternatives, bursts, catchup, idle, ingest, latency, resident, rules
 from bench.size import FULL, SMOKE, Size
 from bench.table import Figure, Section, put_between, to_json, to_markdown
 
@@ -27,10 +27,12 @@ Measure = Callable[[Size, Path], Iterator[Figure]]
 BENCHMARKS: dict[str, tuple[str, Measure]] = {
     "idle": ("What nothing costs", idle.measure),
     "bursts": ("What a burst costs in API calls", bursts.measure),
+    "rules": ("How fast rules are chosen", rules.measure),
     "latency": ("From a change to its effect", latency.measure),
     "ingest": ("Ingest", ingest.measure),
     "resident": ("Memory, start and idleness", resident.measure),
     "catchup": ("Catching up after an outage", catchup.measure),
+    "alternatives": ("Beside the alternatives", alternatives.measure),
 }
 
 

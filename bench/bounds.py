@@ -18,10 +18,10 @@ def fetch_seconds(serving: Serving) -> float:
 async def _fetch_both(serving: Serving) -> float:
     async with (
         httpx.AsyncClient(
-            base_url=serving.pagerduty_url, trust_env=False, timeout=60
+            base_url=serving.pagerduty_url, trust_env=False, verify=serving.trust(), timeout=60
         ) as first,
         httpx.AsyncClient(
-            base_url=serving.salesforce_url, trust_env=False, timeout=60
+            base_url=serving.salesforce_url, trust_env=False, verify=serving.trust(), timeout=60
         ) as second,
     ):
         sides = [

@@ -124,8 +124,7 @@ async def measure_burst(
 def measure(size: Size, folder: Path) -> Iterator[Figure]:
     """Each burst's calls, against what is aimed at."""
     for burst in anyio.run(all_bursts, size.burst, folder / "bursts"):
-        for figure in _figures(burst):
-            yield figure
+        yield from _figures(burst)
 
 
 def _figures(burst: Burst) -> Iterator[Figure]:

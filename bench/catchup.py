@@ -6,7 +6,7 @@ start of the process until both sides are read to the end and everything decided
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ from bench.fill import (
 )
 from bench.process import BrokenBenchmarkError, Used, daemon, used_by
 from bench.size import Size
-from bench.stage import Stage, make_stage
+from bench.stage import Serving, Stage, make_stage
 from bench.table import Bound, Figure
 from pagerforce.model.ids import IncidentId, RecordId
 from pagerforce.sandbox.salesforce.remedyforce import INCIDENT
@@ -76,7 +76,7 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
     per_item = {}
     for backlog in size.backlogs:
         stage = prepare(folder / str(backlog), backlog)
-        caught = [catch_up(stage, backlog) for _ in range(size.long_runs)]
+        caught = [catch_up(stage, 2 * max(1, backlog // ONE_IN)) for _ in range(size.long_runs)]
         is_last = backlog == size.backlogs[-1]
         what = f"catch-up: {backlog:,} entries and {backlog:,} row versions, 1 % matching"
         seconds = [run.seconds for run in caught]
@@ -109,17 +109,35 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
     )
 
 
-def prepare(folder: Path, backlog: int) -> Stage:
-    """A daemon's state from before the outage, and the worlds after it."""
+def prepare(
+    folder: Path,
+    backlog: int,
+    *,
+    linked: int = 0,
+    secure: bool = False,
+    others: Callable[[Stage, Serving], None] | None = None,
+) -> Stage:
+    """A daemon's state from before the outage, and the worlds after it.
+
+    Args:
+        folder: for everything.
+        backlog: entries, and as many row versions.
+        linked: how many of each side match a rule, at most every other; else one in a hundred.
+        secure: over https.
+        others: what else reads both sides before the outage.
+    """
     end = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
     begin = end - OUTAGE
     stage = make_stage(folder, RULES, at=begin)
-    linked = max(1, backlog // ONE_IN)
+    stage.secure = secure
+    linked = linked or max(1, backlog // ONE_IN)
     fill_records(stage.worlds, backlog)
     incidents = fill_incidents(stage.worlds, 2 * linked)
-    with stage.serving(), daemon(stage) as running:
+    with stage.serving() as serving, daemon(stage) as running:
         running.until_ready(_PATIENCE_SECONDS)
         running.stop()
+        if others is not None:
+            others(stage, serving)
     anyio.run(_link, stage, incidents, backlog)
     after = begin + timedelta(minutes=1)
     fill_entries(stage.worlds, backlog, incidents[:linked], after, end, linked)
@@ -137,14 +155,15 @@ async def _link(stage: Stage, incidents: list[str], backlog: int) -> None:
     every = backlog // half
     stays = [ids[number * every] for number in range(half)]
     closes = [ids[number * every + every - 1] for number in range(half)]
+    stage.pairs = list(zip(incidents, [*stays, *closes], strict=True))
     async with open_database(stage.database) as database, database.write() as tx:
-        for incident, record in zip(incidents, [*stays, *closes], strict=True):
+        for incident, record in stage.pairs:
             time_of = LinkTime(at, at)
             await links.put_link(tx, IncidentId(incident), INCIDENT, RecordId(record), time_of)
 
 
-def catch_up(stage: Stage, backlog: int) -> Caught:
-    """One catch-up from the same state over the same backlog."""
+def catch_up(stage: Stage, expected: int) -> Caught:
+    """One catch-up from the same state over the same backlog, with so many actions."""
     state = stage.folder / "state"
     shutil.rmtree(state)
     shutil.copytree(stage.folder / "before", state)
@@ -157,7 +176,6 @@ def catch_up(stage: Stage, backlog: int) -> Caught:
             seconds = time.monotonic() - began
             used = used_by(running.pid)
             delivered = running.sample("actions_total", outcome="delivered")
-            expected = 2 * (backlog // ONE_IN)
             if delivered != expected:
                 raise BrokenBenchmarkError(f"{delivered:.0f} of {expected} actions were delivered")
             running.stop()

@@ -10,34 +10,31 @@ from pagerforce.sandbox.salesforce.remedyforce import INCIDENT, api_name
 from pagerforce.sandbox.salesforce.store import Row
 
 P = "BMCServiceDesk__"
-FIELDS = tuple(
-    [
-        "Name",
-        f"{P}shortDescription__c",
-        f"{P}incidentDescription__c",
-        f"{P}incidentResolution__c",
-        f"{P}note__c",
-        f"{P}state__c",
-        f"{P}inactive__c",
-        f"{P}FKStatus__c",
-        f"{P}FKStatus__r.Name",
-        f"{P}FKCategory__c",
-        f"{P}FKCategory__r.Name",
-        f"{P}FKPriority__c",
-        f"{P}FKPriority__r.Name",
-        f"{P}contactType__c",
-        f"{P}openDateTime__c",
-        f"{P}dueDateTime__c",
-        f"{P}queueName__c",
-        f"{P}UpdateCount__c",
-        f"{P}Event_ID__c",
-        "OwnerId",
-    ]
+FIELDS = (
+    "Name",
+    f"{P}shortDescription__c",
+    f"{P}incidentDescription__c",
+    f"{P}incidentResolution__c",
+    f"{P}note__c",
+    f"{P}state__c",
+    f"{P}inactive__c",
+    f"{P}FKStatus__c",
+    f"{P}FKStatus__r.Name",
+    f"{P}FKCategory__c",
+    f"{P}FKCategory__r.Name",
+    f"{P}FKPriority__c",
+    f"{P}FKPriority__r.Name",
+    f"{P}contactType__c",
+    f"{P}openDateTime__c",
+    f"{P}dueDateTime__c",
+    f"{P}queueName__c",
+    f"{P}UpdateCount__c",
+    f"{P}Event_ID__c",
+    "OwnerId",
 )
 """Twenty fields of a record, as the daemon is told to read them."""
 
 _SERIAL = 50_000
-_INCIDENT_ENTRIES = 100
 KINDS = ("notify", "annotate", "escalate", "assign", "unacknowledge", "notify", "annotate")
 
 
@@ -112,7 +109,7 @@ def fill_incidents(worlds: Worlds, count: int) -> list[str]:
     return [str(incident["id"]) for incident in made]
 
 
-def fill_entries(  # noqa: PLR0913 - what an outage is made of
+def fill_entries(
     worlds: Worlds,
     count: int,
     incidents: list[str],
@@ -122,7 +119,7 @@ def fill_entries(  # noqa: PLR0913 - what an outage is made of
 ) -> None:
     """Entries of all kinds, spread evenly over the outage; so many are acknowledgements."""
     state = worlds.pagerduty.state
-    models = _models(worlds, incidents[0])
+    models = _models(worlds)
     every = count // acknowledged if acknowledged else count + 1
     for number in range(count):
         at = (begin + (end - begin) * (number / count)).replace(microsecond=0)
@@ -139,7 +136,7 @@ def fill_entries(  # noqa: PLR0913 - what an outage is made of
         state.journal.append(entry)
 
 
-def _models(worlds: Worlds, incident_id: str) -> dict[str, Entry]:
+def _models(worlds: Worlds) -> dict[str, Entry]:
     """An entry of each kind, as the account itself writes it, about an incident of its own."""
     pagerduty = worlds.pagerduty
     other = str(pagerduty.trigger("PNET001", "A model")["id"])

@@ -19,6 +19,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _LOOK_SECONDS = 0.01
 _STOP_SECONDS = 15.0
 MIB = 1024.0
+_OTHER_TRUST = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Where these are set, requests trusts them instead of the sandbox's authority."""
 
 
 class BrokenBenchmarkError(Exception):
@@ -114,7 +116,7 @@ def daemon(stage: Stage) -> Iterator[Running]:
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
-            env={**os.environ, "NO_PROXY": "127.0.0.1"},
+            env=_environ(),
         )
     try:
         yield Running(process, f"http://{stage.metrics}", log)
@@ -122,6 +124,11 @@ def daemon(stage: Stage) -> Iterator[Running]:
         if process.poll() is None:
             process.kill()
         process.wait()
+
+
+def _environ() -> dict[str, str]:
+    """This process's, without a proxy before the sandbox."""
+    return {**os.environ, "NO_PROXY": "127.0.0.1"}
 
 
 def run_program(module: str, *arguments: str) -> str:
@@ -135,7 +142,7 @@ def run_program(module: str, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "NO_PROXY": "127.0.0.1"},
+        env={k: v for k, v in _environ().items() if k not in _OTHER_TRUST},
     )
     if done.returncode:
         raise BrokenBenchmarkError(f"{module} failed:\n{done.stderr[-3000:]}")

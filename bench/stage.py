@@ -7,6 +7,7 @@ The worlds' clock stands where filling left it, or goes with the wall.
 import gc
 import multiprocessing
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -55,6 +56,11 @@ class Worlds:
     pagerduty: PagerDutyWorld
     salesforce: SalesforceWorld
 
+    def token(self) -> str:
+        """A session of the integration's user, for clients that do not log in themselves."""
+        user = self.salesforce.user_id(USERNAME)
+        return self.salesforce.tokens.issue(user, self.salesforce.clock.now())
+
 
 Script: TypeAlias = Callable[[Worlds], Awaitable[object]]
 """What people do while a run lasts; gives what is to be told of it."""
@@ -66,8 +72,14 @@ class Serving:
 
     pagerduty_url: str
     salesforce_url: str
+    token: str
+    ca_file: str
     _counters: tuple[object, object]
     _told: Connection
+
+    def trust(self) -> ssl.SSLContext | bool:
+        """Whom a client has to trust."""
+        return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
 
     def calls(self) -> tuple[int, int]:
         """Requests so far: PagerDuty's, Salesforce's."""
@@ -91,7 +103,10 @@ class Serving:
 
 @dataclass(slots=True)
 class Stage:
-    """A folder with keys and a configuration, and the worlds to serve."""
+    """A folder with keys and a configuration, and the worlds to serve.
+
+    ``secure``: over https. ``pairs``: linked incidents and records, where a benchmark needs them.
+    """
 
     folder: Path
     worlds: Worlds
@@ -99,11 +114,17 @@ class Stage:
     pace: dict[str, str] = field(default_factory=dict)
     metrics: str = ""
     secure: bool = False
+    pairs: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def config(self) -> Path:
         """The daemon's configuration, written anew with every serving."""
         return self.folder / "config.toml"
+
+    @property
+    def ca_file(self) -> str:
+        """The sandbox's authority; none over http."""
+        return f"{self.folder}/ca.crt" if self.secure else ""
 
     @property
     def database(self) -> Path:
@@ -117,6 +138,7 @@ class Stage:
         counters = (_FORK.Value("q", 0), _FORK.Value("q", 0))
         gc.collect()
         gc.freeze()
+        token = self.worlds.token()
         child = _FORK.Process(target=_live, args=(self, script, there, counters), daemon=True)
         child.start()
         gc.unfreeze()
@@ -126,14 +148,14 @@ class Stage:
                 raise TimeoutError("the sandbox did not start")
             urls = here.recv()
             self._write_config(*urls)
-            yield Serving(*urls, counters, here)
+            yield Serving(*urls, token, self.ca_file, counters, here)
         finally:
             child.kill()
             child.join()
 
     def _write_config(self, pagerduty_url: str, salesforce_url: str) -> None:
         pace = "".join(f'{key} = "{value}"\n' for key, value in self.pace.items())
-        ca_file = f'ca_file = "{self.folder}/ca.crt"\n' if self.secure else ""
+        ca_file = f'ca_file = "{self.ca_file}"\n' if self.secure else ""
         self.config.write_text(
             f'[daemon]\nstate_dir = "{self.folder}/state"\ncontrol_socket = ""\n'
             f'log_level = "warning"\n{ca_file}'

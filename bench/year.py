@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201, E501 - a script by itself, not a package; its rows are long
+# ruff: noqa: T201, E501 - a program that prints; its rows are long
 """How large the state database gets in a busy year, and what pruning leaves.
 
 Fills a database as a year would and prunes as the daemon does, day by day; then prints what is in it.
@@ -171,7 +171,7 @@ def sizes(path: Path) -> dict[str, tuple[int, int]]:
         for name in names:
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
             total = " + ".join(f"coalesce(length({column}), 0)" for column in columns)
-            sql = f"SELECT count(*), coalesce(sum({total}), 0) FROM {name}"  # noqa: S608 - names of our own
+            sql = f"SELECT count(*), coalesce(sum({total}), 0) FROM {name}"
             found[name] = connection.execute(sql).fetchone()
     return found
 

@@ -96,4 +96,6 @@ def _page(call: Call, entries: Iterable[Entry]) -> Answer:
             early_enough = True
         if late_enough and early_enough and (not overview or entry.type in _OVERVIEW):
             found.append(entry)
-    return classic_page(call.query, "log_entries", found, call.view(call.state.knobs.account_zone).entry)
+    return classic_page(
+        call.query, "log_entries", found, call.view(call.state.knobs.account_zone).entry
+    )
