@@ -35,6 +35,7 @@ FIELDS = (
 """Twenty fields of a record, as the daemon is told to read them."""
 
 _SERIAL = 50_000
+_TOGETHER = 10  # entries of one incident follow each other, as escalations and people do
 KINDS = ("notify", "annotate", "escalate", "assign", "unacknowledge", "notify", "annotate")
 
 
@@ -125,7 +126,8 @@ def fill_entries(
         at = (begin + (end - begin) * (number / count)).replace(microsecond=0)
         is_news = number % every == every - 1
         kind = "acknowledge" if is_news else KINDS[number % len(KINDS)]
-        incident_id = incidents[(number // every if is_news else number) % len(incidents)]
+        place = number // every if is_news else number // _TOGETHER
+        incident_id = incidents[place % len(incidents)]
         entry = replace(
             models[kind],
             id=f"R{number:025d}",

@@ -27,7 +27,7 @@ class Size:
     live_seconds: int = 60
     calm_changes: int = 60
     rows: int = 10_000
-    entries: int = 5_000
+    entries: int = 10_000
     backlogs: tuple[int, ...] = (10_000, 30_000, 100_000)
     snapshots: int = 1_000_000
     idle_seconds: int = 60

@@ -1,5 +1,6 @@
 """The state database over real files."""
 
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +13,7 @@ from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
 from pagerforce.model.ports import Position
 from pagerforce.model.record import Record
 from pagerforce.store import attempts, cursors, journal, links, outbox, pauses, snapshots
-from pagerforce.store.codec import parse_event, parse_incident, parse_record, to_json
+from pagerforce.store.codec import parse_event, parse_incident, parse_record, to_text
 from pagerforce.store.database import open_database
 from pagerforce.store.heads import find_heads
 from pagerforce.store.migrate import known_schema
@@ -40,7 +41,7 @@ def action(name, do=NOTE, **values):
 
 
 async def enqueue(tx, number, members, *actions):
-    seq = await journal.append(tx, event(number), [], seen_at=NOW)
+    (seq,) = await journal.append(tx, [journal.Entry(event(number))], NOW)
     lane = await links.join_lanes(tx, members)
     await outbox.enqueue(tx, seq, lane, actions, NOW)
 
@@ -250,9 +251,9 @@ def test_snapshots_and_events_survive_the_codec():
         EventId("e"), Side.PAGERDUTY, "annotate", NOW, Person("PJ"), "n", IncidentId("P1"), incident=incident,
         old_incident=incident, changed=frozenset({"status"}), comment=CommentText("b", "a", NOW, "c"),
     )  # fmt: skip
-    assert parse_incident(to_json(incident)) == incident
-    assert parse_record(to_json(record)) == record
-    assert parse_event(to_json(change)) == change
+    assert parse_incident(json.loads(to_text(incident))) == incident
+    assert parse_record(json.loads(to_text(record))) == record
+    assert parse_event(json.loads(to_text(change))) == change
 
 
 async def test_incidents_keep_the_time_of_their_newest_entry(tmp_path):

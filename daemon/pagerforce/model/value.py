@@ -11,6 +11,7 @@ from typing import TypeAlias
 Scalar: TypeAlias = str | int | float | bool | None
 Fields: TypeAlias = Mapping[str, Scalar]
 Json: TypeAlias = Scalar | Sequence["Json"] | Mapping[str, "Json"]
+_UTC_OFFSET = "+00:00"
 
 
 def parse_instant(text: str) -> datetime:
@@ -23,12 +24,16 @@ def parse_instant(text: str) -> datetime:
     # The first and the last year cannot be moved by a time zone, a clock's skew or an overlap.
     if not MINYEAR < moment.year < MAXYEAR:
         raise ValueError("its year is out of range")
+    if moment.tzinfo is UTC:
+        return moment
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def format_instant(moment: datetime) -> str:
     """An instant as both APIs take it: UTC, ``Z``, fraction only where there is one."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat().removesuffix(_UTC_OFFSET) + "Z"
 
 
 def format_whole_second(moment: datetime) -> str:

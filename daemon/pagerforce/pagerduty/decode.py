@@ -88,12 +88,35 @@ def decode_incident(raw: Mapping[str, object]) -> Incident:
     )
 
 
-def decode_log_entry(raw: Mapping[str, object]) -> LogEntry:
+class IncidentMemory:
+    """Decodes incidents, each only once for as long as it looks the same.
+
+    A page shows an incident in full with each of its entries.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[object, tuple[Mapping[str, object], Incident]] = {}
+
+    def decode(self, raw: Mapping[str, object]) -> Incident:
+        """As ``decode_incident``."""
+        key = raw.get("id")
+        known = self._known.get(key) if isinstance(key, str) else None
+        if known is None or known[0] != raw:
+            known = self._known[key] = raw, decode_incident(raw)
+        return known[1]
+
+
+def decode_log_entry(
+    raw: Mapping[str, object], to_incident: Callable[[Mapping[str, object]], Incident] | None = None
+) -> LogEntry:
     """A log entry. Its incident may be missing, so may its agent.
+
+    ``to_incident``: as ``decode_incident``, which it is by default.
 
     Raises:
         ValueError: it has no id, type or time; the text says which.
     """
+    to_incident = to_incident or decode_incident
     entry_id, full_type = _text(raw.get("id")), _text(raw.get("type"))
     if entry_id is None:
         raise ValueError("has no id")
@@ -117,7 +140,7 @@ def decode_log_entry(raw: Mapping[str, object]) -> LogEntry:
         at=at,
         incident_id=None if incident_id is None else IncidentId(incident_id),
         # A bare reference says nothing about the incident's state.
-        current=decode_incident(incident) if incident_id and "status" in incident else None,
+        current=to_incident(incident) if incident_id and "status" in incident else None,
         agent=decode_person(agent),
         agent_type=agent_type.removesuffix(_REFERENCE_SUFFIX) if agent_type else None,
         note=_note(kind, raw),

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from pagerforce.errors import RefusedError
 from pagerforce.model.incident import LogEntry
 from pagerforce.model.ports import Flaw
 from pagerforce.pagerduty.client import MAX_DEPTH, Page, PagerDutyClient
-from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
+from pagerforce.pagerduty.decode import IncidentMemory, decode_log_entry, decode_rows
 from pagerforce.pagerduty.refusals import PageTooDeepError
 from pagerforce.pagerduty.windows import SECOND, Window
 
@@ -28,12 +29,14 @@ class Reading:
         flaws: what could not be understood, each once.
         is_complete: False: there is more in the window than was, or can be, read.
         includes_until: an entry of the very second of ``until`` was in an answer.
+        incidents: those that entries showed so far.
     """
 
     entries: dict[str, LogEntry] = field(default_factory=dict)
     flaws: dict[Flaw, None] = field(default_factory=dict)
     is_complete: bool = True
     includes_until: bool = False
+    incidents: IncidentMemory = field(default_factory=IncidentMemory)
 
 
 async def read_window(client: PagerDutyClient, window: Window) -> Reading:
@@ -119,7 +122,8 @@ async def _read_pass(
 def _take_in(reading: Reading, window: Window, asked: _Range, page: Page, seen: set[str]) -> bool:
     """Adds a page to the reading; tells whether one of its entries was seen in this pass already."""
     has_repeated = False
-    entries, flaws = decode_rows(page.rows, decode_log_entry, "log entry")
+    decode = partial(decode_log_entry, to_incident=reading.incidents.decode)
+    entries, flaws = decode_rows(page.rows, decode, "log entry")
     reading.flaws.update(dict.fromkeys(flaws))
     for entry in entries:
         has_repeated = has_repeated or entry.id in seen

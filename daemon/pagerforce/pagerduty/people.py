@@ -22,6 +22,7 @@ class People:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._known: dict[str, Person | None] = {}
+        self._completed: dict[int, tuple[Incident, Incident]] = {}
         self._is_down = False
         self.flaws: list[Flaw] = []
 
@@ -39,7 +40,13 @@ class People:
 
     async def complete_incident(self, incident: Incident) -> Incident:
         """The incident with its assignees completed."""
-        return replace(incident, assignees=await self._complete_all(incident.assignees))
+        # Entries of one incident share what they show of it (pagerduty/decode.py).
+        known = self._completed.get(id(incident))
+        if known is None:
+            people = await self._complete_all(incident.assignees)
+            known = incident, replace(incident, assignees=people)
+            self._completed[id(incident)] = known
+        return known[1]
 
     async def _complete_all(self, people: Iterable[Person]) -> tuple[Person, ...]:
         return tuple([await self._complete(person) for person in people])

@@ -257,15 +257,9 @@ async def store_ruled(
     tx: Transaction, ruled: Sequence[Ruled], now: datetime, doubt: Doubt | None = None
 ) -> None:
     """Stores events with their traces, and their actions behind what their lanes hold."""
-    for item in ruled:
-        event_seq = await journal.append(
-            tx,
-            item.event,
-            item.traces,
-            seen_at=now,
-            echo_of=item.echo_of,
-            context=item.context,
-        )
+    entries = [journal.Entry(x.event, x.traces, x.echo_of, x.context) for x in ruled]
+    numbers = await journal.append(tx, entries, now)
+    for event_seq, item in zip(numbers, ruled, strict=True):
         if item.actions:
             lane = await links.join_lanes(tx, item.members)
             since = doubt.since if doubt is not None and doubt.covers(item.event) else None

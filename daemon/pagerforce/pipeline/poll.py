@@ -4,6 +4,7 @@ A loop reads its side to the end, commits batch by batch, and waits. A failed po
 cursor stands where the last stored batch put it. A full disk is such a failure too: it is waited out.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -217,7 +218,7 @@ class Reporter:
     def committed(self, result: Committed) -> int:
         """Returns how many events were stored."""
         result.report(self.metrics, self.side)
-        for item in result.ruled:
+        for item in result.ruled if _LOG.is_enabled_for(logging.DEBUG) else ():
             _LOG.debug(
                 "event",
                 source=self.side.value,

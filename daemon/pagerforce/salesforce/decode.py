@@ -4,9 +4,10 @@ Parents come nested, or as null where the lookup is empty; ours are flat, under 
 salesforce.md section 2.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 
 from pagerforce.errors import MalformedError
 from pagerforce.model.ids import RecordId, is_record_id, parse_record_id
@@ -63,12 +64,13 @@ class _Gathered:
 def decode(rows: tuple[Row, ...], shape: RecordShape | CommentShape) -> Decoded:
     """All rows of one object; one that cannot be understood is a flaw and the rest goes on."""
     gathered = _Gathered()
+    columns = () if isinstance(shape, CommentShape) else _columns_of(shape)
     for row in rows:
         try:
             if isinstance(shape, CommentShape):
                 gathered.comments.append(to_comment(row, shape))
             else:
-                gathered.records.append(to_record(row, shape, gathered.flaws))
+                gathered.records.append(_to_record(row, shape, columns, gathered.flaws))
         except ValueError as error:
             gathered.flaws.append(Flaw(f"{shape.object} {row_name(row)}", str(error)))
     return Decoded(tuple(gathered.records), tuple(gathered.comments), tuple(gathered.flaws))
@@ -80,10 +82,24 @@ def to_record(row: Row, shape: RecordShape, flaws: list[Flaw]) -> Record:
     Raises:
         ValueError: the row has no Id or no time.
     """
+    return _to_record(row, shape, _columns_of(shape), flaws)
+
+
+_Column: TypeAlias = tuple[str, Sequence[str], str | None]
+
+
+def _columns_of(shape: RecordShape) -> Sequence[_Column]:
+    """Path, its steps and the field's type: taken apart once for all rows of a page."""
+    return [(path, path.split("."), kind) for path, kind in shape.fields.items()]
+
+
+def _to_record(
+    row: Row, shape: RecordShape, columns: Sequence[_Column], flaws: list[Flaw]
+) -> Record:
     record_id = _required_id(row, "Id")
     fields: dict[str, Scalar] = {}
-    for path, kind in shape.fields.items():
-        is_there, value = value_at(row, path)
+    for path, steps, kind in columns:
+        is_there, value = _walk(row, steps)
         if not is_there:
             continue
         try:
@@ -130,8 +146,12 @@ def to_comment(row: Row, shape: CommentShape) -> Comment:
 
 def value_at(row: Row, path: str) -> tuple[bool, object]:
     """Whether the row says anything at a path, and what; below an empty parent it is None."""
+    return _walk(row, path.split("."))
+
+
+def _walk(row: Row, steps: Sequence[str]) -> tuple[bool, object]:
     value: object = row
-    for step in path.split("."):
+    for step in steps:
         if value is None:
             return True, None
         if not isinstance(value, Mapping) or step not in value:

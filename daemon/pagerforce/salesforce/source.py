@@ -85,8 +85,8 @@ class _Cursor:
             MalformedError: a full page that leads no further would be read for ever.
         """
         is_more = page.next_path is not None or len(page.rows) >= self.limit
-        places = [row_place(row, self.feed.stamp_field) for row in page.rows]
-        last = next((x for x in reversed(places) if x is not None and x[0] <= self.horizon), None)
+        places = (row_place(row, self.feed.stamp_field) for row in reversed(page.rows))
+        last = next((x for x in places if x is not None and x[0] <= self.horizon), None)
         if is_more and (last is None or last == self.last or not self._is_onward(last)):
             raise MalformedError(f"{self.feed.name}: a page of changes leads no further")
         if last is not None:

@@ -5,10 +5,11 @@ dataclass's default.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from pagerforce.model.event import CommentText, Event
@@ -26,23 +27,38 @@ def to_stamp(moment: datetime) -> str:
 
 
 def to_text(value: object) -> str:
-    """JSON text of a dataclass, or of plain data that may hold dataclasses."""
-    return json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"))
+    """JSON text of a dataclass, or of plain data that may hold dataclasses.
+
+    A dataclass's fields that are None are left out.
+    """
+    return _ENCODER.encode(value)
 
 
-def to_json(value: object) -> object:
-    """Plain JSON data of a dataclass; fields that are None are left out."""
-    if is_dataclass(value) and not isinstance(value, type):
-        pairs = ((field.name, getattr(value, field.name)) for field in fields(value))
-        return {name: to_json(item) for name, item in pairs if item is not None}
-    if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, frozenset)):
-        items = sorted(value) if isinstance(value, frozenset) else value
-        return [to_json(item) for item in items]
+def _to_plain(value: object) -> object:
+    """What JSON itself has no form for; whatever is inside is asked for in its turn."""
     if isinstance(value, datetime):
         return format_instant(value)
-    return value.value if isinstance(value, StrEnum) else value
+    if is_dataclass(value) and not isinstance(value, type):
+        names, values_of = _shape_of(type(value))
+        pairs = zip(names, values_of(value), strict=True)
+        return {name: item for name, item in pairs if item is not None}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_to_plain)
+
+
+@cache
+def _shape_of(kind: type) -> tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]:
+    """The names of a dataclass's fields, and what gives their values."""
+    names = tuple(field.name for field in fields(kind))
+    if len(names) == 1:
+        return names, lambda value: (getattr(value, names[0]),)
+    return names, attrgetter(*names)
 
 
 def _moment(data: Mapping[str, Any], key: str) -> datetime | None:

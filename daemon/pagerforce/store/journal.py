@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,39 +23,47 @@ async def known_events(tx: Transaction, ids: Collection[str]) -> set[str]:
     return known
 
 
-async def append(
-    tx: Transaction,
-    event: Event,
-    rules: Sequence[Mapping[str, object]],
-    *,
-    seen_at: datetime,
-    echo_of: str | None = None,
-    context: Mapping[str, object] | None = None,
-) -> int:
-    """Stores an event with the traces of the rules it met; returns its sequence number.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event as it is to be stored, with the traces of the rules it met.
 
     ``context``: what else the rules saw, for trying others on it later.
     """
-    await tx.run(
-        "INSERT INTO event (id, source, type, at, seen_at, incident_id, object, record_id, echo_of, "
-        "data, context, rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            event.id,
-            event.source.value,
-            event.type,
-            to_stamp(event.at),
-            to_stamp(seen_at),
-            event.incident_id,
-            event.object,
-            event.record_id,
-            echo_of,
-            to_text(event),
-            to_text(context or {}),
-            to_text(rules),
-        ),
+
+    event: Event
+    rules: Sequence[Mapping[str, object]] = ()
+    echo_of: str | None = None
+    context: Mapping[str, object] = field(default_factory=dict)
+
+
+async def append(tx: Transaction, entries: Sequence[Entry], seen_at: datetime) -> range:
+    """Stores events in their order; returns their sequence numbers."""
+    row = await tx.row("SELECT coalesce(max(seq), 0) FROM event")
+    first = int(row[0]) + 1 if row else 1
+    stamp = to_stamp(seen_at)
+    await tx.run_many(
+        "INSERT INTO event (seq, id, source, type, at, seen_at, incident_id, object, record_id, "
+        "echo_of, data, context, rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                seq,
+                item.event.id,
+                item.event.source.value,
+                item.event.type,
+                to_stamp(item.event.at),
+                stamp,
+                item.event.incident_id,
+                item.event.object,
+                item.event.record_id,
+                item.echo_of,
+                to_text(item.event),
+                to_text(item.context),
+                to_text(item.rules),
+            )
+            for seq, item in enumerate(entries, start=first)
+        ],
     )
-    row = await tx.row("SELECT last_insert_rowid()")
-    return int(row[0]) if row else 0
+    return range(first, first + len(entries))
 
 
 async def find_event(tx: Transaction, seq: int) -> Event | None:
