@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench.stage import Stage
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_LOOK_SECONDS = 0.01
+_READY_LOOK_SECONDS = 0.02
+_DONE_LOOK_SECONDS = 0.2  # each look makes the daemon write all its metrics
 _STOP_SECONDS = 15.0
 MIB = 1024.0
 _OTHER_TRUST = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -58,11 +59,11 @@ class Running:
 
     def until_ready(self, seconds: float) -> None:
         """Waits until both sides were polled to the end."""
-        self._until(self._is_ready, "ready", seconds)
+        self._until(self._is_ready, "ready", seconds, _READY_LOOK_SECONDS)
 
     def until_delivered(self, seconds: float) -> None:
         """Waits until nothing waits in the outbox any more."""
-        self._until(lambda: self._sample("pagerforce_outbox_depth") == 0, "delivered", seconds)
+        self._until(self._is_empty, "delivered", seconds, _DONE_LOOK_SECONDS)
 
     def sample(self, name: str, **labels: str) -> float:
         """One series of the metrics; the sum over the labels that are not given."""
@@ -92,13 +93,18 @@ class Running:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
-    def _until(self, look: Callable[[], bool], what: str, seconds: float) -> None:
+    def _is_empty(self) -> bool:
+        return self._sample("pagerforce_outbox_depth") == 0
+
+    def _until(
+        self, look: Callable[[], bool], what: str, seconds: float, pace_seconds: float
+    ) -> None:
         end = time.monotonic() + seconds
         while not look():
             if self._process.poll() is not None or time.monotonic() > end:
                 said = self._log.read_text()[-2000:]
                 raise BrokenBenchmarkError(f"the daemon is not {what}:\n{said}")
-            pause(_LOOK_SECONDS)
+            pause(pace_seconds)
 
 
 def pause(seconds: float) -> None:

@@ -48,6 +48,8 @@ def is_empty(value: object) -> bool:
 
 def is_equal(left: Scalar, right: Scalar) -> bool:
     """Whether two stored values are the same: empty text and null are one value."""
+    if type(left) is type(right) and left == right:
+        return True  # nearly always, so that it is looked for first
     if is_empty(left) or is_empty(right):
         return is_empty(left) and is_empty(right)
     if isinstance(left, bool) or isinstance(right, bool):

@@ -39,17 +39,21 @@ def from_row(value: object, kind: str | None) -> Scalar:
     Raises:
         ValueError: it is not a scalar, or not what the type says.
     """
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("is not a finite number")
-    if value is None or isinstance(value, bool | int | float):
-        return value
     if not isinstance(value, str):
-        raise ValueError("is not a single value")  # noqa: TRY004 - the row's fault, not the caller's
+        return _checked(value)
     if kind == "datetime" or (kind is None and _WIRE_INSTANT.fullmatch(value)):
         return format_instant(parse_instant(value))
     if kind in _ID_TYPES and is_record_id(value):
         return parse_record_id(value)
     return value
+
+
+def _checked(value: object) -> Scalar:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("is not a finite number")
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise ValueError("is not a single value")
 
 
 def to_payload(field: FieldInfo, value: Scalar) -> Scalar:

@@ -81,3 +81,8 @@ class SharedRows:
     def scan(self, object_name: str) -> Iterator[Row]:
         """The shared rows of an object."""
         return (row for row in self.source.scan(object_name) if row.id not in self.unshared)
+
+    def in_stamp_order(self, object_name: str) -> Iterator[Row] | None:
+        """The shared rows in the order of their stamps, where the source holds them so."""
+        rows = self.source.in_stamp_order(object_name)
+        return None if rows is None else (row for row in rows if row.id not in self.unshared)

@@ -14,6 +14,7 @@ from pagerforce.sandbox.salesforce.soql_columns import Column, parent_at, value_
 from pagerforce.sandbox.salesforce.store import Row
 
 Json = dict[str, object]
+Parents = dict[tuple[tuple[str, ...], str], Json]
 
 
 def render_value(value: Value) -> str | bool | float | None:
@@ -38,33 +39,40 @@ class Renderer:
     lens: Lens
     base: str
 
-    def record(self, row: Row, columns: Iterable[Column]) -> Json:
-        """A row with these columns, parents nested."""
-        return self._level(row, list(columns), 0)
+    def record(self, row: Row, columns: Iterable[Column], parents: Parents | None = None) -> Json:
+        """A row with these columns, parents nested.
+
+        ``parents``: those that rows of the same query have shown already, to be shared by many rows.
+        """
+        return self._level(row, list(columns), 0, {} if parents is None else parents)
 
     def whole(self, row: Row, fields: Iterable[Field]) -> Json:
         """A row with these fields of its own."""
         return self.record(row, [Column((), field) for field in fields])
 
-    def _level(self, row: Row, columns: list[Column], depth: int) -> Json:
+    def _level(self, row: Row, columns: list[Column], depth: int, parents: Parents) -> Json:
         shown: Json = {"attributes": self._attributes(row)}
         for column in columns:
             if len(column.steps) == depth:
                 at_end = Column((), column.field, column.is_owner_type)
                 shown[column.field.name] = render_value(value_at(self.lens, row, at_end))
-                continue
-            step = column.steps[depth]
-            if step not in shown:
-                below = [c for c in columns if c.steps[: depth + 1] == column.steps[: depth + 1]]
-                shown[step] = self._parent(row, step, below, depth + 1)
+            elif (step := column.steps[depth]) not in shown:
+                path = column.steps[: depth + 1]
+                shown[step] = self._parent(row, path, columns, parents)
         return shown
 
-    def _parent(self, row: Row, step: str, columns: list[Column], depth: int) -> Json | None:
-        parent = parent_at(self.lens, row, step)
+    def _parent(
+        self, row: Row, path: tuple[str, ...], columns: list[Column], parents: Parents
+    ) -> Json | None:
+        parent = parent_at(self.lens, row, path[-1])
         if parent is None:
             return None
-        shown = self._level(parent, columns, depth)
-        lookup = self.lens.object_of(row).find_parent(step)
+        if (path, parent.id) in parents:
+            return parents[path, parent.id]
+        depth = len(path)
+        below = [column for column in columns if column.steps[:depth] == path]
+        shown = parents[path, parent.id] = self._level(parent, below, depth, parents)
+        lookup = self.lens.object_of(row).find_parent(path[-1])
         if lookup is not None and len(lookup.reference_to) > 1:
             shown["attributes"] = self._attributes(parent) | {"type": "Name"}
         return shown

@@ -194,6 +194,23 @@ class ConditionCompiler:
             raise malformed(f"date literal out of range: {literal.name}") from error
 
 
+def ids_named(condition: Condition | None) -> set[str] | None:
+    """The only Ids that rows of the queried object can have to pass; None where any may."""
+    match condition:
+        case AllOf(conditions):
+            return next((ids for one in conditions if (ids := ids_named(one)) is not None), None)
+        case Compare(path, Comparison.EQUAL, literal):
+            literals = [literal]
+        case InList(path, many, negated=False):
+            literals = list(many)
+        case _:
+            return None
+    if len(path.steps) != 1 or path.steps[0].lower() != "id":
+        return None
+    named = (canonical_id(one.value) for one in literals if isinstance(one, Text))
+    return {row_id for row_id in named if row_id is not None}
+
+
 def like_pattern(pattern: str) -> re.Pattern[str]:
     """A LIKE pattern as a regular expression: ``%`` any text, ``_`` one character."""
     parts = []

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
 from pagerforce.sandbox.salesforce.lens import Lens
-from pagerforce.sandbox.salesforce.render import Json, Renderer
+from pagerforce.sandbox.salesforce.render import Json, Parents, Renderer
 from pagerforce.sandbox.salesforce.schema import ChildLink, FieldType, SObject, Value
 from pagerforce.sandbox.salesforce.soql_ast import OrderBy, Path, Select
 from pagerforce.sandbox.salesforce.soql_columns import (
@@ -17,7 +18,7 @@ from pagerforce.sandbox.salesforce.soql_columns import (
     resolve,
     value_at,
 )
-from pagerforce.sandbox.salesforce.soql_conditions import ConditionCompiler
+from pagerforce.sandbox.salesforce.soql_conditions import ConditionCompiler, ids_named
 from pagerforce.sandbox.salesforce.soql_lexer import malformed
 from pagerforce.sandbox.salesforce.soql_parser import parse_soql
 from pagerforce.sandbox.salesforce.store import Row
@@ -57,9 +58,9 @@ class QueryRunner:
         rows = self._rows(item, select)
         if select.is_count:
             return Found(len(rows), [])
-        records = []
+        records, parents = [], Parents()
         for row in rows:
-            record = self.renderer.record(row, columns)
+            record = self.renderer.record(row, columns, parents)
             for name, records_of in attach:
                 record[name] = records_of(row)
             records.append(record)
@@ -73,14 +74,35 @@ class QueryRunner:
         compiler = ConditionCompiler(self._lens, item, self.now, self._ids_of, nested)
         test = None if select.where is None else compiler.compile(select.where)
         keys = [self._sort_key(item, key) for key in select.order_by]
-        rows = [row for row in self._live(item.name) if test is None or test(row)]
+        if select.limit is not None and (ordered := self._in_order(item, select)) is not None:
+            found = (row for row in ordered if test is None or test(row))
+            return list(islice(found, select.offset, select.offset + select.limit))
+        source = self._candidates(item, select)
+        rows = [row for row in source if test is None or test(row)]
         for column, key in reversed(keys):
             rows = self._sorted(rows, column, key)
         end = None if select.limit is None else select.offset + select.limit
         return rows[select.offset : end]
 
-    def _live(self, object_name: str) -> Iterable[Row]:
-        rows = self._lens.source.scan(object_name)
+    def _in_order(self, item: SObject, select: Select) -> Iterable[Row] | None:
+        """Rows in the order that pollers ask for, where the store holds them so; else None."""
+        keys = select.order_by
+        asked = tuple(str(key.path).lower() for key in keys)
+        is_plain = not any(key.descending or key.nulls_last for key in keys)
+        if asked != ("systemmodstamp", "id") or not is_plain:
+            return None
+        rows = self._lens.source.in_stamp_order(item.name)
+        return None if rows is None else self._live(rows)
+
+    def _candidates(self, item: SObject, select: Select) -> Iterable[Row]:
+        """Rows that may fit: those whose Ids are named, where they are; else all."""
+        ids = ids_named(select.where)
+        if ids is None:
+            return self._live(self._lens.source.scan(item.name))
+        named = (self._lens.source.find(row_id) for row_id in sorted(ids))
+        return self._live(row for row in named if row is not None and row.object == item.name)
+
+    def _live(self, rows: Iterable[Row]) -> Iterable[Row]:
         return rows if self.include_deleted else (row for row in rows if not row.is_deleted)
 
     def _sort_key(self, item: SObject, key: OrderBy) -> tuple[Column, OrderBy]:

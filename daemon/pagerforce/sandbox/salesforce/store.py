@@ -4,13 +4,16 @@ Every row has versions; a version becomes visible at an instant of its own, so a
 long transaction carries the stamp of the write and shows only later (facts, section 4).
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from pagerforce.sandbox.clock import SandboxClock
 from pagerforce.sandbox.salesforce.schema import FieldType, Schema, SObject, Value
+
+_FEW = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,10 @@ class RowSource(Protocol):
         """All rows of one object, deleted ones too, in the order they were made."""
         ...
 
+    def in_stamp_order(self, object_name: str) -> Iterator[Row] | None:
+        """The same by SystemModstamp and Id; None where they are not held so."""
+        ...
+
 
 @dataclass(slots=True)
 class _Cell:
@@ -82,6 +89,8 @@ class RowStore:
         self._by_object: dict[str, list[str]] = {name: [] for name in schema.objects}
         self._indexed = {item.name: _indexed_fields(item) for item in schema.objects.values()}
         self._index: dict[tuple[str, str, str], dict[str, None]] = {}
+        self._last_visible_at = datetime.min.replace(tzinfo=UTC)
+        self._by_stamp: dict[str, list[tuple[datetime, str]]] = {}
 
     def find(self, row_id: str) -> Row | None:
         """The committed state of a row."""
@@ -95,6 +104,16 @@ class RowStore:
             row = self._cells[row_id].visible(now)
             if row is not None:
                 yield row
+
+    def in_stamp_order(self, object_name: str) -> Iterator[Row] | None:
+        """All rows by SystemModstamp and Id; None while something waits for its commit."""
+        if self._clock.now() < self._last_visible_at:
+            return None
+        name = object_name.lower()
+        if name not in self._by_stamp:
+            self._by_stamp[name] = sorted((row.stamp, row.id) for row in self.scan(name))
+        rows = (self.find(row_id) for _, row_id in self._by_stamp[name])
+        return (row for row in rows if row is not None)
 
     def newest(self, row_id: str) -> Row | None:
         """The last written state, committed or not."""
@@ -112,7 +131,9 @@ class RowStore:
 
     def put(self, rows: Sequence[Row], visible_at: datetime) -> None:
         """Stores the outcome of one transaction."""
+        self._last_visible_at = max(self._last_visible_at, visible_at)
         for row in rows:
+            self._place(row, is_one_of_many=len(rows) > _FEW)
             cell = self._cells.get(row.id)
             if cell is None:
                 self._cells[row.id] = _Cell([(visible_at, row)])
@@ -126,14 +147,29 @@ class RowStore:
     def purge(self, row_id: str) -> None:
         """Removes a row for good, as emptying the Recycle Bin does."""
         row = self._cells.pop(row_id).versions[-1][1]
+        self._by_stamp.pop(row.object.lower(), None)
         self._by_object[row.object.lower()].remove(row_id)
         self._unindex(row)
 
     def commit_open(self) -> None:
         """Ends all open transactions now: whatever waits becomes visible."""
         now = self._clock.now()
+        self._last_visible_at = min(self._last_visible_at, now)
         for cell in self._cells.values():
             cell.versions = [(min(at, now), row) for at, row in cell.versions]
+
+    def _place(self, row: Row, *, is_one_of_many: bool) -> None:
+        """Keeps the order by stamp, or forgets it where making it anew costs less."""
+        places = self._by_stamp.get(row.object.lower())
+        if places is None:
+            return
+        if is_one_of_many:
+            del self._by_stamp[row.object.lower()]
+            return
+        before = self.newest(row.id)
+        if before is not None:
+            del places[bisect_left(places, (before.stamp, row.id))]
+        insort(places, (row.stamp, row.id))
 
     def _unindex(self, row: Row) -> None:
         for key in self._keys(row):
