@@ -25,6 +25,7 @@ LOADERS = {
     "dlt into DuckDB": "bench.loaders.dlt_duckdb",
     "simple-salesforce and pagerduty in a loop": "bench.loaders.plain",
 }
+_LABELS = {"wall": "wall", "cpu": "CPU", "peak": "peak memory", "calls": "API calls"}
 WRITER = "bench.loaders.one_by_one"
 
 
@@ -66,7 +67,8 @@ def _rows(what: str, costs: dict[str, Cost]) -> Iterator[Figure]:
             ("calls", "calls"),
         ):
             bound = Bound("pagerforce", [getattr(ours, label)])
-            yield Figure(f"{what}: {name}, {label}", unit, [getattr(cost, label)], bound=bound)
+            title = f"{what}: {name}, {_LABELS[label]}"
+            yield Figure(title, unit, [getattr(cost, label)], bound=bound)
 
 
 def _ours(stage: Stage, expected: int) -> Cost:

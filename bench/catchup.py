@@ -57,7 +57,7 @@ conditions = [{{ field = "record.{P}FKStatus__r.Name", op = "changed_to", value 
 actions = [{{ do = "pagerduty.resolve" }}]
 """.replace("'", '"')
 ONE_IN = 100
-_PATIENCE_SECONDS = 300.0
+_PATIENCE_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)

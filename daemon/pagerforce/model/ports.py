@@ -62,7 +62,7 @@ class PagerDutySource(Protocol):
     """Reads PagerDuty. Every method raises the ``RemoteError`` family."""
 
     async def fetch_server_time(self) -> datetime:
-        """The remote clock, by one cheap authenticated request; also proves the credentials."""
+        """The remote clock; before the first answer by one cheap request, which proves the credentials."""
         ...
 
     def iter_entries(self, since: datetime, *, overlap_seconds: float) -> AsyncIterator[EntryBatch]:

@@ -63,8 +63,12 @@ class PagerDutyPoller:
         self._owed_flaws: dict[Flaw, None] = {}
 
     async def fetch_server_time(self) -> datetime:
-        """PagerDuty's clock; this host's where an answer bears no date."""
-        return await self._client.fetch_server_time() or self._clock.now()
+        """PagerDuty's clock as its last answer told it; this host's where answers bear no date.
+
+        Asked for only before the first answer: a comparison follows right upon a poll.
+        """
+        known = self._client.server_time or await self._client.fetch_server_time()
+        return known or self._clock.now()
 
     async def iter_entries(
         self, since: datetime, *, overlap_seconds: float
@@ -75,7 +79,7 @@ class PagerDutyPoller:
         ``windows.order_of``; together they leave no gap. The cursor (``read_to``) is the newest
         entry seen so far, never a clock's time. There is always at least one batch, maybe empty.
         """
-        now = self._client.server_time or await self.fetch_server_time()
+        now = await self.fetch_server_time()
         # A Date that lags behind would hide what is there; too late an end hides nothing.
         now = max(now, self._clock.now(), since)
         whole = overall_window(since, now, timedelta(seconds=overlap_seconds))

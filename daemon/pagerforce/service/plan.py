@@ -143,7 +143,7 @@ def _pagerduty(loaded: Loaded, given: Assumptions, costs: Mapping[Side, _Cost]) 
     interval = f"{config.poll_interval.total_seconds():g} s"
     yield Item(Side.PAGERDUTY, f"log entries, every {interval}", idle_polls, polls * pages + wide)
     reconciles = _DAY / config.reconcile_interval.total_seconds()
-    yield Item(Side.PAGERDUTY, "open incidents", 2 * reconciles, 2 * reconciles)
+    yield Item(Side.PAGERDUTY, "open incidents", reconciles, reconciles)
     if "custom_fields" in incident_needs(loaded.rules):
         yield Item(Side.PAGERDUTY, "incidents with custom fields", 0, entries)
     yield Item(Side.PAGERDUTY, "who is who", 0, _fresh(entries, given.people))

@@ -82,7 +82,7 @@ class SharedRows:
         """The shared rows of an object."""
         return (row for row in self.source.scan(object_name) if row.id not in self.unshared)
 
-    def in_stamp_order(self, object_name: str) -> Iterator[Row] | None:
-        """The shared rows in the order of their stamps, where the source holds them so."""
-        rows = self.source.in_stamp_order(object_name)
+    def in_order(self, object_name: str, field_name: str) -> Iterator[Row] | None:
+        """The shared rows in an order that the source holds them in."""
+        rows = self.source.in_order(object_name, field_name)
         return None if rows is None else (row for row in rows if row.id not in self.unshared)

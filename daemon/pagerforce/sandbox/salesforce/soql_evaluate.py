@@ -23,6 +23,8 @@ from pagerforce.sandbox.salesforce.soql_lexer import malformed
 from pagerforce.sandbox.salesforce.soql_parser import parse_soql
 from pagerforce.sandbox.salesforce.store import Row
 
+_KEPT_ORDERS = (("id",), ("systemmodstamp", "id"))
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -89,9 +91,9 @@ class QueryRunner:
         keys = select.order_by
         asked = tuple(str(key.path).lower() for key in keys)
         is_plain = not any(key.descending or key.nulls_last for key in keys)
-        if asked != ("systemmodstamp", "id") or not is_plain:
+        if asked not in _KEPT_ORDERS or not is_plain:
             return None
-        rows = self._lens.source.in_stamp_order(item.name)
+        rows = self._lens.source.in_order(item.name, asked[0])
         return None if rows is None else self._live(rows)
 
     def _candidates(self, item: SObject, select: Select) -> Iterable[Row]:

@@ -57,8 +57,8 @@ class RowSource(Protocol):
         """All rows of one object, deleted ones too, in the order they were made."""
         ...
 
-    def in_stamp_order(self, object_name: str) -> Iterator[Row] | None:
-        """The same by SystemModstamp and Id; None where they are not held so."""
+    def in_order(self, object_name: str, field_name: str) -> Iterator[Row] | None:
+        """The same by ``id``, or by ``systemmodstamp`` and Id; None where they are not held so."""
         ...
 
 
@@ -90,7 +90,7 @@ class RowStore:
         self._indexed = {item.name: _indexed_fields(item) for item in schema.objects.values()}
         self._index: dict[tuple[str, str, str], dict[str, None]] = {}
         self._last_visible_at = datetime.min.replace(tzinfo=UTC)
-        self._by_stamp: dict[str, list[tuple[datetime, str]]] = {}
+        self._orders: dict[tuple[str, str], list[tuple[str, str]]] = {}
 
     def find(self, row_id: str) -> Row | None:
         """The committed state of a row."""
@@ -105,14 +105,14 @@ class RowStore:
             if row is not None:
                 yield row
 
-    def in_stamp_order(self, object_name: str) -> Iterator[Row] | None:
-        """All rows by SystemModstamp and Id; None while something waits for its commit."""
+    def in_order(self, object_name: str, field_name: str) -> Iterator[Row] | None:
+        """All rows by Id or by SystemModstamp and Id; None while something waits for its commit."""
         if self._clock.now() < self._last_visible_at:
             return None
-        name = object_name.lower()
-        if name not in self._by_stamp:
-            self._by_stamp[name] = sorted((row.stamp, row.id) for row in self.scan(name))
-        rows = (self.find(row_id) for _, row_id in self._by_stamp[name])
+        kept = (object_name.lower(), field_name)
+        if kept not in self._orders:
+            self._orders[kept] = sorted(_place(row, field_name) for row in self.scan(object_name))
+        rows = (self.find(row_id) for _, row_id in self._orders[kept])
         return (row for row in rows if row is not None)
 
     def newest(self, row_id: str) -> Row | None:
@@ -133,7 +133,7 @@ class RowStore:
         """Stores the outcome of one transaction."""
         self._last_visible_at = max(self._last_visible_at, visible_at)
         for row in rows:
-            self._place(row, is_one_of_many=len(rows) > _FEW)
+            self._keep_orders(row, is_one_of_many=len(rows) > _FEW)
             cell = self._cells.get(row.id)
             if cell is None:
                 self._cells[row.id] = _Cell([(visible_at, row)])
@@ -147,7 +147,8 @@ class RowStore:
     def purge(self, row_id: str) -> None:
         """Removes a row for good, as emptying the Recycle Bin does."""
         row = self._cells.pop(row_id).versions[-1][1]
-        self._by_stamp.pop(row.object.lower(), None)
+        for kept in [kept for kept in self._orders if kept[0] == row.object.lower()]:
+            del self._orders[kept]
         self._by_object[row.object.lower()].remove(row_id)
         self._unindex(row)
 
@@ -158,18 +159,17 @@ class RowStore:
         for cell in self._cells.values():
             cell.versions = [(min(at, now), row) for at, row in cell.versions]
 
-    def _place(self, row: Row, *, is_one_of_many: bool) -> None:
-        """Keeps the order by stamp, or forgets it where making it anew costs less."""
-        places = self._by_stamp.get(row.object.lower())
-        if places is None:
-            return
-        if is_one_of_many:
-            del self._by_stamp[row.object.lower()]
-            return
+    def _keep_orders(self, row: Row, *, is_one_of_many: bool) -> None:
+        """Puts a row into every order, or forgets those where making them anew costs less."""
         before = self.newest(row.id)
-        if before is not None:
-            del places[bisect_left(places, (before.stamp, row.id))]
-        insort(places, (row.stamp, row.id))
+        for kept in [kept for kept in self._orders if kept[0] == row.object.lower()]:
+            if is_one_of_many:
+                del self._orders[kept]
+                continue
+            places = self._orders[kept]
+            if before is not None:
+                del places[bisect_left(places, _place(before, kept[1]))]
+            insort(places, _place(row, kept[1]))
 
     def _unindex(self, row: Row) -> None:
         for key in self._keys(row):
@@ -194,3 +194,7 @@ def _indexed_fields(item: SObject) -> tuple[str, ...]:
         for f in item.fields.values()
         if f.external_id or f.unique or (f.type is FieldType.REFERENCE and f.createable)
     )
+
+
+def _place(row: Row, field_name: str) -> tuple[str, str]:
+    return ("" if field_name == "id" else row.stamp.isoformat()), row.id

@@ -43,9 +43,9 @@ class Transaction:
             if row.object.lower() == object_name.lower() and row.id not in seen:
                 yield row
 
-    def in_stamp_order(self, object_name: str) -> Iterator[Row] | None:
+    def in_order(self, object_name: str, field_name: str) -> Iterator[Row] | None:
         """Work that is not stored yet has no order."""
-        return self._store.in_stamp_order(object_name) if not self._staged else None
+        return None if self._staged else self._store.in_order(object_name, field_name)
 
     def holders(self, object_name: str, field_name: str, value: str) -> list[Row]:
         """Live rows with this value in an indexed field, other open transactions' rows too."""
