@@ -39,7 +39,8 @@ async def long_journal(folder):
                 }
                 # What is seen late is seen late: the cursor's order is not that of the events' times.
                 late = timedelta(minutes=90 if hour % 7 == 0 else 1)
-                await journal.append(tx, event(hour, **values), [], seen_at=moment(hour) + late)
+                entry = journal.Entry(event(hour, **values))
+                await journal.append(tx, [entry], moment(hour) + late)
         yield database
 
 
