@@ -160,9 +160,11 @@ GRAPHS = (
                 f"(rate(pagerforce_poll_duration_seconds_count{{{_HERE}}}[$__rate_interval]) > 0)",
                 "{{source}}",
             ),
+            Ask(f"pagerforce_poll_present_interval_seconds{{{_HERE}}}", "{{source}} polled every"),
         ),
         "s",
-        "Mean time of good polls.",
+        "Mean time of good polls, and the present wait between two: longer than configured where the "
+        "budget of calls demands it.",
     ),
     Graph(
         "Changes seen",
@@ -197,6 +199,10 @@ GRAPHS = (
                 "sum by (outcome) (increase(pagerforce_actions_total"
                 f'{{{_HERE},outcome!="delivered"}}[$__rate_interval]))',
                 "{{outcome}}",
+            ),
+            Ask(
+                f"increase(pagerforce_conflicts_total{{{_HERE}}}[$__rate_interval])",
+                "both sides changed it: {{winner}} stands",
             ),
         ),
         "none",
