@@ -1,8 +1,8 @@
 """``docs/reference/commands.md``: every example is run, against a running daemon and the sandbox.
 
-A block that starts with ```` ```console ```` is run, command after command, in one story. What it shows
-must be in what comes: each line once ids, times and numbers are made alike; of JSON the keys, at every
-level. A line ``...`` stands for lines left out.
+A block that starts with ```` ```console ```` is run, command after command, in one story; those with
+```` ```console stopped ```` after it, without the daemon. What they show must be in what comes: each line
+once ids, times and numbers are made alike; of JSON the keys, at every level. A line ``...`` stands for lines left out.
 """
 
 import json
@@ -115,12 +115,19 @@ async def play(tmp_path):
             config = stage.desk.config
             ((_, out, _),) = await run_all(["pagerforce failed list --json"], config, tmp_path)
             ids["action"] = json.loads(out)[0]["id"]
-            wanted = examples(PAGE.read_text(), "console")
-            answers = await run_all([renamed(x, NAMES, ids) for x, _ in wanted], config, tmp_path)
-            return [
-                (line, shown, code, out + err)
-                for (line, shown), (code, out, err) in zip(wanted, answers, strict=True)
-            ]
+            played = await run_page("console", ids, config, tmp_path)
+            await running.stop()
+        return played + await run_page("console stopped", ids, config, tmp_path)
+
+
+async def run_page(mark, ids, config, folder):
+    wanted = examples(PAGE.read_text(), mark)
+    assert wanted, mark
+    answers = await run_all([renamed(x, NAMES, ids) for x, _ in wanted], config, folder)
+    return [
+        (line, shown, code, out + err)
+        for (line, shown), (code, out, err) in zip(wanted, answers, strict=True)
+    ]
 
 
 async def test_every_example_shows_what_it_really_prints(tmp_path):
