@@ -20,15 +20,15 @@ from simulation.network import Network
 from simulation.people import People
 from simulation.plan import Pace, Plan, draw_plan
 from simulation.promises import BrokenPromise, Promise
-from simulation.stage import Stage, configure, set_up, work_folder
+from simulation.stage import Stage, configure, one_key, set_up, work_folder
 from simulation.state import is_started, is_waiting, read_state
 from simulation.virtual import StuckError, run
 from simulation.watch import Watch
 from simulation.weather import Weather
 
-QUIET_SECONDS = 80
 PATIENCE_SECONDS = 900  # the longest wait before a retry is five minutes
 STOP_SECONDS = 40  # more than a request may take
+RECONCILE_SECONDS = 62  # what changed later than that, a reconcile leaves to the log
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ def play(seed: int) -> Outcome:
     """Plays the history of a seed."""
     outcome = Outcome(seed)
     try:
-        with work_folder() as folder, _unhurried():
+        with work_folder() as folder, _unhurried(), one_key():
             run(_History(seed, folder, outcome).play())
     except (BrokenPromise, StuckError, BaseExceptionGroup) as error:
         found = _find(error)
@@ -58,8 +58,12 @@ def play(seed: int) -> Outcome:
 
 @contextmanager
 def _unhurried() -> Iterator[None]:
-    """A history is short enough to be swept up after: that is a tenth of its time."""
+    """A history is short enough to be swept up after: that is a tenth of its time.
+
+    What was there before it (the modules, above all) need not be looked through for that.
+    """
     gc.disable()
+    gc.freeze()
     try:
         yield
     finally:
@@ -118,7 +122,7 @@ class _History:
             lives.calm()
             while not lives.is_well():
                 await anyio.sleep(1)
-            await self._judge(Checks(ledger, people, watch), pace)
+            await self._judge(Checks(ledger, people, watch), lives, pace)
             self._outcome.totals |= {
                 "deeds": people.done,
                 "crashes": lives.crashes,
@@ -126,7 +130,8 @@ class _History:
                 "minutes": int(anyio.current_time() / 60),
             }
             lives.stop()
-            await anyio.sleep(STOP_SECONDS)
+            with anyio.fail_after(STOP_SECONDS):
+                await lives.ended.wait()
             group.cancel_scope.cancel()
 
     def _lives(self, group: TaskGroup, stage: Stage, watch: Watch, plan: Plan) -> Lives:
@@ -164,18 +169,20 @@ class _History:
             stage.pd.hide_new_entries(0)
             await anyio.sleep(plan.gap(dice))
 
-    async def _judge(self, checks: Checks, pace: Pace) -> None:
+    async def _judge(self, checks: Checks, lives: Lives, pace: Pace) -> None:
         """Lets everything come to rest, looks at it, and sees that it stays so."""
-        await anyio.sleep(pace.settling)
+        await anyio.sleep(checks.ledger.seconds_hidden())
+        await _let_look(checks.ledger, lives, pace)
         end = anyio.current_time() + PATIENCE_SECONDS
         while is_waiting(self._database) and anyio.current_time() < end:
             await anyio.sleep(10)
             if not is_waiting(self._database):
-                await anyio.sleep(pace.coming_back)
+                await _let_look(checks.ledger, lives, pace)
         state = read_state(self._database)
         self._outcome.totals |= asdict(checks.run(state))
         did = checks.ledger.daemon_did
-        await anyio.sleep(QUIET_SECONDS)
+        lives.reconcile_soon()
+        await anyio.sleep(pace.looking_back)
         if checks.ledger.daemon_did != did or read_state(self._database).marks != state.marks:
             raise BrokenPromise(Promise.QUIET, "something still happens")
 
@@ -193,3 +200,12 @@ class _History:
         structlog.configure(
             processors=[take], wrapper_class=structlog.make_filtering_bound_logger(20)
         )
+
+
+async def _let_look(ledger: Ledger, lives: Lives, pace: Pace) -> None:
+    """Until polls have seen all there is, and then a reconcile; its own turn may be minutes away."""
+    await anyio.sleep(pace.looking_back)
+    while (left := ledger.last_second + RECONCILE_SECONDS - anyio.current_time()) > 0:
+        await anyio.sleep(left)
+    lives.reconcile_soon()
+    await anyio.sleep(2 * pace.calm + 10)

@@ -14,6 +14,7 @@ from pagerforce.sandbox.pagerduty.journal import Entry, Journal
 from pagerforce.sandbox.pagerduty.world import PagerDutyWorld
 from pagerforce.sandbox.salesforce.store import Row
 from pagerforce.sandbox.salesforce.world import SalesforceWorld
+from simulation.virtual import START
 
 P = "BMCServiceDesk__"
 INCIDENT, HISTORY, STATUS, PRIORITY = (
@@ -92,6 +93,18 @@ class Ledger:
 
         # Wrapped here and not offered by the sandbox: nobody else needs it.
         store.put = stored  # type: ignore[method-assign]
+
+    @property
+    def last_second(self) -> float:
+        """When anything happened last."""
+        return max([0.0, *(x[-1].second for x in (self.entries, self.writes) if x)])
+
+    def seconds_hidden(self) -> float:
+        """After so many seconds everything is visible, and the two seconds in which clocks differ are over."""
+        seen = [made.entry.visible_at for made in self.entries]
+        seen += [write.visible_at for write in self.writes]
+        last = max(seen, default=START)
+        return max((last - START).total_seconds() + 2 - _second(), 0.0)
 
     def made(self, entry: Entry) -> None:
         found = LogEntry(_second(), self.who, entry)

@@ -8,6 +8,8 @@ import anyio
 
 from pagerforce.config.load import Loaded
 from pagerforce.config.secret import Secrets
+from pagerforce.pipeline.deliver import Deliverer
+from pagerforce.pipeline.poll import PollLoop
 from pagerforce.service.certificates import Certificates
 from pagerforce.service.gauges import Gauges
 from pagerforce.service.health import Heartbeats
@@ -28,6 +30,7 @@ class Lives:
 
     Attributes:
         watch: told of every statement, and of every crash.
+        ended: set when the last life is over.
         crashes: how many lives ended by a crash.
     """
 
@@ -39,6 +42,7 @@ class Lives:
     watch: Watch
     plan: Plan
     crashes: int = 0
+    ended: anyio.Event = field(default_factory=anyio.Event)
     _parts: Parts | None = None
     _fuse: Fuse = field(default_factory=Fuse)
     _is_calm: bool = False
@@ -47,7 +51,7 @@ class Lives:
     _stopping: anyio.Event = field(default_factory=anyio.Event)
 
     def calm(self) -> None:
-        """No further crash."""
+        """No further crash, but for a neglected one that has still to catch up."""
         self._is_calm = True
         self._fuse.left = None
 
@@ -55,6 +59,11 @@ class Lives:
         """Whether the daemon runs and its last polls of both sides succeeded."""
         loops = () if self._parts is None else (self._parts.pagerduty, self._parts.salesforce)
         return bool(loops) and all(x.state.is_current and not x.state.failures for x in loops)
+
+    def reconcile_soon(self) -> None:
+        """The next poll compares the open incidents."""
+        if self._parts is not None:
+            self._parts.pagerduty_reader.reconcile_soon()
 
     def stop(self) -> None:
         """Ends the present life in an orderly way, as SIGTERM does."""
@@ -77,13 +86,15 @@ class Lives:
                 self.watch.died()
                 self.tell(f"daemon killed: {self._fuse.where}")
                 await self._stay_away()
+        self.ended.set()
 
     async def _stay_away(self) -> None:
         """Mostly somebody starts it again soon; a neglected one stays dead longer than polls look back."""
         pace = self.plan.pace
         longest = self.dice.choice([SHORT_ABSENCE] * 3 + [LONG_ABSENCE])
         seconds = self.dice.uniform(1, longest)
-        self._was_long_away = self.plan.is_neglected and self.dice.random() < 0.7
+        is_neglected = self.plan.is_neglected and not self._is_calm
+        self._was_long_away = is_neglected and self.dice.random() < 0.7
         if self._was_long_away:
             looks_back = max(pace.late_pagerduty, pace.late_salesforce)
             seconds = looks_back + self.dice.uniform(30, 150)
@@ -98,15 +109,15 @@ class Lives:
     def _drawn(self) -> Fuse:
         """Where this life ends, if it does: anywhere, or where it hurts."""
         dice = self.dice
-        if self._is_calm or dice.random() >= self.plan.crash_rate:
+        was_long_away, self._was_long_away = self._was_long_away, False
+        if dice.random() >= self.plan.crash_rate:
+            return Fuse()
+        if was_long_away and (self._is_calm or dice.random() < 0.7):
+            return Fuse("moved", dice.randrange(2))  # the first commits after the absence
+        if self._is_calm:
             return Fuse()
         if self.plan.is_neglected and not self.crashes:
-            return Fuse(
-                "moved", dice.randrange(12, 30)
-            )  # after the first start, while people are at it
-        if self._was_long_away:
-            moved = "moved", dice.randrange(2)
-            return Fuse(*dice.choice([moved, moved, (ANY, dice.randrange(300))]))
+            return Fuse("moved", dice.randrange(12, 30))  # while people are at it
         kind, most = dice.choice(
             [
                 (ANY, 300),
@@ -140,15 +151,16 @@ class Lives:
         """What ``service.daemon`` starts and stops, without its signals and its metrics page."""
         hearts = Heartbeats(clock)
         both = (parts.pagerduty, parts.salesforce)
-        gauges = Gauges.of(parts, clock, Certificates.of(self.loaded, self.secrets))
-        refresher = Refresher(gauges, parts.metrics, clock, both, hearts, Notifier({}), None)
-        loops = {
+        loops: dict[str, PollLoop | Deliverer | Refresher] = {
             "pagerduty": parts.pagerduty,
             "salesforce": parts.salesforce,
             "delivery": parts.deliverer,
         }
         if self.plan.has_refresher:
-            loops["refresh"] = refresher
+            gauges = Gauges.of(parts, clock, Certificates.of(self.loaded, self.secrets))
+            loops["refresh"] = Refresher(
+                gauges, parts.metrics, clock, both, hearts, Notifier({}), None
+            )
         async with anyio.create_task_group() as group:
             for name, loop in loops.items():
                 group.start_soon(loop.run, hearts.register(name), name=name)

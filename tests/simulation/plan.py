@@ -10,7 +10,7 @@ HARM = (0.0, 0.3, 0.6, 1.0)
 CRASH_RATES = (0.0, 0.5, 0.9)
 DEEDS = (20, 50)
 SHORT_ABSENCE, LONG_ABSENCE = 30, 400
-_CROWDED_SWEEP_SECONDS = 150
+_CROWDED_SWEEP_SECONDS = 90
 LONG_EVERY = 50
 """Every so manieth seed is played with the daemon's own default windows; it takes an hour and more."""
 
@@ -32,15 +32,9 @@ class Pace:
     sweep: int | None = None
 
     @property
-    def settling(self) -> int:
-        """After that everything late is visible, found and compared."""
-        late = max(self.late_pagerduty, self.late_salesforce)
-        return late + self.reconcile + 60 + (self.sweep or 0)
-
-    @property
-    def coming_back(self) -> int:
-        """After that a poll and a reconcile have seen what the last delivery did."""
-        return self.reconcile + 2 * self.calm + 60
+    def looking_back(self) -> int:
+        """Within that a poll looks back as far as it ever does."""
+        return 2 * self.calm + 10 + (self.sweep or 0)
 
     def as_sweep(self) -> Sweep | None:
         """As the readers take it: whatever a look so far back finds is too much for every poll."""

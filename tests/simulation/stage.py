@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import Any
+from unittest.mock import patch
 
+import jwt.algorithms
 import tomli_w
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -51,6 +54,21 @@ def private_key() -> bytes:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+
+
+@contextmanager
+def one_key() -> Iterator[None]:
+    """The same key is read at every login: its arithmetic is checked once and not a thousand times.
+
+    Patched, as nobody but a simulation logs in that often.
+    """
+    with patch.object(jwt.algorithms, "load_pem_private_key", _loaded_key):
+        yield
+
+
+@cache
+def _loaded_key(text: bytes, password: bytes | None = None) -> Any:
+    return serialization.load_pem_private_key(text, password=password)
 
 
 @dataclass(slots=True)
