@@ -63,19 +63,28 @@ class Rig:
 
     @asynccontextmanager
     async def daemon(
-        self, *, is_shadow: bool = False, prepare: Callable[[Parts], None] | None = None
+        self,
+        *,
+        is_shadow: bool = False,
+        prepare: Callable[[Parts], None] | None = None,
+        delivers_first: bool = False,
     ) -> AsyncIterator["Daemon"]:
-        """One life. ``prepare`` may change the parts before they do anything."""
+        """One life. ``prepare`` may change the parts before they do anything.
+
+        ``delivers_first``: what waits goes out before either side was polled, as it may at any start.
+        """
         loaded = load_config(self.desk.config, catalog=CATALOG, environ={})
         secrets = load_secrets(loaded.config, {})
         async with wire(loaded, secrets, self.host, {}, is_shadow=is_shadow) as parts:
             daemon = Daemon(self, parts)
             if prepare is not None:
                 prepare(parts)
-            await parts.pagerduty_reader.start()
-            await parts.salesforce_reader.start()
             async with parts.database.write() as tx:
                 await outbox.recover(tx)
+            if delivers_first:
+                await daemon.deliver()
+            await parts.pagerduty_reader.start()
+            await parts.salesforce_reader.start()
             await daemon.step()
             yield daemon
 

@@ -711,3 +711,20 @@ async def test_an_incident_resolved_by_a_lost_answer_and_reopened_by_a_person_st
         assert rig.pd.incident(incident_id)["status"] == "triggered"
         (resolve,) = [x for x in await daemon.actions() if x["action"] == "pagerduty.resolve"]
         assert resolve["outcome"] == "delivered"
+
+
+async def test_comments_are_copied_after_a_page_that_went_out_before_salesforce_was_asked(tmp_path):
+    """Its link bears a time of Salesforce's clock, which is not known yet; this host's is wrong."""
+    async with open_rig(tmp_path) as rig:
+        async with rig.daemon() as daemon:
+            record_id = rig.open_record()
+            await daemon.step()
+            rig.raise_to_1(record_id)
+            rig.advance(2)
+            await daemon.poll()
+        async with rig.daemon(delivers_first=True) as daemon:
+            (incident,) = rig.incidents()
+            rig.advance(10)
+            rig.comment(record_id, "second floor too")
+            await daemon.step()
+            assert rig.notes_of(incident["id"]) == ["[Raj Patel] second floor too"]

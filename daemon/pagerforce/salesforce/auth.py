@@ -73,6 +73,7 @@ class JwtSession:
         self._lock = anyio.Lock()
         self._access: Access | None = None
         self._skew = timedelta(0)
+        self._is_dated = False
         self._refusal: CredentialsError | None = None
         self._refusals = 0
         self._retry_at = 0.0
@@ -84,6 +85,11 @@ class JwtSession:
         """The session as it stands, without asking for one."""
         return self._access
 
+    @property
+    def is_dated(self) -> bool:
+        """Whether an answer has told the server's clock yet."""
+        return self._is_dated
+
     def now(self) -> datetime:
         """The present in the server's clock, as far as its answers have told us."""
         return self._clock.now() + self._skew
@@ -93,6 +99,7 @@ class JwtSession:
         moment = parse_http_date(headers.get("Date"))
         if moment is not None:
             self._skew = moment - self._clock.now()
+            self._is_dated = True
         return moment
 
     async def access(self) -> Access:

@@ -335,9 +335,14 @@ def _assemble(
     limits = rules.settings.limits
 
     def skew() -> timedelta:
-        """How far Salesforce's clock is ahead of PagerDuty's, as their answers tell."""
-        there = pagerduty.client.server_time or clock.now()
-        return salesforce.client.session.now() - there
+        """How far Salesforce's clock is ahead of PagerDuty's, as their answers tell.
+
+        Until both have answered they are taken for equal, as both are kept right; this host's may not be.
+        """
+        there, session = pagerduty.client.server_time, salesforce.client.session
+        if there is None or not session.is_dated:
+            return timedelta(0)
+        return session.now() - there
 
     writes = WriteLog()
     tools = Tools(
