@@ -33,8 +33,8 @@ _COPY = """
 WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?)
 INSERT INTO record (id, object, data)
 SELECT printf('a0R%012dEAA', 900000000 + n), object,
-  json_set(data, '$.id', printf('a0R%012dEAA', 900000000 + n))
-FROM number, (SELECT object, data FROM record LIMIT 1)
+  replace(data, id, printf('a0R%012dEAA', 900000000 + n))
+FROM number, (SELECT id, object, data FROM record LIMIT 1)
 """
 
 
@@ -83,7 +83,7 @@ def _poll_cost(size: Size, folder: Path) -> Iterator[Figure]:
     shutil.copytree(stage.folder / "before", stage.folder / "large")
     _grow(stage.folder / "large" / stage.database.name, size.snapshots)
     spent: dict[str, list[float]] = {"before": [], "large": []}
-    for _ in range(size.runs):
+    for _ in range(size.long_runs):
         for state, found in spent.items():
             run = anyio.run(ingest.replay, stage, tapes, state, ingest.poll_both)
             found.append(run.cpu)
