@@ -75,7 +75,7 @@ def _ref(data: Mapping[str, Any] | None) -> Ref | None:
 
 
 def parse_incident(data: Mapping[str, Any]) -> Incident:
-    """An incident's snapshot from what ``to_json`` made of it."""
+    """An incident's snapshot from what ``to_text`` made of it."""
     status = data.get("status")
     merged = data.get("merged_into")
     return Incident(
@@ -101,7 +101,7 @@ def parse_incident(data: Mapping[str, Any]) -> Incident:
 
 
 def parse_record(data: Mapping[str, Any]) -> Record:
-    """A record's snapshot from what ``to_json`` made of it."""
+    """A record's snapshot from what ``to_text`` made of it."""
     merged = data.get("merged_into")
     return Record(
         object=data["object"],
@@ -119,7 +119,7 @@ def parse_record(data: Mapping[str, Any]) -> Record:
 
 
 def parse_event(data: Mapping[str, Any]) -> Event:
-    """An event of the journal from what ``to_json`` made of it."""
+    """An event of the journal from what ``to_text`` made of it."""
     comment = data.get("comment")
     incident_id, record_id = data.get("incident_id"), data.get("record_id")
     before, after = data.get("old_incident"), data.get("incident")
