@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from pagerforce.pipeline.pace import Budget, Reading, Sweep, next_delay
+from pagerforce.pipeline.pace import Budget, Reading, Sweep, low_water_every, next_delay
 from pagerforce.pipeline.settings import Pace
 
 PACE = Pace(timedelta(seconds=15), timedelta(seconds=3), timedelta(minutes=15))
@@ -54,6 +54,15 @@ def test_in_a_burst_a_minute_is_read_again_only_every_few_seconds():
     assert overlap(Reading(100, 1)) == 60
     assert overlap(Reading(101, 9)) == 10
     assert overlap(Reading(101, 10)) == 60
+
+
+def test_open_transactions_are_asked_for_before_a_row_can_fall_out_of_the_window():
+    assert [low_water_every(timedelta(minutes=n)).total_seconds() / 60 for n in (2, 9, 15, 60)] == [
+        5,
+        6,
+        10,
+        10,
+    ]
 
 
 def test_a_minutes_budget_is_never_stretched_beyond_the_minute():

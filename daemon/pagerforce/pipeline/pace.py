@@ -55,6 +55,15 @@ def next_delay(pace: Pace, *, is_busy: bool, failures: int, budget: Budget) -> t
     return wait
 
 
+def low_water_every(late_window: timedelta) -> timedelta:
+    """How often to ask Salesforce since when transactions are open.
+
+    At least once before a row can fall out of the window unseen; no more often than every five
+    minutes (facts: salesforce.md section 2).
+    """
+    return max(timedelta(minutes=5), min(timedelta(minutes=10), late_window * 2 / 3))
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """An earlier poll: how many items it read, and how long ago."""

@@ -12,7 +12,7 @@ from pagerforce.observe.log import get_log
 from pagerforce.pipeline.absentees import Absentees
 from pagerforce.pipeline.commit import commit_rows
 from pagerforce.pipeline.deliver import WriteLog
-from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Reading, Sweep
+from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Reading, Sweep, low_water_every
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.rows import NewsRules
 from pagerforce.pipeline.ruling import Judge
@@ -23,7 +23,6 @@ from pagerforce.store.restored import Turn
 
 _LOG = get_log("poll")
 _SWEEP = Sweep(cheap=1000, every=timedelta(minutes=5))
-_LOW_WATER_EVERY = timedelta(minutes=5)  # no more often: facts, salesforce.md section 2
 _NOW = timedelta(0)
 _COMPARE_EVERY = timedelta(hours=24)
 _COMPARED = "compared_at:salesforce"
@@ -193,7 +192,8 @@ class SalesforceReader:
 
     async def _ask_low_water(self, positions: Mapping[str, Position]) -> None:
         now = self.clock.monotonic()
-        if now - self._low_water_asked < _LOW_WATER_EVERY.total_seconds():
+        every = low_water_every(self.judge().settings.salesforce.late_window)
+        if now - self._low_water_asked < every.total_seconds():
             return
         self._low_water_asked = now
         until = await self.source.fetch_server_time()

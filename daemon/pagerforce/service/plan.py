@@ -14,6 +14,7 @@ from pagerforce.config.load import Loaded
 from pagerforce.config.schema import Config
 from pagerforce.model.ids import Side
 from pagerforce.model.value import Json
+from pagerforce.pipeline.pace import low_water_every
 from pagerforce.rules.needs import fields_needed, incident_needs
 from pagerforce.rules.syntax import Rule
 
@@ -21,7 +22,6 @@ DEFAULT_CHANGES = 1_000
 DEFAULT_RECORDS = 10_000
 _DAY = 86_400.0
 _BUSY_SECONDS = 30.0  # pipeline/poll.py: the lively pace lasts so long after a poll found something
-_LOW_WATERS = 288.0  # every five minutes
 _DESCRIBES = 24.0  # a describe is believed for an hour
 _LOOKUPS = 144.0  # what was looked up by name is believed for ten minutes
 _FEEDS_PER_CALL, _PARTS_PER_CALL = 5, 25
@@ -163,7 +163,8 @@ def _salesforce(loaded: Loaded, given: Assumptions, costs: Mapping[Side, _Cost])
     polls = _polls(calm, config.min_poll_interval.total_seconds(), half)
     what = f"changes of {feeds} objects, every {calm:g} s"
     yield Item(Side.SALESFORCE, what, _DAY / calm * per_poll, polls * per_poll)
-    low_waters = _LOW_WATERS * math.ceil(feeds / _PARTS_PER_CALL)
+    asked = _DAY / low_water_every(config.late_window).total_seconds()
+    low_waters = asked * math.ceil(feeds / _PARTS_PER_CALL)
     yield Item(Side.SALESFORCE, "what is still to be committed", low_waters, low_waters)
     objects = len(loaded.config.objects)
     compared = objects * (given.records // _ROWS_PER_PAGE + 1)
