@@ -15,7 +15,6 @@ from pagerforce.cli.console import (
     reporting,
     run_async,
 )
-from pagerforce.sandbox.demo import play
 
 
 def demo(
@@ -38,6 +37,9 @@ def demo(
 
     Example: pagerforce demo
     """
+    # Only here: no other command, and not the daemon, has any use for the sandbox.
+    from pagerforce.sandbox.demo import play  # noqa: PLC0415
+
     with reporting():
         is_true = run_async(play, err if json else out, rules, folder)
     if json:

@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import anyio
 import typer
@@ -16,7 +16,9 @@ from pagerforce.cli.console import (
     reporting,
     run_async,
 )
-from pagerforce.sandbox.desk import Desk, open_desk
+
+if TYPE_CHECKING:
+    from pagerforce.sandbox.desk import Desk
 
 
 def sandbox(
@@ -46,8 +48,11 @@ async def _serve(
     folder: Path,
     tls: bool,  # noqa: FBT001
     ports: tuple[int, int],
-    introduce: Callable[[Desk], None],
+    introduce: Callable[["Desk"], None],
 ) -> None:
+    # Only here: no other command, and not the daemon, has any use for the sandbox.
+    from pagerforce.sandbox.desk import open_desk  # noqa: PLC0415
+
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with open_desk(folder, ports=ports, tls=tls) as desk:
             introduce(desk)
@@ -55,7 +60,7 @@ async def _serve(
                 break
 
 
-def _introduce(desk: Desk) -> None:
+def _introduce(desk: "Desk") -> None:
     out.print(
         f"PagerDuty   {desk.pagerduty_url}   key {desk.api_key}\n"
         f"Salesforce  {desk.salesforce_url}   consumer key {desk.consumer_key}\n"
@@ -66,7 +71,7 @@ def _introduce(desk: Desk) -> None:
     )
 
 
-def _introduce_json(desk: Desk) -> None:
+def _introduce_json(desk: "Desk") -> None:
     print_json(
         {
             "pagerduty": {"url": desk.pagerduty_url, "key": desk.api_key},
