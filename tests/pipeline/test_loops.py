@@ -83,6 +83,20 @@ async def test_a_pause_shorter_than_a_minute_ends_and_as_much_goes_out_again(rig
         assert written(rig, record_id, incident_id) == before + LIMIT
 
 
+async def test_a_backlog_of_what_took_long_to_happen_is_no_circle(rig):
+    async with rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        (incident,) = rig.incidents()
+        for number in range(3 * LIMIT):
+            rig.pd.annotate(incident["id"], f"note {number}", by=JANE)
+            rig.advance(60)
+        await daemon.step(2, seconds=1)
+        assert [state for *_, state in await daemon.links()] == ["active"]
+        theirs = [text for text in rig.comments_of(record_id) if "again" not in str(text)]
+        assert len(theirs) >= 3 * LIMIT
+
+
 async def test_resuming_lets_the_link_go_on_at_once(rig):
     async with rig.daemon() as daemon:
         record_id, incident_id = await paused_incident(rig, daemon, 10)
@@ -149,6 +163,15 @@ def test_only_a_change_of_what_was_written_there_continues_a_chain(field, record
         changed=frozenset(changed),
     )
     done = Done(
-        "a", "salesforce.set_field", "s", "r", {"field": field}, record, None, START, depth=3
+        "a",
+        "salesforce.set_field",
+        "s",
+        "r",
+        {"field": field},
+        record,
+        None,
+        START,
+        depth=3,
+        event_at=START,
     )
     assert depth_of(event, [done]) == depth

@@ -1,11 +1,12 @@
 """Pure: whether a change answers a write of ours, so that rules running in a circle are noticed.
 
-The rate of a link's actions (``loop_limit`` a minute) stops a fast circle. A slow one, say over an
+The rate of a link's actions (``loop_limit`` a minute) stops a fast circle; what took long to happen
+and goes out at once, as after an outage, is none. A slow one, say over an
 automation in the org that sets a field back each time, shows by its chain: each action followed by a
 change of the very thing it wrote, which leads to the next action.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from pagerforce.model.event import Event
@@ -15,12 +16,27 @@ from pagerforce.store.outbox import Done
 ANSWER_WINDOW = timedelta(minutes=10)
 """How long after a write a change of the same thing counts as its answer."""
 
+_MINUTE = timedelta(minutes=1)
+# Two clocks tell the times of causes, in whole seconds, and a poll may see one later than the other.
+_SLACK = timedelta(seconds=30)
+
 _ANSWERS: Mapping[str, frozenset[str]] = {
     "pagerduty.acknowledge": frozenset({"unacknowledge", "reopen"}),
     "pagerduty.resolve": frozenset({"reopen", "trigger"}),
     "pagerduty.set_priority": frozenset({"priority_change"}),
     "pagerduty.reassign": frozenset({"assign", "escalate", "delegate"}),
 }
+
+
+def is_crowd(recent: Sequence[Done], limit: int) -> bool:
+    """Whether so many actions within a minute had causes that happened as fast.
+
+    Args:
+        recent: what was delivered on a link within a minute, newest first.
+        limit: ``loop_limit``.
+    """
+    newest = [done.event_at for done in recent[:limit]]
+    return len(newest) >= limit and max(newest) - min(newest) <= _MINUTE + _SLACK
 
 
 def depth_of(event: Event, recent: Iterable[Done]) -> int:

@@ -10,7 +10,7 @@ from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.value import Json, format_instant
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
-from pagerforce.pipeline.causality import ANSWER_WINDOW
+from pagerforce.pipeline.causality import ANSWER_WINDOW, is_crowd
 from pagerforce.pipeline.folding import (
     LOOK_AHEAD,
     SET_FIELD,
@@ -157,7 +157,7 @@ class Claimer:
         since = max(filter(None, (now - _LOOP_WINDOW, ended_at)))
         recent = await outbox.recent(tx, head.lane, since, now, limit=limit)
         is_new = ended_at is None or head.created_at > ended_at
-        if len(recent) >= limit:
+        if is_crowd(recent, limit):
             reason = f"{len(recent)} actions within a minute"
         elif head.depth > limit and is_new:
             reason = f"{head.depth} actions, each answered by a change of what it wrote"

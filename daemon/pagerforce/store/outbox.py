@@ -297,7 +297,10 @@ async def recover(tx: Transaction) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An action that was delivered, as far as what it may have led to matters."""
+    """An action that was delivered, as far as what it may have led to matters.
+
+    ``event_at``: when its cause happened, in the clock of the side where it did.
+    """
 
     id: str
     do: str
@@ -308,6 +311,7 @@ class Done:
     incident_id: str | None
     finished_at: datetime
     depth: int
+    event_at: datetime
 
 
 async def recent(
@@ -315,7 +319,8 @@ async def recent(
 ) -> list[Done]:
     """Actions of a lane delivered since then, newest first; none from before the clock was set back."""
     rows = await tx.rows(
-        "SELECT id, do, ruleset, rule, args, record_id, incident_id, finished_at, depth "
+        "SELECT id, do, ruleset, rule, args, record_id, incident_id, finished_at, depth, "
+        "(SELECT at FROM event WHERE seq = event_seq) "
         "FROM action WHERE lane = ? AND state = 'delivered' AND finished_at > ? AND finished_at <= ? "
         "ORDER BY finished_at DESC, seq DESC LIMIT ?",
         (lane, to_stamp(since), to_stamp(now), limit),
@@ -331,6 +336,7 @@ async def recent(
             incident_id=row[6],
             finished_at=parse_instant(row[7]),
             depth=row[8],
+            event_at=parse_instant(row[9]),
         )
         for row in rows
     ]
