@@ -172,12 +172,10 @@ class _History:
     async def _judge(self, checks: Checks, lives: Lives, pace: Pace) -> None:
         """Lets everything come to rest, looks at it, and sees that it stays so."""
         await anyio.sleep(checks.ledger.seconds_hidden())
-        await _let_look(checks.ledger, lives, pace)
         end = anyio.current_time() + PATIENCE_SECONDS
-        while is_waiting(self._database) and anyio.current_time() < end:
-            await anyio.sleep(10)
-            if not is_waiting(self._database):
-                await _let_look(checks.ledger, lives, pace)
+        while not await self._is_at_rest(checks.ledger, lives, pace):
+            if anyio.current_time() > end:
+                break
         state = read_state(self._database)
         self._outcome.totals |= asdict(checks.run(state))
         did = checks.ledger.daemon_did
@@ -185,6 +183,12 @@ class _History:
         await anyio.sleep(pace.looking_back)
         if checks.ledger.daemon_did != did or read_state(self._database).marks != state.marks:
             raise BrokenPromise(Promise.QUIET, "something still happens")
+
+    async def _is_at_rest(self, ledger: Ledger, lives: Lives, pace: Pace) -> bool:
+        """Whether nothing happened while polls and a reconcile looked at all there is."""
+        began = anyio.current_time()
+        await _let_look(ledger, lives, pace)
+        return ledger.last_second < began and not is_waiting(self._database)
 
     def _listen(self, watch: Watch) -> None:
         """The daemon's log is part of the history."""
