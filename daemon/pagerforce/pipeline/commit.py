@@ -26,7 +26,16 @@ from pagerforce.pipeline.forgotten import NOBODY, OwnComments, OwnEntries, OwnUs
 from pagerforce.pipeline.rows import NewsRules, RowContext, RowPlan, plan_comments, plan_records
 from pagerforce.pipeline.ruling import Judge, Ruled, World
 from pagerforce.pipeline.target import NOTHING_LINKED
-from pagerforce.store import cursors, journal, links, outbox, restored, snapshots, traces
+from pagerforce.store import (
+    cursors,
+    journal,
+    late_starts,
+    links,
+    outbox,
+    restored,
+    snapshots,
+    traces,
+)
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.outbox import ActionState, Origin
 from pagerforce.store.restored import Doubt
@@ -185,7 +194,7 @@ async def _store_entries(
     await _store_links(tx, plan.new_links, Side.PAGERDUTY, skew)
     await store_ruled(tx, plan.ruled, now, doubt)
     for start in plan.late_starts:
-        await outbox.put_behind(tx, start.id, NOTHING_LINKED, now)
+        await late_starts.put_behind(tx, start.id, NOTHING_LINKED, now)
     for source, survivor in plan.merges:
         await links.move_links(tx, source, survivor)
     await traces.consume(tx, plan.consumed)
