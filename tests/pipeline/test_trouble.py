@@ -3,11 +3,13 @@
 from contextlib import suppress
 from datetime import timedelta
 
+import anyio
 import pytest
 
 from pagerforce.errors import CredentialsError, RemoteError
 from pagerforce.sandbox import desk as desk_module
 from pagerforce.sandbox.faults import Fault, FaultKind
+from process import until
 from rig import HISTORY, INCIDENT, JANE, RAJ, P, open_rig
 
 TRIES = [FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER]
@@ -594,6 +596,31 @@ async def test_a_date_that_lags_behind_hides_no_entries(tmp_path, monkeypatch):
         rig.pd.trigger("PDBA001", "Replication lag")
         await daemon.step(2)
         assert len(rig.sf.rows(INCIDENT)) == 1
+
+
+async def test_a_person_with_our_account_who_is_faster_than_our_attempt_is_heard(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.set_status(record_id, "CLOSED")
+        rig.advance(2)
+        await daemon.parts.salesforce_reader.poll()
+        slow = Fault(FaultKind.LATENCY, count=1, path=f"/incidents/{incident_id}$", seconds=0.5)
+        rig.desk.pagerduty_faults.add(slow)
+        async with anyio.create_task_group() as group:
+            group.start_soon(daemon.deliver)
+            await until(lambda: not rig.desk.pagerduty_faults.armed(), "our attempt to be under way")
+            rig.pd.resolve(incident_id, by="PINTEG1")
+            rig.advance(1)
+            await daemon.parts.pagerduty_reader.poll()
+            assert "resolve" not in await heard(daemon), "as yet it looks like ours"
+        await settle(daemon)
+        assert "resolve" in await heard(daemon)
+
+
+async def heard(daemon):
+    """Types of PagerDuty's events that were not taken for echoes of ours."""
+    log = [entry for entry in await daemon.log() if entry["source"] == "pagerduty"]
+    return [entry["event"] for entry in log if entry["echo_of"] is None]
 
 
 async def test_an_old_entry_seen_late_does_not_undo_what_a_newer_one_brought(tmp_path):

@@ -16,7 +16,7 @@ from pagerforce.pipeline.forgotten import NOBODY, OwnUsers
 from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Reading, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.ruling import Judge
-from pagerforce.store import cursors, journal, restored, snapshots, traces
+from pagerforce.store import cursors, disowned, journal, restored, snapshots, traces
 from pagerforce.store.database import Database
 from pagerforce.store.restored import Doubt, Turn
 
@@ -175,7 +175,8 @@ class PagerDutyReader:
     async def _read_entries(self, doubt: Doubt | None) -> int:
         async with self.database.read() as tx:
             position = (await cursors.read_cursors(tx))[cursors.PAGERDUTY]
-        overlap = self._overlap()
+            again = await disowned.find_disowned(tx)
+        overlap = max([self._overlap(), *(position.stamp - since for since in again.values())])
         ours = NOBODY if doubt is None else await self.find_ours()
         if doubt is not None and doubt.turn is Turn.AGAIN:
             position = Position(min(position.stamp, doubt.start))
@@ -194,6 +195,9 @@ class PagerDutyReader:
                 now=self.clock.now(),
             )
             found += self.reporter.committed(result)
+        if again:
+            async with self.database.write() as tx:
+                await disowned.forget_disowned(tx, again)
         if is_wide:
             self._last_wide = (self.clock.monotonic(), seen)
         if overlap >= min(FAST_OVERLAP, self.judge().settings.pagerduty.late_window):

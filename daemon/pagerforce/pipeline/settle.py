@@ -24,7 +24,7 @@ from pagerforce.model.verdict import (
     Unknown,
     Verdict,
 )
-from pagerforce.store import links, snapshots, traces
+from pagerforce.store import disowned, links, snapshots, traces
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import LONGEST_WAIT
 from pagerforce.store.links import LinkTime
@@ -101,6 +101,8 @@ async def store_effects(
             await traces.forget(tx, action.id, _OURS)
     elif not isinstance(verdict, Unknown) and not action.is_uncertain:
         await traces.forget(tx, action.id)
+        if task.incident_id is not None:
+            await disowned.disown(tx, action.id, task.incident_id)
     elif isinstance(verdict, Skipped):
         # Entries of an earlier attempt may still come, but the record was read just now: whoever
         # puts these values there from here on is not us.
