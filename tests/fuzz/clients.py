@@ -17,7 +17,8 @@ from pagerforce.pagerduty.decode import (
 )
 from pagerforce.pagerduty.directory import Directory
 from pagerforce.salesforce.auth import JwtSession
-from pagerforce.salesforce.client import SalesforceClient, read_rows
+from pagerforce.salesforce.bodies import read_rows
+from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.decode import CommentShape, RecordShape, decode
 from pagerforce.salesforce.login import Access
 from pagerforce.salesforce.schema import parse_describe

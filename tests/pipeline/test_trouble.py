@@ -608,7 +608,9 @@ async def test_a_person_with_our_account_who_is_faster_than_our_attempt_is_heard
         rig.desk.pagerduty_faults.add(slow)
         async with anyio.create_task_group() as group:
             group.start_soon(daemon.deliver)
-            await until(lambda: not rig.desk.pagerduty_faults.armed(), "our attempt to be under way")
+            await until(
+                lambda: not rig.desk.pagerduty_faults.armed(), "our attempt to be under way"
+            )
             rig.pd.resolve(incident_id, by="PINTEG1")
             rig.advance(1)
             await daemon.parts.pagerduty_reader.poll()

@@ -16,19 +16,27 @@ from pagerforce.errors import (
     CredentialsError,
     MalformedError,
     RemoteError,
-    UnknownOutcomeError,
 )
-from pagerforce.model.ids import RecordId, Side, is_record_id, parse_record_id
+from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.ports import Clock
-from pagerforce.model.value import Json, Scalar, parse_instant
+from pagerforce.model.value import Json, Scalar
 from pagerforce.salesforce.answers import (
     Fault,
-    faults_of,
     is_curable_by_login,
     parse_faults,
     to_error,
 )
 from pagerforce.salesforce.auth import JwtSession
+from pagerforce.salesforce.bodies import (
+    PartAnswer,
+    Rows,
+    UpdatedIds,
+    read_id,
+    read_part,
+    read_result,
+    read_rows,
+    read_updated,
+)
 from pagerforce.salesforce.login import Access
 from pagerforce.salesforce.usage import CallUsage, OrgUsage, parse_limit_info, parse_limits
 from pagerforce.wire.answer import Answer
@@ -48,22 +56,6 @@ _HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """One batch of a query's answer; ``next_path`` leads to the next one, None at the end."""
-
-    rows: tuple[Mapping[str, object], ...]
-    next_path: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PartAnswer:
-    """The answer to one part of a composite request: its body, or the error it stands for."""
-
-    body: object = None
-    error: RemoteError | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Update:
     """A write to one record, not to be made if it was modified after ``unmodified_since``."""
 
@@ -80,14 +72,6 @@ class Upserted:
     id: RecordId | None
     created: bool | None
     matches: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class UpdatedIds:
-    """Answer of ``/updated``: up to ``covered_to`` every committed row is visible."""
-
-    ids: tuple[RecordId, ...] = field(repr=False)
-    covered_to: datetime | None
 
 
 class SalesforceClient:
@@ -224,7 +208,7 @@ class SalesforceClient:
         if not isinstance(items, list) or len(items) != len(parts):
             raise answer.malformed("the answer does not have a part for each request")
         return tuple(
-            _read_part(item, operation, is_write=part.is_write)
+            read_part(item, operation, is_write=part.is_write)
             for item, part in zip(items, parts, strict=True)
         )
 
@@ -232,7 +216,7 @@ class SalesforceClient:
         """Creates a record and returns its Id."""
         path = self._object_path(object_name)
         answer = await self._send(_Call("POST", path, "create", is_write=True, json=dict(values)))
-        return _read_id(answer)
+        return read_id(answer)
 
     async def create_many(
         self, object_name: str, rows: Sequence[Mapping[str, Scalar]]
@@ -251,7 +235,7 @@ class SalesforceClient:
         items = answer.json()
         if not isinstance(items, list) or len(items) != len(rows):
             raise answer.malformed("the answer does not have a result for each record")
-        return tuple(_read_result(item) for item in items)
+        return tuple(read_result(item) for item in items)
 
     async def update(
         self,
@@ -298,7 +282,7 @@ class SalesforceClient:
             return Upserted(None, created=False)
         created = answer.json_object().get("created")
         is_new = created if isinstance(created, bool) else answer.status == 201
-        return Upserted(_read_id(answer), is_new)
+        return Upserted(read_id(answer), is_new)
 
     def updated_path(self, object_name: str, since: datetime, until: datetime) -> str:
         """The path of ``/updated``, to be sent as a part of a composite request."""
@@ -382,81 +366,8 @@ def _unmodified_since(moment: datetime) -> dict[str, str]:
     return {"If-Unmodified-Since": format_datetime(stamp, usegmt=True)}
 
 
-def _read_part(item: object, operation: str, *, is_write: bool) -> PartAnswer:
-    # What a write did whose part of the answer makes no sense is not known.
-    unread = UnknownOutcomeError if is_write else MalformedError
-    if not isinstance(item, Mapping):
-        return PartAnswer(error=unread(f"{operation}: a part has no answer"))
-    status, body = item.get("httpStatusCode"), item.get("body")
-    if not isinstance(status, int):
-        return PartAnswer(error=unread(f"{operation}: a part has no status"))
-    if 200 <= status < 300:
-        return PartAnswer(body)
-    return PartAnswer(error=to_error(status, faults_of(body), what=operation, is_write=is_write))
-
-
-def _read_result(item: object) -> RecordId | RemoteError:
-    """One result of a collection: an Id, or errors of which each names a ``statusCode``."""
-    if not isinstance(item, Mapping):
-        return UnknownOutcomeError("create_many: a record has no result")
-    record_id = item.get("id")
-    if item.get("success") is True and isinstance(record_id, str) and is_record_id(record_id):
-        return parse_record_id(record_id)
-    faults = faults_of(item)
-    if item.get("success") is False and faults:
-        return to_error(400, faults, what="create_many", is_write=True)
-    return UnknownOutcomeError("create_many: a result makes no sense")
-
-
-def read_rows(body: object) -> Rows:
-    """A query's answer; rows that are no objects are left to the decoder, which reports them.
-
-    Raises:
-        MalformedError: it is not the answer to a query.
-    """
-    records = body.get("records") if isinstance(body, Mapping) else None
-    if not isinstance(body, Mapping) or not isinstance(records, list):
-        raise MalformedError("query: the answer has no list of records")
-    total = body.get("totalSize")
-    if not records and isinstance(total, int) and total > 0:
-        # Taken as nothing found, it would have a comment written a second time.
-        raise MalformedError(f"query: the answer has {total} rows and shows none")
-    next_path = body.get("nextRecordsUrl")
-    if body.get("done") is False:
-        # Only a path of the same instance: the token must not follow a link elsewhere.
-        if not isinstance(next_path, str) or not next_path.startswith("/services/"):
-            raise MalformedError("query: the answer is not done and names no next page")
-    else:
-        next_path = None
-    rows = tuple(row if isinstance(row, Mapping) else {} for row in records)
-    return Rows(rows, next_path)
-
-
-def read_updated(body: object) -> UpdatedIds:
-    """The answer of ``/updated``; what is missing in it is None or empty."""
-    if not isinstance(body, Mapping):
-        raise MalformedError("updated: the answer is not an object")
-    ids, covered = body.get("ids"), body.get("latestDateCovered")
-    found = ids if isinstance(ids, list) else []
-    try:
-        covered_to = parse_instant(covered) if isinstance(covered, str) else None
-    except ValueError:
-        covered_to = None
-    return UpdatedIds(
-        tuple(parse_record_id(i) for i in found if isinstance(i, str) and is_record_id(i)),
-        covered_to,
-    )
-
-
 def _faults(answer: Answer) -> tuple[Fault, ...] | None:
     """The entries of an error body; None where the answer is a success."""
     if 200 <= answer.status < 300:
         return None
     return parse_faults(answer.body)
-
-
-def _read_id(answer: Answer) -> RecordId:
-    record_id = answer.json_object().get("id")
-    if not isinstance(record_id, str) or not is_record_id(record_id):
-        raise answer.malformed("the answer names no Id")
-    return parse_record_id(record_id)

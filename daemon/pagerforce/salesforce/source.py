@@ -22,13 +22,8 @@ from pagerforce.errors import (
 from pagerforce.model.ids import RecordId
 from pagerforce.model.ports import Clock, Flaw, Position, RowBatch
 from pagerforce.salesforce.answers import QUERY_TIMEOUT
-from pagerforce.salesforce.client import (
-    PartAnswer,
-    Rows,
-    SalesforceClient,
-    read_rows,
-    read_updated,
-)
+from pagerforce.salesforce.bodies import PartAnswer, Rows, read_rows, read_updated
+from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.decode import Decoded, decode, row_name, row_place
 from pagerforce.salesforce.feeds import Feed, FeedPlan
 from pagerforce.salesforce.schema import SchemaCache

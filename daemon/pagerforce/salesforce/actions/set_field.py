@@ -30,7 +30,8 @@ from pagerforce.salesforce.actions.field_order import Order, Wish, standing
 from pagerforce.salesforce.actions.specs import SET_FIELD
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
-from pagerforce.salesforce.client import MAX_SUBREQUESTS, Update, read_rows
+from pagerforce.salesforce.bodies import read_rows
+from pagerforce.salesforce.client import MAX_SUBREQUESTS, Update
 
 _MODIFIED = 412
 # A snapshot that was read in the very second of its stamp may lack a later change of that second,
