@@ -32,12 +32,13 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
     hours = f"{size.day_hours:g} simulated hours"
     for system, operation in _POLLS.items():
         mine = {name: n for (side, name), n in calls.items() if side == system and n}
-        rest = {name: n for name, n in mine.items() if name != operation}
+        per_poll, beyond = divmod(mine[operation], polls[system])
+        rest = {name: n for name, n in mine.items() if name != operation} | {operation: beyond}
         name = {"pagerduty": "PagerDuty", "salesforce": "Salesforce"}[system]
         yield Figure(
             f"idle: {name} calls per poll, five queries",
             "calls",
-            [mine[operation] / polls[system]],
+            [per_poll],
             reach=1,
             note=f"{polls[system]:,} polls in {hours}",
         )
@@ -46,7 +47,7 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
             "%",
             [100 * sum(rest.values()) / mine[operation]],
             reach=5,
-            note=", ".join(f"{key} {n}" for key, n in sorted(rest.items())) or "none",
+            note=", ".join(f"{key} {n}" for key, n in sorted(rest.items()) if n) or "none",
         )
 
 

@@ -120,7 +120,7 @@ class SchemaCache:
     """
 
     def __init__(
-        self, client: SalesforceClient, clock: Clock, *, ttl_seconds: float = 3600.0
+        self, client: SalesforceClient, clock: Clock, *, ttl_seconds: float = 7200.0
     ) -> None:
         self._client = client
         self._clock = clock
