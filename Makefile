@@ -77,8 +77,8 @@ $(ALTERNATIVES): $(STAMP) bench/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.lock
 	@touch $@
 
-bench: $(ALTERNATIVES) ## every figure of docs/benchmarks.md anew, within 15 minutes (ONLY=idle: that part, only shown)
-	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY),--write)
+bench: $(ALTERNATIVES) ## every figure of docs/benchmarks.md anew (ONLY=idle: that section)
+	$(BIN)/python -m bench --write $(if $(ONLY),--only $(ONLY))
 
 bench-smoke: $(ALTERNATIVES) ## the same at tiny sizes: whether each benchmark still works
 	$(BIN)/python -m bench --smoke

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import alternatives, bursts, catchup, idle, ingest, latency, resident, rules
 from bench.size import FULL, SMOKE, Size
-from bench.table import Figure, Section, put_between, to_json, to_markdown
+from bench.table import Figure, Section, put_on_page, to_json, to_markdown
 
 _TOP = Path(__file__).parents[1]
 _PAGE = _TOP / "docs" / "benchmarks.md"
@@ -45,12 +45,19 @@ def main() -> None:
     options = parser.parse_args()
     began = time.monotonic()
     size = SMOKE if options.smoke else FULL
-    sections = [run(name, size) for name in options.only or BENCHMARKS]
+    for name in options.only or BENCHMARKS:
+        section = run(name, size)
+        if options.write:
+            write(section)
     say(f"took {time.monotonic() - began:.0f} s")
-    if options.write:
-        text = to_markdown(sections, machine())
-        _PAGE.write_text(put_between(_PAGE.read_text("utf-8"), text), "utf-8")
-        _RESULTS.write_text(to_json(sections, machine()), "utf-8")
+
+
+def write(section: Section) -> None:
+    """Puts a section on the page and among the results, in the place of what was measured before."""
+    page = put_on_page(_PAGE.read_text("utf-8"), section.name, to_markdown(section, machine()))
+    _PAGE.write_text(page, "utf-8")
+    earlier = _RESULTS.read_text("utf-8") if _RESULTS.exists() else ""
+    _RESULTS.write_text(to_json([section], machine(), earlier), "utf-8")
 
 
 def run(name: str, size: Size) -> Section:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+BEGIN, END = "<!-- bench:{} -->", "<!-- bench:{} end -->"
+"""Around a section on the page."""
 
 
 class Better(StrEnum):
@@ -109,47 +110,42 @@ def show(value: float) -> str:
     return f"{value:.3g}"
 
 
-def to_markdown(sections: Sequence[Section], machine: str) -> str:
-    """All sections, one table each."""
-    lines = [machine, ""]
-    for section in sections:
-        lines += [f"### {section.title}", "", f"`make bench ONLY={section.name}`", ""]
-        if section.figures:
-            lines.append(_row(_HEAD))
-            lines.append(_row(["---"] * len(_HEAD)))
-            lines += [_row(figure.cells()) for figure in section.figures]
-            lines.append("")
-        if section.text:
-            lines += [section.text, ""]
+def to_markdown(section: Section, machine: str) -> str:
+    """A section as a table, under its title."""
+    lines = [f"### {section.title}", "", f"`make bench ONLY={section.name}`: {machine}", ""]
+    if section.figures:
+        lines.append(_row(_HEAD))
+        lines.append(_row(["---"] * len(_HEAD)))
+        lines += [_row(figure.cells()) for figure in section.figures]
+        lines.append("")
+    if section.text:
+        lines += [section.text, ""]
     return "\n".join(lines)
 
 
-def to_json(sections: Sequence[Section], machine: str) -> str:
-    """The same for programs."""
-    shown = [
-        {
-            "name": section.name,
-            "title": section.title,
-            "figures": [
-                asdict(x) | {"median": x.median, "ratio": x.ratio, "met": x.is_met}
-                for x in section.figures
-            ],
-        }
-        for section in sections
-    ]
-    return json.dumps({"machine": machine, "sections": shown}, indent=1, ensure_ascii=False) + "\n"
+def to_json(sections: Sequence[Section], machine: str, earlier: str) -> str:
+    """The same for programs; ``earlier``: what stands there, of which other sections are kept."""
+    shown = json.loads(earlier) if earlier else {}
+    for section in sections:
+        figures = [
+            asdict(x) | {"median": x.median, "ratio": x.ratio, "met": x.is_met}
+            for x in section.figures
+        ]
+        shown[section.name] = {"title": section.title, "machine": machine, "figures": figures}
+    return json.dumps(shown, indent=1, ensure_ascii=False) + "\n"
 
 
-def put_between(page: str, text: str) -> str:
-    """The page with everything between the two marks replaced.
+def put_on_page(page: str, name: str, text: str) -> str:
+    """The page with everything between the two marks of a section replaced.
 
     Raises:
         ValueError: the marks are not there.
     """
-    if BEGIN not in page or END not in page:
-        raise ValueError(f"the page has no {BEGIN} ... {END}")
-    head, rest = page.split(BEGIN, 1)
-    return f"{head}{BEGIN}\n{text.strip()}\n{END}{rest.split(END, 1)[1]}"
+    begin, end = BEGIN.format(name), END.format(name)
+    if begin not in page or end not in page:
+        raise ValueError(f"the page has no {begin} ... {end}")
+    head, rest = page.split(begin, 1)
+    return f"{head}{begin}\n{text.strip()}\n{end}{rest.split(end, 1)[1]}"
 
 
 def _row(cells: Sequence[str]) -> str:
