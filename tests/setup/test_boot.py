@@ -97,6 +97,8 @@ def _init(staged: Path, destdir: Path, folder: str, *words: str) -> None:
 
 def start(machine: Machine, unit: str) -> int:
     machine.ok("systemctl", "start", "sandbox")
+    # The configuration names the certificate that the sandbox makes.
+    machine.until(lambda: "run the daemon" in machine.journal("sandbox"), "the sandbox serves")
     machine.run("systemctl", "reset-failed", unit)
     machine.ok("systemctl", "start", "--no-block", unit)
     machine.until(lambda: machine.show(unit, "ActiveState") == "active", f"{unit} is ready")
