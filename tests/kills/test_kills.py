@@ -7,7 +7,7 @@ import pytest
 from kills.crash_points import CrashPoint
 from kills.harness import run
 
-KILLS = int(os.environ.get("KILLS", "25"))
+KILLS = int(os.environ.get("KILLS", "15"))
 SEED = int(os.environ.get("SEED", "11"))
 
 
