@@ -409,8 +409,6 @@ async def test_a_feed_that_was_slow_is_read_in_small_pages_for_a_while():
         poller = scripted_poller(line)
         for pause in (0, 3599, 2):
             line.clock.advance(pause)
-            if pause == 2:
-                org.say(200, DESCRIBE)  # old by now
             say_parts(org, page())
             await read(poller, everywhere(FROM_START, INCIDENT))
         queries = [soql_of(seen)[0] for seen in org.seen if seen.json]
