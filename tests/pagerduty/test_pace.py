@@ -65,3 +65,12 @@ def test_an_odd_reset_never_stops_us_for_long(reset):
     pace = Pace()
     pace.observe({**headers, "ratelimit-remaining": "0"}, status=429, now=0)
     assert 0 <= pace.hold(Lane.PAGE, 0).seconds <= 300
+
+
+def test_an_operations_own_limit_makes_our_share_of_the_keys_no_smaller():
+    pace = Pace()
+    pace.observe(LIMIT | {"ratelimit-limit": "960"}, status=200, now=0)
+    sent(pace, 20, now=1)
+    pace.observe(LIMIT | {"ratelimit-limit": "10", "ratelimit-remaining": "5"}, status=201, now=1)
+    assert pace.allowed(Lane.PAGE) == 576
+    assert pace.hold(Lane.PAGE, 2) == Hold()

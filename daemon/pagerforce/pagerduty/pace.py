@@ -48,6 +48,7 @@ class Pace:
 
     remaining: float | None = None
     _limit: float = 0.0
+    _whole: float = 0.0
     _reset_at: float = 0.0
     _sent: deque[float] = field(default_factory=deque)
 
@@ -61,6 +62,9 @@ class Pace:
             return
         self.remaining = remaining
         self._limit = parse_number(headers.get("ratelimit-limit")) or self._limit
+        # Some operations have limits of their own, and headers tell of whichever is nearest: our share
+        # is that of the key's, the largest.
+        self._whole = max(self._whole, self._limit)
         # Without a reset there is nothing to wait for: the one who asked backs off by himself.
         self._reset_at = now + (reset or 0.0)
 
@@ -76,7 +80,7 @@ class Pace:
 
     def allowed(self, lane: Lane) -> int:
         """Of our own requests within a minute, after how many this lane waits."""
-        return max(1, int((self._limit or _USUAL_LIMIT) * SHARE * lane.value))
+        return max(1, int((self._whole or _USUAL_LIMIT) * SHARE * lane.value))
 
     def hold(self, lane: Lane, now: float) -> Hold:
         """How long the next request has to wait."""
