@@ -2,7 +2,9 @@
 
 import pytest
 
+from pagerforce.errors import PacedError
 from pagerforce.pagerduty.pace import SHARE, Hold, Lane, Pace
+from rig import open_rig
 
 STANDING = {"ratelimit-limit": "960", "ratelimit-remaining": "9", "ratelimit-reset": "30"}
 LIMIT = {"ratelimit-limit": "100", "ratelimit-remaining": "99", "ratelimit-reset": "60"}
@@ -74,3 +76,18 @@ def test_an_operations_own_limit_makes_our_share_of_the_keys_no_smaller():
     pace.observe(LIMIT | {"ratelimit-limit": "10", "ratelimit-remaining": "5"}, status=201, now=1)
     assert pace.allowed(Lane.PAGE) == 576
     assert pace.hold(Lane.PAGE, 2) == Hold()
+
+
+async def test_a_page_goes_out_while_reading_has_to_wait_which_is_no_failure(tmp_path):
+    async with open_rig(tmp_path) as rig:
+        rig.pd.knobs.requests_per_minute = 100
+        async with rig.daemon() as daemon:
+            with pytest.raises(PacedError):
+                for _ in range(100):
+                    await daemon.parts.pagerduty_reader.poll()
+            await daemon.parts.pagerduty._turn()
+            assert daemon.parts.pagerduty.state.failures == 0
+            rig.open_record(priority="1")
+            await daemon.parts.salesforce_reader.poll()
+            await daemon.deliver()
+            assert len(rig.incidents()) == 1
