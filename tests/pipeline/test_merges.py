@@ -97,47 +97,39 @@ async def test_a_record_closed_while_its_incident_is_merged_resolves_the_survivo
         assert rig.pd.incident(survivor)["status"] == "resolved"
 
 
+async def note_lost_before_a_merge(rig, daemon, kind):
+    """A comment goes out as a note, the answer is lost, and the incident is merged."""
+    merged = rig.pd.trigger("PDBA001", "Replication lag")["id"]
+    survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
+    await daemon.step()
+    ((_, record_id, _),) = [x for x in await daemon.links() if x[0] == merged]
+    rig.advance(5)
+    rig.desk.pagerduty_faults.add(Fault(kind, count=1, method="POST", path=r"/notes$"))
+    rig.comment(record_id, "Disk is full")
+    rig.advance(2)
+    await daemon.parts.salesforce_reader.poll()
+    await daemon.deliver()
+    rig.pd.merge(survivor, [merged], by=JANE)
+    rig.advance(70)
+    await daemon.poll()
+    assert (survivor, record_id, "active") in await daemon.links()
+    await daemon.step(3)
+    copies = {
+        incident_id: [x for x in rig.notes_of(incident_id) if "Disk is full" in x]
+        for incident_id in (merged, survivor)
+    }
+    return record_id, copies[merged], copies[survivor]
+
+
 async def test_a_note_whose_answer_was_lost_before_a_merge_is_on_one_incident_only(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
-        merged = rig.pd.trigger("PDBA001", "Replication lag")["id"]
-        survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
-        await daemon.step()
-        ((_, record_id, _),) = [x for x in await daemon.links() if x[0] == merged]
-        rig.advance(5)
-        rig.desk.pagerduty_faults.add(
-            Fault(FaultKind.DROP_AFTER, count=1, method="POST", path=r"/notes$")
-        )
-        rig.comment(record_id, "Disk is full")
-        rig.advance(2)
-        await daemon.parts.salesforce_reader.poll()
-        await daemon.deliver()
-        rig.pd.merge(survivor, [merged], by=JANE)
-        rig.advance(70)
-        await daemon.poll()
-        assert (survivor, record_id, "active") in await daemon.links()
-        await daemon.step(3)
-        copies = [x for x in rig.notes_of(merged) + rig.notes_of(survivor) if "Disk is full" in x]
-        assert len(copies) == 1
+        record_id, there, here = await note_lost_before_a_merge(rig, daemon, FaultKind.DROP_AFTER)
+        assert len(there + here) == 1
         assert rig.comments_of(record_id) == ["Disk is full"], "our own note does not come back"
 
 
 async def test_a_note_that_never_arrived_goes_to_the_survivor_of_a_merge(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
-        merged = rig.pd.trigger("PDBA001", "Replication lag")["id"]
-        survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
-        await daemon.step()
-        ((_, record_id, _),) = [x for x in await daemon.links() if x[0] == merged]
-        rig.advance(5)
-        rig.desk.pagerduty_faults.add(
-            Fault(FaultKind.DROP_BEFORE, count=1, method="POST", path=r"/notes$")
-        )
-        rig.comment(record_id, "Disk is full")
-        rig.advance(2)
-        await daemon.parts.salesforce_reader.poll()
-        await daemon.deliver()
-        rig.pd.merge(survivor, [merged], by=JANE)
-        rig.advance(70)
-        await daemon.poll()
-        await daemon.step(3)
-        assert [x for x in rig.notes_of(merged) if "Disk is full" in x] == []
-        assert len([x for x in rig.notes_of(survivor) if "Disk is full" in x]) == 1
+        _, there, here = await note_lost_before_a_merge(rig, daemon, FaultKind.DROP_BEFORE)
+        assert there == []
+        assert len(here) == 1
