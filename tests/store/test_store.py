@@ -15,7 +15,7 @@ from pagerforce.model.record import Record
 from pagerforce.store import attempts, cursors, journal, links, outbox, pauses, snapshots
 from pagerforce.store.codec import parse_event, parse_incident, parse_record, to_text
 from pagerforce.store.database import open_database
-from pagerforce.store.heads import find_heads
+from pagerforce.store.heads import find_heads, has_work
 from pagerforce.store.migrate import known_schema
 from pagerforce.store.outbox import ActionState, NewAction, Settlement
 
@@ -130,6 +130,23 @@ async def test_one_action_of_a_lane_at_a_time_in_order_pages_first(tmp_path):
         assert (await outbox.find_action(tx, "a1")).is_uncertain
         await settle(tx, "a1")
         assert await heads(tx) == ["c1", "a2", "b1"]
+
+
+async def test_there_is_work_while_anything_waits_is_under_way_or_is_paused(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        assert not await has_work(tx)
+        await enqueue(tx, 1, ["i1"], action("a1"))
+        assert await has_work(tx)
+        found = await outbox.find_action(tx, "a1")
+        await attempts.begin_attempt(tx, [found], None, NOW)
+        assert await has_work(tx)
+        done = Settlement(ActionState.DELIVERED, "delivered", "", None)
+        await outbox.settle(tx, found, done, NOW)
+        assert not await has_work(tx)
+        await pauses.begin(tx, found.lane, NOW, NOW + timedelta(minutes=15), reason="loop")
+        assert await has_work(tx), "the pause is to end"
+        await pauses.end_due(tx, NOW + timedelta(minutes=15))
+        assert not await has_work(tx)
 
 
 async def test_a_waiting_head_holds_its_lane_only(tmp_path):

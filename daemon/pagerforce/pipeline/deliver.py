@@ -37,7 +37,7 @@ from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.settle import RetryPolicy, settlement_of, store_effects
 from pagerforce.store import attempts, outbox, traces
 from pagerforce.store.database import Database
-from pagerforce.store.heads import LONGEST_WAIT
+from pagerforce.store.heads import LONGEST_WAIT, has_work
 from pagerforce.store.outbox import Action, ActionState, Settlement
 
 _LOG = get_log("deliver")
@@ -199,6 +199,10 @@ class Deliverer:
             return False
         under_way = frozenset[str]().union(*self._active.values())
         try:
+            async with self._tools.database.read() as tx:
+                is_idle = not await has_work(tx)
+            if is_idle:
+                return False
             async with self._tools.database.write() as tx:
                 attempts, is_moved = await self._claimer.claim(
                     tx, now, slots=free, kinds=kinds, under_way=under_way

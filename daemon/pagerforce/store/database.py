@@ -70,7 +70,8 @@ class Database:
     def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
         self.path = path
         self._connection = connection
-        self._lock = anyio.Lock()
+        # The statements inside let others have their turn; the lock need not do so as well.
+        self._lock = anyio.Lock(fast_acquire=True)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:

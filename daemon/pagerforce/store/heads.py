@@ -39,6 +39,14 @@ def due_between(now: datetime) -> tuple[str, str]:
     return to_stamp(now + _TICK), to_stamp(now + LONGEST_WAIT)
 
 
+async def has_work(tx: Transaction) -> bool:
+    """Whether anything waits or a pause is to end: cheap, for the many times when there is nothing."""
+    row = await tx.row(
+        f"SELECT EXISTS (SELECT 1 FROM action WHERE {_WAITING}) OR EXISTS ({PAUSED_LANES})"
+    )
+    return row is not None and bool(row[0])
+
+
 async def find_heads(
     tx: Transaction,
     now: datetime,
