@@ -27,6 +27,29 @@ async def test_a_page_whose_answer_was_lost_is_found_after_a_merge_took_its_key(
         assert (page, record_id, "active") in await daemon.links()
 
 
+async def test_a_page_whose_answer_was_lost_is_found_under_another_title_by_how_it_began(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        other = rig.pd.trigger("PNET001", "Switch flaps")["id"]
+        await daemon.step()
+        record_id = rig.open_record()
+        await daemon.step()
+        rig.desk.pagerduty_faults.add(
+            Fault(FaultKind.DROP_AFTER, count=1, method="POST", path=r"/incidents$")
+        )
+        rig.raise_to_1(record_id)
+        rig.advance(2)
+        await daemon.parts.salesforce_reader.poll()
+        await daemon.deliver()
+        page = rig.incidents()[-1]["id"]
+        rig.pd.merge(page, [other], by=JANE)
+        rig.pd.set_title(page, "The core switch, really")
+        rig.advance(70)
+        await daemon.deliver()
+        await daemon.step(3)
+        assert len(rig.incidents()) == 2, "nobody is paged again"
+        assert (page, record_id, "active") in await daemon.links()
+
+
 async def test_a_page_whose_answer_was_lost_is_found_on_another_service(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id = rig.open_record()

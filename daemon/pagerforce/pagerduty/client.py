@@ -159,6 +159,12 @@ class PagerDutyClient:
         }
         return await self._get_page("incidents.log_entries", path, "log_entries", params, offset)
 
+    async def fetch_log_entry(self, entry_id: str) -> Raw:
+        """One log entry, with all that its channel holds."""
+        path = f"/log_entries/{_segment(entry_id)}"
+        params: Params = {"include[]": ["channels"]}
+        return _unwrap(await self._get("log_entries.get", path, params), "log_entry")
+
     async def fetch_incidents(self, params: Params, offset: int = 0) -> Page:
         """Incidents by documented filters."""
         return await self._get_page("incidents.list", "/incidents", "incidents", params, offset)

@@ -2,7 +2,7 @@
 
 The incident key is deterministic and unique to the action. PagerDuty refuses a second open incident
 with it on the same service, but not one after the first is resolved: after a lost answer both are
-looked for before anything is sent again.
+looked for before anything is sent again, whatever became of its key, its title and its service.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pagerforce.errors import MalformedError, RefusedError, TransientError, UnknownOutcomeError
-from pagerforce.model.action import OVERTAKEN, Task
+from pagerforce.model.action import OVERTAKEN, ActionSpec, Task
 from pagerforce.model.incident import Incident
 from pagerforce.model.keys import IncidentKey
 from pagerforce.model.lengths import cut
 from pagerforce.model.value import Json, format_whole_second
 from pagerforce.model.verdict import Delivered, Expectation, IncidentMade, Skipped, Verdict
 from pagerforce.pagerduty.actions.advice import is_too_long
-from pagerforce.pagerduty.actions.desk import Writer, text, verbatim
+from pagerforce.pagerduty.actions.desk import Desk, Writer, decode_or_malformed, text, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
+from pagerforce.pagerduty.actions.origin import Origins
 from pagerforce.pagerduty.actions.service_choice import carried_service, choose_service
 from pagerforce.pagerduty.actions.specs import URGENCIES
 from pagerforce.pagerduty.client import Params, Raw
@@ -50,6 +51,10 @@ class _Order:
 
 class CreateIncident(Handler):
     """Creates an incident, or finds the one an earlier attempt created."""
+
+    def __init__(self, spec: ActionSpec, desk: Desk) -> None:
+        super().__init__(spec, desk)
+        self._origins = Origins(desk.client)
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer, _ = await self._writer(task, await self._assignee(args))
@@ -177,6 +182,24 @@ class CreateIncident(Handler):
             found = await self._find(params, order, oldest)
             if found is not None:
                 return found
+        return await self._find_by_origin(
+            {**window, "service_ids[]": [order.service_id]}, order, since
+        )
+
+    async def _find_by_origin(
+        self, params: Params, order: _Order, since: datetime
+    ) -> Incident | None:
+        """One that has alerts and another title by now, known by how it began."""
+        page = await self._desk.client.fetch_incidents(params)
+        for raw in page.rows:
+            if not isinstance(raw, Mapping):
+                continue  # a look at the same rows was just refused for it
+            incident = decode_or_malformed(raw)
+            is_new = incident.created_at is None or incident.created_at >= since
+            if incident.incident_key is not None or not is_new:
+                continue
+            if await self._origins.names(raw) & {order.key, *_titles(order)}:
+                return incident
         return None
 
     async def _find(self, params: Params, order: _Order, since: datetime | None) -> Incident | None:

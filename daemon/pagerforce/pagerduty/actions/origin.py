@@ -1,0 +1,50 @@
+"""How an incident began: the texts its trigger entry was written with, which nobody can change.
+
+An incident that has alerts shows no key of its own, and its title may have been changed since; the log
+still holds both as they were. Facts: pagerduty.md section 4.
+"""
+
+from collections.abc import Mapping
+
+from pagerforce.errors import RefusedError
+from pagerforce.pagerduty.client import PagerDutyClient, Raw
+
+_NAMES = ("incident_key", "subject", "summary", "description")
+_MOST_KEPT = 2_000
+
+
+class Origins:
+    """Asks for trigger entries, each once: what they say never changes."""
+
+    def __init__(self, client: PagerDutyClient) -> None:
+        self._client = client
+        self._known: dict[str, frozenset[str]] = {}
+
+    async def names(self, incident: Raw) -> frozenset[str]:
+        """The key and the titles it was opened with, as far as its trigger entry tells.
+
+        Args:
+            incident: as the API lists it.
+
+        Raises:
+            RemoteError: PagerDuty could not be asked.
+        """
+        first = incident.get("first_trigger_log_entry")
+        entry_id = first.get("id") if isinstance(first, Mapping) else None
+        if not isinstance(entry_id, str):
+            return frozenset()
+        found = self._known.get(entry_id)
+        return await self._ask(entry_id) if found is None else found
+
+    async def _ask(self, entry_id: str) -> frozenset[str]:
+        try:
+            entry = await self._client.fetch_log_entry(entry_id)
+        except RefusedError:
+            return frozenset()  # not shown yet, not to us, or gone with its incident
+        channel = entry.get("channel")
+        values = [channel.get(name) for name in _NAMES] if isinstance(channel, Mapping) else []
+        names = frozenset(value for value in values if isinstance(value, str) and value)
+        if len(self._known) >= _MOST_KEPT:
+            self._known.clear()
+        self._known[entry_id] = names
+        return names
