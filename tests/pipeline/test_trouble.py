@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from pagerforce.errors import CredentialsError, RemoteError
+from pagerforce.pagerduty.client import PagerDutyClient
 from pagerforce.sandbox import desk as desk_module
 from pagerforce.sandbox.faults import Fault, FaultKind
 from process import until
@@ -310,8 +311,7 @@ async def test_refused_credentials_lose_nothing(tmp_path):
         assert len(rig.incidents()) == 1
 
 
-async def test_an_old_acknowledge_never_reopens(tmp_path):
-    rules = """
+_ACK_RULES = """
 [[objects]]
 preset = "remedyforce-incident"
 [[rulesets]]
@@ -329,7 +329,10 @@ run_on = "salesforce"
 conditions = [{ field = "record.BMCServiceDesk__FKStatus__r.Name", op = "changed_to", value = "IN PROGRESS" }]
 actions = [{ do = "pagerduty.acknowledge" }]
 """
-    async with open_rig(tmp_path, rules) as rig, rig.daemon() as daemon:
+
+
+async def test_an_old_acknowledge_never_reopens(tmp_path):
+    async with open_rig(tmp_path, _ACK_RULES) as rig, rig.daemon() as daemon:
         record_id = rig.open_record()
         await daemon.step()
         (incident,) = rig.incidents()
@@ -340,6 +343,37 @@ actions = [{ do = "pagerduty.acknowledge" }]
         await daemon.deliver()
         assert rig.pd.incident(incident["id"])["status"] == "resolved"
         assert (await daemon.outcomes())["pagerduty.acknowledge skipped"] == 1
+
+
+async def test_resolving_again_what_our_acknowledge_reopened_is_known_as_ours(
+    tmp_path, monkeypatch
+):
+    async with open_rig(tmp_path, _ACK_RULES) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        (incident,) = rig.incidents()
+        look = PagerDutyClient.fetch_incident
+
+        async def look_then_resolve(client, incident_id, include=()):
+            found = await look(client, incident_id, include)
+            rig.advance(2)
+            rig.pd.resolve(incident_id, by=JANE)
+            rig.advance(2)
+            monkeypatch.undo()
+            return found
+
+        rig.set_status(record_id, "IN PROGRESS")
+        rig.advance(1)
+        await daemon.parts.salesforce_reader.poll()
+        monkeypatch.setattr(PagerDutyClient, "fetch_incident", look_then_resolve)
+        await daemon.deliver()
+        await daemon.step()
+        assert rig.pd.incident(incident["id"])["status"] == "resolved"
+        resolves = [entry for entry in await daemon.log() if entry["event"] == "resolve"]
+        (acknowledge,) = [
+            x for x in await daemon.actions() if x["action"] == "pagerduty.acknowledge"
+        ]
+        assert [entry["echo_of"] for entry in resolves] == [None, acknowledge["action_id"]]
 
 
 async def test_a_newer_human_edit_is_never_overwritten(tmp_path):

@@ -11,6 +11,26 @@ from pagerforce.model.value import Fields
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a poll will bring back because of an attempt of ours; consumed once.
+
+    Attributes:
+        kind: a log entry type (``acknowledge``, ``annotate``, ...), ``incident`` (an incident with
+            our key), ``record``, ``comment`` or ``fields``.
+        subject: the incident id, the record id, the incident key, or the object's name.
+        values: what identifies it: text of a note, expected field values, assignee ids.
+        actor_id: id of the user we act as, None if it is not known.
+        count: how many such entries the attempt causes.
+    """
+
+    kind: str
+    subject: str
+    values: Fields = field(default_factory=dict)
+    actor_id: str | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentMade:
     """An incident of ours now exists; link it to the task's record."""
 
@@ -57,7 +77,18 @@ class NoteMade:
     id: str
 
 
-Effect: TypeAlias = IncidentMade | RecordMade | FieldsWritten | CommentMade | NoteMade
+@dataclass(frozen=True, slots=True)
+class EntryCaused:
+    """A log entry that the attempt was not meant to cause; it has to be known as ours all the same.
+
+    ``after``: whole second; what was stored of such entries later than that was already read.
+    """
+
+    expected: Expectation
+    after: datetime
+
+
+Effect: TypeAlias = IncidentMade | RecordMade | FieldsWritten | CommentMade | NoteMade | EntryCaused
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +142,3 @@ class HaltSide:
 
 
 Verdict: TypeAlias = Delivered | Skipped | RetryLater | Unknown | Rejected | HaltSide
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What a poll will bring back because of an attempt of ours; consumed once.
-
-    Attributes:
-        kind: a log entry type (``acknowledge``, ``annotate``, ...), ``incident`` (an incident with
-            our key), ``record``, ``comment`` or ``fields``.
-        subject: the incident id, the record id, the incident key, or the object's name.
-        values: what identifies it: text of a note, expected field values, assignee ids.
-        actor_id: id of the user we act as, None if it is not known.
-        count: how many such entries the attempt causes.
-    """
-
-    kind: str
-    subject: str
-    values: Fields = field(default_factory=dict)
-    actor_id: str | None = None
-    count: int = 1

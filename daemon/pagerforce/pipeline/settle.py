@@ -13,6 +13,7 @@ from pagerforce.model.verdict import (
     CommentMade,
     Delivered,
     Effect,
+    EntryCaused,
     FieldsWritten,
     HaltSide,
     IncidentMade,
@@ -24,7 +25,7 @@ from pagerforce.model.verdict import (
     Unknown,
     Verdict,
 )
-from pagerforce.store import disowned, links, snapshots, traces
+from pagerforce.store import disowned, journal, links, snapshots, traces
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import LONGEST_WAIT
 from pagerforce.store.links import LinkTime
@@ -138,6 +139,20 @@ async def _store_made(tx: Transaction, task: Task, record: Record, skew: timedel
         await links.set_links_active(tx, record.id, active=False)
 
 
+async def _store_fields(tx: Transaction, task: Task, effect: FieldsWritten) -> None:
+    known = await snapshots.find_record(tx, effect.record_id)
+    if known is None:
+        return
+    others = {k: at for k, at in known.changed_at.items() if k not in effect.fields}
+    after = replace(
+        known,
+        fields={**known.fields, **effect.fields},
+        changed_at=others | _written_at(task, effect.fields),
+        modified_at=effect.modified_at or known.modified_at,
+    )
+    await snapshots.put_records(tx, [after])
+
+
 async def _store_effect(
     tx: Transaction, task: Task, action: Action, effect: Effect, skew: timedelta
 ) -> None:
@@ -151,18 +166,14 @@ async def _store_effect(
                 await links.put_link(tx, incident.id, task.object, task.record_id, at)
         case RecordMade(record=record):
             await _store_made(tx, task, record, skew)
-        case FieldsWritten(record_id=record_id, fields=fields, modified_at=modified_at):
-            known = await snapshots.find_record(tx, record_id)
-            if known is not None:
-                others = {k: at for k, at in known.changed_at.items() if k not in fields}
-                after = replace(
-                    known,
-                    fields={**known.fields, **fields},
-                    changed_at=others | _written_at(task, fields),
-                    modified_at=modified_at or known.modified_at,
-                )
-                await snapshots.put_records(tx, [after])
+        case FieldsWritten():
+            await _store_fields(tx, task, effect)
         case CommentMade():
             await traces.put_own_comment(tx, effect, action.id, task.now)
         case NoteMade(incident_id=incident_id, id=note_id):
             await traces.put_own_note(tx, incident_id, note_id, action.id)
+        case EntryCaused(expected=expected, after=after):
+            # A poll that was faster took it for the doing of who shares our account; expected now,
+            # the next such doing would be taken for ours.
+            if not await journal.has_entry(tx, expected, after):
+                await traces.expect_also(tx, action.id, expected, task.now)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pagerforce.model.event import Event
+from pagerforce.model.verdict import Expectation
 from pagerforce.store.codec import parse_event, to_stamp, to_text
 from pagerforce.store.database import Transaction
 from pagerforce.store.snapshots import chunks, marks
@@ -64,6 +65,16 @@ async def append(tx: Transaction, entries: Sequence[Entry], seen_at: datetime) -
         ],
     )
     return range(first, first + len(entries))
+
+
+async def has_entry(tx: Transaction, wanted: Expectation, after: datetime) -> bool:
+    """Whether a log entry like this, later than ``after``, is stored already as somebody's doing."""
+    row = await tx.row(
+        "SELECT 1 FROM event WHERE incident_id = ? AND type = ? AND at > ? AND echo_of IS NULL "
+        "AND json_extract(data, '$.actor.id') IS ? LIMIT 1",
+        (wanted.subject, wanted.kind, to_stamp(after), wanted.actor_id),
+    )
+    return row is not None
 
 
 async def find_event(tx: Transaction, seq: int) -> Event | None:

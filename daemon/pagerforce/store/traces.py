@@ -28,6 +28,19 @@ async def expect(
 ) -> None:
     """Stores what an attempt will bring back. A later attempt replaces what an earlier one stored."""
     await tx.run("DELETE FROM expectation WHERE action_id = ?", (action_id,))
+    await _put(tx, action_id, expectations, now)
+
+
+async def expect_also(
+    tx: Transaction, action_id: str, expectation: Expectation, now: datetime
+) -> None:
+    """Stores what else an attempt turned out to bring back."""
+    await _put(tx, action_id, [expectation], now)
+
+
+async def _put(
+    tx: Transaction, action_id: str, expectations: Sequence[Expectation], now: datetime
+) -> None:
     await tx.run_many(
         "INSERT INTO expectation (action_id, kind, subject, data, actor_id, remaining, made_at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -8,12 +8,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from pagerforce.errors import RefusedError, RemoteError
+from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.action import Task
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident, IncidentStatus
 from pagerforce.model.value import Json
-from pagerforce.model.verdict import Delivered, Expectation, RetryLater, Skipped, Verdict
+from pagerforce.model.verdict import (
+    Delivered,
+    EntryCaused,
+    Expectation,
+    RetryLater,
+    Skipped,
+    Verdict,
+)
 from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider, Order
 from pagerforce.pagerduty.actions.desk import Desk, Sight, Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.actions.history import read_history, read_pages, was_done
@@ -78,12 +85,16 @@ class Acknowledge(ChangeHandler):
         if resolved_at is None or changed_at is None or resolved_at <= changed_at:
             return Delivered(done)
         email = order.writer.email if order.writer else ""
+        actor_id = order.writer.user_id if order.writer else None
+        caused = EntryCaused(Expectation("resolve", _id(order), actor_id=actor_id), resolved_at)
         try:
             await self._desk.client.send_update(_id(order), {"status": "resolved"}, email)
         except RemoteError as error:
-            return Delivered(f"{done}, which reopened it; that could not be mended: {error}")
+            effects = (caused,) if isinstance(error, UnknownOutcomeError) else ()
+            detail = f"{done}, which reopened it; that could not be mended: {error}"
+            return Delivered(detail, effects)
         # Not "skipped": its log entry exists and has to be recognised as ours.
-        return Delivered(f"{done}, which was resolved meanwhile: resolved it again")
+        return Delivered(f"{done}, which was resolved meanwhile: resolved it again", (caused,))
 
     async def _resolved_since(
         self, orders: Sequence[Order], read_at: datetime | None
