@@ -23,6 +23,7 @@ from bench.replay import HandClock, Tapes, parts_of
 from bench.size import Size
 from bench.stage import Stage, make_stage
 from bench.table import Better, Bound, Figure
+from pagerforce.service.daemon import spare_collector
 from pagerforce.service.wiring import Parts
 
 _START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -138,6 +139,7 @@ async def replay(
     if state != "none":
         shutil.copytree(stage.folder / state, stage.folder / "state")
         clock.advance((2 * _AWAY).total_seconds())
+    spare_collector()  # as the daemon does
     async with parts_of(stage, clock, tapes) as parts:
         if state != "none":
             await parts.pagerduty_reader.start()

@@ -17,7 +17,7 @@ import anyio
 
 from bench import ingest
 from bench.fill import FIELDS, fill_records
-from bench.process import daemon, pause
+from bench.process import daemon, environ, pause
 from bench.size import Size
 from bench.stage import Stage, make_stage
 from bench.table import Bound, Figure
@@ -134,5 +134,5 @@ def _import_seconds() -> float:
     """How long a process takes that imports what the daemon imports and ends."""
     began = time.monotonic()
     program = "import pagerforce.cli.app, pagerforce.service.daemon"
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-c", program], check=True, env=environ())
     return time.monotonic() - began

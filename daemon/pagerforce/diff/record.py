@@ -75,6 +75,9 @@ def merged(before: Record | None, now: Record, changed: Collection[str] = ()) ->
     """
     if before is None:
         return now
+    is_whole = before.fields.keys() <= now.fields.keys()
+    if is_whole and not changed and now.changed_at == before.changed_at:
+        return now
     changed_at = {**before.changed_at, **dict.fromkeys(changed, now.modified_at)}
     return replace(now, fields={**before.fields, **now.fields}, changed_at=changed_at)
 

@@ -5,6 +5,7 @@ Facts: salesforce.md section 5 (Ids compare case-sensitively; 15 and 18 characte
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType
 
 IncidentId = NewType("IncidentId", str)
@@ -40,6 +41,12 @@ def record_suffix(short: str) -> str:
 def is_record_id(text: str) -> bool:
     """Whether the text has the form of a Salesforce Id, 15 or 18 characters."""
     return _RECORD_ID.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=8192)  # users' Ids stand in every row
+def find_record_id(text: str) -> RecordId | None:
+    """As ``parse_record_id``; None where the text is no Id."""
+    return parse_record_id(text) if is_record_id(text) else None
 
 
 def parse_record_id(text: str) -> RecordId:

@@ -6,6 +6,7 @@ float, or None for empty. Instants are text in UTC, ``2026-01-02T03:04:05Z``.
 
 from collections.abc import Mapping, Sequence
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -14,6 +15,8 @@ Json: TypeAlias = Scalar | Sequence["Json"] | Mapping[str, "Json"]
 _UTC_OFFSET = "+00:00"
 
 
+# The same few instants stand in a row, its snapshot and its neighbours.
+@lru_cache(maxsize=8192)
 def parse_instant(text: str) -> datetime:
     """Reads an ISO 8601 instant of either vendor; one without a zone is taken as UTC.
 

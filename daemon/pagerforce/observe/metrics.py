@@ -185,10 +185,10 @@ class Metrics:
         for ruleset, rule in rules:
             self.rule_matches.labels(ruleset, rule)
 
-    def count_event(self, source: Side, kind: str) -> None:
-        """Counts one change; types outside the contract's list count as ``other``."""
+    def count_event(self, source: Side, kind: str, count: int = 1) -> None:
+        """Counts changes; types outside the contract's list count as ``other``."""
         known = kind if kind in _TYPES[source] else OTHER
-        self.events.labels(source.value, known).inc()
+        self.events.labels(source.value, known).inc(count)
 
     def count_action(self, do: str, outcome: str) -> None:
         """Counts one outcome of an action, one of ``OUTCOMES``."""

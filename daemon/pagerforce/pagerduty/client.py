@@ -259,8 +259,9 @@ class PagerDutyClient:
     ) -> Page:
         limit = min(PAGE_SIZE, MAX_DEPTH - offset)
         answer = await self._get(operation, path, {**params, "limit": limit, "offset": offset})
-        rows = _rows(answer, key)
-        more = answer.json_object().get("more")
+        body = answer.json_object()
+        rows = _rows_in(body, answer, key)
+        more = body.get("more")
         # ``more`` should always be there; without it a full page is taken to have a successor.
         return Page(rows, more if isinstance(more, bool) else len(rows) >= limit)
 
@@ -304,8 +305,12 @@ def _unwrap(answer: Answer, key: str) -> Raw:
 
 
 def _rows(answer: Answer, key: str) -> tuple[object, ...]:
-    rows = answer.json_object().get(key)
-    if rows is None and key in answer.json_object():
+    return _rows_in(answer.json_object(), answer, key)
+
+
+def _rows_in(body: Raw, answer: Answer, key: str) -> tuple[object, ...]:
+    rows = body.get(key)
+    if rows is None and key in body:
         return ()
     if not isinstance(rows, list):
         raise answer.malformed(f"the answer holds no list of {key}")

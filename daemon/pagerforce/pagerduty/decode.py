@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TypeVar
 
 from pagerforce.model.ids import IncidentId
@@ -165,11 +166,17 @@ def decode_ref(value: object) -> Ref | None:
 def decode_person(value: object) -> Person:
     """A user or another agent; whatever is not said stays None."""
     raw = _mapping(value)
-    return Person(
-        id=_text(raw.get("id")),
-        name=_text(raw.get("name")) or _text(raw.get("summary")),
-        email=_text(raw.get("email")),
+    return _known_person(
+        _text(raw.get("id")),
+        _text(raw.get("name")) or _text(raw.get("summary")),
+        _text(raw.get("email")),
     )
+
+
+@lru_cache(maxsize=1024)
+def _known_person(user_id: str | None, name: str | None, email: str | None) -> Person:
+    """The same few people stand in all entries."""
+    return Person(user_id, name, email)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +306,7 @@ def _text(value: object) -> str | None:
 
 
 def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}  # JSON as it was parsed
 
 
 def _items(value: object) -> list[object]:

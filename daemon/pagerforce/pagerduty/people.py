@@ -29,14 +29,13 @@ class People:
     async def complete_entry(self, entry: LogEntry) -> LogEntry:
         """The entry with its agent, its assignees and its incident's completed."""
         is_user = entry.agent_type == "user"
-        return replace(
-            entry,
-            agent=await self._complete(entry.agent) if is_user else entry.agent,
-            assignees=None
-            if entry.assignees is None
-            else await self._complete_all(entry.assignees),
-            current=None if entry.current is None else await self.complete_incident(entry.current),
-        )
+        agent = await self._complete(entry.agent) if is_user else entry.agent
+        assignees, current = entry.assignees, entry.current
+        if assignees is not None:
+            assignees = await self._complete_all(assignees)
+        if current is not None:
+            current = await self.complete_incident(current)
+        return replace(entry, agent=agent, assignees=assignees, current=current)
 
     async def complete_incident(self, incident: Incident) -> Incident:
         """The incident with its assignees completed."""

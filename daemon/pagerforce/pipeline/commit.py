@@ -4,6 +4,7 @@ Reading the store, deciding and writing happen inside one writing transaction, s
 writer comes between; nothing on the network is awaited meanwhile.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -59,8 +60,8 @@ class Committed:
 
     def report(self, metrics: Metrics, source: Side) -> None:
         """Counts the events, the rules that matched and the actions that need no delivery."""
-        for kind in self.types:
-            metrics.count_event(source, kind)
+        for kind, count in Counter(self.types).items():
+            metrics.count_event(source, kind, count)
         for item in self.ruled:
             for ruleset, rule in item.matched:
                 metrics.rule_matches.labels(ruleset, rule).inc()

@@ -161,12 +161,9 @@ def _link_forgotten(entry: LogEntry, plan: EntryPlan, world: World, own: OwnEntr
 
 
 def _link(link: NewLink, plan: EntryPlan, world: World) -> None:
-    known = {(item.incident_id, item.record_id) for item in world.links}
-    if (link.incident_id, link.record_id) not in known:
+    made = Link(link.incident_id, link.object, link.record_id, LinkState.ACTIVE, link.at, link.at)
+    if world.add_link(made):
         plan.new_links.append(link)
-        world.links.append(
-            Link(link.incident_id, link.object, link.record_id, LinkState.ACTIVE, link.at, link.at)
-        )
 
 
 def _bare_event(entry: LogEntry) -> Event:

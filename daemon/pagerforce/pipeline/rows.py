@@ -124,13 +124,12 @@ def _with_own_writes(
     That is all of a write whose answer was lost, and of one after which the record was not read what
     followed from it; the first row that comes after the latter settles it, whatever it shows.
     """
-    if before is None:
-        return None
+    mine = [x for x in hopes.open() if x.what.kind == "fields" and x.what.subject == row.id]
+    if before is None or not mine:
+        return before
     fields = dict(before.fields)
-    for item in hopes.open():
+    for item in mine:
         what = item.what
-        if what.kind != "fields" or what.subject != row.id:
-            continue
         if holds(row, what.values):
             ours = (name for name in row.fields if follows(name, what.values))
             fields |= {name: row.fields[name] for name in ours}
@@ -165,7 +164,7 @@ def _own_creation(row: Record, plan: RowPlan, context: RowContext) -> Expected |
     if cause is not None and cause.incident_id is not None:
         link = NewLink(cause.incident_id, row.object, row.id, row.created_at)
         plan.new_links.append(link)
-        context.world.links.append(
+        context.world.add_link(
             Link(link.incident_id, row.object, row.id, LinkState.ACTIVE, link.at, link.at)
         )
     return item

@@ -34,16 +34,30 @@ class World:
     records: dict[RecordId, Record] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)
+    _by_member: dict[str, list[Link]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for link in self.links:
+            self._note(link)
+
+    def add_link(self, link: Link) -> bool:
+        """Adds a link that was just made; False where the two are linked already."""
+        known = self._by_member.get(link.incident_id, ())
+        if any(other.record_id == link.record_id for other in known):
+            return False
+        self.links.append(link)
+        self._note(link)
+        return True
+
+    def _note(self, link: Link) -> None:
+        for member in (link.incident_id, link.record_id):
+            self._by_member.setdefault(member, []).append(link)
 
     def links_of(self, event: Event) -> list[Link]:
         """Active and paused links of an event's subject, oldest first."""
         subject = event.incident_id if event.source is Side.PAGERDUTY else event.record_id
-        return [
-            link
-            for link in self.links
-            if subject in (link.incident_id, link.record_id)
-            and link.state is not LinkState.INACTIVE
-        ]
+        found = self._by_member.get(subject, ()) if subject else ()
+        return [link for link in found if link.state is not LinkState.INACTIVE]
 
 
 @dataclass(frozen=True, slots=True)

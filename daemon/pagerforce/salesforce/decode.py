@@ -7,10 +7,11 @@ salesforce.md section 2.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 from pagerforce.errors import MalformedError
-from pagerforce.model.ids import RecordId, is_record_id, parse_record_id
+from pagerforce.model.ids import RecordId, find_record_id
 from pagerforce.model.incident import Person
 from pagerforce.model.ports import Flaw
 from pagerforce.model.record import Comment, Record
@@ -154,7 +155,7 @@ def _walk(row: Row, steps: Sequence[str]) -> tuple[bool, object]:
     for step in steps:
         if value is None:
             return True, None
-        if not isinstance(value, Mapping) or step not in value:
+        if not isinstance(value, dict) or step not in value:  # JSON as it was parsed
             return False, None
         value = value[step]
     return True, value
@@ -187,13 +188,19 @@ def row_name(row: Row) -> str:
 
 def _person(row: Row, relation: str) -> Person:
     user_id = _optional_id(row, f"{relation}Id")
-    _, name = value_at(row, f"{relation}.Name")
-    _, email = value_at(row, f"{relation}.Email")
-    return Person(
-        id=user_id,
-        name=name if isinstance(name, str) else None,
-        email=email if isinstance(email, str) else None,
+    user = row.get(relation)
+    name, email = (user.get("Name"), user.get("Email")) if isinstance(user, dict) else (None, None)
+    return _known_person(
+        user_id,
+        name if isinstance(name, str) else None,
+        email if isinstance(email, str) else None,
     )
+
+
+@lru_cache(maxsize=1024)
+def _known_person(user_id: str | None, name: str | None, email: str | None) -> Person:
+    """The same few people made all rows."""
+    return Person(user_id, name, email)
 
 
 def _required_id(row: Row, name: str) -> RecordId:
@@ -205,7 +212,7 @@ def _required_id(row: Row, name: str) -> RecordId:
 
 def _optional_id(row: Row, name: str) -> RecordId | None:
     value = row.get(name)
-    return parse_record_id(value) if isinstance(value, str) and is_record_id(value) else None
+    return find_record_id(value) if isinstance(value, str) else None
 
 
 def _required_instant(row: Row, name: str) -> datetime:

@@ -8,9 +8,10 @@ compared with what stands. Facts: salesforce.md sections 2, 5 and 8.
 import math
 import re
 from datetime import date, time
+from functools import lru_cache
 
 from pagerforce.errors import RefusedError
-from pagerforce.model.ids import is_record_id, is_same_record_id, parse_record_id
+from pagerforce.model.ids import find_record_id, is_same_record_id, parse_record_id
 from pagerforce.model.value import (
     Scalar,
     format_instant,
@@ -42,10 +43,15 @@ def from_row(value: object, kind: str | None) -> Scalar:
     if not isinstance(value, str):
         return _checked(value)
     if kind == "datetime" or (kind is None and _WIRE_INSTANT.fullmatch(value)):
-        return format_instant(parse_instant(value))
-    if kind in _ID_TYPES and is_record_id(value):
-        return parse_record_id(value)
+        return _canonical_instant(value)
+    if kind in _ID_TYPES:
+        return find_record_id(value) or value
     return value
+
+
+@lru_cache(maxsize=8192)
+def _canonical_instant(text: str) -> str:
+    return format_instant(parse_instant(text))
 
 
 def _checked(value: object) -> Scalar:

@@ -63,7 +63,7 @@ async def run_daemon(options: RunOptions) -> None:
         async with wire(
             loaded, secrets, clock, options.environ, is_shadow=options.is_shadow
         ) as parts:
-            _spare_collector()
+            spare_collector()
             gauges = Gauges.of(parts, clock, Certificates.of(loaded, secrets))
             await _Supervisor(options, parts, clock, gauges).run()
     except BaseExceptionGroup as group:
@@ -71,7 +71,7 @@ async def run_daemon(options: RunOptions) -> None:
     _LOG.info("stopped")
 
 
-def _spare_collector() -> None:
+def spare_collector() -> None:
     """What is there by now stays to the end: looking through it for garbage finds none.
 
     A page of rows is tens of thousands of objects, none of them in a circle; at Python's own threshold

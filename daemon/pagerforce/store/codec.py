@@ -12,6 +12,8 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
+import orjson
+
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
@@ -31,24 +33,38 @@ def to_text(value: object) -> str:
 
     A dataclass's fields that are None are left out.
     """
-    return _ENCODER.encode(value)
+    try:
+        return orjson.dumps(value, _to_plain, _OPTIONS).decode()
+    except TypeError:
+        # Whole numbers of more than 64 bits are JSON too.
+        return _ENCODER.encode(value)
+
+
+def from_text(text: str) -> Any:  # noqa: ANN401 - as json.loads, see above
+    """What ``to_text`` made a text of, as plain data."""
+    return orjson.loads(text)
 
 
 def _to_plain(value: object) -> object:
     """What JSON itself has no form for; whatever is inside is asked for in its turn."""
+    kind = type(value)
+    if is_dataclass(kind):
+        names, values_of = _shape_of(kind)
+        return {
+            name: item
+            for name, item in zip(names, values_of(value), strict=True)
+            if item is not None
+        }
     if isinstance(value, datetime):
         return format_instant(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        names, values_of = _shape_of(type(value))
-        pairs = zip(names, values_of(value), strict=True)
-        return {name: item for name, item in pairs if item is not None}
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, frozenset):
         return sorted(value)
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
+    raise TypeError(f"{kind.__name__} has no form in JSON")
 
 
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_UTC_Z
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_to_plain)
 
 

@@ -1,6 +1,5 @@
 """The journal of events: what was seen, which rules it met, what was done about it."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,7 +7,7 @@ from typing import Any
 
 from pagerforce.model.event import Event
 from pagerforce.model.verdict import Expectation
-from pagerforce.store.codec import parse_event, to_stamp, to_text
+from pagerforce.store.codec import from_text, parse_event, to_stamp, to_text
 from pagerforce.store.database import Transaction
 from pagerforce.store.snapshots import chunks, marks
 
@@ -80,7 +79,7 @@ async def has_entry(tx: Transaction, wanted: Expectation, after: datetime) -> bo
 async def find_event(tx: Transaction, seq: int) -> Event | None:
     """An event by its sequence number."""
     row = await tx.row("SELECT data FROM event WHERE seq = ?", (seq,))
-    return None if row is None else parse_event(json.loads(row[0]))
+    return None if row is None else parse_event(from_text(row[0]))
 
 
 async def read_events(tx: Transaction, seqs: Collection[int]) -> dict[int, Event]:
@@ -89,7 +88,7 @@ async def read_events(tx: Transaction, seqs: Collection[int]) -> dict[int, Event
     for chunk in chunks([str(seq) for seq in seqs]):
         sql = f"SELECT seq, data FROM event WHERE seq IN ({marks(chunk)})"
         rows = await tx.rows(sql, [int(seq) for seq in chunk])
-        found |= {seq: parse_event(json.loads(data)) for seq, data in rows}
+        found |= {seq: parse_event(from_text(data)) for seq, data in rows}
     return found
 
 
@@ -155,12 +154,12 @@ async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
     return [
         dict(zip(keys, row[:8], strict=True))
         | {
-            "rules": json.loads(row[8]),
+            "rules": from_text(row[8]),
             "actions": await _actions(tx, row[0]),
             "recorded": {
                 "seen_at": row[9],
-                "event": json.loads(row[10]),
-                "context": json.loads(row[11]),
+                "event": from_text(row[10]),
+                "context": from_text(row[11]),
             },
         }
         for row in rows

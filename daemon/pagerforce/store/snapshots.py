@@ -1,6 +1,5 @@
 """Snapshots: the last known state of every incident and record, which changes are found against."""
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
@@ -8,7 +7,7 @@ from pagerforce.model.ids import IncidentId, RecordId
 from pagerforce.model.incident import Incident
 from pagerforce.model.record import Record
 from pagerforce.model.value import parse_instant
-from pagerforce.store.codec import parse_incident, parse_record, to_stamp, to_text
+from pagerforce.store.codec import from_text, parse_incident, parse_record, to_stamp, to_text
 from pagerforce.store.database import Transaction
 
 _BEYOND_ALL_IDS = "~"
@@ -38,14 +37,14 @@ async def read_incidents(
         )
         for row_id, entry_at, data in rows:
             entry = parse_instant(entry_at) if entry_at else None
-            found[IncidentId(row_id)] = (parse_incident(json.loads(data)), entry)
+            found[IncidentId(row_id)] = (parse_incident(from_text(data)), entry)
     return found
 
 
 async def find_incident(tx: Transaction, incident_id: str) -> Incident | None:
     """One incident's snapshot."""
     row = await tx.row("SELECT data FROM incident WHERE id = ?", (incident_id,))
-    return None if row is None else parse_incident(json.loads(row[0]))
+    return None if row is None else parse_incident(from_text(row[0]))
 
 
 async def read_open_incidents(
@@ -55,7 +54,7 @@ async def read_open_incidents(
     rows = await tx.rows("SELECT id, entry_at, data FROM incident WHERE is_open = 1")
     return {
         IncidentId(row_id): (
-            parse_incident(json.loads(data)),
+            parse_incident(from_text(data)),
             parse_instant(entry_at) if entry_at else None,
         )
         for row_id, entry_at, data in rows
@@ -81,7 +80,7 @@ async def read_records(tx: Transaction, ids: Collection[str]) -> dict[RecordId, 
     for chunk in chunks(ids):
         sql = f"SELECT id, data FROM record WHERE id IN ({marks(chunk)})"
         rows = await tx.rows(sql, chunk)
-        found |= {RecordId(row_id): parse_record(json.loads(data)) for row_id, data in rows}
+        found |= {RecordId(row_id): parse_record(from_text(data)) for row_id, data in rows}
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import httpx
+import orjson
 
 from pagerforce.errors import MalformedError, RemoteError, UnknownOutcomeError
 
@@ -25,6 +26,14 @@ def parse_json(body: bytes) -> object:
     Raises:
         ValueError: it is not JSON in UTF-8, or nested too deeply.
     """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _parse_odd(body)
+
+
+def _parse_odd(body: bytes) -> object:
+    """What the fast parser refuses: half a pair, a byte order mark, or no JSON at all."""
     text = body.decode("utf-8-sig")
     if _HALF.search(text) is not None:
         text = _ESCAPE.sub(_mend, text)
