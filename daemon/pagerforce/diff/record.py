@@ -48,6 +48,7 @@ def compare(
     return RecordChange("update", changed, old)
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 _GIVEN = frozenset({"Id", "Name", "CreatedDate", "CreatedById"})
 
 
@@ -86,6 +87,5 @@ def event_id(record: Record, change: RecordChange) -> EventId:
     """The same change of the same record has the same id, however often it is found."""
     values = {name: record.fields.get(name) for name in sorted(change.changed)}
     olds = {name: change.old.get(name) for name in sorted(change.changed)}
-    text = json.dumps([values, olds], ensure_ascii=False, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(_ENCODER.encode([values, olds]).encode()).hexdigest()[:12]
     return EventId(f"sf:{record.id}:{format_whole_second(record.stamp)}:{change.type}:{digest}")

@@ -302,7 +302,7 @@ def _integer(value: object) -> int | None:
 
 def _text(value: object) -> str | None:
     """A text that is not empty."""
-    return value if isinstance(value, str) and value.strip() else None
+    return value if isinstance(value, str) and value and not value.isspace() else None
 
 
 def _mapping(value: object) -> Mapping[str, object]:

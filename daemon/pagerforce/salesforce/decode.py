@@ -16,7 +16,7 @@ from pagerforce.model.incident import Person
 from pagerforce.model.ports import Flaw
 from pagerforce.model.record import Comment, Record
 from pagerforce.model.value import Scalar, parse_instant
-from pagerforce.salesforce.values import from_row
+from pagerforce.salesforce.values import from_row, is_plain_text
 
 Row = Mapping[str, object]
 
@@ -86,12 +86,17 @@ def to_record(row: Row, shape: RecordShape, flaws: list[Flaw]) -> Record:
     return _to_record(row, shape, _columns_of(shape), flaws)
 
 
-_Column: TypeAlias = tuple[str, Sequence[str], str | None]
+_Column: TypeAlias = tuple[str, Sequence[str], str | None, bool]
 
 
 def _columns_of(shape: RecordShape) -> Sequence[_Column]:
-    """Path, its steps and the field's type: taken apart once for all rows of a page."""
-    return [(path, path.split("."), kind) for path, kind in shape.fields.items()]
+    """Path, its steps, the field's type, and whether a text in it stays as it is.
+
+    Taken apart once for all rows of a page.
+    """
+    return [
+        (path, path.split("."), kind, is_plain_text(kind)) for path, kind in shape.fields.items()
+    ]
 
 
 def _to_record(
@@ -99,9 +104,12 @@ def _to_record(
 ) -> Record:
     record_id = _required_id(row, "Id")
     fields: dict[str, Scalar] = {}
-    for path, steps, kind in columns:
-        is_there, value = _walk(row, steps)
+    for path, steps, kind, is_plain in columns:
+        is_there, value = (path in row, row.get(path)) if len(steps) == 1 else _walk(row, steps)
         if not is_there:
+            continue
+        if is_plain and isinstance(value, str):
+            fields[path] = value  # most of them
             continue
         try:
             fields[path] = from_row(value, kind)

@@ -30,6 +30,11 @@ _NO = frozenset({"false", "no", "0", ""})
 _WIRE_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000")
 
 
+def is_plain_text(kind: str | None) -> bool:
+    """Whether ``from_row`` gives back any text of a field of this type as it is."""
+    return kind is not None and kind != "datetime" and kind not in _ID_TYPES
+
+
 def from_row(value: object, kind: str | None) -> Scalar:
     """A value of a row in canonical form: instants in UTC with ``Z``, Ids with 18 characters.
 

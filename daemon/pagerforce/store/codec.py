@@ -40,6 +40,30 @@ def to_text(value: object) -> str:
         return _ENCODER.encode(value)
 
 
+class Encoder:
+    """``to_text`` for values that share incidents: each is written once and then copied."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Incident, orjson.Fragment]] = {}
+
+    def to_text(self, value: object) -> str:
+        """As ``to_text`` of this module."""
+        try:
+            return orjson.dumps(value, self._to_plain, _OPTIONS).decode()
+        except TypeError:
+            return to_text(value)
+
+    def _to_plain(self, value: object) -> object:
+        if not isinstance(value, Incident):
+            return _to_plain(value)
+        known = self._known.get(id(value))
+        if known is None:
+            # The incident is kept with it, so that no other one can get its id meanwhile.
+            text = orjson.dumps(_to_plain(value), _to_plain, _OPTIONS)
+            known = self._known[id(value)] = value, orjson.Fragment(text)
+        return known[1]
+
+
 def from_text(text: str) -> Any:  # noqa: ANN401 - as json.loads, see above
     """What ``to_text`` made a text of, as plain data."""
     return orjson.loads(text)
@@ -48,13 +72,11 @@ def from_text(text: str) -> Any:  # noqa: ANN401 - as json.loads, see above
 def _to_plain(value: object) -> object:
     """What JSON itself has no form for; whatever is inside is asked for in its turn."""
     kind = type(value)
-    if is_dataclass(kind):
-        names, values_of = _shape_of(kind)
-        return {
-            name: item
-            for name, item in zip(names, values_of(value), strict=True)
-            if item is not None
-        }
+    # mypy takes the hash of a class's instances for the class's own.
+    shape = _shape_of(kind)  # type: ignore[arg-type]
+    if shape is not None:
+        names, values_of = shape
+        return {name: item for name, item in zip(names, values_of(value)) if item is not None}  # noqa: B905 - both from the same fields
     if isinstance(value, datetime):
         return format_instant(value)
     if isinstance(value, Mapping):
@@ -69,8 +91,12 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_
 
 
 @cache
-def _shape_of(kind: type) -> tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]:
-    """The names of a dataclass's fields, and what gives their values."""
+def _shape_of(
+    kind: type,
+) -> tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]] | None:
+    """The names of a dataclass's fields, and what gives their values; None of anything else."""
+    if not is_dataclass(kind):
+        return None
     names = tuple(field.name for field in fields(kind))
     if len(names) == 1:
         return names, lambda value: (getattr(value, names[0]),)

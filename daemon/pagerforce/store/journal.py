@@ -7,7 +7,7 @@ from typing import Any
 
 from pagerforce.model.event import Event
 from pagerforce.model.verdict import Expectation
-from pagerforce.store.codec import from_text, parse_event, to_stamp, to_text
+from pagerforce.store.codec import Encoder, from_text, parse_event, to_stamp
 from pagerforce.store.database import Transaction
 from pagerforce.store.snapshots import chunks, marks
 
@@ -41,6 +41,7 @@ async def append(tx: Transaction, entries: Sequence[Entry], seen_at: datetime) -
     row = await tx.row("SELECT coalesce(max(seq), 0) FROM event")
     first = int(row[0]) + 1 if row else 1
     stamp = to_stamp(seen_at)
+    encoder = Encoder()  # an event's incident is what the next one of it finds before itself
     await tx.run_many(
         "INSERT INTO event (seq, id, source, type, at, seen_at, incident_id, object, record_id, "
         "echo_of, data, context, rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -56,9 +57,9 @@ async def append(tx: Transaction, entries: Sequence[Entry], seen_at: datetime) -
                 item.event.object,
                 item.event.record_id,
                 item.echo_of,
-                to_text(item.event),
-                to_text(item.context),
-                to_text(item.rules),
+                encoder.to_text(item.event),
+                encoder.to_text(item.context),
+                encoder.to_text(item.rules),
             )
             for seq, item in enumerate(entries, start=first)
         ],
