@@ -64,7 +64,10 @@ COMMON_KEYS = frozenset({"event", "level", "part", "timestamp"})
 """What every line bears."""
 
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
-_LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
+_LEVELS: dict[str, int] = {
+    name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")
+}
+_NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 _level = logging.INFO
 
 
@@ -72,9 +75,14 @@ def _drop_below_level(
     _logger: object, method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
     """Drops what is below the level in force, which ``log-level`` changes while running."""
-    if logging.getLevelNamesMapping()[method.upper()] < _level:
+    if _NUMBERS[method] < _level:
         raise structlog.DropEvent
     return event
+
+
+def is_shown(level: str) -> bool:
+    """Whether anything of this level is logged now: worth asking before a thousand lines."""
+    return _LEVELS[level] >= _level
 
 
 def set_level(level: str) -> None:

@@ -4,7 +4,6 @@ A loop reads its side to the end, commits batch by batch, and waits. A failed po
 cursor stands where the last stored batch put it. A full disk is such a failure too: it is waited out.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +22,7 @@ from pagerforce.errors import (
 )
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock, Flaw
-from pagerforce.observe.log import get_log, place_of
+from pagerforce.observe.log import get_log, is_shown, place_of
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.commit import Committed
 from pagerforce.pipeline.pace import Budget, next_delay
@@ -218,7 +217,7 @@ class Reporter:
     def committed(self, result: Committed) -> int:
         """Returns how many events were stored."""
         result.report(self.metrics, self.side)
-        for item in result.ruled if _LOG.is_enabled_for(logging.DEBUG) else ():
+        for item in result.ruled if is_shown("debug") else ():
             _LOG.debug(
                 "event",
                 source=self.side.value,
