@@ -21,6 +21,7 @@ class Expectation:
         values: what identifies it: text of a note, expected field values, assignee ids.
         actor_id: id of the user we act as, None if it is not known.
         count: how many such entries the attempt causes.
+        place: which of the task's calls brings it; each call is settled by itself.
     """
 
     kind: str
@@ -28,6 +29,7 @@ class Expectation:
     values: Fields = field(default_factory=dict)
     actor_id: str | None = None
     count: int = 1
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from pagerforce.pipeline.claim import Claimer, Job
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.settle import RetryPolicy, settlement_of, store_effects
 from pagerforce.store import attempts, outbox, traces
-from pagerforce.store.database import Database
+from pagerforce.store.database import Database, Transaction
 from pagerforce.store.heads import LONGEST_WAIT, has_work
 from pagerforce.store.outbox import Action, ActionState, Settlement
 
@@ -275,7 +275,7 @@ class Deliverer:
                         continue
                     begun.append(item)
                     if item.expected is not None:
-                        await traces.expect(tx, job.task.key, item.expected, now)
+                        await _expect(tx, job.task, item.expected, now)
         except StoreUnavailableError as error:
             self._tell_storage(error)
             return []
@@ -370,6 +370,14 @@ class Deliverer:
             # Of what is tried again the reason speaks of the connection, never of customers' text.
             reason=verdict.reason if isinstance(verdict, RetryLater | Unknown) else None,
         )
+
+
+async def _expect(
+    tx: Transaction, task: Task, expected: Sequence[Expectation], now: datetime
+) -> None:
+    """Stores what an attempt will bring back, of each action by itself."""
+    for place, action_id in enumerate(task.ids):
+        await traces.expect(tx, action_id, [x for x in expected if x.place == place], now)
 
 
 def _all(jobs: Sequence[Job], verdict: Verdict) -> Sequence[Sequence[Verdict]]:

@@ -109,25 +109,30 @@ class Order:
     def written(self, after: Record | None, user_id: str | None, *, is_read: bool) -> None:
         """The write took effect; all it changed hangs on the first of its verdicts.
 
+        Where it was not read what followed, each call's field hangs on its own: each is waited for.
+
         Args:
             after: the record as read after the write; None where that was not to be had.
             user_id: as whom we write.
             is_read: whether a reading after the write was tried at all.
         """
-        done = self.wishes
-        effect = FieldsWritten(
-            self.task.object,
-            self.record_id,
-            _changed_by_us(after, done, user_id),
-            after.modified_at if after is not None else None,
-            is_followed=is_read,
-        )
+        done, self.wishes = self.wishes, []
+        modified_at = after.modified_at if after is not None else None
+        effects = {
+            share[0].place: FieldsWritten(
+                self.task.object,
+                self.record_id,
+                _changed_by_us(after, share, user_id),
+                modified_at,
+                is_followed=is_read,
+            )
+            for share in ([done] if is_read else [[wish] for wish in done])
+        }
         names = ", ".join(sorted(wish.field.name for wish in done))
-        first, *others = done
-        self.verdicts[first.place] = _written(f"wrote {names}", first, effect)
-        for wish in others:
-            self.verdicts[wish.place] = _written("written in the same call", wish)
-        self.wishes = []
+        for number, wish in enumerate(done):
+            how = "written in the same call" if number else f"wrote {names}"
+            mine = (effects[wish.place],) if wish.place in effects else ()
+            self.verdicts[wish.place] = _written(how, wish, *mine)
 
 
 def _written(how: str, wish: Wish, *effects: FieldsWritten) -> Delivered:

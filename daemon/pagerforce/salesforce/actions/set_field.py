@@ -51,7 +51,7 @@ class SetField:
         return SET_FIELD
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
-        """The values as the next poll will show them.
+        """The values as the next poll will show them, each by itself: one may be settled before others.
 
         Raises:
             RemoteError: a lookup could not be asked for.
@@ -61,9 +61,13 @@ class SetField:
         wishes, _ = await self._prepare(task)
         if not wishes:
             return ()
-        values = {wish.field.name: wish.value for wish in wishes}
         user_id = await self._desk.client.user_id()
-        return (Expectation("fields", task.record_id, values, user_id),)
+        return [
+            Expectation(
+                "fields", task.record_id, {wish.field.name: wish.value}, user_id, place=wish.place
+            )
+            for wish in wishes
+        ]
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
         """Writes what may be written; a field that is refused does not keep the others back."""
