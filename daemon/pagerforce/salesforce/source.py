@@ -24,7 +24,7 @@ from pagerforce.model.ports import Clock, Flaw, Position, RowBatch
 from pagerforce.salesforce.answers import QUERY_TIMEOUT
 from pagerforce.salesforce.bodies import PartAnswer, Rows, read_rows, read_updated
 from pagerforce.salesforce.client import SalesforceClient
-from pagerforce.salesforce.decode import Decoded, decode, row_name, row_place
+from pagerforce.salesforce.decode import CommentShape, Decoded, decode, row_name, row_place
 from pagerforce.salesforce.feeds import Feed, FeedPlan
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.soql import MAX_PAGE, Select, chunked, compare, is_after, is_in
@@ -57,6 +57,12 @@ class _Cursor:
     horizon: datetime
     last: tuple[datetime, RecordId] | None = None
     limit: int = MAX_PAGE
+
+    @property
+    def parent(self) -> str | None:
+        """Of a feed of comments, the object whose records they belong to."""
+        shape = self.feed.shape
+        return shape.parent_object if isinstance(shape, CommentShape) else None
 
     def select(self) -> str:
         stamp_field = self.feed.stamp_field
@@ -158,8 +164,9 @@ class SalesforcePoller:
     ) -> AsyncIterator[RowBatch]:
         """Rows changed since each position minus overlap, to the end; one batch per round.
 
-        A feed that is refused does not keep the others from being read to their end; its error is
-        raised after them.
+        Comments come with the last of their object's records or after it: what is ruled on without its
+        record meets no rule that speaks of that, and is copied nowhere. A feed that is refused keeps
+        only its comments from being read; its error is raised after the others.
 
         Raises:
             RefusedError: a feed asks for what is not there; the message names the object.
@@ -167,10 +174,13 @@ class SalesforcePoller:
         """
         errors: list[RemoteError] = []
         cursors = await self._start(positions, timedelta(seconds=overlap_seconds), errors)
-        while cursors:
-            batch, cursors = await self._read_round(cursors, errors)
+        asked, unread = cursors, set(positions)
+        while asked:
+            answers = await self._ask(asked)
+            batch, cursors = self._read_round(cursors, answers, unread, errors)
             if batch is not None:
                 yield batch
+            asked = [cursor for cursor in cursors if cursor.parent not in unread]
         raise_worst(errors)
 
     async def iter_all(self, object_name: str, after: RecordId | None) -> AsyncIterator[RowBatch]:
@@ -273,27 +283,48 @@ class SalesforcePoller:
         self._small_pages[name] = (self._clock.monotonic() + _SMALL_PAGE_SECONDS, smaller)
         return smaller
 
-    async def _read_round(
-        self, cursors: list[_Cursor], errors: list[RemoteError]
+    async def _ask(self, cursors: Sequence[_Cursor]) -> Mapping[str, PartAnswer]:
+        """A page of every feed, comments first: none is then read before its record could be."""
+        answers: dict[str, PartAnswer] = {}
+        backwards = cursors[::-1]
+        for begin in range(0, len(backwards), _QUERIES_PER_REQUEST):
+            group = backwards[begin : begin + _QUERIES_PER_REQUEST]
+            paths = [self._client.query_path(c.select(), deleted=True) for c in group]
+            for cursor, part in zip(group, await self._client.send_composite(paths), strict=True):
+                answers[cursor.feed.name] = part
+        return answers
+
+    def _read_round(
+        self,
+        cursors: Sequence[_Cursor],
+        answers: Mapping[str, PartAnswer],
+        unread: set[str],
+        errors: list[RemoteError],
     ) -> tuple[RowBatch | None, list[_Cursor]]:
-        """One page of every feed that has more; the feeds that have yet more are returned."""
+        """What was answered, objects first; the feeds that have yet more are returned.
+
+        ``unread``: feeds that were not read to their end, or could not be; comments wait for theirs.
+        """
         unfinished: list[_Cursor] = []
         found = Decoded()
         positions: dict[str, Position] = {}
-        for begin in range(0, len(cursors), _QUERIES_PER_REQUEST):
-            group = cursors[begin : begin + _QUERIES_PER_REQUEST]
-            paths = [self._client.query_path(c.select(), deleted=True) for c in group]
-            for cursor, part in zip(group, await self._client.send_composite(paths), strict=True):
-                page = self._page_of(cursor, part, errors, unfinished)
-                if page is None:
-                    continue
-                decoded = decode(page.rows, cursor.feed.shape)
-                found = Decoded(
-                    found.records + decoded.records,
-                    found.comments + decoded.comments,
-                    found.flaws + decoded.flaws + cursor.flaws_of(page),
-                )
-                positions[cursor.feed.name] = cursor.position
+        for cursor in cursors:
+            name, part = cursor.feed.name, answers.get(cursor.feed.name)
+            if part is None or cursor.parent in unread:
+                unfinished.append(cursor)
+                continue
+            page = self._page_of(cursor, part, errors, unfinished)
+            if page is None:
+                continue
+            if cursor not in unfinished:
+                unread.discard(name)
+            decoded = decode(page.rows, cursor.feed.shape)
+            found = Decoded(
+                found.records + decoded.records,
+                found.comments + decoded.comments,
+                found.flaws + decoded.flaws + cursor.flaws_of(page),
+            )
+            positions[name] = cursor.position
         return (_to_batch(found, positions) if positions else None), unfinished
 
     def _page_of(
