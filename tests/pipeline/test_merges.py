@@ -156,3 +156,19 @@ async def test_a_note_that_never_arrived_goes_to_the_survivor_of_a_merge(tmp_pat
         _, there, here = await note_lost_before_a_merge(rig, daemon, FaultKind.DROP_BEFORE)
         assert there == []
         assert len(here) == 1
+
+
+async def test_a_resolve_before_a_reopening_and_a_merge_is_no_merge(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
+        merged = rig.pd.trigger("PDBA001", "Replication lag")["id"]
+        await daemon.step()
+        rig.pd.resolve(merged, by=JANE)
+        rig.advance(5)
+        rig.pd.reopen(merged, by=JANE)
+        rig.advance(5)
+        rig.pd.merge(survivor, [merged], by=JANE)
+        await daemon.step(3)
+        told = [x["event"] for x in await daemon.log() if x["incident"] == merged]
+        assert [kind for kind in told if kind in ("resolve", "merge")] == ["resolve", "merge"]
+        assert len(rig.notes_of(survivor)) == 1, "it is told of the merge once"

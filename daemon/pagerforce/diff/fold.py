@@ -8,7 +8,7 @@ snapshot instead:
     trigger (first)   triggered     as now               everything as now
     acknowledge       acknowledged
     unacknowledge     triggered
-    resolve           resolved      none                 resolve reason as now
+    resolve           resolved      none                 resolve reason as now, if this is the last
     assign, delegate                the entry's          delegate: policy as now
     escalate                        the entry's; several entries of one second add up
     priority_change                                      the entry's priority
@@ -23,7 +23,8 @@ from datetime import datetime, timedelta
 
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person, Ref
 
-_FIRST_TRIGGER = timedelta(seconds=2)  # created_at and its trigger entry are rarely a second apart
+# An incident's own times and those of its entries are rarely a second apart.
+_FIRST_TRIGGER = _SAME_CHANGE = timedelta(seconds=2)
 _TOLD = ("status", "assignees", "priority", "urgency", "escalation_policy")
 _QUIET = ("title", "service", "conference_bridge", "custom_fields")
 
@@ -118,7 +119,7 @@ def _trigger(base: Incident, entry: LogEntry, held: Held | None) -> Incident:
 
 
 def _resolve(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
-    now = entry.current
+    now = entry.current if _stands(entry) else None
     return replace(
         base,
         status=IncidentStatus.RESOLVED,
@@ -127,6 +128,12 @@ def _resolve(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
         resolve_reason=now.resolve_reason if now else None,
         merged_into=now.merged_into if now else None,
     )
+
+
+def _stands(entry: LogEntry) -> bool:
+    """Whether the status is from this entry still: one that was opened again may be merged by now."""
+    since = entry.current.status_changed_at if entry.current else None
+    return since is None or since - entry.at <= _SAME_CHANGE
 
 
 def _assign(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
