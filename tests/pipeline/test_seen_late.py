@@ -1,7 +1,9 @@
 """What is seen later than what followed from it: found by the simulation, told here as scenarios."""
 
+import pytest
+
 from pagerforce.sandbox.faults import Fault, FaultKind
-from rig import INCIDENT, open_rig
+from rig import INCIDENT, JANE, SAM, open_rig
 
 
 async def test_a_comment_on_a_record_of_ours_that_comes_on_a_later_page_is_copied(tmp_path):
@@ -21,3 +23,100 @@ async def test_a_comment_on_a_record_of_ours_that_comes_on_a_later_page_is_copie
         await daemon.step(3)
         assert len(rig.sf.rows(INCIDENT)) == 4
         assert [note for note in rig.notes_of(incident_id) if "port 3" in note]
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+async def test_an_acknowledge_seen_after_the_resolve_it_came_before_opens_no_record(
+    tmp_path, seconds
+):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.advance(5)
+        rig.pd.hide_new_entries(30)
+        rig.pd.acknowledge(incident_id, by=SAM)
+        rig.pd.hide_new_entries(0)
+        rig.advance(seconds)
+        rig.pd.resolve(incident_id, by=JANE)
+        await daemon.step()
+        assert rig.status_of(record_id) == "CLOSED"
+        await daemon.step(3, seconds=15)
+        assert "acknowledge" in [x["event"] for x in await daemon.log()]
+        assert rig.status_of(record_id) == "CLOSED"
+        events = [x for x in await daemon.log() if x["incident"] == incident_id]
+        assert "reopen" not in [x["event"] for x in events]
+
+
+async def test_an_acknowledge_seen_late_opens_no_record_that_stood_closed_already(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        rig.pd.resolve(incident_id, by=JANE)
+        await daemon.step()
+        rig.advance(5)
+        rig.pd.reopen(incident_id, by=JANE)
+        rig.pd.hide_new_entries(30)
+        rig.pd.acknowledge(incident_id, by=SAM)
+        rig.pd.hide_new_entries(0)
+        rig.advance(5)
+        rig.pd.resolve(incident_id, by=JANE)
+        await daemon.step()
+        await daemon.step(3, seconds=15)
+        assert "acknowledge" in [x["event"] for x in await daemon.log()]
+        assert rig.status_of(record_id) == "CLOSED"
+
+
+_STATUS_RULES = """
+[[objects]]
+preset = "remedyforce-incident"
+[[rulesets]]
+name = "PagerDuty to Remedyforce"
+[[rulesets.rules]]
+name = "Record for what monitoring found"
+object = "BMCServiceDesk__Incident__c"
+run_on = "pagerduty"
+conditions = [{ field = "event.type", op = "equals", value = "trigger" }]
+actions = [
+  { do = "salesforce.create_record", fields = { BMCServiceDesk__shortDescription__c = "{{ incident.title }}", BMCServiceDesk__FKStatus__c = { lookup = { Name = "NEW" } } } },
+]
+[[rulesets.rules]]
+name = "Acknowledged"
+object = "BMCServiceDesk__Incident__c"
+run_on = "pagerduty"
+conditions = [{ field = "event.type", op = "equals", value = "acknowledge" }]
+actions = [{ do = "salesforce.set_field", field = "BMCServiceDesk__FKStatus__c", lookup = { Name = "ACKNOWLEDGED" } }]
+[[rulesets.rules]]
+name = "Opened again"
+object = "BMCServiceDesk__Incident__c"
+run_on = "pagerduty"
+conditions = [{ field = "event.type", op = "equals", value = "reopen" }]
+actions = [{ do = "salesforce.set_field", field = "BMCServiceDesk__FKStatus__c", lookup = { Name = "ASSIGNED" } }]
+[[rulesets.rules]]
+name = "Resolved"
+object = "BMCServiceDesk__Incident__c"
+run_on = "pagerduty"
+conditions = [{ field = "event.type", op = "equals", value = "resolve" }]
+actions = [{ do = "salesforce.set_field", field = "BMCServiceDesk__FKStatus__c", lookup = { Name = "CLOSED" } }]
+[[rulesets.rules]]
+name = "Acknowledge when work begins"
+object = "BMCServiceDesk__Incident__c"
+run_on = "salesforce"
+conditions = [{ field = "record.BMCServiceDesk__FKStatus__r.Name", op = "changed_to", value = "IN PROGRESS" }]
+actions = [{ do = "pagerduty.acknowledge" }]
+"""
+
+
+async def test_in_a_backlog_what_happened_before_undoes_nothing(tmp_path):
+    async with open_rig(tmp_path, _STATUS_RULES) as rig, rig.daemon() as daemon:
+        incident_id = rig.pd.trigger("PNET001", "Switch flaps")["id"]
+        await daemon.step()
+        ((_, record_id, _),) = await daemon.links()
+        rig.advance(5)
+        rig.pd.hide_new_entries(30)
+        rig.pd.acknowledge(incident_id, by=SAM)
+        rig.pd.hide_new_entries(0)
+        rig.advance(5)
+        rig.pd.resolve(incident_id, by=JANE)
+        for _ in range(5):
+            rig.advance(20)
+            await daemon.parts.pagerduty_reader.poll()
+        await daemon.step()
+        assert rig.status_of(record_id) == "CLOSED"

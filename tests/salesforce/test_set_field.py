@@ -5,6 +5,7 @@ import pytest
 from pagerforce.model.ids import Side
 from pagerforce.model.verdict import (
     Delivered,
+    FieldsStand,
     HaltSide,
     Rejected,
     RetryLater,
@@ -164,7 +165,8 @@ async def test_what_is_there_already_is_skipped_but_counts_as_ours_after_a_lost_
         row_id, snapshot = await prepared(box)
         same = put(SHORT, "before")
         verdict = await box.deliver(task(row_id, snapshot, same, at=box.clock.now()))
-        assert verdict == Skipped(f"{SHORT} already has this value")
+        stands = (FieldsStand(row_id, (SHORT,)),)
+        assert verdict == Skipped(f"{SHORT} already has this value", effects=stands)
         uncertain = task(row_id, snapshot, same, at=box.clock.now(), is_uncertain=True)
         verdict = await box.deliver(uncertain)
         assert isinstance(verdict, Delivered)

@@ -25,6 +25,7 @@ from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person
 
 # An incident's own times and those of its entries are rarely a second apart.
 _FIRST_TRIGGER = _SAME_CHANGE = timedelta(seconds=2)
+_OF_OPEN = ("acknowledge", "unacknowledge")
 _TOLD = ("status", "assignees", "priority", "urgency", "escalation_policy")
 _QUIET = ("title", "service", "conference_bridge", "custom_fields")
 
@@ -58,7 +59,7 @@ def fold(held: Held | None, entry: LogEntry) -> Folded:
     A late entry (older than one already folded) is seen with its own meaning applied, but does not
     move the snapshot back. The entry must name an incident.
     """
-    is_late = held is not None and held.entry_at is not None and entry.at < held.entry_at
+    is_late = held is not None and _is_late(held, entry)
     is_first = entry.type == "trigger" and _is_first_trigger(held, entry, is_late=is_late)
     before = None if is_first or held is None else held.incident
     base = _start(entry) if is_first or held is None else held.incident
@@ -68,6 +69,20 @@ def fold(held: Held | None, entry: LogEntry) -> Folded:
     kept = held if is_behind and held is not None else Held(after, entry.at, entry.type)
     kind = _event_type(entry, after, is_first=is_first)
     return Folded(kind, before, after, kept, is_late_start=is_first and is_behind)
+
+
+def _is_late(held: Held, entry: LogEntry) -> bool:
+    """Whether what is held is newer; of one second an acknowledge comes before the resolve."""
+    if held.entry_at is not None and entry.at < held.entry_at:
+        return True
+    return entry.type in _OF_OPEN and _is_over(held.incident, entry.at)
+
+
+def _is_over(incident: Incident, at: datetime) -> bool:
+    """Whether an incident was resolved then or later."""
+    resolved_at = incident.status_changed_at
+    is_resolved = incident.status is IncidentStatus.RESOLVED
+    return is_resolved and resolved_at is not None and at <= resolved_at
 
 
 def _is_first_trigger(held: Held | None, entry: LogEntry, *, is_late: bool) -> bool:

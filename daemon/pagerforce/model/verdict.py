@@ -63,6 +63,14 @@ class FieldsWritten:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldsStand:
+    """Fields of a record had their values already: an older event, seen late, must not change them."""
+
+    record_id: RecordId
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CommentMade:
     """A comment of ours now exists under the record; it must never come back as a note."""
 
@@ -90,7 +98,9 @@ class EntryCaused:
     after: datetime
 
 
-Effect: TypeAlias = IncidentMade | RecordMade | FieldsWritten | CommentMade | NoteMade | EntryCaused
+Effect: TypeAlias = (
+    IncidentMade | RecordMade | FieldsWritten | FieldsStand | CommentMade | NoteMade | EntryCaused
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,7 @@ class Skipped:
 
     reason: str
     winner: Side | None = None
+    effects: tuple[FieldsStand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

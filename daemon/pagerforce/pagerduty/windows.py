@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pagerforce.model.incident import LogEntry
+from pagerforce.model.sequence import rank_of
 
 SECOND = timedelta(seconds=1)
 
@@ -19,36 +20,10 @@ MAX_SPAN = timedelta(days=30)
 
 _MIN_COVERAGE = 0.8
 
-_UNRANKED = 50
-_RANKS = {
-    # An incident begins with its trigger; the policy's own moves follow from it or from a timeout.
-    "trigger": 0,
-    "unacknowledge": 10,
-    "exhaust_escalation_path": 11,
-    "repeat_escalation_path": 12,
-    "escalate": 13,
-    "delegate": 14,
-    "assign": 15,
-    "notify": 16,
-    # People answer what woke them; a snooze needs an acknowledged incident.
-    "acknowledge": 20,
-    "snooze": 21,
-    "urgency_change": 30,
-    "priority_change": 31,
-    # Whatever has no causal place of its own stands between (_UNRANKED), then words about it.
-    "custom": 60,
-    "annotate": 61,
-    # The end, and what can only follow an end.
-    "resolve": 90,
-    "merge": 91,
-    "reopen": 92,
-}
-"""Causal order of entries that share a second, of one incident: cause before effect."""
-
 
 def order_of(entry: LogEntry) -> tuple[datetime, int, str]:
     """Sort key: time, then causal rank, then id (which only makes the order repeatable)."""
-    return entry.at, _RANKS.get(entry.type, _UNRANKED), entry.id
+    return entry.at, rank_of(entry.type), entry.id
 
 
 @dataclass(frozen=True, slots=True)

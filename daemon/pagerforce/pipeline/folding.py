@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
+from pagerforce.model.sequence import is_older
 from pagerforce.store.outbox import Action
 
 BACKLOG_AFTER = timedelta(minutes=1)
@@ -87,7 +88,12 @@ def _is_about_same(first: Event, later: Event) -> bool:
 
 
 def _is_backlog(head: Waiting, later: Event, now: datetime) -> bool:
-    """It could not be delivered for a while, or not even be read before the later thing happened."""
+    """It could not be delivered for a while, or not even be read before the later thing happened.
+
+    What is only seen later, and happened before, undoes nothing.
+    """
+    if is_older(later.at, later.type, head.event.at, head.event.type):
+        return False
     has_waited = now - head.action.created_at > BACKLOG_AFTER
     return has_waited or later.at - head.event.at > BACKLOG_AFTER
 

@@ -1,6 +1,6 @@
 """What the outcome of an attempt means for the outbox and for what we know of the world."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -8,12 +8,13 @@ from pagerforce.diff.record import blank
 from pagerforce.model.action import Task
 from pagerforce.model.ids import Side
 from pagerforce.model.record import Record
-from pagerforce.model.value import Fields
+from pagerforce.model.sequence import written_at
 from pagerforce.model.verdict import (
     CommentMade,
     Delivered,
     Effect,
     EntryCaused,
+    FieldsStand,
     FieldsWritten,
     HaltSide,
     IncidentMade,
@@ -31,7 +32,6 @@ from pagerforce.store.heads import LONGEST_WAIT
 from pagerforce.store.links import LinkTime
 from pagerforce.store.outbox import Action, ActionState, Settlement
 
-_SECOND = timedelta(seconds=1)
 _OURS = ("fields", "record", "comment")  # expectations that a stored snapshot or id replaces
 
 
@@ -95,9 +95,9 @@ async def store_effects(
 
     ``skew``: how far Salesforce's clock is ahead of PagerDuty's.
     """
+    for effect in verdict.effects if isinstance(verdict, Delivered | Skipped) else ():
+        await _store_effect(tx, task, action, effect, skew)
     if isinstance(verdict, Delivered):
-        for effect in verdict.effects:
-            await _store_effect(tx, task, action, effect, skew)
         if not any(isinstance(x, FieldsWritten) and not x.is_followed for x in verdict.effects):
             await traces.forget(tx, action.id, _OURS)
     elif not isinstance(verdict, Unknown) and not action.is_uncertain:
@@ -110,14 +110,11 @@ async def store_effects(
         await traces.forget(tx, action.id, ("fields",))
 
 
-def _written_at(task: Task, fields: Fields) -> dict[str, datetime]:
-    """What keeps an older event, seen late, from writing over what a newer one had us write.
-
-    Events of one second (all that PagerDuty tells) follow each other in order.
-    """
+def _written_at(task: Task, names: Iterable[str]) -> dict[str, datetime]:
+    """What keeps an older event, seen late, from writing over what a newer one had us write."""
     if task.event_source is Side.SALESFORCE:
         return {}
-    return dict.fromkeys(fields, task.event_at - _SECOND)
+    return dict.fromkeys(names, written_at(task.event_at, task.event_type))
 
 
 async def _store_made(tx: Transaction, task: Task, record: Record, skew: timedelta) -> None:
@@ -139,18 +136,32 @@ async def _store_made(tx: Transaction, task: Task, record: Record, skew: timedel
         await links.set_links_active(tx, record.id, active=False)
 
 
-async def _store_fields(tx: Transaction, task: Task, effect: FieldsWritten) -> None:
+async def _store_fields(tx: Transaction, task: Task, effect: FieldsWritten | FieldsStand) -> None:
     known = await snapshots.find_record(tx, effect.record_id)
     if known is None:
         return
+    if isinstance(effect, FieldsWritten):
+        after = _written(known, task, effect)
+    else:
+        after = _standing(known, task, effect)
+    await snapshots.put_records(tx, [after])
+
+
+def _written(known: Record, task: Task, effect: FieldsWritten) -> Record:
     others = {k: at for k, at in known.changed_at.items() if k not in effect.fields}
-    after = replace(
+    return replace(
         known,
         fields={**known.fields, **effect.fields},
         changed_at=others | _written_at(task, effect.fields),
         modified_at=effect.modified_at or known.modified_at,
     )
-    await snapshots.put_records(tx, [after])
+
+
+def _standing(known: Record, task: Task, effect: FieldsStand) -> Record:
+    """Of the values themselves nothing is noted: whoever set them is still to be heard of."""
+    mine = _written_at(task, effect.names).items()
+    newer = {name: max(at, known.changed_at.get(name, at)) for name, at in mine}
+    return replace(known, changed_at={**known.changed_at, **newer})
 
 
 async def _store_effect(
@@ -166,7 +177,7 @@ async def _store_effect(
                 await links.put_link(tx, incident.id, task.object, task.record_id, at)
         case RecordMade(record=record):
             await _store_made(tx, task, record, skew)
-        case FieldsWritten():
+        case FieldsWritten() | FieldsStand():
             await _store_fields(tx, task, effect)
         case CommentMade():
             await traces.put_own_comment(tx, effect, action.id, task.now)

@@ -90,7 +90,7 @@ def explain(ruling: Ruling, situation: Situation) -> str:
             return f"{name} was changed in Salesforce, and conflict = salesforce lets that stand"
         case _:
             edited_at = situation.edited_at or situation.modified_at
-            return (
-                f"{name}: a newer value in Salesforce stands (modified {edited_at.isoformat()},"
-                f" event {situation.event_at.isoformat()})"
+            edited, told = (
+                at.isoformat(timespec="seconds") for at in (edited_at, situation.event_at)
             )
+            return f"{name}: a newer value in Salesforce stands (modified {edited}, event {told})"

@@ -15,10 +15,12 @@ from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.action import ActionSpec, Task
 from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.record import Record
+from pagerforce.model.sequence import is_overtaken
 from pagerforce.model.value import Fields
 from pagerforce.model.verdict import (
     Delivered,
     Expectation,
+    FieldsStand,
     FieldsWritten,
     Skipped,
     Unknown,
@@ -182,8 +184,11 @@ class SetField:
                 done = Delivered("found written by an earlier attempt", (effect,))
                 order.verdicts[wish.place] = done
             else:
-                winner = None if ruling is Ruling.ALREADY_THERE else Side.SALESFORCE
-                order.verdicts[wish.place] = Skipped(explain(ruling, situation), winner)
+                is_there = ruling is Ruling.ALREADY_THERE
+                winner = None if is_there else Side.SALESFORCE
+                should_stand = is_there and order.task.event_source is Side.PAGERDUTY
+                stands = (FieldsStand(before.id, (wish.field.name,)),) if should_stand else ()
+                order.verdicts[wish.place] = Skipped(explain(ruling, situation), winner, stands)
         order.wishes = writable
 
     def _situation(self, task: Task, wish: Wish, before: Record) -> Situation:
@@ -194,8 +199,11 @@ class SetField:
             snapshot = task.event_record if task.event_record is not None else snapshot
             winner = "newest"
         name = wish.field.name
-        is_other_side = task.event_source is Side.PAGERDUTY and task.record is not None
-        changed_at = task.record.changed_at.get(name) if is_other_side and task.record else None
+        changed_at = None
+        if task.event_source is Side.PAGERDUTY and task.record is not None:
+            changed_at = task.record.changed_at.get(name)
+            if changed_at and is_overtaken(task.event_at, task.event_type, by=changed_at):
+                changed_at = task.event_at
         return Situation(
             field=wish.field,
             wanted=wish.value,
