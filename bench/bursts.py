@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import anyio
@@ -18,8 +19,9 @@ import anyio
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from bench.size import Size
-from bench.table import Figure
+from bench.table import Bound, Figure
 from pagerforce.observe.log import setup_log
+from pagerforce.salesforce.client import MAX_SUBREQUESTS
 from rig import INCIDENT, JANE, Daemon, P, Rig, open_rig
 
 RULES = f"""
@@ -136,8 +138,16 @@ def _figures(burst: Burst) -> Iterator[Figure]:
     note = f"confirmed after {burst.seconds:.0f} s; {burst.show('pagerduty')} on the other side"
     match burst.what:
         case "acknowledged in PagerDuty → status in Salesforce":
-            calls = sum(salesforce.values())
-            yield Figure(f"{what}: Salesforce calls", "calls", [calls], reach=45 * share, note=note)
+            note = f"confirmed after {burst.seconds:.0f} s; {burst.show('salesforce')}"
+            least = ceil(burst.changes / MAX_SUBREQUESTS) + salesforce.get("composite", 0)
+            yield Figure(
+                f"{what}: Salesforce calls",
+                "calls",
+                [sum(salesforce.values())],
+                reach=45 * share,
+                bound=Bound("full requests of guarded writes, and the polls", [least]),
+                note=note,
+            )
         case "closed in Salesforce → resolved in PagerDuty":
             note = f"confirmed after {burst.seconds:.0f} s; {burst.show('pagerduty')}"
             yield Figure(

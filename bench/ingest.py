@@ -5,6 +5,7 @@ comparing, ruling and storing are measured, and not the sandbox. Beside them the
 daemon stored them, are inserted by bare ``sqlite3`` in batches of the same size.
 """
 
+import os
 import shutil
 import sqlite3
 import time
@@ -138,6 +139,7 @@ async def replay(
     clock = HandClock(_START)
     if state != "none":
         shutil.copytree(stage.folder / state, stage.folder / "state")
+        os.sync()  # or the first commits would wait for the copy to reach the disk
         clock.advance((2 * _AWAY).total_seconds())
     spare_collector()  # as the daemon does
     async with parts_of(stage, clock, tapes) as parts:

@@ -6,6 +6,7 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
+from anyio.lowlevel import checkpoint
 from starlette.testclient import TestClient
 
 from pagerforce.observe.metrics import Metrics
@@ -27,7 +28,7 @@ def test_each_alert_links_to_its_heading_in_the_runbook_that_the_daemon_serves()
     assert links == [name.lower() for name in names]
     headings = re.findall(r"^## (Pagerforce\w+)$", RUNBOOK.read_text(), re.MULTILINE)
     assert headings == list(dict.fromkeys(names))
-    browser = TestClient(build_app(Metrics("1", []).registry, list, list))
+    browser = TestClient(build_app(Metrics("1", []).registry, checkpoint, list, list))
     page = browser.get("/runbook").text
     for heading in headings:
         assert f'<h2 id="{anchor_of(heading)}">' in page

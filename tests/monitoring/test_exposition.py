@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from anyio.lowlevel import checkpoint
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
@@ -53,7 +54,7 @@ def metrics():
 
 @pytest.fixture
 def browser(metrics):
-    return TestClient(build_app(metrics.registry, list, lambda: ["salesforce"]))
+    return TestClient(build_app(metrics.registry, checkpoint, list, lambda: ["salesforce"]))
 
 
 def series_of(text):
@@ -216,7 +217,9 @@ def test_the_front_page_says_what_this_is_how_it_is_and_where_to_go(browser, met
 
 
 def test_the_probes_say_why(metrics):
-    browser = TestClient(build_app(metrics.registry, lambda: ["delivery"], lambda: ["salesforce"]))
+    browser = TestClient(
+        build_app(metrics.registry, checkpoint, lambda: ["delivery"], lambda: ["salesforce"])
+    )
     for path, why in (("/-/healthy", "delivery"), ("/-/ready", "salesforce")):
         response = browser.get(path)
         assert response.status_code == 503
@@ -243,3 +246,12 @@ def test_a_textfile_that_cannot_be_written_leaves_the_old_one_and_no_rest(metric
     with pytest.raises(IsADirectoryError):
         write_textfile(metrics.registry, path)
     assert [item.name for item in tmp_path.iterdir()] == ["pagerforce.prom"]
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/"])
+def test_who_asks_is_shown_the_gauges_as_they_are_now(metrics, path):
+    async def look():
+        metrics.dead_letters.set(7431)
+
+    browser = TestClient(build_app(metrics.registry, look, list, list))
+    assert "7431" in browser.get(path).text

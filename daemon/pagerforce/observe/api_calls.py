@@ -24,6 +24,7 @@ OPERATIONS: Mapping[Side, Mapping[str, str]] = {
         "incidents.log_entries": "200",
         "incidents.update": "200",
         "incidents.update_many": "200",
+        "log_entries.get": "200",
         "log_entries.list": "200",
         "notes.create": "201",
         "notes.list": "200",

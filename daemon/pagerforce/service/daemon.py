@@ -112,7 +112,10 @@ class _Supervisor:
     async def run(self) -> None:
         """Runs every loop until a signal says stop."""
         metrics = self._parts.rules.loaded.config.metrics
-        app = build_app(self._parts.metrics.registry, self._hearts.silent, self._refresher.unready)
+        refresher = self._refresher
+        app = build_app(
+            self._parts.metrics.registry, refresher.look, self._hearts.silent, refresher.unready
+        )
         async with (
             serve_metrics(app, metrics.address),
             serve_control(self._options.config, self._options.environ, self._running, self._clock),

@@ -3,7 +3,7 @@
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -23,17 +23,22 @@ _GRACE_SECONDS = 1
 
 
 def build_app(
-    registry: CollectorRegistry, silent: Callable[[], list[str]], unready: Callable[[], list[str]]
+    registry: CollectorRegistry,
+    look: Callable[[], Awaitable[None]],
+    silent: Callable[[], list[str]],
+    unready: Callable[[], list[str]],
 ) -> Starlette:
     """``/metrics``, ``/-/healthy`` and ``/-/ready``, as in Prometheus; ``/`` and ``/runbook``.
 
     Args:
         registry: the series to show.
+        look: brings the series up to date.
         silent: loops that do not beat.
         unready: what readiness still waits for.
     """
 
     async def metrics(request: Request) -> Response:
+        await look()
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})
 
@@ -50,6 +55,7 @@ def build_app(
         return PlainTextResponse("pagerforce is ready\n")
 
     async def front(_: Request) -> Response:
+        await look()
         page = front_page(Condition(registry, silent(), unready()))
         return HTMLResponse(page, headers=HEADERS)
 

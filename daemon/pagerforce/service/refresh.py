@@ -1,6 +1,6 @@
 """Keeps the gauges up to date, feeds the watchdog and tells systemd how things are."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from pagerforce.service.health import Heartbeats
 from pagerforce.service.systemd import Notifier
 
 _LOG = get_log("service")
-_EVERY_SECONDS = 1.0
+_EVERY_SECONDS = 5.0
+_EVERY_SECONDS_UNTIL_READY = 0.1
+_PATIENCE_SECONDS = 1.0
 _TEXTFILE_SECONDS = 15.0
 
 
@@ -49,18 +51,26 @@ class Refresher:
         """The loop ends after its present turn."""
         self._is_stopping.set()
 
+    async def look(self) -> None:
+        """Brings the gauges up to date for whoever asks just now; what is busy is shown as last seen."""
+        with anyio.move_on_after(_PATIENCE_SECONDS):
+            await self._reading(self.gauges.refresh)
+
     async def run(self, beat: Callable[[], None]) -> None:
         """Refreshes until stopped."""
         while not self._is_stopping.is_set():
             beat()
             await self._try_refresh()
-            pause = _EVERY_SECONDS if self._is_ready else _EVERY_SECONDS / 10
+            pause = _EVERY_SECONDS if self._is_ready else _EVERY_SECONDS_UNTIL_READY
             with anyio.move_on_after(pause):
                 await self._is_stopping.wait()
 
     async def _try_refresh(self) -> None:
+        await self._reading(self._refresh)
+
+    async def _reading(self, read: Callable[[], Awaitable[object]]) -> None:
         try:
-            await self._refresh()
+            await read()
         except StoreUnavailableError as error:
             if str(error) != self._storage_trouble:
                 _LOG.error("storage_unavailable", reason=str(error))
