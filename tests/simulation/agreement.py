@@ -1,6 +1,7 @@
 """Converged: what the daemon believes is what is, and linked pairs agree or their difference is excused."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from simulation.ledger import P, Who
 from simulation.promises import BrokenPromise, Promise
@@ -81,10 +82,11 @@ class Agreement:
     def _has_crossed(self, incident_id: str, record_id: str) -> bool:
         """Somebody acted on the incident after the record was closed, but before we resolved it.
 
-        The newer act wins in the record, and the older close has resolved the incident by then.
+        The newer act wins in the record, and the older close has resolved the incident by then. After
+        is what the stamps say: nobody can tell by how much the clocks of the two sides differ.
         """
         closed = [
-            write.second
+            _shown(write.row.values["LastModifiedDate"])
             for write in self.scene.ledger.writes
             if write.row.id == record_id
             and write.who is Who.PEOPLE
@@ -99,7 +101,7 @@ class Agreement:
             if item.who is Who.DAEMON and item.entry.type == "resolve_log_entry"
         ]
         return any(
-            start <= item.second <= end
+            _shown(item.entry.created_at) > start and item.second <= end
             for start, end in zip(closed[-1:], resolved[-1:], strict=False)
             for item in entries
             if item.who is Who.PEOPLE and item.entry.type == "acknowledge_log_entry"
@@ -127,3 +129,10 @@ class Agreement:
             )
             for source in self.scene.ledger.pd.state.incidents.values()
         )
+
+
+def _shown(at: object) -> datetime:
+    """A stamp as both APIs show it: to the second."""
+    if not isinstance(at, datetime):
+        raise TypeError(f"{at!r} is no stamp")
+    return at.replace(microsecond=0)
