@@ -120,3 +120,66 @@ async def test_in_a_backlog_what_happened_before_undoes_nothing(tmp_path):
             await daemon.parts.pagerduty_reader.poll()
         await daemon.step()
         assert rig.status_of(record_id) == "CLOSED"
+
+
+def _told(log, incident_id):
+    kinds = ("acknowledge", "resolve", "reopen")
+    return [x["event"] for x in log if x["incident"] == incident_id and x["event"] in kinds]
+
+
+async def test_an_acknowledge_tells_of_a_reopening_that_no_reconcile_saw(tmp_path):
+    async with open_rig(tmp_path, _STATUS_RULES) as rig, rig.daemon() as daemon:
+        incident_id = rig.pd.trigger("PNET001", "Switch flaps")["id"]
+        await daemon.step()
+        rig.pd.resolve(incident_id, by=JANE)
+        rig.advance(5)
+        rig.pd.reopen(incident_id, by=JANE)
+        rig.advance(5)
+        rig.pd.acknowledge(incident_id, by=SAM)
+        await daemon.step(3)
+        assert _told(await daemon.log(), incident_id) == ["resolve", "reopen", "acknowledge"]
+        ((_, record_id, _),) = await daemon.links()
+        assert rig.status_of(record_id) == "ACKNOWLEDGED"
+
+
+async def test_a_reopening_is_told_though_it_was_we_who_acknowledged_next(tmp_path):
+    async with open_rig(tmp_path, _STATUS_RULES) as rig, rig.daemon() as daemon:
+        incident_id = rig.pd.trigger("PNET001", "Switch flaps")["id"]
+        await daemon.step()
+        ((_, record_id, _),) = await daemon.links()
+        rig.set_status(record_id, "IN PROGRESS")
+        rig.advance(5)
+        rig.pd.resolve(incident_id, by=JANE)
+        rig.advance(5)
+        rig.pd.reopen(incident_id, by=JANE)
+        rig.advance(5)
+        await daemon.parts.salesforce_reader.poll()
+        await daemon.deliver()
+        assert rig.pd.incident(incident_id)["status"] == "acknowledged"
+        await daemon.step(3)
+        assert _told(await daemon.log(), incident_id) == ["resolve", "reopen", "acknowledge"]
+        assert rig.status_of(record_id) == "ASSIGNED", "neither closed nor left as it was"
+
+
+async def test_a_reopening_behind_an_acknowledge_that_is_not_settled_is_left_to_the_reconcile(
+    tmp_path,
+):
+    async with open_rig(tmp_path, _STATUS_RULES) as rig, rig.daemon() as daemon:
+        incident_id = rig.pd.trigger("PNET001", "Switch flaps")["id"]
+        await daemon.step()
+        ((_, record_id, _),) = await daemon.links()
+        rig.set_status(record_id, "IN PROGRESS")
+        rig.advance(5)
+        rig.pd.resolve(incident_id, by=JANE)
+        rig.advance(5)
+        rig.pd.reopen(incident_id, by=JANE)
+        rig.advance(5)
+        rig.desk.pagerduty_faults.add(Fault(FaultKind.DROP_AFTER, count=1, method="PUT"))
+        await daemon.parts.salesforce_reader.poll()
+        await daemon.deliver()
+        await daemon.parts.pagerduty_reader.poll()
+        assert _told(await daemon.log(), incident_id) == ["resolve", "acknowledge"]
+        daemon.parts.pagerduty_reader.reconcile_soon()
+        await daemon.step(3)
+        assert _told(await daemon.log(), incident_id) == ["resolve", "acknowledge", "reopen"]
+        assert rig.status_of(record_id) == "ASSIGNED"

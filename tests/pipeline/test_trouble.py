@@ -374,6 +374,7 @@ async def test_resolving_again_what_our_acknowledge_reopened_is_known_as_ours(
             x for x in await daemon.actions() if x["action"] == "pagerduty.acknowledge"
         ]
         assert [entry["echo_of"] for entry in resolves] == [None, acknowledge["action_id"]]
+        assert "reopen" not in [entry["event"] for entry in await daemon.log()], "it is closed"
 
 
 async def test_a_newer_human_edit_is_never_overwritten(tmp_path):

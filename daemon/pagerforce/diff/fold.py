@@ -25,6 +25,7 @@ from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person
 
 # An incident's own times and those of its entries are rarely a second apart.
 _FIRST_TRIGGER = _SAME_CHANGE = timedelta(seconds=2)
+_SECOND = timedelta(seconds=1)
 _OF_OPEN = ("acknowledge", "unacknowledge")
 _TOLD = ("status", "assignees", "priority", "urgency", "escalation_policy")
 _QUIET = ("title", "service", "conference_bridge", "custom_fields")
@@ -83,6 +84,27 @@ def _is_over(incident: Incident, at: datetime) -> bool:
     resolved_at = incident.status_changed_at
     is_resolved = incident.status is IncidentStatus.RESOLVED
     return is_resolved and resolved_at is not None and at <= resolved_at
+
+
+def find_reopening(held: Held | None, entry: LogEntry) -> Incident | None:
+    """The state right after a reopening that this entry gives away, or None.
+
+    It leaves no entry of its own (facts: pagerduty.md section 9.5), but what was resolved can only be
+    acknowledged, or that run out, once it is open again: in the second before, at the latest, as far as
+    stamps can tell.
+    """
+    if held is None or entry.type not in _OF_OPEN or _is_late(held, entry):
+        return None
+    before = held.incident
+    if before.status is not IncidentStatus.RESOLVED or before.status_changed_at is None:
+        return None
+    return replace(
+        before,
+        status=IncidentStatus.TRIGGERED,
+        resolve_reason=None,
+        merged_into=None,
+        status_changed_at=entry.at - _SECOND,
+    )
 
 
 def _is_first_trigger(held: Held | None, entry: LogEntry, *, is_late: bool) -> bool:

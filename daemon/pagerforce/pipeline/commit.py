@@ -117,7 +117,9 @@ async def commit_entries(
         await _store_entries(tx, plan, held, now, news.skew, doubt)
         position = Position(batch.read_to)
         await cursors.move_cursor(tx, cursors.PAGERDUTY, position)
-    return Committed(plan.ruled, [entry.type for entry in fresh])
+    # A reopening has no entry of its own.
+    opened = [item.event.type for item in plan.ruled if item.event.type == "reopen"]
+    return Committed(plan.ruled, [*(entry.type for entry in fresh), *opened])
 
 
 async def _fresh(

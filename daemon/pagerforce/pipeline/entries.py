@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pagerforce.diff.echo import find_created, find_entry
-from pagerforce.diff.fold import Held, changed_fields, find_drift, fold
+from pagerforce.diff.fold import Held, changed_fields, find_drift, find_reopening, fold
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, LogEntry, Person
@@ -90,13 +90,18 @@ def plan_entries(
         if entry.incident_id is None:
             plan.ruled.append(Ruled(_bare_event(entry), ()))
             continue
-        folded = fold(plan.held.get(entry.incident_id), entry)
-        plan.held[entry.incident_id] = folded.held
-        world.incidents[entry.incident_id] = folded.held.incident
+        before, echo = plan.held.get(entry.incident_id), _echo(entry, plan, hopes)
+        opened = find_reopening(before, entry)
+        is_doubtful = opened is not None and echo is not None and not _is_settled(echo, entry)
+        folded = fold(before if opened is None else Held(opened), entry)
+        plan.held[entry.incident_id] = before if is_doubtful and before else folded.held
+        world.incidents[entry.incident_id] = plan.held[entry.incident_id].incident
         _link_ours(entry.current, entry.at, plan, world, hopes, made_by=_maker(entry))
         _link_forgotten(entry, plan, world, hopes.own)
+        if before is not None and opened is not None and not is_doubtful:
+            told = _reopening(entry, before.incident, opened)
+            plan.ruled.append(judge.rule(told, world, now))
         event = _event(entry, folded.type, folded.before, folded.after)
-        echo = _echo(entry, plan, hopes)
         if echo is not None:
             members = (entry.incident_id,)
             plan.ruled.append(Ruled(event, members, echo_of=echo.action_id))
@@ -110,6 +115,15 @@ def plan_entries(
         if folded.type == "merge" and folded.after.merged_into:
             plan.merges.append((entry.incident_id, folded.after.merged_into))
     return plan
+
+
+def _is_settled(echo: Expected, entry: LogEntry) -> bool:
+    """Whether an acknowledge of ours is known to have opened nothing that has to be closed again.
+
+    It may have crossed a resolve. Until it is settled that cannot be told: the incident stays held as
+    resolved, and if it is open after all the reconcile tells.
+    """
+    return echo.is_done and entry.current is not None and entry.current.is_open
 
 
 def _echo(entry: LogEntry, plan: EntryPlan, hopes: Hopes) -> Expected | None:
@@ -187,6 +201,19 @@ def _event(entry: LogEntry, kind: str, before: Incident | None, after: Incident)
         old_incident=before,
         changed=changed_fields(before, after),
         comment=CommentText(entry.note or "", author, entry.at) if is_note else None,
+    )
+
+
+def _reopening(entry: LogEntry, before: Incident, after: Incident) -> Event:
+    return Event(
+        id=EventId(f"{event_id_of(entry)}:reopen"),
+        source=Side.PAGERDUTY,
+        type="reopen",
+        at=after.status_changed_at or entry.at,
+        incident_id=after.id,
+        incident=after,
+        old_incident=before,
+        changed=changed_fields(before, after),
     )
 
 
