@@ -1,9 +1,10 @@
 """Many links at once: their writes go out together, and each still stands by itself."""
 
+import anyio
 import pytest
 
 from pagerforce.sandbox.faults import Fault, FaultKind
-from rig import INCIDENT, JANE, P, open_rig
+from rig import INCIDENT, JANE, SAM, P, open_rig
 
 FULL = 25
 
@@ -310,3 +311,28 @@ async def test_one_that_was_resolved_between_look_and_bulk_write_is_resolved_aga
         await daemon.deliver()
         assert statuses(bulk, [first]) == {"resolved"}
         assert statuses(bulk, others) == {"acknowledged"}
+
+
+async def test_while_much_is_read_few_writes_wait_for_company(rig):
+    async with rig.daemon() as daemon:
+        linked = await paged(rig, daemon, 12)
+        incidents = list(linked.values())
+        other = rig.pd.trigger("PNET001", "Switch flaps")["id"]
+        await daemon.step(3)
+        before = calls(daemon, "query")
+        for place in range(0, 12, 4):  # far enough apart for a commit each
+            rig.advance(300)
+            rig.pd.notify(other, SAM, times=450)
+            for incident in incidents[place : place + 4]:
+                rig.pd.acknowledge(incident, by=JANE)
+            rig.pd.notify(other, SAM, times=450)
+        rig.advance(2)
+        async with anyio.create_task_group() as group:
+            group.start_soon(daemon.parts.deliverer.run, lambda: None)
+            await daemon.parts.pagerduty_reader.poll()
+            daemon.parts.deliverer.stop()
+        assert {rig.status_of(record) for record in linked} == {"ACKNOWLEDGED"}
+        assert calls(daemon, "update_many") == 1
+        assert calls(daemon, "query") - before <= 3, (
+            "no looks, only the lookups of status and owner"
+        )

@@ -55,8 +55,16 @@ def test_the_rest_waits_no_longer_than_the_burst():
     assert pack(*[Item()] * 5, late, Item())[0] == [5, 2]
     full_at = {FIELD: NOW}
     assert pack(Item(), Item(), full_at=full_at)[0] == []
-    assert pack(Item(), Item(), full_at=full_at, now=NOW + BURST)[0] == [1, 1]
+    assert pack(Item(), Item(), full_at=full_at, now=NOW + BURST)[0] == [2]
     assert pack(late, Item(), full_at=full_at)[0] == [2]
+
+
+def test_while_much_is_read_few_wait_for_company_but_not_for_long():
+    packing = Packing(4, SIZES, {}, is_crowded=True)
+    packing.add(Item())
+    assert packing.batches(NOW) == []
+    packing.add(Item(waits_since=NOW - BURST))
+    assert [len(batch) for batch in packing.batches(NOW)] == [2]
 
 
 def test_one_that_had_trouble_goes_by_itself():

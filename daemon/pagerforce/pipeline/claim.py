@@ -73,6 +73,11 @@ class Claimer:
     limits: DeliveryLimits
     metrics: Metrics
     _full_at: dict[str, datetime] = field(default_factory=dict)
+    _crowded: set[Side] = field(default_factory=set)
+
+    def expect_more(self, side: Side, *, is_more: bool) -> None:
+        """While much is read of a side, what can go together waits a moment for company."""
+        (self._crowded.add if is_more else self._crowded.discard)(side)
 
     async def claim(
         self,
@@ -90,7 +95,7 @@ class Claimer:
         """
         await pauses.end_due(tx, now)
         sizes = {do: self.specs[do].batch_size for do in kinds}
-        packing: Packing[Job] = Packing(slots, sizes, self._full_at)
+        packing: Packing[Job] = Packing(slots, sizes, self._full_at, is_crowded=bool(self._crowded))
         is_moved = False
         limit = min(slots * max(sizes.values(), default=1), _MOST_AT_ONCE)
         heads = await find_heads(tx, now, limit=limit, kinds=kinds, under_way=under_way)

@@ -140,6 +140,11 @@ class Deliverer:
         """Something new waits in the outbox."""
         self._wake.set()
 
+    def expect_more(self, side: Side, *, is_more: bool) -> None:
+        """Whether a backlog or a burst of a side is being read, so that more is to come soon."""
+        self._claimer.expect_more(side, is_more=is_more)
+        self.wake()
+
     def stop(self) -> None:
         """Starts nothing more; ``run`` returns once what is under way is settled."""
         self._is_stopping = True

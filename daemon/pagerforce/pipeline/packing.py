@@ -1,7 +1,8 @@
 """Pure: how waiting actions of different links are put together into attempts.
 
 Some requests can carry the actions of many links, which in a burst is what keeps an org's daily calls.
-Where few wait, each goes out at once and by itself, so that none is held up by another's trouble.
+Where few wait, each goes out at once and by itself, so that none is held up by another's trouble; what
+had to wait goes out together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,11 +47,13 @@ class Packing(Generic[P]):
         slots: how many attempts may start.
         sizes: per kind, how many one attempt can carry; kinds that are absent: one.
         full_at: per kind, when a large batch last went out; brought up to date.
+        is_crowded: much is being read just now, and more will be.
     """
 
     slots: int
     sizes: Mapping[str, int]
     full_at: dict[str, datetime] = field(default_factory=dict)
+    is_crowded: bool = False
     _alone: list[P] = field(default_factory=list)
     _groups: dict[str, list[P]] = field(default_factory=dict)
 
@@ -72,7 +75,8 @@ class Packing(Generic[P]):
         is_little = len(self._alone) + sum(map(len, self._groups.values())) <= self.slots
         batches = [[item] for item in self._alone]
         for do, group in self._groups.items():
-            if is_little and not self._is_burst(do, now):
+            has_waited = any(not _is_recent(item.waits_since, now) for item in group)
+            if is_little and not has_waited and not self._is_burst(do, now):
                 batches += [[item] for item in group]
             else:
                 batches += self._cut(do, group, now)
@@ -92,7 +96,7 @@ class Packing(Generic[P]):
 
     def _is_burst(self, do: str, now: datetime) -> bool:
         full_at = self.full_at.get(do)
-        return full_at is not None and _is_recent(full_at, now)
+        return self.is_crowded or (full_at is not None and _is_recent(full_at, now))
 
     def _used(self) -> int:
         batches = sum(-(-len(group) // self._size(do)) for do, group in self._groups.items())

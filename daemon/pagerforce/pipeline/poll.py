@@ -4,7 +4,8 @@ A loop reads its side to the end, commits batch by batch, and waits. A failed po
 cursor stands where the last stored batch put it. A full disk is such a failure too: it is waited out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -30,6 +31,7 @@ from pagerforce.pipeline.settings import Pace
 
 _LOG = get_log("poll")
 _BEAT_SECONDS = 2.0
+_MUCH = 200  # events of one commit; calm ones hold a few
 _BUSY_FOR = timedelta(seconds=30)
 _DOWN_AFTER = 3
 _NO_BUDGET = Budget(None, 0.0, 0.0)
@@ -206,13 +208,35 @@ async def _keep_beating(beat: Callable[[], None]) -> None:
         await anyio.sleep(_BEAT_SECONDS)
 
 
+class ExpectMore(Protocol):
+    """Told whether more is to come soon of a side that is being read."""
+
+    def __call__(self, side: Side, *, is_more: bool) -> None:
+        """Once or again, in any order."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Counts and logs what a commit stored, and wakes delivery where actions wait."""
+    """Counts and logs what a commit stored, and tells delivery of what waits.
+
+    Attributes:
+        wake: called where actions wait.
+        expect_more: called before that where much was read at once, and when there is no more.
+    """
 
     side: Side
     metrics: Metrics
     wake: Callable[[], None]
+    expect_more: ExpectMore
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """While a side is read to its end, batch by batch."""
+        try:
+            yield
+        finally:
+            self.expect_more(self.side, is_more=False)
 
     def committed(self, result: Committed) -> int:
         """Returns how many events were stored."""
@@ -227,6 +251,8 @@ class Reporter:
                 echo_of=item.echo_of,
                 actions=len(item.actions),
             )
+        if len(result.ruled) >= _MUCH:
+            self.expect_more(self.side, is_more=True)
         if result.actions:
             self.wake()
         return len(result.ruled)

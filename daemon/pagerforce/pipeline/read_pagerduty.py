@@ -184,17 +184,11 @@ class PagerDutyReader:
         is_wide = overlap >= self.judge().settings.pagerduty.late_window
         found = seen = 0
         batches = self.source.iter_entries(position.stamp, overlap_seconds=overlap.total_seconds())
-        async for batch in batches:
-            self.reporter.flaws(batch.flaws)
-            seen += len(batch.entries)
-            result = await commit_entries(
-                self.database,
-                await self._with_custom_fields(batch),
-                self.judge(),
-                news=EntryNews(self._started(), self.skew(), ours),
-                now=self.clock.now(),
-            )
-            found += self.reporter.committed(result)
+        news = EntryNews(self._started(), self.skew(), ours)
+        with self.reporter.reading():
+            async for batch in batches:
+                seen += len(batch.entries)
+                found += await self._commit(batch, replace(news, skew=self.skew()))
         if again:
             async with self.database.write() as tx:
                 await disowned.forget_disowned(tx, again)
@@ -203,6 +197,14 @@ class PagerDutyReader:
         if overlap >= min(FAST_OVERLAP, self.judge().settings.pagerduty.late_window):
             self._last_fast = (self.clock.monotonic(), seen)
         return found
+
+    async def _commit(self, batch: EntryBatch, news: EntryNews) -> int:
+        self.reporter.flaws(batch.flaws)
+        batch = await self._with_custom_fields(batch)
+        result = await commit_entries(
+            self.database, batch, self.judge(), news=news, now=self.clock.now()
+        )
+        return self.reporter.committed(result)
 
     async def _with_custom_fields(self, batch: EntryBatch) -> EntryBatch:
         """New entries with their incidents read one by one, where rules speak of custom fields.

@@ -147,10 +147,11 @@ class SalesforceReader:
         """Commits batches as they come; returns how many events and how many rows there were."""
         mark = self.writes.mark()
         found = seen = 0
-        async for batch in batches:
-            self.reporter.flaws(batch.flaws)
-            seen += len(batch.records) + len(batch.comments)
-            found += await self._commit(batch, mark)
+        with self.reporter.reading():
+            async for batch in batches:
+                self.reporter.flaws(batch.flaws)
+                seen += len(batch.records) + len(batch.comments)
+                found += await self._commit(batch, mark)
         return found, seen
 
     async def _commit(self, batch: RowBatch, mark: int) -> int:
