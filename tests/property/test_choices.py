@@ -10,7 +10,15 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident, IncidentStatus
 from pagerforce.model.link import Link, LinkState
-from pagerforce.pagerduty.windows import SECOND, Window, narrower_span, next_window, overall_window
+from pagerforce.pagerduty.windows import (
+    MAX_SPAN,
+    SECOND,
+    Window,
+    narrower_span,
+    next_window,
+    overall_window,
+    wider_span,
+)
 from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Reading, Sweep, next_delay
 from pagerforce.pipeline.settings import Pace
 from pagerforce.pipeline.target import Pairs, choose
@@ -90,6 +98,19 @@ def test_a_window_that_held_too_much_becomes_smaller(span, offsets, wanted):
     seen = [T0 + timedelta(seconds=offset % span) for offset in offsets]
     smaller = narrower_span(window, seen, wanted=wanted)
     assert SECOND <= smaller < window.span or window.span <= SECOND
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(0, 3000), st.integers(4, 1000))
+def test_a_window_that_held_little_is_followed_by_a_wider_one(span, read, count, wanted):
+    window = Window(T0, T0 + timedelta(seconds=read))
+    wider = wider_span(timedelta(seconds=span), window, count, wanted=wanted)
+    assert timedelta(seconds=span) <= wider <= max(MAX_SPAN, timedelta(seconds=span))
+    assert wider % SECOND == timedelta(0)
+    if count >= wanted / 2:
+        assert wider == timedelta(seconds=span)
+    elif span == read and wider < MAX_SPAN:
+        assert wider > window.span, "or a quiet night after a storm would be read second by second"
+        assert count * (wider / window.span) <= wanted, "as dense as before, it would be too much"
 
 
 # What an action acts on ---------------------------------------------------------------------------

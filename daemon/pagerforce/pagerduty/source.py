@@ -27,6 +27,8 @@ from pagerforce.pagerduty.windows import (
     next_window,
     order_of,
     overall_window,
+    span_before,
+    wider_span,
 )
 
 _MAX_OWED_FLAWS = 100
@@ -84,18 +86,20 @@ class PagerDutyPoller:
         now = max(now, self._clock.now(), since)
         whole = overall_window(since, now, timedelta(seconds=overlap_seconds))
         start, span, read_to = whole.start, min(whole.span, MAX_SPAN), since
+        dense_until = start
         while start < whole.end:
             window = next_window(start, whole, span)
             reading = await read_window(self._client, window)
             if not reading.is_complete and window.span > SECOND:
                 times = (entry.at for entry in reading.entries.values())
                 span = narrower_span(window, times, wanted=WANTED_ENTRIES)
+                dense_until = window.end
                 continue
             batch = await self._to_batch(reading, window, read_to)
             yield batch
             read_to, start = batch.read_to, window.end
-            if len(batch.entries) < WANTED_ENTRIES / 4:
-                span = min(window.span * 2, MAX_SPAN)
+            span = wider_span(span, window, len(batch.entries), wanted=WANTED_ENTRIES)
+            span = span_before(start, dense_until, span)
 
     async def fetch_open_incidents(self) -> Sequence[Incident]:
         """All open incidents, of the configured services, by number; without custom fields.

@@ -19,6 +19,7 @@ MAX_SPAN = timedelta(days=30)
 """No longest window is documented for log entries; other lists refuse months (code 2005)."""
 
 _MIN_COVERAGE = 0.8
+_MOST_TIMES_WIDER = 8  # behind a quiet stretch may lie a dense one
 
 
 def order_of(entry: LogEntry) -> tuple[datetime, int, str]:
@@ -80,6 +81,28 @@ def narrower_span(window: Window, seen: Iterable[datetime], *, wanted: int) -> t
     covered = times[-1] - times[0]
     fitting = covered * (wanted * _MIN_COVERAGE / len(times))
     return _whole_seconds(min(half, fitting))
+
+
+def wider_span(span: timedelta, window: Window, count: int, *, wanted: int) -> timedelta:
+    """The span after a window that held few rows: as many times longer as would fill it, within reason.
+
+    Args:
+        span: the present one; the window may be shorter, at the end of what is read.
+        window: what was read.
+        count: how many rows it held.
+        wanted: how many rows a window should hold.
+    """
+    if count >= wanted / 2:
+        return span
+    fitting = wanted * _MIN_COVERAGE / max(count, 1)
+    return max(span, min(_whole_seconds(window.span * min(fitting, _MOST_TIMES_WIDER)), MAX_SPAN))
+
+
+def span_before(start: datetime, dense_until: datetime, span: timedelta) -> timedelta:
+    """At most half of what is left of a window that held too much: most of it may lie at its end."""
+    if start >= dense_until:
+        return span
+    return min(span, _whole_seconds((dense_until - start) / 2))
 
 
 def _whole_seconds(span: timedelta) -> timedelta:
