@@ -632,6 +632,23 @@ async def test_a_cut_title_is_found_after_a_lost_answer(rig):
     assert (found.id, len(rig.world.incidents())) == (shown["id"], 1)
 
 
+async def test_a_page_without_key_and_title_is_found_behind_a_storm_by_how_it_began(rig):
+    rig.faults.add(Fault(FaultKind.DROP_AFTER, method="POST", path="^/incidents$"))
+    assert isinstance(await rig.deliver(CREATE, PAGE), Unknown)
+    (shown,) = rig.world.incidents()
+    incident = rig.world.state.incidents[shown["id"]]
+    key, at = incident.incident_key, incident.created_at
+    alert = Alert("QALERT1", key, incident.id, "PNET001", "t", "critical", at, {}, "R1")
+    incident.alerts.append(alert)
+    rig.world.set_title(incident.id, "The core switch, really")
+    rig.clock.advance(60)
+    for number in range(120):  # more than a page, and none of them ours
+        rig.world.trigger("PNET001", f"Switch {number} flaps")
+    found = made(await rig.deliver(CREATE, PAGE, is_uncertain=True, first_attempt_at=at))
+    assert (found.id, len(rig.world.incidents())) == (shown["id"], 121)
+    assert rig.observer.count("log_entries.get") == 1, "what was made at the time is asked first"
+
+
 async def test_a_note_of_another_action_or_person_or_time_is_not_ours(rig):
     incident = rig.trigger()
     rig.world.annotate(incident, "hello", BOT)  # long ago

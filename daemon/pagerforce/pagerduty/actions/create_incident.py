@@ -7,24 +7,24 @@ looked for before anything is sent again, whatever became of its key, its title 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from pagerforce.errors import MalformedError, RefusedError, TransientError, UnknownOutcomeError
+from pagerforce.errors import RefusedError, TransientError, UnknownOutcomeError
 from pagerforce.model.action import OVERTAKEN, ActionSpec, Task
 from pagerforce.model.incident import Incident
 from pagerforce.model.keys import IncidentKey
 from pagerforce.model.lengths import cut
-from pagerforce.model.value import Json, format_whole_second
+from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Expectation, IncidentMade, Skipped, Verdict
 from pagerforce.pagerduty.actions.advice import is_too_long
-from pagerforce.pagerduty.actions.desk import Desk, Writer, decode_or_malformed, text, verbatim
+from pagerforce.pagerduty.actions.desk import Desk, Writer, text, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
+from pagerforce.pagerduty.actions.lost_page import Wanted, find_page
 from pagerforce.pagerduty.actions.origin import Origins
 from pagerforce.pagerduty.actions.service_choice import carried_service, choose_service
 from pagerforce.pagerduty.actions.specs import URGENCIES
-from pagerforce.pagerduty.client import Params, Raw
-from pagerforce.pagerduty.decode import decode_incident, decode_rows
-from pagerforce.pagerduty.open_incidents import OPEN_STATUSES
+from pagerforce.pagerduty.client import Raw
+from pagerforce.pagerduty.decode import decode_incident
 from pagerforce.pagerduty.refusals import DuplicateKeyError
 
 MAX_TITLE = 1024
@@ -159,67 +159,20 @@ class CreateIncident(Handler):
         return stand_in, ", acknowledged from the start: its assignee is the integration user"
 
     async def _look_up(self, task: Task, order: _Order) -> Incident | None:
-        """The incident with our key: an open one, else one created since the first attempt."""
-        since = max(
-            (task.first_attempt_at or task.event_at) - _CLOCK_MARGIN, task.now - _LONGEST_LOOK_BACK
-        )
+        """The incident that an earlier attempt made, if it did."""
+        tried_at = task.first_attempt_at or task.event_at
+        since = max(tried_at - _CLOCK_MARGIN, task.now - _LONGEST_LOOK_BACK)
         if task.doubt_since is not None:
             since = min(since, task.doubt_since - _CLOCK_MARGIN)
-        window = {
-            "since": format_whole_second(since),
-            "until": format_whole_second(task.now + timedelta(days=1)),
-            "time_zone": "UTC",
-        }
-        # The key is ours alone: on whatever service somebody has put the incident, it is the one.
-        keyed = {"incident_key": order.key, "time_zone": "UTC"}
-        searches: Sequence[tuple[Params, datetime | None]] = (
-            ({**keyed, "statuses[]": list(OPEN_STATUSES), "date_range": "all"}, None),
-            ({**keyed, **window, "statuses[]": ["resolved"]}, since),
-            # The filter finds no own key of an incident that has alerts by now.
-            ({**window, "service_ids[]": [order.service_id]}, since),
+        wanted = Wanted(
+            key=order.key,
+            titles=_titles(order),
+            service_id=order.service_id,
+            since=since,
+            until=task.now + timedelta(days=1),
+            tried_at=tried_at,
         )
-        for params, oldest in searches:
-            found = await self._find(params, order, oldest)
-            if found is not None:
-                return found
-        return await self._find_by_origin(
-            {**window, "service_ids[]": [order.service_id]}, order, since
-        )
-
-    async def _find_by_origin(
-        self, params: Params, order: _Order, since: datetime
-    ) -> Incident | None:
-        """One that has alerts and another title by now, known by how it began."""
-        page = await self._desk.client.fetch_incidents(params)
-        for raw in page.rows:
-            if not isinstance(raw, Mapping):
-                continue  # a look at the same rows was just refused for it
-            incident = decode_or_malformed(raw)
-            is_new = incident.created_at is None or incident.created_at >= since
-            if incident.incident_key is not None or not is_new:
-                continue
-            if await self._origins.names(raw) & {order.key, *_titles(order)}:
-                return incident
-        return None
-
-    async def _find(self, params: Params, order: _Order, since: datetime | None) -> Incident | None:
-        """The first match; filters are known to be taken loosely, so each is checked again."""
-        page = await self._desk.client.fetch_incidents(params)
-        incidents, flaws = decode_rows(page.rows, decode_incident, "incident")
-        if flaws:
-            # It may be the one that is looked for: to conclude nothing is better than a double.
-            raise MalformedError(f"incidents.list: {flaws[0].where} {flaws[0].what}")
-        for incident in incidents:
-            # An incident that has alerts by now shows no key of its own.
-            is_there = incident.service is None or incident.service.id == order.service_id
-            is_named = incident.title in _titles(order) and is_there
-            is_ours = incident.incident_key == order.key or (
-                incident.incident_key is None and is_named
-            )
-            is_new = since is None or incident.created_at is None or incident.created_at >= since
-            if is_ours and is_new:
-                return incident
-        return None
+        return await find_page(self._desk.client, self._origins, wanted)
 
 
 def _key(task: Task) -> str:
@@ -228,10 +181,10 @@ def _key(task: Task) -> str:
     return str(IncidentKey(task.object, task.record_id, task.key))
 
 
-def _titles(order: _Order) -> tuple[str, str]:
+def _titles(order: _Order) -> frozenset[str]:
     """The titles under which an attempt may have made it."""
     title = str(order.body["title"])
-    return title, cut(title, SAFE_TITLE)
+    return frozenset((title, cut(title, SAFE_TITLE)))
 
 
 def _adopt(incident: Incident) -> Delivered:

@@ -1,0 +1,109 @@
+"""Finds the incident that an earlier attempt may have made. Facts: pagerduty.md section 6.
+
+By its key first, which is ours alone: on whatever service somebody has put the incident, it is the one.
+An incident that has alerts by now shows no key of its own: it is known by its title, and where somebody
+has changed that, by how it began.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pagerforce.errors import MalformedError
+from pagerforce.model.incident import Incident
+from pagerforce.model.value import format_whole_second
+from pagerforce.pagerduty.actions.origin import Origins
+from pagerforce.pagerduty.client import PagerDutyClient, Params, Raw
+from pagerforce.pagerduty.decode import decode_incident, decode_rows
+from pagerforce.pagerduty.open_incidents import OPEN_STATUSES
+
+_MOST_LISTED = 1_000
+_MOST_ASKED = 200
+"""How it began is asked for incident by incident: in a storm other pages wait meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is known of an incident that may exist.
+
+    Attributes:
+        key: its incident key.
+        titles: one of these it was made with.
+        service_id: the service it was made on.
+        since / until: between these it was made, if it was.
+        tried_at: about when.
+    """
+
+    key: str
+    titles: frozenset[str]
+    service_id: str
+    since: datetime
+    until: datetime
+    tried_at: datetime
+
+
+async def find_page(client: PagerDutyClient, origins: Origins, wanted: Wanted) -> Incident | None:
+    """The incident, or None where there is none.
+
+    Raises:
+        RemoteError: nothing is to be concluded; of what could not be understood it may be one.
+    """
+    keyed = {"incident_key": wanted.key, "time_zone": "UTC"}
+    window = {
+        "since": format_whole_second(wanted.since),
+        "until": format_whole_second(wanted.until),
+        "time_zone": "UTC",
+    }
+    listed: list[tuple[Incident, Raw]] = []
+    for params, is_old in (
+        ({**keyed, "statuses[]": list(OPEN_STATUSES), "date_range": "all"}, True),
+        ({**keyed, **window, "statuses[]": ["resolved"]}, False),
+        # The filter finds no own key of an incident that has alerts by now.
+        ({**window, "service_ids[]": [wanted.service_id], "sort_by": "created_at:desc"}, False),
+    ):
+        listed = [x for x in await _list(client, params) if is_old or _is_new(x[0], wanted)]
+        for incident, _ in listed:
+            if _is_it(incident, wanted):
+                return incident
+    return await _find_by_origin(origins, listed, wanted)
+
+
+async def _list(client: PagerDutyClient, params: Params) -> list[tuple[Incident, Raw]]:
+    """The newest of a list, each as decoded and as it came."""
+    found: list[tuple[Incident, Raw]] = []
+    offset = 0
+    while offset < _MOST_LISTED:
+        page = await client.fetch_incidents(params, offset)
+        pairs, flaws = decode_rows(page.rows, lambda raw: (decode_incident(raw), raw), "incident")
+        if flaws:
+            # It may be the one that is looked for: to conclude nothing is better than a double.
+            raise MalformedError(f"incidents.list: {flaws[0].where} {flaws[0].what}")
+        found += pairs
+        offset += len(page.rows)
+        if not page.more or not page.rows:
+            break
+    return found
+
+
+def _is_it(incident: Incident, wanted: Wanted) -> bool:
+    """By key or title; filters are known to be taken loosely, so each is checked again."""
+    is_there = incident.service is None or incident.service.id == wanted.service_id
+    is_named = incident.title in wanted.titles and is_there
+    return incident.incident_key == wanted.key or (incident.incident_key is None and is_named)
+
+
+def _is_new(incident: Incident, wanted: Wanted) -> bool:
+    return incident.created_at is None or incident.created_at >= wanted.since
+
+
+async def _find_by_origin(
+    origins: Origins, listed: Sequence[tuple[Incident, Raw]], wanted: Wanted
+) -> Incident | None:
+    """One without a key and under another title; those made at the time of the attempt first."""
+    nameless = [item for item in listed if item[0].incident_key is None]
+    nameless.sort(key=lambda item: abs((item[0].created_at or wanted.tried_at) - wanted.tried_at))
+    names = {wanted.key, *wanted.titles}
+    for incident, raw in nameless[:_MOST_ASKED]:
+        if await origins.names(raw) & names:
+            return incident
+    return None
