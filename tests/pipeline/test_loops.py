@@ -27,6 +27,12 @@ run_on = "pagerduty"
 conditions = [{{ field = "event.type", op = "equals", value = "annotate" }}]
 actions = [{{ do = "pagerduty.add_note", text = "again: {{{{ event.note }}}}" }}]
 [[rulesets.rules]]
+name = "impact of what somebody works on"
+object = "{INCIDENT}"
+run_on = "pagerduty"
+conditions = [{{ field = "event.type", op = "equals", value = "acknowledge" }}]
+actions = [{{ do = "salesforce.set_field", field = "{P}FKImpact__c", lookup = {{ Name = "MEDIUM" }} }}]
+[[rulesets.rules]]
 name = "hold the impact"
 object = "{INCIDENT}"
 run_on = "salesforce"
@@ -53,6 +59,20 @@ async def paused_incident(rig, daemon, notes):
     await daemon.step(1)
     assert [state for *_, state in await daemon.links()] == ["paused"]
     return record_id, incident["id"]
+
+
+async def test_what_acts_on_several_records_of_an_incident_counts_once(rig):
+    async with rig.daemon() as daemon:
+        records = [rig.open_record(f"ticket {number}") for number in range(LIMIT + 3)]
+        await daemon.step(4, seconds=60)
+        first, *others = [incident["id"] for incident in rig.incidents()]
+        rig.pd.merge(first, others, by=JANE)
+        await daemon.step(4, seconds=60)
+        rig.pd.acknowledge(first, by=JANE)
+        await daemon.step(2)
+        assert {state for *_, state in await daemon.links()} == {"active"}
+        impacts = {rig.record(record)[f"{P}FKImpact__c"] for record in records}
+        assert impacts == {rig.id_of("Impact", "MEDIUM")}
 
 
 async def the_pause(daemon, member):

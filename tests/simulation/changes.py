@@ -1,5 +1,6 @@
 """Nothing lost, everything ruled on once, no echo: the ledger against the daemon's journal."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from simulation.ledger import HISTORY, INCIDENT, INTEGRATION, P, RowWrite, Who
 from simulation.promises import BrokenPromise, Promise
 from simulation.scene import FIELDS, Scene
-from simulation.state import StoredEvent
+from simulation.state import StoredAction, StoredEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +121,19 @@ class Changes:
             return
         last = self.scene.value(people[-1], field_name)
         was_before = any(self.scene.value(write, field_name) == last for write in given[:-1])
-        if self._is_wanted_too(record_id, field_name):
+        if self._is_wanted_too(record_id, field_name, last):
             return
         if last not in seen and not was_before and record_id in self.scene.state.records:
             text = f"{field_name} of {record_id} became {last!r}; told were {seen}"
             raise BrokenPromise(Promise.NOTHING_LOST, text)
 
-    def _is_wanted_too(self, record_id: str, field_name: str) -> bool:
+    def _is_wanted_too(self, record_id: str, field_name: str, value: object) -> bool:
         """The daemon was about to write the same value: whose it is cannot be told, nor matters."""
         return any(
             action.record_id == record_id
             and action.do == "salesforce.set_field"
             and field_name in action.args
-            and "found written" in action.reason
+            and ("found written" in action.reason or (action.was_unknown and _sets(action, value)))
             for action in self.scene.state.all_actions()
         )
 
@@ -188,3 +189,8 @@ def _by_row(writes: Iterable[RowWrite], object_name: str) -> dict[str, list[RowW
         if write.row.object == object_name:
             found[write.row.id].append(write)
     return found
+
+
+def _sets(action: StoredAction, value: object) -> bool:
+    args = json.loads(action.args)
+    return value in (args.get("value"), (args.get("lookup") or {}).get("Name"))

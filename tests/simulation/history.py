@@ -26,7 +26,7 @@ from simulation.virtual import StuckError, run
 from simulation.watch import Watch
 from simulation.weather import Weather
 
-PATIENCE_SECONDS = 900  # the longest wait before a retry is five minutes
+PATIENCE_SECONDS = 1300  # the longest wait before a retry is five minutes, a pause takes fifteen
 STOP_SECONDS = 40  # more than a request may take
 RECONCILE_SECONDS = 62  # what changed later than that, a reconcile leaves to the log
 

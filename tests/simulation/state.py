@@ -43,6 +43,7 @@ class StoredAction:
     record_id: str | None
     args: str
     attempts: int
+    was_unknown: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ def _read(database: sqlite3.Connection) -> State:
     actions: dict[int, list[StoredAction]] = defaultdict(list)
     for row in database.execute(
         "SELECT id, event_seq, do, state, coalesce(reason, ''), incident_id, record_id, "
-        "coalesce(args, ''), attempts FROM action ORDER BY seq, part"
+        "coalesce(args, ''), attempts, EXISTS (SELECT 1 FROM attempt WHERE action_id = action.id "
+        "AND verdict = 'unknown') FROM action ORDER BY seq, part"
     ):
         actions[row[1]].append(StoredAction(*row))
     links = [

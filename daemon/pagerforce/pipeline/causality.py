@@ -28,6 +28,14 @@ _ANSWERS: Mapping[str, frozenset[str]] = {
 }
 
 
+def decisions_of(recent: Sequence[Done]) -> list[Done]:
+    """The newest part of each decision: what acts on several records or incidents counts once."""
+    found: dict[str, Done] = {}
+    for done in recent:
+        found.setdefault(done.id.partition("-")[0], done)
+    return [*found.values()]
+
+
 def is_crowd(recent: Sequence[Done], limit: int) -> bool:
     """Whether so many actions within a minute had causes that happened as fast.
 

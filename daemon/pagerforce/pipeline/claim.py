@@ -10,7 +10,7 @@ from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.value import Json, format_instant
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
-from pagerforce.pipeline.causality import ANSWER_WINDOW, is_crowd
+from pagerforce.pipeline.causality import ANSWER_WINDOW, decisions_of, is_crowd
 from pagerforce.pipeline.folding import (
     LOOK_AHEAD,
     SET_FIELD,
@@ -36,6 +36,7 @@ _GROUP_LIMIT = 50
 _TRIES_TOGETHER = 2
 _MOST_AT_ONCE = 500  # others must get at the database too
 _PATIENCE = timedelta(minutes=1)  # a page that waits longer is judged again
+_MOST_PARTS = 25  # records of one incident, as far as its loops are looked for
 _LOOP_WINDOW = timedelta(minutes=1)
 _CLOCK_DOUBT = timedelta(seconds=5)  # the clocks are known to the second
 
@@ -160,7 +161,8 @@ class Claimer:
         limit = self.limits.loop_limit
         ended_at = await pauses.last_end(tx, head.lane, now)
         since = max(filter(None, (now - _LOOP_WINDOW, ended_at)))
-        recent = await outbox.recent(tx, head.lane, since, now, limit=limit)
+        recent = await outbox.recent(tx, head.lane, since, now, limit=limit * _MOST_PARTS)
+        recent = decisions_of(recent)
         is_new = ended_at is None or head.created_at > ended_at
         if is_crowd(recent, limit):
             reason = f"{len(recent)} actions within a minute"
