@@ -183,7 +183,7 @@ async def user(clients):
 async def composite(clients):
     values, flaws, count = [], [], 0
     parts = await clients.salesforce().send_composite(["/a", "/b", "/c", "/d"])
-    for part, shape in zip(parts, (RECORD, RECORD, COMMENT, CASE_COMMENT), strict=True):
+    for part, shape in zip(parts, (CASE_COMMENT, COMMENT, RECORD, RECORD), strict=True):
         if part.error is not None:
             raise part.error
         rows = read_rows(part.body).rows

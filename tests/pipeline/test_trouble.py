@@ -345,6 +345,21 @@ async def test_an_old_acknowledge_never_reopens(tmp_path):
         assert (await daemon.outcomes())["pagerduty.acknowledge skipped"] == 1
 
 
+async def test_nobody_is_woken_for_a_record_that_was_deleted_meanwhile(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        rig.raise_to_1(record_id)
+        rig.advance(2)
+        await daemon.parts.salesforce_reader.poll()
+        rig.sf.delete(INCIDENT, record_id)
+        rig.advance(2)
+        await daemon.parts.salesforce_reader.poll()
+        await daemon.step()
+        assert rig.incidents() == []
+        assert (await daemon.outcomes())["pagerduty.create_incident skipped"] == 1
+
+
 async def test_resolving_again_what_our_acknowledge_reopened_is_known_as_ours(
     tmp_path, monkeypatch
 ):

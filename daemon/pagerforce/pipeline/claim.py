@@ -184,22 +184,26 @@ class Claimer:
     async def _is_overtaken(
         self, tx: Transaction, head: Action, event: Event, pairs: Pairs, now: datetime
     ) -> bool:
-        """Whether a page that had to wait would wake somebody for what is over by now.
+        """Whether a page would wake somebody for what is over by now.
 
-        The event is judged again with the record as it is now; what changed in it stays as it was.
+        Nobody is woken for a record that was deleted since; with it its link is gone, so that nothing
+        else says whether it was paged for before. Where the page had to wait the event is judged again
+        with the record as it is now; what changed in it stays as it was.
         """
-        has_waited = head.attempts > 0 or now - head.created_at > _PATIENCE
-        if not head.is_page or not has_waited or event.record_id is None:
+        if not head.is_page or event.record_id is None:
             return False
         record = await snapshots.find_record(tx, event.record_id)
-        if record is None or record.fields == event.record:
-            return record is not None and record.is_deleted
+        if record is not None and record.is_deleted and event.type != "delete":
+            return True
+        has_waited = head.attempts > 0 or now - head.created_at > _PATIENCE
+        if not has_waited or record is None or record.fields == event.record:
+            return False
         incident = next(iter(pairs.incidents.values()), None)
         linked = frozenset(link.object for link in pairs.links)
         facts = Facts(replace(event, record=record.fields), linked, {}, incident)
         traces_now = self.judge().book.evaluate(facts, now, every_rule=True).traces
         mine = [t for t in traces_now if (t.ruleset, t.rule) == (head.ruleset, head.rule)]
-        return record.is_deleted or any(not trace.matched for trace in mine)
+        return any(not trace.matched for trace in mine)
 
     async def _undone(self, tx: Transaction, head: Action, event: Event, now: datetime) -> str:
         """Why an action of a backlog is pointless: a later one makes it so; "" where it is not."""
