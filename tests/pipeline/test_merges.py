@@ -172,3 +172,99 @@ async def test_a_resolve_before_a_reopening_and_a_merge_is_no_merge(tmp_path):
         told = [x["event"] for x in await daemon.log() if x["incident"] == merged]
         assert [kind for kind in told if kind in ("resolve", "merge")] == ["resolve", "merge"]
         assert len(rig.notes_of(survivor)) == 1, "it is told of the merge once"
+
+
+async def two_incidents(rig, daemon):
+    """Two incidents, each with the record that was made for it: (to be merged, survivor)."""
+    merged = rig.pd.trigger("PDBA001", "Replication lag")["id"]
+    survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
+    await daemon.step()
+    records = {incident_id: record_id for incident_id, record_id, _ in await daemon.links()}
+    return (merged, records[merged]), (survivor, records[survivor])
+
+
+async def test_what_was_done_just_before_a_merge_reaches_the_records_that_move_and_no_others(
+    tmp_path,
+):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        (merged, moved), (survivor, other) = await two_incidents(rig, daemon)
+        rig.pd.acknowledge(merged, by=JANE)
+        rig.pd.annotate(merged, "A disk is full", by=JANE)
+        rig.advance(5)
+        rig.pd.merge(survivor, [merged], by=JANE)
+        await daemon.step(3)
+        assert rig.status_of(moved) == "ACKNOWLEDGED"
+        assert len([x for x in rig.comments_of(moved) if "A disk is full" in x]) == 1
+        assert rig.status_of(other) == "NEW"
+        assert rig.comments_of(other) == []
+
+
+async def test_what_waits_for_salesforce_while_merges_follow_merges_reaches_its_record(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        (merged, moved), (second, other) = await two_incidents(rig, daemon)
+        survivor = rig.pd.trigger("PNET001", "The biggest")["id"]
+        await daemon.step()
+        rig.pd.annotate(merged, "A disk is full", by=JANE)
+        for source, target in ((merged, second), (second, survivor)):
+            rig.advance(5)
+            await daemon.parts.pagerduty_reader.poll()
+            rig.pd.merge(target, [source], by=JANE)
+        rig.advance(5)
+        await daemon.parts.pagerduty_reader.poll()
+        await daemon.step(2)
+        assert len([x for x in rig.comments_of(moved) if "A disk is full" in x]) == 1
+        assert rig.comments_of(other) == []
+
+
+async def test_an_acknowledge_reaches_the_record_that_was_made_after_the_merge(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
+        await daemon.step()
+        ((_, other, _),) = await daemon.links()
+        merged = rig.pd.trigger("PDBA001", "Replication lag")["id"]
+        rig.advance(5)
+        rig.pd.acknowledge(merged, by=JANE)
+        rig.advance(5)
+        rig.pd.merge(survivor, [merged], by=JANE)
+        await daemon.step(3)
+        (moved,) = {record_id for _, record_id, _ in await daemon.links()} - {other}
+        assert rig.status_of(moved) == "ACKNOWLEDGED"
+        assert rig.status_of(other) == "NEW"
+
+
+async def test_a_note_that_is_seen_after_the_merge_it_came_before_is_copied(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        (merged, moved), (survivor, other) = await two_incidents(rig, daemon)
+        rig.pd.hide_new_entries(30)
+        rig.pd.annotate(merged, "A disk is full", by=JANE)
+        rig.pd.hide_new_entries(0)
+        rig.advance(5)
+        rig.pd.merge(survivor, [merged], by=JANE)
+        rig.advance(5)
+        rig.pd.annotate(merged, "See the other one", by=JANE)
+        await daemon.step()
+        await daemon.step(3, seconds=15)
+        comments = rig.comments_of(moved)
+        assert len([x for x in comments if "A disk is full" in x]) == 1
+        assert not [x for x in comments if "See the other one" in x], "it is linked no more"
+        assert rig.comments_of(other) == []
+        assert len(rig.notes_of(survivor)) == 1, "it is told of the merge once"
+
+
+async def test_a_merge_tells_of_a_reopening_that_no_reconcile_saw(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        (merged, moved), (survivor, _) = await two_incidents(rig, daemon)
+        rig.pd.resolve(merged, by=JANE)
+        await daemon.step(2)
+        assert rig.status_of(moved) == "CLOSED"
+        rig.pd.reopen(merged, by=JANE)
+        rig.advance(5)
+        rig.pd.merge(survivor, [merged], by=JANE)
+        await daemon.step(3)
+        told = [x["event"] for x in await daemon.log() if x["incident"] == merged]
+        assert [kind for kind in told if kind in ("resolve", "reopen", "merge")] == [
+            "resolve",
+            "reopen",
+            "merge",
+        ]
+        assert (survivor, moved, "active") in await daemon.links()

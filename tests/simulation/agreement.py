@@ -76,7 +76,6 @@ class Agreement:
             or self.scene.was_deleted(record_id)
             or self._has_crossed(incident_id, record_id)
             or self._was_resolved_unseen(incident_id)
-            or self._was_reopened_unseen(incident_id)
         )
 
     def _has_crossed(self, incident_id: str, record_id: str) -> bool:
@@ -117,18 +116,6 @@ class Agreement:
             and any(o.seq < event.seq and o.data["at"] > event.data["at"] for o in found)
         ]
         return incident_id in self.scene.people.reopened and bool(late)
-
-    def _was_reopened_unseen(self, incident_id: str) -> bool:
-        """What was merged into it had been opened again: without an entry, and gone before a reconcile."""
-        return any(
-            source.merged_into == incident_id
-            and source.id in self.scene.people.reopened
-            and not any(
-                event.incident_id == source.id and event.type == "reopen"
-                for event in self.scene.state.events.values()
-            )
-            for source in self.scene.ledger.pd.state.incidents.values()
-        )
 
 
 def _shown(at: object) -> datetime:

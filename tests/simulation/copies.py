@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pagerforce.model.value import parse_instant
-from simulation.ledger import HISTORY, P, Who
+from simulation.ledger import HISTORY, LogEntry, P, Who
 from simulation.promises import BrokenPromise, Promise
 from simulation.scene import Scene
 from simulation.watch import token_in
@@ -55,6 +55,7 @@ class Copies:
             if not is_note or made.text in self.scene.ledger.repeated:
                 continue
             incident = self.scene.ledger.pd.state.incidents[str(made.entry.incident_id)]
+            self._is_on_what_moved(made, comments)
             for link in self.scene.state.links:
                 if link.incident_id != incident.id or self.scene.was_deleted(link.record_id):
                     continue
@@ -64,6 +65,28 @@ class Copies:
                 self._is_copied(
                     token_in(made.text),
                     count,
+                    made.entry.created_at,
+                    link.created_at,
+                    f"pd:{made.entry.id}",
+                )
+
+    def _is_on_what_moved(self, made: LogEntry, comments: Counter[tuple[str, str | None]]) -> None:
+        """A note from before a merge stands on the records that its incident had until then."""
+        source = str(made.entry.incident_id)
+        ended = [
+            item.entry.created_at
+            for item in self.scene.ledger.entries
+            if item.entry.incident_id == source and item.entry.type == "resolve_log_entry"
+        ]
+        if self.scene.came_late(source) or not ended or made.entry.created_at > ended[-1]:
+            return
+        records = {record for incident, record in self.scene.state.moved if incident == source}
+        for link in self.scene.state.links:
+            if link.record_id in records and not self.scene.was_deleted(link.record_id):
+                token = token_in(made.text)
+                self._is_copied(
+                    token,
+                    comments[link.record_id, token],
                     made.entry.created_at,
                     link.created_at,
                     f"pd:{made.entry.id}",

@@ -59,11 +59,12 @@ class StoredLink:
 
 @dataclass(slots=True)
 class State:
-    """Everything the checks look at."""
+    """Everything the checks look at. ``moved``: incidents that were merged, and records they had."""
 
     events: dict[str, StoredEvent]
     actions: dict[int, list[StoredAction]]
     links: list[StoredLink]
+    moved: list[tuple[str, str]]
     records: dict[str, dict[str, Any]]
     incidents: dict[str, dict[str, Any]]
     marks: tuple[int, int, int] = field(default=(0, 0, 0))
@@ -105,11 +106,12 @@ def _read(database: sqlite3.Connection) -> State:
             "SELECT incident_id, record_id, is_active, created_at, record_at FROM link"
         )
     ]
+    moved = [*database.execute("SELECT incident_id, record_id FROM merged_link")]
     records = {k: json.loads(v) for k, v in database.execute("SELECT id, data FROM record")}
     incidents = {k: json.loads(v) for k, v in database.execute("SELECT id, data FROM incident")}
     attempts = database.execute("SELECT count(*) FROM attempt").fetchone()[0]
     count = sum(len(found) for found in actions.values())
-    return State(events, actions, links, records, incidents, (len(events), count, attempts))
+    return State(events, actions, links, moved, records, incidents, (len(events), count, attempts))
 
 
 def is_waiting(path: Path) -> bool:

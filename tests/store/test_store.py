@@ -242,6 +242,20 @@ async def test_links_follow_the_survivor_of_a_merge(tmp_path):
         assert found == {("i2", "r1"), ("i2", "r2")}
 
 
+async def test_what_a_merge_took_is_known_also_after_the_next_merge(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        for incident_id, record_id in (("i1", "r1"), ("i2", "r2"), ("i9", "r1")):
+            await links.put_link(tx, incident_id, "Case", record_id, LINKED)
+        for source, survivor in (("i1", "i2"), ("i2", "i3")):
+            merged = Incident(IncidentId(source), merged_into=IncidentId(survivor))
+            await snapshots.put_incidents(tx, [(merged, NOW)])
+            await links.move_links(tx, source, survivor)
+        for source, expected in (("i1", {"r1"}), ("i2", {"r1", "r2"}), ("i3", set())):
+            moved = await links.moved_links(tx, source)
+            assert {link.incident_id for link in moved} <= {"i3"}
+            assert {link.record_id for link in moved} == expected
+
+
 async def test_the_same_decision_is_stored_once(tmp_path):
     async with open_database(tmp_path / "p.db") as database, database.write() as tx:
         await enqueue(tx, 1, ["r1"], action("a1"))

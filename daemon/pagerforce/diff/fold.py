@@ -90,13 +90,15 @@ def find_reopening(held: Held | None, entry: LogEntry) -> Incident | None:
     """The state right after a reopening that this entry gives away, or None.
 
     It leaves no entry of its own (facts: pagerduty.md section 9.5), but what was resolved can only be
-    acknowledged, or that run out, once it is open again: in the second before, at the latest, as far as
-    stamps can tell.
+    acknowledged, or that run out, or end by a merge, once it is open again: in the second before, at
+    the latest, as far as stamps can tell.
     """
-    if held is None or entry.type not in _OF_OPEN or _is_late(held, entry):
+    if held is None or _is_late(held, entry):
         return None
     before = held.incident
     if before.status is not IncidentStatus.RESOLVED or before.status_changed_at is None:
+        return None
+    if entry.type not in _OF_OPEN and not _is_merge(before, entry):
         return None
     return replace(
         before,
@@ -105,6 +107,13 @@ def find_reopening(held: Held | None, entry: LogEntry) -> Incident | None:
         merged_into=None,
         status_changed_at=entry.at - _SECOND,
     )
+
+
+def _is_merge(resolved: Incident, entry: LogEntry) -> bool:
+    """Whether an entry tells that what was resolved earlier has been merged since."""
+    if entry.type != "resolve" or entry.current is None or entry.current.merged_into is None:
+        return False
+    return not _is_over(resolved, entry.at - _SAME_CHANGE) and _stands(entry)
 
 
 def _is_first_trigger(held: Held | None, entry: LogEntry, *, is_late: bool) -> bool:

@@ -62,6 +62,11 @@ class Incident:
         """Whether it still needs somebody: anything but resolved."""
         return self.status is not IncidentStatus.RESOLVED
 
+    def was_merged_after(self, at: datetime) -> bool:
+        """Whether a merge ended it in that second or later."""
+        ended_at = self.status_changed_at
+        return self.merged_into is not None and (ended_at is None or at <= ended_at)
+
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:

@@ -284,8 +284,11 @@ async def _world_of_incidents(
     tx: Transaction, ids: Collection[IncidentId], incidents: dict[IncidentId, Incident]
 ) -> World:
     found = await links.links_of(tx, ids)
-    records = await snapshots.read_records(tx, {link.record_id for link in found})
-    return World(incidents, records, found, await outbox.waiting_members(tx, ids))
+    merged = [key for key, incident in incidents.items() if incident.merged_into]
+    moved = {key: await links.moved_links(tx, key) for key in merged}
+    linked = {link.record_id for some in (found, *moved.values()) for link in some}
+    records = await snapshots.read_records(tx, linked)
+    return World(incidents, records, found, await outbox.waiting_members(tx, ids), moved)
 
 
 async def _world_of_records(tx: Transaction, ids: Collection[RecordId]) -> World:

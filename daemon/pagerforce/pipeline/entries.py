@@ -91,7 +91,8 @@ def plan_entries(
             plan.ruled.append(Ruled(_bare_event(entry), ()))
             continue
         before, echo = plan.held.get(entry.incident_id), _echo(entry, plan, hopes)
-        opened = find_reopening(before, entry)
+        is_our_end = echo is not None and entry.type == "resolve"
+        opened = None if is_our_end else find_reopening(before, entry)
         is_doubtful = opened is not None and echo is not None and not _is_settled(echo, entry)
         folded = fold(before if opened is None else Held(opened), entry)
         plan.held[entry.incident_id] = before if is_doubtful and before else folded.held

@@ -27,13 +27,14 @@ class World:
     """What the store knows of the incidents and records of one batch.
 
     ``waiting``: incidents and records for which something still waits in the outbox: a link may be
-    about to be made.
+    about to be made. ``moved``: what merges took from incidents, as it is linked now.
     """
 
     incidents: dict[IncidentId, Incident] = field(default_factory=dict)
     records: dict[RecordId, Record] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)
+    moved: Mapping[IncidentId, list[Link]] = field(default_factory=dict)
     _by_member: dict[str, list[Link]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -56,8 +57,16 @@ class World:
     def links_of(self, event: Event) -> list[Link]:
         """Active and paused links of an event's subject, oldest first."""
         subject = event.incident_id if event.source is Side.PAGERDUTY else event.record_id
-        found = self._by_member.get(subject, ()) if subject else ()
+        found = self._by_member.get(subject) if subject else None
+        found = found or self._moved_before(event)
         return [link for link in found if link.state is not LinkState.INACTIVE]
+
+    def _moved_before(self, event: Event) -> list[Link]:
+        """Of an incident's event from before its merge, seen after it: the links it had."""
+        incident = self.incidents.get(event.incident_id) if event.incident_id else None
+        if incident is None or event.type == "merge" or not incident.was_merged_after(event.at):
+            return []
+        return self.moved.get(incident.id, [])
 
 
 @dataclass(frozen=True, slots=True)

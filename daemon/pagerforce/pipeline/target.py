@@ -43,6 +43,7 @@ async def find_pairs(tx: Transaction, action: Action, event: Event) -> Pairs:
     if event.type == "merge" and event.incident is not None:
         subject = event.incident.merged_into or subject  # its links are there by now
     found = await links.links_of(tx, [subject]) if subject else []
+    found = found or await _moved_links(tx, event)
     # A deletion is what makes them inactive; and a record that somebody deleted is not made again.
     if event.type != "delete" and action.do != "salesforce.create_record":
         found = [link for link in found if link.state is not LinkState.INACTIVE]
@@ -50,6 +51,15 @@ async def find_pairs(tx: Transaction, action: Action, event: Event) -> Pairs:
         found = [link for link in found if _is_after(event, link)]
     incidents = await snapshots.read_incidents(tx, {link.incident_id for link in found})
     return Pairs(tuple(found), {key: item for key, (item, _) in incidents.items()})
+
+
+async def _moved_links(tx: Transaction, event: Event) -> list[Link]:
+    """What happened to an incident before it was merged is about the records that it had."""
+    if event.source is not Side.PAGERDUTY or event.incident_id is None:
+        return []
+    incident = await snapshots.find_incident(tx, event.incident_id)
+    is_before = incident is not None and incident.was_merged_after(event.at)
+    return await links.moved_links(tx, event.incident_id) if is_before else []
 
 
 def _is_after(event: Event, link: Link) -> bool:

@@ -118,7 +118,14 @@ async def put_link(
         "VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO UPDATE SET is_active = 1",
         (incident_id, record_id, object_name, to_stamp(at.incident_at), to_stamp(at.record_at)),
     )
+    if merged_id != incident_id:
+        await _note_move(tx, merged_id, record_id)
     await join_lanes(tx, list(dict.fromkeys([merged_id, incident_id, record_id])))
+
+
+async def _note_move(tx: Transaction, source: str, record_id: str) -> None:
+    sql = "INSERT OR IGNORE INTO merged_link (incident_id, record_id) VALUES (?, ?)"
+    await tx.run(sql, (source, record_id))
 
 
 async def _survivor(tx: Transaction, incident_id: str) -> str:
@@ -148,8 +155,19 @@ async def move_links(tx: Transaction, source: str, survivor: str) -> None:
     for record_id, name, created_at, record_at in rows:
         at = LinkTime(parse_instant(created_at), parse_instant(record_at))
         await put_link(tx, survivor, name, record_id, at)
+        await _note_move(tx, source, record_id)
     await tx.run("DELETE FROM link WHERE incident_id = ?", (source,))
     await join_lanes(tx, [source, survivor])
+
+
+async def moved_links(tx: Transaction, source: str) -> list[Link]:
+    """The links that a merge took from this incident, as they are now, oldest first."""
+    sql = "SELECT record_id FROM merged_link WHERE incident_id = ?"
+    records = [row[0] for row in await tx.rows(sql, (source,))]
+    if not records:
+        return []
+    survivor = await _survivor(tx, source)
+    return [link for link in await links_of(tx, records) if link.incident_id == survivor]
 
 
 async def count_links(tx: Transaction) -> tuple[int, int]:

@@ -130,6 +130,7 @@ async def prune_incidents(
         ("note", "incident_id"),
         ("lane_member", "member"),
         ("link", "incident_id"),
+        ("merged_link", "incident_id"),
         ("incident", "id"),
     ):
         await tx.run(f"DELETE FROM {table} WHERE {column} IN ({marks(gone)})", gone)
