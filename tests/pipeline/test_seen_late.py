@@ -1,5 +1,7 @@
 """What is seen later than what followed from it: found by the simulation, told here as scenarios."""
 
+from dataclasses import replace
+
 import pytest
 
 from pagerforce.pagerduty.client import PagerDutyClient
@@ -216,3 +218,49 @@ async def test_an_acknowledge_that_crossed_a_resolve_and_lost_its_answer_is_told
         assert rig.pd.incident(incident_id)["status"] == "acknowledged", "open is the safe side"
         assert _told(await daemon.log(), incident_id) == ["resolve", "reopen"]
         assert rig.status_of(record_id) == "ASSIGNED"
+
+
+def _crowded(parts):
+    """As where the log of an hour, or the rows of a quarter, are too many to read with every poll."""
+    parts.pagerduty_reader.sweep = replace(parts.pagerduty_reader.sweep, cheap=-1)
+    parts.salesforce_reader.sweep = replace(parts.salesforce_reader.sweep, cheap=-1)
+
+
+async def _minutes_with_news(rig, daemon, *minutes):
+    """So many minutes pass before each poll, which finds something: the cursor moves."""
+    for passed in minutes:
+        rig.advance(60 * passed)
+        rig.pd.trigger("PNET001", "Something else")
+        rig.open_record("Something else")
+        rig.advance(1)
+        await daemon.poll()
+
+
+async def test_an_entry_that_shows_right_after_a_look_far_back_is_found_by_the_next(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon(prepare=_crowded) as daemon:
+        rig.pd.hide_new_entries(50 * 60)
+        incident_id = rig.pd.trigger("PNET001", "Switch flaps")["id"]
+        rig.pd.hide_new_entries(0)
+        await _minutes_with_news(rig, daemon, 49, 14, 2)
+        assert incident_id in [x["incident"] for x in await daemon.log()]
+
+
+async def test_an_entry_that_shows_while_the_daemon_is_down_is_found_by_the_next_life(tmp_path):
+    async with open_rig(tmp_path) as rig:
+        async with rig.daemon(prepare=_crowded) as daemon:
+            rig.pd.hide_new_entries(59 * 60)
+            incident_id = rig.pd.trigger("PNET001", "Switch flaps")["id"]
+            rig.pd.hide_new_entries(0)
+            await _minutes_with_news(rig, daemon, 49, 14)
+        rig.advance(60 * 2)
+        async with rig.daemon(prepare=_crowded) as daemon:
+            assert incident_id in [x["incident"] for x in await daemon.log()]
+
+
+async def test_a_row_that_shows_right_after_a_look_far_back_is_found_by_the_next(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon(prepare=_crowded) as daemon:
+        rig.advance(30)
+        rig.sf.begin_late(14 * 60)
+        record_id = rig.open_record("Long in coming")
+        await _minutes_with_news(rig, daemon, 13, 4, 2)
+        assert record_id in [x["record"] for x in await daemon.log()]

@@ -61,13 +61,15 @@ def test_what_is_left_of_the_budget_lasts(pace, busy, remaining, left, per_poll)
     assert is_capped or polls * per_poll <= max(remaining, 1) * 1.000001
 
 
-@given(paces, st.integers(0, 10_000), st.floats(0, 10_000))
-def test_a_poll_looks_back_at_least_as_far_as_was_promised_now_and_then(pace, count, since):
+@given(paces, st.integers(0, 10_000), st.floats(0, 10_000), st.floats(0, 10_000))
+def test_a_poll_looks_back_at_least_as_far_as_was_promised_now_and_then(pace, count, since, come):
     sweep = Sweep(cheap=200, every=timedelta(minutes=5))
-    overlap = sweep.overlap(pace, wide=Reading(count, since))
+    moved = timedelta(seconds=come)
+    overlap = sweep.overlap(pace, wide=Reading(count, since, moved))
+    furthest = pace.late_window + moved
     if count <= 200 or since >= 300:
-        assert overlap >= pace.late_window
-    assert min(FAST_OVERLAP, pace.late_window) <= overlap <= max(FAST_OVERLAP, pace.late_window)
+        assert overlap >= furthest
+    assert min(FAST_OVERLAP, pace.late_window) <= overlap <= max(FAST_OVERLAP, furthest)
 
 
 @given(st.integers(-5, 10**9), st.floats(0.001, 100), st.floats(0.001, 1000), st.floats(0, 1))

@@ -1,13 +1,14 @@
 """Pure: when a side is polled next, and how far back the next poll looks."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pagerforce.pipeline.settings import Pace
 
 FAST_OVERLAP = timedelta(seconds=60)
 _NEAR_OVERLAP = timedelta(seconds=10)
 _MAX_BACKOFF = timedelta(minutes=5)
+_FURTHEST_BACK = timedelta(days=7)  # what is older than the retention's look back is known no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,38 @@ def low_water_every(late_window: timedelta) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An earlier poll: how many items it read, and how long ago."""
+    """An earlier poll: how many items it read, and how long ago.
+
+    ``moved``: how far the cursor has come since that poll began.
+    """
 
     count: int
     seconds_ago: float
+    moved: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class LookBack:
+    """A poll that was read to its end, as a reader remembers it.
+
+    Attributes:
+        at: when it ended, in seconds of the monotonic clock.
+        count: how many items it read.
+        began: no later than when it began, in the remote clock.
+    """
+
+    at: float
+    count: int
+    began: datetime
+
+    @classmethod
+    def made(cls, begun: float, ended: float, count: int, read_to: datetime) -> "LookBack":
+        """``read_to``: the newest stamp it saw; nothing bears one that is still to come."""
+        return cls(ended, count, read_to - timedelta(seconds=ended - begun))
+
+    def seen_from(self, now: float, stamp: datetime) -> Reading:
+        """As it looks at ``now`` of the monotonic clock, with the cursor at ``stamp``."""
+        return Reading(self.count, now - self.at, max(stamp - self.began, timedelta(0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +118,27 @@ class Sweep:
     def overlap(
         self, pace: Pace, *, wide: Reading | None, fast: Reading | None = None
     ) -> timedelta:
-        """``late_window``, a minute, or in a burst a few seconds.
+        """What ``wide`` says, a minute, or in a burst a few seconds.
 
         Args:
             pace: of this side.
-            wide: the last poll that read ``late_window`` again; None: there was none.
+            wide: the last poll that looked back far; None: there was none in this life.
             fast: the last one that read at least a minute again; None where each one does.
         """
         if wide is None or _is_due(wide, self.cheap, self.every):
-            return max(pace.late_window, FAST_OVERLAP)
+            return self.wide(pace, wide)
         if fast is None or _is_due(fast, self.cheap, self.often):
             return min(FAST_OVERLAP, pace.late_window)
         return min(_NEAR_OVERLAP, pace.late_window)
+
+    def wide(self, pace: Pace, last: Reading | None) -> timedelta:
+        """How far to look back for what the last such poll could not see yet and no other has looked for.
+
+        ``late_window`` before where that one stood: what was hidden then may show only now. Of an
+        earlier life it is not known where it did; the cursor came at most so far.
+        """
+        moved = self.every + FAST_OVERLAP if last is None else last.moved
+        return max(pace.late_window + min(moved, _FURTHEST_BACK), FAST_OVERLAP)
 
 
 def _is_due(last: Reading, cheap: int, every: timedelta) -> bool:

@@ -13,7 +13,7 @@ from pagerforce.observe.log import get_log
 from pagerforce.pipeline.commit import EntryNews, commit_drift, commit_entries
 from pagerforce.pipeline.entries import event_id_of
 from pagerforce.pipeline.forgotten import NOBODY, OwnUsers
-from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Reading, Sweep
+from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, LookBack, Reading, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.store import cursors, disowned, journal, restored, snapshots, traces
@@ -68,8 +68,8 @@ class PagerDutyReader:
     sweep: Sweep = _SWEEP
     _start_at: datetime | None = None
     _is_learnt: bool = False
-    _last_wide: tuple[float, int] | None = None
-    _last_fast: tuple[float, int] | None = None
+    _last_wide: LookBack | None = None
+    _last_fast: LookBack | None = None
     _calls_per_poll: int = 1
     _reconciled: float | None = None
     _out_of_sight: set[IncidentId] = field(default_factory=set)
@@ -176,26 +176,31 @@ class PagerDutyReader:
         async with self.database.read() as tx:
             position = (await cursors.read_cursors(tx))[cursors.PAGERDUTY]
             again = await disowned.find_disowned(tx)
-        overlap = max([self._overlap(), *(position.stamp - since for since in again.values())])
+        wide, fast = self._ago(self._last_wide, position), self._ago(self._last_fast, position)
+        pace = self.judge().settings.pagerduty
+        overlap = self.sweep.overlap(pace, wide=wide, fast=fast)
+        overlap = max([overlap, *(position.stamp - since for since in again.values())])
         ours = NOBODY if doubt is None else await self.find_ours()
         if doubt is not None and doubt.turn is Turn.AGAIN:
             position = Position(min(position.stamp, doubt.start))
-            overlap = max(overlap, self.judge().settings.pagerduty.late_window)
-        is_wide = overlap >= self.judge().settings.pagerduty.late_window
+            overlap = max(overlap, pace.late_window)
+        begun, read_to = self.clock.monotonic(), position.stamp
         found = seen = 0
         batches = self.source.iter_entries(position.stamp, overlap_seconds=overlap.total_seconds())
         news = EntryNews(self._started(), self.skew(), ours)
         with self.reporter.reading():
             async for batch in batches:
                 seen += len(batch.entries)
+                read_to = batch.read_to
                 found += await self._commit(batch, replace(news, skew=self.skew()))
         if again:
             async with self.database.write() as tx:
                 await disowned.forget_disowned(tx, again)
-        if is_wide:
-            self._last_wide = (self.clock.monotonic(), seen)
-        if overlap >= min(FAST_OVERLAP, self.judge().settings.pagerduty.late_window):
-            self._last_fast = (self.clock.monotonic(), seen)
+        this = LookBack.made(begun, self.clock.monotonic(), seen, read_to)
+        if overlap >= self.sweep.wide(pace, wide):
+            self._last_wide = this
+        if overlap >= min(FAST_OVERLAP, pace.late_window):
+            self._last_fast = this
         return found
 
     async def _commit(self, batch: EntryBatch, news: EntryNews) -> int:
@@ -226,17 +231,8 @@ class PagerDutyReader:
         ]
         return replace(batch, entries=tuple(entries))
 
-    def _overlap(self) -> timedelta:
-        pace = self.judge().settings.pagerduty
-        return self.sweep.overlap(
-            pace, wide=self._ago(self._last_wide), fast=self._ago(self._last_fast)
-        )
-
-    def _ago(self, last: tuple[float, int] | None) -> Reading | None:
-        if last is None:
-            return None
-        at, count = last
-        return Reading(count, self.clock.monotonic() - at)
+    def _ago(self, last: LookBack | None, position: Position) -> Reading | None:
+        return None if last is None else last.seen_from(self.clock.monotonic(), position.stamp)
 
     async def _reconcile(self) -> int:
         """Changes that leave no entry: title, service, bridge, reopening (pagerduty.md 9.5)."""

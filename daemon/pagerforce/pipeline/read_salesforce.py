@@ -12,7 +12,7 @@ from pagerforce.observe.log import get_log
 from pagerforce.pipeline.absentees import Absentees
 from pagerforce.pipeline.commit import commit_rows
 from pagerforce.pipeline.deliver import WriteLog
-from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Reading, Sweep, low_water_every
+from pagerforce.pipeline.pace import Budget, LookBack, Reading, Sweep, low_water_every
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.rows import NewsRules
 from pagerforce.pipeline.ruling import Judge
@@ -62,7 +62,7 @@ class SalesforceReader:
     _quiet: dict[str, frozenset[str]] = field(default_factory=dict)
     _read_with: dict[str, frozenset[str]] = field(default_factory=dict)
     _start_at: dict[str, datetime] = field(default_factory=dict)
-    _last_wide: tuple[float, int] | None = None
+    _last_wide: LookBack | None = None
     _low_water: datetime | None = None
     _own_user: str | None = None
     _low_water_asked: float = float("-inf")
@@ -129,11 +129,14 @@ class SalesforceReader:
         if doubt is not None:
             self._own_user = await self.find_own_user()
         positions = {feed: positions[feed] for feed in self.source.feeds}
-        overlap = self._overlap(positions)
+        newest = max(position.stamp for position in positions.values())
+        last, now = self._last_wide, self.clock.monotonic()
+        wide = None if last is None else last.seen_from(now, newest)
+        overlap = self._overlap(newest, wide)
         batches = self.source.iter_changes(positions, overlap_seconds=overlap.total_seconds())
         found, seen = await self._commit_all(batches)
-        if overlap > FAST_OVERLAP:
-            self._last_wide = (self.clock.monotonic(), seen)
+        if overlap >= self.sweep.wide(self.judge().settings.salesforce, wide):
+            self._last_wide = LookBack(self.clock.monotonic(), seen, newest)
         found += await self._recheck()
         found += await self._read_new_fields()
         await self._ask_low_water(positions)
@@ -165,16 +168,10 @@ class SalesforceReader:
         )
         return self.reporter.committed(result)
 
-    def _overlap(self, positions: Mapping[str, Position]) -> timedelta:
-        pace = self.judge().settings.salesforce
-        wide = None
-        if self._last_wide is not None:
-            at, count = self._last_wide
-            wide = Reading(count, self.clock.monotonic() - at)
-        overlap = self.sweep.overlap(pace, wide=wide)
+    def _overlap(self, newest: datetime, wide: Reading | None) -> timedelta:
+        overlap = self.sweep.overlap(self.judge().settings.salesforce, wide=wide)
         if self._low_water is not None:
             # A transaction is still open since then: its rows will bear stamps this old.
-            newest = max(position.stamp for position in positions.values())
             overlap = max(overlap, newest - self._low_water)
         return overlap
 
