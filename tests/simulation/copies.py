@@ -71,7 +71,10 @@ class Copies:
                 )
 
     def _is_on_what_moved(self, made: LogEntry, comments: Counter[tuple[str, str | None]]) -> None:
-        """A note from before a merge stands on the records that its incident had until then."""
+        """A note from before a merge stands on the records that its incident had until then.
+
+        Not on those that an earlier merge brought to it, maybe after the note.
+        """
         source = str(made.entry.incident_id)
         ended = [
             item.entry.created_at
@@ -80,7 +83,11 @@ class Copies:
         ]
         if self.scene.came_late(source) or not ended or made.entry.created_at > ended[-1]:
             return
-        records = {record for incident, record in self.scene.state.moved if incident == source}
+        moved, incidents = self.scene.state.moved, self.scene.ledger.pd.state.incidents
+        records = {record for incident, record in moved if incident == source}
+        records -= {
+            record for incident, record in moved if incidents[incident].merged_into == source
+        }
         for link in self.scene.state.links:
             if link.record_id in records and not self.scene.was_deleted(link.record_id):
                 token = token_in(made.text)
