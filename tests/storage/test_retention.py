@@ -154,6 +154,21 @@ async def test_a_pair_long_closed_goes_and_an_open_one_stays(tmp_path):
         assert len(rig.incidents()) == pages + 1
 
 
+async def test_what_a_merge_took_from_an_incident_is_forgotten_with_it(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        merged = rig.pd.trigger("PDBA001", "Replication lag")["id"]
+        survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
+        await daemon.step()
+        rig.pd.merge(survivor, [merged], by=JANE)
+        await daemon.step(2)
+        assert await count(daemon, "merged_link") == 1
+        rig.pd.resolve(survivor, by=JANE)
+        await daemon.step(3)
+        await later(rig, daemon, YEAR)
+        await prune(daemon)
+        assert await count(daemon, "merged_link") == 0
+
+
 async def test_a_pair_that_somebody_touches_stays(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record, incident = await rig.paged(daemon)
