@@ -96,8 +96,7 @@ class Lives:
         is_neglected = self.plan.is_neglected and not self._is_calm
         self._was_long_away = is_neglected and self.dice.random() < 0.7
         if self._was_long_away:
-            looks_back = max(pace.late_pagerduty, pace.late_salesforce)
-            seconds = looks_back + self.dice.uniform(30, 150)
+            seconds = pace.first_look_back + self.dice.uniform(30, 150)
         await anyio.sleep(seconds)
 
     def _skew(self) -> float:

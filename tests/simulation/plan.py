@@ -11,6 +11,7 @@ CRASH_RATES = (0.0, 0.5, 0.9)
 DEEDS = (20, 50)
 SHORT_ABSENCE, LONG_ABSENCE = 30, 400
 _CROWDED_SWEEP_SECONDS = 90
+_SWEEP = 900  # pipeline/read_pagerduty.py; Salesforce's is shorter
 LONG_EVERY = 50
 """Every so manieth seed is played with the daemon's own default windows; it takes an hour and more."""
 
@@ -35,6 +36,11 @@ class Pace:
     def looking_back(self) -> int:
         """Within that a poll looks back as far as it ever does."""
         return 2 * self.calm + 10 + (self.sweep or 0)
+
+    @property
+    def first_look_back(self) -> int:
+        """No life's first poll looks further back: an earlier life's last far look is a sweep old."""
+        return max(self.late_pagerduty, self.late_salesforce) + (self.sweep or _SWEEP) + 60
 
     def as_sweep(self) -> Sweep | None:
         """As the readers take it: whatever a look so far back finds is too much for every poll."""

@@ -22,7 +22,7 @@ FOUND = {
     "note-not-looked-for": "no second note",
 }
 """Mistakes of ``simulation.bugs``, and the promise that each breaks."""
-ENOUGH = "1-60"
+ENOUGH = "1-120"
 """Among so few seeds each of them is found, mostly among the first thirty."""
 
 
