@@ -4,20 +4,26 @@ from pagerforce.sandbox.faults import Fault, FaultKind
 from rig import INCIDENT, JANE, open_rig
 
 
+async def a_page_whose_answer_was_lost(rig, daemon):
+    """An incident that monitoring made, the page, and the record it is for."""
+    other = rig.pd.trigger("PNET001", "Switch flaps")["id"]
+    await daemon.step()
+    record_id = rig.open_record()
+    await daemon.step()
+    rig.desk.pagerduty_faults.add(
+        Fault(FaultKind.DROP_AFTER, count=1, method="POST", path=r"/incidents$")
+    )
+    rig.raise_to_1(record_id)
+    rig.advance(2)
+    await daemon.parts.salesforce_reader.poll()
+    await daemon.deliver()
+    page = rig.incidents()[-1]["id"]
+    return other, page, record_id
+
+
 async def test_a_page_whose_answer_was_lost_is_found_after_a_merge_took_its_key(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
-        other = rig.pd.trigger("PNET001", "Switch flaps")["id"]
-        await daemon.step()
-        record_id = rig.open_record()
-        await daemon.step()
-        rig.desk.pagerduty_faults.add(
-            Fault(FaultKind.DROP_AFTER, count=1, method="POST", path=r"/incidents$")
-        )
-        rig.raise_to_1(record_id)
-        rig.advance(2)
-        await daemon.parts.salesforce_reader.poll()
-        await daemon.deliver()
-        page = rig.incidents()[-1]["id"]
+        other, page, record_id = await a_page_whose_answer_was_lost(rig, daemon)
         rig.pd.merge(page, [other], by=JANE)  # from now on it has alerts, and no key to be found by
         rig.advance(70)
         await daemon.deliver()
@@ -29,18 +35,7 @@ async def test_a_page_whose_answer_was_lost_is_found_after_a_merge_took_its_key(
 
 async def test_a_page_whose_answer_was_lost_is_found_under_another_title_by_how_it_began(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
-        other = rig.pd.trigger("PNET001", "Switch flaps")["id"]
-        await daemon.step()
-        record_id = rig.open_record()
-        await daemon.step()
-        rig.desk.pagerduty_faults.add(
-            Fault(FaultKind.DROP_AFTER, count=1, method="POST", path=r"/incidents$")
-        )
-        rig.raise_to_1(record_id)
-        rig.advance(2)
-        await daemon.parts.salesforce_reader.poll()
-        await daemon.deliver()
-        page = rig.incidents()[-1]["id"]
+        other, page, record_id = await a_page_whose_answer_was_lost(rig, daemon)
         rig.pd.merge(page, [other], by=JANE)
         rig.pd.set_title(page, "The core switch, really")
         rig.advance(70)

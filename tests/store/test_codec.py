@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from pagerforce.model.incident import Incident, Person, Ref
-from pagerforce.store.codec import from_text, parse_incident, to_text
+from pagerforce.store.codec import Encoder, from_text, parse_incident, to_text
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -35,6 +35,13 @@ def test_what_is_none_is_left_out_and_the_rest_comes_back():
 def test_the_text_is_the_json_of_the_value(value):
     plain = {"a": ["x", "y"]} if isinstance(value, dict) and value else value
     assert json.loads(to_text(value)) == plain
+
+
+def test_incidents_that_events_share_are_each_written_as_they_are():
+    first, second = Incident("Q1", title="one"), Incident("Q2", title="two")
+    encoder = Encoder()
+    for pair in ([first, second], [second, first], [first, first]):
+        assert encoder.to_text(pair) == to_text(pair)
 
 
 def test_an_instant_of_another_zone_stays_the_same_instant():
