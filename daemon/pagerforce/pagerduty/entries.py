@@ -10,7 +10,7 @@ from pagerforce.model.ports import Flaw
 from pagerforce.pagerduty.client import MAX_DEPTH, Page, PagerDutyClient
 from pagerforce.pagerduty.decode import IncidentMemory, decode_log_entry, decode_rows
 from pagerforce.pagerduty.refusals import PageTooDeepError
-from pagerforce.pagerduty.windows import SECOND, Window
+from pagerforce.pagerduty.windows import SECOND, SHORT_SPAN, Window
 
 WANTED_ENTRIES = 1000
 """A window with more is cut: what is in memory at once stays small, and little is read twice."""
@@ -40,7 +40,7 @@ class Reading:
 
 
 async def read_window(client: PagerDutyClient, window: Window) -> Reading:
-    """Everything in a window; of a window longer than a second, up to ``WANTED_ENTRIES`` and a page.
+    """Everything in a window; of one that is not short, up to ``WANTED_ENTRIES`` and a page.
 
     Whether ``since`` and ``until`` belong to what is asked for is not documented. From a second
     earlier up to the window's end is right either way. Where a single second is too full for that,
@@ -51,7 +51,9 @@ async def read_window(client: PagerDutyClient, window: Window) -> Reading:
     """
     reading = Reading()
     if window.span > SECOND:
-        await _read_settled(client, reading, window, _Range(window.start - SECOND, window.end))
+        bound = WANTED_ENTRIES if window.span > SHORT_SPAN else MAX_DEPTH
+        asked = _Range(window.start - SECOND, window.end, bound)
+        await _read_settled(client, reading, window, asked)
         return reading
     for since, until in (
         (window.start - SECOND, window.end),
@@ -72,7 +74,7 @@ class _Range:
 
     since: datetime
     until: datetime
-    bound: int = WANTED_ENTRIES
+    bound: int
 
     def holds(self, at: datetime) -> bool:
         """Whether an entry of this time may be in the answer; a second more or less is no matter."""

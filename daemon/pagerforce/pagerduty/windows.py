@@ -18,6 +18,10 @@ SECOND = timedelta(seconds=1)
 MAX_SPAN = timedelta(days=30)
 """No longest window is documented for log entries; other lists refuse months (code 2005)."""
 
+SHORT_SPAN = timedelta(seconds=4)
+"""A window this long is read whole, however full: its neighbours ask for its edges as well, so that
+to cut around a dense second would be to read that second once more for each piece."""
+
 _MIN_COVERAGE = 0.8
 _MOST_TIMES_WIDER = 8  # behind a quiet stretch may lie a dense one
 
@@ -77,10 +81,10 @@ def narrower_span(window: Window, seen: Iterable[datetime], *, wanted: int) -> t
     times: Sequence[datetime] = sorted(seen)
     half = window.span / 2
     if len(times) < 2:
-        return _whole_seconds(half)
+        return _shorter(window, half)
     covered = times[-1] - times[0]
     fitting = covered * (wanted * _MIN_COVERAGE / len(times))
-    return _whole_seconds(min(half, fitting))
+    return _shorter(window, min(half, fitting))
 
 
 def wider_span(span: timedelta, window: Window, count: int, *, wanted: int) -> timedelta:
@@ -102,7 +106,13 @@ def span_before(start: datetime, dense_until: datetime, span: timedelta) -> time
     """At most half of what is left of a window that held too much: most of it may lie at its end."""
     if start >= dense_until:
         return span
-    return min(span, _whole_seconds((dense_until - start) / 2))
+    return min(span, max(_whole_seconds((dense_until - start) / 2), SHORT_SPAN))
+
+
+def _shorter(window: Window, span: timedelta) -> timedelta:
+    """At least a short window, unless it is one that held too much."""
+    least = SHORT_SPAN if window.span > SHORT_SPAN else SECOND
+    return max(_whole_seconds(span), least)
 
 
 def _whole_seconds(span: timedelta) -> timedelta:

@@ -15,6 +15,7 @@ from pagerforce.pipeline.entries import event_id_of
 from pagerforce.pipeline.forgotten import NOBODY, OwnUsers
 from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, LookBack, Reading, Sweep
 from pagerforce.pipeline.poll import Reporter
+from pagerforce.pipeline.read_ahead import each_read_ahead
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.store import cursors, disowned, journal, restored, snapshots, traces
 from pagerforce.store.database import Database
@@ -186,13 +187,16 @@ class PagerDutyReader:
             overlap = max(overlap, pace.late_window)
         begun, read_to = self.clock.monotonic(), position.stamp
         found = seen = 0
+
+        async def store(batch: EntryBatch) -> None:
+            nonlocal found, seen, read_to
+            seen += len(batch.entries)
+            read_to = batch.read_to
+            found += await self._commit(batch, EntryNews(self._started(), self.skew(), ours))
+
         batches = self.source.iter_entries(position.stamp, overlap_seconds=overlap.total_seconds())
-        news = EntryNews(self._started(), self.skew(), ours)
         with self.reporter.reading():
-            async for batch in batches:
-                seen += len(batch.entries)
-                read_to = batch.read_to
-                found += await self._commit(batch, replace(news, skew=self.skew()))
+            await each_read_ahead(batches, store)
         if again:
             async with self.database.write() as tx:
                 await disowned.forget_disowned(tx, again)

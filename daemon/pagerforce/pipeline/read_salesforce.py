@@ -14,6 +14,7 @@ from pagerforce.pipeline.commit import commit_rows
 from pagerforce.pipeline.deliver import WriteLog
 from pagerforce.pipeline.pace import Budget, LookBack, Reading, Sweep, low_water_every
 from pagerforce.pipeline.poll import Reporter
+from pagerforce.pipeline.read_ahead import each_read_ahead
 from pagerforce.pipeline.rows import NewsRules
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.store import cursors, restored, snapshots
@@ -150,11 +151,15 @@ class SalesforceReader:
         """Commits batches as they come; returns how many events and how many rows there were."""
         mark = self.writes.mark()
         found = seen = 0
+
+        async def store(batch: RowBatch) -> None:
+            nonlocal found, seen
+            self.reporter.flaws(batch.flaws)
+            seen += len(batch.records) + len(batch.comments)
+            found += await self._commit(batch, mark)
+
         with self.reporter.reading():
-            async for batch in batches:
-                self.reporter.flaws(batch.flaws)
-                seen += len(batch.records) + len(batch.comments)
-                found += await self._commit(batch, mark)
+            await each_read_ahead(batches, store)
         return found, seen
 
     async def _commit(self, batch: RowBatch, mark: int) -> int:
@@ -253,12 +258,16 @@ class SalesforceReader:
         absent = Absentees(name)
         read_with = self._wanted(name)
         found = 0
-        async for batch in self.source.iter_all(name, None):
+
+        async def store(batch: RowBatch) -> None:
+            nonlocal found
             self.reporter.flaws(batch.flaws)
             found += await self._commit(batch, mark)
             if not batch.flaws:  # a row that could not be read is there all the same
                 async with self.database.read() as tx:
                     await absent.look(tx, [row.id for row in batch.records])
+
+        await each_read_ahead(self.source.iter_all(name, None), store)
         async with self.database.read() as tx:
             await absent.look_behind(tx)
         async with self.database.write() as tx:

@@ -1,0 +1,60 @@
+"""Reads the next batch of a side while the present one is stored: one ahead, never more."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import anyio
+
+from pagerforce.errors import PagerforceError
+
+Batch = TypeVar("Batch")
+
+
+@dataclass(slots=True)
+class _Ahead(Generic[Batch]):
+    """The batch that comes next, or why there is none."""
+
+    batches: AsyncIterator[Batch]
+    batch: Batch | None = None
+    error: PagerforceError | None = None
+
+    async def read(self) -> None:
+        """Never raises what a remote side can bring about: the batch before it is still being stored."""
+        try:
+            self.batch = await anext(self.batches, None)
+        except PagerforceError as error:
+            self.error = error
+
+
+async def each_read_ahead(
+    batches: AsyncIterator[Batch], store: Callable[[Batch], Awaitable[None]]
+) -> None:
+    """Stores every batch in turn, while the next is read.
+
+    Batches are stored in order and one at a time. Where reading fails, what was read before is stored
+    first; where storing fails, what was read ahead of it is dropped, to be read again.
+
+    Args:
+        batches: an iterator whose batches do not depend on those before being stored.
+        store: stores one batch.
+
+    Raises:
+        PagerforceError: whatever reading or storing raised.
+    """
+    ahead = _Ahead(batches)
+    await ahead.read()
+    while ahead.batch is not None:
+        batch, ahead = ahead.batch, _Ahead(batches)
+        failed: PagerforceError | None = None
+        async with anyio.create_task_group() as group:
+            group.start_soon(ahead.read)
+            try:
+                await store(batch)
+            except PagerforceError as error:
+                failed = error
+                group.cancel_scope.cancel()
+        if failed is not None:
+            raise failed
+    if ahead.error is not None:
+        raise ahead.error
