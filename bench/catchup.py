@@ -35,6 +35,8 @@ from pagerforce.store.links import LinkTime
 
 P = "BMCServiceDesk__"
 OUTAGE = timedelta(hours=8)
+BEFORE = timedelta(hours=1)
+"""In which the incidents were triggered that the entries are about."""
 RULES = f"""
 [[objects]]
 preset = "remedyforce-incident"
@@ -130,11 +132,11 @@ def prepare(
     """
     end = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
     begin = end - OUTAGE
-    stage = make_stage(folder, RULES, at=begin)
+    stage = make_stage(folder, RULES, at=begin - BEFORE)
     stage.secure = secure
     linked = linked or max(1, backlog // ONE_IN)
     fill_records(stage.worlds, backlog)
-    incidents = fill_incidents(stage.worlds, 2 * linked)
+    incidents = fill_incidents(stage.worlds, 2 * linked, begin)
     with stage.serving() as serving, daemon(stage) as running:
         running.until_ready(_PATIENCE_SECONDS)
         running.stop()

@@ -104,9 +104,16 @@ def change_records(
     store.put(rows, begin)
 
 
-def fill_incidents(worlds: Worlds, count: int) -> list[str]:
-    """Open incidents; their ids."""
-    made = [worlds.pagerduty.trigger("PNET001", f"Core switch {n} down") for n in range(count)]
+def fill_incidents(worlds: Worlds, count: int, until: datetime | None = None) -> list[str]:
+    """Open incidents; their ids. Triggered one after the other up to ``until``; without it at once."""
+    clock, begin = worlds.clock, worlds.clock.now()
+    made = []
+    for number in range(count):
+        if until is not None:
+            clock.held = begin + (until - begin) * (number / count)
+        made.append(worlds.pagerduty.trigger("PNET001", f"Core switch {number} down"))
+    if until is not None:
+        clock.held = until
     return [str(incident["id"]) for incident in made]
 
 

@@ -67,6 +67,15 @@ def test_while_much_is_read_few_wait_for_company_but_not_for_long():
     assert [len(batch) for batch in packing.batches(NOW)] == [2]
 
 
+def test_what_would_wait_for_company_is_known_beforehand():
+    crowded, calm = (Packing(4, SIZES, {}, is_crowded=is_crowded) for is_crowded in (True, False))
+    assert crowded.keeps_back(FIELD, [NOW] * 4, NOW)
+    assert not crowded.keeps_back(FIELD, [NOW] * 5, NOW)
+    assert not crowded.keeps_back(FIELD, [NOW, NOW - BURST], NOW)
+    assert not crowded.keeps_back(NOTE, [NOW], NOW)
+    assert not calm.keeps_back(FIELD, [NOW] * 4, NOW)
+
+
 def test_one_that_had_trouble_goes_by_itself():
     bad = Item(goes_alone=True)
     assert pack(bad, *[Item()] * 10)[0] == [1, 5, 5]

@@ -35,6 +35,8 @@ class People:
             assignees = await self._complete_all(assignees)
         if current is not None:
             current = await self.complete_incident(current)
+        if agent is entry.agent and assignees == entry.assignees and current is entry.current:
+            return entry
         return replace(entry, agent=agent, assignees=assignees, current=current)
 
     async def complete_incident(self, incident: Incident) -> Incident:
@@ -43,7 +45,8 @@ class People:
         known = self._completed.get(id(incident))
         if known is None:
             people = await self._complete_all(incident.assignees)
-            known = incident, replace(incident, assignees=people)
+            is_same = people == incident.assignees
+            known = incident, incident if is_same else replace(incident, assignees=people)
             self._completed[id(incident)] = known
         return known[1]
 

@@ -78,7 +78,11 @@ class Claimer:
 
     def expect_more(self, side: Side, *, is_more: bool) -> None:
         """While much is read of a side, what can go together waits a moment for company."""
-        (self._crowded.add if is_more else self._crowded.discard)(side)
+        if is_more:
+            self._crowded.add(side)
+        elif side in self._crowded:
+            self._crowded.discard(side)
+            self._full_at.clear()  # that was the burst; nobody else is to be waited for
 
     async def claim(
         self,
@@ -100,8 +104,9 @@ class Claimer:
         is_moved = False
         limit = min(slots * max(sizes.values(), default=1), _MOST_AT_ONCE)
         heads = await find_heads(tx, now, limit=limit, kinds=kinds, under_way=under_way)
+        kept = _kept_back(heads, packing, now)
         for head in heads:
-            if packing.has_room(head.do, alone=_goes_alone(head)):
+            if head.id not in kept and packing.has_room(head.do, alone=_goes_alone(head)):
                 job = await self._prepare(tx, head, now)
                 if job is None:
                     is_moved = True
@@ -272,6 +277,20 @@ def _find_forgotten(head: Action, pairs: Pairs) -> str | None:
         return None
     since = head.doubt_since - _CLOCK_DOUBT
     return next((link.incident_id for link in pairs.links if link.created_at >= since), None)
+
+
+def _kept_back(heads: Sequence[Action], packing: Packing[Job], now: datetime) -> frozenset[str]:
+    """Ids of actions that wait for company anyway."""
+    together: dict[str, list[Action]] = {}
+    for head in heads:
+        if not _goes_alone(head):
+            together.setdefault(head.do, []).append(head)
+    return frozenset(
+        head.id
+        for do, group in together.items()
+        if packing.keeps_back(do, [head.created_at for head in group], now)
+        for head in group
+    )
 
 
 def _goes_alone(action: Action) -> bool:

@@ -57,6 +57,14 @@ class Packing(Generic[P]):
     _alone: list[P] = field(default_factory=list)
     _groups: dict[str, list[P]] = field(default_factory=dict)
 
+    def keeps_back(self, do: str, waits_since: Sequence[datetime], now: datetime) -> bool:
+        """Whether nothing of a kind would go now, these being all that can go together.
+
+        So that nothing is made ready over and over while it waits for company.
+        """
+        is_small = len(waits_since) < self._size(do)
+        return is_small and self.is_crowded and all(_is_recent(at, now) for at in waits_since)
+
     def has_room(self, do: str, *, alone: bool = False) -> bool:
         """Whether one more of this kind can go."""
         group = () if alone else self._groups.get(do, ())

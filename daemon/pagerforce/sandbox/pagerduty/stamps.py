@@ -1,6 +1,7 @@
 """Times as PagerDuty writes and reads them. Facts: pagerduty.md section 1, "Dates"."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
@@ -9,6 +10,7 @@ def whole_second(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(microsecond=0)
 
 
+@lru_cache(maxsize=4096)
 def write_stamp(moment: datetime, zone: tzinfo = UTC) -> str:
     """An instant as ISO 8601, with ``Z`` in UTC and an offset elsewhere."""
     text = moment.astimezone(zone).isoformat(timespec="seconds")
