@@ -290,6 +290,42 @@ def test_keyset_page_over_equal_stamps_sees_every_row_once(world: SalesforceWorl
     assert seen == made
 
 
+@pytest.mark.parametrize("order", ["SystemModstamp, Id", "Id"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "SystemModstamp > {stamp}",
+        "SystemModstamp >= {stamp} AND BMCServiceDesk__FKCategory__c != null",
+        "SystemModstamp = {stamp}",
+        "SystemModstamp < {stamp}",
+        "SystemModstamp <= {stamp} AND SystemModstamp >= {stamp}",
+        "NOT SystemModstamp > {stamp}",
+        "SystemModstamp > {stamp} OR (SystemModstamp = {stamp} AND Id > '{id}')",
+        "SystemModstamp > {stamp} OR Id = '{first}'",
+        "(SystemModstamp > {stamp} OR CreatedDate > {stamp}) AND Id > '{first}'",
+        "Id > '{id}'",
+        "Id >= '{short}' AND SystemModstamp >= {stamp}",
+        "Id IN ('{first}', '{id}')",
+    ],
+)
+def test_an_ordered_page_holds_what_the_whole_answer_begins_with(
+    world: SalesforceWorld, where: str, order: str
+):
+    made = []
+    for _ in range(12):
+        world.clock.advance(0.75)
+        made.append(new_incident(world))
+    (middle,) = world.query(f"SELECT SystemModstamp FROM {INCIDENT} WHERE Id = '{made[6]}'")
+    asked = where.format(
+        stamp=middle["SystemModstamp"], id=made[6], short=made[6][:15], first=made[0]
+    )
+    query = f"SELECT Id FROM {INCIDENT} WHERE {asked} ORDER BY {order}"
+    whole = [row["Id"] for row in world.query(query)]
+    assert whole
+    for limit in (1, 5, 100):
+        assert [row["Id"] for row in world.query(f"{query} LIMIT {limit}")] == whole[:limit]
+
+
 def test_formula_follows_a_rename_without_moving_the_stamp(world: SalesforceWorld):
     row_id = new_incident(world)
     before = world.row(INCIDENT, row_id)

@@ -82,7 +82,9 @@ class SharedRows:
         """The shared rows of an object."""
         return (row for row in self.source.scan(object_name) if row.id not in self.unshared)
 
-    def in_order(self, object_name: str, field_name: str) -> Iterator[Row] | None:
+    def in_order(
+        self, object_name: str, field_name: str, least: str | None = None
+    ) -> Iterator[Row] | None:
         """The shared rows in an order that the source holds them in."""
-        rows = self.source.in_order(object_name, field_name)
+        rows = self.source.in_order(object_name, field_name, least)
         return None if rows is None else (row for row in rows if row.id not in self.unshared)

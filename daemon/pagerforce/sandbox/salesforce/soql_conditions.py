@@ -55,6 +55,7 @@ _OPERATORS: Mapping[Comparison, Callable[[Any, Any], bool]] = {
 }
 """By now both sides are of the type that the field has."""
 _RANGES = frozenset(_OPERATORS) - {Comparison.EQUAL}
+_AT_LEAST = {Comparison.EQUAL, Comparison.GREATER, Comparison.GREATER_EQUAL}
 _LITERAL_TYPES: Mapping[FieldType, tuple[type, ...]] = {
     FieldType.BOOLEAN: (bool,),
     FieldType.INTEGER: (float,),
@@ -209,6 +210,29 @@ def ids_named(condition: Condition | None) -> set[str] | None:
         return None
     named = (canonical_id(one.value) for one in literals if isinstance(one, Text))
     return {row_id for row_id in named if row_id is not None}
+
+
+def least_named(condition: Condition | None, field_name: str) -> str | None:
+    """The least value a row's ``id`` or ``systemmodstamp`` can have to pass; None where any may.
+
+    As ``RowStore.in_order`` takes it: instants as ISO 8601 in UTC.
+    """
+    match condition:
+        case AllOf(conditions):
+            found = [least_named(one, field_name) for one in conditions]
+            return max((low for low in found if low is not None), default=None)
+        case AnyOf(conditions):
+            found = [least_named(one, field_name) for one in conditions]
+            lows = [low for low in found if low is not None]
+            return min(lows) if len(lows) == len(found) else None
+        case Compare(path, comparison, literal) if comparison in _AT_LEAST:
+            if len(path.steps) != 1 or path.steps[0].lower() != field_name:
+                return None
+            if isinstance(literal, datetime):
+                return literal.astimezone(UTC).isoformat()
+            return canonical_id(literal.value) if isinstance(literal, Text) else None
+        case _:
+            return None
 
 
 def like_pattern(pattern: str) -> re.Pattern[str]:

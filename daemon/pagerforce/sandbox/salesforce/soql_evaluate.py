@@ -18,7 +18,7 @@ from pagerforce.sandbox.salesforce.soql_columns import (
     resolve,
     value_at,
 )
-from pagerforce.sandbox.salesforce.soql_conditions import ConditionCompiler, ids_named
+from pagerforce.sandbox.salesforce.soql_conditions import ConditionCompiler, ids_named, least_named
 from pagerforce.sandbox.salesforce.soql_lexer import malformed
 from pagerforce.sandbox.salesforce.soql_parser import parse_soql
 from pagerforce.sandbox.salesforce.store import Row
@@ -93,7 +93,8 @@ class QueryRunner:
         is_plain = not any(key.descending or key.nulls_last for key in keys)
         if asked not in _KEPT_ORDERS or not is_plain:
             return None
-        rows = self._lens.source.in_order(item.name, asked[0])
+        least = least_named(select.where, asked[0])
+        rows = self._lens.source.in_order(item.name, asked[0], least)
         return None if rows is None else self._live(rows)
 
     def _candidates(self, item: SObject, select: Select) -> Iterable[Row]:

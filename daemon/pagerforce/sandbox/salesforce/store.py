@@ -8,6 +8,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Protocol
 
 from pagerforce.sandbox.clock import SandboxClock
@@ -57,8 +58,13 @@ class RowSource(Protocol):
         """All rows of one object, deleted ones too, in the order they were made."""
         ...
 
-    def in_order(self, object_name: str, field_name: str) -> Iterator[Row] | None:
-        """The same by ``id``, or by ``systemmodstamp`` and Id; None where they are not held so."""
+    def in_order(
+        self, object_name: str, field_name: str, least: str | None = None
+    ) -> Iterator[Row] | None:
+        """The same by ``id``, or by ``systemmodstamp`` and Id; None where they are not held so.
+
+        ``least``: from this Id, or from this instant in UTC as ISO 8601, on.
+        """
         ...
 
 
@@ -105,14 +111,19 @@ class RowStore:
             if row is not None:
                 yield row
 
-    def in_order(self, object_name: str, field_name: str) -> Iterator[Row] | None:
+    def in_order(
+        self, object_name: str, field_name: str, least: str | None = None
+    ) -> Iterator[Row] | None:
         """All rows by Id or by SystemModstamp and Id; None while something waits for its commit."""
         if self._clock.now() < self._last_visible_at:
             return None
         kept = (object_name.lower(), field_name)
         if kept not in self._orders:
             self._orders[kept] = sorted(_place(row, field_name) for row in self.scan(object_name))
-        rows = (self.find(row_id) for _, row_id in self._orders[kept])
+        places = self._orders[kept]
+        place = ("", least or "") if field_name == "id" else (least or "", "")
+        begin = bisect_left(places, place)
+        rows = (self.find(row_id) for _, row_id in islice(places, begin, None))
         return (row for row in rows if row is not None)
 
     def newest(self, row_id: str) -> Row | None:

@@ -43,9 +43,11 @@ class Transaction:
             if row.object.lower() == object_name.lower() and row.id not in seen:
                 yield row
 
-    def in_order(self, object_name: str, field_name: str) -> Iterator[Row] | None:
+    def in_order(
+        self, object_name: str, field_name: str, least: str | None = None
+    ) -> Iterator[Row] | None:
         """Work that is not stored yet has no order."""
-        return None if self._staged else self._store.in_order(object_name, field_name)
+        return None if self._staged else self._store.in_order(object_name, field_name, least)
 
     def holders(self, object_name: str, field_name: str, value: str) -> list[Row]:
         """Live rows with this value in an indexed field, other open transactions' rows too."""
