@@ -24,6 +24,14 @@ async def paged(rig, daemon, number):
     return {record: links[record] for record in records}
 
 
+def read_names(rig):
+    """Lets the daemon read of a status its name too, and what follows from it."""
+    config = rig.desk.folder / "rules.d" / "rules.toml"
+    preset = 'preset = "remedyforce-incident"'
+    fields = f'fields = ["{P}FKStatus__r.Name", "{P}state__c"]'
+    config.write_text(config.read_text().replace(preset, f"{preset}\n{fields}", 1))
+
+
 async def acknowledge(rig, daemon, incidents):
     for incident in incidents:
         rig.pd.acknowledge(incident, by=JANE)
@@ -87,10 +95,7 @@ async def test_what_a_person_does_right_after_a_full_batch_is_heard(rig):
 
 
 async def test_a_value_put_back_right_after_a_full_batch_is_heard_under_every_name(rig):
-    config = rig.desk.folder / "rules.d" / "rules.toml"
-    preset = 'preset = "remedyforce-incident"'
-    fields = f'fields = ["{P}FKStatus__r.Name", "{P}state__c"]'
-    config.write_text(config.read_text().replace(preset, f"{preset}\n{fields}", 1))
+    read_names(rig)
     async with rig.daemon() as daemon:
         linked = await paged(rig, daemon, FULL)
         for incident in linked.values():
@@ -105,6 +110,30 @@ async def test_a_value_put_back_right_after_a_full_batch_is_heard_under_every_na
         (entry,) = await heard(daemon)
         changed = entry["recorded"]["event"]["changed"]
         assert changed == [f"{P}FKStatus__c", f"{P}FKStatus__r.Name"]
+
+
+async def test_what_a_later_write_of_ours_has_replaced_is_no_event_under_any_name(rig):
+    read_names(rig)
+    async with rig.daemon() as daemon:
+        linked = await paged(rig, daemon, FULL)
+        for incident in linked.values():
+            rig.pd.acknowledge(incident, by=JANE)
+        rig.advance(2)
+        await daemon.poll()
+        await daemon.deliver()  # a full batch: what followed from it is not read
+        record, incident = next(iter(linked.items()))
+        rig.pd.resolve(incident, by=SAM)
+        rig.advance(2)
+        await daemon.parts.pagerduty_reader.poll()
+        rig.advance(6)  # longer than it waits for company
+        await daemon.deliver()  # alone: what followed is read, before any poll
+        assert rig.status_of(record) == "CLOSED"
+        await daemon.step(3)
+        assert await heard(daemon) == []
+        rig.set_status(record, "ASSIGNED")
+        await daemon.step(2)
+        (entry,) = await heard(daemon)
+        assert f"{P}FKStatus__c" in entry["recorded"]["event"]["changed"]
 
 
 async def test_a_newer_edit_stands_and_the_rest_of_the_batch_is_written(rig):

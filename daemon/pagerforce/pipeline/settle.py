@@ -136,12 +136,15 @@ async def _store_made(tx: Transaction, task: Task, record: Record, skew: timedel
         await links.set_links_active(tx, record.id, active=False)
 
 
-async def _store_fields(tx: Transaction, task: Task, effect: FieldsWritten | FieldsStand) -> None:
+async def _store_fields(
+    tx: Transaction, task: Task, action: Action, effect: FieldsWritten | FieldsStand
+) -> None:
     known = await snapshots.find_record(tx, effect.record_id)
     if known is None:
         return
     if isinstance(effect, FieldsWritten):
         after = _written(known, task, effect)
+        await traces.supersede(tx, effect.record_id, effect.fields, by=action.id)
     else:
         after = _standing(known, task, effect)
     await snapshots.put_records(tx, [after])
@@ -178,7 +181,7 @@ async def _store_effect(
         case RecordMade(record=record):
             await _store_made(tx, task, record, skew)
         case FieldsWritten() | FieldsStand():
-            await _store_fields(tx, task, effect)
+            await _store_fields(tx, task, action, effect)
         case CommentMade():
             await traces.put_own_comment(tx, effect, action.id, task.now)
         case NoteMade(incident_id=incident_id, id=note_id):

@@ -1,7 +1,7 @@
 """Traces of our own writes, by which polls recognise them: expectations, notes and comments made."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -115,6 +115,20 @@ async def forget(tx: Transaction, action_id: str, kinds: Sequence[str] = ()) -> 
     if kinds:
         sql += f" AND kind IN ({marks(kinds)})"
     await tx.run(sql, (action_id, *kinds))
+
+
+async def supersede(tx: Transaction, record_id: str, written: Collection[str], *, by: str) -> None:
+    """What delivered writes put into these fields of a record comes back no more.
+
+    ``by``: the action whose write has replaced it.
+    """
+    await tx.run(
+        "DELETE FROM expectation WHERE kind = 'fields' AND subject = ? AND action_id <> ? "
+        "AND EXISTS (SELECT 1 FROM action WHERE action.id = action_id AND state = 'delivered') "
+        "AND NOT EXISTS (SELECT 1 FROM json_each(expectation.data) "
+        "WHERE key NOT IN (SELECT value FROM json_each(?)))",
+        (record_id, by, json.dumps([*written])),
+    )
 
 
 async def expire(tx: Transaction, before: datetime) -> None:
