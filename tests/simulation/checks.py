@@ -67,8 +67,22 @@ class _Outbox:
             raise BrokenPromise(Promise.AT_MOST_ONCE, f"{runs} runs for {asked} actions")
 
     def _races(self) -> None:
-        """What a crossing write opened again was resolved again."""
+        """What a crossing write opened again was resolved again, or is told as a reopening."""
         for incident_id in self.scene.watch.raced:
             incident = self.scene.ledger.pd.state.incidents[incident_id]
-            if incident.is_open and incident_id not in self.scene.people.reopened:
+            is_theirs = incident_id in self.scene.people.reopened
+            if incident.is_open and not is_theirs and not self._is_told(incident_id):
                 raise BrokenPromise(Promise.NO_REOPEN, f"{incident_id} was left open")
+
+    def _is_told(self, incident_id: str) -> bool:
+        """Where the answer was lost as well, a person could have opened it before: it stays open."""
+        is_lost = any(
+            action.incident_id == incident_id
+            and action.do == "pagerduty.acknowledge"
+            and (action.was_unknown or action.was_cut_off)
+            for action in self.scene.state.all_actions()
+        )
+        return is_lost and any(
+            event.incident_id == incident_id and event.type == "reopen"
+            for event in self.scene.state.events.values()
+        )

@@ -32,7 +32,10 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class StoredAction:
-    """A row of the outbox."""
+    """A row of the outbox.
+
+    ``was_unknown``: an answer was lost; ``was_cut_off``: the process died during an attempt.
+    """
 
     id: str
     event_seq: int
@@ -44,6 +47,7 @@ class StoredAction:
     args: str
     attempts: int
     was_unknown: int
+    was_cut_off: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,8 @@ def _read(database: sqlite3.Connection) -> State:
     for row in database.execute(
         "SELECT id, event_seq, do, state, coalesce(reason, ''), incident_id, record_id, "
         "coalesce(args, ''), attempts, EXISTS (SELECT 1 FROM attempt WHERE action_id = action.id "
-        "AND verdict = 'unknown') FROM action ORDER BY seq, part"
+        "AND verdict = 'unknown'), EXISTS (SELECT 1 FROM attempt WHERE action_id = action.id "
+        "AND verdict IS NULL) FROM action ORDER BY seq, part"
     ):
         actions[row[1]].append(StoredAction(*row))
     links = [
