@@ -1,5 +1,7 @@
 """Merges that cross a write of ours: found by the simulation, told here as scenarios."""
 
+import pytest
+
 from pagerforce.sandbox.faults import Fault, FaultKind
 from rig import INCIDENT, JANE, open_rig
 
@@ -263,3 +265,41 @@ async def test_a_merge_tells_of_a_reopening_that_no_reconcile_saw(tmp_path):
             "merge",
         ]
         assert (survivor, moved, "active") in await daemon.links()
+
+
+@pytest.mark.parametrize(("deed", "method"), [("acknowledge", "PATCH"), ("note", "POST")])
+async def test_a_write_whose_answer_was_lost_is_known_after_a_merge_brought_another_record(
+    tmp_path, deed, method
+):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        elder, merged = await rig.paged(daemon, "Disk is slow")
+        record_id, survivor = await rig.paged(daemon, "Disk is full")
+        rig.desk.salesforce_faults.add(
+            Fault(FaultKind.DROP_AFTER, method=method, path="/sobjects/")
+        )
+        if deed == "note":
+            rig.pd.annotate(survivor, "On it", by=JANE)
+        else:
+            rig.pd.acknowledge(survivor, by=JANE)
+        rig.advance(2)
+        await daemon.parts.pagerduty_reader.poll()
+        await daemon.deliver()
+        rig.pd.merge(survivor, [merged], by=JANE)
+        rig.advance(10)
+        await daemon.parts.pagerduty_reader.poll()
+        assert (survivor, elder, "active") in await daemon.links()
+        rig.sf.knobs.lock_errors = 1  # the part for the elder record comes first and has to wait
+        before = len(await daemon.log())
+        await daemon.deliver()
+        assert rig.status_of(elder) != "ACKNOWLEDGED"
+        assert rig.comments_of(elder) == []
+        await daemon.parts.salesforce_reader.poll()
+        await daemon.step(4, seconds=10)
+        new = (await daemon.log())[before:]
+        assert [x["event"] for x in new if x["source"] == "salesforce" and not x["echo_of"]] == []
+        if deed == "note":
+            copies = [rig.comments_of(record) for record in (elder, record_id)]
+            assert [len(found) for found in copies] == [1, 1]
+            assert len(rig.notes_of(survivor)) == 2, "Jane's, and what the merge says"
+        else:
+            assert {rig.status_of(record) for record in (elder, record_id)} == {"ACKNOWLEDGED"}

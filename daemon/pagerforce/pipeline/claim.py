@@ -25,7 +25,7 @@ from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.target import Pairs, Targets, choose, find_pairs
 from pagerforce.rules.evaluate import Facts
 from pagerforce.rules.template import TemplateProblem, context_of, render_args
-from pagerforce.store import attempts, journal, outbox, pauses, snapshots, traces
+from pagerforce.store import attempts, journal, outbox, pauses, snapshots, splitting, traces
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import find_heads
 from pagerforce.store.outbox import Action, ActionState, Done, Settlement
@@ -130,7 +130,7 @@ class Claimer:
                 await self._settle(tx, head, ActionState.SKIPPED, targets.reason, now)
                 return None
             if len(targets.ids) > 1:
-                await outbox.split(tx, head, targets.ids)
+                await splitting.split(tx, head, targets.ids)
                 return None
             target = targets.ids[0]
         is_overtaken = is_linked_already or await self._is_overtaken(tx, head, event, pairs, now)

@@ -195,24 +195,6 @@ async def followers(tx: Transaction, head: Action, *, limit: int) -> list[Action
     return [to_action(row) for row in await tx.rows(sql, (head.lane, head.seq, head.part, limit))]
 
 
-async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None:
-    """Turns an action that acts on several incidents or records into one part for each."""
-    await tx.run("UPDATE action SET target = ? WHERE id = ?", (targets[0], action.id))
-    await tx.run_many(
-        "INSERT INTO action (id, seq, part, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, target, state, next_at, created_at, depth, is_uncertain, "
-        "first_attempt_at, doubt_since) "
-        "SELECT id || ?, seq, ?, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, ?, state, next_at, created_at, depth, is_uncertain, "
-        "first_attempt_at, doubt_since FROM action WHERE id = ?",
-        [
-            (f"-{number + 1}", number, target, action.id)
-            for number, target in enumerate(targets)
-            if number > 0
-        ],
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What became of an attempt. ``next_at`` is set where the action stays in the outbox.
