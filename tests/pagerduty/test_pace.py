@@ -57,6 +57,16 @@ def test_a_request_waits_until_one_of_ours_is_a_minute_old():
     assert pace.spent(70) == 30
 
 
+def test_a_key_whose_limit_was_lowered_is_spent_more_slowly_before_long():
+    pace = Pace()
+    pace.observe(LIMIT | {"ratelimit-limit": "1000"}, status=200, now=0)
+    pace.observe(LIMIT | {"ratelimit-limit": "1000"}, status=200, now=50)
+    pace.observe(LIMIT, status=200, now=60)
+    assert pace.allowed(Lane.PAGE) == 600, "it may be the limit of that operation alone"
+    pace.observe(LIMIT, status=200, now=171)
+    assert pace.allowed(Lane.PAGE) == 60
+
+
 def test_without_headers_the_usual_limit_counts():
     assert Pace().allowed(Lane.PAGE) == 576
 

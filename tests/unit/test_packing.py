@@ -3,11 +3,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pagerforce.pipeline.packing import BURST, Packing
+from pagerforce.pipeline.packing import Carriage, Packing
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 FIELD, NOTE = "salesforce.set_field", "pagerduty.add_note"
-SIZES = {FIELD: 5}
+BURST = timedelta(seconds=5)
+SIZES = {FIELD: Carriage(5, BURST)}
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,15 @@ def test_while_much_is_read_few_wait_for_company_but_not_for_long():
     assert [len(batch) for batch in packing.batches(NOW)] == [2]
 
 
+def test_each_kind_has_a_patience_of_its_own():
+    patient = Carriage(5, 2 * BURST)
+    late = Item(waits_since=NOW - BURST)
+    for carriage, sizes in ((SIZES[FIELD], [1]), (patient, [])):
+        packing = Packing(4, {FIELD: carriage}, {FIELD: NOW})
+        packing.add(late)
+        assert [len(batch) for batch in packing.batches(NOW)] == sizes
+
+
 def test_what_would_wait_for_company_is_known_beforehand():
     crowded, calm = (Packing(4, SIZES, {}, is_crowded=is_crowded) for is_crowded in (True, False))
     assert crowded.keeps_back(FIELD, [NOW] * 4, NOW)
@@ -91,12 +101,12 @@ def test_a_full_batch_is_remembered():
 
 def test_a_large_batch_goes_at_once_and_makes_the_next_one_wait():
     full_at = {}
-    packing = Packing(4, {FIELD: 250}, full_at)
+    packing = Packing(4, {FIELD: Carriage(250, BURST)}, full_at)
     for _ in range(25):
         packing.add(Item())
     assert [len(batch) for batch in packing.batches(NOW)] == [25]
     assert full_at == {FIELD: NOW}
-    packing = Packing(4, {FIELD: 250}, full_at)
+    packing = Packing(4, {FIELD: Carriage(250, BURST)}, full_at)
     for _ in range(30):
         packing.add(Item())
     assert packing.batches(NOW) == []

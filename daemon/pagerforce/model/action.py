@@ -61,6 +61,7 @@ class ActionSpec:
             at most once (contract promise 2).
         is_page: delivered before anything else that waits.
         batch_size: how many of them, of different links, one request can carry.
+        patience_seconds: how long, in a burst, one waits for others to share its request.
     """
 
     do: str
@@ -73,6 +74,7 @@ class ActionSpec:
     is_repeatable: bool = True
     is_page: bool = False
     batch_size: int = 1
+    patience_seconds: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ SHARE = 0.6
 
 _USUAL_LIMIT = 960.0
 _WINDOW_SECONDS = 60.0
+_MEMORY_SECONDS = 120.0
 
 
 class Lane(Enum):
@@ -49,6 +50,7 @@ class Pace:
     remaining: float | None = None
     _limit: float = 0.0
     _whole: float = 0.0
+    _whole_at: float = 0.0
     _reset_at: float = 0.0
     _sent: deque[float] = field(default_factory=deque)
 
@@ -63,8 +65,9 @@ class Pace:
         self.remaining = remaining
         self._limit = parse_number(headers.get("ratelimit-limit")) or self._limit
         # Some operations have limits of their own, and headers tell of whichever is nearest: our share
-        # is that of the key's, the largest.
-        self._whole = max(self._whole, self._limit)
+        # is that of the key's, the largest of late. A vendor may also lower a key's limit.
+        if self._limit >= self._whole or now - self._whole_at > _MEMORY_SECONDS:
+            self._whole, self._whole_at = self._limit, now
         # Without a reset there is nothing to wait for: the one who asked backs off by himself.
         self._reset_at = now + (reset or 0.0)
 

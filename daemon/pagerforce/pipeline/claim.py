@@ -19,7 +19,7 @@ from pagerforce.pipeline.folding import (
     is_foldable,
     may_undo,
 )
-from pagerforce.pipeline.packing import Packing
+from pagerforce.pipeline.packing import Carriage, Packing
 from pagerforce.pipeline.ruling import COMMENT_RULE, Judge
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.target import Pairs, Targets, choose, find_pairs
@@ -99,10 +99,12 @@ class Claimer:
             At most ``slots`` attempts, and whether something was settled at once (so: look again).
         """
         await pauses.end_due(tx, now)
-        sizes = {do: self.specs[do].batch_size for do in kinds}
-        packing: Packing[Job] = Packing(slots, sizes, self._full_at, is_crowded=bool(self._crowded))
+        carriages = {do: _carriage(self.specs[do]) for do in kinds}
+        is_crowded = bool(self._crowded)
+        packing: Packing[Job] = Packing(slots, carriages, self._full_at, is_crowded=is_crowded)
         is_moved = False
-        limit = min(slots * max(sizes.values(), default=1), _MOST_AT_ONCE)
+        largest = max((carriage.size for carriage in carriages.values()), default=1)
+        limit = min(slots * largest, _MOST_AT_ONCE)
         heads = await find_heads(tx, now, limit=limit, kinds=kinds, under_way=under_way)
         kept = _kept_back(heads, packing, now)
         for head in heads:
@@ -277,6 +279,10 @@ def _find_forgotten(head: Action, pairs: Pairs) -> str | None:
         return None
     since = head.doubt_since - _CLOCK_DOUBT
     return next((link.incident_id for link in pairs.links if link.created_at >= since), None)
+
+
+def _carriage(spec: ActionSpec) -> Carriage:
+    return Carriage(spec.batch_size, timedelta(seconds=spec.patience_seconds))
 
 
 def _kept_back(heads: Sequence[Action], packing: Packing[Job], now: datetime) -> frozenset[str]:

@@ -10,9 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
-BURST = timedelta(seconds=5)
-"""For how long after a large batch an unfinished one waits to be filled."""
-
 _LARGE = 25
 """A batch of so many is a sign of a burst, even where a request could carry more."""
 
@@ -39,19 +36,35 @@ class Packed(Protocol):
 P = TypeVar("P", bound=Packed)
 
 
+@dataclass(frozen=True, slots=True)
+class Carriage:
+    """Requests that carry several of a kind.
+
+    Attributes:
+        size: how many one of them can carry.
+        patience: for how long after a large batch an unfinished one waits to be filled.
+    """
+
+    size: int = 1
+    patience: timedelta = timedelta(0)
+
+
+_ALONE = Carriage()
+
+
 @dataclass(slots=True)
 class Packing(Generic[P]):
     """Fills up to ``slots`` attempts.
 
     Args:
         slots: how many attempts may start.
-        sizes: per kind, how many one attempt can carry; kinds that are absent: one.
+        carriages: per kind; of kinds that are absent each goes by itself.
         full_at: per kind, when a large batch last went out; brought up to date.
         is_crowded: much is being read just now, and more will be.
     """
 
     slots: int
-    sizes: Mapping[str, int]
+    carriages: Mapping[str, Carriage]
     full_at: dict[str, datetime] = field(default_factory=dict)
     is_crowded: bool = False
     _alone: list[P] = field(default_factory=list)
@@ -63,7 +76,7 @@ class Packing(Generic[P]):
         So that nothing is made ready over and over while it waits for company.
         """
         is_small = len(waits_since) < self._size(do)
-        return is_small and self.is_crowded and all(_is_recent(at, now) for at in waits_since)
+        return is_small and self.is_crowded and self._are_recent(do, waits_since, now)
 
     def has_room(self, do: str, *, alone: bool = False) -> bool:
         """Whether one more of this kind can go."""
@@ -83,8 +96,8 @@ class Packing(Generic[P]):
         is_little = len(self._alone) + sum(map(len, self._groups.values())) <= self.slots
         batches = [[item] for item in self._alone]
         for do, group in self._groups.items():
-            has_waited = any(not _is_recent(item.waits_since, now) for item in group)
-            if is_little and not has_waited and not self._is_burst(do, now):
+            is_fresh = self._are_recent(do, [item.waits_since for item in group], now)
+            if is_little and is_fresh and not self._is_burst(do, now):
                 batches += [[item] for item in group]
             else:
                 batches += self._cut(do, group, now)
@@ -95,7 +108,7 @@ class Packing(Generic[P]):
         cut = [list(group[start : start + size]) for start in range(0, len(group), size)]
         if len(group) >= size:
             self.full_at[do] = now
-        is_fresh = all(_is_recent(item.waits_since, now) for item in cut[-1])
+        is_fresh = self._are_recent(do, [item.waits_since for item in cut[-1]], now)
         if len(cut[-1]) < size and is_fresh and self._is_burst(do, now):
             cut.pop()
         elif len(group) >= _LARGE:
@@ -104,16 +117,16 @@ class Packing(Generic[P]):
 
     def _is_burst(self, do: str, now: datetime) -> bool:
         full_at = self.full_at.get(do)
-        return self.is_crowded or (full_at is not None and _is_recent(full_at, now))
+        return self.is_crowded or (full_at is not None and self._are_recent(do, [full_at], now))
 
     def _used(self) -> int:
         batches = sum(-(-len(group) // self._size(do)) for do, group in self._groups.items())
         return len(self._alone) + batches
 
     def _size(self, do: str) -> int:
-        return self.sizes.get(do, 1)
+        return self.carriages.get(do, _ALONE).size
 
-
-def _is_recent(at: datetime, now: datetime) -> bool:
-    """What is yet to come is from before this host's clock was set back, and so not recent."""
-    return timedelta(0) <= now - at < BURST
+    def _are_recent(self, do: str, times: Sequence[datetime], now: datetime) -> bool:
+        """What is yet to come is from before this host's clock was set back, and so not recent."""
+        patience = self.carriages.get(do, _ALONE).patience
+        return all(timedelta(0) <= now - at < patience for at in times)

@@ -33,4 +33,5 @@ ADD_COMMENT = ActionSpec(
     params=(Param("text", required=True, doc="the comment; goes on in numbered parts"),),
     doc="Adds a comment as configured in [objects.comments].",
     batch_size=200,  # records of a collection
+    patience_seconds=10.0,  # nobody is woken by it
 )
