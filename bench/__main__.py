@@ -46,7 +46,9 @@ def main() -> None:
     began = time.monotonic()
     size = SMOKE if options.smoke else FULL
     for name in options.only or BENCHMARKS:
+        section_began = time.monotonic()
         section = run(name, size)
+        say(f"  {name} took {time.monotonic() - section_began:.0f} s")
         if options.write:
             write(section)
     say(f"took {time.monotonic() - began:.0f} s")
