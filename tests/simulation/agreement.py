@@ -81,6 +81,7 @@ class Agreement:
     def _has_crossed(self, incident_id: str, record_id: str) -> bool:
         """Somebody acted on the incident after the record was closed, but before we resolved it.
 
+        On that or on the one that was merged into it and brought the record along.
         The newer act wins in the record, and the older close has resolved the incident by then. After
         is what the stamps say: nobody can tell by how much the clocks of the two sides differ.
         """
@@ -91,13 +92,18 @@ class Agreement:
             and write.who is Who.PEOPLE
             and write.changed.get(f"{P}state__c") is False
         ]
+        merged = {incident for incident, record in self.scene.state.moved if record == record_id}
         entries = [
-            item for item in self.scene.ledger.entries if item.entry.incident_id == incident_id
+            item
+            for item in self.scene.ledger.entries
+            if item.entry.incident_id in (merged | {incident_id})
         ]
         resolved = [
             item.second
             for item in entries
-            if item.who is Who.DAEMON and item.entry.type == "resolve_log_entry"
+            if item.who is Who.DAEMON
+            and item.entry.type == "resolve_log_entry"
+            and item.entry.incident_id == incident_id
         ]
         return any(
             _shown(item.entry.created_at) > start and item.second <= end
