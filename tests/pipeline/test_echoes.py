@@ -26,3 +26,44 @@ async def test_a_lost_answer_is_no_event_where_another_field_of_the_write_stood_
         new = (await daemon.log())[before:]
         assert {entry["event"] for entry in new} == {"unacknowledge", "acknowledge"}
         assert rig.record(record_id)["OwnerId"] == rig.sf.user_id("sam.lee@example.com")
+
+
+async def _first_seen_edited(rig, daemon, seen_first_by, edit):
+    """A record of ours whose answer was lost; its incident is acknowledged before somebody edits it."""
+    rig.desk.salesforce_faults.add(Fault(FaultKind.DROP_AFTER, method="PATCH", path=INCIDENT))
+    incident_id = rig.pd.trigger("PDBA001", "Replication lag")["id"]
+    rig.advance(2)
+    await daemon.parts.pagerduty_reader.poll()
+    await daemon.deliver()
+    (record,) = rig.sf.rows(INCIDENT)
+    rig.pd.acknowledge(incident_id, by=JANE)
+    rig.advance(10)
+    edit(record["Id"])
+    rig.advance(70)
+    if seen_first_by == "the next attempt":
+        await daemon.deliver()
+    await daemon.step(4)
+    return incident_id, record["Id"]
+
+
+@pytest.mark.parametrize("seen_first_by", ["a poll", "the next attempt"])
+async def test_an_edit_of_a_record_of_ours_before_we_saw_it_stands_against_older_events(
+    tmp_path, seen_first_by
+):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        incident_id, record_id = await _first_seen_edited(
+            rig, daemon, seen_first_by, lambda record: rig.set_status(record, "CLOSED")
+        )
+        assert rig.status_of(record_id) == "CLOSED"
+        assert rig.pd.incident(incident_id)["status"] == "resolved"
+
+
+@pytest.mark.parametrize("seen_first_by", ["a poll", "the next attempt"])
+async def test_what_we_gave_a_record_is_not_taken_for_an_edit_of_who_edited_something_else(
+    tmp_path, seen_first_by
+):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        _, record_id = await _first_seen_edited(
+            rig, daemon, seen_first_by, lambda record: rig.change(record, note="Looked at it")
+        )
+        assert rig.status_of(record_id) == "ACKNOWLEDGED"

@@ -37,14 +37,19 @@ async def test_a_record_is_made_with_its_key_and_the_category_of_the_service():
         assert record == await box.read(record.id)
 
 
-async def test_the_expectation_is_the_key():
+async def test_the_expectation_is_the_key_and_what_it_is_given_is_kept():
     async with sandboxed() as box:
-        (expected,) = await box.handlers[DO].expectations(creating())
+        expected, given = await box.handlers[DO].expectations(creating())
         assert expected.kind == "record"
         assert expected.subject == INCIDENT
         assert expected.values == {EVENT_ID: "pd:PINC001"}
         assert expected.actor_id == await box.line.client.user_id()
         assert box.world.rows(INCIDENT) == []
+        record = made(await box.deliver(creating()))
+        assert (given.kind, given.subject) == ("given", INCIDENT)
+        assert given.values[EVENT_ID] == "pd:PINC001"
+        row = box.world.row(INCIDENT, record.id)
+        assert given.values == {name: row[name] for name in given.values}
 
 
 async def test_a_service_without_a_category_goes_by_the_mapping():

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from pagerforce.model.following import follows
 from pagerforce.model.ids import EventId
 from pagerforce.model.record import Record
-from pagerforce.model.value import Json, Scalar, format_whole_second, is_equal
+from pagerforce.model.value import Fields, Scalar, format_whole_second, is_equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +50,24 @@ def compare(
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
-_GIVEN = frozenset({"Id", "Name", "CreatedDate", "CreatedById"})
+_BY_ITSELF = frozenset({"Id", "Name", "CreatedDate", "CreatedById"})
 
 
-def blank(record: Record, written: Mapping[str, Json] | None = None) -> Record:
+def blank(record: Record, given: Fields) -> Record:
     """A record of ours that somebody edited before we saw it, as we would have seen it before.
 
-    Which of its values are theirs nobody can tell any more: all count as such that are not what we
-    wrote (where that is a lookup, what stands there is taken for it).
+    Which of its values are theirs nobody can tell any more: all count as such that are neither what
+    we gave it nor follow from that.
     """
-    ours = {} if written is None else written
-    fields: dict[str, Scalar] = {}
-    for name, value in record.fields.items():
-        given = ours.get(name)
-        if name in _GIVEN or (name in ours and not isinstance(given, Scalar)):
-            fields[name] = value
-        else:
-            fields[name] = given if isinstance(given, Scalar) else None
+    standing = [
+        name
+        for name, value in given.items()
+        if name in record.fields and is_equal(record.fields[name], value)
+    ]
+    fields = {
+        name: value if name in _BY_ITSELF or follows(name, standing) else given.get(name)
+        for name, value in record.fields.items()
+    }
     return replace(record, fields=fields, modified_at=record.created_at)
 
 

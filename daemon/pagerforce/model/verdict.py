@@ -16,7 +16,7 @@ class Expectation:
 
     Attributes:
         kind: a log entry type (``acknowledge``, ``annotate``, ...), ``incident`` (an incident with
-            our key), ``record``, ``comment`` or ``fields``.
+            our key), ``record``, ``given`` (all that a new record was given), ``comment`` or ``fields``.
         subject: the incident id, the record id, the incident key, or the object's name.
         values: what identifies it: text of a note, expected field values, assignee ids.
         actor_id: id of the user we act as, None if it is not known.
@@ -41,9 +41,10 @@ class IncidentMade:
 
 @dataclass(frozen=True, slots=True)
 class RecordMade:
-    """A record of ours now exists; link it to the task's incident."""
+    """A record of ours now exists; link it to the task's incident. ``given``: the values we gave it."""
 
     record: Record
+    given: Fields = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

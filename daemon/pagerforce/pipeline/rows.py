@@ -101,19 +101,32 @@ def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
     if echo is not None:
         plan.ruled.append(Ruled(event, (row.id,), echo_of=echo.action_id))
         if row.was_edited and not row.is_deleted:
-            _plan_edit(row, plan, context)
+            _plan_edit(row, echo, plan, context)
         return
     plan.ruled.append(context.judge.rule(event, world, context.now))
     if change.type in ("delete", "undelete"):
         plan.activity[row.id] = change.type == "undelete"
 
 
-def _plan_edit(row: Record, plan: RowPlan, context: RowContext) -> None:
+def _plan_edit(row: Record, made: Expected, plan: RowPlan, context: RowContext) -> None:
     """Somebody was at a record of ours before we saw it for the first time."""
-    edit = compare(blank(row), row, start_at=context.news.start_at[row.object])
+    before = blank(row, _given_by(made, plan, context.hopes))
+    edit = compare(before, row, start_at=context.news.start_at[row.object])
     if edit is not None:
-        event = _record_event(row, edit)
+        after = merged(before, row, edit.changed)
+        plan.records[row.id] = context.world.records[row.id] = after
+        event = _record_event(after, edit)
         plan.ruled.append(context.judge.rule(event, context.world, context.now))
+
+
+def _given_by(made: Expected, plan: RowPlan, hopes: Hopes) -> Fields:
+    """What the action that made a record gave it."""
+    for item in hopes.open():
+        if item.what.kind == "given" and item.action_id == made.action_id:
+            hopes.consume(item)
+            plan.consumed.append(item.seq)
+            return item.what.values
+    return {}
 
 
 def _with_own_writes(

@@ -1,6 +1,6 @@
 """What the outcome of an attempt means for the outbox and for what we know of the world."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -32,7 +32,12 @@ from pagerforce.store.heads import LONGEST_WAIT
 from pagerforce.store.links import LinkTime
 from pagerforce.store.outbox import Action, ActionState, Settlement
 
-_OURS = ("fields", "record", "comment")  # expectations that a stored snapshot or id replaces
+_OURS = (
+    "fields",
+    "record",
+    "given",
+    "comment",
+)  # expectations that a stored snapshot or id replaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +122,12 @@ def _written_at(task: Task, names: Iterable[str]) -> dict[str, datetime]:
     return dict.fromkeys(names, written_at(task.event_at, task.event_type))
 
 
-async def _store_made(tx: Transaction, task: Task, record: Record, skew: timedelta) -> None:
+async def _store_made(tx: Transaction, task: Task, made: RecordMade, skew: timedelta) -> None:
     """A record of ours, and its link; inactive where somebody deleted it before it was read back."""
+    record = made.record
     if record.was_edited and record.created_by.id and not record.is_deleted:
         # The next poll tells what somebody did to it before we read it back.
-        given = task.calls[0].get("fields")
-        await snapshots.put_records(
-            tx, [blank(record, given if isinstance(given, Mapping) else None)]
-        )
+        await snapshots.put_records(tx, [blank(record, made.given)])
         await snapshots.add_rechecks(tx, [record])
     else:
         await snapshots.put_records(tx, [record])
@@ -178,8 +181,8 @@ async def _store_effect(
             if task.record_id is not None:
                 at = LinkTime.seen(Side.PAGERDUTY, incident.created_at or task.now, skew)
                 await links.put_link(tx, incident.id, task.object, task.record_id, at)
-        case RecordMade(record=record):
-            await _store_made(tx, task, record, skew)
+        case RecordMade():
+            await _store_made(tx, task, effect, skew)
         case FieldsWritten() | FieldsStand():
             await _store_fields(tx, task, action, effect)
         case CommentMade():

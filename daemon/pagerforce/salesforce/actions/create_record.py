@@ -55,6 +55,11 @@ class _Draft:
     key_field: str | None = None
     key: str = ""
 
+    @property
+    def given(self) -> Mapping[str, Scalar]:
+        """All that it is given."""
+        return {**self.values, **({self.key_field: self.key} if self.key_field else {})}
+
 
 class CreateRecord:
     """Delivers ``salesforce.create_record``."""
@@ -68,7 +73,7 @@ class CreateRecord:
         return CREATE_RECORD
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
-        """The new record, by its external id or else by its values.
+        """The new record, by its external id or else by its values, and what it is given.
 
         Raises:
             RemoteError: a lookup or the category could not be asked for.
@@ -79,7 +84,10 @@ class CreateRecord:
             return ()  # nothing will be sent: the attempt says why
         values = {draft.key_field: draft.key} if draft.key_field else dict(draft.values)
         user_id = await self._desk.client.user_id()
-        return (Expectation("record", draft.object, values, user_id),)
+        return (
+            Expectation("record", draft.object, values, user_id),
+            Expectation("given", draft.object, draft.given),
+        )
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
         """Finds or makes the record."""
@@ -211,7 +219,7 @@ class CreateRecord:
             at = task.event_at
             record = Record(draft.object, record_id, fields, at, at, at, us, us)
         detail = f"{draft.object} {record_id} {how}{draft.remark if how == _MADE else ''}"
-        return Delivered(detail, (RecordMade(record),))
+        return Delivered(detail, (RecordMade(record, draft.given),))
 
 
 def _value(row: Mapping[str, object], name: str, kind: str) -> Scalar:
