@@ -11,6 +11,7 @@ from pagerforce.model.mapping import ResolvedMapping
 from pagerforce.model.record import Record
 from pagerforce.model.value import parse_instant
 from pagerforce.model.verdict import (
+    NOT_BEFORE,
     Delivered,
     Expectation,
     HaltSide,
@@ -742,8 +743,9 @@ async def test_who_writes(rig, configure, act_as, email, writer):
     configure(act_as=act_as)
     incident = rig.trigger()
     task = {"incident_id": incident, "actor": Person(email=email)}
-    expected = await rig.handler(NOTE).expectations(rig.task(NOTE, {"text": "hi"}, **task))
-    assert list(expected) == [Expectation("annotate", incident, {"text": "hi"}, writer)]
+    (expected,) = await rig.handler(NOTE).expectations(rig.task(NOTE, {"text": "hi"}, **task))
+    values = {"text": "hi", NOT_BEFORE: expected.values[NOT_BEFORE]}
+    assert expected == Expectation("annotate", incident, values, writer)
     await rig.deliver(NOTE, {"text": "hi"}, **task)
     assert rig.world.notes(incident)[0]["user"]["id"] == writer
 

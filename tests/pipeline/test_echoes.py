@@ -67,3 +67,28 @@ async def test_what_we_gave_a_record_is_not_taken_for_an_edit_of_who_edited_some
             rig, daemon, seen_first_by, lambda record: rig.change(record, note="Looked at it")
         )
         assert rig.status_of(record_id) == "ACKNOWLEDGED"
+
+
+async def test_what_a_person_with_our_account_did_long_before_our_attempt_is_heard(
+    tmp_path, monkeypatch
+):
+    async with open_rig(tmp_path) as rig:
+        with pytest.raises(ExceptionGroup):
+            async with rig.daemon() as daemon:
+                record_id, incident_id = await rig.paged(daemon)
+                rig.pd.resolve(incident_id, by="PINTEG1")
+                rig.advance(120)  # its entry is not read yet
+                rig.set_status(record_id, "CLOSED")
+                rig.advance(2)
+                await daemon.parts.salesforce_reader.poll()
+
+                async def die(*_):
+                    raise RuntimeError
+
+                # Patched: the process ends once the attempt is announced, and nothing was sent.
+                monkeypatch.setattr(daemon.parts.deliverer, "_deliver", die)
+                await daemon.deliver()
+        async with rig.daemon() as daemon:
+            await daemon.step(4)
+            (resolve,) = [x for x in await daemon.log() if x["event"] == "resolve"]
+            assert resolve["echo_of"] is None

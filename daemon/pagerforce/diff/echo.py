@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.record import Comment, Record
-from pagerforce.model.value import Fields, Scalar, is_equal
-from pagerforce.model.verdict import Expectation
+from pagerforce.model.value import Fields, Scalar, is_equal, parse_instant
+from pagerforce.model.verdict import NOT_BEFORE, Expectation
 
 
 def find_entry(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
@@ -49,6 +49,8 @@ def _is_actor(wanted: str | None, actual: str | None) -> bool:
 
 
 def _fits_entry(values: Fields, entry: LogEntry) -> bool:
+    if NOT_BEFORE in values and entry.at < parse_instant(str(values[NOT_BEFORE])):
+        return False
     if "text" in values and not _is_text(values["text"], entry.note):
         return False
     if "assignee" in values and entry.assignees is not None:

@@ -9,6 +9,9 @@ from pagerforce.model.incident import Incident
 from pagerforce.model.record import Record
 from pagerforce.model.value import Fields
 
+NOT_BEFORE = "not_before"
+"""Among an expectation's values: no log entry from before this instant is meant (RFC 3339)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:

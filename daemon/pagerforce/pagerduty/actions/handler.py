@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 from pagerforce.errors import (
     MalformedError,
@@ -11,12 +13,23 @@ from pagerforce.errors import (
     UnknownOutcomeError,
 )
 from pagerforce.model.action import ActionSpec, Task
-from pagerforce.model.value import Json
-from pagerforce.model.verdict import Delivered, Expectation, Rejected, Skipped, Unknown, Verdict
+from pagerforce.model.value import Json, format_instant
+from pagerforce.model.verdict import (
+    NOT_BEFORE,
+    Delivered,
+    Expectation,
+    Rejected,
+    Skipped,
+    Unknown,
+    Verdict,
+)
 from pagerforce.pagerduty.actions.advice import is_resolved_refusal, rejection_reason
 from pagerforce.pagerduty.actions.desk import Desk
 from pagerforce.pagerduty.actions.earlier import find_earlier_doing
 from pagerforce.wire.verdicts import verdict_of
+
+# Answers may be dated by another clock than entries. Better a person unheard than an echo heard.
+_CLOCK_DOUBT = timedelta(minutes=1)
 
 
 class Handler(ABC):
@@ -35,8 +48,16 @@ class Handler(ABC):
         return self._spec
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
-        """What polls may bring back because of this attempt."""
-        return await self._expect(task, only_call(task))
+        """What polls may bring back because of this attempt, no entry from long before it."""
+        expected = await self._expect(task, only_call(task))
+        began_at = self._desk.client.server_time
+        if began_at is None or task.is_uncertain:  # an earlier attempt may have done it
+            return expected
+        since = {NOT_BEFORE: format_instant(began_at - _CLOCK_DOUBT)}
+        return [
+            item if item.kind == "incident" else replace(item, values={**item.values, **since})
+            for item in expected
+        ]
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
         """One attempt."""
