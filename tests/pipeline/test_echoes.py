@@ -77,7 +77,7 @@ async def test_what_a_person_with_our_account_did_long_before_our_attempt_is_hea
             async with rig.daemon() as daemon:
                 record_id, incident_id = await rig.paged(daemon)
                 rig.pd.resolve(incident_id, by="PINTEG1")
-                rig.advance(120)  # its entry is not read yet
+                rig.advance(360)  # its entry is not read yet
                 rig.set_status(record_id, "CLOSED")
                 rig.advance(2)
                 await daemon.parts.salesforce_reader.poll()

@@ -29,7 +29,7 @@ from pagerforce.pagerduty.actions.earlier import find_earlier_doing
 from pagerforce.wire.verdicts import verdict_of
 
 # Answers may be dated by another clock than entries. Better a person unheard than an echo heard.
-_CLOCK_DOUBT = timedelta(minutes=1)
+_CLOCK_DOUBT = timedelta(minutes=5)
 
 
 class Handler(ABC):
