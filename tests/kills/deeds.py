@@ -13,6 +13,7 @@ record only as it is now, and looks then as if the write had never arrived
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from rig import HISTORY, INCIDENT, INTEGRATION, JANE, RAJ, P
 
@@ -20,6 +21,7 @@ CASE = "Case"
 _STATUS, _PRIORITY = CHANGED = (f"{P}FKStatus__c", f"{P}FKPriority__c")
 _NAMES = {RAJ: "Raj Patel", INTEGRATION: "Integration"}
 _BOT = "PINTEG1"
+_TELLABLE = timedelta(seconds=2)  # both sides date to the second: within one nobody knows the order
 _PEOPLE = {JANE: "Jane Doe", _BOT: "Integration"}
 
 
@@ -40,6 +42,7 @@ class Group:
     record_status: str | None = None
     case_status: str | None = None
     priority: str | None = None
+    priority_at: datetime | None = None
     replaced: set[str] = field(default_factory=set)
     texts: dict[str, list[str]] = field(default_factory=dict)
 
@@ -226,6 +229,10 @@ class Script:
         """A priority that neither side has; "" where none may be set now."""
         if INCIDENT not in group.records or not self._is_free(group):
             return ""
+        now = self.sf.clock.now()
+        if group.priority_at and now - group.priority_at < _TELLABLE:
+            return ""
+        group.priority_at = now
         row = self.sf.row(INCIDENT, group.records[INCIDENT])
         stands = {self._names.get(row[_PRIORITY]), (group.priority or "")[1:]} | group.replaced
         number = self._rng.choice([x for x in "12345" if x not in stands])
