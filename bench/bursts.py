@@ -204,9 +204,8 @@ async def bursts(rig: Rig, changes: int) -> AsyncIterator[Burst]:
     """One burst of each kind."""
     async with rig.daemon() as daemon:
         setup_log("error", "console", environ={})
-        rig.pd.knobs.requests_per_minute = (
-            NO_LIMIT  # else it waits, and this clock stands meanwhile
-        )
+        # Else a request waits for the limit, and this clock stands meanwhile.
+        rig.pd.knobs.requests_per_minute = NO_LIMIT
         records = [rig.open_record(f"ticket {number}") for number in range(changes)]
         while len(await daemon.links()) < changes:
             await daemon.step(1, seconds=30)

@@ -3,6 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pagerforce.model.ids import Side
+from pagerforce.pipeline.claim import Claimer
 from pagerforce.pipeline.packing import Carriage, Packing
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -111,3 +113,13 @@ def test_a_large_batch_goes_at_once_and_makes_the_next_one_wait():
         packing.add(Item())
     assert packing.batches(NOW) == []
     assert [len(batch) for batch in packing.batches(NOW + BURST)] == [30]
+
+
+def test_once_the_backlog_is_read_nothing_waits_for_company_any_more():
+    claimer = Claimer({}, lambda: None, None, None)
+    claimer.expect_more(Side.PAGERDUTY, is_more=True)
+    claimer._full_at[FIELD] = NOW
+    claimer.expect_more(Side.SALESFORCE, is_more=False)
+    assert claimer._full_at == {FIELD: NOW}, "that side was not being read"
+    claimer.expect_more(Side.PAGERDUTY, is_more=False)
+    assert claimer._full_at == {}
