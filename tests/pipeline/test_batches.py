@@ -38,6 +38,15 @@ async def acknowledge(rig, daemon, incidents):
     await daemon.step(4)
 
 
+async def acknowledge_unread(rig, daemon, incidents):
+    """Acknowledges so many that they fill a batch: what followed from its writes is not read yet."""
+    for incident in incidents:
+        rig.pd.acknowledge(incident, by=JANE)
+    rig.advance(2)
+    await daemon.poll()
+    await daemon.deliver()
+
+
 def calls(daemon, operation):
     labels = {"system": "salesforce", "operation": operation}
     codes = ("200", "500", "503", "error")
@@ -77,11 +86,7 @@ async def test_a_batch_with_room_reads_what_followed_in_the_same_request(rig):
 async def test_what_a_person_does_right_after_a_full_batch_is_heard(rig):
     async with rig.daemon() as daemon:
         linked = await paged(rig, daemon, FULL)
-        for incident in linked.values():
-            rig.pd.acknowledge(incident, by=JANE)
-        rig.advance(2)
-        await daemon.poll()
-        await daemon.deliver()
+        await acknowledge_unread(rig, daemon, linked.values())
         first, second, *_ = linked
         rig.change(first, shortDescription="changed by Raj")
         rig.set_status(second, "IN PROGRESS")
@@ -98,11 +103,7 @@ async def test_a_value_put_back_right_after_a_full_batch_is_heard_under_every_na
     read_names(rig)
     async with rig.daemon() as daemon:
         linked = await paged(rig, daemon, FULL)
-        for incident in linked.values():
-            rig.pd.acknowledge(incident, by=JANE)
-        rig.advance(2)
-        await daemon.poll()
-        await daemon.deliver()
+        await acknowledge_unread(rig, daemon, linked.values())
         first = next(iter(linked))
         assert rig.status_of(first) == "ACKNOWLEDGED"
         rig.set_status(first, "NEW")  # as it was before our write, which no poll has seen
@@ -116,11 +117,7 @@ async def test_what_a_later_write_of_ours_has_replaced_is_no_event_under_any_nam
     read_names(rig)
     async with rig.daemon() as daemon:
         linked = await paged(rig, daemon, FULL)
-        for incident in linked.values():
-            rig.pd.acknowledge(incident, by=JANE)
-        rig.advance(2)
-        await daemon.poll()
-        await daemon.deliver()  # a full batch: what followed from it is not read
+        await acknowledge_unread(rig, daemon, linked.values())
         record, incident = next(iter(linked.items()))
         rig.pd.resolve(incident, by=SAM)
         rig.advance(2)
