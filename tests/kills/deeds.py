@@ -21,7 +21,7 @@ CASE = "Case"
 _STATUS, _PRIORITY = CHANGED = (f"{P}FKStatus__c", f"{P}FKPriority__c")
 _NAMES = {RAJ: "Raj Patel", INTEGRATION: "Integration"}
 _BOT = "PINTEG1"
-_TELLABLE = timedelta(seconds=2)  # both sides date to the second: within one nobody knows the order
+_TELLABLE = timedelta(seconds=2)
 _PEOPLE = {JANE: "Jane Doe", _BOT: "Integration"}
 
 
@@ -30,7 +30,7 @@ class Group:
     """One trouble: an incident and its records, and what must stand there in the end.
 
     ``status``, ``priority``, ``case``: of the incident, of the Remedyforce record, of the case; None
-    where nothing is wanted. ``replaced``: what PagerDuty's last change replaced in Salesforce, which
+    where nothing is wanted. ``changed_at``: when one of them last was. ``replaced``: what PagerDuty's last change replaced in Salesforce, which
     no person puts back. ``texts``: per incident or record, every note or comment it must have.
     """
 
@@ -42,7 +42,7 @@ class Group:
     record_status: str | None = None
     case_status: str | None = None
     priority: str | None = None
-    priority_at: datetime | None = None
+    changed_at: datetime | None = None
     replaced: set[str] = field(default_factory=set)
     texts: dict[str, list[str]] = field(default_factory=dict)
 
@@ -227,26 +227,29 @@ class Script:
 
     def _other_priority(self, group: Group) -> str:
         """A priority that neither side has; "" where none may be set now."""
-        if INCIDENT not in group.records or not self._is_free(group):
+        if INCIDENT not in group.records or not self._take(group):
             return ""
-        now = self.sf.clock.now()
-        if group.priority_at and now - group.priority_at < _TELLABLE:
-            return ""
-        group.priority_at = now
         row = self.sf.row(INCIDENT, group.records[INCIDENT])
         stands = {self._names.get(row[_PRIORITY]), (group.priority or "")[1:]} | group.replaced
         number = self._rng.choice([x for x in "12345" if x not in stands])
         group.priority = f"P{number}"
         return number
 
-    def _is_free(self, group: Group) -> bool:
-        """Whether nothing of status and priority is under way.
+    def _take(self, group: Group) -> bool:
+        """Whether status or priority may be changed now: nothing of them is under way.
 
         Salesforce shows a record only as it is now: what is changed again before the daemon has
-        looked was never there to be seen.
+        looked was never there to be seen. Both sides date to the second: of two changes within one
+        nobody knows which was newer.
         """
+        now = self.sf.clock.now()
+        if group.changed_at and now - group.changed_at < _TELLABLE:
+            return False
         mine = {key: n for key, n in self.human_changes.items() if key[0] in group.records.values()}
-        return not self.open_wishes(group) and not (Counter(mine) - self._heard())
+        is_free = not self.open_wishes(group) and not (Counter(mine) - self._heard())
+        if is_free:
+            group.changed_at = now
+        return is_free
 
     def _change(self, group: Group, name: str, value: str) -> None:
         record_id = group.records[INCIDENT]
@@ -258,7 +261,7 @@ class Script:
         return self._status_here(group) if is_here else self._acknowledge(group)
 
     def _acknowledge(self, group: Group) -> str:
-        if group.status != "triggered" or not self._is_free(group):
+        if group.status != "triggered" or not self._take(group):
             return ""
         group.replaced = {group.record_status or ""}
         self.pd.acknowledge(group.incident, by=JANE)
@@ -268,7 +271,7 @@ class Script:
         return "acknowledge in PagerDuty"
 
     def _status_here(self, group: Group) -> str:
-        if group.kind == "case" or not self._is_free(group):
+        if group.kind == "case" or not self._take(group):
             return ""
         names = {"ACKNOWLEDGED", "IN PROGRESS", "ASSIGNED"}
         others = sorted(names - group.replaced - {group.record_status})
@@ -280,7 +283,7 @@ class Script:
         return f"status {name} in Salesforce"
 
     def _finish(self, group: Group) -> str:
-        if not self._is_free(group):
+        if not self._take(group):
             return ""
         is_here = self._rng.random() < 0.5
         if is_here:
