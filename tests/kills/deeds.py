@@ -30,8 +30,9 @@ class Group:
     """One trouble: an incident and its records, and what must stand there in the end.
 
     ``status``, ``priority``, ``case``: of the incident, of the Remedyforce record, of the case; None
-    where nothing is wanted. ``changed_at``: when one of them last was. ``replaced``: what PagerDuty's last change replaced in Salesforce, which
-    no person puts back. ``texts``: per incident or record, every note or comment it must have.
+    where nothing is wanted. ``changed_at``: when one of them last was. ``replaced``: what PagerDuty's
+    last change replaced in Salesforce, which no person puts back. ``texts``: per incident or record,
+    every note or comment it must have.
     """
 
     kind: str
