@@ -27,6 +27,7 @@ from pagerforce.observe.api_calls import (
     code_label,
     operation_label,
 )
+from pagerforce.observe.internal_errors import Part
 from pagerforce.observe.requests import note_request
 
 OUTCOMES = ("delivered", "retried", "dead_letter", "skipped", "shadowed")
@@ -92,6 +93,9 @@ class Metrics:
         )
         self.reconcile_found = self._counter(
             "reconcile_found", "Changes that polling had not shown.", "source"
+        )
+        self.internal_errors = self._counter(
+            "internal_errors", "Unexpected errors that one part met and contained.", "part"
         )
         self.registry.register(_BuildInfo(version))
         # Not in the textfile: node_exporter has process series of its own (service/expose.py).
@@ -170,6 +174,8 @@ class Metrics:
                     self.api_requests.labels(side.value, operation, code)
         # How a login is refused.
         self.api_requests.labels(Side.SALESFORCE.value, "login", "400")
+        for part in Part:
+            self.internal_errors.labels(part.value)
         for do in actions:
             for outcome in OUTCOMES:
                 self.actions.labels(do, outcome)
@@ -193,6 +199,10 @@ class Metrics:
     def count_action(self, do: str, outcome: str) -> None:
         """Counts one outcome of an action, one of ``OUTCOMES``."""
         self.actions.labels(do, outcome).inc()
+
+    def count_internal_error(self, part: str) -> None:
+        """Counts one unexpected error; ``part`` is a value of ``internal_errors.Part``."""
+        self.internal_errors.labels(part).inc()
 
     def count_conflict(self, winner: Side) -> None:
         """Both sides had changed the same thing, and this one's change stands."""

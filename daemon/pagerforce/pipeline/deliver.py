@@ -29,7 +29,8 @@ from pagerforce.model.verdict import (
     Unknown,
     Verdict,
 )
-from pagerforce.observe.log import get_log, place_of
+from pagerforce.observe.internal_errors import Part, report_internal_error
+from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
 from pagerforce.observe.requests import recording
 from pagerforce.pipeline.claim import Claimer, Job
@@ -305,9 +306,11 @@ class Deliverer:
             except (ConfigError, WrongOrgError):
                 raise
             except Exception as error:  # noqa: BLE001 (a defect met by one action must not stop the others)
-                place = place_of(error)
-                _LOG.error("defect", do=tasks[0].do, action_id=tasks[0].key, place=place)
-                return _all(jobs, Unknown(f"a defect of pagerforce: {place}"))
+                head = tasks[0]
+                reason = report_internal_error(
+                    self._tools.metrics, Part.ACTION, error, about=head.key
+                )
+                return _all(jobs, Unknown(reason))
         return _all(jobs, Unknown("no answer within the deadline"))
 
     async def _settle(

@@ -23,7 +23,8 @@ from pagerforce.errors import (
 )
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock, Flaw
-from pagerforce.observe.log import get_log, is_shown, place_of
+from pagerforce.observe.internal_errors import Part, report_internal_error
+from pagerforce.observe.log import get_log, is_shown
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.commit import Committed
 from pagerforce.pipeline.pace import Budget, next_delay
@@ -122,7 +123,10 @@ class PollLoop:
         except (ConfigError, WrongOrgError, StoreError):
             raise
         except Exception as error:  # noqa: BLE001 (a defect on one side must not stop the other)
-            self._failed(error, f"a defect of pagerforce: {place_of(error)}")
+            source = self.side.value
+            self._failed(
+                error, report_internal_error(self._metrics, Part.POLL, error, about=source)
+            )
         else:
             self._succeeded(found, self._clock.monotonic() - began)
 

@@ -17,9 +17,8 @@ from pagerforce.errors import (
     WrongOrgError,
 )
 from pagerforce.model.value import Json
-from pagerforce.observe.log import get_log, place_of
+from pagerforce.observe.internal_errors import internal_error_text
 
-_LOG = get_log("control")
 FAILED, USAGE, FORBIDDEN = 1, 2, 3  # contract section 3, exit codes
 
 
@@ -39,7 +38,10 @@ def data_line(chunk: bytes) -> bytes:
 
 
 def show_error(error: Exception) -> dict[str, Json]:
-    """An error as it is told to the caller; a defect by its place only, and in the log."""
+    """An error as it is told to the caller; an unexpected one by its place only.
+
+    Whoever contains an unexpected one reports it too (``observe/internal_errors.py``).
+    """
     if isinstance(error, ConfigError):
         problems = [[item.where, item.what] for item in error.problems]
         return {"exit": USAGE, "message": str(error), "problems": problems}
@@ -48,9 +50,7 @@ def show_error(error: Exception) -> dict[str, Json]:
     if isinstance(error, PagerforceError):
         code = USAGE if isinstance(error, WrongOrgError) else FAILED
         return {"exit": code, "message": str(error), "problems": []}
-    place = place_of(error)
-    _LOG.error("defect", place=place)
-    return {"exit": FAILED, "message": f"a defect of pagerforce: {place}", "problems": []}
+    return {"exit": FAILED, "message": internal_error_text(error), "problems": []}
 
 
 def raise_error(shown: dict[str, Any]) -> NoReturn:

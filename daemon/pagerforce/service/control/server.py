@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from pagerforce.errors import ConfigError, ForbiddenError, PagerforceError, Problem
 from pagerforce.model.value import Json
+from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.log import get_log
 from pagerforce.service.control.answer import data_line, line_of, progress_line, show_error
 from pagerforce.service.control.desk import Desk, Home, Request
@@ -165,8 +166,17 @@ class _Answer(Response):
                 f"{desk.command} was not done within {self._operation.seconds:.0f} s and was ended"
             )
             return line_of("error", show_error(PagerforceError(what)))
-        except Exception as error:  # noqa: BLE001 (no call may end the daemon)
+        except PagerforceError as error:
             return line_of("error", show_error(error))
+        except Exception as error:  # noqa: BLE001 (no call may end the daemon)
+            self._report(error)
+            return line_of("error", show_error(error))
+
+    def _report(self, error: Exception) -> None:
+        running = self._home.running
+        if running is not None:
+            metrics, word = running.parts.metrics, self._operation.word
+            report_internal_error(metrics, Part.REQUEST, error, about=word)
 
     async def _run(self, desk: Desk) -> Json:
         """The operation's value; of the slow ones only a few run at once, the quick ones never wait."""

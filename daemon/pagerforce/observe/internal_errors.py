@@ -1,0 +1,57 @@
+"""Reports an unexpected error: in the log by its place, in the metrics by the part that met it.
+
+Whoever contains an unexpected error reports it here and then costs one thing a retry: an action, a
+poll, a gauge, a request (docs/guarantees.md, "a defect stays small"). An error's own text may quote
+customers' text, so only its kind and place are shown.
+"""
+
+from enum import StrEnum
+from typing import Protocol
+
+from pagerforce.observe.log import get_log, place_of
+
+_LOG = get_log("internal")
+
+
+class Part(StrEnum):
+    """Which part of the daemon met the error; the values of the metric's label."""
+
+    ACTION = "action"
+    POLL = "poll"
+    GAUGE = "gauge"
+    RETENTION = "retention"
+    RELOAD = "reload"
+    REQUEST = "request"
+    STORE = "store"
+
+
+class InternalErrorCounter(Protocol):
+    """Who counts internal errors; the metrics."""
+
+    def count_internal_error(self, part: str) -> None:
+        """One more, met by this part."""
+        ...
+
+
+def internal_error_text(error: BaseException) -> str:
+    """The words for people and dead letters: ``internal error: KeyError in rows.py:12 (parse)``."""
+    return f"internal error: {place_of(error)}"
+
+
+def report_internal_error(
+    counter: InternalErrorCounter, part: Part, error: BaseException, *, about: str = ""
+) -> str:
+    """Logs and counts an unexpected error.
+
+    Args:
+        counter: the metrics.
+        part: which part of the daemon met it.
+        error: what was raised.
+        about: what it was met with: an action's id, a source, a command word, a loop's name.
+
+    Returns:
+        The words of ``internal_error_text``, for the reason of a retry.
+    """
+    counter.count_internal_error(part.value)
+    _LOG.error("internal_error", where=part.value, about=about, place=place_of(error))
+    return internal_error_text(error)
