@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 MONITORING := $(VENV)/.monitoring
 ALTERNATIVES := $(VENV)/.alternatives
 COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet
-.PHONY: help venv demo sandbox install uninstall test test-monitoring hostile kills fuzz soak replay monitoring-dashboard monitoring-pictures bench bench-smoke check fix types lock clean
+.PHONY: help venv demo sandbox install uninstall test test-monitoring hostile abuse kills fuzz soak replay monitoring-dashboard monitoring-pictures bench bench-smoke check fix types lock clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
@@ -56,6 +56,9 @@ monitoring-pictures: $(MONITORING) ## draw the dashboard from the demo under a r
 
 hostile: $(STAMP) ## storage: full disks, power cuts, restores, migrations, retention
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/storage tests/migration tests/store
+
+abuse: $(STAMP) ## attacks by operators, local users and odd answers; longer with ABUSE=10
+	ABUSE=$(or $(ABUSE),1) $(BIN)/python -m pytest -n 2 --dist worksteal tests/abuse
 
 kills: $(STAMP) ## the real daemon under kill -9, KILLS=200 times (SEED= plays a run again)
 	@cd tests && ../$(BIN)/python -m kills.harness $(or $(KILLS),200) $(SEED)
