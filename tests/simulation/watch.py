@@ -15,7 +15,7 @@ from simulation.promises import BrokenPromise, Promise
 
 _TOKEN = re.compile(r"\bd\d+\.")
 _INCIDENT_PATH = re.compile(r"/incidents/(\w+)$")
-_FORBIDDEN = ("defect", "no_heartbeat")
+_FORBIDDEN = ("internal_error", "no_heartbeat")
 _EARLIER = """
 SELECT other.id FROM action JOIN event ON event.seq = action.event_seq
 JOIN event AS cause ON cause.record_id = event.record_id OR cause.incident_id = event.incident_id
