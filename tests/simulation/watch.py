@@ -183,5 +183,5 @@ class Watch:
 
     def logged(self, name: str, shown: str) -> None:
         """A defect that the daemon contained is one all the same."""
-        if name in _FORBIDDEN or "a defect of pagerforce" in shown:
+        if name in _FORBIDDEN or "internal error" in shown:
             raise BrokenPromise(Promise.CONTAINED, f"{name} {shown}")
