@@ -129,7 +129,8 @@ def test_under_systemd_each_line_has_its_priority(log):
         getattr(said, method)("ready")
     logging.getLogger("library").warning("one\ntwo")
     found = lines()
-    assert [line[:3] for line in found] == ["<7>", "<6>", "<4>", "<3>", "<4>", "<4>"]
+    assert [line[:3] for line in found] == ["<7>", "<6>", "<4>", "<3>", "<4>"]
+    assert found[4] == r"<4>WARNING library one\ntwo", "a line break would be another entry"
     assert [json.loads(line[3:])["event"] for line in found[:4]] == ["ready"] * 4
 
 

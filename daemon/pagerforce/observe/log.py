@@ -3,19 +3,23 @@
 ``json`` for collectors, ``console`` for people, ``auto``: console on a terminal, else json. Into
 systemd's journal each line goes with its priority before it, ``<4>`` for a warning (sd-daemon(3)),
 which the journal takes off again. Lines carry ids, counts, durations and reasons, never secrets or
-customers' text.
+customers' text. Whatever a value is, its line stays one line and holds nothing that a terminal would obey
+(``model/display.py``).
 """
 
 import logging
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import TextIO
 
 import structlog
-from structlog.typing import FilteringBoundLogger, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
+
+from pagerforce.model.display import json_text, shown
 
 EVENTS: Mapping[str, frozenset[str]] = {
     name: frozenset(keys.split())
@@ -63,6 +67,10 @@ each means.
 COMMON_KEYS = frozenset({"event", "level", "part", "timestamp"})
 """What every line bears."""
 
+ErrorInfo = (
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+)
+
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 _LEVELS: dict[str, int] = {
     name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")
@@ -100,6 +108,26 @@ def current_level() -> str:
     return next(name for name, number in _LEVELS.items() if number == _level)
 
 
+def _show_values(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Makes every value what may be printed as it is; the console's renderer does not."""
+    return {key: _shown_value(value) for key, value in event.items()}
+
+
+def _shown_value(value: object) -> object:
+    is_plain = value is None or isinstance(value, bool | int | float)
+    return value if is_plain else shown(value if isinstance(value, str) else repr(value))
+
+
+class _PlainFormatter(logging.Formatter):
+    """What libraries say through the standard library's logging: one line, and tracebacks below it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
+        return shown(super().formatMessage(record))
+
+    def formatException(self, ei: ErrorInfo) -> str:  # noqa: N802 (logging's name)
+        return "\n".join(traceback_lines(ei[1])) if ei[1] is not None else ""
+
+
 class _JournalRenderer:
     """Puts the priority before the line that another renderer makes."""
 
@@ -115,7 +143,7 @@ class _JournalRenderer:
         return "\n".join(mark + part for part in line.split("\n"))
 
 
-class _JournalFormatter(logging.Formatter):
+class _JournalFormatter(_PlainFormatter):
     """The same for what libraries say through the standard library's logging."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -150,7 +178,7 @@ def setup_log(
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(colors=stream.isatty())
         if is_console
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
+        else structlog.processors.JSONRenderer(serializer=json_text)
     )
     if is_for_journal:
         renderer = _JournalRenderer(renderer)
@@ -160,13 +188,14 @@ def setup_log(
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            *([_show_values] if is_console else []),
             renderer,
         ],
         logger_factory=structlog.PrintLoggerFactory(file=stream),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)
-    formatter = _JournalFormatter if is_for_journal else logging.Formatter
+    formatter = _JournalFormatter if is_for_journal else _PlainFormatter
     handler.setFormatter(formatter("%(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     # httpx logs every URL at INFO, and those hold ids and queries.
@@ -182,6 +211,26 @@ def place_of(error: BaseException) -> str:
     last = frames[-1] if frames else None
     where = f" in {Path(last.filename).name}:{last.lineno} ({last.name})" if last else ""
     return f"{type(error).__name__}{where}"
+
+
+def traceback_lines(error: BaseException) -> list[str]:
+    """A traceback line by line, for reports of defects; line breaks in the errors' own texts are shown."""
+    found = traceback.TracebackException.from_exception(error)
+    text = "".join(found.format())
+    for said in _texts(found):
+        text = text.replace(said, shown(said))
+    return [shown(line) for line in text.rstrip("\n").split("\n")]
+
+
+def _texts(found: traceback.TracebackException) -> Iterator[str]:
+    """What this error and those behind it say, where that is more than plain text."""
+    text = str(found)
+    if shown(text) != text:
+        yield text
+    inner = getattr(found, "exceptions", None) or ()
+    for one in (found.__cause__, found.__context__, *inner):
+        if one is not None:
+            yield from _texts(one)
 
 
 def get_log(part: str) -> FilteringBoundLogger:

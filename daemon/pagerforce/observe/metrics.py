@@ -18,6 +18,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from pagerforce.model.display import shown
 from pagerforce.model.event import PAGERDUTY_TYPES, SALESFORCE_TYPES
 from pagerforce.model.ids import Side
 from pagerforce.observe.api_calls import (
@@ -189,7 +190,11 @@ class Metrics:
     def declare_rules(self, rules: Iterable[tuple[str, str]]) -> None:
         """Makes the series of these (ruleset, rule) pairs exist."""
         for ruleset, rule in rules:
-            self.rule_matches.labels(ruleset, rule)
+            self.rule_matches.labels(shown(ruleset), shown(rule))
+
+    def count_match(self, ruleset: str, rule: str) -> None:
+        """A rule matched an event; people read its name too, so it is ``shown``."""
+        self.rule_matches.labels(shown(ruleset), shown(rule)).inc()
 
     def count_event(self, source: Side, kind: str, count: int = 1) -> None:
         """Counts changes; types outside the contract's list count as ``other``."""

@@ -64,7 +64,7 @@ class Committed:
             metrics.count_event(source, kind, count)
         for item in self.ruled:
             for ruleset, rule in item.matched:
-                metrics.rule_matches.labels(ruleset, rule).inc()
+                metrics.count_match(ruleset, rule)
             for action in item.actions:
                 if action.state is not ActionState.PENDING:
                     metrics.count_action(action.do, action.state.value)

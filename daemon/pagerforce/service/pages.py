@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 from prometheus_client import CollectorRegistry
 
 from pagerforce import __version__
+from pagerforce.model.display import shown
 from pagerforce.model.ids import Side
 
 HEADERS = {
@@ -48,7 +49,7 @@ class Condition:
 def front_page(condition: Condition) -> str:
     """What this is, its version, how both sides and the queue are, and where to go on."""
     rows = [*_summary(condition), *_sides(condition.registry), *_queue(condition.registry)]
-    table = "".join(f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows)
+    table = "".join(f"<tr><th>{_cell(k)}</th><td>{_cell(v)}</td></tr>" for k, v in rows)
     links = "".join(f'<li><a href="{path}">{path}</a> {what}</li>' for path, what in _LINKS)
     return _page(
         "pagerforce",
@@ -57,6 +58,10 @@ def front_page(condition: Condition) -> str:
         f"<table>{table}</table><ul>{links}</ul>"
         "<p>On the host, <code>pagerforce status</code> tells more.</p>",
     )
+
+
+def _cell(text: str) -> str:
+    return escape(shown(text))
 
 
 def _summary(condition: Condition) -> Iterator[tuple[str, str]]:

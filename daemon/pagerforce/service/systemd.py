@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Mapping
 
+from pagerforce.model.display import shown
 from pagerforce.service.clock import SystemClock
 
 RELOADING = "RELOADING=1"
@@ -28,6 +29,7 @@ class Notifier:
         """
         if not self._address:
             return
+        lines = tuple(shown(line) for line in lines)  # a line break would be another assignment
         if RELOADING in lines:
             lines = (*lines, f"MONOTONIC_USEC={int(SystemClock().monotonic() * 1_000_000)}")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:

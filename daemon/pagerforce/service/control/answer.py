@@ -2,7 +2,8 @@
 
 An answer is JSON lines: ``{"progress": text, "share": 0 to 1 or null}`` and ``{"data": base64}`` any
 number of times, then ``{"result": value}`` or
-``{"error": {"exit": code, "message": text, "problems": [[where, what], ...]}}``.
+``{"error": {"exit": code, "message": text, "problems": [[where, what], ...]}}``. All of it is ASCII: other
+characters are escaped, some of which would be taken for the end of a line and others can't be encoded.
 """
 
 import base64
@@ -24,12 +25,12 @@ FAILED, USAGE, FORBIDDEN = 1, 2, 3  # contract section 3, exit codes
 
 def line_of(key: str, value: Json) -> bytes:
     """One line."""
-    return json.dumps({key: value}, ensure_ascii=False).encode() + b"\n"
+    return json.dumps({key: value}).encode() + b"\n"
 
 
 def progress_line(text: str, share: float | None) -> bytes:
     """How far it is."""
-    return json.dumps({"progress": text, "share": share}, ensure_ascii=False).encode() + b"\n"
+    return json.dumps({"progress": text, "share": share}).encode() + b"\n"
 
 
 def data_line(chunk: bytes) -> bytes:
