@@ -9,6 +9,7 @@ from pagerforce.cli.backup import backup, restore
 from pagerforce.cli.check import check
 from pagerforce.cli.console import out
 from pagerforce.cli.demo import demo
+from pagerforce.cli.display import PlainGroup, accept_any_encoding
 from pagerforce.cli.drift import drift
 from pagerforce.cli.failed import failed
 from pagerforce.cli.init import init
@@ -26,6 +27,7 @@ from pagerforce.store.migrate import known_schema
 
 app = typer.Typer(
     name="pagerforce",
+    cls=PlainGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Keeps PagerDuty and Salesforce (BMC Remedyforce) in step, by polling only.",
@@ -34,7 +36,7 @@ app = typer.Typer(
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 (typer's callback)
     if value:
-        out.print(f"pagerforce {__version__} (schema {known_schema()})", markup=False)
+        out.line(f"pagerforce {__version__} (schema {known_schema()})")
         raise typer.Exit
 
 
@@ -66,4 +68,5 @@ app.add_typer(failed, name="failed")
 
 def main() -> None:
     """Runs the command line; called so too where it was started by ``python -m``."""
+    accept_any_encoding()
     app(prog_name="pagerforce")

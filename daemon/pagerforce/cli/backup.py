@@ -55,7 +55,7 @@ def backup(file: FileArgument, *, config: ConfigOption = None, json: JsonOption 
     if json:
         print_json(_shown(made))
     else:
-        out.print(f"backed up the state to {file} ({_words(made)})", markup=False)
+        out.line(f"backed up the state to {file} ({_words(made)})")
 
 
 def _may_handle_state(config: Path | None) -> bool:
@@ -104,13 +104,12 @@ def restore(file: FileArgument, *, config: ConfigOption = None, json: JsonOption
             _shown(done.backup) | {"replaced": str(done.replaced) if done.replaced else None}
         )
         return
-    out.print(f"restored {path} from {file} ({_words(done.backup)})", markup=False)
+    out.line(f"restored {path} from {file} ({_words(done.backup)})")
     if done.replaced:
-        out.print(f"what stood there before is in {done.replaced}", markup=False)
-    out.print(
+        out.line(f"what stood there before is in {done.replaced}")
+    out.line(
         "start the daemon: it reads what has happened since and does nothing of it twice. Response "
-        "plays and workflows that may have run become dead letters: see 'pagerforce failed list'",
-        markup=False,
+        "plays and workflows that may have run become dead letters: see 'pagerforce failed list'"
     )
 
 
@@ -119,9 +118,7 @@ def _state(config: Path | None) -> Path:
     path = state_dir(read_config(config), os.environ) / FILE_NAME
     model = next((place for place in (path, path.parent) if _is_there(place)), None)
     if model is not None and os.geteuid() not in (0, model.stat().st_uid):
-        err.print(
-            f"{path}: only root and its owner may do that; try 'sudo pagerforce …'", markup=False
-        )
+        err.line(f"{path}: only root and its owner may do that; try 'sudo pagerforce …'")
         leave(FORBIDDEN)
     return path
 

@@ -124,5 +124,5 @@ def _may_read(path: Path) -> bool:
 def _show(lines: Iterable[CheckLine]) -> None:
     for line in lines:
         word, style = _WORDS[line.kind]
-        out.print(word, style=style, end=" ", markup=False)
-        out.print(line.what + (f": {line.remedy}" if line.remedy else ""), markup=False)
+        text = line.what + (f": {line.remedy}" if line.remedy else "")
+        out.line(text, mark=word, style=style)

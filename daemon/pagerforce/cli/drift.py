@@ -38,10 +38,9 @@ def drift(
     ]
     print_table(rows, _COLUMNS, "no differences")
     compared = found["compared"]
-    out.print(
+    out.line(
         f"compared {compared['links']} links: {compared['incidents']} incidents, "
-        f"{compared['records']} records; {found['waiting']} left to what is under way",
-        markup=False,
+        f"{compared['records']} records; {found['waiting']} left to what is under way"
     )
     if apply and rows:
-        out.print("repair is under way: pagerforce log shows what comes of it", markup=False)
+        out.line("repair is under way: pagerforce log shows what comes of it")

@@ -104,6 +104,6 @@ def _act(  # noqa: PLR0913 (what both commands share)
         print_json(done)
         return
     for action_id in done[key]:
-        out.print(f"{action_id} {word}", markup=False)
+        out.line(f"{action_id} {word}")
     if not done[key]:
-        out.print("no dead letters", markup=False)
+        out.line("no dead letters")

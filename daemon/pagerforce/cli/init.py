@@ -1,7 +1,6 @@
 """``pagerforce init``: a configuration to fill in, a key, and the certificate to upload."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +18,7 @@ from pagerforce.cli.console import (
     out,
     print_json,
 )
+from pagerforce.cli.display import ask_person, is_answered
 from pagerforce.cli.next_steps import first_steps, renewal_steps
 from pagerforce.config.starter import (
     CERTIFICATE_NAME,
@@ -136,10 +136,7 @@ def init(  # noqa: PLR0913 (one option per value)
 
 def _check_instance(instance: str) -> None:
     if instance and not _INSTANCE.fullmatch(instance):
-        err.print(
-            "--instance: must be letters, digits and _ . - only: it names a folder and a unit",
-            markup=False,
-        )
+        err.line("--instance: must be letters, digits and _ . - only: it names a folder and a unit")
         leave(USAGE)
 
 
@@ -156,7 +153,7 @@ def _folders_of(instance: str) -> dict[str, str]:
 def _refuse_bad(answers: Mapping[str, str]) -> None:
     problems = check_answers(answers)
     for problem in problems:
-        err.print(f"{_OPTIONS.get(problem.where, problem.where)}: {problem.what}", markup=False)
+        err.line(f"{_OPTIONS.get(problem.where, problem.where)}: {problem.what}")
     if problems:
         leave(USAGE)
 
@@ -165,7 +162,7 @@ def _write(place: Path, answers: dict[str, str], *, is_asking: bool) -> Sequence
     """Writes the files; answers to questions are added to those given by options."""
     try:
         refuse_existing(place, (CONFIG_NAME, KEY_NAME, CERTIFICATE_NAME))  # before any question
-        if is_asking and sys.stdin.isatty() and sys.stdout.isatty():
+        if is_asking and is_answered():
             answers |= _ask(answers)
         return write_starter(place, now=SystemClock().now(), answers=answers)
     except ConfigError as error:
@@ -185,30 +182,31 @@ def _show(written: Sequence[Path], left: Sequence[str], steps: str, *, json: boo
         print_json({"written": [str(path) for path in written], "fill_in": list(left)})
         return
     for path in written:
-        out.print(f"wrote {path}", markup=False)
-    out.print("\n" + steps, markup=False)
+        out.line(f"wrote {path}")
+    out.line()
+    out.lines(steps)
 
 
 def _fail(error: ConfigError) -> NoReturn:
     for problem in error.problems:
-        err.print(str(problem), markup=False)
+        err.line(str(problem))
     leave(FAILED)
 
 
 def _ask(answers: Mapping[str, str]) -> dict[str, str]:
     """What no option gave, asked for one by one; an empty answer leaves the example in place."""
-    out.print("An empty answer leaves the example in the file, to be filled in later.")
+    out.line("An empty answer leaves the example in the file, to be filled in later.")
     given: dict[str, str] = {}
     for key, question in _QUESTIONS.items():
         while key not in answers and key not in given:
-            answer = input(f"{question}: ").strip()
+            answer = ask_person(question)
             if not answer:
                 break
             if key == "pagerduty.api_url" and answer.lower() in list(Region):
                 answer = _API_URLS[Region(answer.lower())]
             problems = check_answers({key: answer})
             if problems:
-                err.print(f"  {problems[0].what}", markup=False)
+                err.line(f"  {problems[0].what}")
             else:
                 given[key] = answer
     return given

@@ -61,9 +61,9 @@ def show_links(
             word = f"paused until {pause['until']}"
             if pause["ended_at"]:
                 word = f"was paused from {pause['began_at']} to {pause['ended_at']}"
-            out.print(f"{word}: {pause['reason']}", markup=False)
+            out.line(f"{word}: {pause['reason']}")
             if pause["evidence"]:
-                out.print("the actions that led to it, newest first:", markup=False)
+                out.line("the actions that led to it, newest first:")
                 print_table(pause["evidence"], _EVIDENCE, "")
     if not json:
         recent = [item for row in rows for item in row["recent"]]
@@ -145,7 +145,7 @@ def resume_link(
     if json:
         print_json(found)
         return
-    out.print("resumed" if found["resumed"] else "it was not paused", markup=False)
+    out.line("resumed" if found["resumed"] else "it was not paused")
     print_table(found["links"], _COLUMNS, "no links")
 
 

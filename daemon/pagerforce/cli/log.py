@@ -1,6 +1,5 @@
 """``pagerforce log``: each event, the rules it met, what was done about it."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,7 +50,7 @@ def log(  # noqa: PLR0913 (each is an option of its own)
     Example: pagerforce log --incident PABC123 --level warning
     """
     if level and level not in _LEVELS:
-        err.print(f"--level: {level!r} is not one of {', '.join(_LEVELS)}", markup=False)
+        err.line(f"--level: {level!r} is not one of {', '.join(_LEVELS)}")
         leave(USAGE)
     check_since(since)
     values = {
@@ -73,7 +72,6 @@ def log(  # noqa: PLR0913 (each is an option of its own)
 def _show(entry: Mapping[str, Any], *, json: bool) -> None:
     if json:
         print_json(entry)
-        sys.stdout.flush()  # whoever follows through a pipe wants it now
     else:
         _print(entry)
 
@@ -85,7 +83,7 @@ def check_since(text: str) -> None:
     try:
         parse_instant(text.upper())
     except ValueError:
-        err.print(f"--since: {text!r} is no RFC 3339 time, e.g. 2026-01-02T03:04:05Z", markup=False)
+        err.line(f"--since: {text!r} is no RFC 3339 time, e.g. 2026-01-02T03:04:05Z")
         leave(USAGE)
 
 
@@ -117,18 +115,13 @@ def _print(entry: Mapping[str, Any]) -> None:
         return
     subject = entry["incident"] or entry["record"] or ""
     echo = f" (our own: {entry['echo_of']})" if entry["echo_of"] else ""
-    out.print(
-        f"{entry['at'][:19]}Z {entry['source']} {entry['event']} {subject}{echo}", markup=False
-    )
+    out.line(f"{entry['at'][:19]}Z {entry['source']} {entry['event']} {subject}{echo}")
     for rule in entry["rules"]:
         if rule["matched"]:
-            out.print(f"    matched {rule['ruleset']} / {rule['rule']}", markup=False)
+            out.line(f"    matched {rule['ruleset']} / {rule['rule']}")
     for action in entry["actions"]:
         reason = f": {action['reason']}" if action["reason"] else ""
-        out.print(
-            f"    {action['action_id']} {action['action']} {action['outcome']}{reason}",
-            markup=False,
-        )
+        out.line(f"    {action['action_id']} {action['action']} {action['outcome']}{reason}")
 
 
 def _print_operator(entry: Mapping[str, Any]) -> None:
@@ -137,7 +130,6 @@ def _print_operator(entry: Mapping[str, Any]) -> None:
     given = ", ".join(f"{name} {value}" for name, value in entry["arguments"].items())
     words = " ".join(part for part in (entry["command"], subject, given) if part)
     reason = f": {entry['reason']}" if entry["reason"] else ""
-    out.print(
-        f"{entry['at'][:19]}Z {who['user']} (uid {who['uid']}) {entry['outcome']} {words}{reason}",
-        markup=False,
+    out.line(
+        f"{entry['at'][:19]}Z {who['user']} (uid {who['uid']}) {entry['outcome']} {words}{reason}"
     )

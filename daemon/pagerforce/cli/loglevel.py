@@ -29,4 +29,4 @@ def log_level(
     if json:
         print_json(found)
     else:
-        out.print(f"log level {found['level']}, it was {found['was']}", markup=False)
+        out.line(f"log level {found['level']}, it was {found['was']}")

@@ -17,6 +17,7 @@ from pagerforce.config.starter import (
     NEXT_CERTIFICATE_NAME,
     NEXT_KEY_NAME,
 )
+from pagerforce.model.display import shown
 
 
 def first_steps(folder: Path, open_keys: Sequence[str], *, instance: str) -> str:
@@ -37,7 +38,7 @@ PagerDuty, as an Admin or the Account Owner
   1. Integrations > Developer Tools > API Access Keys > Create New API Key. Leave "Read-only API Key"
      unchecked. Create Key. It is shown this once.
   2. Put it alone into a file that only its owner can read (paste it, Enter, Ctrl-D):
-       (umask 077; cat > {folder / API_KEY_NAME})
+       (umask 077; cat > {_path(folder, API_KEY_NAME)})
   3. People > Users: a user with the e-mail of pagerduty.from_email must exist (Add Users), whose
      role may respond to incidents."""
 
@@ -49,7 +50,7 @@ Salesforce, as an administrator. An existing Connected App with digital signatur
      Distribution State: Local. Enable OAuth. The Callback URL is not used: any of yours will do.
      OAuth Scopes: "Manage user data via APIs (api)" and
      "Perform requests at any time (refresh_token, offline_access)".
-     Flow Enablement: Enable JWT Bearer Flow, Upload Files: {folder / CERTIFICATE_NAME}
+     Flow Enablement: Enable JWT Bearer Flow, Upload Files: {_path(folder, CERTIFICATE_NAME)}
      The consumer key that the app then shows is salesforce.consumer_key.
   2. The app's actions > Edit Policies. OAuth Policies, Permitted Users:
      "Admin approved users are pre-authorized". Select a profile or permission set that the user of
@@ -59,7 +60,7 @@ Salesforce, as an administrator. An existing Connected App with digital signatur
 
 
 def _configuration(folder: Path, open_keys: Sequence[str]) -> str:
-    config = folder / CONFIG_NAME
+    config = _path(folder, CONFIG_NAME)
     if not open_keys:
         return (
             f"{config} is filled in. Its service mappings and rules are examples: make them yours."
@@ -75,15 +76,16 @@ def _start(folder: Path, instance: str) -> str:
     unit = f"pagerforce@{instance}" if instance else "pagerforce"
     return f"""\
 Then
-  pagerforce check --config {folder / CONFIG_NAME}
+  pagerforce check --config {_path(folder, CONFIG_NAME)}
   systemctl enable --now {unit}
 It starts in shadow mode: it reads, decides and records, and writes to neither side."""
 
 
 def renewal_steps(folder: Path) -> str:
     """How the next pair takes the place of the one in use."""
-    old, new = folder / KEY_NAME, folder / NEXT_KEY_NAME
-    certificate, new_certificate = folder / CERTIFICATE_NAME, folder / NEXT_CERTIFICATE_NAME
+    old, new = _path(folder, KEY_NAME), _path(folder, NEXT_KEY_NAME)
+    certificate = _path(folder, CERTIFICATE_NAME)
+    new_certificate = _path(folder, NEXT_CERTIFICATE_NAME)
     return f"""\
 The pair in use goes on working. To change over:
   1. Salesforce: Setup, Quick Find: External Client App Manager, the app's actions > Edit Settings,
@@ -93,6 +95,10 @@ The pair in use goes on working. To change over:
   2. Then, on this host:
        mv {new} {old} && mv {new_certificate} {certificate}
        systemctl restart pagerforce
-  3. pagerforce check --config {folder / CONFIG_NAME}
+  3. pagerforce check --config {_path(folder, CONFIG_NAME)}
 Nothing is lost in between: what could not be read or written is caught up with after the next login.
 To have no gap at all, see docs/how-to/renew-the-certificate.md."""
+
+
+def _path(folder: Path, name: str) -> str:
+    return shown(folder / name)

@@ -4,14 +4,14 @@ It appears once the work has taken a moment, so that what is quick stays quiet, 
 ends. Never where the output is for a program: with ``--json``, or where it goes into a pipe or a file.
 """
 
-import sys
 import threading
 from types import TracebackType
 from typing import Self
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pagerforce.cli.console import err
+from pagerforce.cli.display import err, make_console, out
+from pagerforce.model.display import shown
 
 _FIRST_SECONDS = 1.5
 
@@ -25,7 +25,7 @@ class Bar:
     """
 
     def __init__(self, text: str, *, is_wanted: bool) -> None:
-        self._is_over = not (is_wanted and sys.stderr.isatty() and sys.stdout.isatty())
+        self._is_over = not (is_wanted and err.is_terminal and out.is_terminal)
         self._progress: Progress | None = None
         self._text = text
         self._share: float | None = None
@@ -66,7 +66,7 @@ class Bar:
                 BarColumn(),
                 TextColumn("{task.fields[percent]}", markup=False),
                 TimeElapsedColumn(),
-                console=err,
+                console=make_console(is_error=True),
                 transient=True,
             )
             self._progress.add_task("", total=None, percent="")
@@ -79,6 +79,5 @@ class Bar:
         task = self._progress.task_ids[0]
         total = None if self._share is None else 1.0
         percent = "" if self._share is None else f"{self._share:4.0%}"
-        self._progress.update(
-            task, description=self._text, total=total, completed=self._share or 0.0, percent=percent
-        )
+        words, done = shown(self._text), self._share or 0.0
+        self._progress.update(task, description=words, total=total, completed=done, percent=percent)

@@ -20,6 +20,7 @@ from pagerforce.cli.console import (
 from pagerforce.cli.desk import ask
 from pagerforce.cli.log import check_since
 from pagerforce.cli.simulate import print_report, read_text
+from pagerforce.model.display import toml_text
 
 rules = typer.Typer(help="The rules in force.", no_args_is_help=True)
 File = Annotated[
@@ -60,16 +61,16 @@ def show_rules(
     if json:
         print_json(found)
         return
-    out.print(f"# in force: {found['source']}", markup=False)
+    out.line(f"# in force: {found['source']}")
     for item in found["revisions"]:
         word = "in force" if item["in_force"] else "withdrawn" if item["withdrawn"] else "below"
         line = (
             f"# revision {item['number']}: {item['name']}, applied {item['at']} by {item['user']}"
         )
-        out.print(f"{line} ({word})", markup=False)
+        out.line(f"{line} ({word})")
     maps = {} if name is not None else found["maps"]
     table = {"rulesets": found["rulesets"]} | ({"maps": maps} if maps else {})
-    out.print(tomli_w.dumps(table), markup=False)
+    out.lines(toml_text(tomli_w.dumps(table)))
 
 
 @rules.command("check")
@@ -89,7 +90,7 @@ def check_rules(file: File, *, config: ConfigOption = None, json: JsonOption = F
             leave(FAILED)
         return
     word = "OK  " if found["ok"] else "TODO"
-    out.print(f"{word} {found['rules']} rules; the org: {found['org']}", markup=False)
+    out.line(f"{word} {found['rules']} rules; the org: {found['org']}")
     _show_doubts(found["doubts"])
     if not found["ok"]:
         leave(FAILED)
@@ -97,7 +98,7 @@ def check_rules(file: File, *, config: ConfigOption = None, json: JsonOption = F
 
 def _show_doubts(doubts: Sequence[Mapping[str, str]]) -> None:
     for doubt in doubts:
-        out.print(f"NOTE {doubt['where']}: {doubt['what']}", markup=False)
+        out.line(f"NOTE {doubt['where']}: {doubt['what']}")
 
 
 @rules.command("apply")
@@ -125,11 +126,11 @@ def apply_rules(
         print_json(found)
         return
     print_report(found["effect"])
-    out.print(f"in force: revision {found['revision']}, {found['rules']} rules", markup=False)
+    out.line(f"in force: revision {found['revision']}, {found['rules']} rules")
     _show_doubts(found["doubts"])
     for name, fields in found["new_fields"].items():
         words = f"every {name} is read once more, now with {', '.join(fields)}"
-        out.print(words, markup=False)
+        out.line(words)
 
 
 @rules.command("rollback")
@@ -144,7 +145,4 @@ def roll_back(*, config: ConfigOption = None, json: JsonOption = False) -> None:
         print_json(found)
         return
     now = f"revision {found['revision']}" if found["revision"] else "the configuration's own rules"
-    out.print(
-        f"revision {found['withdrawn']} withdrawn; in force: {now}, {found['rules']} rules",
-        markup=False,
-    )
+    out.line(f"revision {found['withdrawn']} withdrawn; in force: {now}, {found['rules']} rules")

@@ -1,7 +1,6 @@
 """``pagerforce sandbox``: both APIs on loopback, for trying rules by hand."""
 
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -61,14 +60,15 @@ async def _serve(
 
 
 def _introduce(desk: "Desk") -> None:
-    out.print(
-        f"PagerDuty   {desk.pagerduty_url}   key {desk.api_key}\n"
-        f"Salesforce  {desk.salesforce_url}   consumer key {desk.consumer_key}\n"
-        f"files       {desk.folder}\n\n"
-        f"run the daemon against it:  pagerforce run --config {desk.config}\n"
+    for line in (
+        f"PagerDuty   {desk.pagerduty_url}   key {desk.api_key}",
+        f"Salesforce  {desk.salesforce_url}   consumer key {desk.consumer_key}",
+        f"files       {desk.folder}",
+        "",
+        f"run the daemon against it:  pagerforce run --config {desk.config}",
         "stop with Ctrl-C",
-        markup=False,
-    )
+    ):
+        out.line(line)
 
 
 def _introduce_json(desk: "Desk") -> None:
@@ -80,4 +80,3 @@ def _introduce_json(desk: "Desk") -> None:
             "config": str(desk.config),
         }
     )
-    sys.stdout.flush()

@@ -72,22 +72,20 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
 
 def print_report(report: Mapping[str, Any]) -> None:
     """A report for people."""
-    out.print(f"{report['events']} recorded events", markup=False)
+    out.line(f"{report['events']} recorded events")
     for rule in report["rules"]:
         parts = ", ".join(f"{count} x {do}" for do, count in sorted(rule["actions"].items()))
         times = "once" if rule["fired"] == 1 else f"{rule['fired']} times"
-        out.print(f"  {rule['ruleset']} / {rule['rule']}: fires {times}", markup=False)
+        out.line(f"  {rule['ruleset']} / {rule['rule']}: fires {times}")
         if parts:
-            out.print(f"    {parts}", markup=False)
+            out.line(f"    {parts}")
     _print_differences("+", "more", report["gained"])
     _print_differences("-", "less", report["lost"])
 
 
 def _print_differences(sign: str, label: str, found: Sequence[Mapping[str, Any]]) -> None:
-    out.print(f"{len(found)} actions {label} than with the rules in force", markup=False)
+    out.line(f"{len(found)} actions {label} than with the rules in force")
     for item in found:
         subject = item["incident"] or item["record"]
         place = f"{item['ruleset']} / {item['rule']}"
-        out.print(
-            f"  {sign} {item['action']} for {item['type']} of {subject} ({place})", markup=False
-        )
+        out.line(f"  {sign} {item['action']} for {item['type']} of {subject} ({place})")

@@ -2,18 +2,16 @@
 
 from typing import Any
 
-from rich.table import Table
-
 from pagerforce.cli.console import (
     ConfigOption,
     JsonOption,
-    make_table,
     out,
     print_json,
     reporting,
-    show_table,
 )
 from pagerforce.cli.desk import ask
+
+_COLUMNS = ("source", "state", "behind", "polled every", "read to", "calls left")
 
 
 def status(*, config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -33,11 +31,10 @@ def status(*, config: ConfigOption = None, json: JsonOption = False) -> None:
 
 def _print(answer: dict[str, Any]) -> None:
     ready = "ready" if answer["ready"] else _unready(answer["sources"])
-    out.print(
-        f"pagerforce {answer['version']} (schema {answer['schema']}), mode {answer['mode']}, {ready}",
-        markup=False,
+    out.line(
+        f"pagerforce {answer['version']} (schema {answer['schema']}), mode {answer['mode']}, {ready}"
     )
-    show_table(_sources(answer))
+    out.table(_COLUMNS, _sources(answer))
     box = answer["outbox"]
     paused = _list(answer["links"]["paused"])
     left = box["estimate_seconds"]
@@ -47,10 +44,10 @@ def _print(answer: dict[str, Any]) -> None:
         f"dead letters  {answer['dead_letters']}",
         f"links         {answer['links']['total']}, paused: {paused}",
     ):
-        out.print(line, markup=False)
+        out.line(line)
     for name, source in answer["sources"].items():
         if source["problem"]:
-            out.print(f"{name}: {source['problem']}", markup=False)
+            out.line(f"{name}: {source['problem']}")
 
 
 def _unready(sources: dict[str, Any]) -> str:
@@ -60,20 +57,15 @@ def _unready(sources: dict[str, Any]) -> str:
     return f"not ready: not yet read to the end: {_list(waiting)}"
 
 
-def _sources(answer: dict[str, Any]) -> Table:
-    table = make_table(("source", "state", "behind", "polled every", "read to", "calls left"))
+def _sources(answer: dict[str, Any]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
     for name, source in answer["sources"].items():
         word = {True: "up", False: "down", None: "unknown"}[source["up"]]
         read_to = min(source["cursors"].values(), default="")
-        table.add_row(
-            name,
-            word,
-            _seconds(source["lag_seconds"]),
-            _seconds(source.get("interval_seconds")),
-            read_to,
-            _calls(answer["api"][name]),
-        )
-    return table
+        lag, pace = source["lag_seconds"], source.get("interval_seconds")
+        calls = _calls(answer["api"][name])
+        rows.append((name, word, _seconds(lag), _seconds(pace), read_to, calls))
+    return rows
 
 
 def _seconds(value: float | None) -> str:

@@ -42,19 +42,18 @@ def try_service(
         print_json(found)
     else:
         for rule in found["rules"]:
-            out.print(f"  {rule['event']}: {rule['ruleset']} / {rule['rule']}", markup=False)
+            out.line(f"  {rule['event']}: {rule['ruleset']} / {rule['rule']}")
         for action in found["actions"]:
-            out.print(
-                f"  {action['event']}: {action['action']} {action['outcome']} ({action['action_id']})",
-                markup=False,
+            out.line(
+                f"  {action['event']}: {action['action']} {action['outcome']} ({action['action_id']})"
             )
-        out.print("OK" if found["ok"] else "FAILED", markup=False)
+        out.line("OK" if found["ok"] else "FAILED")
     if not found["ok"]:
         leave(FAILED)
 
 
 def _tell(text: str, _: float | None = None) -> None:
-    err.print(text, markup=False)
+    err.line(text)
 
 
 def _keep_quiet(_: str, __: float | None = None) -> None:

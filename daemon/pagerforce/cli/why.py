@@ -1,6 +1,5 @@
 """``pagerforce why``: the full story of one action."""
 
-import json as json_text
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -8,6 +7,7 @@ import typer
 
 from pagerforce.cli.console import ConfigOption, JsonOption, out, print_json, reporting
 from pagerforce.cli.desk import ask
+from pagerforce.model.display import json_text
 
 
 def why(
@@ -34,7 +34,7 @@ def why(
 def print_story(story: Mapping[str, Any]) -> None:
     """A story for people."""
     for line in _lines(story):
-        out.print(line, markup=False)
+        out.line(line)
 
 
 def _lines(story: Mapping[str, Any]) -> list[str]:
@@ -82,7 +82,7 @@ def _conditions(rule: Mapping[str, Any]) -> list[str]:
 
 
 def _value(value: object) -> str:
-    return "" if value is None else json_text.dumps(value, ensure_ascii=False)
+    return "" if value is None else json_text(value)
 
 
 def _arguments(decision: Mapping[str, Any]) -> str:

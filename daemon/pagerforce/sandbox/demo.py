@@ -13,21 +13,20 @@ from pathlib import Path
 import anyio
 import httpx
 from anyio.abc import Process
-from rich.console import Console
 
 from pagerforce.sandbox.desk import Desk, Pace, open_desk
-from pagerforce.sandbox.story import Story
+from pagerforce.sandbox.story import Page, Story
 from pagerforce.sandbox.tale import tell
 
 _READY_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 
 
-async def play(console: Console, rules: Path | None, folder: Path | None) -> bool:
+async def play(page: Page, rules: Path | None, folder: Path | None) -> bool:
     """Runs the demo; False where an expected effect is missing.
 
     Args:
-        console: where the story is printed.
+        page: where the story is printed.
         rules: a rules file to use instead of the shipped one.
         folder: where to work; None: a new temporary one, which stays.
 
@@ -38,13 +37,13 @@ async def play(console: Console, rules: Path | None, folder: Path | None) -> boo
     text = None if rules is None else rules.read_text("utf-8")  # noqa: ASYNC240 (before anything runs)
     pace = Pace("1s", "0.3s", f"127.0.0.1:{_free_port()}")
     async with open_desk(place, pace=pace, rules=text) as desk:
-        story = Story(console)
+        story = Story(page)
         crew = Crew(desk, f"http://{pace.metrics}")
         try:
             await tell(story, desk, crew)
         finally:
             await crew.kill()
-        await _close(story, desk, crew, console)
+        await _close(story, desk, crew, page)
     return story.is_true
 
 
@@ -124,9 +123,9 @@ class Crew:
         return response.text if response.status_code == 200 else None
 
 
-async def _close(story: Story, desk: Desk, crew: Crew, console: Console) -> None:
+async def _close(story: Story, desk: Desk, crew: Crew, page: Page) -> None:
     """Totals, the metrics that matter, and where everything is."""
-    console.rule("totals")
+    page.rule("totals")
     story.print_totals()
     for prefix, label in (
         ("pagerforce_events_total", "events seen"),
@@ -134,22 +133,21 @@ async def _close(story: Story, desk: Desk, crew: Crew, console: Console) -> None
         ("pagerforce_api_requests_total", "requests"),
     ):
         parts = _sums(crew.totals, prefix)
-        console.print(f"  {label}: {parts}", markup=False)
-    console.print(f"  {_latency(crew.totals)}", markup=False)
-    console.rule("where to look")
+        page.line(f"  {label}: {parts}")
+    page.line(f"  {_latency(crew.totals)}")
+    page.rule("where to look")
     for label, path in (
         ("configuration", desk.config),
         ("rules", desk.folder / "rules.d" / "rules.toml"),
         ("database", desk.folder / "state" / "pagerforce.db"),
         ("daemon's log", crew.log),
     ):
-        console.print(f"  {label:14} {path}", markup=False)
+        page.line(f"  {label:14} {path}")
     config = f"--config {desk.config}"
-    console.print(f"  journal        pagerforce log {config}", markup=False)
-    console.print(
-        f"  try a rule     edit the rules, then: pagerforce demo --dir {desk.folder}", markup=False
-    )
-    console.print(f"\n{story.verdict()}", markup=False)
+    page.line(f"  journal        pagerforce log {config}")
+    page.line(f"  try a rule     edit the rules, then: pagerforce demo --dir {desk.folder}")
+    page.line("")
+    page.line(story.verdict())
 
 
 def _latency(totals: dict[str, float]) -> str:

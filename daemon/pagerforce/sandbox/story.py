@@ -1,23 +1,35 @@
 """The demo's narrator: prints who did what, waits for effects, and keeps count of the truth."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import anyio
-from rich.console import Console
 
 _PATIENCE_SECONDS = 12.0
 _LOOK_SECONDS = 0.05
+
+
+class Page(Protocol):
+    """Where the story is printed; shows what a terminal would obey."""
+
+    def line(self, text: str) -> None:
+        """One line, whatever is in the text."""
+        ...
+
+    def rule(self, title: str) -> None:
+        """A heading."""
+        ...
 
 
 class Story:
     """A timeline of deeds and effects.
 
     Args:
-        console: where it is printed.
+        page: where it is printed.
     """
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, page: Page) -> None:
+        self._page = page
         self._began = anyio.current_time()
         self._waits: list[float] = []
         self._missing: list[str] = []
@@ -29,7 +41,7 @@ class Story:
 
     def chapter(self, title: str) -> None:
         """Begins a part of the story."""
-        self._console.rule(title)
+        self._page.rule(title)
 
     def deed(self, who: str, what: str) -> None:
         """Somebody did something."""
@@ -63,17 +75,16 @@ class Story:
 
     def _print(self, who: str, what: str) -> None:
         at = anyio.current_time() - self._began
-        self._console.print(f"{at:6.1f} s  {who:13} {what}", markup=False)
+        self._page.line(f"{at:6.1f} s  {who:13} {what}")
 
     def print_totals(self) -> None:
         """How many effects came, and how long they took."""
         waits = sorted(wait for wait in self._waits if wait)
         typical = waits[len(waits) // 2] if waits else 0.0
         slowest = waits[-1] if waits else 0.0
-        self._console.print(
+        self._page.line(
             f"  effects seen: {len(self._waits)}, missing: {len(self._missing)}, "
-            f"typical wait {typical:.1f} s, longest {slowest:.1f} s",
-            markup=False,
+            f"typical wait {typical:.1f} s, longest {slowest:.1f} s"
         )
 
     def verdict(self) -> str:
