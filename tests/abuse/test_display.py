@@ -353,6 +353,9 @@ def test_usage_errors_and_file_names_are_quoted_as_text(name, tmp_path):
     config.write_text(
         f'[daemon]\n"{in_toml(KEPT)}" = "{in_toml(KEPT)}"\nmode = "{in_toml(KEPT)}"\n'
     )
+    code, out, err = invoke(*words, "--help")
+    assert code == 0
+    check_people(out + err, "help")
     for arguments in (
         [*words, f"--{EVIL}"],
         [*words, *[EVIL] * 9],
@@ -414,6 +417,31 @@ out.line({KEPT!r}, mark="OK", style="green")
     ours = shown.replace("\r\n", "\n").replace("\x1b[32mOK \x1b[0m", "").replace("\x1b[1m", "")
     assert FOR_PEOPLE.search(ours.replace("\x1b[0m", "")) is None, ours
     assert ":warning:" in shown
+
+
+def test_the_bar_draws_what_it_is_told_as_text():
+    bar = f"""
+from pagerforce.cli.progress import Bar
+with Bar("x", is_wanted=True) as bar:
+    bar._appear()
+    bar.show({KEPT!r})
+    bar._progress.refresh()
+"""
+    _, shown = on_terminal(code=bar, columns="600")
+    assert r"\x1b]0;owned\x07\x1b[2J" in shown
+    assert not re.search("\x1b\\]|\x1b\\[2J|[\x07\x7f-\x9f\u202a-\u202e\u2028\u2029]", shown)
+
+
+def test_a_pipe_gets_no_colours_whatever_the_environment_wants(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    code = """
+from pagerforce.cli.console import out, print_table
+out.line("fine", mark="OK", style="green")
+out.rule("heading")
+print_table([{"id": "1"}], ("id",), "none")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
+    check_people(done.stdout.decode(), "forced")
 
 
 async def test_the_sandbox_and_the_demo_show_their_folder_as_text(tmp_path):
@@ -500,6 +528,11 @@ def logged(tmp_path):
     stream.close()
 
 
+class Hostile:
+    def __repr__(self):
+        return EVIL
+
+
 @pytest.mark.parametrize("is_journal", [True, False])
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_a_value_in_the_log_makes_no_second_line(logged, form, is_journal):
@@ -507,9 +540,10 @@ def test_a_value_in_the_log_makes_no_second_line(logged, form, is_journal):
     log = get_log("test")
     bad = f"x\n<3>ready {EVIL}\ud800"
     log.error("refused", user=bad, command=[bad, {bad: bad}], uid=ValueError(bad))
-    log.error("refused", user=4711, command=None, uid=True)
+    log.error("refused", user="\x1b[2J", command=Hostile(), uid=True)
     lines = text().rstrip("\n").split("\n")
     assert len(lines) == 2
+    assert "x1b[2J" in lines[1] or "u001b[2J" in lines[1]
     check_people(text(), form)
     if form == "json":
         first = json.loads(lines[0].removeprefix("<3>"))

@@ -108,14 +108,28 @@ def current_level() -> str:
     return next(name for name, number in _LEVELS.items() if number == _level)
 
 
+class _Printed:
+    """What the console's renderer prints as it stands."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
 def _show_values(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Makes every value what may be printed as it is; the console's renderer does not."""
-    return {key: _shown_value(value) for key, value in event.items()}
+    """Makes every value what may be printed; the console's renderer escapes only those with blanks."""
+    return {key: _printable(value) for key, value in event.items()}
 
 
-def _shown_value(value: object) -> object:
+def _printable(value: object) -> object:
     is_plain = value is None or isinstance(value, bool | int | float)
-    return value if is_plain else shown(value if isinstance(value, str) else repr(value))
+    if is_plain or (isinstance(value, str) and value.isprintable()):
+        return value
+    return _Printed(shown(repr(value)))
 
 
 class _PlainFormatter(logging.Formatter):
