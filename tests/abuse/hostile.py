@@ -11,7 +11,8 @@ EVIL = (
 )
 # PagerDuty and Salesforce do not keep these; a file name and an argument may hold them.
 UNKEPT = "\x00"
-BYTES = EVIL.replace(UNKEPT, "").encode() + b"\xff\xed\xa0\x80\xc0"  # as a file's name may be
+KEPT = EVIL.replace(UNKEPT, "")
+BYTES = KEPT.encode() + b"\xff\xed\xa0\x80\xc0"  # as a file's name may be
 
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 FOR_PEOPLE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{_BIDI}\ud800-\udfff]")
@@ -34,3 +35,8 @@ def check_json(text, about):
     for line in text.split("\n"):
         if line:
             json.loads(line)
+
+
+def in_toml(text):
+    """As a basic string of TOML takes it."""
+    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else f"\\u{ord(c):04x}" for c in text)  # fmt: skip

@@ -3,15 +3,11 @@
 The commands are found in the program, so that a new one is missed here until it has its row.
 """
 
-import ast
 import json
-import logging
 import os
 import pwd
 import re
-import socket
 import sqlite3
-import subprocess
 import sys
 import tomllib
 from contextlib import closing, contextmanager
@@ -20,31 +16,21 @@ from pathlib import Path
 
 import anyio
 import pytest
-import structlog
-from prometheus_client import generate_latest
-from prometheus_client.parser import text_string_to_metric_families
 from typer.main import get_command
 
 import pagerforce
-from abuse.hostile import BYTES, EVIL, FOR_PEOPLE, UNKEPT, check_json, check_people
+from abuse.hostile import EVIL, KEPT, UNKEPT, check_json, check_people, in_toml
 from cli.test_commands_page import walk
-from cli.test_progress import on_terminal
 from inprocess import invoke
 from pagerforce.cli.app import app
-from pagerforce.observe.log import get_log, setup_log
-from pagerforce.observe.metrics import Metrics
-from pagerforce.service.control.answer import line_of, progress_line
-from pagerforce.service.pages import Condition, front_page
-from pagerforce.service.systemd import Notifier
 from pagerforce.store.codec import to_stamp
-from process import command, open_stage, until
+from process import open_stage, until
 from setup.staged import REPOSITORY
 
 RUNNER = Path(__file__).parents[1] / "control" / "as_user.py"
 SOURCE = Path(pagerforce.__file__).parent
 P = "BMCServiceDesk__"
 INCIDENT = f"{P}Incident__c"
-KEPT = EVIL.replace(UNKEPT, "")
 
 ASKED = {
     "status": [[]],
@@ -120,11 +106,6 @@ actions = [ { do = "salesforce.set_field", field = "BMCServiceDesk__incidentReso
 [maps.floor]
 "%(evil)s" = "2"
 """
-
-
-def in_toml(text):
-    """As a basic string of TOML takes it."""
-    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else f"\\u{ord(c):04x}" for c in text)  # fmt: skip
 
 
 def hostile_rules():
@@ -341,315 +322,3 @@ def answering(answer):
         patch.setattr("pagerforce.cli.check.find_daemon", lambda _: Path("socket"))
         patch.setattr("pagerforce.cli.check.call_daemon", lambda *_: answer)
         yield
-
-
-# Where no daemon is needed -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", sorted(all_commands()))
-def test_usage_errors_and_file_names_are_quoted_as_text(name, tmp_path):
-    words = name.split()
-    config = tmp_path / EVIL.replace(UNKEPT, "").replace("/", "")
-    config.write_text(
-        f'[daemon]\n"{in_toml(KEPT)}" = "{in_toml(KEPT)}"\nmode = "{in_toml(KEPT)}"\n'
-    )
-    code, out, err = invoke(*words, "--help")
-    assert code == 0
-    check_people(out + err, "help")
-    for arguments in (
-        [*words, f"--{EVIL}"],
-        [*words, *[EVIL] * 9],
-        [*words, "--config"],
-        [EVIL],
-        [words[0], EVIL],
-        [*words, "x", "y", "--config", str(config)],
-        [*words, "--config", str(config)],
-        [*words, "--config", str(config / "none")],
-    ):
-        if name in {"demo", "sandbox"} and arguments[-2:] != ["--config"] and len(arguments) == len(words) + 2:  # fmt: skip
-            continue  # they have no use for it, and start
-        if name == "init" and "--config" in arguments:
-            continue
-        code, out, err = invoke(*arguments)
-        assert code != 0, arguments
-        check_people(out + err, arguments)
-        assert "Traceback" not in err, (arguments, err)
-
-
-@pytest.mark.parametrize(
-    ("encoding", "words"),
-    [
-        ("utf-8", [b"check", b"--config", BYTES]),
-        ("utf-8", [b"links", BYTES]),
-        ("ascii", [b"init", b"\xe2\x98\x83" + BYTES]),
-        ("iso-8859-1", [b"check", b"--config", b"\xe2\x98\x83" + BYTES]),
-    ],
-)
-def test_the_bytes_of_an_argument_are_shown_whatever_the_locale(tmp_path, encoding, words):
-    """Bytes that are no UTF-8, and streams that can't take what UTF-8 can: shown, never a traceback."""
-    done = subprocess.run(
-        [os.fsencode(sys.executable), b"-m", b"pagerforce", *words],
-        capture_output=True,
-        check=False,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C"},
-        timeout=60,
-    )
-    text = (done.stdout + done.stderr).decode(encoding)
-    check_people(text, (encoding, words))
-    assert "Traceback" not in text, text
-    assert r"\x1b[31m" in text
-    assert r"\udcff" in text
-
-
-def test_on_a_terminal_too_and_with_colours_that_are_ours(tmp_path):
-    config = tmp_path / "config.toml"
-    config.write_text(f'[daemon]\n"{in_toml(KEPT)}" = 1\n')
-    _, shown = on_terminal("check", "--offline", "--config", str(config), code="")
-    assert FOR_PEOPLE.search(shown.replace("\r\n", "\n")) is None
-    assert r"\x1b[31m" in shown
-    table = f"""
-from pagerforce.cli.console import out, print_table
-print_table([{{"id": {KEPT!r}, "reason": {KEPT!r}}}], ("id", "reason"), "none")
-out.line({KEPT!r}, mark="OK", style="green")
-"""
-    _, shown = on_terminal(code=table, columns="400")
-    ours = shown.replace("\r\n", "\n").replace("\x1b[32mOK \x1b[0m", "").replace("\x1b[1m", "")
-    assert FOR_PEOPLE.search(ours.replace("\x1b[0m", "")) is None, ours
-    assert ":warning:" in shown
-
-
-def test_the_bar_draws_what_it_is_told_as_text():
-    bar = f"""
-from pagerforce.cli.progress import Bar
-with Bar("x", is_wanted=True) as bar:
-    bar._appear()
-    bar.show({KEPT!r})
-    bar._progress.refresh()
-"""
-    _, shown = on_terminal(code=bar, columns="600")
-    assert r"\x1b]0;owned\x07\x1b[2J" in shown
-    assert not re.search("\x1b\\]|\x1b\\[2J|[\x07\x7f-\x9f\u202a-\u202e\u2028\u2029]", shown)
-
-
-def test_a_pipe_gets_no_colours_whatever_the_environment_wants(monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    code = """
-from pagerforce.cli.console import out, print_table
-out.line("fine", mark="OK", style="green")
-out.rule("heading")
-print_table([{"id": "1"}], ("id",), "none")
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
-    check_people(done.stdout.decode(), "forced")
-
-
-async def test_the_sandbox_and_the_demo_show_their_folder_as_text(tmp_path):
-    folder = tmp_path / KEPT.replace("/", "")
-    ports = ("--pagerduty-port", "0", "--salesforce-port", "0")
-    process = await anyio.open_process(
-        [sys.executable, "-m", "pagerforce", "sandbox", "--dir", str(folder), *ports]
-    )
-    text = b""
-    try:
-        with anyio.fail_after(60):
-            async for chunk in process.stdout:
-                text += chunk
-                if b"Ctrl-C" in text:
-                    break
-    finally:
-        process.terminate()
-        await process.wait()
-    check_people(text.decode(), "sandbox")
-    assert rb"\x1b[31m" in text
-    code, out, err = await command("demo", "--rules", str(folder / "none"), "--dir", str(tmp_path))
-    assert code == 1
-    check_people(out + err, "demo")
-    assert r"\x1b[31m" in err
-    assert "Traceback" not in err
-
-
-def test_the_demo_tells_its_story_through_the_same_place():
-    story = f"""
-import anyio
-from pagerforce.cli.display import out
-from pagerforce.sandbox.story import Story
-async def play():
-    story = Story(out)
-    story.chapter({KEPT!r})
-    story.deed({KEPT!r}, {KEPT!r})
-    story.fact({KEPT!r}, None)
-    out.line(story.verdict())
-anyio.run(play)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", story], capture_output=True, check=True, timeout=60
-    )
-    check_people(done.stdout.decode(), "demo")
-
-
-def test_a_defect_is_reported_with_its_text_shown(monkeypatch):
-    def broken(*_):
-        raise RuntimeError(KEPT) from KeyError(KEPT)
-
-    monkeypatch.setattr("pagerforce.cli.status.ask", broken)
-    code, _, err = invoke("status", "--config", str(REPOSITORY / "config.toml.example"))
-    assert code == 1
-    assert "RuntimeError" in err
-    check_people(err, "traceback")
-
-
-# The daemon's log, systemd, the page, the metrics --------------------------------------------------------
-
-
-@pytest.fixture
-def logged(tmp_path):
-    """Sets the log up and gives what was written."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = (tmp_path / "log").open("w", encoding="utf-8")
-
-    def set_up(form, *, is_journal):
-        root.handlers.clear()
-        found = os.fstat(stream.fileno())
-        name = f"{found.st_dev}:{found.st_ino}" if is_journal else ""
-        setup_log("debug", form, stream, environ={"JOURNAL_STREAM": name})
-
-        def text():
-            stream.flush()
-            return (tmp_path / "log").read_bytes().decode()
-
-        return text
-
-    yield set_up
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    stream.close()
-
-
-class Hostile:
-    def __repr__(self):
-        return EVIL
-
-
-@pytest.mark.parametrize("is_journal", [True, False])
-@pytest.mark.parametrize("form", ["json", "console"])
-def test_a_value_in_the_log_makes_no_second_line(logged, form, is_journal):
-    text = logged(form, is_journal=is_journal)
-    log = get_log("test")
-    bad = f"x\n<3>ready {EVIL}\ud800"
-    log.error("refused", user=bad, command=[bad, {bad: bad}], uid=ValueError(bad))
-    log.error("refused", user="\x1b[2J", command=Hostile(), uid=True)
-    lines = text().rstrip("\n").split("\n")
-    assert len(lines) == 2
-    assert "x1b[2J" in lines[1] or "u001b[2J" in lines[1]
-    check_people(text(), form)
-    if form == "json":
-        first = json.loads(lines[0].removeprefix("<3>"))
-        assert first["user"] == bad, "what is parsed is what was logged"
-
-
-@pytest.mark.parametrize("is_journal", [True, False])
-def test_what_a_library_says_makes_no_second_line(logged, is_journal):
-    text = logged("json", is_journal=is_journal)
-    library = logging.getLogger("library")
-    library.warning("%s", f"one\n<3>two {EVIL}")
-    (line,) = text().rstrip("\n").split("\n")
-    error = ValueError(f"one\n<3>two {EVIL}")
-    library.error("it failed", exc_info=(ValueError, error, None))
-    check_people(text(), "library")
-    assert sum("two" in item for item in text().split("\n")) == 2
-    assert line.startswith("<4>WARNING" if is_journal else "WARNING")
-
-
-def test_an_answer_on_the_control_socket_is_one_line_whatever_is_in_it():
-    for line in (line_of("result", [EVIL + "\ud800"]), progress_line(EVIL + "\ud800", 0.5)):
-        (only,) = line.decode("ascii").splitlines()
-        assert EVIL + "\ud800" in (
-            json.loads(only).get("progress"),
-            *json.loads(only).get("result", ()),
-        )
-
-
-def test_a_status_for_systemd_is_one_assignment(tmp_path):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-        receiver.bind(str(tmp_path / "notify"))
-        Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")}).send(
-            "READY=1", f"STATUS=waiting for {EVIL}\nMAINPID=1"
-        )
-        text = receiver.recv(65_536).decode()
-    assert [line.partition("=")[0] for line in text.split("\n")] == ["READY", "STATUS"]
-    check_people(text, "STATUS")
-
-
-def test_the_page_and_the_metrics_carry_names_as_text():
-    metrics = Metrics("1", ["pagerduty.add_note"])
-    metrics.declare_rules([(EVIL, EVIL)])
-    metrics.count_match(EVIL, EVIL)
-    page = front_page(Condition(metrics.registry, [f"<b>{EVIL}"], [EVIL]))
-    check_people(page, "page")
-    assert "<b>" not in page
-    text = generate_latest(metrics.registry).decode()
-    check_people(text, "metrics")
-    samples = [
-        sample
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == "pagerforce_rule_matches_total"
-    ]
-    assert [sample.value for sample in samples] == [1.0]
-
-
-# Nobody goes around it -----------------------------------------------------------------------------------
-
-PRINTING = {"print", "input", "breakpoint", "os.write", "os.writev"}
-PRINTING |= {f"sys.{name}" for name in ("stdout", "stderr", "__stdout__", "__stderr__")}
-PRINTING |= {f"typer.{name}" for name in ("echo", "secho", "prompt", "confirm", "progressbar")}
-LIBRARIES = ("rich", "colorama", "click", "getpass", "readline")
-MAY_PRINT = {Path("cli/display.py"), Path("cli/progress.py"), Path("observe/log.py")}
-
-
-def around(tree):
-    """Where a module prints by itself."""
-    for node in ast.walk(tree):
-        for name in named(node):
-            if name in PRINTING or name.split(".")[0] in LIBRARIES:
-                yield node.lineno, name
-
-
-def named(node):
-    """What a node imports, or the function or attribute it speaks of."""
-    if isinstance(node, ast.Name):
-        return [node.id]
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        return [f"{node.value.id}.{node.attr}"]
-    if isinstance(node, ast.Import):
-        return [item.name for item in node.names]
-    if isinstance(node, ast.ImportFrom):
-        return [node.module or "", *(f"{node.module}.{item.name}" for item in node.names)]
-    return []
-
-
-def test_only_one_place_prints():
-    found = {}
-    for path in SOURCE.rglob("*.py"):
-        name = path.relative_to(SOURCE)
-        places = list(around(ast.parse(path.read_text())))
-        if places and name not in MAY_PRINT:
-            found[str(name)] = places
-    assert found == {}
-
-
-def test_the_check_for_it_sees_each_way_around():
-    for code in (
-        "print('x')",
-        "import sys\nsys.stdout.write('x')",
-        "from sys import stderr",
-        "import typer\ntyper.echo('x')",
-        "from typer import echo",
-        "from rich.console import Console",
-        "import rich",
-        "import os\nos.write(1, b'x')",
-    ):
-        assert list(around(ast.parse(code))), code
