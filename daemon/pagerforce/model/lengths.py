@@ -9,16 +9,18 @@ ELLIPSIS = "…"
 
 def length_of(text: str) -> int:
     """The length of a text in UTF-16 units."""
-    return len(text) + sum(1 for letter in text if ord(letter) > 0xFFFF)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def fitting(text: str, room: int) -> int:
     """How many characters from the start of the text take at most ``room`` UTF-16 units."""
     if len(text) * 2 <= room:
         return len(text)
+    if text.isascii():
+        return min(len(text), max(room, 0))
     used = 0
     for place, letter in enumerate(text):
-        used += length_of(letter)
+        used += 2 if letter > "\uffff" else 1
         if used > room:
             return place
     return len(text)

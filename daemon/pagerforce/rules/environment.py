@@ -1,16 +1,14 @@
-"""The sandboxed, strict Jinja2 environment that templates live in."""
+"""Reads a template into Jinja's syntax tree.
 
-from jinja2 import StrictUndefined
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.tests import TESTS
+Jinja reads the language here and does nothing more: it neither generates code nor runs a template.
+What a tree means is in ``program.py``.
+"""
+
+from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from pagerforce.errors import PagerforceError
-from pagerforce.model.value import is_empty
-from pagerforce.rules.filters import FILTERS, FilterProblem
-from pagerforce.rules.views import View, text_of
 
-_TESTS = ("defined", "undefined", "divisibleby", "even", "odd", "in", "number", "string")
+MAX_TEMPLATE_CHARS = 32_768
 
 
 class TemplateProblem(PagerforceError):  # noqa: N818 - a reason to show, not a failure of ours
@@ -21,50 +19,30 @@ class TemplateProblem(PagerforceError):  # noqa: N818 - a reason to show, not a 
         self.reason = reason
 
 
-class _Undefined(StrictUndefined):
-    """Says which name is undefined in the words of the template."""
-
-    __slots__ = ()
-
-    @property
-    def _undefined_message(self) -> str:
-        owner = self._undefined_obj
-        name = self._undefined_name
-        if isinstance(owner, View):
-            return f"{owner!r}.{name} is undefined"
-        hint = " (only comment and annotate events have one)" if name == "comment" else ""
-        return f"{name} is undefined{hint}"
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """The sandbox, with arithmetic kept to numbers so that no text can be multiplied."""
-
-    intercepted_binops = frozenset({"*", "%"})
-
-    def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
-        for side in (left, right):
-            if isinstance(side, bool) or not isinstance(side, int | float):
-                raise FilterProblem(f"{operator} works on numbers only")
-        return super().call_binop(context, operator, left, right)
-
-
-def _build_environment() -> _Environment:
-    environment = _Environment(
-        undefined=_Undefined,
-        autoescape=False,  # the text goes into JSON of two APIs, never into HTML
-        finalize=text_of,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        cache_size=0,
+def _build_environment() -> Environment:
+    environment = Environment(  # noqa: S701 - the text goes into JSON of two APIs, never into HTML
+        keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True, cache_size=0
     )
     environment.globals.clear()
-    environment.filters = dict(FILTERS)
-    environment.tests = {name: TESTS[name] for name in _TESTS} | {
-        "empty": is_empty,
-        "none": is_empty,
-    }
     return environment
 
 
-ENVIRONMENT = _build_environment()
+_ENVIRONMENT = _build_environment()
+
+
+def parse_template(text: str) -> nodes.Template:
+    """Reads a template into its tree.
+
+    Raises:
+        TemplateProblem: it is not a template, is too long or is nested too deeply.
+    """
+    if len(text) > MAX_TEMPLATE_CHARS:
+        raise TemplateProblem(f"the template is longer than {MAX_TEMPLATE_CHARS} characters")
+    try:
+        return _ENVIRONMENT.parse(text)
+    except TemplateSyntaxError as error:
+        raise TemplateProblem(f"line {error.lineno}: {error.message}") from error
+    except RecursionError as error:
+        raise TemplateProblem("the template is nested too deeply") from error
+    except ValueError as error:
+        raise TemplateProblem("a number in the template has too many digits") from error

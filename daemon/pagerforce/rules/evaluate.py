@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pagerforce.model.action import ActionCall, Decision, Deferred, Rendered, Unrenderable
 from pagerforce.model.ids import Side
 from pagerforce.model.value import Scalar
+from pagerforce.rules.budget import Budget, Pool, event_pool, rule_pool
 from pagerforce.rules.conditions import Compiler
 from pagerforce.rules.index import RuleIndex, types_seen
 from pagerforce.rules.inspection import is_template
@@ -146,6 +147,7 @@ class _Run:
         self._scenes: dict[str, Scene] = {}
         self._contexts: dict[str, dict[str, object]] = {}
         self._stopped: dict[str, str] = {}
+        self._pool = event_pool()
         self.traces: list[RuleTrace] = []
         self.decisions: list[Decision] = []
 
@@ -174,8 +176,9 @@ class _Run:
             self._trace(rule, conditions, reason, matched=True)
             return
         self._trace(rule, conditions, "matched", matched=True)
+        pools = (rule_pool(), self._pool)
         for action in one.actions:
-            self.decisions.append(action.fixed or self._decide(rule, action))
+            self.decisions.append(action.fixed or self._decide(rule, action, pools))
 
     def _trace(
         self, rule: Rule, conditions: Sequence[ConditionTrace], reason: str, *, matched: bool
@@ -183,12 +186,12 @@ class _Run:
         parts = (rule.ruleset, rule.name, matched, tuple(conditions), reason)
         self.traces.append(_new(RuleTrace, parts))
 
-    def _decide(self, rule: Rule, action: _CompiledAction) -> Decision:
-        arguments = self._arguments(rule.object, action)
+    def _decide(self, rule: Rule, action: _CompiledAction, pools: tuple[Pool, ...]) -> Decision:
+        arguments = self._arguments(rule.object, action, pools)
         return Decision(rule.ruleset, rule.name, action.index, rule.object, action.call, arguments)
 
     def _arguments(
-        self, object_name: str, action: _CompiledAction
+        self, object_name: str, action: _CompiledAction, pools: tuple[Pool, ...]
     ) -> Rendered | Deferred | Unrenderable:
         if self._speaks_of_unlinked(object_name, action.roots):
             return Deferred()
@@ -200,8 +203,9 @@ class _Run:
                 facts.incident,
                 linked=object_name in facts.linked,
             )
+        context = self._contexts[object_name]
         try:
-            return Rendered(render_args(action.call.args, self._contexts[object_name], self._maps))
+            return Rendered(render_args(action.call.args, context, self._maps, Budget(pools)))
         except TemplateProblem as error:
             return Unrenderable(error.reason)
 

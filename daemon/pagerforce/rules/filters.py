@@ -1,54 +1,52 @@
-"""The filters of templates. Each takes what a field can hold and never grows without bound.
+"""The filters of templates. Each takes what a field can hold and is paid for before it makes a text.
 
-They raise ``FilterProblem`` with a reason that carries no text of the customer's, except an
-unmapped value, which the contract wants named.
+They raise ``TemplateProblem`` with a reason that carries no text of the customer's, except an
+unmapped value, which the operator needs to map it.
 """
 
+import functools
 import math
+import re
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
-from jinja2 import pass_context
 from jinja2.filters import do_striptags
-from jinja2.runtime import Context, Undefined
 
 from pagerforce.model.lengths import ELLIPSIS, cut
 from pagerforce.model.value import Scalar, is_empty
+from pagerforce.rules.budget import Budget
 from pagerforce.rules.compare import to_moment, to_number
-from pagerforce.rules.views import View, text_of
+from pagerforce.rules.environment import TemplateProblem
+from pagerforce.rules.methods import in_other_case
+from pagerforce.rules.values import Undefined, in_bounds, is_list, join, search, text_in
+from pagerforce.rules.views import View
 
-MAX_CHARS = 131_072
-"""The longest text a template, or a step inside one, may make: Salesforce's largest long text."""
-MAPS_KEY = " maps"
-"""Where the value maps stand in a context: no template can spell a name with a blank in it."""
+Maps = Mapping[str, Mapping[str, Scalar]]
 SHOWN_CHARS = 80
+MAX_PRECISION = 30
+MAX_LAYOUT_CHARS = 256
+_WIDTH = re.compile(r"%[-_0+^#]*[1-9]")
+"""A width in a layout: ``%99d`` makes a text as long as it says."""
+_REFERENCE = re.compile(r"&[^\t\n\f <&#;]{1,32}")
+_MOST_PER_LAYOUT_CHAR = 16
+_DATE_STEPS = 20
+_ZONE_STEPS = 400
+_MOST_ZONE_CHARS = 64
+_UNQUOTED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"
 
 
-class FilterProblem(ValueError):  # noqa: N818 - a reason that is always shown, like TemplateProblem
-    """A filter was given something it cannot handle."""
-
-
-def bounded(text: str) -> str:
-    """The text itself, unless it is longer than any target could take.
-
-    Raises:
-        FilterProblem: it is.
-    """
-    if len(text) > MAX_CHARS:
-        raise FilterProblem(f"the text grows beyond {MAX_CHARS} characters")
-    return text
-
-
-def translate(table: Mapping[str, Scalar], name: str, value: object) -> Scalar:
+def translate(budget: Budget, table: Mapping[str, Scalar], name: str, value: object) -> Scalar:
     """Looks a value up in a map: exactly, then without case, then the map's ``default``.
 
     Raises:
-        FilterProblem: there is no such value and no default.
+        TemplateProblem: there is no such value and no default.
     """
-    text = text_of(value)
+    text = text_in(budget, value)
     if text in table:
         return table[text]
+    budget.spend(len(table) >> 1)
+    budget.spend(len(text) >> 4)
     folded = text.casefold()
     for key, mapped in table.items():
         if key.casefold() == folded:
@@ -56,140 +54,217 @@ def translate(table: Mapping[str, Scalar], name: str, value: object) -> Scalar:
     if "default" in table:
         return table["default"]
     shown = text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"
-    raise FilterProblem(f'map "{name}" has no value for {shown!r} and no default')
+    raise TemplateProblem(f'map "{name}" has no value for {shown!r} and no default')
 
 
-@pass_context
-def _translate(context: Context, value: object, name: str) -> Scalar:
-    maps: Mapping[str, Mapping[str, Scalar]] = context.get(MAPS_KEY) or {}
+def _translate(budget: Budget, value: object, name: str, *, maps: Maps) -> Scalar:
     if name not in maps:
-        raise FilterProblem("translate names a map that is not configured")
-    return translate(maps[name], name, value)
+        raise TemplateProblem("translate names a map that is not configured")
+    return translate(budget, maps[name], name, value)
 
 
-def _default(value: object, other: object = "") -> object:
+def _default(budget: Budget, value: object, other: object = "") -> object:
+    if isinstance(value, str):
+        budget.read(len(value))
     return other if isinstance(value, Undefined) or is_empty(value) or value == [] else value
 
 
-def _truncate(value: object, length: int = 255, end: str = ELLIPSIS) -> str:
-    return cut(text_of(value), int(length), end)
+def _truncate(budget: Budget, value: object, length: int = 255, end: str = ELLIPSIS) -> str:
+    limit = int(length)
+    # What is cut off need not be measured: no character is shorter than one unit.
+    text = text_in(budget, value)
+    text = text[: max(limit, 0) + 1] if len(text) > limit else text
+    budget.spend((0 if text.isascii() else len(text) >> 2) + (len(end) >> 2))
+    budget.make(len(text))
+    return cut(text, limit, end)
 
 
-def _replace(value: object, old: str, new: object) -> str:
-    text, wanted, put = text_of(value), text_of(old), text_of(new)
+def _replace(budget: Budget, value: object, old: str, new: object) -> str:
+    text, wanted = text_in(budget, value), text_in(budget, old)
+    put = text_in(budget, new)
     if not wanted:
-        raise FilterProblem("replace needs a text to look for")
-    grown = len(text) + text.count(wanted) * (len(put) - len(wanted))
-    if grown > MAX_CHARS:
-        raise FilterProblem(f"the text grows beyond {MAX_CHARS} characters")
+        raise TemplateProblem("replace needs a text to look for")
+    search(budget, text, wanted)
+    count = text.count(wanted)
+    budget.spend(count >> 4)
+    budget.make(len(text) + count * (len(put) - len(wanted)))
     return text.replace(wanted, put)
 
 
-def _join(value: object, separator: str = ", ", attribute: str | None = None) -> str:
+def _join(
+    budget: Budget, value: object, separator: str = ", ", attribute: str | None = None
+) -> str:
     items = _items(value)
+    budget.hold(len(items))
+    budget.spend(len(items))
     if attribute is not None:
         items = [_part(item, attribute) for item in items]
-    texts = [text_of(item) for item in items]
-    return bounded(separator.join(text for text in texts if text))
+    texts = [text_in(budget, item) for item in items]
+    return join(budget, separator, [text for text in texts if text])
 
 
 def _part(item: object, attribute: str) -> object:
     if not isinstance(item, View):
-        raise FilterProblem("join by attribute needs a list of people")
+        raise TemplateProblem("join by attribute needs a list of people")
     try:
         return item[attribute]
     except KeyError:
-        raise FilterProblem("join by attribute knows id, name and email") from None
+        raise TemplateProblem("join by attribute knows id, name and email") from None
 
 
 def _items(value: object) -> Sequence[object]:
-    if isinstance(value, str):
-        return list(value)
-    if isinstance(value, Sequence):
+    if isinstance(value, str) or is_list(value):
         return value
-    raise FilterProblem("the value is not a list")
+    raise TemplateProblem("the value is not a list")
 
 
-def _first(value: object) -> object:
+def _first(_: Budget, value: object) -> object:
     items = _items(value)
-    return items[0] if items else ""
+    return items[0] if len(items) else ""
 
 
-def _last(value: object) -> object:
+def _last(_: Budget, value: object) -> object:
     items = _items(value)
-    return items[-1] if items else ""
+    return items[-1] if len(items) else ""
 
 
-def _length(value: object) -> int:
+def _length(_: Budget, value: object) -> int:
     return len(_items(value))
 
 
-def _sort(value: object) -> list[str]:
-    return sorted((text_of(item) for item in _items(value)), key=str.casefold)
+def _texts(budget: Budget, value: object) -> list[str]:
+    items = _items(value)
+    budget.hold(len(items))
+    budget.spend(len(items))
+    return [text_in(budget, item) for item in items]
 
 
-def _unique(value: object) -> list[str]:
-    return list(dict.fromkeys(text_of(item) for item in _items(value)))
+def _sort(budget: Budget, value: object) -> list[str]:
+    texts = _texts(budget, value)
+    chars = sum(map(len, texts))
+    rounds = len(texts).bit_length()
+    budget.reserve(chars)
+    budget.spend((len(texts) >> 2) * rounds + (chars >> 8) * rounds + (chars >> 4))
+    return sorted(texts, key=str.casefold)
+
+
+def _unique(budget: Budget, value: object) -> list[str]:
+    texts = _texts(budget, value)
+    budget.read(sum(map(len, texts)))
+    return list(dict.fromkeys(texts))
 
 
 def _number(value: object) -> int | float:
     number = to_number(value)
     if number is None:
-        raise FilterProblem("the value is not a number")
+        raise TemplateProblem("the value is not a number")
     return number
 
 
-def _int(value: object, default: int | None = None) -> int:
-    number = to_number(value)
-    if number is None and default is not None:
+def _int(budget: Budget, value: object, default: object = None) -> object:
+    if default is not None and not _is_number(budget, value):
         return default
-    return math.trunc(_number(value))
+    return in_bounds(math.trunc(_number(value)))
 
 
-def _float(value: object, default: float | None = None) -> float:
-    number = to_number(value)
-    if number is None and default is not None:
-        return float(default)
-    return float(_number(value))
+def _float(budget: Budget, value: object, default: float | None = None) -> object:
+    if default is not None and not _is_number(budget, value):
+        return in_bounds(float(default))
+    return in_bounds(float(_number(value)))
 
 
-def _round(value: object, precision: int = 0) -> int | float:
-    return round(_number(value), precision) if precision else round(_number(value))
+def _is_number(budget: Budget, value: object) -> bool:
+    if isinstance(value, str):
+        budget.read(len(value))
+    return to_number(value) is not None
 
 
-def _date(value: object, layout: str = "%Y-%m-%d %H:%M", zone: str = "UTC") -> str:
+def _round(_: Budget, value: object, precision: int = 0) -> object:
+    if abs(precision) > MAX_PRECISION:
+        raise TemplateProblem(f"round takes a precision from -{MAX_PRECISION} to {MAX_PRECISION}")
+    number = _number(value)
+    return in_bounds(round(number, precision) if precision else round(number))
+
+
+def _date(budget: Budget, value: object, layout: str = "%Y-%m-%d %H:%M", zone: str = "UTC") -> str:
+    if isinstance(value, str):
+        budget.read(len(value) << 1)
     if is_empty(value):
         return ""
-    moment = to_moment(text_of(value))
+    moment = to_moment(text_in(budget, value))
     if moment is None:
-        raise FilterProblem("the value is not a date or a date and time")
+        raise TemplateProblem("the value is not a date or a date and time")
+    problem = check_layout(layout)
+    if problem is not None:
+        raise TemplateProblem(problem)
+    budget.spend(_DATE_STEPS)
+    budget.make(len(layout) * _MOST_PER_LAYOUT_CHAR)
     if not is_zone(zone):
-        raise FilterProblem("date was given a time zone that this host does not know")
+        raise TemplateProblem("date was given a time zone that this host does not know")
     try:
-        return moment.astimezone(zoneinfo.ZoneInfo(zone)).strftime(layout)
+        return moment.astimezone(_read_zone(zone)).strftime(layout)
     except (ValueError, OverflowError):
-        raise FilterProblem("date cannot write this date in this form") from None
+        raise TemplateProblem("date cannot write this date in this form") from None
+
+
+def check_layout(layout: str) -> str | None:
+    """Why ``date`` does not take a layout; None where it does."""
+    if len(layout) > MAX_LAYOUT_CHARS:
+        return f"date takes a form of at most {MAX_LAYOUT_CHARS} characters"
+    if _WIDTH.search(layout) is not None:
+        return "date takes no width in its form: write %d, not %9d"
+    return None
 
 
 def is_zone(name: str) -> bool:
     """Whether the host's time zone database knows this name, e.g. ``Europe/Berlin``."""
+    if len(name) > _MOST_ZONE_CHARS:
+        return False
     try:
-        zoneinfo.ZoneInfo(name)
+        _read_zone(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
 
 
-def _on_text(change: Callable[[str], str]) -> Callable[[object], str]:
-    def changed(value: object) -> str:
-        return change(text_of(value))
+# More than there are names: nothing that a template says has a zone read twice.
+@functools.lru_cache(maxsize=1024)
+def _read_zone(name: str) -> zoneinfo.ZoneInfo:
+    return zoneinfo.ZoneInfo(name)
 
-    return changed
+
+def _case(change: Callable[[str], str]) -> Callable[[Budget, object], str]:
+    return lambda budget, value: in_other_case(budget, text_in(budget, value), change)
+
+
+def _trim(budget: Budget, value: object) -> str:
+    text = text_in(budget, value)
+    budget.make(len(text))
+    return text.strip()
+
+
+def _striptags(budget: Budget, value: object) -> str:
+    text = text_in(budget, value)
+    budget.spend((len(text) >> 3) + (text.count("<") >> 1) + text.count("&"))
+    # A reference that nothing is known by is tried at every length.
+    budget.spend(sum(map(len, _REFERENCE.findall(text))))
+    budget.make(len(text))
+    return str(do_striptags(text))
+
+
+def _urlencode(budget: Budget, value: object) -> str:
+    text = text_in(budget, value)
+    budget.spend(len(text) >> 5)
+    encoded = text.encode()
+    plain = len(encoded) - len(encoded.translate(None, _UNQUOTED))
+    budget.make(plain + 3 * (len(encoded) - plain))
+    budget.spend(len(encoded) >> 2)
+    return quote(encoded, safe="")
 
 
 FILTERS: Mapping[str, Callable[..., object]] = {
-    "abs": lambda value: abs(_number(value)),
-    "capitalize": _on_text(str.capitalize),
+    "abs": lambda _, value: abs(_number(value)),
+    "capitalize": _case(str.capitalize),
     "count": _length,
     "d": _default,
     "date": _date,
@@ -200,18 +275,20 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "join": _join,
     "last": _last,
     "length": _length,
-    "lower": _on_text(str.lower),
+    "lower": _case(str.lower),
     "replace": _replace,
     "round": _round,
     "sort": _sort,
-    "string": _on_text(str),
-    "striptags": _on_text(do_striptags),
-    "title": _on_text(str.title),
+    "string": text_in,
+    "striptags": _striptags,
+    "title": _case(str.title),
     "translate": _translate,
-    "trim": _on_text(str.strip),
+    "trim": _trim,
     "truncate": _truncate,
     "unique": _unique,
-    "upper": _on_text(str.upper),
-    "urlencode": _on_text(lambda text: quote(text, safe="")),
+    "upper": _case(str.upper),
+    "urlencode": _urlencode,
 }
 """Every filter by its name in a template."""
+NEEDS_MAPS = "translate"
+"""The filter that is given the value maps too."""

@@ -1,29 +1,41 @@
 """Reads a template without filling it in: may it run here, and what does it speak of.
 
-What a template may consist of is listed (``_ALLOWED``) instead of what it may not. Without loops in
-loops, assignments, powers and repeated text no template can run or grow out of bounds, whatever the
-customer's text is.
+What a template may consist of is listed (``_ALLOWED``) instead of what it may not. What is sure to go
+wrong is refused here; what depends on the values is a problem when the template is filled in.
 """
 
-import functools
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateSyntaxError, nodes
-from jinja2.meta import find_undeclared_variables
+from jinja2 import nodes
 
-from pagerforce.rules.environment import ENVIRONMENT, TemplateProblem
-from pagerforce.rules.filters import FILTERS, is_zone
+from pagerforce.rules.environment import TemplateProblem, parse_template
+from pagerforce.rules.expressions import TESTS
+from pagerforce.rules.filters import FILTERS, NEEDS_MAPS, check_layout, is_zone
+from pagerforce.rules.methods import METHODS
+from pagerforce.rules.program import LOOP_PARTS, Program, compile_block
+from pagerforce.rules.shelf import Shelf
+from pagerforce.rules.values import MAX_NUMBER
 
 ROOTS = frozenset({"event", "incident", "record", "comment", "old", "linked"})
-METHODS = frozenset(
-    {"upper", "lower", "title", "capitalize", "strip", "lstrip", "rstrip", "split", "splitlines"}
-    | {"startswith", "endswith", "removeprefix", "removesuffix"}
-)
-"""Methods of text that may be called: none of them makes a text longer than it was."""
-MAX_TEMPLATE_CHARS = 32_768
 MAX_DEPTH = 40
+MAX_NODES = 4_000
+"""So many names, texts and operators a template may have: far more than anybody writes by hand."""
+MAX_SHELVED_NODES = 100_000
+_WHOLES = {
+    ("event",): "event.type",
+    ("incident",): "incident.title",
+    ("record",): "record.Name",
+    ("comment",): "comment.body",
+    ("old",): "old.record.Name",
+    ("old", "incident"): "old.incident.title",
+    ("old", "record"): "old.record.Name",
+}
+"""What has parts and no text of its own, and one of the parts."""
+_OPEN = ("incident", "custom_fields")
+"""Behind this stand names of the customer's choice, ``upper`` among them."""
 
 _ALLOWED: tuple[type[nodes.Node], ...] = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For),
@@ -33,6 +45,17 @@ _ALLOWED: tuple[type[nodes.Node], ...] = (
     *(nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Neg, nodes.Pos),
     *(nodes.Concat, nodes.List, nodes.Tuple),
 )
+_WITHOUT_PARTS = (
+    nodes.Const,
+    nodes.Call,
+    nodes.Concat,
+    nodes.Compare,
+    nodes.Test,
+    nodes.Mul,
+    nodes.Sub,
+)
+"""What is text, a number or true or false, whatever the values are."""
+_Chain = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +69,19 @@ class Inspection:
     """
 
     roots: frozenset[str]
-    paths: frozenset[tuple[str, ...]]
+    paths: frozenset[_Chain]
     maps: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template read and found good, and the function that fills it in."""
+
+    inspection: Inspection
+    program: Program
+
+
+_SHELF: Shelf[Template] = Shelf(MAX_SHELVED_NODES)
 
 
 def is_template(text: str) -> bool:
@@ -55,65 +89,118 @@ def is_template(text: str) -> bool:
     return "{{" in text or "{%" in text or "{#" in text
 
 
-@functools.lru_cache(maxsize=20_000)
 def inspect_template(text: str) -> Inspection:
-    """Reads a template without filling it in.
+    """What a template speaks of.
 
     Raises:
         TemplateProblem: it is not a template, or uses what is not available here.
     """
-    if len(text) > MAX_TEMPLATE_CHARS:
-        raise TemplateProblem(f"the template is longer than {MAX_TEMPLATE_CHARS} characters")
-    try:
-        tree = ENVIRONMENT.parse(text)
-    except TemplateSyntaxError as error:
-        raise TemplateProblem(f"line {error.lineno}: {error.message}") from error
-    except RecursionError as error:
-        raise TemplateProblem("the template is nested too deeply") from error
-    _check(tree, depth=0, in_loop=False)
-    roots = frozenset(find_undeclared_variables(tree))
-    return Inspection(roots, _paths(tree, roots), _maps(tree))
+    return read_template(text).inspection
 
 
-def _check(node: nodes.Node, *, depth: int, in_loop: bool) -> None:
-    if depth > MAX_DEPTH:
-        raise TemplateProblem(f"line {node.lineno}: the template is nested too deeply")
-    if isinstance(node, nodes.For) and in_loop:
-        raise TemplateProblem(f"line {node.lineno}: a loop inside a loop is not available")
-    if not isinstance(node, _ALLOWED):
-        what = type(node).__name__.lower()
-        raise TemplateProblem(f"line {node.lineno}: {what} is not available in templates")
-    judge = _JUDGES.get(type(node))
-    problem = None if judge is None else judge(node)
-    if problem is not None:
-        raise TemplateProblem(f"line {node.lineno}: {problem}")
-    for child in node.iter_child_nodes():
-        _check(child, depth=depth + 1, in_loop=in_loop or isinstance(node, nodes.For))
+def read_template(text: str) -> Template:
+    """Makes a template ready to be filled in.
+
+    Raises:
+        TemplateProblem: it is not a template, or uses what is not available here.
+    """
+    found = _SHELF.find(text)
+    if found is None:
+        tree = parse_template(text)
+        check = _Check()
+        check.check(tree, depth=0, in_loop=False)
+        use = _Use()
+        use.gather(tree, frozenset())
+        roots = frozenset(chain[0] for chain in use.chains)
+        inspection = Inspection(roots, frozenset(use.chains), frozenset(use.maps))
+        found = Template(inspection, compile_block(tree.body))
+        _SHELF.put(text, found, weight=check.nodes)
+    return found
+
+
+class _Check:
+    """Looks for what a template may not have."""
+
+    def __init__(self) -> None:
+        self.nodes = 0
+
+    def check(self, node: nodes.Node, *, depth: int, in_loop: bool) -> None:
+        """Looks through a node and what is below it.
+
+        Raises:
+            TemplateProblem: it may not stand here.
+        """
+        self.nodes += 1
+        problem = self._judge(node, depth, in_loop=in_loop)
+        if problem is not None:
+            raise TemplateProblem(f"line {node.lineno}: {problem}")
+        in_loop = in_loop or isinstance(node, nodes.For)
+        for child in node.iter_child_nodes():
+            self.check(child, depth=depth + 1, in_loop=in_loop)
+
+    def _judge(self, node: nodes.Node, depth: int, *, in_loop: bool) -> str | None:
+        if depth > MAX_DEPTH:
+            return "the template is nested too deeply"
+        if self.nodes > MAX_NODES:
+            return f"the template has more than {MAX_NODES} names, texts and operators"
+        if isinstance(node, nodes.For) and in_loop:
+            return "a loop inside a loop is not available"
+        if not isinstance(node, _ALLOWED):
+            return f"{type(node).__name__.lower()} is not available in templates"
+        judge = _JUDGES.get(type(node))
+        return None if judge is None else judge(node)
 
 
 def _judge_loop(node: nodes.For) -> str | None:
     if node.recursive:
         return "a recursive loop is not available"
-    names = {name.name for name in node.target.find_all(nodes.Name)}
-    if isinstance(node.target, nodes.Name):
-        names.add(node.target.name)
+    names = _targets(node)
+    if "loop" in names:
+        return "a loop's variable cannot be called loop"
     return "a loop's variable cannot be called like a field" if names & ROOTS else None
+
+
+def _targets(node: nodes.For) -> frozenset[str]:
+    if isinstance(node.target, nodes.Name):
+        return frozenset({node.target.name})
+    return frozenset(name.name for name in node.target.find_all(nodes.Name))
 
 
 def _judge_filter(node: nodes.Filter) -> str | None:
     if node.name not in FILTERS:
         return f"unknown filter {node.name!r}; there are {', '.join(sorted(FILTERS))}"
-    if node.name == "date" and len(node.args) > 1:
-        zone = node.args[1]
-        if isinstance(zone, nodes.Const) and not is_zone(str(zone.value)):
-            return f"unknown time zone {zone.value!r}"
-    return None
+    if node.name == "date":
+        return _judge_date(node)
+    return _judge_stars(node)
+
+
+def _judge_date(node: nodes.Filter) -> str | None:
+    layout, zone = _argument(node, 0, "layout"), _argument(node, 1, "zone")
+    if isinstance(layout, nodes.Const) and isinstance(layout.value, str):
+        problem = check_layout(layout.value)
+        if problem is not None:
+            return problem
+    if isinstance(zone, nodes.Const) and not is_zone(str(zone.value)):
+        return f"unknown time zone {zone.value!r}"
+    return _judge_stars(node)
+
+
+def _argument(node: nodes.Filter, place: int, name: str) -> nodes.Node | None:
+    if len(node.args) > place:
+        return node.args[place]
+    named: list[Any] = node.kwargs
+    return next((pair.value for pair in named if pair.key == name), None)
 
 
 def _judge_test(node: nodes.Test) -> str | None:
-    if node.name in ENVIRONMENT.tests:
-        return None
-    return f"unknown test {node.name!r}; there are {', '.join(sorted(ENVIRONMENT.tests))}"
+    if node.name in TESTS:
+        return _judge_stars(node)
+    return f"unknown test {node.name!r}; there are {', '.join(sorted(TESTS))}"
+
+
+def _judge_stars(node: nodes.Filter | nodes.Test) -> str | None:
+    has_stars = node.dyn_args is not None or node.dyn_kwargs is not None
+    return "* and ** are not available in templates" if has_stars else None
 
 
 def _judge_name(name: str) -> str | None:
@@ -121,9 +208,10 @@ def _judge_name(name: str) -> str | None:
 
 
 def _judge_item(node: nodes.Getitem) -> str | None:
-    if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-        return _judge_name(node.arg.value)
-    if isinstance(node.arg, nodes.Const | nodes.Slice | nodes.Neg):
+    place = node.arg.node if isinstance(node.arg, nodes.Neg) else node.arg
+    if isinstance(place, nodes.Const) and isinstance(place.value, str):
+        return _judge_name(place.value)
+    if isinstance(place, nodes.Const | nodes.Slice):
         return None
     return "[...] takes a name or a number as it stands, not a computed one"
 
@@ -135,7 +223,17 @@ def _judge_call(node: nodes.Call) -> str | None:
     return f"only these can be called: {', '.join(sorted(METHODS))}"
 
 
+def _judge_constant(node: nodes.Const) -> str | None:
+    value = node.value
+    if isinstance(value, int) and not -MAX_NUMBER < value < MAX_NUMBER:
+        return "a number has at most 30 digits"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a number has at most 308 digits"
+    return None
+
+
 _JUDGES: Mapping[type[nodes.Node], Callable[[Any], str | None]] = {
+    nodes.Const: _judge_constant,
     nodes.For: _judge_loop,
     nodes.Filter: _judge_filter,
     nodes.Test: _judge_test,
@@ -145,29 +243,88 @@ _JUDGES: Mapping[type[nodes.Node], Callable[[Any], str | None]] = {
 }
 
 
-def _paths(tree: nodes.Template, roots: frozenset[str]) -> frozenset[tuple[str, ...]]:
-    """The longest chain of names at every use of a root."""
-    found: set[tuple[str, ...]] = set()
-    _gather(tree, roots, found)
-    return frozenset(found)
+class _Use:
+    """Gathers the longest chain of names at every use of a name, and the maps."""
+
+    def __init__(self) -> None:
+        self.chains: set[_Chain] = set()
+        self.maps: set[str] = set()
+
+    def gather(self, node: nodes.Node, bound: frozenset[str]) -> None:
+        """Looks through a node and what is below it.
+
+        Args:
+            node: where to begin.
+            bound: names of a loop that stand for its items here.
+
+        Raises:
+            TemplateProblem: something is named that has no value.
+        """
+        chain = _chain(node)
+        problem = _judge_value(node, chain, bound)
+        if problem is not None:
+            raise TemplateProblem(f"line {node.lineno}: {problem}")
+        if chain is not None:
+            if chain[0] not in bound:
+                self.chains.add(chain)
+            return
+        if isinstance(node, nodes.For):
+            self._gather_loop(node, bound)
+            return
+        if isinstance(node, nodes.Filter) and node.name == NEEDS_MAPS:
+            name = _argument(node, 0, "name")
+            if isinstance(name, nodes.Const) and isinstance(name.value, str):
+                self.maps.add(name.value)
+        for child in _children(node):
+            self.gather(child, bound)
+
+    def _gather_loop(self, node: nodes.For, bound: frozenset[str]) -> None:
+        self.gather(node.iter, bound)
+        inner = bound | _targets(node)
+        if node.test is not None:
+            self.gather(node.test, inner)
+        for child in node.body:
+            self.gather(child, inner | {"loop"})
+        for child in node.else_:
+            self.gather(child, bound)
 
 
-def _gather(node: nodes.Node, roots: frozenset[str], found: set[tuple[str, ...]]) -> None:
-    chain = _chain(node)
-    if chain is not None and chain[0] in roots:
-        found.add(chain)
-        return
+def _children(node: nodes.Node) -> Iterable[nodes.Node]:
     if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
         # The last name of record.Name.upper() is a method, not a field.
-        _gather(node.node.node, roots, found)
-        for argument in (*node.args, *node.kwargs):
-            _gather(argument, roots, found)
-        return
-    for child in node.iter_child_nodes():
-        _gather(child, roots, found)
+        return (node.node.node, *node.args, *node.kwargs)
+    return node.iter_child_nodes()
 
 
-def _chain(node: nodes.Node) -> tuple[str, ...] | None:
+def _judge_value(node: nodes.Node, chain: _Chain | None, bound: frozenset[str]) -> str | None:
+    """Why what is named has no value that a template could use; None where it may have one."""
+    if isinstance(node, nodes.Output):
+        wholes = [one for item in node.nodes if (one := _chain(item)) in _WHOLES]
+        return _say_parts(wholes[0]) if wholes else None
+    if chain is not None and chain[0] == "loop" and "loop" in bound:
+        if chain[1:2] and chain[1] in LOOP_PARTS:
+            return None
+        return f"of a loop there are only {', '.join(f'loop.{one}' for one in sorted(LOOP_PARTS))}"
+    if isinstance(node, nodes.Getattr) and node.attr in METHODS and not _is_part(chain):
+        return f"{node.attr} is a method of text: write {node.attr}()"
+    if isinstance(node, nodes.Getattr) and isinstance(node.node, _WITHOUT_PARTS):
+        return f"{node.attr} is undefined: what stands before it has no parts"
+    return None
+
+
+def _say_parts(whole: _Chain) -> str:
+    return f"{'.'.join(whole)} has parts; name one of them, e.g. {_WHOLES[whole]}"
+
+
+def _is_part(chain: _Chain | None) -> bool:
+    """Whether the last name of a chain, which is that of a method, may be a part's."""
+    if chain is None:
+        return False
+    names = chain[1:] if chain[0] == "old" else chain
+    return len(names) <= 2 or names[-1] == "title" or names[:2] == _OPEN
+
+
+def _chain(node: nodes.Node) -> _Chain | None:
     match node:
         case nodes.Name(name=name):
             return (name,)
@@ -179,11 +336,3 @@ def _chain(node: nodes.Node) -> tuple[str, ...] | None:
             return None if head is None else (*head, name)
         case _:
             return None
-
-
-def _maps(tree: nodes.Template) -> frozenset[str]:
-    return frozenset(
-        node.args[0].value
-        for node in tree.find_all(nodes.Filter)
-        if node.name == "translate" and node.args and isinstance(node.args[0], nodes.Const)
-    )

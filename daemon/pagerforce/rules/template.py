@@ -1,22 +1,21 @@
 """Templates filled in: strict, bounded, with reasons that name what the rule's author wrote.
 
-What a template may consist of is decided in ``inspection.py``; what it sees, in ``views.py``.
+What a template may consist of is decided in ``inspection.py``; what it sees, in ``views.py``; what it
+may cost, in ``budget.py``.
 """
 
-import functools
 from collections.abc import Iterable, Mapping
 
-from jinja2 import TemplateError
-from jinja2.environment import Template
-from jinja2.exceptions import SecurityError, UndefinedError
-
 from pagerforce.model.value import Json, Scalar
-from pagerforce.rules.environment import ENVIRONMENT, TemplateProblem
-from pagerforce.rules.filters import MAPS_KEY, MAX_CHARS, FilterProblem
-from pagerforce.rules.inspection import inspect_template, is_template
+from pagerforce.rules.budget import Budget
+from pagerforce.rules.environment import TemplateProblem
+from pagerforce.rules.expressions import Rendering
+from pagerforce.rules.inspection import inspect_template, is_template, read_template
 from pagerforce.rules.views import NotAValueError, context_of
 
 __all__ = ["TemplateProblem", "context_of", "render_args", "render_text", "roots_of", "texts_of"]
+
+Maps = Mapping[str, Mapping[str, Scalar]]
 
 
 def roots_of(text: str) -> frozenset[str]:
@@ -28,14 +27,8 @@ def roots_of(text: str) -> frozenset[str]:
     return inspect_template(text).roots if is_template(text) else frozenset()
 
 
-@functools.lru_cache(maxsize=20_000)
-def _compile(text: str) -> Template:
-    inspect_template(text)
-    return ENVIRONMENT.from_string(text)
-
-
 def render_text(
-    text: str, context: Mapping[str, object], maps: Mapping[str, Mapping[str, Scalar]]
+    text: str, context: Mapping[str, object], maps: Maps, budget: Budget | None = None
 ) -> str:
     """Fills a template in.
 
@@ -43,62 +36,67 @@ def render_text(
         text: the template, or plain text.
         context: from ``context_of``.
         maps: the value maps that ``translate`` looks into.
+        budget: what it may cost; None: as much as all actions of one rule may.
 
     Raises:
-        TemplateProblem: a name is undefined, a map has no such value, the result has no bounds.
+        TemplateProblem: a name is undefined, a map has no such value, or it costs too much.
     """
     if not is_template(text):
         return text
-    parts: list[str] = []
-    size = 0
+    budget = Budget() if budget is None else budget
+    run = Rendering(context, maps, budget)
     try:
-        for part in _compile(text).generate({**context, MAPS_KEY: maps}):
-            size += len(part)
-            if size > MAX_CHARS:
-                raise TemplateProblem(f"the text grows beyond {MAX_CHARS} characters")
-            parts.append(part)
-    except (FilterProblem, NotAValueError) as error:
+        read_template(text).program(run)
+    except NotAValueError as error:
         raise TemplateProblem(str(error)) from error
-    except (UndefinedError, SecurityError) as error:
-        raise TemplateProblem(error.message or "an undefined name") from error
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
         # Their own texts may quote the customer's.
         reason = f"a filter or an operator cannot handle what it was given ({type(error).__name__})"
         raise TemplateProblem(reason) from error
-    return "".join(parts)
+    budget.make(run.size)
+    return "".join(run.parts)
 
 
 def render_args(
     args: Mapping[str, Json],
     context: Mapping[str, object],
-    maps: Mapping[str, Mapping[str, Scalar]],
+    maps: Maps,
+    budget: Budget | None = None,
 ) -> dict[str, Json]:
     """Fills every text of an action's arguments in; other values keep their type.
+
+    Args:
+        args: the arguments as written.
+        context: from ``context_of``.
+        maps: the value maps that ``translate`` looks into.
+        budget: what all of them may cost; None: as much as all actions of one rule may.
 
     Raises:
         TemplateProblem: the reason begins with the argument's name.
     """
-    return {name: _render(name, value, context, maps) for name, value in args.items()}
+    budget = Budget() if budget is None else budget
+    return {name: _render(name, value, context, maps, budget) for name, value in args.items()}
 
 
 def _render(
-    place: str,
-    value: Json,
-    context: Mapping[str, object],
-    maps: Mapping[str, Mapping[str, Scalar]],
+    place: str, value: Json, context: Mapping[str, object], maps: Maps, budget: Budget
 ) -> Json:
     if isinstance(value, str):
         try:
-            return render_text(value, context, maps)
+            return render_text(value, context, maps, budget)
         except TemplateProblem as error:
             raise TemplateProblem(f"{place}: {error.reason}") from error
     if isinstance(value, Mapping):
         return {
-            name: _render(f"{place}.{name}", item, context, maps) for name, item in value.items()
+            name: _render(f"{place}.{name}", item, context, maps, budget)
+            for name, item in value.items()
         }
     if value is None or isinstance(value, bool | int | float):
         return value
-    return [_render(f"{place}[{index}]", item, context, maps) for index, item in enumerate(value)]
+    return [
+        _render(f"{place}[{index}]", item, context, maps, budget)
+        for index, item in enumerate(value)
+    ]
 
 
 def texts_of(value: Json) -> Iterable[str]:

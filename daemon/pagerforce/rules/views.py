@@ -36,6 +36,11 @@ class View:
         return self._path
 
 
+def size_of(view: View) -> int:
+    """How many values a view has to look at, to say whether it holds anything."""
+    return len(view._values)  # noqa: SLF001 - a view has no public name but its parts
+
+
 class NotAValueError(ValueError):
     """A template prints a thing that has parts, e.g. ``{{ incident.service }}``."""
 
@@ -90,23 +95,24 @@ class RecordView(View):
         path: how the template calls it, for messages.
         fields: flat, parents under their path.
         known: further names that exist but are empty here (of a record's state before its creation).
-        prefix: of the paths below this view, with its dot.
+        below: of a parent: the names of the whole record, and the beginning of those below it.
     """
 
-    __slots__ = ("_known", "_prefix")
+    __slots__ = ("_names", "_prefix")
 
     def __init__(
-        self, path: str, fields: Fields, known: Fields | None = None, prefix: str = ""
+        self,
+        path: str,
+        fields: Fields,
+        known: Fields | None = None,
+        below: "tuple[_Names, str] | None" = None,
     ) -> None:
         super().__init__(path, fields)
-        self._known: Fields = known or {}
-        self._prefix = prefix
+        self._names, self._prefix = below or (_Names(fields, known or {}), "")
 
     def __getitem__(self, name: str) -> object:
         wanted = self._prefix + name
-        found = find_field(self._values, wanted)
-        if found is None:
-            found = find_field(self._known, wanted)
+        found = wanted if wanted in self._values else self._names.find(wanted)
         if found is None:
             return self._parent(name)
         value = self._values.get(found)
@@ -120,16 +126,48 @@ class RecordView(View):
         )
 
     def _parent(self, name: str) -> "RecordView":
-        below = f"{self._prefix}{name}.".lower()
-        for fields in (self._values, self._known):
-            if any(path.lower().startswith(below) for path in fields):
-                prefix = f"{self._prefix}{name}."
-                return RecordView(f"{self._path}.{name}", self._fields, self._known, prefix)
-        raise KeyError(name)
+        prefix = f"{self._prefix}{name}."
+        if not self._names.has_below(prefix):
+            raise KeyError(name)
+        return RecordView(f"{self._path}.{name}", self._fields, below=(self._names, prefix))
 
     @property
     def _fields(self) -> Fields:
         return self._values  # type: ignore[return-value]  # a record's values are scalars
+
+
+class _Names:
+    """The names of a record's fields and parents without their case; made when first asked."""
+
+    __slots__ = ("_fields", "_folded", "_known", "_parents")
+
+    def __init__(self, fields: Fields, known: Fields) -> None:
+        self._fields = fields
+        self._known = known
+        self._folded: dict[str, str] | None = None
+        self._parents: frozenset[str] = frozenset()
+
+    def find(self, path: str) -> str | None:
+        """The name under which a field stands: API names do not differ by case."""
+        return self._read().get(path.lower())
+
+    def has_below(self, prefix: str) -> bool:
+        """Whether there are fields below a parent, which is given with its dot."""
+        self._read()
+        return prefix.lower() in self._parents
+
+    def _read(self) -> dict[str, str]:
+        if self._folded is None:
+            names = [*self._fields, *self._known]
+            # Of names that differ by nothing but case the first is meant.
+            self._folded = {name.lower(): name for name in reversed(names)}
+            self._parents = frozenset(
+                path[: place + 1]
+                for path in self._folded
+                for place, letter in enumerate(path)
+                if letter == "."
+            )
+        return self._folded
 
 
 def find_field(fields: Mapping[str, object], path: str) -> str | None:
