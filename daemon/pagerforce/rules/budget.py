@@ -118,3 +118,38 @@ class Budget:
         if items > MAX_ITEMS:
             raise TemplateProblem(f"a list grows beyond {MAX_ITEMS} items")
         self.spend(items >> 1)
+
+
+PATTERN_FREE = 250_000
+PATTERN_RULE = 32_000_000
+PATTERN_EVENT = 10 * PATTERN_RULE
+
+
+class PatternWork:
+    """What regular expressions may cost for one event: characters times the size of the pattern.
+
+    That is what the worst pattern takes on the worst text; an ordinary one takes a hundredth of it.
+    A short text is always looked through, a longer one as long as its rule and the event have work
+    left, so that no rule uses up what the others need.
+    """
+
+    __slots__ = ("_event", "_rule")
+
+    def __init__(self) -> None:
+        self._event = PATTERN_EVENT
+        self._rule = PATTERN_RULE
+
+    def next_rule(self) -> None:
+        """From now on another rule pays."""
+        self._rule = PATTERN_RULE
+
+    def affords(self, chars: int, size: int) -> bool:
+        """Whether so many characters can be looked through with a pattern of this size; pays for it."""
+        work = chars * size
+        if work <= PATTERN_FREE:
+            return True
+        if work > min(self._rule, self._event):
+            return False
+        self._rule -= work
+        self._event -= work
+        return True

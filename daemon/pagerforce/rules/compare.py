@@ -18,6 +18,8 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]{5,15}(?:Z|[+-][0-9]{2}:?[0-9]{2})?")
 _TIME = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?Z?")
+_FEW = 8
+"""So many values are tried one after the other as soon as they are looked up."""
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -77,7 +79,7 @@ def is_same_text(left: str, right: str, *, is_id: bool) -> bool:
     """
     if is_id and is_record_id(left) and is_record_id(right):
         return is_same_record_id(left, right)
-    if left.casefold() == right.casefold():
+    if _may_be_alike(left, right) and left.casefold() == right.casefold():
         return True
     has_both_lengths = len(left) + len(right) == 33 and 15 in (len(left), len(right))
     return (
@@ -85,6 +87,11 @@ def is_same_text(left: str, right: str, *, is_id: bool) -> bool:
         and any(letter.isdigit() for letter in left[:3])
         and is_same_record_id(left, right)
     )
+
+
+def _may_be_alike(left: str, right: str) -> bool:
+    """Whether two texts are near enough in length: one character folds to three at most."""
+    return len(left) <= 3 * len(right) and len(right) <= 3 * len(left)
 
 
 def is_same(actual: object, expected: object, *, is_id: bool = False) -> bool:
@@ -114,18 +121,32 @@ def equality_to(expected: Sequence[object], *, is_id: bool = False) -> Callable[
     """``is_same`` with any of the expected values, made ready for many calls."""
     texts = [one for one in expected if _is_plain_text(one)]
     plain = frozenset(one.casefold() for one in texts)
+    longest = max(map(len, plain), default=0)
     exact = frozenset(one for one in expected if isinstance(one, str))
     truths = frozenset(one for one in map(to_boolean, expected) if one is not None)
-    others = tuple(one for one in expected if one not in texts)
+    others = _near([one for one in expected if not _is_plain_text(one)])
 
     def is_it(actual: object) -> bool:
         if isinstance(actual, bool):
             return actual in truths
-        if isinstance(actual, str) and (actual in exact or actual.casefold() in plain):
+        if isinstance(actual, str) and (
+            actual in exact or (len(actual) <= longest and actual.casefold() in plain)
+        ):
             return True
-        return bool(others) and any(is_same(actual, one, is_id=is_id) for one in others)
+        return any(is_same(actual, one, is_id=is_id) for one in others(actual))
 
     return is_it
+
+
+def _near(expected: Sequence[object]) -> Callable[[object], Sequence[object]]:
+    """A function that finds those of many values that can be the same as a given one."""
+    if len(expected) <= _FEW:
+        return lambda _: expected
+    by_key: dict[object, list[object]] = {}
+    for one in expected:
+        for key in keys_of(one):
+            by_key.setdefault(key, []).append(one)
+    return lambda actual: [one for key in keys_of(actual) for one in by_key.get(key, ())]
 
 
 def _is_plain_text(value: object) -> TypeGuard[str]:
@@ -162,7 +183,7 @@ def keys_of(value: object) -> tuple[object, ...]:
         return (("number", value),)
     if not isinstance(value, str):
         return ()
-    keys: list[object] = [("text", value.casefold()[:15])]
+    keys: list[object] = [("text", value[:15].casefold()[:15])]
     first = value.lstrip()[:1]
     if first.isdigit() or first in "+-":
         number, moment, clock = to_number(value), to_moment(value), to_time(value)

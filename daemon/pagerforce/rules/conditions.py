@@ -5,6 +5,7 @@ counts as False and the trace says so.
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from pagerforce.model.incident import Person
 from pagerforce.model.value import Scalar, is_empty, is_equal
@@ -18,12 +19,20 @@ from pagerforce.rules.operators import (
     FieldKind,
     compile_pattern,
 )
-from pagerforce.rules.scene import ConditionTrace, Scene, incident_reader, looker_at, read_record
+from pagerforce.rules.scene import (
+    ConditionTrace,
+    Scene,
+    incident_reader,
+    looker_at,
+    read_record,
+    to_shown,
+)
 from pagerforce.rules.syntax import Condition, Group, Mode, Operator
-from pagerforce.rules.views import find_field, to_json
+from pagerforce.rules.views import find_field
 
 Check = Callable[[object], bool | None]
 _Pair = tuple[object, object]
+_LONG_TEXT = 1_000
 _new = tuple.__new__
 """Makes a named tuple in half the time that its own constructor takes."""
 
@@ -73,7 +82,10 @@ def _judged_once(number: int, trace_of: Tracer) -> Compiled:
     def judge(scene: Scene, traces: list[ConditionTrace]) -> bool:
         trace = scene.judged.get(number)
         if trace is None:
-            trace = scene.judged[number] = trace_of(scene)
+            trace = trace_of(scene)
+            # What one rule had no work left for another one may have.
+            if trace.remark is not _TOO_MUCH:
+                scene.judged[number] = trace
         traces.append(trace)
         return trace.result
 
@@ -87,15 +99,22 @@ def _tracer_of(condition: Condition) -> Tracer:
     look = looker_at(condition.field, ref)
     check = _check_of(condition, ref)
     field, op, place = condition.field, condition.op.value, condition.place
-    expected = to_json(condition.value)
+    expected = to_shown(condition.value)
+    size = compile_pattern(str(condition.value)).programsize if op == Operator.MATCHES else 0
 
     def trace_of(scene: Scene) -> ConditionTrace:
         actual, shown = scene.seen.get(field) or look(scene)
+        if size and isinstance(actual, str) and not scene.patterns.affords(len(actual), size):
+            parts = (field, op, expected, shown, False, place, _TOO_MUCH)
+            return _new(ConditionTrace, parts)
         outcome = check(actual)
         remark = "" if outcome is not None else _remark(actual, op)
         return _new(ConditionTrace, (field, op, expected, shown, outcome is True, place, remark))
 
     return trace_of
+
+
+_TOO_MUCH = "this text is too long for a pattern of this size: it was not looked through"
 
 
 def _remark(actual: object, op: str) -> str:
@@ -108,12 +127,12 @@ def _change_tracer(condition: Condition, ref: FieldRef) -> Tracer:
     pair_of = _pair_reader(ref)
     is_change = _change_check(condition, ref)
     field, op, place = condition.field, condition.op.value, condition.place
-    expected = to_json(condition.value)
+    expected = to_shown(condition.value)
 
     def trace_of(scene: Scene) -> ConditionTrace:
         pair = pair_of(scene)
         result = pair is not None and is_change(*pair)
-        actual = None if pair is None else {"from": to_json(pair[0]), "to": to_json(pair[1])}
+        actual = None if pair is None else {"from": to_shown(pair[0]), "to": to_shown(pair[1])}
         remark = "" if pair is not None else "no earlier value is known"
         return _new(ConditionTrace, (field, op, expected, actual, result, place, remark))
 
@@ -257,13 +276,24 @@ def _holds_text(op: Operator, value: str) -> Callable[[str], bool]:
     folded = value.casefold()
     match op:
         case Operator.STARTS_WITH:
-            return lambda text: text.casefold().startswith(folded)
+            # No character folds to less than one: what is behind the length cannot matter.
+            return lambda text: text[: len(folded)].casefold().startswith(folded)
         case Operator.ENDS_WITH:
-            return lambda text: text.casefold().endswith(folded)
+            return lambda text: text[-len(folded) :].casefold().endswith(folded)
         case Operator.MATCHES:
             pattern = compile_pattern(value)
             # RE2 reads UTF-8: given bytes, its wrapper need not translate places in the text, which
             # takes most of the time. UTF-8 cannot write the lone surrogates that JSON lets through.
             return lambda text: pattern.search(text.encode("utf-8", "replace")) is not None
         case _:
-            return lambda text: folded in text.casefold()
+            return lambda text: folded in _fold(text)
+
+
+def _fold(text: str) -> str:
+    return text.casefold() if len(text) < _LONG_TEXT else _fold_long(text)
+
+
+# Many rules look into the same long text.
+@lru_cache(maxsize=4)
+def _fold_long(text: str) -> str:
+    return text.casefold()

@@ -104,7 +104,7 @@ class _CompiledAction:
 class _CompiledRule:
     """A rule made ready: conditions as a function, actions as far as no event is needed for them."""
 
-    __slots__ = ("actions", "judge", "place", "rule", "types")
+    __slots__ = ("actions", "is_fixed", "judge", "place", "rule", "types")
 
     def __init__(self, place: int, rule: Rule, compiler: Compiler) -> None:
         self.place = place
@@ -114,6 +114,7 @@ class _CompiledRule:
         self.actions = tuple(
             _compile_action(rule, index, call) for index, call in enumerate(rule.actions)
         )
+        self.is_fixed = all(action.fixed is not None for action in self.actions)
 
     def sees(self, event_type: str) -> bool:
         """Whether events of this type reach the rule at all."""
@@ -166,7 +167,9 @@ class _Run:
             self._trace(rule, (), reason, matched=False)
             return
         conditions: list[ConditionTrace] = []
-        if not one.judge(self.scene(rule.object), conditions):
+        scene = self.scene(rule.object)
+        scene.patterns.next_rule()
+        if not one.judge(scene, conditions):
             self._trace(rule, conditions, "conditions do not hold", matched=False)
             return
         if rule.stop:
@@ -176,7 +179,7 @@ class _Run:
             self._trace(rule, conditions, reason, matched=True)
             return
         self._trace(rule, conditions, "matched", matched=True)
-        pools = (rule_pool(), self._pool)
+        pools = () if one.is_fixed else (rule_pool(), self._pool)
         for action in one.actions:
             self.decisions.append(action.fixed or self._decide(rule, action, pools))
 

@@ -52,6 +52,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "incident.urgency": ("high", "low"),
 }
 CUSTOM_FIELDS = "custom_fields."
+MAX_FIELD_CHARS = 512
 MAX_SEGMENTS = 6
 """A path of five parents and a field: Salesforce goes no further (facts/salesforce.md section 5)."""
 
@@ -89,6 +90,8 @@ def parse_field(text: str) -> FieldRef:
     Raises:
         UnknownFieldError: there is no such field, with the nearest one where there is one near.
     """
+    if len(text) > MAX_FIELD_CHARS:
+        raise UnknownFieldError(f"a field has a name of at most {MAX_FIELD_CHARS} characters")
     is_old = text.startswith("old.")
     name = text.removeprefix("old.")
     root, _, path = name.partition(".")

@@ -45,6 +45,9 @@ SAME_OPERATORS = frozenset(
     }
 )
 MAX_PATTERN_CHARS = 2000
+MAX_PATTERN_SIZE = 12_000
+"""Instructions of a pattern's program: a repetition has as many as it counts, times what it repeats."""
+_PATTERN_BYTES = 512 * 1024
 
 
 class FieldKind(StrEnum):
@@ -123,12 +126,14 @@ def compile_pattern(pattern: str) -> Any:  # noqa: ANN401 - google-re2 ships no 
     """Compiles a linear-time regular expression that ignores case, as all text comparing does.
 
     Raises:
-        re2.error: the pattern is not one RE2 takes.
+        re2.error: the pattern is not one RE2 takes, or is larger than it may be.
     """
     options = re2.Options()
     options.case_sensitive = False
     options.log_errors = False
     options.never_capture = True  # only whether it matches is asked, and that is found faster
+    # What a pattern may keep in memory; the default is 8 MB for each.
+    options.max_mem = _PATTERN_BYTES
     return re2.compile(pattern, options=options)
 
 
@@ -201,13 +206,15 @@ def _check_pattern(value: Operand) -> str | None:
     if len(value) > MAX_PATTERN_CHARS:
         return f"the pattern is longer than {MAX_PATTERN_CHARS} characters"
     try:
-        compile_pattern(value)
+        size = compile_pattern(value).programsize
     except re2.error as error:
         reason = error.args[0] if error.args else error
         text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         return (
             f"not a regular expression that RE2 takes (no lookaround, no back-references): {text}"
         )
+    if size > MAX_PATTERN_SIZE:
+        return "the pattern is too large; count less in {n}, or use * or +"
     return None
 
 

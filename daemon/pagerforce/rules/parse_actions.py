@@ -13,6 +13,7 @@ from pagerforce.rules.parse_conditions import to_scalar
 from pagerforce.rules.report import Report, suggest, word_for
 from pagerforce.rules.views import text_of
 
+MAX_ACTIONS = 100
 _API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -36,6 +37,9 @@ def parse_actions(
         scope: what the actions can name.
         report: takes the problems.
     """
+    if len(items) > MAX_ACTIONS:
+        report.add(f"{place}.actions", f"a rule has at most {MAX_ACTIONS} actions; split it")
+        return ()
     calls = [
         _parse_action(f"{place}.actions[{index}]", item, scope, report)
         for index, item in enumerate(items)

@@ -15,12 +15,15 @@ from pagerforce.rules.operators import (
     check_choice,
     check_operand,
     check_operator,
+    compile_pattern,
 )
 from pagerforce.rules.report import Report, suggest, word_for
 from pagerforce.rules.syntax import Condition, Group, Mode, Node, Operator
 
 CONDITION_KEYS = ("field", "op", "value", "all", "any")
 MAX_DEPTH = 10
+MAX_CONDITIONS = 500
+MAX_VALUES = 10_000
 _ENTRY_SUFFIX = "_log_entry"
 
 
@@ -64,6 +67,7 @@ class _Reader:
         self._place = place
         self._run_on = run_on
         self._report = report
+        self._count = 0
 
     def read(self, items: Sequence[object], path: str, *, depth: int) -> tuple[Node, ...]:
         nodes = [self._node(item, f"{path}[{index}]", depth) for index, item in enumerate(items)]
@@ -97,6 +101,13 @@ class _Reader:
 
     def _condition(self, item: Mapping[str, object], path: str) -> Condition | None:
         place = f"{self._place}.{path}"
+        self._count += 1
+        if self._count > MAX_CONDITIONS:
+            if self._count == MAX_CONDITIONS + 1:
+                self._add(
+                    path, f"a rule has at most {MAX_CONDITIONS} conditions; use in, or split it"
+                )
+            return None
         name = self._report.take_text(place, item, "field")
         word = self._report.take_text(place, item, "op")
         ref = None if name is None else self._field(name, path)
@@ -166,6 +177,9 @@ class _Reader:
         if not isinstance(given, list) or not given:
             self._add(place, f'{op} takes a list with at least one value, e.g. ["a", "b"]')
             return None, False
+        if len(given) > MAX_VALUES:
+            self._add(place, f"{op} takes at most {MAX_VALUES} values")
+            return None, False
         read = [self._scalar(one, f"{place}[{index}]") for index, one in enumerate(given)]
         return tuple(one for one, _ in read), all(is_good for _, is_good in read)
 
@@ -191,6 +205,8 @@ class _Reader:
 
     def _check_value(self, ref: FieldRef, op: Operator, value: Operand, path: str) -> None:
         problem = check_operand(op, value, ref.kind)
+        if problem is None and op is Operator.MATCHES:
+            problem = self._check_room(str(value))
         choices = choices_of(ref, self._run_on)
         if problem is None and choices:
             problem = check_choice(op, value, choices)
@@ -198,6 +214,12 @@ class _Reader:
             problem = _check_event_type(value)
         if problem is not None:
             self._add(f"{path}.value", problem)
+
+
+    def _check_room(self, pattern: str) -> str | None:
+        if self._report.takes_pattern(pattern, compile_pattern(pattern).programsize):
+            return None
+        return "the patterns of all rules together are too large; count less in {n}, or use * or +"
 
 
 def _check_event_type(value: Operand) -> str | None:

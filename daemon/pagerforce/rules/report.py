@@ -6,6 +6,9 @@ from difflib import get_close_matches
 
 from pagerforce.errors import Problem
 
+MAX_PATTERNS_SIZE = 1_000_000
+"""Instructions of all regular expressions together: some 16 MB of memory."""
+_LONGEST_WORD = 100
 _WORDS = {bool: "true or false", str: "text", int: "a number", float: "a number"}
 
 
@@ -14,10 +17,19 @@ class Report:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self._patterns: dict[str, int] = {}
+        self._pattern_size = 0
 
     def add(self, where: str, what: str) -> None:
         """Notes one problem."""
         self.problems.append(Problem(where, what))
+
+    def takes_pattern(self, pattern: str, size: int) -> bool:
+        """Whether there is room for a regular expression besides those of the other rules."""
+        if pattern not in self._patterns and self._pattern_size + size <= MAX_PATTERNS_SIZE:
+            self._patterns[pattern] = size
+            self._pattern_size += size
+        return pattern in self._patterns
 
     def check_keys(self, where: str, table: Mapping[str, object], known: Collection[str]) -> None:
         """Notes every key that is not one of the known ones."""
@@ -59,6 +71,8 @@ class Report:
 
 def suggest(word: str, known: Collection[str]) -> str:
     """The end of a message about an unknown word: the nearest known one, or all of them."""
+    if len(word) > _LONGEST_WORD:
+        return ""
     near = get_close_matches(word.lower(), [option.lower() for option in known], n=1, cutoff=0.6)
     if near:
         found = next(option for option in known if option.lower() == near[0])

@@ -8,10 +8,13 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.value import Fields, Json, format_instant
+from pagerforce.rules.budget import PatternWork
 from pagerforce.rules.fields import CUSTOM_FIELDS, FieldRef, Root
 from pagerforce.rules.views import find_field, to_json
 
 NO_FIELDS: Fields = {}
+SHOWN_CHARS = 1_000
+SHOWN_ITEMS = 50
 Look = tuple[object, Json]
 """A value as it was read, and as a trace shows it."""
 
@@ -57,6 +60,7 @@ class Scene:
     Attributes:
         seen: what was read so far, by field: many rules ask for the same few.
         judged: what conditions found so far, by their number: many rules have the same few.
+        patterns: what regular expressions may still cost.
     """
 
     event: Event
@@ -67,6 +71,7 @@ class Scene:
     is_linked: bool
     seen: dict[str, Look] = field(default_factory=dict, compare=False)
     judged: dict[int, ConditionTrace] = field(default_factory=dict, compare=False)
+    patterns: PatternWork = field(default_factory=PatternWork, compare=False)
 
 
 def scene_of(facts: Facts, object_name: str) -> Scene:
@@ -90,10 +95,21 @@ def looker_at(name: str, ref: FieldRef) -> Callable[[Scene], Look]:
         found = scene.seen.get(name)
         if found is None:
             value = read(scene)
-            found = scene.seen[name] = (value, to_json(value))
+            found = scene.seen[name] = (value, to_shown(value))
         return found
 
     return look
+
+
+def to_shown(value: object) -> Json:
+    """A value as a trace shows it: its beginning, where it is long, as many traces may show it."""
+    shown = to_json(value)
+    if isinstance(shown, str) and len(shown) > SHOWN_CHARS:
+        return f"{shown[:SHOWN_CHARS]}…"
+    if isinstance(shown, list) and len(shown) > SHOWN_ITEMS:
+        more = len(shown) - SHOWN_ITEMS
+        shown = [*shown[:SHOWN_ITEMS], f"… and {more} more"]
+    return [to_shown(item) for item in shown] if isinstance(shown, list) else shown
 
 
 def reader_of(ref: FieldRef) -> Callable[[Scene], object]:
