@@ -50,7 +50,7 @@ class Budget:
     """What is left for one action's arguments, or for one text.
 
     Args:
-        pools: what may be used when the own allowance is used up; None: what a rule has.
+        pools: what may be used when the own allowance is used up, all of them; None: what a rule has.
     """
 
     __slots__ = ("_chars", "_pools", "_steps")
@@ -131,24 +131,30 @@ class PatternWork:
     That is what the worst pattern takes on the worst text; an ordinary one takes a hundredth of it.
     A short text is always looked through, a longer one as long as its rule and the event have work
     left, so that no rule uses up what the others need.
+
+    Attributes:
+        has_refused: whether the rule wanted more than it may have.
     """
 
-    __slots__ = ("_event", "_rule")
+    __slots__ = ("_event", "_rule", "has_refused")
 
     def __init__(self) -> None:
         self._event = PATTERN_EVENT
         self._rule = PATTERN_RULE
+        self.has_refused = False
 
     def next_rule(self) -> None:
         """From now on another rule pays."""
         self._rule = PATTERN_RULE
+        self.has_refused = False
 
-    def affords(self, chars: int, size: int) -> bool:
-        """Whether so many characters can be looked through with a pattern of this size; pays for it."""
-        work = chars * size
+    def affords(self, text: str, size: int) -> bool:
+        """Whether a text can be looked through with a pattern of this size; pays for it."""
+        work = len(text) * size * (1 if text.isascii() else 2)
         if work <= PATTERN_FREE:
             return True
         if work > min(self._rule, self._event):
+            self.has_refused = True
             return False
         self._rule -= work
         self._event -= work

@@ -32,6 +32,7 @@ from pagerforce.rules.views import find_field
 
 Check = Callable[[object], bool | None]
 _Pair = tuple[object, object]
+TOO_MUCH = "a text is too long for a pattern of this size and was not looked through"
 _LONG_TEXT = 1_000
 _new = tuple.__new__
 """Makes a named tuple in half the time that its own constructor takes."""
@@ -84,7 +85,7 @@ def _judged_once(number: int, trace_of: Tracer) -> Compiled:
         if trace is None:
             trace = trace_of(scene)
             # What one rule had no work left for another one may have.
-            if trace.remark is not _TOO_MUCH:
+            if trace.remark is not TOO_MUCH:
                 scene.judged[number] = trace
         traces.append(trace)
         return trace.result
@@ -104,17 +105,14 @@ def _tracer_of(condition: Condition) -> Tracer:
 
     def trace_of(scene: Scene) -> ConditionTrace:
         actual, shown = scene.seen.get(field) or look(scene)
-        if size and isinstance(actual, str) and not scene.patterns.affords(len(actual), size):
-            parts = (field, op, expected, shown, False, place, _TOO_MUCH)
+        if size and isinstance(actual, str) and not scene.patterns.affords(actual, size):
+            parts = (field, op, expected, shown, False, place, TOO_MUCH)
             return _new(ConditionTrace, parts)
         outcome = check(actual)
         remark = "" if outcome is not None else _remark(actual, op)
         return _new(ConditionTrace, (field, op, expected, shown, outcome is True, place, remark))
 
     return trace_of
-
-
-_TOO_MUCH = "this text is too long for a pattern of this size: it was not looked through"
 
 
 def _remark(actual: object, op: str) -> str:

@@ -9,7 +9,7 @@ from pagerforce.model.action import ActionCall, Decision, Deferred, Rendered, Un
 from pagerforce.model.ids import Side
 from pagerforce.model.value import Scalar
 from pagerforce.rules.budget import Budget, Pool, event_pool, rule_pool
-from pagerforce.rules.conditions import Compiler
+from pagerforce.rules.conditions import TOO_MUCH, Compiler
 from pagerforce.rules.index import RuleIndex, types_seen
 from pagerforce.rules.inspection import is_template
 from pagerforce.rules.scene import ConditionTrace, Facts, Scene, scene_of
@@ -170,7 +170,10 @@ class _Run:
         scene = self.scene(rule.object)
         scene.patterns.next_rule()
         if not one.judge(scene, conditions):
-            self._trace(rule, conditions, "conditions do not hold", matched=False)
+            reason = "conditions do not hold"
+            if scene.patterns.has_refused:
+                reason = f"{reason}: {TOO_MUCH}"
+            self._trace(rule, conditions, reason, matched=False)
             return
         if rule.stop:
             self._stopped[rule.ruleset] = rule.name

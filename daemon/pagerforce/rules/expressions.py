@@ -29,6 +29,7 @@ from pagerforce.rules.values import (
     slice_of,
     text_in,
 )
+from pagerforce.rules.views import EMPTY
 
 
 class Rendering:
@@ -244,9 +245,9 @@ def _negation(node: nodes.Not) -> Value:
 
 def _choice(node: nodes.CondExpr, *, is_strict: bool) -> Value:
     condition, then = build(node.test), build(node.expr1, is_strict=is_strict)
+    # Without an else there is nothing to say.
     if node.expr2 is None:
-        nothing = Undefined(f"the if on line {node.lineno} does not hold and has no else")
-        other = _strictly(lambda _run: nothing, is_strict=is_strict)
+        other: Value = lambda _run: EMPTY  # noqa: E731 - as the others are functions
     else:
         other = build(node.expr2, is_strict=is_strict)
 

@@ -215,7 +215,6 @@ class _Reader:
         if problem is not None:
             self._add(f"{path}.value", problem)
 
-
     def _check_room(self, pattern: str) -> str | None:
         if self._report.takes_pattern(pattern, compile_pattern(pattern).programsize):
             return None

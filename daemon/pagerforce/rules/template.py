@@ -15,6 +15,8 @@ from pagerforce.rules.views import NotAValueError, context_of
 
 __all__ = ["TemplateProblem", "context_of", "render_args", "render_text", "roots_of", "texts_of"]
 
+_CANNOT = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
+"""What Python raises where a filter or an operator is given what it cannot take."""
 Maps = Mapping[str, Mapping[str, Scalar]]
 
 
@@ -49,7 +51,7 @@ def render_text(
         read_template(text).program(run)
     except NotAValueError as error:
         raise TemplateProblem(str(error)) from error
-    except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+    except _CANNOT as error:
         # Their own texts may quote the customer's.
         reason = f"a filter or an operator cannot handle what it was given ({type(error).__name__})"
         raise TemplateProblem(reason) from error

@@ -11,8 +11,8 @@ from pagerforce.model.action import Rendered
 from pagerforce.model.event import PAGERDUTY_TYPES, SALESFORCE_TYPES, CommentText
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import IncidentStatus, Person, Ref
-from pagerforce.rules.expressions import TESTS
 from pagerforce.rules.evaluate import Facts, RuleBook
+from pagerforce.rules.expressions import TESTS
 from pagerforce.rules.fields import COMMENT_FIELDS, EVENT_FIELDS, INCIDENT_FIELDS, all_names
 from pagerforce.rules.filters import FILTERS
 from pagerforce.rules.methods import METHODS
