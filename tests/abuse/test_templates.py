@@ -232,17 +232,21 @@ def test_a_hostile_pattern_is_refused_or_bounded(pattern):
 
 
 def test_patterns_beside_hostile_ones_are_looked_for():
-    hostile = [matching(f"(?:a?){{{100 + number}}}c") for number in range(60)]
-    own = matching("a+$")
+    hostile = [matching(f"[xyz]{number}b") for number in range(60)]
+    own = matching("(switch|router|firewall|a)+$")
 
     found = evaluated(
         book_of(
-            hostile_rule("a", conditions=[*hostile, own], when="any"),
-            innocent_rule(conditions=[own]),
+            hostile_rule("a", conditions=[{"any": hostile}, own], when="all"),
+            innocent_rule(conditions=[{"any": [matching("b")]}, own]),
+            innocent_rule(1, conditions=[{"any": [matching("a")]}, own]),
         )
     )
 
-    assert found.traces[1].matched
+    assert "too long for a pattern" in found.traces[0].conditions[-1].remark
+    assert "too long for a pattern" in found.traces[0].reason
+    assert [trace.matched for trace in found.traces] == [False, False, True]
+    assert found.traces[1].conditions[-1].result
 
 
 def test_many_conditions_on_long_texts():
