@@ -13,7 +13,7 @@ from pagerforce.rules.conditions import TOO_MUCH, Compiler
 from pagerforce.rules.index import RuleIndex, types_seen
 from pagerforce.rules.inspection import is_template
 from pagerforce.rules.scene import ConditionTrace, Facts, Scene, scene_of
-from pagerforce.rules.syntax import Rule
+from pagerforce.rules.syntax import Operator, Rule, conditions_of
 from pagerforce.rules.template import TemplateProblem, context_of, render_args, roots_of, texts_of
 
 __all__ = ["ConditionTrace", "Evaluation", "Facts", "RuleBook", "RuleTrace"]
@@ -104,12 +104,15 @@ class _CompiledAction:
 class _CompiledRule:
     """A rule made ready: conditions as a function, actions as far as no event is needed for them."""
 
-    __slots__ = ("actions", "is_fixed", "judge", "place", "rule", "types")
+    __slots__ = ("actions", "has_patterns", "is_fixed", "judge", "place", "rule", "types")
 
     def __init__(self, place: int, rule: Rule, compiler: Compiler) -> None:
         self.place = place
         self.rule = rule
         self.types = types_seen(rule)
+        self.has_patterns = any(
+            condition.op is Operator.MATCHES for condition in conditions_of(rule.condition)
+        )
         self.judge = compiler.compile_group(rule.condition)
         self.actions = tuple(
             _compile_action(rule, index, call) for index, call in enumerate(rule.actions)
@@ -168,10 +171,11 @@ class _Run:
             return
         conditions: list[ConditionTrace] = []
         scene = self.scene(rule.object)
-        scene.patterns.next_rule()
+        if one.has_patterns:
+            scene.patterns.next_rule()
         if not one.judge(scene, conditions):
             reason = "conditions do not hold"
-            if scene.patterns.has_refused:
+            if one.has_patterns and scene.patterns.has_refused:
                 reason = f"{reason}: {TOO_MUCH}"
             self._trace(rule, conditions, reason, matched=False)
             return
