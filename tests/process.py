@@ -76,6 +76,9 @@ class Running:
 class Stage:
     """A sandbox with the wall's time, and daemons that work against it."""
 
+    prefix: tuple[str, ...] = ()
+    """What the daemon is started by, such as ``prlimit``."""
+
     def __init__(self, desk: Desk, port: int) -> None:
         self.desk = desk
         self.url = f"http://127.0.0.1:{port}"
@@ -85,7 +88,15 @@ class Stage:
         log = self.desk.folder / "daemon.log"
         with log.open("ab") as stream:
             process = await anyio.open_process(
-                [sys.executable, "-m", "pagerforce", "run", "--config", str(self.desk.config)],
+                [
+                    *self.prefix,
+                    sys.executable,
+                    "-m",
+                    "pagerforce",
+                    "run",
+                    "--config",
+                    str(self.desk.config),
+                ],
                 stdin=None,
                 stdout=stream,
                 stderr=stream,

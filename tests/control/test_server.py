@@ -12,12 +12,19 @@ import pytest
 from control.kit import open_office
 from pagerforce.errors import AddressInUseError, ConfigError, PagerforceError
 from pagerforce.service.control import listener as listening
+from pagerforce.service.control.callers import Callers
 from pagerforce.service.control.client import call_daemon, is_running
 from pagerforce.service.control.desk import Running
 from pagerforce.service.control.listener import bind_socket, listen
+from pagerforce.service.control.peers import Caller
+from pagerforce.service.control.refusals import Refusals
 from pagerforce.service.control.serve import serve_control
 from pagerforce.service.control.server import build_control_app
+from pagerforce.service.inbound.gate import Rank
+from pagerforce.service.inbound.protocol import Deadlines
 from rig import open_rig
+
+HEAD = b"POST /v1/links/list HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 
 
 @pytest.fixture
@@ -107,22 +114,20 @@ async def test_a_place_that_cannot_be_used_is_said(tmp_path):
 
 async def test_somebody_who_connects_and_says_nothing_is_cut_off(folder, path, monkeypatch):
     # The wait itself is what is tried: shortened, not left out.
-    monkeypatch.setattr(listening, "_REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(listening, "_DEADLINES", Deadlines(0.2, 0.2, 0.2))
     async with served(folder, path):
-        async with await anyio.connect_unix(path) as silent:
-            with anyio.fail_after(10), pytest.raises(anyio.EndOfStream):
-                await silent.receive()
+        for said in (b"", b"POST /v1/links/list HTTP/1.1\r\n", HEAD % 9 + b"{"):
+            async with await anyio.connect_unix(path) as silent:
+                if said:
+                    await silent.send(said)
+                with anyio.fail_after(10), pytest.raises(anyio.EndOfStream):
+                    await silent.receive()
 
 
 async def test_one_user_cannot_keep_the_others_out(folder, path, monkeypatch):
     # Root and the service user have no bound; the test may be both, so it is taken from them.
-    original = listening._Connections.__init__
-
-    def bounded(self):
-        original(self)
-        self._unlimited = set()
-
-    monkeypatch.setattr(listening._Connections, "__init__", bounded)
+    monkeypatch.setattr(Callers, "rank_of", lambda *_: Rank.STRANGER)
+    monkeypatch.setattr(listening, "_SETTLE_SECONDS", 1000.0)
     async with served(folder, path):
         held = [await anyio.connect_unix(path) for _ in range(8)]
         with pytest.raises(PagerforceError, match="try again"):
@@ -136,6 +141,30 @@ async def test_one_user_cannot_keep_the_others_out(folder, path, monkeypatch):
                     break
                 except PagerforceError:
                     await anyio.sleep(0.05)
+
+
+async def test_who_asks_takes_the_place_of_who_only_holds_one(folder, path, monkeypatch):
+    monkeypatch.setattr(Callers, "rank_of", lambda *_: Rank.STRANGER)
+    monkeypatch.setattr(listening, "_SETTLE_SECONDS", 0.0)
+    async with served(folder, path):
+        held = [await anyio.connect_unix(path) for _ in range(8)]
+        assert (await call(path, "links list"))[0] == []
+        with anyio.fail_after(10), pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+            await held[0].receive()
+        for stream in held:
+            await stream.aclose()
+
+
+async def test_a_connection_ends_with_its_answer(folder, path):
+    async with served(folder, path):
+        for word in (b"links/list", b"no/such/command", b"../v2"):
+            async with await anyio.connect_unix(path) as peer:
+                await peer.send((HEAD % 2).replace(b"links/list", word) + b"{}")
+                answer = b""
+                with anyio.fail_after(10), pytest.raises(anyio.EndOfStream):
+                    while True:
+                        answer += await peer.receive()
+                assert answer.lower().count(b"connection: close") == 1
 
 
 async def test_a_long_operation_ends_with_its_caller(folder, path):
@@ -158,20 +187,39 @@ async def test_a_long_operation_ends_with_its_caller(folder, path):
 
 
 async def test_refusals_cannot_fill_the_journal(folder):
-    from pagerforce.service.control.peers import Caller  # noqa: PLC0415
-    from pagerforce.service.control.refusals import Refusals  # noqa: PLC0415
-
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         refusals = Refusals(office.home)
         stranger = Caller(4242, "eve", frozenset())
         for _ in range(200):
             await refusals.record(stranger, "status", "no role")
-        assert len(await office.audit()) == 60
+        assert len(await office.audit()) == 6
+        await refusals.record(stranger, "links list", "no role")
         rig.advance(20)
-        await refusals.record(stranger, "status", "no role")
-        assert "140 more" in (await office.audit())[-1]["reason"]
+        await refusals.fold()
+        last = (await office.audit())[-1]
+        assert last["arguments"] == {"refused": {"status": 194, "links list": 1}}
+        assert "195 times" in last["reason"]
         await refusals.record(Caller(4243, "mallory", frozenset()), "status", "no role")
         assert (await office.audit())[-1]["operator"]["user"] == "mallory"
+
+
+async def test_refusals_of_very_many_users_cannot_fill_it_either(folder):
+    async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
+        refusals = Refusals(office.home)
+        for uid in range(10_000, 11_000):
+            for _ in range(3):
+                await refusals.record(Caller(uid, f"u{uid}", frozenset()), "status", "no role")
+        for _ in range(9):
+            rig.advance(20)
+            await refusals.fold()
+        found = await office.audit()
+        assert len(found) <= 60
+        assert len(refusals._accounts) <= 300
+        crowd = [x for x in found if x["operator"]["user"] == "(several users)"]
+        assert crowd
+        written = sum(x["arguments"].get("refused", {}).get("status", 1) for x in found)
+        left = sum(account.folded.total() for account in refusals._accounts.values())
+        assert written + left == 3000
 
 
 async def test_a_socket_that_cannot_be_opened_keeps_no_daemon_from_its_work(folder, tmp_path):

@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -20,6 +20,8 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from pagerforce.model.display import json_text, shown
+from pagerforce.observe import limits
+from pagerforce.observe.limits import Limits
 
 EVENTS: Mapping[str, frozenset[str]] = {
     name: frozenset(keys.split())
@@ -31,7 +33,9 @@ EVENTS: Mapping[str, frozenset[str]] = {
         "event": "actions echo_of incident record source type",
         "incident_out_of_sight": "incident",
         "internal_error": "about place where",
+        "descriptors_short": "error where",
         "link_paused": "lane reason rules until",
+        "log_limited": "left_out seconds what",
         "low_water_unknown": "reason",
         "malformed": "source what where",
         "no_heartbeat": "loops",
@@ -42,7 +46,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
         "reading_new_fields": "fields object",
         "ready": "",
         "records_out_of_sight": "count object",
-        "refused": "command uid user",
+        "refused": "command folded uid user",
         "reload_refused": "what where",
         "reloaded": "rules",
         "restart_needed": "what",
@@ -77,6 +81,7 @@ _LEVELS: dict[str, int] = {
 }
 _NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 _level = logging.INFO
+_limits = Limits()
 
 
 def _drop_below_level(
@@ -142,6 +147,76 @@ class _PlainFormatter(logging.Formatter):
         return "\n".join(traceback_lines(ei[1])) if ei[1] is not None else ""
 
 
+def _limit(
+    _logger: object, method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Cuts values to their bound, and drops a line beyond the bound of its kind."""
+    shown = {key: limits.cut(value) for key, value in event.items()}
+    if "exception" in event:
+        shown["exception"] = limits.cut_text(str(event["exception"]), limits.LONGEST_TEXT)
+    name = str(shown["event"])
+    if name == "log_limited":
+        return event
+    say_what_was_left_out()
+    size = 100 + sum(len(str(value)) for value in shown.values())
+    about = limits.about_of(shown)
+    if not _limits.admits(name, about, limits.most_of(name), level=_NUMBERS[method], size=size):
+        raise structlog.DropEvent
+    event.update(shown)
+    return event
+
+
+def say_what_was_left_out(*, at_end: bool = False) -> None:
+    """Logs how many lines were left out, once the minute is over; ``at_end``: whether it is or not."""
+    if not at_end and not _limits.is_over():
+        return
+    for item in _limits.begin_again():
+        _LOG.warning(
+            "log_limited", what=item.what, left_out=item.lines, seconds=round(item.seconds, 1)
+        )
+
+
+class _LibraryFilter(logging.Filter):
+    """The same bound for what libraries say through the standard library's logging."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        say_what_was_left_out()
+        text = str(record.msg)[: limits.LONGEST_VALUE]
+        about = (record.levelno, hash(text))
+        size = limits.LONGEST_TEXT if record.exc_info else len(text)
+        name = f"library {record.name}"
+        return _limits.admits(name, about, limits.LIBRARY_LINES, level=record.levelno, size=size)
+
+
+class _SafeStream:
+    """A stream that fails quietly: a full disk under the log, or a reader gone, stops no page.
+
+    What could not be written is counted, and said once the log can be written again.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._has_failed = False
+
+    def write(self, text: str) -> int:
+        """Writes, or remembers that it could not."""
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Ends a line."""
+        self._try(self._stream.flush)
+        if self._has_failed:
+            self._has_failed = False
+            _limits.lose()
+
+    def _try(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except (OSError, ValueError):  # ValueError: it is closed
+            self._has_failed = True
+
+
 class _JournalRenderer:
     """Puts the priority before the line that another renderer makes."""
 
@@ -157,8 +232,15 @@ class _JournalRenderer:
         return "\n".join(mark + part for part in line.split("\n"))
 
 
-class _JournalFormatter(_PlainFormatter):
-    """The same for what libraries say through the standard library's logging."""
+class _LibraryFormatter(_PlainFormatter):
+    """Lines of libraries, cut to their bound."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return limits.cut_text(super().format(record), limits.LONGEST_TEXT)
+
+
+class _JournalFormatter(_LibraryFormatter):
+    """The same with the journal's priority before each line."""
 
     def format(self, record: logging.LogRecord) -> str:
         mark = f"<{_PRIORITIES.get(record.levelname.lower(), 6)}>"
@@ -185,7 +267,10 @@ def setup_log(
     environ: Mapping[str, str],
 ) -> None:
     """Sets the log up once, at the start of the process; ``environ`` may name the journal."""
-    stream = stream or sys.stderr
+    global _limits  # noqa: PLW0603 (one process has one log)
+    _limits = Limits()
+    # Without a standard error there is no stream at all: Python says None then.
+    stream = stream or sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 (to the end)
     set_level(level)
     is_for_journal = is_journal(stream, environ)
     is_console = form == "console" or (form == "auto" and stream.isatty())
@@ -196,20 +281,23 @@ def setup_log(
     )
     if is_for_journal:
         renderer = _JournalRenderer(renderer)
+    safe = _SafeStream(stream)
     structlog.configure(
         processors=[
             _drop_below_level,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _limit,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([_show_values] if is_console else []),
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(file=stream),
+        logger_factory=structlog.PrintLoggerFactory(file=safe),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
-    formatter = _JournalFormatter if is_for_journal else _PlainFormatter
+    handler = logging.StreamHandler(safe)
+    handler.addFilter(_LibraryFilter())
+    formatter = _JournalFormatter if is_for_journal else _LibraryFormatter
     handler.setFormatter(formatter("%(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     # httpx logs every URL at INFO, and those hold ids and queries.
@@ -251,3 +339,6 @@ def get_log(part: str) -> FilteringBoundLogger:
     """A logger for one part of the daemon."""
     log: FilteringBoundLogger = structlog.get_logger(part=part)
     return log
+
+
+_LOG = get_log("log")

@@ -23,6 +23,8 @@ from pagerforce.service.control.serve import serve_control
 from pagerforce.service.expose import build_app, serve_metrics
 from pagerforce.service.gauges import Gauges
 from pagerforce.service.health import Heartbeats
+from pagerforce.service.inbound.room import present_room, raise_file_limit
+from pagerforce.service.loglimits import counting_left_out
 from pagerforce.service.refresh import Refresher
 from pagerforce.service.systemd import Notifier
 from pagerforce.service.wiring import CATALOG, Parts, wire
@@ -116,9 +118,18 @@ class _Supervisor:
         app = build_app(
             self._parts.metrics.registry, refresher.look, self._hearts.silent, refresher.unready
         )
+        raise_file_limit()
+        room = present_room()
         async with (
-            serve_metrics(app, metrics.address),
-            serve_control(self._options.config, self._options.environ, self._running, self._clock),
+            counting_left_out(),
+            serve_metrics(app, metrics.address, self._parts.metrics, room.metrics),
+            serve_control(
+                self._options.config,
+                self._options.environ,
+                self._running,
+                self._clock,
+                room.control,
+            ),
             anyio.create_task_group() as group,
         ):
             with anyio.open_signal_receiver(

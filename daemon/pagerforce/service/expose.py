@@ -1,14 +1,14 @@
 """Shows the metrics, the two probes and two pages over HTTP; writes the textfile for node_exporter."""
 
 import os
+import re
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
-import uvicorn
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
@@ -17,9 +17,52 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from pagerforce.errors import AddressInUseError
+from pagerforce.observe.internal_errors import InternalErrorCounter, Part, report_internal_error
+from pagerforce.service.inbound.accept import Judge
+from pagerforce.service.inbound.contain import Contained, Paced
+from pagerforce.service.inbound.gate import Bounds
+from pagerforce.service.inbound.hosts import OwnNames, OwnNamesOnly
+from pagerforce.service.inbound.protocol import Deadlines
+from pagerforce.service.inbound.room import share_room
+from pagerforce.service.inbound.server import Service, serve
 from pagerforce.service.pages import HEADERS, Condition, front_page, runbook_page
 
-_GRACE_SECONDS = 1
+_DEADLINES = Deadlines(request_seconds=5.0, stall_seconds=5.0, drain_seconds=5.0)
+_ANSWER_SECONDS = 10.0
+_PER_SECOND, _BURST = 400.0, 100.0
+_FRESH_SECONDS = 0.25
+_FORMS = 8
+# A content type repeats words of the request: only plain ones.
+_FORM = re.compile(r"(text/plain|application/openmetrics-text)(; [a-z]+=[0-9A-Za-z.-]{1,20}){0,3}")
+
+
+class _Shared:
+    """What was rendered just now: who asks at the same time shares it, and one is made at a time."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[float, bytes]] = {}
+        self._lock = anyio.Lock()
+
+    async def get(self, name: str, render: Callable[[], Awaitable[bytes]]) -> bytes:
+        """The page of this name, not older than a moment."""
+        async with self._lock:
+            at, text = self._made.get(name, (float("-inf"), b""))
+            if anyio.current_time() - at < _FRESH_SECONDS:
+                return text
+            text = await render()
+            if len(self._made) >= _FORMS:
+                self._made.clear()
+            self._made[name] = (anyio.current_time(), text)
+            return text
+
+
+def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    """How to write the metrics, and the content type; in plain text where the wish makes no sense."""
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (ValueError, TypeError):  # a version that is none
+        return choose_encoder("")
+    return (encode, content_type) if _FORM.fullmatch(content_type) else choose_encoder("")
 
 
 def build_app(
@@ -36,11 +79,17 @@ def build_app(
         silent: loops that do not beat.
         unready: what readiness still waits for.
     """
+    shared = _Shared()
 
     async def metrics(request: Request) -> Response:
-        await look()
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), headers={"content-type": content_type})
+        encode, content_type = _encoder(request.headers.get("accept", ""))
+
+        async def render() -> bytes:
+            await look()
+            return encode(registry)
+
+        text = await shared.get(content_type, render)
+        return Response(text, headers={"content-type": content_type})
 
     async def healthy(_: Request) -> Response:
         loops = silent()
@@ -55,9 +104,11 @@ def build_app(
         return PlainTextResponse("pagerforce is ready\n")
 
     async def front(_: Request) -> Response:
-        await look()
-        page = front_page(Condition(registry, silent(), unready()))
-        return HTMLResponse(page, headers=HEADERS)
+        async def render() -> bytes:
+            await look()
+            return front_page(Condition(registry, silent(), unready())).encode()
+
+        return HTMLResponse(await shared.get("", render), headers=HEADERS)
 
     async def runbook(_: Request) -> Response:
         return HTMLResponse(runbook_page(), headers=HEADERS)
@@ -73,17 +124,20 @@ def build_app(
     )
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: signals are the supervisor's."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @asynccontextmanager
-async def serve_metrics(app: Starlette, address: tuple[str, int] | None) -> AsyncIterator[None]:
+async def serve_metrics(
+    app: Starlette,
+    address: tuple[str, int] | None,
+    counter: InternalErrorCounter,
+    room: int = share_room(0).metrics,
+) -> AsyncIterator[None]:
     """Serves while the block runs; ``address`` None: nothing listens.
+
+    Args:
+        app: of ``build_app``.
+        address: host and port.
+        counter: counts errors that nobody expects.
+        room: the most connections at once.
 
     Raises:
         AddressInUseError: the address cannot be bound.
@@ -91,33 +145,17 @@ async def serve_metrics(app: Starlette, address: tuple[str, int] | None) -> Asyn
     if address is None:
         yield
         return
+
+    def report(error: Exception) -> None:
+        report_internal_error(counter, Part.REQUEST, error, about="the metrics port")
+
     listener = _bind(*address)
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        limit_concurrency=64,
-    )
-    server = _Server(config)
-
-    async def run() -> None:
-        with anyio.CancelScope(shield=True):
-            await server.serve(sockets=[listener])
-
-    try:
-        async with anyio.create_task_group() as group:
-            group.start_soon(run)
-            try:
-                yield
-            finally:
-                server.should_exit = True
-    finally:
-        listener.close()
+    known = OwnNamesOnly(app, OwnNames(address[0]))
+    paced = Paced(known, per_second=_PER_SECOND, burst=_BURST)
+    whole = Contained(paced, report, _ANSWER_SECONDS)
+    service = Service("metrics", whole, Bounds(room), _DEADLINES, report, Judge())
+    async with serve(service, listener):
+        yield
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -126,7 +126,7 @@ class _EnvironmentTransport(httpx.AsyncBaseTransport):
         proxies = urllib.request.getproxies_environment()
         self._direct = _http_transport(trust, None)
         self._proxied = {
-            scheme: _http_transport(trust, _parse_proxy(scheme, proxies[scheme]))
+            scheme: _http_transport(trust, _parse_proxy(scheme, proxies[scheme], trust))
             for scheme in ("http", "https", "all")
             if proxies.get(scheme)
         }
@@ -182,11 +182,12 @@ def _http_transport(trust: ssl.SSLContext, proxy: httpx.Proxy | None) -> httpx.A
     )
 
 
-def _parse_proxy(scheme: str, text: str) -> httpx.Proxy:
+def _parse_proxy(scheme: str, text: str, trust: ssl.SSLContext) -> httpx.Proxy:
     url = text if "://" in text else f"http://{text}"
     place = f"{scheme.upper()}_PROXY"
     try:
-        proxy = httpx.Proxy(url)
+        is_tls = url.lower().startswith("https:")
+        proxy = httpx.Proxy(url, ssl_context=trust if is_tls else None)
     except (ValueError, httpx.InvalidURL) as error:
         # The text may hold a password: it is not repeated.
         raise ConfigError([Problem(place, "is not the URL of a proxy")]) from error
@@ -197,7 +198,9 @@ def _parse_proxy(scheme: str, text: str) -> httpx.Proxy:
 
 
 def _trust(ca_file: str | Path | None) -> ssl.SSLContext:
-    trust = ssl.create_default_context()
+    # Not ssl.create_default_context(): that one writes TLS keys where SSLKEYLOGFILE says.
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trust.load_default_certs()
     if ca_file:
         try:
             trust.load_verify_locations(cafile=ca_file)

@@ -1,31 +1,35 @@
 """The control socket: a Unix socket that anyone on the host may connect to, with known peers.
 
-Every connection carries one request. A peer that sends nothing is cut off, and no user but root and
-the service user may hold more than a few connections, so that nobody keeps the others out.
+Every connection carries one request. A peer that sends or reads nothing is cut off. No user but root and
+the service user may hold more than a few connections; strangers, users with a role and administrators
+each leave places to those above them, so that nobody keeps the others out.
 """
 
 import os
 import socket
 import stat
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import anyio
-import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from starlette.types import ASGIApp
 
 from pagerforce.errors import AddressInUseError
-from pagerforce.service.control.peers import Peer, peer_of
+from pagerforce.observe.internal_errors import Part, report_internal_error
+from pagerforce.service.control.callers import Callers
+from pagerforce.service.control.peers import peer_of
+from pagerforce.service.inbound.contain import Contained, Report
+from pagerforce.service.inbound.gate import Bounds
+from pagerforce.service.inbound.protocol import Deadlines
+from pagerforce.service.inbound.room import share_room
+from pagerforce.service.inbound.server import Service, serve
 
-_REQUEST_SECONDS = 10.0
+_DEADLINES = Deadlines(request_seconds=15.0, stall_seconds=30.0, drain_seconds=15.0)
 _MOST_PER_USER = 8
-_MOST = 64
+_SHARES = (0.25, 0.6, 0.8, 1.0)
+"""Of all places: what strangers, users with a role, administrators and root find too many."""
+_SETTLE_SECONDS = 0.25
 _BACKLOG = 64
-_GRACE_SECONDS = 1
 
 
 def bind_socket(path: Path) -> socket.socket:
@@ -86,107 +90,53 @@ def is_answered(path: Path) -> bool:
     return True
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: signals are the supervisor's."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-class _Connections:
-    """How many connections each user holds."""
-
-    def __init__(self) -> None:
-        self._held: Counter[int] = Counter()
-        self._unlimited = {0, os.geteuid()}
-
-    def take(self, uid: int) -> bool:
-        """One more; False where that is too many."""
-        if self._held[uid] >= _MOST_PER_USER and uid not in self._unlimited:
-            return False
-        self._held[uid] += 1
-        return True
-
-    def give_back(self, uid: int) -> None:
-        """One less."""
-        self._held[uid] -= 1
-        if not self._held[uid]:
-            del self._held[uid]
-
-
-def _protocol(connections: _Connections) -> type[H11Protocol]:
-    """Uvicorn's protocol, which in addition puts the peer into the scope as ``pagerforce.peer``."""
-
-    class PeerProtocol(H11Protocol):
-        _uid: int | None = None
-        _deadline: Any = None
-
-        def connection_made(self, transport: Any) -> None:  # noqa: ANN401 (asyncio's)
-            super().connection_made(transport)
-            try:
-                peer = peer_of(transport.get_extra_info("socket"))
-            except OSError:
-                transport.abort()
-                return
-            if not connections.take(peer.uid):
-                transport.abort()
-                return
-            self._uid = peer.uid
-            self._deadline = self.loop.call_later(_REQUEST_SECONDS, transport.abort)
-            self.app = self._knowing(peer, self.app)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            super().connection_lost(exc)
-            if self._deadline is not None:
-                self._deadline.cancel()
-            if self._uid is not None:
-                connections.give_back(self._uid)
-                self._uid = None
-
-        def _knowing(self, peer: Peer, app: ASGIApp) -> ASGIApp:
-            async def with_peer(scope: Scope, receive: Receive, send: Send) -> None:
-                self._deadline.cancel()
-                await app({**scope, "pagerforce.peer": peer}, receive, send)
-
-            return with_peer
-
-    return PeerProtocol
-
-
 @asynccontextmanager
-async def listen(app: ASGIApp, listener: socket.socket, path: Path) -> AsyncIterator[None]:
-    """Serves while the block runs; the socket's file goes with it."""
+async def listen(
+    app: ASGIApp,
+    listener: socket.socket,
+    path: Path,
+    callers: Callers | None = None,
+    *,
+    report: Report | None = None,
+    room: int = share_room(0).control,
+) -> AsyncIterator[None]:
+    """Serves while the block runs; the socket's file goes with it.
+
+    Args:
+        app: answers; each request's scope has the peer as ``pagerforce.peer``.
+        listener: of ``bind_socket``.
+        path: of its file.
+        callers: judges whom to let in.
+        report: told about an exception that nobody expects; without one it is only logged.
+        room: the most connections at once.
+    """
     own = _inode(path)
-    config = uvicorn.Config(
-        app,
-        http=_protocol(_Connections()),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=2,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        limit_concurrency=_MOST,
+    callers, report = callers or Callers(os.geteuid()), report or _log
+    await callers.learn_groups()
+    bounds = Bounds(room, _SHARES, _MOST_PER_USER, _SETTLE_SECONDS)
+    service = Service(
+        "control",
+        Contained(app, report),
+        bounds,
+        _DEADLINES,
+        report,
+        callers,
+        lambda connection: {"pagerforce.peer": peer_of(connection)},
     )
-    server = _Server(config)
-
-    async def run() -> None:
-        with anyio.CancelScope(shield=True):
-            await server.serve(sockets=[listener])
-
     try:
-        async with anyio.create_task_group() as group:
-            group.start_soon(run, name="control")
-            try:
-                yield
-            finally:
-                server.should_exit = True
+        async with serve(service, listener):
+            yield
     finally:
-        listener.close()
         _remove_own(path, own)
+
+
+class _Uncounted:
+    def count_internal_error(self, part: str) -> None:
+        """Nobody counts."""
+
+
+def _log(error: Exception) -> None:
+    report_internal_error(_Uncounted(), Part.REQUEST, error, about="the control socket")
 
 
 def _inode(path: Path) -> int:

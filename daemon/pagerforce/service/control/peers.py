@@ -5,6 +5,7 @@ import os
 import pwd
 import socket
 import struct
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from pagerforce.service.control.roles import Role
@@ -68,8 +69,7 @@ def find_caller(peer: Peer, service_uid: int) -> Caller:
     The groups are those that the process has and those that the user database gives its user now.
     Root and the service user are administrators whatever their groups.
     """
-    gids = {peer.gid, *peer.groups}
-    user = f"uid {peer.uid}"
+    user, gids = f"uid {peer.uid}", {peer.gid, *peer.groups}
     try:
         entry = pwd.getpwuid(peer.uid)
     except KeyError:
@@ -77,10 +77,27 @@ def find_caller(peer: Peer, service_uid: int) -> Caller:
     else:
         user = entry.pw_name
         gids |= set(os.getgrouplist(entry.pw_name, entry.pw_gid))
-    roles = {role for role in Role if _gid_of(role) in gids}
+    return _caller(peer, user, gids, role_gids(), service_uid)
+
+
+def caller_by_kernel(peer: Peer, known: Mapping[Role, int], service_uid: int) -> Caller:
+    """A peer as the kernel alone knows it, where the user database does not answer."""
+    return _caller(peer, f"uid {peer.uid}", {peer.gid, *peer.groups}, known, service_uid)
+
+
+def _caller(
+    peer: Peer, user: str, gids: Collection[int], known: Mapping[Role, int], service_uid: int
+) -> Caller:
+    roles = {role for role, gid in known.items() if gid in gids}
     if peer.uid in (0, service_uid):
         roles.add(Role.ADMIN)
     return Caller(peer.uid, user, frozenset(roles))
+
+
+def role_gids() -> dict[Role, int]:
+    """The numbers of the roles' groups that this host has. Asks the user database."""
+    found = {role: _gid_of(role) for role in Role}
+    return {role: gid for role, gid in found.items() if gid is not None}
 
 
 def _gid_of(role: Role) -> int | None:

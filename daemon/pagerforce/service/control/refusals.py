@@ -1,58 +1,169 @@
-"""Writes refused calls to the journal of operators, without letting anyone fill it."""
+"""Writes refused calls to the log and to the journal of operators, without letting anyone fill either.
 
+The first few refusals of a user are entries of their own. What comes faster is folded: one entry says how
+often which commands were refused. All users together have a bound as well; beyond it one entry speaks of
+all of them. Only command words that the daemon knows are kept, never what a stranger sent.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import anyio
+
+from pagerforce.observe.log import get_log
 from pagerforce.service.control.desk import Home
 from pagerforce.service.control.peers import Caller
 from pagerforce.store.operators import REFUSED, OperatorAction, record_operator
 
-_BURST = 60.0
-_PER_SECOND = 0.1
-_MOST_USERS = 1000
+UNKNOWN = "(unknown command)"
+SEVERAL = "(several commands)"
+_LOG = get_log("control")
+_BURST, _PER_SECOND = 6.0, 1 / 20
+_BURST_OF_ALL, _PER_SECOND_OF_ALL = 30.0, 1 / 6
+_MOST_USERS = 256
+_FOLD_SECONDS = 20.0
+_CROWD = Caller(-1, "(several users)", frozenset())
 
 
 @dataclass(slots=True)
 class _Allowance:
+    """Entries that may be written: some at once, then so many per second."""
+
+    burst: float
+    per_second: float
     left: float
     at: float
-    dropped: int = 0
+
+    def take(self, now: float) -> bool:
+        """One entry, where there may be one."""
+        self.left = min(self.burst, self.left + (now - self.at) * self.per_second)
+        self.at = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+
+@dataclass(slots=True)
+class _Account:
+    """What one user was refused. ``folded``: and is not written down yet, by command."""
+
+    caller: Caller
+    allowance: _Allowance
+    folded: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
 class Refusals:
-    """Each user may fill so many lines at once and few from then on; the rest is counted."""
+    """The refusals of all users."""
 
     home: Home
-    _allowances: dict[int, _Allowance] = field(default_factory=dict)
+    _accounts: dict[int, _Account] = field(default_factory=dict)
+    _all: _Allowance | None = None
 
-    async def record(self, caller: Caller, word: str, reason: str) -> None:
-        """Writes one refusal down, or counts it where there are too many."""
-        allowance = self._refilled(caller.uid)
-        if allowance.left < 1 or self.home.writing is None:
-            allowance.dropped += 1
+    async def record(self, caller: Caller, word: str, reason: str) -> bool:
+        """Writes one refusal down; False where there are too many, and it is folded."""
+        account = self._account(caller)
+        account.folded[word] += 1
+        if account.folded.total() > 1:
+            return False
+        if not (self._may_by_itself(account) and self._may_with_all()):
+            return False
+        await self._write(account, reason)
+        return True
+
+    @asynccontextmanager
+    async def folding(self, report: Callable[[Exception], None]) -> AsyncIterator[None]:
+        """Writes down what was folded, every while and at the end of the block."""
+
+        async def fold() -> None:
+            while True:
+                await anyio.sleep(_FOLD_SECONDS)
+                try:
+                    await self.fold()
+                except Exception as error:  # noqa: BLE001 (it is tried again)
+                    report(error)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(fold, name="refusals")
+            try:
+                yield
+            finally:
+                group.cancel_scope.cancel()
+        try:
+            with anyio.move_on_after(2.0, shield=True):
+                await self.fold(is_last=True)
+        except Exception as error:  # noqa: BLE001 (the daemon stops all the same)
+            report(error)
+
+    async def fold(self, *, is_last: bool = False) -> None:
+        """Writes an entry for each user of whom something was folded, and one for those beyond the bound."""
+        crowd = self._accounts.pop(_CROWD.uid, None) or self._open(_CROWD)
+        for account in list(self._accounts.values()):
+            if not account.folded or not (self._may_by_itself(account) or is_last):
+                continue
+            if self._may_with_all():
+                await self._write(account, _folded_reason(account))
+            else:
+                crowd.folded += account.folded
+                account.folded.clear()
+        if crowd.folded:
+            await self._write(crowd, _folded_reason(crowd))
+        self._forget()
+
+    def _account(self, caller: Caller) -> _Account:
+        if caller.uid not in self._accounts and len(self._accounts) >= _MOST_USERS:
+            self._forget()
+            if len(self._accounts) >= _MOST_USERS:
+                caller = _CROWD
+        if caller.uid not in self._accounts:
+            self._accounts[caller.uid] = self._open(caller)
+        return self._accounts[caller.uid]
+
+    def _open(self, caller: Caller) -> _Account:
+        left = 0.0 if caller is _CROWD else _BURST
+        return _Account(caller, _Allowance(_BURST, _PER_SECOND, left, self._now()))
+
+    def _now(self) -> float:
+        return self.home.clock.monotonic()
+
+    def _forget(self) -> None:
+        """Forgets users whose allowance is full again by now."""
+        before = self._now() - _BURST / _PER_SECOND
+        for uid, account in list(self._accounts.items()):
+            if not account.folded and account.allowance.at < before:
+                del self._accounts[uid]
+
+    def _may_by_itself(self, account: _Account) -> bool:
+        return account.allowance.take(self._now())
+
+    def _may_with_all(self) -> bool:
+        now = self._now()
+        if self._all is None:
+            self._all = _Allowance(_BURST_OF_ALL, _PER_SECOND_OF_ALL, _BURST_OF_ALL, now)
+        return self._all.take(now)
+
+    async def _write(self, account: _Account, reason: str) -> None:
+        folded, account.folded = account.folded, Counter()
+        caller, count = account.caller, folded.total()
+        word = next(iter(folded)) if len(folded) == 1 else SEVERAL
+        _LOG.warning("refused", uid=caller.uid, user=caller.user, command=word, folded=count)
+        if self.home.writing is None:
             return
-        allowance.left -= 1
-        if allowance.dropped:
-            reason = f"{reason}; {allowance.dropped} more before this one were not written down"
-            allowance.dropped = 0
         refused = OperatorAction(
             caller.uid,
             caller.user,
             sorted(role.value for role in caller.roles),
-            word[:100],
+            word,
+            {"refused": dict(folded)} if count > 1 else {},
             outcome=REFUSED,
             reason=reason,
         )
         async with self.home.writing.write() as tx:
             await record_operator(tx, refused, self.home.clock.now())
 
-    def _refilled(self, uid: int) -> _Allowance:
-        now = self.home.clock.monotonic()
-        if uid not in self._allowances:
-            while len(self._allowances) >= _MOST_USERS:
-                del self._allowances[next(iter(self._allowances))]
-            self._allowances[uid] = _Allowance(_BURST, now)
-        found = self._allowances[uid]
-        found.left = min(_BURST, found.left + (now - found.at) * _PER_SECOND)
-        found.at = now
-        return found
+
+def _folded_reason(account: _Account) -> str:
+    return f"refused {account.folded.total()} times; the first entries say why"

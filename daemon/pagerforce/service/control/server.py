@@ -8,49 +8,61 @@ import os
 from dataclasses import dataclass, field
 
 import anyio
-from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pagerforce.errors import ConfigError, ForbiddenError, PagerforceError, Problem
 from pagerforce.model.value import Json
 from pagerforce.observe.internal_errors import Part, report_internal_error
-from pagerforce.observe.log import get_log
 from pagerforce.service.control.answer import data_line, line_of, progress_line, show_error
+from pagerforce.service.control.callers import Callers
 from pagerforce.service.control.desk import Desk, Home, Request
 from pagerforce.service.control.operations import OPERATIONS, Operation
-from pagerforce.service.control.peers import Caller, find_caller
-from pagerforce.service.control.refusals import Refusals
+from pagerforce.service.control.peers import Caller
+from pagerforce.service.control.refusals import UNKNOWN, Refusals
 from pagerforce.service.control.roles import missing
 
-_LOG = get_log("control")
 _LARGEST_BYTES = 2 * 1024 * 1024
 _BODY_SECONDS = 10.0
 _READ_SECONDS = 60.0
 _QUICK_SECONDS = 60.0
 _SLOW_AT_ONCE = 3
+_PREFIX = "/v1/"
+_TOO_MANY_SECONDS = 0.25
 _NDJSON = "application/x-ndjson"
 
 
-def build_control_app(home: Home) -> Starlette:
-    """The application behind the control socket."""
-    desk = _FrontDesk(home, Refusals(home))
-    return Starlette(routes=[Route("/v1/{command:path}", desk.call, methods=["POST"])])
+def build_control_app(
+    home: Home, callers: Callers | None = None, refusals: Refusals | None = None
+) -> ASGIApp:
+    """The application behind the control socket: whatever is asked for, first it matters who asks."""
+    desk = _FrontDesk(home, callers or Callers(os.geteuid()), refusals or Refusals(home))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await desk.call(HttpRequest(scope, receive))
+        await response(scope, receive, send)
+
+    return app
+
+
+def _word_of(http: HttpRequest) -> str:
+    """The command that is asked for; what is no such request is no command."""
+    path: str = http.scope["path"]
+    is_call = http.method == "POST" and path.startswith(_PREFIX)
+    return path.removeprefix(_PREFIX).replace("/", " ") if is_call else ""
 
 
 @dataclass(slots=True)
 class _FrontDesk:
     home: Home
+    callers: Callers
     refusals: Refusals
     _slow: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(_SLOW_AT_ONCE))
 
     async def call(self, http: HttpRequest) -> Response:
-        caller = await anyio.to_thread.run_sync(
-            find_caller, http.scope["pagerforce.peer"], os.geteuid()
-        )
-        word = http.path_params["command"].replace("/", " ")
+        caller = await self.callers.find(http.scope["pagerforce.peer"])
+        word = _word_of(http)
         try:
             operation, request = await self._judge(http, caller, word)
         except PagerforceError as error:
@@ -70,8 +82,10 @@ class _FrontDesk:
         operation = OPERATIONS.get(word)
         if operation is None:
             if not caller.roles:
-                await self._refuse(caller, word)
-            raise ConfigError([Problem(word, "the daemon knows no such command; is it older?")])
+                await self._refuse(caller, UNKNOWN)
+            # What was sent is not repeated: it is no word of ours.
+            what = "the daemon knows no such command; is it older?"
+            raise ConfigError([Problem("the command", what)])
         lacking = missing(caller.roles, operation.word)
         if lacking:
             await self._refuse(caller, operation.word)
@@ -85,8 +99,8 @@ class _FrontDesk:
 
     async def _refuse(self, caller: Caller, word: str) -> None:
         reason = refusal(caller, word)
-        await self.refusals.record(caller, word, reason)
-        _LOG.warning("refused", uid=caller.uid, user=caller.user, command=word)
+        if not await self.refusals.record(caller, word, reason):
+            await anyio.sleep(_TOO_MANY_SECONDS)  # who goes on being refused is answered slowly
         raise ForbiddenError(reason)
 
 
@@ -136,7 +150,7 @@ class _Answer(Response):
         self._slow = slow
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        headers = [(b"content-type", _NDJSON.encode()), (b"connection", b"close")]
+        headers = [(b"content-type", _NDJSON.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async with anyio.create_task_group() as group:
             group.start_soon(_end_with_caller, receive, group.cancel_scope)

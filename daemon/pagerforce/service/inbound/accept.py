@@ -1,0 +1,135 @@
+"""Accepts connections: a few per turn of the loop, never beyond the gate, and quiet when files run out.
+
+asyncio's own way accepts without a bound, and logs each failure of ``accept()``: out of descriptors that
+is megabytes of log within seconds.
+"""
+
+import errno
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
+
+from pagerforce.observe.log import get_log
+from pagerforce.service.inbound.contain import Report
+from pagerforce.service.inbound.gate import Gate, Place, Rank
+
+_LOG = get_log("inbound")
+_PER_TURN = 16
+_PAUSE_SECONDS = 0.02
+_SHORT_PAUSE_SECONDS = 0.5
+_QUEUE = 4096  # the kernel cuts it to net.core.somaxconn
+_SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+Welcome = Callable[[socket.socket, Place], Awaitable[None]]
+"""Takes over a connection that was let in."""
+
+
+class Judge:
+    """Whose connection it is; this one: anybody's, all alike."""
+
+    waits = True
+    """Whether newcomers wait in the kernel's queue while no place is free; else they are cut off."""
+
+    def judge(self, connection: socket.socket) -> tuple[int, Rank]:  # noqa: ARG002 (others look)
+        """The user and the rank.
+
+        Raises:
+            OSError: the connection is gone already.
+        """
+        return 0, Rank.STRANGER
+
+
+@dataclass(slots=True)
+class Acceptor:
+    """Accepts until it is cancelled. ``name``: of the listener, for the log."""
+
+    name: str
+    listener: socket.socket
+    gate: Gate
+    judge: Judge
+    welcome: Welcome
+    report: Report
+    _spare: int | None = field(default=None)
+
+    async def run(self, group: TaskGroup) -> None:
+        """Accepts; each connection is taken over in a task of the group."""
+        self.listener.listen(_QUEUE)
+        self.listener.settimeout(0.0)
+        self._open_spare()
+        try:
+            while True:
+                await anyio.wait_readable(self.listener)
+                try:
+                    pause = self._turn(group)
+                except Exception as error:  # noqa: BLE001 (no caller may end the listener)
+                    self.report(error)
+                    pause = _SHORT_PAUSE_SECONDS
+                await (anyio.sleep(pause) if pause else checkpoint())
+        finally:
+            self._close_spare()
+
+    def _turn(self, group: TaskGroup) -> float:
+        """Accepts what is there, up to a bound; returns how long to wait before the next turn."""
+        for _ in range(_PER_TURN):
+            if self.judge.waits and not self.gate.has_room(Rank.STRANGER, anyio.current_time()):
+                return _PAUSE_SECONDS
+            try:
+                connection, _ = self.listener.accept()
+            except BlockingIOError:
+                return 0
+            except OSError as error:
+                # Others are the network's, about a connection that ended before it was accepted.
+                return self._run_short(error) if error.errno in _SHORT else _PAUSE_SECONDS
+            self._let_in(connection, group)
+        return 0
+
+    def _let_in(self, connection: socket.socket, group: TaskGroup) -> None:
+        try:
+            user, rank = self.judge.judge(connection)
+        except OSError:
+            connection.close()
+            return
+        place = self.gate.enter(user, rank, anyio.current_time())
+        if place is None:
+            connection.close()
+            return
+        connection.settimeout(0.0)
+        group.start_soon(self._hand_over, connection, place)
+
+    async def _hand_over(self, connection: socket.socket, place: Place) -> None:
+        try:
+            await self.welcome(connection, place)
+        except BaseException as error:
+            connection.close()
+            self.gate.leave(place)
+            if not isinstance(error, OSError):  # it is gone already
+                raise
+
+    def _run_short(self, error: OSError) -> float:
+        """No descriptor is left: gives up idle connections, and turns one caller away by the spare one."""
+        _LOG.error("descriptors_short", where=self.name, error=error.strerror)
+        self.gate.clear()
+        self._close_spare()
+        try:
+            self.listener.accept()[0].close()
+        except OSError:
+            return _SHORT_PAUSE_SECONDS
+        finally:
+            self._open_spare()
+        return _PAUSE_SECONDS
+
+    def _open_spare(self) -> None:
+        try:
+            self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._spare = None  # the next time perhaps
+
+    def _close_spare(self) -> None:
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None

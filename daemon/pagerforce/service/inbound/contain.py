@@ -1,0 +1,69 @@
+"""Keeps what goes wrong with one request inside that request, and the rate of requests within bounds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+import h11
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Report = Callable[[Exception], None]
+"""Told about an exception that nobody expects."""
+
+
+def is_departure(error: BaseException) -> bool:
+    """Whether an exception only says that the caller went away."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_departure(item) for item in error.exceptions)
+    return isinstance(error, ClientDisconnect | h11.LocalProtocolError)
+
+
+@dataclass(frozen=True, slots=True)
+class Contained:
+    """An application whose exceptions are reported, and answered by 500 where that still makes sense.
+
+    ``seconds``: the longest that an answer may take; None where the application knows better.
+    """
+
+    app: ASGIApp
+    report: Report
+    seconds: float | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        is_started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal is_started
+            is_started = True
+            await send(message)
+
+        try:
+            with anyio.fail_after(self.seconds):
+                await self.app(scope, receive, watched)
+        except Exception as error:  # noqa: BLE001 (no request may end the daemon)
+            if is_departure(error):
+                return
+            self.report(error)
+            if not is_started:
+                await PlainTextResponse("internal error\n", 500)(scope, receive, send)
+
+
+class Paced:
+    """An application that answers so many requests per second, and lets the others wait their turn."""
+
+    def __init__(self, app: ASGIApp, *, per_second: float, burst: float) -> None:
+        self._app = app
+        self._step = 1 / per_second
+        self._slack = burst / per_second
+        self._next = 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request when its turn has come."""
+        now = anyio.current_time()
+        self._next = max(self._next, now - self._slack) + self._step
+        if self._next > now:
+            await anyio.sleep(self._next - now)
+        await self._app(scope, receive, send)

@@ -1,0 +1,135 @@
+"""Who may hold a connection, and whose is given up for a newer one. Knows neither sockets nor HTTP.
+
+A connection waits (for its request), works (on the answer) or drains (the answer is on its way). A new
+one beyond the bounds takes the place of the longest waiting one of the same rank or a lower one: who asks
+at once is always served, who only holds a place loses it. Work is never interrupted for a newcomer.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class Rank(IntEnum):
+    """Whose connection it is; higher ranks have places that lower ones can't take."""
+
+    STRANGER = 0
+    ROLE = 1
+    ADMINISTRATOR = 2
+    ROOT = 3
+
+
+class Phase(IntEnum):
+    """Where a connection is, in the order in which it is given up."""
+
+    WAITING = 0
+    DRAINING = 1
+    WORKING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The bounds of one listener.
+
+    Attributes:
+        most: connections at once, of the highest rank; lower ranks have a share of them.
+        shares: for each rank the share of ``most`` at which it is refused.
+        most_per_user: connections of one user below root; None for no such bound.
+        settle_seconds: how long a new connection is spared: its request is on the way.
+    """
+
+    most: int
+    shares: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    most_per_user: int | None = None
+    settle_seconds: float = 0.05
+
+    def most_for(self, rank: Rank) -> int:
+        """So many connections may there be, of all ranks, for one of this rank to be let in."""
+        return max(2, int(self.most * self.shares[rank]))
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """One connection. ``cut`` ends it at once; the connection itself says so by ``Gate.leave``."""
+
+    user: int
+    rank: Rank
+    since: float
+    cut: Callable[[], None] = lambda: None
+    phase: Phase = Phase.WAITING
+    is_cut: bool = False
+
+
+@dataclass(slots=True)
+class Gate:
+    """The connections of one listener."""
+
+    bounds: Bounds
+    _places: dict[Place, None] = field(default_factory=dict)
+    _held: Counter[int] = field(default_factory=Counter)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def has_room(self, rank: Rank, now: float) -> bool:
+        """Whether one more of this rank would be let in."""
+        return not self._is_full(rank) or self._victim(self._below(rank), now) is not None
+
+    def enter(self, user: int, rank: Rank, now: float) -> Place | None:
+        """Lets a connection in, in the place of another one where it must be; None where it can't be."""
+        most = self.bounds.most_per_user
+        if most is not None and rank < Rank.ROOT and self._held[user] >= most:
+            own = (place for place in self._places if place.user == user)
+            if not self._give_up(self._victim(own, now)):
+                return None
+        if self._is_full(rank) and not self._give_up(self._victim(self._below(rank), now)):
+            return None
+        place = Place(user, rank, now)
+        self._places[place] = None
+        self._held[user] += 1
+        return place
+
+    def leave(self, place: Place) -> None:
+        """The connection is gone; saying so twice does no harm."""
+        if place not in self._places:
+            return
+        del self._places[place]
+        self._held[place.user] -= 1
+        if not self._held[place.user]:
+            del self._held[place.user]
+
+    def clear(self) -> None:
+        """Gives up whatever does no work: descriptors have run out."""
+        for place in list(self._places):
+            if place.phase is not Phase.WORKING:
+                self._give_up(place)
+
+    def _is_full(self, rank: Rank) -> bool:
+        return len(self._places) >= self.bounds.most_for(rank)
+
+    def _below(self, rank: Rank) -> Iterable[Place]:
+        return (place for place in self._places if place.rank <= rank)
+
+    def _victim(self, places: Iterable[Place], now: float) -> Place | None:
+        """Lowest rank first, then who only waits, then the oldest; places come in order of age."""
+        before = now - self.bounds.settle_seconds
+        found: Place | None = None
+        for place in places:
+            if place.since > before:
+                break
+            if place.phase is Phase.WORKING:
+                continue
+            if found is None or (place.rank, place.phase) < (found.rank, found.phase):
+                found = place
+            if found.rank is Rank.STRANGER and found.phase is Phase.WAITING:
+                break
+        return found
+
+    def _give_up(self, place: Place | None) -> bool:
+        if place is None:
+            return False
+        self.leave(place)
+        place.is_cut = True
+        place.cut()
+        return True

@@ -1,0 +1,109 @@
+"""Which names in a ``Host`` header are this host: pages of other sites must not read the metrics.
+
+A page in a browser on this host may have its own name point here (DNS rebinding) and then read what it
+fetches; but the browser sends the page's name as the host.
+"""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import anyio
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._-]{1,253})(:\d{1,5})?", re.ASCII)
+_LOOKUP_SECONDS = 5.0
+_LOOKUP_EVERY_SECONDS = 600.0
+_REFUSED = "ask by an IP address, by localhost, or by the name of this host\n"
+
+
+def host_of(header: str) -> str | None:
+    """The host of a ``Host`` header in lower case, without port and final dot; None: it has no such form."""
+    found = _HOST.fullmatch(header)
+    return found[1].removesuffix(".").lower() if found else None
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IP address, and not one of the shorthands that only some resolvers know."""
+    try:
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return host.startswith("[") == (":" in host)
+
+
+def look_up_names(name: str) -> set[str]:
+    """The names under which the resolver knows this host; asks the network."""
+    found = {socket.getfqdn(name)}
+    try:
+        canonical, aliases, _ = socket.gethostbyname_ex(name)
+    except OSError:
+        return found
+    return {*found, canonical, *aliases}
+
+
+@dataclass(slots=True)
+class OwnNames:
+    """The names of this host.
+
+    Attributes:
+        listen: the host of ``metrics.listen``.
+        machine: the host's name.
+        look_up: asks the resolver for more names, in a thread.
+    """
+
+    listen: str
+    machine: str = field(default_factory=socket.gethostname)
+    look_up: Callable[[str], set[str]] = look_up_names
+    _known: set[str] = field(default_factory=set)
+    _asked_at: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        names = ("localhost", self.listen, self.machine, self.machine.split(".")[0])
+        self._known.update(name.lower() for name in names)
+
+    async def has(self, header: str) -> bool:
+        """Whether the header names this host; asks the resolver where that may well be so."""
+        host = host_of(header)
+        if host is None:
+            return False
+        if host in self._known or is_address(host):
+            return True
+        if host.split(".")[0] != self.machine.split(".")[0].lower():
+            return False
+        await self._learn()
+        return host in self._known
+
+    async def _learn(self) -> None:
+        now = anyio.current_time()
+        if now - self._asked_at < _LOOKUP_EVERY_SECONDS:
+            return
+        self._asked_at = now
+        with anyio.move_on_after(_LOOKUP_SECONDS):
+            found = await anyio.to_thread.run_sync(
+                self.look_up, self.machine, abandon_on_cancel=True
+            )
+            self._known.update(name.removesuffix(".").lower() for name in found)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnNamesOnly:
+    """An application that answers only who asks for this host; 421 for all others.
+
+    A request of HTTP/1.0 without a host is answered: browsers send none of those.
+    """
+
+    app: ASGIApp
+    names: OwnNames
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        for header in given:
+            if not await self.names.has(header):
+                await PlainTextResponse(_REFUSED, 421)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)

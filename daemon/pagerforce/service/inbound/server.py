@@ -1,0 +1,117 @@
+"""Serves an application on a listener behind a gate, until the block is left."""
+
+import asyncio  # noqa: TID251 (uvicorn's protocols are asyncio's, and so is what connects them)
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import anyio
+import uvicorn
+from starlette.types import ASGIApp
+
+from pagerforce.service.inbound.accept import Acceptor, Judge
+from pagerforce.service.inbound.contain import Report
+from pagerforce.service.inbound.gate import Bounds, Gate, Place
+from pagerforce.service.inbound.protocol import Deadlines, GuardedProtocol
+
+_GRACE_SECONDS = 1
+_HEAD_BYTES = 16 * 1024
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers and without its listeners."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        self.servers = []
+        self.started = True
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is served, and how.
+
+    Attributes:
+        name: of the listener, for the log.
+        app: answers.
+        bounds: of its connections.
+        deadlines: of each connection.
+        judge: says whose connection it is.
+        report: told about an exception that nobody expects.
+        scope_of: what goes into the scope of a connection's request.
+    """
+
+    name: str
+    app: ASGIApp
+    bounds: Bounds
+    deadlines: Deadlines
+    report: Report
+    judge: Judge
+    scope_of: Callable[[socket.socket], Mapping[str, object]] = lambda _: {}
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        h11_max_incomplete_event_size=_HEAD_BYTES,
+        headers=[("connection", "close")],
+    )
+    config.load()
+    return config
+
+
+@asynccontextmanager
+async def serve(service: Service, listener: socket.socket) -> AsyncIterator[Gate]:
+    """Serves while the block runs; the listener is closed at its end."""
+    # It says only that callers are still there at the end, which is no news.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    config = _config(service.app)
+    server = _Server(config)
+    gate = Gate(service.bounds)
+    loop = asyncio.get_running_loop()
+
+    async def welcome(connection: socket.socket, place: Place) -> None:
+        extra = service.scope_of(connection)
+
+        def protocol() -> GuardedProtocol:
+            return GuardedProtocol(
+                config=config,
+                state=server.server_state,
+                gate=gate,
+                place=place,
+                deadlines=service.deadlines,
+                extra=extra,
+                report=service.report,
+            )
+
+        await loop.connect_accepted_socket(protocol, connection)
+
+    async def run() -> None:
+        with anyio.CancelScope(shield=True):
+            await server.serve()
+
+    acceptor = Acceptor(service.name, listener, gate, service.judge, welcome, service.report)
+    try:
+        async with anyio.create_task_group() as group, anyio.create_task_group() as doors:
+            group.start_soon(run, name=service.name)
+            doors.start_soon(acceptor.run, doors, name=f"{service.name} accepts")
+            try:
+                yield gate
+            finally:
+                doors.cancel_scope.cancel()
+                server.should_exit = True
+    finally:
+        listener.close()
