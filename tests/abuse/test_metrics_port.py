@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from abuse.strangers import GET, MORE, few_descriptors, needs_root, port_of, swarm
-from process import open_stage, until
+from process import command, open_stage, until
 
 INCIDENT = "BMCServiceDesk__Incident__c"
 LARGEST_LOG = 30_000
@@ -197,3 +197,17 @@ async def test_only_names_of_this_host_are_answered(tmp_path):
         answer = await anyio.to_thread.run_sync(say, running, b"GET /-/healthy HTTP/1.0\r\n\r\n")
         assert b" 200 " in answer.splitlines()[0]
         is_calm(running)
+
+
+async def test_an_address_that_others_reach_is_remarked_by_status(tmp_path):
+    async with open_stage(tmp_path) as stage:
+        port = stage.url.rpartition(":")[2]
+        stage.edit(f"127.0.0.1:{port}", f"0.0.0.0:{port}")
+        async with stage.daemon() as running:
+            await running.ready()
+            code, out, err = await command("status", config=stage.desk.config)
+            assert (code, out.count("remark: "), "0.0.0.0" in out) == (0, 1, True), (out, err)
+            code, out, _ = await command("status", "--json", config=stage.desk.config)
+            assert len(json.loads(out)["remarks"]) == 1
+            code, out, _ = await command("check", "--offline", config=stage.desk.config)
+            assert (code, out.count("metrics.listen")) == (0, 1), out

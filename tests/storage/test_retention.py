@@ -217,3 +217,21 @@ async def test_an_old_comment_edited_after_it_was_forgotten_is_no_news(tmp_path,
 
 def test_what_is_kept_covers_every_late_window(tmp_path):
     assert Limits().look_back >= timedelta(days=15)
+
+
+async def test_refusals_do_not_push_out_what_operators_did(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        daemon.parts.pruner.limits = Limits(operator_entries=100, refused_entries=3)
+        async with daemon.parts.database.write() as tx:
+            for number in range(40):
+                outcome = operators.REFUSED if number % 4 else operators.DONE
+                action = operators.OperatorAction(1, "eve", [], f"c{number}", outcome=outcome)
+                await operators.record_operator(tx, action, rig.host.now())
+        await daemon.parts.pruner.prune(lambda: None)
+        async with daemon.parts.database.read() as tx:
+            left = await operators.read_operators(tx, Filter())
+        assert [x["command"] for x in left if x["outcome"] == "done"] == [
+            f"c{number}" for number in range(0, 40, 4)
+        ]
+        refused = [x["command"] for x in left if x["outcome"] == "refused"]
+        assert refused == ["c37", "c38", "c39"]

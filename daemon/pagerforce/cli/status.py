@@ -48,6 +48,8 @@ def _print(answer: dict[str, Any]) -> None:
     for name, source in answer["sources"].items():
         if source["problem"]:
             out.line(f"{name}: {source['problem']}")
+    for remark in answer.get("remarks", []):
+        out.line(f"remark: {remark}")
 
 
 def _unready(sources: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from pagerforce.config.paths import control_socket, state_dir
 from pagerforce.config.permissions import file_lines, secret_line, state_line
 from pagerforce.config.schema import Config
 from pagerforce.config.secret import find_api_key, find_private_key
+from pagerforce.config.values import is_loopback
 from pagerforce.model.action import ActionSpec
 from pagerforce.rules.needs import doubts
 
@@ -24,9 +25,23 @@ OUTSIDE_SERVICES = remark(
     "its service {service} is not among pagerduty.services: changes of its incidents are not looked for",
 )
 
+NOT_LOOPBACK = remark(
+    "metrics.not_loopback",
+    "metrics.listen {listen}",
+    "is not a loopback address: everybody who reaches it can read the metrics and ask as often as they "
+    "like; let a firewall say who comes to it, or use 127.0.0.1",
+)
+
 DOUBT = todo("rule.doubt", "{where}", "{what}")
 
-ADVICE = (NO_OBJECTS, OUTSIDE_SERVICES, DOUBT, *permissions.ADVICE, *certificate.ADVICE)
+ADVICE = (
+    NOT_LOOPBACK,
+    NO_OBJECTS,
+    OUTSIDE_SERVICES,
+    DOUBT,
+    *permissions.ADVICE,
+    *certificate.ADVICE,
+)
 
 
 def check_offline(
@@ -56,6 +71,7 @@ def offline_lines(
         *file_lines(loaded.files),
         state_line(state_dir(config, environ)),
         ok(f"control socket: {control_socket(config, environ) or 'disabled'}"),
+        *metrics_lines(config),
         _mode_line(config),
         _objects_line(config),
         ok(f"service mappings: {_names(item.name for item in config.service_mappings)}"),
@@ -67,6 +83,14 @@ def offline_lines(
         secret_line("Salesforce private key", find_private_key, config, environ),
         *_certificate_lines(config, environ, now),
     )
+
+
+def metrics_lines(config: Config) -> list[CheckLine]:
+    """A remark where the metrics are open to more than this host."""
+    address = config.metrics.address
+    if address is None or is_loopback(address[0]):
+        return []
+    return [NOT_LOOPBACK.line(listen=config.metrics.listen)]
 
 
 def _mode_line(config: Config) -> CheckLine:

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from pagerforce.store import cursors
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
+from pagerforce.store.operators import REFUSED
 from pagerforce.store.snapshots import marks
 
 JOURNAL_DAYS = timedelta(days=90)
@@ -28,6 +29,7 @@ COMMENT_DAYS = timedelta(days=365)
 LOOK_BACK = timedelta(days=16)
 OPERATOR_DAYS = timedelta(days=365)
 OPERATOR_ENTRIES = 100_000
+REFUSED_ENTRIES = 20_000
 _BATCH = 200  # some ten milliseconds of work
 
 _UNFINISHED = "('pending', 'in_flight', 'dead_letter')"
@@ -44,6 +46,7 @@ class Limits:
         comments: comments once seen.
         operators: what operators did and were refused.
         operator_entries: of these at most, whatever their age.
+        refused_entries: of these the refused ones at most: who is refused can't push out who did something.
         look_back: as far as any feed may be read back; at least the longest late window.
     """
 
@@ -53,6 +56,7 @@ class Limits:
     comments: timedelta = COMMENT_DAYS
     operators: timedelta = OPERATOR_DAYS
     operator_entries: int = OPERATOR_ENTRIES
+    refused_entries: int = REFUSED_ENTRIES
     look_back: timedelta = LOOK_BACK
 
 
@@ -182,9 +186,21 @@ async def prune_operators(
     oldest = await tx.rows("SELECT seq, at FROM operator_action ORDER BY seq LIMIT ?", (_BATCH,))
     before = to_stamp(now - limits.operators)
     gone = [seq for seq, at in oldest if at < before or seq <= surplus]
-    progress.operator = gone[-1] if len(gone) == _BATCH else 0
+    if len(gone) < _BATCH:
+        gone += await _refused_beyond(tx, limits.refused_entries)
+    progress.operator = gone[-1] if len(gone) >= _BATCH else 0
     await tx.run(f"DELETE FROM operator_action WHERE seq IN ({marks(gone)})", gone)
     return len(gone)
+
+
+async def _refused_beyond(tx: Transaction, most: int) -> list[int]:
+    """Refusals beyond the greatest number of them, oldest first."""
+    rows = await tx.rows(
+        "SELECT seq FROM operator_action WHERE outcome = ? ORDER BY seq LIMIT "
+        "max(0, min(?, (SELECT count(*) FROM operator_action WHERE outcome = ?) - ?))",
+        (REFUSED, _BATCH, REFUSED, most),
+    )
+    return [row[0] for row in rows]
 
 
 def is_too_old_for_news(created_at: datetime, now: datetime) -> bool:

@@ -102,6 +102,26 @@ def test_a_mapped_service_that_is_not_watched_is_remarked(tmp_path):
     assert "pagerduty.services_left_out" not in {line.code for line in found}
 
 
+@pytest.mark.parametrize(
+    ("listen", "is_remarked"),
+    [
+        ("127.0.0.1:9479", False),
+        ("[::1]:9479", False),
+        ("localhost:9479", False),
+        ("", False),
+        ("0.0.0.0:9479", True),
+        ("[::]:9479", True),
+        ("192.0.2.1:9479", True),
+        ("web1.example:9479", True),
+    ],
+)
+def test_a_metrics_address_that_others_reach_is_remarked_once(tmp_path, listen, is_remarked):
+    found = lines(write(tmp_path, f'[metrics]\nlisten = "{listen}"'))
+    remarks = [line for line in found if line.code == "metrics.not_loopback"]
+    assert len(remarks) == is_remarked
+    assert all(line.ok for line in remarks)
+
+
 def test_a_configuration_that_everybody_may_change_is_to_be_closed(tmp_path):
     path = write(tmp_path, "")
     path.chmod(0o646)

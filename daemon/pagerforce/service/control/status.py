@@ -5,6 +5,7 @@ from datetime import datetime
 
 from pagerforce import __version__
 from pagerforce.config.load import Loaded
+from pagerforce.config.offline import metrics_lines
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Position
 from pagerforce.model.value import Json, format_instant
@@ -18,7 +19,7 @@ class StatusRequest(Request):
 
 
 async def status(desk: Desk, _: StatusRequest) -> Json:
-    """The state, in exactly the keys of contract section 3; what is more stands inside them."""
+    """The state, in keys that stay; what is more stands inside them, but for remarks where there are any."""
     async with desk.read() as tx:
         depth = await outbox.depth(tx)
         total, _paused = await links.count_links(tx)
@@ -30,7 +31,8 @@ async def status(desk: Desk, _: StatusRequest) -> Json:
     now = desk.home.clock.now()
     age = (now - depth.oldest_at).total_seconds() if depth.oldest_at else 0.0
     running = desk.home.running
-    return {
+    remarks: list[Json] = [f"{x.what}: {x.remedy}" for x in metrics_lines(loaded.config)]
+    answer: dict[str, Json] = {
         "version": __version__,
         "schema": schema,
         "ready": running is not None and not running.unready(),
@@ -45,6 +47,7 @@ async def status(desk: Desk, _: StatusRequest) -> Json:
         "links": {"total": total, "paused": sorted({link.incident_id for link in paused})},
         "api": {side.value: _budget(side, running) for side in Side},
     }
+    return answer | {"remarks": remarks} if remarks else answer
 
 
 def _mode(loaded: Loaded, running: Running | None) -> str:

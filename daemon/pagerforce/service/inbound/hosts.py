@@ -28,11 +28,12 @@ def host_of(header: str) -> str | None:
 
 def is_address(host: str) -> bool:
     """Whether it is an IP address, and not one of the shorthands that only some resolvers know."""
+    is_bracketed = host.startswith("[") and host.endswith("]")
     try:
-        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+        found = ipaddress.ip_address(host[1:-1] if is_bracketed else host)
     except ValueError:
         return False
-    return host.startswith("[") == (":" in host)
+    return is_bracketed == (found.version == 6)
 
 
 def look_up_names(name: str) -> set[str]:
