@@ -78,7 +78,7 @@ async def test_requests_that_dribble_are_cut_off_and_stop_nothing(tmp_path):
 
 
 @needs_root
-@pytest.mark.parametrize("path", ["/metrics", "/"])
+@pytest.mark.parametrize("path", ["/metrics", "/", "/runbook"])
 async def test_a_flood_of_requests_stops_nothing(tmp_path, path):
     async with open_stage(tmp_path) as stage, stage.daemon() as running:
         await running.ready()

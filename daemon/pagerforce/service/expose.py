@@ -31,38 +31,51 @@ _DEADLINES = Deadlines(request_seconds=5.0, stall_seconds=5.0, drain_seconds=5.0
 _ANSWER_SECONDS = 10.0
 _PER_SECOND, _BURST = 400.0, 100.0
 _FRESH_SECONDS = 0.25
-_FORMS = 8
-# A content type repeats words of the request: only plain ones.
-_FORM = re.compile(r"(text/plain|application/openmetrics-text)(; [a-z]+=[0-9A-Za-z.-]{1,20}){0,3}")
+# A content type repeats words of the request: only known ones, so that there are few forms to make.
+_FORM = re.compile(
+    r"((?:text/plain|application/openmetrics-text); version=(?:0\.0\.4|1\.0\.0)(?:; charset=utf-8)?)"
+    r"(?:; escaping=[a-z0-9-]{1,20})?"
+)
 
 
 class _Shared:
-    """What was rendered just now: who asks at the same time shares it, and one is made at a time."""
+    """What was rendered just now: who asks at the same time shares it, and one is made at a time.
 
-    def __init__(self) -> None:
-        self._made: dict[str, tuple[float, bytes]] = {}
+    Args:
+        look: brings the series up to date.
+    """
+
+    def __init__(self, look: Callable[[], Awaitable[None]]) -> None:
+        self._look = look
+        self._looked_at = float("-inf")
+        self._made: dict[str, bytes] = {}
         self._lock = anyio.Lock()
 
-    async def get(self, name: str, render: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def get(self, name: str, render: Callable[[], bytes]) -> bytes:
         """The page of this name, not older than a moment."""
         async with self._lock:
-            at, text = self._made.get(name, (float("-inf"), b""))
-            if anyio.current_time() - at < _FRESH_SECONDS:
-                return text
-            text = await render()
-            if len(self._made) >= _FORMS:
+            if anyio.current_time() - self._looked_at >= _FRESH_SECONDS:
+                await self._look()
+                self._looked_at = anyio.current_time()
                 self._made.clear()
-            self._made[name] = (anyio.current_time(), text)
-            return text
+            if name not in self._made:
+                self._made[name] = render()
+            return self._made[name]
 
 
-def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
-    """How to write the metrics, and the content type; in plain text where the wish makes no sense."""
+def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str, str]:
+    """How to write the metrics, the content type, and the form without what makes no difference.
+
+    No name of a series needs escaping, so all ways of escaping give the same text. Plain text where the
+    wish makes no sense.
+    """
+    plain, plain_type = choose_encoder("")
     try:
         encode, content_type = choose_encoder(accept)
     except (ValueError, TypeError):  # a version that is none
-        return choose_encoder("")
-    return (encode, content_type) if _FORM.fullmatch(content_type) else choose_encoder("")
+        return plain, plain_type, plain_type
+    found = _FORM.fullmatch(content_type)
+    return (encode, content_type, found[1]) if found else (plain, plain_type, plain_type)
 
 
 def build_app(
@@ -79,16 +92,11 @@ def build_app(
         silent: loops that do not beat.
         unready: what readiness still waits for.
     """
-    shared = _Shared()
+    shared = _Shared(look)
 
     async def metrics(request: Request) -> Response:
-        encode, content_type = _encoder(request.headers.get("accept", ""))
-
-        async def render() -> bytes:
-            await look()
-            return encode(registry)
-
-        text = await shared.get(content_type, render)
+        encode, content_type, form = _encoder(request.headers.get("accept", ""))
+        text = await shared.get(form, lambda: encode(registry))
         return Response(text, headers={"content-type": content_type})
 
     async def healthy(_: Request) -> Response:
@@ -104,14 +112,17 @@ def build_app(
         return PlainTextResponse("pagerforce is ready\n")
 
     async def front(_: Request) -> Response:
-        async def render() -> bytes:
-            await look()
+        def render() -> bytes:
             return front_page(Condition(registry, silent(), unready())).encode()
 
-        return HTMLResponse(await shared.get("", render), headers=HEADERS)
+        return HTMLResponse(await shared.get("front page", render), headers=HEADERS)
+
+    making = anyio.Lock()
 
     async def runbook(_: Request) -> Response:
-        return HTMLResponse(runbook_page(), headers=HEADERS)
+        async with making:  # the first one takes its time: not on the daemon's own thread
+            page = await anyio.to_thread.run_sync(runbook_page)
+        return HTMLResponse(page, headers=HEADERS)
 
     return Starlette(
         routes=[

@@ -48,7 +48,8 @@ class Condition:
 
 def front_page(condition: Condition) -> str:
     """What this is, its version, how both sides and the queue are, and where to go on."""
-    rows = [*_summary(condition), *_sides(condition.registry), *_queue(condition.registry)]
+    samples = _Samples(condition.registry)
+    rows = [*_summary(condition, samples), *_sides(samples), *_queue(samples)]
     table = "".join(f"<tr><th>{_cell(k)}</th><td>{_cell(v)}</td></tr>" for k, v in rows)
     links = "".join(f'<li><a href="{path}">{path}</a> {what}</li>' for path, what in _LINKS)
     return _page(
@@ -64,20 +65,34 @@ def _cell(text: str) -> str:
     return escape(shown(text))
 
 
-def _summary(condition: Condition) -> Iterator[tuple[str, str]]:
+class _Samples:
+    """The gauges, looked at once: the registry goes through all series for each one it is asked for."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._values = {
+            (sample.name, *sorted(sample.labels.items())): sample.value
+            for family in registry.collect()
+            if family.type == "gauge"
+            for sample in family.samples
+        }
+
+    def get(self, name: str, **labels: str) -> float | None:
+        return self._values.get((f"pagerforce_{name}", *sorted(labels.items())))
+
+
+def _summary(condition: Condition, samples: _Samples) -> Iterator[tuple[str, str]]:
     silent, unready = ", ".join(condition.silent), ", ".join(condition.unready)
     yield "health", f"no heartbeat: {silent}" if silent else "every loop beats"
     yield "ready", f"no, waiting for: {unready}" if unready else "yes"
-    is_shadow = condition.registry.get_sample_value("pagerforce_shadow")
+    is_shadow = samples.get("shadow")
     yield "mode", "shadow: nothing is written" if is_shadow else "live"
 
 
-def _sides(registry: CollectorRegistry) -> Iterator[tuple[str, str]]:
+def _sides(samples: _Samples) -> Iterator[tuple[str, str]]:
     for side, name in ((Side.PAGERDUTY, "PagerDuty"), (Side.SALESFORCE, "Salesforce")):
-        labels = {"source": side.value}
-        up = registry.get_sample_value("pagerforce_source_up", labels)
-        lag = registry.get_sample_value("pagerforce_cursor_lag_seconds", labels)
-        last = registry.get_sample_value("pagerforce_last_success_timestamp_seconds", labels)
+        up = samples.get("source_up", source=side.value)
+        lag = samples.get("cursor_lag_seconds", source=side.value)
+        last = samples.get("last_success_timestamp_seconds", source=side.value)
         if not last or lag is None or math.isnan(lag):
             yield name, "not read yet"
             continue
@@ -85,14 +100,14 @@ def _sides(registry: CollectorRegistry) -> Iterator[tuple[str, str]]:
         yield name, f"{'up' if up else 'down'}, read {lag:.0f} s ago, at {at}"
 
 
-def _queue(registry: CollectorRegistry) -> Iterator[tuple[str, str]]:
+def _queue(samples: _Samples) -> Iterator[tuple[str, str]]:
     for name, label in (
         ("outbox_depth", "actions waiting"),
         ("dead_letters", "dead letters"),
         ("links", "links"),
         ("links_paused", "links paused"),
     ):
-        yield label, f"{registry.get_sample_value(f'pagerforce_{name}') or 0:.0f}"
+        yield label, f"{samples.get(name) or 0:.0f}"
 
 
 @cache

@@ -1,5 +1,6 @@
 """Keeps what goes wrong with one request inside that request, and the rate of requests within bounds."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -40,9 +41,12 @@ class Contained:
             is_started = True
             await send(message)
 
+        deadline = math.inf if self.seconds is None else self.seconds
         try:
-            with anyio.fail_after(self.seconds):
+            with anyio.move_on_after(deadline) as limit:
                 await self.app(scope, receive, watched)
+            if limit.cancelled_caught and not is_started:
+                await PlainTextResponse("too busy, try again\n", 503)(scope, receive, send)
         except Exception as error:  # noqa: BLE001 (no request may end the daemon)
             if is_departure(error):
                 return
