@@ -241,3 +241,26 @@ async def test_the_daemon_s_state_stays_free_while_an_operation_reads(folder, pa
         async with office.home.reading.read():
             with anyio.fail_after(20):
                 await daemon.rig.paged(daemon)
+
+
+async def test_a_full_queue_is_no_daemon_that_is_gone(path):
+    with bind_socket(path) as listener:
+        listener.listen(0)
+        waiting = []
+        try:
+            with pytest.raises(BlockingIOError):
+                while True:
+                    waiting.append(socket.socket(socket.AF_UNIX))
+                    waiting[-1].setblocking(False)
+                    waiting[-1].connect(str(path))
+            async with anyio.create_task_group() as group:
+
+                async def later():
+                    await anyio.sleep(0.2)
+                    listener.accept()[0].close()
+
+                group.start_soon(later)
+                assert await anyio.to_thread.run_sync(is_running, path)
+        finally:
+            for stream in waiting:
+                stream.close()

@@ -197,3 +197,16 @@ async def test_all_places_are_given_back(count):
             while len(gate):
                 await anyio.sleep(0.01)
         assert reported == []
+
+
+async def test_callers_that_go_away_use_up_no_turns_of_the_others():
+    paced = Paced(fine, per_second=20, burst=1)
+    async with served(paced, bounds=Bounds(64)) as (where, reported, _):
+        for _ in range(40):
+            with socket.create_connection(where) as gone:
+                gone.sendall(GET % b"")
+            await anyio.sleep(0.002)
+        began = anyio.current_time()
+        assert b"fine" in await ask(where)
+        assert anyio.current_time() - began < 1.5, "40 turns are 2 s"
+        assert reported == []

@@ -4,6 +4,7 @@ import base64
 import json
 import socket
 import ssl
+import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,14 @@ def _refuse(_: bytes) -> None:
 
 
 def is_running(path: Path) -> bool:
-    """Whether a daemon listens there."""
+    """Whether a daemon listens there; waits for a while where many others want to reach it too."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
-        probe.settimeout(5.0)
+        # Not settimeout(): without blocking, a queue that is full is an error at once (unix(7)).
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 5, 0))
         try:
             probe.connect(str(path))
+        except BlockingIOError:
+            return True  # somebody listens who does not get to us
         except OSError:
             return False
     return True

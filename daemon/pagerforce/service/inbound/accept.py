@@ -20,9 +20,12 @@ from pagerforce.service.inbound.gate import Gate, Place, Rank
 
 _LOG = get_log("inbound")
 _PER_TURN = 16
+_LOOKED_AT_PER_TURN = 128
 _PAUSE_SECONDS = 0.02
 _SHORT_PAUSE_SECONDS = 0.5
-_QUEUE = 4096  # the kernel cuts it to net.core.somaxconn
+# Callers that wait are better off in a short queue: where it is full, a flood has to wait as well, while
+# a probe's second try comes through. Those that are cut off instead had better be accepted all.
+_SHORT_QUEUE, _LONG_QUEUE = 256, 4096
 _SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 Welcome = Callable[[socket.socket, Place], Awaitable[None]]
@@ -56,10 +59,13 @@ class Acceptor:
     report: Report
     _spare: int | None = field(default=None)
 
+    def open(self) -> None:
+        """Opens the queue: from now on callers may connect, and are accepted by ``run``."""
+        self.listener.listen(_SHORT_QUEUE if self.judge.waits else _LONG_QUEUE)
+        self.listener.settimeout(0.0)
+
     async def run(self, group: TaskGroup) -> None:
         """Accepts; each connection is taken over in a task of the group."""
-        self.listener.listen(_QUEUE)
-        self.listener.settimeout(0.0)
         self._open_spare()
         try:
             while True:
@@ -75,7 +81,10 @@ class Acceptor:
 
     def _turn(self, group: TaskGroup) -> float:
         """Accepts what is there, up to a bound; returns how long to wait before the next turn."""
-        for _ in range(_PER_TURN):
+        alive = 0
+        for _ in range(_LOOKED_AT_PER_TURN):
+            if alive == _PER_TURN:
+                break
             if self.judge.waits and not self.gate.has_room(Rank.STRANGER, anyio.current_time()):
                 return _PAUSE_SECONDS
             try:
@@ -85,6 +94,10 @@ class Acceptor:
             except OSError as error:
                 # Others are the network's, about a connection that ended before it was accepted.
                 return self._run_short(error) if error.errno in _SHORT else _PAUSE_SECONDS
+            if connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                connection.close()  # its caller has reset it while it waited to be accepted
+                continue
+            alive += 1
             self._let_in(connection, group)
         return 0
 

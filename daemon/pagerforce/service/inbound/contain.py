@@ -10,6 +10,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+IS_GONE = "pagerforce.is_gone"
+"""Key of a request's scope: says whether its caller has gone away."""
+
 Report = Callable[[Exception], None]
 """Told about an exception that nobody expects."""
 
@@ -56,18 +59,26 @@ class Contained:
 
 
 class Paced:
-    """An application that answers so many requests per second, and lets the others wait their turn."""
+    """An application that answers so many requests per second, and lets the others wait their turn.
+
+    Who has gone away meanwhile takes no turn: else a flood of those would keep the others waiting.
+    """
 
     def __init__(self, app: ASGIApp, *, per_second: float, burst: float) -> None:
         self._app = app
         self._step = 1 / per_second
         self._slack = burst / per_second
         self._next = 0.0
+        self._turn = anyio.Lock()  # the first to come is the first to have it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request when its turn has come."""
-        now = anyio.current_time()
-        self._next = max(self._next, now - self._slack) + self._step
-        if self._next > now:
-            await anyio.sleep(self._next - now)
+        async with self._turn:
+            is_gone: Callable[[], bool] = scope.get(IS_GONE, lambda: False)
+            if is_gone():
+                return
+            now = anyio.current_time()
+            self._next = max(self._next, now - self._slack) + self._step
+            if self._next > now:
+                await anyio.sleep(self._next - now)
         await self._app(scope, receive, send)

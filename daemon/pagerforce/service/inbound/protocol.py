@@ -11,6 +11,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from pagerforce.service.inbound.contain import IS_GONE
 from pagerforce.service.inbound.gate import Gate, Phase, Place
 
 # What uvicorn says about a connection is either a stranger's nonsense or reported by ``contain``.
@@ -67,7 +68,7 @@ class GuardedProtocol(H11Protocol):
         self._report = report
         self._timer: Any = None
         self._stall: Any = None
-        self.app = _with_extra(self.app, extra)
+        self.app = _with_extra(self.app, {**extra, IS_GONE: self._is_gone})
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 (asyncio's)
         """The connection is there; it has so long to ask."""
@@ -98,6 +99,9 @@ class GuardedProtocol(H11Protocol):
         if self._is_asked() and self._place.phase is Phase.WAITING:
             self._place.phase = Phase.WORKING
             self._set_timer(None)
+
+    def _is_gone(self) -> bool:
+        return self.transport.is_closing()
 
     def _is_asked(self) -> bool:
         """Whether the request is there to its end."""

@@ -105,6 +105,7 @@ async def serve(service: Service, listener: socket.socket) -> AsyncIterator[Gate
 
     acceptor = Acceptor(service.name, listener, gate, service.judge, welcome, service.report)
     try:
+        acceptor.open()
         async with anyio.create_task_group() as group, anyio.create_task_group() as doors:
             group.start_soon(run, name=service.name)
             doors.start_soon(acceptor.run, doors, name=f"{service.name} accepts")
