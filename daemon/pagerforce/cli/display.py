@@ -18,7 +18,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from pagerforce.model.display import json_text, shown
-from pagerforce.observe.log import traceback_lines
+from pagerforce.observe.rendering import traceback_lines
 
 _COPIED = frozenset({"id", "incident", "record", "action_id"})
 _ANY_WIDTH = 100_000

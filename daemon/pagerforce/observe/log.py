@@ -11,17 +11,22 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TextIO
 
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor
+from structlog.typing import FilteringBoundLogger, Processor
 
-from pagerforce.model.display import json_text, shown
+from pagerforce.model.display import json_text
 from pagerforce.observe import limits
 from pagerforce.observe.limits import Limits
+from pagerforce.observe.rendering import (
+    JournalFormatter,
+    JournalRenderer,
+    LibraryFormatter,
+    show_values,
+)
 
 EVENTS: Mapping[str, frozenset[str]] = {
     name: frozenset(keys.split())
@@ -71,11 +76,6 @@ each means.
 COMMON_KEYS = frozenset({"event", "level", "part", "timestamp"})
 """What every line bears."""
 
-ErrorInfo = (
-    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-)
-
-_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 _LEVELS: dict[str, int] = {
     name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")
 }
@@ -111,40 +111,6 @@ def set_level(level: str) -> None:
 def current_level() -> str:
     """The level in force."""
     return next(name for name, number in _LEVELS.items() if number == _level)
-
-
-class _Printed:
-    """What the console's renderer prints as it stands."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
-
-
-def _show_values(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Makes every value what may be printed; the console's renderer escapes only those with blanks."""
-    return {key: _printable(value) for key, value in event.items()}
-
-
-def _printable(value: object) -> object:
-    is_plain = value is None or isinstance(value, bool | int | float)
-    if is_plain or (isinstance(value, str) and value.isprintable()):
-        return value
-    return _Printed(shown(repr(value)))
-
-
-class _PlainFormatter(logging.Formatter):
-    """What libraries say through the standard library's logging: one line, and tracebacks below it."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
-        return shown(super().formatMessage(record))
-
-    def formatException(self, ei: ErrorInfo) -> str:  # noqa: N802 (logging's name)
-        return "\n".join(traceback_lines(ei[1])) if ei[1] is not None else ""
 
 
 def _limit(
@@ -217,36 +183,6 @@ class _SafeStream:
             self._has_failed = True
 
 
-class _JournalRenderer:
-    """Puts the priority before the line that another renderer makes."""
-
-    def __init__(self, renderer: Processor) -> None:
-        self._renderer = renderer
-
-    def __call__(
-        self, logger: object, method: str, event: structlog.typing.EventDict
-    ) -> str | bytes:
-        line = str(self._renderer(logger, method, event))
-        # The journal makes an entry of each line, and reads the priority of each.
-        mark = f"<{_PRIORITIES.get(method, 6)}>"
-        return "\n".join(mark + part for part in line.split("\n"))
-
-
-class _LibraryFormatter(_PlainFormatter):
-    """Lines of libraries, cut to their bound."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return limits.cut_text(super().format(record), limits.LONGEST_TEXT)
-
-
-class _JournalFormatter(_LibraryFormatter):
-    """The same with the journal's priority before each line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        mark = f"<{_PRIORITIES.get(record.levelname.lower(), 6)}>"
-        return "\n".join(mark + part for part in super().format(record).split("\n"))
-
-
 def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """Whether systemd connected this stream to its journal (``$JOURNAL_STREAM``, systemd.exec(5)).
 
@@ -280,7 +216,7 @@ def setup_log(
         else structlog.processors.JSONRenderer(serializer=json_text)
     )
     if is_for_journal:
-        renderer = _JournalRenderer(renderer)
+        renderer = JournalRenderer(renderer)
     safe = _SafeStream(stream)
     structlog.configure(
         processors=[
@@ -289,7 +225,7 @@ def setup_log(
             structlog.processors.format_exc_info,
             _limit,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([_show_values] if is_console else []),
+            *([show_values] if is_console else []),
             renderer,
         ],
         logger_factory=structlog.PrintLoggerFactory(file=safe),  # type: ignore[arg-type]
@@ -297,7 +233,7 @@ def setup_log(
     )
     handler = logging.StreamHandler(safe)
     handler.addFilter(_LibraryFilter())
-    formatter = _JournalFormatter if is_for_journal else _LibraryFormatter
+    formatter = JournalFormatter if is_for_journal else LibraryFormatter
     handler.setFormatter(formatter("%(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     # httpx logs every URL at INFO, and those hold ids and queries.
@@ -313,26 +249,6 @@ def place_of(error: BaseException) -> str:
     last = frames[-1] if frames else None
     where = f" in {Path(last.filename).name}:{last.lineno} ({last.name})" if last else ""
     return f"{type(error).__name__}{where}"
-
-
-def traceback_lines(error: BaseException) -> list[str]:
-    """A traceback line by line, for reports of defects; line breaks in the errors' own texts are shown."""
-    found = traceback.TracebackException.from_exception(error)
-    text = "".join(found.format())
-    for said in _texts(found):
-        text = text.replace(said, shown(said))
-    return [shown(line) for line in text.rstrip("\n").split("\n")]
-
-
-def _texts(found: traceback.TracebackException) -> Iterator[str]:
-    """What this error and those behind it say, where that is more than plain text."""
-    text = str(found)
-    if shown(text) != text:
-        yield text
-    inner = getattr(found, "exceptions", None) or ()
-    for one in (found.__cause__, found.__context__, *inner):
-        if one is not None:
-            yield from _texts(one)
 
 
 def get_log(part: str) -> FilteringBoundLogger:
