@@ -5,13 +5,14 @@ Gives back parsed tables and problems; knows nothing about what the keys mean ex
 
 import os
 import re
-import stat
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pagerforce.config.bounds import LARGEST_RULES_BYTES, check_bounds
 from pagerforce.config.inline_secrets import remove_secrets
+from pagerforce.config.regular import NotRegularError, TooLargeError, read_regular
 from pagerforce.errors import Problem
 
 RULES_KEYS = ("rulesets", "maps")
@@ -113,7 +114,7 @@ def _add(reading: Reading, path: Path, label: str, found: dict[str, object] | Pr
 def _take_text(reading: Reading, text: RulesText) -> None:
     """A rules text may hold rules and their maps only: whoever may write rules may write no more."""
     reading.labels.append(text.label)
-    found = _parse_toml(text.content.encode(), text.label)
+    found = _parse_text(text)
     if not isinstance(found, Problem):
         for key in found.keys() - set(RULES_KEYS):
             what = (
@@ -124,24 +125,36 @@ def _take_text(reading: Reading, text: RulesText) -> None:
     _add(reading, Path(text.label), text.label, found)
 
 
+def read_table(path: Path) -> dict[str, object] | None:
+    """What one file holds, unjudged; None where it can't be understood. Raises ``PermissionError``."""
+    try:
+        found = _parse_toml(read_regular(path, _LARGEST_BYTES), str(path))
+    except PermissionError:
+        raise
+    except (OSError, ValueError):
+        return None
+    return None if isinstance(found, Problem) else found
+
+
+def _parse_text(text: RulesText) -> dict[str, object] | Problem:
+    raw = text.content.encode("utf-8", "surrogatepass")
+    if len(raw) > LARGEST_RULES_BYTES:
+        return Problem(text.label, f"is larger than {LARGEST_RULES_BYTES} bytes: use fewer rules")
+    return _parse_toml(raw, text.label)
+
+
 def _parse(path: Path, label: str) -> dict[str, object] | Problem:
     try:
-        wrong = _wrong_kind(path.stat().st_mode)
-        if wrong:
-            return Problem(label, wrong)
-        with path.open("rb") as stream:
-            raw = stream.read(_LARGEST_BYTES + 1)
+        raw = read_regular(path, _LARGEST_BYTES)
+    except NotRegularError as error:
+        is_folder = "folder" in str(error)
+        what = "name the configuration file in it" if is_folder else "give the path of a TOML file"
+        return Problem(label, f"{error}: {what}")
+    except TooLargeError as error:
+        return Problem(label, f"{error}: split it by include")
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         return Problem(label, _why_unreadable(error))
-    if len(raw) > _LARGEST_BYTES:
-        return Problem(label, f"is larger than {_LARGEST_BYTES} bytes: split it by include")
     return _parse_toml(raw, label)
-
-
-def _wrong_kind(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "is a folder: name the configuration file in it"
-    return "" if stat.S_ISREG(mode) else "is not a regular file: give the path of a TOML file"
 
 
 def _why_unreadable(error: OSError | ValueError) -> str:
@@ -157,7 +170,11 @@ def _why_unreadable(error: OSError | ValueError) -> str:
 
 def _parse_toml(raw: bytes, label: str) -> dict[str, object] | Problem:
     try:
-        return tomllib.loads(raw.decode("utf-8-sig"))
+        text = raw.decode("utf-8-sig")
+        wrong = check_bounds(text)
+        if wrong is not None:
+            return Problem(f"{label}: line {wrong[0]}", wrong[1])
+        return tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         return Problem(f"{label}: line {line}", "is not UTF-8: save the file in UTF-8")
@@ -168,6 +185,8 @@ def _parse_toml(raw: bytes, label: str) -> dict[str, object] | Problem:
         return Problem(f"{label}: {where}", f"is not valid TOML: {_dotted(what)}")
     except RecursionError:
         return Problem(label, "is nested too deeply: flatten it")
+    except ValueError as error:  # a whole number with more digits than Python reads
+        return Problem(label, f"is not valid TOML: {error}")
 
 
 def _dotted(message: str) -> str:

@@ -4,11 +4,11 @@ A command that the daemon answers needs no valid configuration: the daemon has a
 and an operator who has just broken the file must still be able to ask how things are.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pagerforce.config.files import read_table
 from pagerforce.config.settings import DEFAULT_SOCKET
 
 
@@ -29,10 +29,10 @@ class Glance:
 def glance(path: Path, environ: Mapping[str, str]) -> Glance:
     """Looks for ``daemon.control_socket``; ``$RUNTIME_DIRECTORY`` wins, as for the daemon."""
     try:
-        table = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        table = read_table(path)
     except PermissionError:
         return Glance(_in_runtime_folder(DEFAULT_SOCKET, environ), is_readable=False)
-    except (OSError, ValueError):
+    if table is None:
         return Glance(None)
     section = table.get("daemon")
     value = section.get("control_socket") if isinstance(section, dict) else None

@@ -109,6 +109,7 @@ def _add_maps(merged: Merged, document: Document) -> None:
         what = "must be tables: write each map under its own [maps.NAME]"
         merged.problems.append(Problem(f"{document.label}: maps", what))
         return
+    maps = merged.table["maps"] = dict(merged.maps)
     for name, table in found.items():
         where = f"{document.label}: {key_path(('maps', name))}"
         if name in merged.map_labels:
@@ -119,7 +120,7 @@ def _add_maps(merged: Merged, document: Document) -> None:
             merged.problems.append(Problem(where, what))
         else:
             merged.map_labels[name] = document.label
-            merged.table["maps"] = {**merged.maps, name: table}
+            maps[name] = table
 
 
 def _with_preset(merged: Merged, index: int, item: Mapping[str, object]) -> Mapping[str, object]:

@@ -245,7 +245,7 @@ def test_an_unknown_preset_names_those_that_exist(tmp_path):
         (b"[daemon]\n[daemon]\n", "config.toml: line 2, column 8", "daemon"),
         (b"a = [1,", "config.toml: end of file", "not valid TOML"),
         (b"# ok\n# \xff\n", "config.toml: line 2", "save the file in UTF-8"),
-        (b"a = " + b"[" * 5000, "config.toml", "nested too deeply"),
+        (b"a = " + b"[" * 5000, "config.toml: line 1", "nested too deeply"),
     ],
 )
 def test_a_file_that_is_not_toml_is_named_with_line_and_column(tmp_path, content, where, what):
