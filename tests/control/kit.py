@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+from pagerforce.service.control.answer import line_of
 from pagerforce.service.control.desk import Desk, Home, Running
 from pagerforce.service.control.operations import OPERATIONS
 from pagerforce.service.control.peers import Caller
@@ -33,7 +34,7 @@ class Office:
             self.told.append(text)
 
         desk = Desk(MANAGER, operation.word_for(request), self.home, tell)
-        return json.loads(json.dumps(await operation.run(desk, request)))
+        return json.loads(line_of("result", await operation.run(desk, request)))["result"]
 
     async def audit(self) -> list[dict[str, Any]]:
         async with self.home.reading.read() as tx:

@@ -1,7 +1,7 @@
 """Has a command carried out: by the running daemon, or here on the state where none runs."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ def ask(
     *,
     tell: Show | None = None,
     is_watched: bool = False,
+    lines: Iterable[bytes] | None = None,
 ) -> Any:  # noqa: ANN401 (each command's value has its own shape)
     """The command's value.
 
@@ -29,6 +30,7 @@ def ask(
         values: its form, filled in.
         tell: called with how far it is, instead of a bar.
         is_watched: whether a bar may show how far it is, at a terminal.
+        lines: what follows the form.
 
     Raises:
         ConfigError, ForbiddenError, PagerforceError: what is to be told, with its exit code.
@@ -38,10 +40,10 @@ def ask(
     with Bar(command, is_wanted=is_watched) as bar:
         told = tell or bar.show
         if seen.socket is not None and is_running(seen.socket):
-            return call_daemon(seen.socket, command, values or {}, told)
+            return call_daemon(seen.socket, command, values or {}, told, lines=lines)
         if not seen.is_readable:
             raise ForbiddenError(f"{path}: this user may not read it, and no daemon answers")
-        return call_directly(path, os.environ, command, values or {}, told)
+        return call_directly(path, os.environ, command, values or {}, told, lines)
 
 
 def find_daemon(config: Path | None) -> Path | None:

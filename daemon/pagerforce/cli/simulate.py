@@ -10,7 +10,10 @@ import typer
 from pagerforce.cli.console import ConfigOption, JsonOption, out, print_json, reporting
 from pagerforce.cli.desk import ask
 from pagerforce.cli.log import check_since
+from pagerforce.config.bounds import LARGEST_RULES_BYTES
+from pagerforce.config.regular import NotRegularError, TooLargeError, read_regular
 from pagerforce.errors import ConfigError, Problem
+from pagerforce.service.checker.bounds import LARGEST_EVENTS_BYTES
 
 
 def simulate_rules(
@@ -36,55 +39,70 @@ def simulate_rules(
         values = {
             "rules": [{"name": str(path), "content": read_text(path)} for path in rules or ()],
             "since": since or None,
-            "events": None if events is None else _read_lines(events),
+            "has_events": events is not None,
         }
-        report = ask(config, "simulate", values, is_watched=not json)
+        lines = None if events is None else _read_lines(events)
+        report = ask(config, "simulate", values, is_watched=not json, lines=lines)
     if json:
         print_json(report)
     else:
         print_report(report)
 
 
-def read_text(path: Path) -> str:
-    """A file of the user's own; raises ``ConfigError``."""
+def read_text(path: Path, most: int = LARGEST_RULES_BYTES) -> str:
+    """A regular file of the user's own, of bounded size; raises ``ConfigError``."""
     try:
-        return path.read_text("utf-8-sig")
+        return read_regular(path, most).decode("utf-8-sig")
+    except (NotRegularError, TooLargeError) as error:
+        raise ConfigError([Problem(str(path), str(error))]) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "is not UTF-8 text"
         raise ConfigError([Problem(str(path), f"cannot be read: {reason}")]) from error
 
 
-def _read_lines(path: Path) -> list[dict[str, Any]]:
+def _read_lines(path: Path) -> list[bytes]:
+    """The events of a file as the daemon takes them: only what is needed of each, the newest first."""
     entries = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path, LARGEST_EVENTS_BYTES).splitlines(), start=1):
         if not line.strip():
             continue
         try:
             entry = json_text.loads(line)
             if entry.get("event") != "operator":
                 entry["recorded"]["event"]["id"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             what = "is no line of `pagerforce log --json`; export the events again"
             raise ConfigError([Problem(f"{path}: line {number}", what)]) from error
-        entries.append({key: entry.get(key) for key in ("event", "echo_of", "recorded")})
-    return entries
+        kept = {key: entry.get(key) for key in ("event", "echo_of", "recorded")}
+        entries.append(json_text.dumps(kept | {"line": number}).encode() + b"\n")
+    return entries[::-1]
 
 
 def print_report(report: Mapping[str, Any]) -> None:
     """A report for people."""
     out.line(f"{report['events']} recorded events")
+    if report["is_cut"]:
+        words = (
+            "more could not be tried in the time there is: these are the newest; --since narrows it"
+        )
+        out.line(words)
     for rule in report["rules"]:
         parts = ", ".join(f"{count} x {do}" for do, count in sorted(rule["actions"].items()))
         times = "once" if rule["fired"] == 1 else f"{rule['fired']} times"
         out.line(f"  {rule['ruleset']} / {rule['rule']}: fires {times}")
         if parts:
             out.line(f"    {parts}")
-    _print_differences("+", "more", report["gained"])
-    _print_differences("-", "less", report["lost"])
+    _print_differences("+", "more", report["gained"], report["gained_more"])
+    _print_differences("-", "less", report["lost"], report["lost_more"])
 
 
-def _print_differences(sign: str, label: str, found: Sequence[Mapping[str, Any]]) -> None:
-    out.line(f"{len(found)} actions {label} than with the rules in force")
+def _print_differences(
+    sign: str, label: str, found: Sequence[Mapping[str, Any]], more: int
+) -> None:
+    count = len(found) + more
+    out.line(f"{count} actions {label} than with the rules in force")
+    if more:
+        out.line(f"  ... {more} not shown")
     for item in found:
         subject = item["incident"] or item["record"]
         place = f"{item['ruleset']} / {item['rule']}"

@@ -1,8 +1,10 @@
 """Pure: rules tried on recorded events, without writing anything. Same input, same result."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from pagerforce.model.action import Decision, Rendered, Unrenderable
 from pagerforce.model.event import Event
@@ -10,7 +12,7 @@ from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.value import Fields, Json
 from pagerforce.pipeline.ruling import show_trace
-from pagerforce.rules.evaluate import Evaluation, Facts, RuleBook
+from pagerforce.rules.evaluate import Evaluation, Facts, RuleBook, RuleTrace
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,59 @@ class Recorded:
 
 
 @dataclass(slots=True)
+class Bounds:
+    """How much a report lists; what is beyond is counted.
+
+    Attributes:
+        size: bytes of all that is listed.
+        tried: events per rule. differences: actions gained, and actions lost.
+        shows_values: whether values and rendered texts of events are shown.
+    """
+
+    size: int
+    tried: int
+    differences: int
+    shows_values: bool = True
+
+    def take(self, item: object) -> bool:
+        """Whether one more item may be listed."""
+        if self.size <= 0:
+            return False
+        self.size -= len(json.dumps(item, default=str))
+        return self.size > 0
+
+
+@dataclass(slots=True)
 class Tally:
-    """What one rule would do over all events."""
+    """What one rule would do over all events. ``events``: the newest, the newest first."""
 
     fired: int = 0
     actions: dict[str, int] = field(default_factory=dict)
-    events: list[dict[str, Json]] = field(default_factory=list)
+    events: list[Mapping[str, Json]] = field(default_factory=list)
+    more: int = 0
+
+
+@dataclass(slots=True)
+class Differences:
+    """Actions that only one of two sets of rules would take: the newest, event by event."""
+
+    events: list[list[Mapping[str, Json]]] = field(default_factory=list)
+    count: int = 0
+    listed: int = 0
+
+    def add(self, found: Sequence[Mapping[str, Json]], bounds: Bounds) -> None:
+        """Those of one event."""
+        self.count += len(found)
+        room = bounds.differences - self.listed
+        kept = [item for item in found[: max(0, room)] if bounds.take(item)]
+        self.listed += len(kept)
+        if kept:
+            self.events.append(kept)
+
+    @property
+    def oldest_first(self) -> list[Mapping[str, Json]]:
+        """What is listed, in the order of the events."""
+        return [item for found in reversed(self.events) for item in found]
 
 
 @dataclass(slots=True)
@@ -55,50 +104,83 @@ class Report:
 
     events: int = 0
     rules: dict[tuple[str, str], Tally] = field(default_factory=dict)
-    gained: list[dict[str, Json]] = field(default_factory=list)
-    lost: list[dict[str, Json]] = field(default_factory=list)
+    gained: Differences = field(default_factory=Differences)
+    lost: Differences = field(default_factory=Differences)
 
 
 def simulate(
     recorded: Iterable[Recorded],
     tried: RuleBook,
-    in_force: RuleBook,
-    names: Iterable[tuple[str, str]],
-) -> Report:
+    in_force: RuleBook | None,
+    bounds: Bounds,
+) -> Iterator[Report]:
     """Tries ``tried`` on every event and compares with ``in_force``.
 
+    Gives the report after each event, the same one, so that whoever has no more time can stop and keep
+    what was found: each event counts as a whole or not at all.
+
     Args:
-        recorded: events in their order, our own echoes left out.
+        recorded: events, the newest first, our own echoes left out.
         tried: the rules to try.
-        in_force: the rules to compare with.
-        names: (ruleset, rule) of every rule to try, in file order.
+        in_force: the rules to compare with; None where those are tried.
+        bounds: how much to list.
     """
-    report = Report(rules={name: Tally() for name in names})
+    report = Report(rules={(rule.ruleset, rule.name): Tally() for rule in tried.rules})
+    yield report
     for item in recorded:
+        facts = item.facts
+        evaluation = tried.evaluate(facts, item.seen_at, every_rule=True)
+        before = evaluation.decisions
+        if in_force is not None:
+            before = in_force.evaluate(facts, item.seen_at).decisions
+        _count(report, item.event, evaluation, bounds)
+        if in_force is not None:
+            _compare(report, item.event, evaluation.decisions, before, bounds)
         report.events += 1
-        evaluation = tried.evaluate(item.facts, item.seen_at, every_rule=True)
-        _count(report, item.event, evaluation)
-        before = [
-            _show(item.event, x) for x in in_force.evaluate(item.facts, item.seen_at).decisions
-        ]
-        after = [_show(item.event, x) for x in evaluation.decisions]
-        report.gained += [x for x in after if _key(x) not in [_key(y) for y in before]]
-        report.lost += [x for x in before if _key(x) not in [_key(y) for y in after]]
-    return report
+        yield report
 
 
-def _count(report: Report, event: Event, evaluation: Evaluation) -> None:
+def _compare(
+    report: Report,
+    event: Event,
+    after: Sequence[Decision],
+    before: Sequence[Decision],
+    bounds: Bounds,
+) -> None:
+    new, old = [[(_key(x), x) for x in found] for found in (after, before)]
+    for target, some, others in ((report.gained, new, old), (report.lost, old, new)):
+        known = {key for key, _ in others}
+        found = [_show(event, one, bounds) for key, one in some if key not in known]
+        target.add(found, bounds)
+
+
+def _count(report: Report, event: Event, evaluation: Evaluation, bounds: Bounds) -> None:
     for trace in evaluation.traces:
         tally = report.rules.setdefault((trace.ruleset, trace.rule), Tally())
         tally.fired += trace.matched
-        tally.events.append({"event": event.id, **show_trace(trace)})
+        shown = None
+        if len(tally.events) < bounds.tried and bounds.size > 0:
+            shown = {"event": event.id, **_shown_trace(trace, bounds)}
+        if shown is not None and bounds.take(shown):
+            tally.events.append(shown)
+        else:
+            tally.more += 1
     for decision in evaluation.decisions:
         tally = report.rules.setdefault((decision.ruleset, decision.rule), Tally())
         do = decision.call.do
         tally.actions[do] = tally.actions.get(do, 0) + 1
 
 
-def _show(event: Event, decision: Decision) -> dict[str, Json]:
+def _shown_trace(trace: RuleTrace, bounds: Bounds) -> dict[str, Any]:
+    shown = dict(show_trace(trace))
+    if not bounds.shows_values:
+        shown["conditions"] = [
+            {"field": item.field, "op": item.op, "result": item.result} for item in trace.conditions
+        ]
+    return shown
+
+
+def _show(event: Event, decision: Decision, bounds: Bounds) -> dict[str, Json]:
     shown: dict[str, Json] = {
         "event": event.id,
         "type": event.type,
@@ -108,6 +190,8 @@ def _show(event: Event, decision: Decision) -> dict[str, Json]:
         "rule": decision.rule,
         "action": decision.call.do,
     }
+    if not bounds.shows_values:
+        return shown
     match decision.arguments:
         case Rendered(args=args):
             shown["arguments"] = args
@@ -118,6 +202,11 @@ def _show(event: Event, decision: Decision) -> dict[str, Json]:
     return shown
 
 
-def _key(shown: Mapping[str, Json]) -> tuple[str, str]:
+def _key(decision: Decision) -> tuple[str, str]:
     """Two decisions are the same where they would do the same, whatever the rule's name."""
-    return str(shown["action"]), str(shown.get("arguments", shown.get("problem")))
+    match decision.arguments:
+        case Rendered(args=args):
+            return decision.call.do, str(args)
+        case Unrenderable(reason=reason):
+            return decision.call.do, reason
+    return decision.call.do, "None"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import anyio
+import anyio.lowlevel
 
 from pagerforce.errors import MalformedError, Problem, RefusedError
 from pagerforce.model.ports import Clock
@@ -184,6 +185,9 @@ class SchemaCache:
             return (Problem(object_name, f"{what}; check its name and the user's permissions"),)
         problems = []
         for path in sorted(set(paths)):
+            await (
+                anyio.lowlevel.checkpoint()
+            )  # a file may name many fields that are known or guessed at
             found = await self.find_field(object_name, path)
             if found is None and await self._is_hidden(info, path):
                 continue  # it can't be judged; the query will tell

@@ -1,13 +1,17 @@
 """The rules file that an operator applied: it stands for the configuration's rulesets."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+
+import anyio
 
 from pagerforce.config.files import RulesText
 from pagerforce.config.load import Loaded, load_config
+from pagerforce.config.schema import Config
 from pagerforce.model.action import ActionSpec
 from pagerforce.store.database import Database
-from pagerforce.store.revisions import Revision, find_in_force
+from pagerforce.store.revisions import Revision, find_in_force, label_of
 
 
 async def load_in_force(
@@ -16,8 +20,11 @@ async def load_in_force(
     *,
     catalog: Sequence[ActionSpec],
     environ: Mapping[str, str],
+    on_thread: bool = False,
 ) -> Loaded:
     """The configuration's files with the applied rules, where there are some.
+
+    ``on_thread``: reads them on another thread; a daemon's loops go on meanwhile.
 
     Raises:
         ConfigError: the configuration is wrong, or the applied rules no longer fit to it.
@@ -25,16 +32,17 @@ async def load_in_force(
     """
     async with database.read() as tx:
         revision = await find_in_force(tx)
-    return load_config(path, catalog=catalog, environ=environ, rules=rules_of(revision))
+    load = partial(load_config, path, catalog=catalog, environ=environ, rules=rules_of(revision))
+    return await anyio.to_thread.run_sync(load) if on_thread else load()
 
 
 def rules_of(revision: Revision | None) -> tuple[RulesText, ...]:
     """What ``load_config`` takes for a revision; None: the configuration's own rules."""
     if revision is None:
         return ()
-    return (RulesText(f"rules revision {revision.number} ({revision.name})", revision.content),)
+    return (RulesText(label_of(revision.number, revision.name), revision.content),)
 
 
-def without_rules(loaded: Loaded) -> object:
+def without_rules(loaded: Loaded) -> Config:
     """What of a configuration takes effect with a restart only, to be compared with another's."""
     return loaded.config.model_copy(update={"rulesets": (), "maps": {}, "include": ()})

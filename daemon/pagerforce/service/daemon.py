@@ -180,16 +180,18 @@ class _Supervisor:
                 self._parts.database,
                 catalog=CATALOG,
                 environ=self._options.environ,
+                on_thread=True,
             )
         except ConfigError as error:
             for problem in error.problems:
                 _LOG.error("reload_refused", where=problem.where, what=problem.what)
         else:
-            self._apply(loaded)
+            await self._apply(loaded)
         self._notifier.send("READY=1")
 
-    def _apply(self, loaded: Loaded) -> None:
+    async def _apply(self, loaded: Loaded) -> None:
         if without_rules(loaded) != without_rules(self._parts.rules.loaded):
             _LOG.warning("restart_needed", what="settings other than rules and maps have changed")
-        self._parts.put_in_force(loaded)
+        put_in_force = await self._parts.prepare(loaded)
+        put_in_force()
         _LOG.info("reloaded", rules=len(loaded.rules))

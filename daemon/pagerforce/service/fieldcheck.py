@@ -4,7 +4,9 @@ What is found here keeps the daemon from doing its job, so it is asked for befor
 What would fail only when a rule fires is for ``service/checks`` to tell.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
+
+import anyio.lowlevel
 
 from pagerforce.config.load import Loaded
 from pagerforce.config.objects import ObjectSettings
@@ -16,8 +18,15 @@ from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.service.writes import writes_of
 
 
-async def check_fields(schema: SchemaCache, loaded: Loaded) -> None:
+async def check_fields(
+    schema: SchemaCache, loaded: Loaded, needed: Mapping[str, Collection[str]] | None = None
+) -> None:
     """What keeps the daemon from doing its job; asked for before anything is read.
+
+    Args:
+        schema: the org's describes.
+        loaded: the rules and objects.
+        needed: object -> fields that the rules speak of, where that is known already.
 
     Raises:
         ConfigError: an object or a field is not there or hidden from our user, or an operator can't
@@ -25,15 +34,19 @@ async def check_fields(schema: SchemaCache, loaded: Loaded) -> None:
         RemoteError: the org could not be asked.
     """
     problems: list[Problem] = []
+    needed = fields_needed(loaded.rules) if needed is None else needed
     for item in loaded.config.objects:
-        problems += await object_problems(schema, loaded, item)
+        problems += await object_problems(schema, loaded, item, needed)
     problems += await rule_problems(schema, loaded)
     if problems:
         raise ConfigError(problems)
 
 
 async def object_problems(
-    schema: SchemaCache, loaded: Loaded, item: ObjectSettings
+    schema: SchemaCache,
+    loaded: Loaded,
+    item: ObjectSettings,
+    needed: Mapping[str, Collection[str]] | None = None,
 ) -> list[Problem]:
     """What is wrong with one object and the fields of it that anything speaks of.
 
@@ -41,14 +54,15 @@ async def object_problems(
         RemoteError: the org could not be asked.
     """
     # service_id_path may be missing: the service mappings serve then (and ``check`` says so).
-    paths = set(fields_needed(loaded.rules).get(item.name, frozenset())) | set(item.fields)
+    needed = fields_needed(loaded.rules) if needed is None else needed
+    paths = set(needed.get(item.name, ())) | set(item.fields)
     paths |= {item.external_id_field} - {""}
     paths |= {row.field for row in loaded.config.service_mappings if row.object == item.name}
     problems = [*await schema.check_fields(item.name, paths)]
     if item.comments is not None:
         wanted = {item.comments.parent_field, item.comments.body_field, *item.comments.fields}
         problems += await schema.check_fields(item.comments.object, wanted)
-    uses = field_uses(loaded.rules)
+    uses = {f"{use.object}.{use.field}": use for use in reversed(field_uses(loaded.rules))}
     return [_placed(problem, uses) for problem in problems]
 
 
@@ -65,12 +79,10 @@ async def rule_problems(schema: SchemaCache, loaded: Loaded) -> list[Problem]:
     return problems
 
 
-def _placed(problem: Problem, uses: Iterable[FieldUse]) -> Problem:
-    """Under the condition that names the field, where one does."""
-    for use in uses:
-        if problem.where == f"{use.object}.{use.field}":
-            return Problem(f"{use.where}.field", f"{use.field}: {problem.what}")
-    return problem
+def _placed(problem: Problem, uses: Mapping[str, FieldUse]) -> Problem:
+    """Under the first condition that names the field, where one does."""
+    use = uses.get(problem.where)
+    return problem if use is None else Problem(f"{use.where}.field", f"{use.field}: {problem.what}")
 
 
 async def _unknown_fields(schema: SchemaCache, rule: Rule) -> list[Problem]:
@@ -89,6 +101,9 @@ def _new_fields(rule: Rule) -> Iterator[tuple[str, str, str]]:
 
 
 async def _judge_use(schema: SchemaCache, use: FieldUse) -> Problem | None:
+    await (
+        anyio.lowlevel.checkpoint()
+    )  # what is known is looked up without waiting, of many rules at once
     info = await schema.find_field(use.object, use.field)
     what = None if info is None else check_field_type(use.op, use.value, info.type)
     return None if what is None else Problem(use.where, what)

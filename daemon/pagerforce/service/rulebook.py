@@ -86,10 +86,14 @@ class RulesInForce:
         """The rules of a configuration."""
         return cls(loaded, settings, _judge(loaded, settings))
 
-    def replace(self, loaded: Loaded) -> None:
+    def prepare(self, loaded: Loaded) -> Judge:
+        """Makes the rules and maps of a new file ready for ``replace``. Takes its time."""
+        return _judge(loaded, self.settings)
+
+    def replace(self, loaded: Loaded, judge: Judge | None = None) -> None:
         """Puts the rules and maps of a new file in force; other settings need a restart."""
+        self.judge = judge or self.prepare(loaded)
         self.loaded = loaded
-        self.judge = _judge(loaded, self.settings)
 
     @property
     def names(self) -> list[tuple[str, str]]:

@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import anyio
+import anyio.lowlevel
 import httpx
 
 from pagerforce import __version__
@@ -63,6 +65,7 @@ _LOG = get_log("service")
 _DIRECTORY_TTL = timedelta(minutes=10)
 _BACKOFF_BASE = 2.0
 _BACKOFF_CAP = 300.0
+_NAMES_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,23 @@ class Parts:
         self.metrics.declare_rules(self.rules.names)
         self.pagerduty_reader.source = self.pagerduty_side.poller(loaded)
         self.salesforce_poller.use_fields(fields_needed(loaded.rules))
+
+    async def prepare(self, loaded: Loaded) -> Callable[[], None]:
+        """Does all of ``put_in_force`` that takes time, on another thread; the rest is to be called."""
+        judge = await anyio.to_thread.run_sync(self.rules.prepare, loaded)
+        fields = await anyio.to_thread.run_sync(fields_needed, loaded.rules)
+        source = await anyio.to_thread.run_sync(self.pagerduty_side.poller, loaded)
+        names = [(rule.ruleset, rule.name) for rule in loaded.rules]
+        for start in range(0, len(names), _NAMES_AT_ONCE):
+            self.metrics.declare_rules(names[start : start + _NAMES_AT_ONCE])
+            await anyio.lowlevel.checkpoint()
+
+        def put_in_force() -> None:
+            self.rules.replace(loaded, judge)
+            self.pagerduty_reader.source = source
+            self.salesforce_poller.use_fields(fields)
+
+        return put_in_force
 
 
 @dataclass(frozen=True, slots=True)

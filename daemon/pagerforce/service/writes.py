@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pagerforce.config.load import Loaded
 from pagerforce.config.objects import Lookup, ObjectSettings
+from pagerforce.model.action import ActionCall
 from pagerforce.model.value import Json
 from pagerforce.rules.syntax import Rule
 
@@ -55,9 +56,14 @@ def writes_of(rule: Rule) -> Iterator[Write]:
             value = call.args.get("value")
             yield Write(f"{place}.field", rule.object, field, value, lookup)
         elif call.do == CREATE_RECORD:
-            name = str(call.args.get("object") or rule.object)
-            for field, value in (_table(call.args.get("fields")) or {}).items():
-                yield _new(f"{place}.fields.{field}", name, field, value)
+            yield from _new_row(rule, place, call).given
+
+
+def _new_row(rule: Rule, place: str, call: ActionCall) -> NewRow:
+    name = str(call.args.get("object") or rule.object)
+    fields = (_table(call.args.get("fields")) or {}).items()
+    given = (_new(f"{place}.fields.{field}", name, field, value) for field, value in fields)
+    return NewRow(place, name, tuple(given))
 
 
 def new_rows(loaded: Loaded) -> Iterator[NewRow]:
@@ -65,10 +71,7 @@ def new_rows(loaded: Loaded) -> Iterator[NewRow]:
     for rule in loaded.rules:
         for index, call in enumerate(rule.actions):
             if call.do == CREATE_RECORD:
-                place = f"{rule.place}.actions[{index}]"
-                name = str(call.args.get("object") or rule.object)
-                given = (x for x in writes_of(rule) if x.where.startswith(f"{place}.fields."))
-                yield NewRow(place, name, tuple(given))
+                yield _new_row(rule, f"{rule.place}.actions[{index}]", call)
     for item in loaded.config.objects:
         if item.comments is not None and makes_comments(loaded, item):
             place = f"{item.name}: comments"

@@ -95,13 +95,17 @@ async def read_events(tx: Transaction, seqs: Collection[int]) -> dict[int, Event
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which part of the journal is wanted; all given conditions hold together."""
+    """Which part of the journal is wanted; all given conditions hold together.
+
+    ``size``: characters of what is stored of them, at the most; one entry is given in any case.
+    """
 
     incident: str | None = None
     record: str | None = None
     since: datetime | None = None
     after_seq: int = 0
     limit: int = 1000
+    size: int | None = None
 
 
 async def last_seq(tx: Transaction) -> int:
@@ -110,7 +114,7 @@ async def last_seq(tx: Transaction) -> int:
     return int(row[0] or 0) if row else 0
 
 
-async def _begin_of(tx: Transaction, since: datetime) -> int:
+async def begin_of(tx: Transaction, since: datetime) -> int:
     """The least sequence number that an event of that time or later may have.
 
     Halves the journal again and again instead of reading it: events are numbered in the order in which
@@ -132,7 +136,7 @@ async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
     """Entries for the command ``log``, oldest first, as contract section 3 shapes them, plus ``seq``."""
     after = wanted.after_seq
     if wanted.since and not (wanted.incident or wanted.record):
-        after = max(after, await _begin_of(tx, wanted.since) - 1)
+        after = max(after, await begin_of(tx, wanted.since) - 1)
     where: list[str] = ["seq > ?"]
     values: list[object] = [after]
     if wanted.incident:
@@ -145,6 +149,9 @@ async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
     if wanted.since:
         where.append("at >= ?")
         values.append(to_stamp(wanted.since))
+    if wanted.size is not None:
+        where.append("+seq <= ?")
+        values.append(await _last_within(tx, wanted.size, where[:-1], [*values, wanted.limit]))
     sql = (
         "SELECT seq, at, source, type, incident_id, object, record_id, echo_of, rules, seen_at, data, "
         "context FROM event "
@@ -165,6 +172,23 @@ async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+async def _last_within(
+    tx: Transaction, size: int, where: Sequence[str], values: Sequence[object]
+) -> int:
+    """The last entry with which these together are no larger than that; the first in any case."""
+    sql = (
+        "SELECT seq, length(data) + length(context) + length(rules) FROM event "
+        f"WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?"
+    )
+    last = 0
+    for seq, length in await tx.rows(sql, values):
+        size -= length
+        if last and size < 0:
+            break
+        last = int(seq)
+    return last
 
 
 async def _actions(tx: Transaction, event_seq: int) -> list[dict[str, Any]]:

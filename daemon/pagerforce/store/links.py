@@ -1,8 +1,10 @@
 """Links, and the lanes in which the actions of linked incidents and records keep their order."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import anyio.lowlevel
 
 from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.link import Link, LinkState
@@ -12,6 +14,7 @@ from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.snapshots import chunks, marks
 
+_AT_ONCE = 500
 _COLUMNS = (
     "link.incident_id, link.object, link.record_id, link.is_active, link.created_at, "
     "link.record_at, pause.until FROM link "
@@ -35,8 +38,16 @@ def _link(row: Row) -> Link:
 
 async def read_links(tx: Transaction) -> list[Link]:
     """Every link, oldest first."""
+    return [link async for link in iter_links(tx)]
+
+
+async def iter_links(tx: Transaction) -> AsyncIterator[Link]:
+    """Every link, oldest first; others have their turn meanwhile: there may be very many."""
     sql = f"SELECT {_COLUMNS} ORDER BY link.created_at, link.incident_id, link.record_id"
-    return [_link(row) for row in await tx.rows(sql)]
+    for number, row in enumerate(await tx.rows(sql)):
+        if number % _AT_ONCE == _AT_ONCE - 1:
+            await anyio.lowlevel.checkpoint()
+        yield _link(row)
 
 
 async def read_paused(tx: Transaction) -> list[Link]:

@@ -48,18 +48,30 @@ async def find_below(tx: Transaction, number: int) -> Revision | None:
     return None if row is None else _revision(row)
 
 
+def label_of(number: int, name: str) -> str:
+    """How problems and places name a revision."""
+    return f"rules revision {number} ({name})"
+
+
 async def read_revisions(tx: Transaction) -> list[Revision]:
-    """Every revision that is kept, newest first."""
-    rows = await tx.rows(f"SELECT {_COLUMNS} FROM rules_revision ORDER BY number DESC")
+    """Every revision that is kept, newest first, without their contents: a megabyte each, perhaps."""
+    rows = await tx.rows(
+        "SELECT number, at, uid, user, name, '', withdrawn_at FROM rules_revision ORDER BY number DESC"
+    )
     return [_revision(row) for row in rows]
+
+
+async def next_number(tx: Transaction) -> int:
+    """The number that the next revision will have."""
+    row = await tx.row("SELECT coalesce(max(number), 0) + 1 FROM rules_revision")
+    return int(row[0]) if row else 1
 
 
 async def add_revision(
     tx: Transaction, *, name: str, content: str, uid: int, user: str, now: datetime
 ) -> int:
     """Puts a rules file in force; returns its number. Of the oldest, only the latest 100 stay."""
-    row = await tx.row("SELECT coalesce(max(number), 0) + 1 FROM rules_revision")
-    number = int(row[0]) if row else 1
+    number = await next_number(tx)
     await tx.run(
         f"INSERT INTO rules_revision ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, NULL)",
         (number, to_stamp(now), uid, user, name, content),

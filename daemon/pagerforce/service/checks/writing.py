@@ -1,7 +1,10 @@
 """What rules and comments write: would Salesforce take it. Told before a rule fires, not after."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+import anyio.lowlevel
 
 from pagerforce.config.checkline import CheckLine, ok, remark, todo
 from pagerforce.config.load import Loaded
@@ -14,11 +17,13 @@ from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.schema import FieldInfo, SchemaCache
 from pagerforce.salesforce.values import to_payload
 from pagerforce.service.checks import remedyforce
-from pagerforce.service.checks.asking import Asking
+from pagerforce.service.checks.asking import Asking, GaveUpError
 from pagerforce.service.checks.naming import foreseeable
 from pagerforce.service.writes import NewRow, Write, comment_writes, new_rows, writes_of
 
 _WRITE = "{where}"
+_MOST_LINES = 1000
+_MOST_VALUES = 1000  # of one field or lookup, and combinations of a lookup's
 _PICKLISTS = ("picklist", "multipicklist")
 # Every row has an owner; the platform sets it where nobody does.
 _BY_ITSELF = frozenset({"OwnerId"})
@@ -59,13 +64,19 @@ ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class WritingCheck:
-    """Looks at everything that is written to Salesforce."""
+    """Looks at everything that is written to Salesforce.
+
+    Attributes:
+        most_lookups: how often the org may be asked what a lookup finds; None: as often as needed.
+    """
 
     loaded: Loaded
     client: SalesforceClient
     schema: SchemaCache
     lookups: LookupResolver
     asking: Asking
+    most_lookups: int | None = None
+    _asked: list[None] = dataclasses.field(default_factory=list)
 
     async def run(self) -> list[CheckLine]:
         """One line for each thing that would fail, or one that says that nothing would.
@@ -75,8 +86,14 @@ class WritingCheck:
         """
         lines: list[CheckLine] = []
         for write in self._writes():
+            await (
+                anyio.lowlevel.checkpoint()
+            )  # what is known of the org is looked up without waiting
             lines += await self._write(write)
+            if len(lines) > _MOST_LINES:
+                return lines
         for row in new_rows(self.loaded):
+            await anyio.lowlevel.checkpoint()
             what = f"{row.where}: required fields"
             found = await self.asking.ask(what, lambda row=row: self._row(row))  # type: ignore[misc]
             lines += [found] if isinstance(found, CheckLine) else found
@@ -108,6 +125,7 @@ class WritingCheck:
         """Every lookup whose values are known finds exactly one row, and one that may be used."""
         lines = []
         for values in foreseeable_lookups(write.lookup, self.loaded.config.maps):
+            self._count_lookup()
             try:
                 found = await self.lookups.resolve(write.object, write.field, values)
             except RefusedError as error:
@@ -115,6 +133,11 @@ class WritingCheck:
                 continue
             lines += await self._found(write, found)
         return lines
+
+    def _count_lookup(self) -> None:
+        self._asked.append(None)
+        if self.most_lookups is not None and len(self._asked) > self.most_lookups:
+            raise GaveUpError(f"the rules look up more than {self.most_lookups} values")
 
     async def _found(self, write: Write, found: RecordId) -> list[CheckLine]:
         query = remedyforce.status_query(write, found)
@@ -181,7 +204,7 @@ def judge_write(
         if not info.is_nillable and not write.is_new and info.type != "boolean":
             yield CLEARED.line(where=write.where, field=info.name)
         return
-    for value in _foreseen(write.value, maps):
+    for value in _foreseen(write.value, maps)[:_MOST_VALUES]:
         yield from _judge_value(info, write.where, value)
 
 
@@ -210,7 +233,7 @@ def foreseeable_lookups(
     found: list[dict[str, Scalar]] = [{}]
     for field, value in lookup.items():
         values = _foreseen(value, maps)
-        if not values:
+        if not values or len(found) * len(values) > _MOST_VALUES:
             return []
         found = [{**earlier, field: item} for earlier in found for item in values]
     return found

@@ -8,6 +8,7 @@ characters are escaped, some of which would be taken for the end of a line and o
 
 import base64
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from pagerforce.errors import (
@@ -20,12 +21,39 @@ from pagerforce.errors import (
 from pagerforce.model.value import Json
 from pagerforce.observe.internal_errors import internal_error_text
 
+_SPLIT_DEPTH = 3
 FAILED, USAGE, FORBIDDEN = 1, 2, 3  # contract section 3, exit codes
 
 
 def line_of(key: str, value: Json) -> bytes:
     """One line."""
-    return json.dumps({key: value}).encode() + b"\n"
+    return b"".join(iter_line(key, value))
+
+
+def iter_line(key: str, value: Json) -> Iterator[bytes]:
+    """One line in pieces, so that no long answer is encoded at one go: that would stop everything else."""
+    yield b"{" + _text(key) + b": "
+    yield from _pieces(value, depth=0)
+    yield b"}\n"
+
+
+def _pieces(value: Json, *, depth: int) -> Iterator[bytes]:
+    if depth > _SPLIT_DEPTH or not value or not isinstance(value, Mapping | list | tuple):
+        yield _text(value)
+    elif isinstance(value, Mapping):
+        for number, (name, item) in enumerate(value.items()):
+            yield (b", " if number else b"{") + _text(name) + b": "
+            yield from _pieces(item, depth=depth + 1)
+        yield b"}"
+    else:
+        for number, item in enumerate(value):
+            yield b", " if number else b"["
+            yield from _pieces(item, depth=depth + 1)
+        yield b"]"
+
+
+def _text(value: Json) -> bytes:
+    return json.dumps(value).encode()
 
 
 def progress_line(text: str, share: float | None) -> bytes:

@@ -1,11 +1,12 @@
 """Calls the running daemon on its control socket."""
 
 import base64
+import itertools
 import json
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ _GRACE_SECONDS = 10.0  # beyond the deadline that the daemon itself sets to each
 
 Show = Callable[[str, float | None], None]
 """Shows how far it is: words, and a share from 0 to 1 where that is known."""
+
+
+def _body(values: Mapping[str, object], lines: Iterable[bytes] | None) -> bytes | Iterator[bytes]:
+    form = json.dumps(values).encode()
+    return form if lines is None else itertools.chain([form + b"\n"], lines)
 
 
 def _refuse(_: bytes) -> None:
@@ -46,8 +52,11 @@ def call_daemon(
     values: Mapping[str, object],
     tell: Show,
     take: Callable[[bytes], object] = _refuse,
+    lines: Iterable[bytes] | None = None,
 ) -> Any:  # noqa: ANN401 (each command's value has its own shape)
     """Has a command carried out; ``tell`` is called as it goes on, ``take`` with bytes it sends.
+
+    ``lines``: what follows the form.
 
     Raises:
         ConfigError, ForbiddenError, PagerforceError: as the daemon says, or it went away.
@@ -61,7 +70,7 @@ def call_daemon(
     try:
         with (
             httpx.Client(transport=transport, timeout=seconds) as client,
-            client.stream("POST", url, content=json.dumps(values).encode()) as response,
+            client.stream("POST", url, content=_body(values, lines)) as response,
         ):
             for line in response.iter_lines():
                 answer = json.loads(line)

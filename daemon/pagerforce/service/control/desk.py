@@ -8,16 +8,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import anyio
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from pagerforce.config.load import Loaded, load_config
 from pagerforce.config.secret import load_secrets
 from pagerforce.errors import ForbiddenError, PagerforceError, StoreError
 from pagerforce.model.ports import Clock
 from pagerforce.service.applied import load_in_force
+from pagerforce.service.checker.turns import Turns
 from pagerforce.service.control.peers import Caller
 from pagerforce.service.wiring import CATALOG, PagerDutySide, Parts, SalesforceSide, open_sides
 from pagerforce.store.database import Database, Transaction
@@ -37,6 +38,10 @@ class Tell(Protocol):
 async def give_nothing(_: bytes) -> None:
     """For callers that take no bytes; raises ``PagerforceError``."""
     raise PagerforceError("there is nobody to give bytes to")
+
+
+Name = Annotated[str, Field(max_length=255)]
+"""An id, a number, a name: what people write to say which."""
 
 
 class Request(BaseModel):
@@ -64,6 +69,7 @@ class Home:
         writing: None where the command changes nothing and no daemon runs.
         running: None without a daemon.
         copying: held while a copy of the state is made and sent.
+        turns: who may have rules checked next.
     """
 
     config: Path
@@ -73,6 +79,7 @@ class Home:
     writing: Database | None = None
     running: Running | None = None
     copying: anyio.Lock = field(default_factory=anyio.Lock)
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,7 @@ class Desk:
         command: its word in the role table, e.g. ``links add``.
         tell: says how far a long operation is.
         give: hands the caller bytes, of operations whose outcome is a file.
+        lines: what came after the form, of operations that take more.
     """
 
     caller: Caller
@@ -90,6 +98,7 @@ class Desk:
     home: Home
     tell: Tell
     give: Give = give_nothing
+    lines: AsyncIterator[bytes] | None = None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ def call_directly(
     command: str,
     values: Mapping[str, object],
     tell: Show,
+    lines: Iterable[bytes] | None = None,
 ) -> Any:  # noqa: ANN401 (each command's value has its own shape)
     """Carries a command out on the state database.
 
@@ -49,7 +50,8 @@ def call_directly(
         state = path if operation.needs_state or path.exists() else None
         async with _open_home(config, environ, state, is_change=is_change) as home:
             caller = find_caller(own_peer(), os.geteuid())
-            desk = Desk(caller, operation.word_for(request), home, say)
+            given = None if lines is None else _each(lines)
+            desk = Desk(caller, operation.word_for(request), home, say, lines=given)
             with anyio.fail_after(operation.seconds):
                 return await operation.run(desk, request)
 
@@ -57,6 +59,11 @@ def call_directly(
         return anyio.run(run)
     except TimeoutError as error:
         raise PagerforceError(f"{command} was not done in time and was ended") from error
+
+
+async def _each(lines: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for line in lines:
+        yield line
 
 
 def _check_rights(path: Path, word: str, *, is_change: bool) -> None:

@@ -1,12 +1,15 @@
 """``failed``: dead letters, looked at, tried again, or given up."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field
 
 from pagerforce.config.load import Loaded
 from pagerforce.errors import NotFoundError, PagerforceError
 from pagerforce.model.value import Json
 from pagerforce.pipeline.ruling import COMMENT_RULE
-from pagerforce.service.control.desk import Desk, Request
+from pagerforce.service.control.desk import Desk, Name, Request
 from pagerforce.service.control.journal import ActionId, why
 from pagerforce.service.wiring import CATALOG
 from pagerforce.store import journal, letters, outbox
@@ -23,7 +26,7 @@ class AllLetters(Request):
 class SomeLetters(Request):
     """Dead letters by id, or all that there are now."""
 
-    ids: tuple[str, ...] = ()
+    ids: Annotated[tuple[Name, ...], Field(max_length=10_000)] = ()
     all: bool = False
 
 

@@ -2,34 +2,37 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from pagerforce.errors import NotFoundError, PagerforceError
 from pagerforce.model.value import Json, parse_instant
-from pagerforce.service.control.desk import Desk, Request
+from pagerforce.service.control.desk import Desk, Name, Request
 from pagerforce.store import journal, letters, operators, outbox, pauses
 from pagerforce.store.database import Transaction
 from pagerforce.store.journal import Filter
 
 PAGE = 200  # entries of one answer; commands ask for page after page
+_PAGE_SIZE = 4_000_000  # characters of what is stored of them
 LEVELS = ("error", "warning", "info", "debug")  # the most severe first
 
 
 class LogRequest(Request):
     """A page of the journal. ``level``: entries of this one and the more severe ones."""
 
-    incident: str | None = None
-    record: str | None = None
-    since: str | None = None
+    incident: Name | None = None
+    record: Name | None = None
+    since: Name | None = None
     level: Literal["error", "warning", "info", "debug"] = "debug"
-    after: int = 0
+    after: Annotated[int, Field(ge=0, lt=2**63)] = 0
     audit: bool = False
 
 
 class ActionId(Request):
     """One action."""
 
-    id: str
+    id: Name
 
 
 async def log(desk: Desk, request: LogRequest) -> Json:
@@ -43,6 +46,7 @@ async def log(desk: Desk, request: LogRequest) -> Json:
         since=None if request.since is None else _since(request.since),
         after_seq=request.after,
         limit=PAGE,
+        size=_PAGE_SIZE,
     )
     async with desk.read() as tx:
         if request.audit:
@@ -53,7 +57,8 @@ async def log(desk: Desk, request: LogRequest) -> Json:
     shown = [_leveled(entry) for entry in entries]
     deepest = LEVELS.index(request.level)
     kept = [item for item in shown if LEVELS.index(item["level"]) <= deepest]
-    return {"entries": kept, "after": after, "more": len(entries) == PAGE}
+    # A page may have been cut short by its size: the next one tells whether it was the last.
+    return {"entries": kept, "after": after, "more": bool(entries)}
 
 
 def _since(text: str) -> Any:  # noqa: ANN401 (a datetime)

@@ -7,7 +7,7 @@ from pagerforce.errors import NotFoundError
 from pagerforce.model.ids import is_same_record_id
 from pagerforce.model.link import Link
 from pagerforce.model.value import Json, format_instant
-from pagerforce.service.control.desk import Desk, Request
+from pagerforce.service.control.desk import Desk, Name, Request
 from pagerforce.service.control.naming import anything_called, incident_called, record_called
 from pagerforce.service.control.pairs import Both, look_up, store_pair
 from pagerforce.store import links, pauses
@@ -23,28 +23,28 @@ class AllLinks(Request):
 class OneId(Request):
     """An incident's id or number, or a record's Id or Name."""
 
-    id: str
+    id: Name
 
 
 class Pair(Request):
     """An incident and a record."""
 
-    incident: str
-    record: str
+    incident: Name
+    record: Name
 
 
 class PairEdit(Pair):
     """What is to become of a link; what is left out stays as it is."""
 
     state: Literal["active", "inactive"] | None = None
-    new_incident: str | None = None
-    new_record: str | None = None
+    new_incident: Name | None = None
+    new_record: Name | None = None
 
 
 async def list_links(desk: Desk, _: AllLinks) -> Json:
     """Every link, oldest first, as contract section 3 shapes it."""
     async with desk.read() as tx:
-        return [show_link(link) for link in await links.read_links(tx)]
+        return [show_link(link) async for link in links.iter_links(tx)]
 
 
 async def show_links(desk: Desk, request: OneId) -> Json:

@@ -8,6 +8,8 @@ from pydantic import ValidationError
 
 from pagerforce.errors import ConfigError, Problem
 from pagerforce.model.value import Json
+from pagerforce.service.checker.bounds import ANSWER_SECONDS
+from pagerforce.service.checker.turns import Line, Turns
 from pagerforce.service.control.backup import BackupRequest, send_backup
 from pagerforce.service.control.check import CheckRequest, check
 from pagerforce.service.control.desk import Desk, Request
@@ -50,6 +52,11 @@ from pagerforce.service.control.simulate import RulesFile, SimulateRequest, simu
 from pagerforce.service.control.status import StatusRequest, status
 from pagerforce.service.control.trial import TrialRequest, run_trial
 
+KIB = 1024
+_RULES_BYTES = (
+    3 * 1024 * KIB + 64 * KIB
+)  # a text of the largest size as JSON: no more than thrice as long
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -61,7 +68,9 @@ class Operation:
             may then use it.
         seconds: how long it may take, at most.
         needs_state: whether it makes sense where no daemon has run yet.
-        is_large: whether its form may hold many megabytes.
+        largest: bytes that its form may hold.
+        line: where those who have something checked wait for their turn; None: nothing is checked.
+        takes_lines: whether more than the form may follow: its first line is the form then.
         word_of: the word for a filled-in form, where that depends on it.
     """
 
@@ -71,7 +80,9 @@ class Operation:
     is_change: bool = False
     seconds: float = 30.0
     word_of: Callable[[Any], str] | None = None
-    is_large: bool = False
+    largest: int = 64 * KIB
+    line: Callable[[Turns], Line] | None = None
+    takes_lines: bool = False
     needs_state: bool = True
 
     def changes(self, request: Request) -> bool:
@@ -109,18 +120,38 @@ OPERATIONS: Mapping[str, Operation] = {
             "simulate",
             SimulateRequest,
             simulate_rules,
-            seconds=600.0,
-            is_large=True,
+            seconds=ANSWER_SECONDS,
+            largest=_RULES_BYTES,
+            line=lambda turns: turns.common,
+            takes_lines=True,
             needs_state=False,
         ),
         Operation("failed list", AllLetters, list_failed),
         Operation("failed show", ActionId, show_failed),
-        Operation("failed retry", SomeLetters, retry_failed, is_change=True),
-        Operation("failed discard", SomeLetters, discard_failed, is_change=True),
+        Operation("failed retry", SomeLetters, retry_failed, is_change=True, largest=1024 * KIB),
+        Operation(
+            "failed discard", SomeLetters, discard_failed, is_change=True, largest=1024 * KIB
+        ),
         Operation("rules list", AllRules, list_rules, needs_state=False),
         Operation("rules show", ShowRules, show_rules, needs_state=False),
-        Operation("rules check", RulesFile, check_rules, seconds=120.0, needs_state=False),
-        Operation("rules apply", ApplyRules, apply_rules, is_change=True, seconds=600.0),
+        Operation(
+            "rules check",
+            RulesFile,
+            check_rules,
+            seconds=ANSWER_SECONDS,
+            largest=_RULES_BYTES,
+            line=lambda turns: turns.common,
+            needs_state=False,
+        ),
+        Operation(
+            "rules apply",
+            ApplyRules,
+            apply_rules,
+            is_change=True,
+            seconds=ANSWER_SECONDS,
+            largest=_RULES_BYTES,
+            line=lambda turns: turns.applying,
+        ),
         Operation("rules rollback", Rollback, roll_back, is_change=True),
         Operation("drift", DriftRequest, drift, seconds=600.0, word_of=drift_word),
         Operation("test", TrialRequest, run_trial, is_change=True, seconds=600.0),

@@ -5,29 +5,36 @@ An applied file becomes a numbered revision in the state database. It stands for
 until a rollback goes back to the revision before it, and at last to the configuration's own rules.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import PurePath
+from typing import Annotated
+
+import anyio
+from pydantic import Field
 
 from pagerforce.config.checkline import CheckLine, Kind
-from pagerforce.config.files import RulesText
-from pagerforce.config.load import Loaded, load_config
-from pagerforce.config.offline import doubt_lines
+from pagerforce.config.load import Loaded
 from pagerforce.errors import NotFoundError, PagerforceError, RemoteError
-from pagerforce.model.value import Json, format_instant, parse_instant
+from pagerforce.model.value import Json, format_instant
 from pagerforce.rules.needs import fields_needed
 from pagerforce.rules.syntax import Rule
-from pagerforce.service.applied import rules_of, without_rules
+from pagerforce.service.checker import bounds
+from pagerforce.service.checker.tasks import plain_toml, settings_digest
 from pagerforce.service.checks.asking import Asking, GaveUpError
 from pagerforce.service.checks.writing import WritingCheck
+from pagerforce.service.control.checking import Checked, Job, Trial, run_checker
 from pagerforce.service.control.desk import Desk, Request
-from pagerforce.service.control.simulate import RulesFile, show_report, try_rules
+from pagerforce.service.control.simulate import RulesFile, may_read_log, parse_since
 from pagerforce.service.fieldcheck import check_fields
-from pagerforce.service.wiring import CATALOG
 from pagerforce.store import revisions
 from pagerforce.store.revisions import Revision
 
+Needs = Mapping[str, Sequence[str]]
+"""Object -> fields that rules speak of. The checker finds them: it reads templates, the daemon does not."""
+
 _SHOWN_DAYS = 7
+_MOST_LOOKUPS = 100
 
 
 class AllRules(Request):
@@ -37,13 +44,13 @@ class AllRules(Request):
 class ShowRules(Request):
     """The rules in full; ``name``: of one ruleset or rule only."""
 
-    name: str | None = None
+    name: Annotated[str, Field(max_length=4096)] | None = None
 
 
 class ApplyRules(RulesFile):
     """A file to put in force; ``since``: how far back its effect is shown, a week if not given."""
 
-    since: str | None = None
+    since: Annotated[str, Field(max_length=100)] | None = None
 
 
 class Rollback(Request):
@@ -53,7 +60,7 @@ class Rollback(Request):
 async def list_rules(desk: Desk, _: AllRules) -> Json:
     """Every rule in force, in the order in which they are tried."""
     loaded = await desk.loaded()
-    return [_show_rule(rule) for rule in loaded.rules]
+    return await anyio.to_thread.run_sync(lambda: [_show_rule(rule) for rule in loaded.rules])
 
 
 def _show_rule(rule: Rule) -> Json:
@@ -81,6 +88,10 @@ async def show_rules(desk: Desk, request: ShowRules) -> Json:
     if desk.home.reading is not None:
         async with desk.read() as tx:
             history = await revisions.read_revisions(tx)
+    return await anyio.to_thread.run_sync(_show_rules, loaded, history, request)
+
+
+def _show_rules(loaded: Loaded, history: Sequence[Revision], request: ShowRules) -> Json:
     revision = next((item for item in history if not item.is_withdrawn), None)
     rulesets = [_named(item, request.name) for item in loaded.config.rulesets]
     found = [item for item in rulesets if item is not None]
@@ -89,8 +100,8 @@ async def show_rules(desk: Desk, request: ShowRules) -> Json:
     return {
         "source": "configuration" if revision is None else f"revision {revision.number}",
         "files": [str(path) for path in loaded.files],
-        "rulesets": [to_plain(item) for item in found],
-        "maps": to_plain(loaded.config.maps),
+        "rulesets": [plain_toml(item) for item in found],
+        "maps": plain_toml(loaded.config.maps),
         "revisions": [_show_revision(item, revision) for item in history],
     }
 
@@ -106,17 +117,6 @@ def _named(ruleset: Mapping[str, object], name: str | None) -> Mapping[str, obje
         if isinstance(item, Mapping) and item.get("name") == name
     ]
     return {**ruleset, "rules": found} if found else None
-
-
-def to_plain(value: object) -> Json:
-    """TOML as JSON: times as text."""
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_plain(item) for item in value]
-    if isinstance(value, str | int | float | bool) or value is None:
-        return value
-    return value.isoformat() if isinstance(value, date | datetime) else str(value)
 
 
 def _show_revision(item: Revision, in_force: Revision | None) -> Json:
@@ -138,29 +138,46 @@ async def check_rules(desk: Desk, request: RulesFile) -> Json:
 
     Raises:
         ConfigError: it could not; with every problem.
+        TooMuchError: it needs too much time or memory to be checked.
     """
-    tried = _load_text(desk, request)
-    org = "checked"
-    doubts = doubt_lines(tried)
-    try:
-        async with desk.sides() as (_, salesforce):
-            await check_fields(salesforce.schema, tried)
-            lines = await WritingCheck(
-                tried, salesforce.client, salesforce.schema, salesforce.lookups, Asking()
-            ).run()
-            doubts += [line for line in lines if line.kind is not Kind.OK]
-    except (RemoteError, GaveUpError) as error:
-        org = f"could not be asked: {error}"
+    ends_at = anyio.current_time() + bounds.ALONE_SECONDS
+    before = await desk.loaded()
+    job = Job([(request.name, request.content)], gives_rules=True, seconds=bounds.SHARED_SECONDS)
+    found = await run_checker(desk, desk.home.turns.common, job)
+    org, lines = await _ask_org(desk, found.in_place_of(before), found.about["needs"], ends_at)
     return {
-        "ok": all(line.ok for line in doubts),
-        "rules": len(tried.rules),
+        "ok": found.about["are_doubts_ok"] and all(line.ok for line in lines),
+        "rules": len(found.rules),
         "org": org,
-        "doubts": _show_doubts(doubts),
+        "doubts": _show_doubts(found) + [{"where": x.what, "what": x.remedy} for x in lines],
     }
 
 
-def _show_doubts(lines: Sequence[CheckLine]) -> list[Json]:
-    return [{"where": line.what, "what": line.remedy} for line in lines]
+async def _ask_org(
+    desk: Desk, tried: Loaded, needed: Needs, ends_at: float
+) -> tuple[str, list[CheckLine]]:
+    """Whether the org could be asked, and what it makes doubtful; raises ``ConfigError``."""
+    try:
+        with anyio.fail_after(ends_at - anyio.current_time()):
+            async with desk.sides() as (_, salesforce):
+                await check_fields(salesforce.schema, tried, needed)
+                lines = await WritingCheck(
+                    tried,
+                    salesforce.client,
+                    salesforce.schema,
+                    salesforce.lookups,
+                    Asking(),
+                    most_lookups=_MOST_LOOKUPS,
+                ).run()
+    except (RemoteError, GaveUpError) as error:
+        return f"could not be asked: {error}", []
+    except TimeoutError:
+        return "could not be asked: it did not answer within the time there is", []
+    return "checked", [line for line in lines if line.kind is not Kind.OK][: bounds.MOST_PROBLEMS]
+
+
+def _show_doubts(found: Checked) -> list[Json]:
+    return [{"where": where, "what": what} for where, what in found.about["doubts"]]
 
 
 async def apply_rules(desk: Desk, request: ApplyRules) -> Json:
@@ -168,44 +185,86 @@ async def apply_rules(desk: Desk, request: ApplyRules) -> Json:
 
     Raises:
         ConfigError: the file is wrong; nothing was changed.
+        TooMuchError: it needs too much time or memory; nothing was changed.
         RemoteError: the org could not be asked; nothing was changed.
     """
-    before = await desk.loaded()
-    tried = _load_text(desk, request)
-    _refuse_other_changes(desk, before, tried)
-    async with desk.sides() as (_, salesforce):
-        await check_fields(salesforce.schema, tried)
-    await desk.tell("the file is good; trying it on recorded events")
+    ends_at = anyio.current_time() + bounds.ALONE_SECONDS
     now = desk.home.clock.now()
     since = now - timedelta(days=_SHOWN_DAYS)
     if request.since is not None:
-        since = parse_instant(request.since.upper())
-    effect = show_report(await try_rules(desk, tried, before, since=since))
-    caller = desk.caller
-    async with desk.change({"name": request.name, "rules": len(tried.rules)}) as tx:
-        number = await revisions.add_revision(
-            tx,
-            name=PurePath(request.name).name,
-            content=request.content,
-            uid=caller.uid,
-            user=caller.user,
-            now=now,
-        )
-    _put_in_force(desk, _with(desk, rules_of_text(number, request)))
+        since = parse_since(request.since)
+    before = await desk.loaded()
+    found = await _try_file(desk, request, before, since)
+    tried = found.in_place_of(before)
+    await _check_fields(desk, tried, found.about["needs"], ends_at)
+    number = await _next_number(desk)
+    found.labelled(request.name, revisions.label_of(number, PurePath(request.name).name))
+    in_force = await _prepare(desk, found.in_place_of(before))
+    with anyio.CancelScope(
+        shield=True
+    ):  # what is stored is in force, also where the caller leaves now
+        await _store(desk, request, number, len(found.rules), now)
+        in_force()
     return {
         "revision": number,
-        "rules": len(tried.rules),
+        "rules": len(found.rules),
         "since": format_instant(since),
-        "effect": effect,
-        "new_fields": _new_fields(before, tried),
-        "doubts": _show_doubts(doubt_lines(tried)),
+        "effect": found.report,
+        "new_fields": await anyio.to_thread.run_sync(_new_fields, before, found.about["needs"]),
+        "doubts": _show_doubts(found),
     }
 
 
-def _new_fields(before: Loaded, after: Loaded) -> dict[str, Json]:
+async def _try_file(desk: Desk, request: ApplyRules, before: Loaded, since: datetime) -> Checked:
+    trial = Trial(before, since=since, shows_values=may_read_log(desk))
+    job = Job(
+        [(request.name, request.content)],
+        gives_rules=True,
+        trial=trial,
+        seconds=bounds.SHARED_SECONDS,
+    )
+    found = await run_checker(desk, desk.home.turns.applying, job)
+    _refuse_other_changes(desk, before, found)
+    return found
+
+
+async def _check_fields(desk: Desk, tried: Loaded, needed: Needs, ends_at: float) -> None:
+    try:
+        with anyio.fail_after(ends_at - anyio.current_time()):
+            async with desk.sides() as (_, salesforce):
+                await check_fields(salesforce.schema, tried, needed)
+    except TimeoutError as error:
+        raise PagerforceError(
+            "the org did not answer in time about the fields that the rules speak of; nothing was "
+            "changed: try again"
+        ) from error
+
+
+async def _next_number(desk: Desk) -> int:
+    async with desk.read() as tx:
+        return await revisions.next_number(tx)
+
+
+async def _store(desk: Desk, request: ApplyRules, number: int, count: int, now: datetime) -> None:
+    async with desk.change({"name": request.name, "rules": count}) as tx:
+        if await revisions.next_number(tx) != number:
+            raise PagerforceError(
+                "other rules were applied meanwhile; nothing was changed: try again"
+            )
+        await revisions.add_revision(
+            tx,
+            name=PurePath(request.name).name,
+            content=request.content,
+            uid=desk.caller.uid,
+            user=desk.caller.user,
+            now=now,
+        )
+
+
+def _new_fields(before: Loaded, wanted: Needs) -> dict[str, Json]:
     """Object -> fields that only the new rules speak of; its records are read once more for them."""
-    known, wanted = fields_needed(before.rules), fields_needed(after.rules)
-    found = {name: sorted(fields - known.get(name, frozenset())) for name, fields in wanted.items()}
+    known = fields_needed(before.rules)
+    found = {name: sorted(set(x) - known.get(name, frozenset())) for name, x in wanted.items()}
     return {name: list(fields) for name, fields in found.items() if fields}
 
 
@@ -223,43 +282,34 @@ async def roll_back(desk: Desk, _: Rollback) -> Json:
                 "nothing to roll back: the rules in force are those of the configuration's files"
             )
         below = await revisions.find_below(tx, current.number)
-    loaded = _with(desk, rules_of(below))
-    if desk.home.running is not None:
-        _refuse_other_changes(desk, await desk.loaded(), loaded)
-    async with desk.change({"from": current.number, "to": below.number if below else None}) as tx:
-        await revisions.withdraw(tx, current.number, desk.home.clock.now())
-    _put_in_force(desk, loaded)
+    texts = [] if below is None else [(revisions.label_of(below.number, below.name), below.content)]
+    found = await run_checker(desk, desk.home.turns.applying, Job(texts, gives_rules=True))
+    before = await desk.loaded()
+    _refuse_other_changes(desk, before, found)
+    in_force = await _prepare(desk, found.in_place_of(before))
+    with anyio.CancelScope(shield=True):
+        numbers = {"from": current.number, "to": below.number if below else None}
+        async with desk.change(numbers) as tx:
+            await revisions.withdraw(tx, current.number, desk.home.clock.now())
+        in_force()
     return {
         "withdrawn": current.number,
         "revision": below.number if below else None,
-        "rules": len(loaded.rules),
+        "rules": len(found.rules),
     }
 
 
-def _load_text(desk: Desk, file: RulesFile) -> Loaded:
-    return _with(desk, (RulesText(file.name, file.content),))
-
-
-def rules_of_text(number: int, file: RulesFile) -> tuple[RulesText, ...]:
-    """As it will be named from now on."""
-    name = PurePath(file.name).name
-    return (RulesText(f"rules revision {number} ({name})", file.content),)
-
-
-def _with(desk: Desk, rules: tuple[RulesText, ...]) -> Loaded:
-    home = desk.home
-    return load_config(home.config, catalog=CATALOG, environ=home.environ, rules=rules)
-
-
-def _refuse_other_changes(desk: Desk, before: Loaded, after: Loaded) -> None:
+def _refuse_other_changes(desk: Desk, before: Loaded, found: Checked) -> None:
     """Whoever may write rules may not thereby put other changes of the files in force."""
-    if desk.home.running is not None and without_rules(before) != without_rules(after):
+    if desk.home.running is not None and settings_digest(before) != found.about["settings"]:
         raise PagerforceError(
             "the configuration's files have changed in more than rules since the daemon started; an "
             "administrator has to restart it first"
         )
 
 
-def _put_in_force(desk: Desk, loaded: Loaded) -> None:
-    if desk.home.running is not None:
-        desk.home.running.parts.put_in_force(loaded)
+async def _prepare(desk: Desk, loaded: Loaded) -> Callable[[], None]:
+    """Makes rules ready; what it gives back puts them in force at once."""
+    if desk.home.running is None:
+        return lambda: None
+    return await desk.home.running.parts.prepare(loaded)

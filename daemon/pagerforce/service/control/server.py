@@ -5,9 +5,13 @@ its size, and ends when its caller goes away. What is refused is written to the 
 """
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import anyio
+from anyio.streams.memory import MemoryObjectSendStream
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,7 +19,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pagerforce.errors import ConfigError, ForbiddenError, PagerforceError, Problem
 from pagerforce.model.value import Json
 from pagerforce.observe.internal_errors import Part, report_internal_error
-from pagerforce.service.control.answer import data_line, line_of, progress_line, show_error
+from pagerforce.service.control.answer import (
+    data_line,
+    line_of,
+    progress_line,
+    show_error,
+)
+from pagerforce.service.control.bodies import Body, Unread, in_pieces, send_all
 from pagerforce.service.control.callers import Callers
 from pagerforce.service.control.desk import Desk, Home, Request
 from pagerforce.service.control.operations import OPERATIONS, Operation
@@ -23,9 +33,6 @@ from pagerforce.service.control.peers import Caller
 from pagerforce.service.control.refusals import UNKNOWN, Refusals
 from pagerforce.service.control.roles import missing
 
-_LARGEST_BYTES = 2 * 1024 * 1024
-_BODY_SECONDS = 10.0
-_READ_SECONDS = 60.0
 _QUICK_SECONDS = 60.0
 _SLOW_AT_ONCE = 3
 _PREFIX = "/v1/"
@@ -58,21 +65,30 @@ class _FrontDesk:
     home: Home
     callers: Callers
     refusals: Refusals
-    _slow: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(_SLOW_AT_ONCE))
+    slow: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(_SLOW_AT_ONCE))
+    unread: Unread = field(default_factory=Unread)
 
     async def call(self, http: HttpRequest) -> Response:
         caller = await self.callers.find(http.scope["pagerforce.peer"])
         word = _word_of(http)
+        body = Body(http)
         try:
-            operation, request = await self._judge(http, caller, word)
+            operation, request = await self._judge(body, caller, word)
         except PagerforceError as error:
+            await body.place.aclose()
             code = 403 if isinstance(error, ForbiddenError) else 400
-            return Response(line_of("error", show_error(error)), code, media_type=_NDJSON)
-        return _Answer(self.home, caller, operation, request, self._slow)
+            # What is left of a body that was not read to its end is no next request.
+            headers = {"connection": "close"}
+            return Response(line_of("error", show_error(error)), code, headers, _NDJSON)
+        except ClientDisconnect:
+            await body.place.aclose()
+            return Response(status_code=400)
+        except BaseException:
+            await body.place.aclose()
+            raise
+        return _Answer(self, caller, operation, request, body)
 
-    async def _judge(
-        self, http: HttpRequest, caller: Caller, word: str
-    ) -> tuple[Operation, Request]:
+    async def _judge(self, body: Body, caller: Caller, word: str) -> tuple[Operation, Request]:
         """The operation and its filled-in form.
 
         Raises:
@@ -89,9 +105,11 @@ class _FrontDesk:
         lacking = missing(caller.roles, operation.word)
         if lacking:
             await self._refuse(caller, operation.word)
-        body = await _read_body(http, _LARGEST_BYTES * (64 if operation.is_large else 1))
+        if operation.line is not None:
+            await body.place.enter_async_context(operation.line(self.home.turns).place(caller.uid))
+        form = await body.read_form(operation.largest, is_line=operation.takes_lines)
         # A large form takes its time to be read: not on the daemon's own thread.
-        request = await anyio.to_thread.run_sync(operation.read, body)
+        request = await anyio.to_thread.run_sync(operation.read, form)
         stricter = operation.word_for(request)
         if missing(caller.roles, stricter):
             await self._refuse(caller, stricter)
@@ -117,49 +135,39 @@ def refusal(caller: Caller, word: str) -> str:
     return f"{word} is not for {held}: it needs the right to {lacking}"
 
 
-async def _read_body(http: HttpRequest, largest: int) -> bytes:
-    body = bytearray()
-    try:
-        with anyio.fail_after(_BODY_SECONDS):
-            async for chunk in http.stream():
-                body += chunk
-                if len(body) > largest:
-                    what = f"is larger than {largest} bytes"
-                    raise ConfigError([Problem("the request", what)])
-    except TimeoutError as error:
-        raise ConfigError([Problem("the request", "did not come to its end in time")]) from error
-    return bytes(body)
-
-
 class _Answer(Response):
     """Runs an operation and sends its progress and its outcome as they come."""
 
     def __init__(
         self,
-        home: Home,
+        desk: _FrontDesk,
         caller: Caller,
         operation: Operation,
         request: Request,
-        slow: anyio.Semaphore,
+        body: Body,
     ) -> None:
         super().__init__(media_type=_NDJSON)
-        self._home = home
+        self._home = desk.home
+        self._unread = desk.unread
+        self._slow = desk.slow
         self._caller = caller
         self._operation = operation
         self._request = request
-        self._slow = slow
+        self._body = body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         headers = [(b"content-type", _NDJSON.encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async with anyio.create_task_group() as group:
-            group.start_soon(_end_with_caller, receive, group.cancel_scope)
-            last = await self._outcome(send)
-            with anyio.move_on_after(_READ_SECONDS):  # whoever reads no further is left
-                await send({"type": "http.response.body", "body": last})
+        lines, given = anyio.create_memory_object_stream[bytes](0)
+        async with self._body.place, anyio.create_task_group() as group:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            group.start_soon(_end_with_caller, receive, self._body, lines, group.cancel_scope)
+            with given:
+                last = await self._outcome(send, given)
+            with self._unread.hold(self._caller, last) as pieces:
+                await send_all(send, pieces)
             group.cancel_scope.cancel()
 
-    async def _outcome(self, send: Send) -> bytes:
+    async def _outcome(self, send: Send, lines: AsyncIterator[bytes]) -> list[bytes]:
         async def tell(text: str, share: float | None = None) -> None:
             body = progress_line(text, share)
             await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -169,22 +177,22 @@ class _Answer(Response):
             await send({"type": "http.response.body", "body": body, "more_body": True})
 
         word = self._operation.word_for(self._request)
-        desk = Desk(self._caller, word, self._home, tell, give)
+        desk = Desk(self._caller, word, self._home, tell, give, lines)
         try:
             with anyio.fail_after(self._operation.seconds):
                 result = await self._run(desk)
                 # Large answers take their time to be written out: not on the daemon's own thread.
-                return await anyio.to_thread.run_sync(line_of, "result", result)
+                return await anyio.to_thread.run_sync(in_pieces, "result", result)
         except TimeoutError:
             what = (
                 f"{desk.command} was not done within {self._operation.seconds:.0f} s and was ended"
             )
-            return line_of("error", show_error(PagerforceError(what)))
+            return in_pieces("error", show_error(PagerforceError(what)))
         except PagerforceError as error:
-            return line_of("error", show_error(error))
+            return in_pieces("error", show_error(error))
         except Exception as error:  # noqa: BLE001 (no call may end the daemon)
             self._report(error)
-            return line_of("error", show_error(error))
+            return in_pieces("error", show_error(error))
 
     def _report(self, error: Exception) -> None:
         running = self._home.running
@@ -200,8 +208,14 @@ class _Answer(Response):
             return await self._operation.run(desk, self._request)
 
 
-async def _end_with_caller(receive: Receive, scope: anyio.CancelScope) -> None:
-    """Whoever goes away wants no answer any more."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def _end_with_caller(
+    receive: Receive, body: Body, lines: MemoryObjectSendStream[bytes], scope: anyio.CancelScope
+) -> None:
+    """Passes on what follows the form; whoever goes away wants no answer any more."""
+    with suppress(ClientDisconnect):
+        with lines, suppress(anyio.BrokenResourceError):  # it wanted no more
+            async for chunk in body.chunks():
+                await lines.send(chunk)
+        while (await receive())["type"] != "http.disconnect":
+            pass
     scope.cancel()

@@ -4,9 +4,10 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import anyio
+from pydantic import Field
 
 from pagerforce.errors import (
     MalformedError,
@@ -17,7 +18,7 @@ from pagerforce.errors import (
 )
 from pagerforce.model.value import Json
 from pagerforce.pagerduty.client import PagerDutyClient
-from pagerforce.service.control.desk import Desk, Request, Running
+from pagerforce.service.control.desk import Desk, Name, Request, Running
 from pagerforce.store import journal
 from pagerforce.store.journal import Filter
 
@@ -29,9 +30,9 @@ _WAITING = ("pending", "in_flight")
 class TrialRequest(Request):
     """``service``: id or name. ``timeout_seconds``: for each of the steps."""
 
-    service: str
+    service: Name
     urgency: Literal["low", "high"] = "low"
-    timeout_seconds: float = 120.0
+    timeout_seconds: Annotated[float, Field(ge=0, le=600)] = 120.0
 
 
 @dataclass(slots=True)

@@ -1,0 +1,175 @@
+"""What a checker does: reads and checks rules, tries them on recorded events. Pure but for the files.
+
+Without the clients, so that a checker starts quickly and has nothing that could reach a remote side.
+"""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from pagerforce.config.files import RulesText
+from pagerforce.config.load import Loaded, load_config
+from pagerforce.config.offline import doubt_lines
+from pagerforce.errors import ConfigError, Problem
+from pagerforce.model.value import Json, parse_instant
+from pagerforce.pagerduty.actions import CATALOG as PAGERDUTY_CATALOG
+from pagerforce.pipeline.simulate import Bounds, Recorded, Report, simulate
+from pagerforce.rules.evaluate import RuleBook
+from pagerforce.rules.needs import fields_needed
+from pagerforce.salesforce.actions import CATALOG as SALESFORCE_CATALOG
+from pagerforce.service.applied import without_rules
+from pagerforce.service.checker import bounds
+from pagerforce.store.codec import parse_event, parse_incident
+
+_CATALOG = (*PAGERDUTY_CATALOG, *SALESFORCE_CATALOG)
+
+
+def load(job: Mapping[str, Any]) -> Loaded:
+    """The configuration with the rules to try; raises ``ConfigError``."""
+    texts = [RulesText(label, content) for label, content in job["texts"]]
+    return load_config(Path(job["config"]), catalog=_CATALOG, environ=job["environ"], rules=texts)
+
+
+def show_loaded(loaded: Loaded) -> dict[str, Json]:
+    """What the daemon needs to know of it besides the rules."""
+    doubts = doubt_lines(loaded)
+    return {
+        "rules": len(loaded.rules),
+        "settings": settings_digest(loaded),
+        "files": [str(path) for path in loaded.files],
+        "include": list(loaded.config.include),
+        "rulesets": [plain_toml(item) for item in loaded.config.rulesets],
+        "maps": {name: dict(table) for name, table in loaded.config.maps.items()},
+        "doubts": [
+            [line.what, line.remedy[: bounds.LONGEST_TEXT]]
+            for line in doubts[: bounds.MOST_PROBLEMS]
+        ],
+        "are_doubts_ok": all(line.ok for line in doubts),
+        "needs": {name: sorted(found) for name, found in fields_needed(loaded.rules).items()},
+    }
+
+
+def plain_toml(value: object) -> Json:
+    """TOML as JSON: times as text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain_toml(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_toml(item) for item in value]
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def settings_digest(loaded: Loaded) -> str:
+    """What of a configuration takes effect with a restart only, to be compared with another's."""
+    return hashlib.sha256(_canonical(without_rules(loaded)).encode()).hexdigest()
+
+
+def _canonical(value: object) -> str:
+    """The same text for equal settings, in whatever process; pydantic's own forms are for people."""
+    if isinstance(value, BaseModel):
+        return _canonical({name: getattr(value, name) for name in type(value).model_fields})
+    if isinstance(value, Mapping):
+        return (
+            "{"
+            + ",".join(sorted(f"{key!r}:{_canonical(item)}" for key, item in value.items()))
+            + "}"
+        )
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(_canonical(item) for item in value) + "]"
+    if isinstance(value, set | frozenset):
+        return _canonical(sorted(map(_canonical, value)))
+    return repr(value)
+
+
+def show_problems(error: ConfigError) -> list[list[str]]:
+    """The problems, as many as anybody reads."""
+    shown = [
+        [item.where[: bounds.LONGEST_TEXT], item.what[: bounds.LONGEST_TEXT]]
+        for item in error.problems[: bounds.MOST_PROBLEMS]
+    ]
+    more = len(error.problems) - len(shown)
+    return shown + (
+        [["", f"{more} more problems are left out: correct these first"]] if more else []
+    )
+
+
+def try_rules(
+    lines: Iterable[bytes],
+    tried: RuleBook,
+    in_force: RuleBook | None,
+    *,
+    since: datetime | None,
+    shows_values: bool,
+    is_over: Callable[[], bool],
+) -> Iterator[Report]:
+    """Tries rules on events, the newest first, until there are no more or the time is over."""
+    count = max(1, len(tried.rules))
+    limits = Bounds(
+        bounds.REPORT_BYTES,
+        max(3, min(bounds.TRIED, bounds.TRIED_OF_ALL // count)),
+        bounds.DIFFERENCES,
+        shows_values,
+    )
+    wanted = itertools.takewhile(lambda _: not is_over(), _iter_recorded(lines, since))
+    return simulate(wanted, tried, in_force, limits)
+
+
+def _iter_recorded(lines: Iterable[bytes], since: datetime | None) -> Iterator[Recorded]:
+    """The events that met rules: without our own echoes, and without what operators did."""
+    for number, line in enumerate(lines, start=1):
+        try:
+            entry = json.loads(line)
+            number = entry.get("line", number)  # noqa: PLW2901 - as its owner counts
+            if entry.get("recorded") is None and entry.get("event") == "operator":
+                continue
+            found = _recorded(entry["recorded"])
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            what = "is no line of `pagerforce log --json`; export the events again"
+            raise ConfigError([Problem(f"events: line {number}", what)]) from error
+        if not entry.get("echo_of") and (since is None or found.event.at >= since):
+            yield found
+
+
+def _recorded(recorded: Mapping[str, Any]) -> Recorded:
+    context = recorded["context"]
+    incident = context.get("incident")
+    return Recorded(
+        parse_event(recorded["event"]),
+        parse_instant(recorded["seen_at"]),
+        frozenset(context.get("linked", ())),
+        context.get("records", {}),
+        parse_incident(incident) if incident else None,
+    )
+
+
+def show_report(report: Report) -> dict[str, Json]:
+    """A report as ``simulate --json`` prints it.
+
+    Of each rule's tried events the last few are shown with their conditions' values; ``tried_more``
+    counts the others.
+    """
+    return {
+        "events": report.events,
+        "rules": [
+            {
+                "ruleset": ruleset,
+                "rule": rule,
+                "fired": tally.fired,
+                "actions": dict(sorted(tally.actions.items())),
+                "tried": tally.events[::-1],
+                "tried_more": tally.more,
+            }
+            for (ruleset, rule), tally in report.rules.items()
+        ],
+        "gained": report.gained.oldest_first,
+        "gained_more": report.gained.count - report.gained.listed,
+        "lost": report.lost.oldest_first,
+        "lost_more": report.lost.count - report.lost.listed,
+    }

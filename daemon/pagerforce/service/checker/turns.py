@@ -1,0 +1,105 @@
+"""Who may use a checker next: one of everybody's and one kept for those who put rules in force.
+
+A turn goes to the user who had one the longest ago, so that nobody who asks again and again keeps the
+others out; and whatever happens to tries, somebody who puts rules in force waits only for others
+who do the same.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import anyio
+
+from pagerforce.errors import PagerforceError
+
+MOST_OF_ONE_USER = 2  # under way and waiting
+MOST = 6  # likewise, of all users: each holds what was handed in
+_MOST_REMEMBERED = 1000
+
+
+class BusyError(PagerforceError):
+    """Others are first, and the wait would be too long."""
+
+
+@dataclass(eq=False, slots=True)
+class _Ticket:
+    uid: int
+    called: anyio.Event = field(default_factory=anyio.Event)
+
+
+@dataclass(slots=True)
+class Line:
+    """One checker at a time."""
+
+    _held: Counter[int] = field(default_factory=Counter)
+    _waiting: list[_Ticket] = field(default_factory=list)
+    _is_taken: bool = False
+    _served: dict[int, int] = field(default_factory=dict)
+    _count: int = 0
+
+    @asynccontextmanager
+    async def place(self, uid: int) -> AsyncIterator[None]:
+        """Holds a place while the block runs: with it, somebody may hand in what is to be checked.
+
+        Raises:
+            BusyError: there are no more.
+        """
+        if self._held[uid] >= MOST_OF_ONE_USER:
+            raise BusyError("two such requests of this user are under way: wait for their answers")
+        if self._held.total() >= MOST:
+            raise BusyError("too many such requests are under way: try again in a moment")
+        self._held[uid] += 1
+        try:
+            yield
+        finally:
+            self._held[uid] -= 1
+            if not self._held[uid]:
+                del self._held[uid]
+
+    @asynccontextmanager
+    async def turn(self, uid: int, seconds: float) -> AsyncIterator[None]:
+        """Waits until it is this user's turn, which lasts as long as the block.
+
+        Raises:
+            BusyError: it did not come in time.
+        """
+        ticket = _Ticket(uid)
+        self._waiting.append(ticket)
+        try:
+            self._call_next()
+            with anyio.move_on_after(seconds):
+                await ticket.called.wait()
+            if not ticket.called.is_set():
+                raise BusyError(
+                    f"other rules are being checked; it was not this request's turn within "
+                    f"{seconds:.0f} s: try again in a moment"
+                )
+            yield
+        finally:
+            if ticket.called.is_set():
+                self._is_taken = False
+            else:
+                self._waiting.remove(ticket)
+            self._call_next()
+
+    def _call_next(self) -> None:
+        if self._is_taken or not self._waiting:
+            return
+        ticket = min(self._waiting, key=lambda one: self._served.get(one.uid, 0))
+        self._waiting.remove(ticket)
+        self._is_taken = True
+        self._count += 1
+        if len(self._served) >= _MOST_REMEMBERED:
+            self._served.clear()
+        self._served[ticket.uid] = self._count
+        ticket.called.set()
+
+
+@dataclass(slots=True)
+class Turns:
+    """Both lines."""
+
+    common: Line = field(default_factory=Line)
+    applying: Line = field(default_factory=Line)

@@ -1,0 +1,210 @@
+"""Has rules read, checked and tried by a checker, for one operator's request."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from pagerforce import __version__
+from pagerforce.config.load import Loaded
+from pagerforce.errors import ConfigError, Problem
+from pagerforce.model.value import Json, format_instant
+from pagerforce.rules.syntax import Rule
+from pagerforce.service.checker import bounds
+from pagerforce.service.checker.plain import line_of_rule, rule_of
+from pagerforce.service.checker.process import Checker, TooMuchError, open_checker
+from pagerforce.service.checker.turns import Line
+from pagerforce.service.control.desk import Desk
+from pagerforce.store.recorded import Place, read_page
+
+_RULES_AT_ONCE = 100
+_FOLDERS = ("RUNTIME_DIRECTORY", "STATE_DIRECTORY")  # that systemd gives, and the check looks at
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What rules are tried on.
+
+    Attributes:
+        in_force: what to compare with, or what to try.
+        lines: events, the newest first; None: the journal's.
+        shows_values: whether the report may hold values and texts of events.
+    """
+
+    in_force: Loaded
+    since: datetime | None = None
+    lines: AsyncIterator[bytes] | None = None
+    shows_values: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is asked of a checker.
+
+    Attributes:
+        texts: label and content of each text to put in place of the configuration's rules; None where
+            only the rules in force are tried.
+        gives_rules: whether the rules themselves are wanted.
+        seconds: for all of it, the wait for a turn included.
+    """
+
+    texts: Sequence[tuple[str, str]] | None
+    gives_rules: bool = False
+    trial: Trial | None = None
+    seconds: float = bounds.ALONE_SECONDS
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a checker found: rules that could be put in force, or tried."""
+
+    rules: list[Rule] = field(default_factory=list)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    report: dict[str, Json] | None = None
+
+    def in_place_of(self, before: Loaded) -> Loaded:
+        """The configuration that was given, with these rules and maps for its own."""
+        changes = {
+            "rulesets": tuple(self.about["rulesets"]),
+            "maps": self.about["maps"],
+            "include": tuple(self.about["include"]),
+        }
+        files = tuple(Path(name) for name in self.about["files"])
+        return Loaded(before.config.model_copy(update=changes), tuple(self.rules), files)
+
+    def labelled(self, old: str, new: str) -> None:
+        """Names the text of these rules otherwise from now on."""
+        self.rules = [
+            replace(rule, place=new + rule.place.removeprefix(old))
+            if rule.place.startswith(f"{old}: ")
+            else rule
+            for rule in self.rules
+        ]
+
+
+async def run_checker(desk: Desk, line: Line, job: Job) -> Checked:
+    """Waits for a turn, and has the job done.
+
+    Raises:
+        ConfigError: the rules or the events are wrong.
+        BusyError: it was not this request's turn in time.
+        TooMuchError: they need more time or memory than there is.
+    """
+    ends_at = anyio.current_time() + job.seconds
+    async with line.turn(desk.caller.uid, min(bounds.WAIT_SECONDS, job.seconds)):
+        left = ends_at - anyio.current_time()
+        with anyio.move_on_after(left) as scope:
+            async with open_checker(desk.home.environ) as checker:
+                found = await _Talk(desk, job, checker, left - bounds.END_SECONDS).run()
+        if scope.cancelled_caught:
+            raise TooMuchError(
+                f"checking the rules took more than {left:.0f} s and was ended: use fewer or simpler "
+                "rules, or fewer events"
+            )
+        return found
+
+
+@dataclass(slots=True)
+class _Talk:
+    """One job's talk with its checker: what goes in and what comes out, at the same time."""
+
+    desk: Desk
+    job: Job
+    checker: Checker
+    seconds: float
+    _error: Exception | None = None
+
+    async def run(self) -> Checked:
+        found = Checked()
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._carefully, self._give, group.cancel_scope)
+            await self._carefully(lambda: self._take(found), group.cancel_scope)
+            group.cancel_scope.cancel()  # it has answered: what it did not take it does not want
+        if self._error is not None:
+            raise self._error
+        return found
+
+    async def _carefully(
+        self, task: Callable[[], Awaitable[None]], scope: anyio.CancelScope
+    ) -> None:
+        """Ends both where one fails; its error is raised outside, where it is no group's."""
+        try:
+            await task()
+        except Exception as error:  # noqa: BLE001 (raised by ``run``)
+            self._error = self._error or error
+            scope.cancel()
+
+    async def _take(self, found: Checked) -> None:
+        async for word, value in self.checker.answers():
+            match word:
+                case "loaded":
+                    found.about = value
+                case "rule":
+                    found.rules.append(rule_of(value))
+                case "report":
+                    found.report = value
+
+    async def _give(self) -> None:
+        job, home = self.job, self.desk.home
+        await self._send(
+            version=__version__,
+            seconds=self.seconds,
+            config=str(home.config.absolute()),
+            environ={name: home.environ[name] for name in _FOLDERS if name in home.environ},
+            texts=job.texts or (),
+            is_loaded=job.texts is not None,
+            gives_rules=job.gives_rules,
+            is_tried=job.trial is not None,
+        )
+        if job.trial is not None:
+            await self._give_trial(job.trial)
+        await self.checker.send_end()
+
+    async def _give_trial(self, trial: Trial) -> None:
+        rules = trial.in_force.rules
+        since = (
+            trial.since if trial.lines is not None else None
+        )  # of the journal only those are read
+        await self._send(
+            in_force=len(rules),
+            maps={name: dict(table) for name, table in trial.in_force.config.maps.items()},
+            since=None if since is None else format_instant(since),
+            shows_values=trial.shows_values,
+        )
+        for start in range(0, len(rules), _RULES_AT_ONCE):
+            some = rules[start : start + _RULES_AT_ONCE]
+            await self.checker.send(b"".join(line_of_rule(rule) for rule in some))
+        if trial.lines is None:
+            await self._give_journal(trial.since)
+            return
+        size = 0
+        async for chunk in trial.lines:
+            size += len(chunk)
+            if size > bounds.LARGEST_EVENTS_BYTES:
+                what = f"are more than {bounds.LARGEST_EVENTS_BYTES} bytes: take fewer, e.g. by --since"
+                raise ConfigError([Problem("events", what)])
+            await self.checker.send(chunk)
+
+    async def _give_journal(self, since: datetime | None) -> None:
+        """The journal's events page by page, as the checker takes them: it may be larger than the memory."""
+        if self.desk.home.reading is None:
+            return
+        place: Place | None = None
+        while True:
+            async with self.desk.read() as tx:
+                page = await read_page(tx, since, place)
+            if not page.lines and page.place is None:
+                return
+            await self.desk.tell("trying the rules on recorded events", page.share)
+            await self.checker.send(b"".join(page.lines))
+            if page.place is None:
+                return
+            place = page.place
+
+    async def _send(self, **values: object) -> None:
+        line = await anyio.to_thread.run_sync(lambda: json.dumps(values).encode() + b"\n")
+        await self.checker.send(line)
