@@ -1,0 +1,166 @@
+"""Calls on the control socket by users of any role, and a watch on what they cost the daemon."""
+
+import grp
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from pagerforce.service.control.roles import Role
+
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("groupadd"),
+    reason="needs root and groupadd, to come to the socket as users of other groups",
+)
+
+
+@contextmanager
+def groups():
+    """The groups of the roles; those that this host did not have are removed again."""
+    made = []
+    for role in Role:
+        try:
+            grp.getgrnam(role.value)
+        except KeyError:
+            subprocess.run(["groupadd", "--system", role.value], check=True)
+            made.append(role.value)
+    try:
+        yield {role: grp.getgrnam(role.value).gr_gid for role in Role}
+    finally:
+        for name in made:
+            subprocess.run(["groupdel", name], check=False)
+
+
+def connect_as(path, uid, gid):
+    """A connection as this user: the daemon sees who connected, whoever speaks afterwards.
+
+    To be called where nothing else runs in between: the whole process is this user for a moment.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(60)
+    known = os.getgroups()
+    os.setgroups([])
+    os.setegid(gid)
+    os.seteuid(uid)
+    try:
+        connection.connect(str(path))
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(known)
+    return connection
+
+
+def head_of(word, length=None):
+    how = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+    return f"POST /v1/{word.replace(' ', '/')} HTTP/1.1\r\nHost: x\r\n{how}\r\n\r\n".encode()
+
+
+def send(connection, word, body):
+    """Sends a request; gives up quietly where the daemon has heard enough."""
+    with suppress(BrokenPipeError, ConnectionResetError):
+        connection.sendall(head_of(word, len(body)))
+        connection.sendall(body)
+
+
+def answer_of(connection):
+    """The last line of an answer: ``{"result": ...}`` or ``{"error": ...}``; None where there is none."""
+    raw = bytearray()
+    with suppress(ConnectionResetError, TimeoutError):
+        while chunk := connection.recv(65536):
+            raw += chunk
+    connection.close()
+    found = [line for line in raw.replace(b"\r\n", b"\n").split(b"\n") if line.startswith(b'{"')]
+    return _joined(raw) if found else None
+
+
+def _joined(raw):
+    head, _, body = bytes(raw).partition(b"\r\n\r\n")
+    if b"chunked" in head.lower():
+        parts = []
+        while body:
+            size, _, body = body.partition(b"\r\n")
+            count = int(size or b"0", 16)
+            if not count:
+                break
+            parts.append(body[:count])
+            body = body[count + 2 :]
+        body = b"".join(parts)
+    return json.loads(body.splitlines()[-1])
+
+
+def children_of(pid):
+    """The ids of a process's children."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ProcessLookupError):
+            text = path.read_text()
+            if int(text.rsplit(")", 1)[1].split()[1]) == pid:
+                found.append(int(path.parent.name))
+    return found
+
+
+def resident(pid):
+    """Bytes that a process holds."""
+    with suppress(OSError, ProcessLookupError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def busy_seconds(pid):
+    """How long a process, without its children, has been working."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Watch:
+    """Looks at a daemon from outside while the block runs.
+
+    Attributes:
+        stall: seconds that its loop did not answer because of work of its own, at the most: what other
+            processes of this machine take is left out.
+        memory: bytes that it and its children held, at the most.
+    """
+
+    def __init__(self, running):
+        self.stall = self.memory = 0.0
+        self.answers = 0
+        self._url = f"{running.url}/-/healthy"
+        self._pid = running.process.pid
+        self._is_over = threading.Event()
+        self._threads = [threading.Thread(target=self._probe), threading.Thread(target=self._weigh)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _probe(self):
+        with httpx.Client(trust_env=False, timeout=60) as client:
+            while not self._is_over.is_set():
+                began, worked = time.monotonic(), busy_seconds(self._pid)
+                with suppress(httpx.HTTPError):
+                    client.get(self._url)
+                took = time.monotonic() - began
+                self.stall = max(self.stall, min(took, busy_seconds(self._pid) - worked))
+                self.answers += 1
+                self._is_over.wait(0.02)
+
+    def _weigh(self):
+        while not self._is_over.is_set():
+            held = resident(self._pid) + sum(map(resident, children_of(self._pid)))
+            self.memory = max(self.memory, held)
+            self._is_over.wait(0.05)
