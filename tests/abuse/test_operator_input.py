@@ -200,11 +200,11 @@ async def test_a_checker_goes_with_its_caller_and_with_the_daemon(folder, gids):
     async with open_socket(folder, gids) as door:
         pid = door.running.process.pid
         connection = stuck(door)
-        await until(lambda: len(children_of(pid)) == 1, "a checker", 10)
+        await until(lambda: len(children_of(pid)) == 1, "a checker", 30)
         connection.close()
-        await until(lambda: children_of(pid) == [], "no checker", 10)
+        await until(lambda: children_of(pid) == [], "no checker", 30)
         connection = stuck(door)
-        await until(lambda: len(children_of(pid)) == 1, "a checker", 10)
+        await until(lambda: len(children_of(pid)) == 1, "a checker", 30)
         (checker,) = children_of(pid)
         assert await door.running.stop() < 10
         assert not is_alive(checker)
@@ -216,11 +216,11 @@ async def test_a_checker_does_not_outlive_a_daemon_that_was_killed(folder, gids)
     async with open_socket(folder, gids) as door:
         pid = door.running.process.pid
         connection = stuck(door)
-        await until(lambda: len(children_of(pid)) == 1, "a checker", 10)
+        await until(lambda: len(children_of(pid)) == 1, "a checker", 30)
         (checker,) = children_of(pid)
         door.running.process.send_signal(signal.SIGKILL)
         await door.running.process.wait()
-        await until(lambda: not is_alive(checker), "no checker", 10)
+        await until(lambda: not is_alive(checker), "no checker", 30)
         connection.close()
 
 

@@ -11,7 +11,9 @@ PRINTING = {"print", "input", "breakpoint", "os.write", "os.writev"}
 PRINTING |= {f"sys.{name}" for name in ("stdout", "stderr", "__stdout__", "__stderr__")}
 PRINTING |= {f"typer.{name}" for name in ("echo", "secho", "prompt", "confirm", "progressbar")}
 LIBRARIES = ("rich", "colorama", "click", "getpass", "readline")
-MAY_PRINT = {Path("cli/display.py"), Path("cli/progress.py"), Path("observe/log.py")}
+# A checker's standard output is a pipe to the daemon, on which it writes JSON lines.
+CHECKER = Path("service/checker/words.py")
+MAY_PRINT = {Path("cli/display.py"), Path("cli/progress.py"), Path("observe/log.py"), CHECKER}
 
 
 def around(tree):

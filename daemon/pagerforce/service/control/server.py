@@ -77,9 +77,7 @@ class _FrontDesk:
         except PagerforceError as error:
             await body.place.aclose()
             code = 403 if isinstance(error, ForbiddenError) else 400
-            # What is left of a body that was not read to its end is no next request.
-            headers = {"connection": "close"}
-            return Response(line_of("error", show_error(error)), code, headers, _NDJSON)
+            return Response(line_of("error", show_error(error)), code, media_type=_NDJSON)
         except ClientDisconnect:
             await body.place.aclose()
             return Response(status_code=400)
