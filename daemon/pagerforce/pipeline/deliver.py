@@ -7,7 +7,7 @@ noted, and what was sent is noted as soon as that is possible.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import anyio
@@ -15,7 +15,7 @@ from anyio.abc import TaskGroup
 
 from pagerforce.errors import ConfigError, RemoteError, StoreUnavailableError, WrongOrgError
 from pagerforce.model.action import Task
-from pagerforce.model.ids import RecordId, Side
+from pagerforce.model.ids import Side
 from pagerforce.model.ports import ActionHandler, BatchHandler, Clock
 from pagerforce.model.verdict import (
     Delivered,
@@ -36,6 +36,7 @@ from pagerforce.observe.requests import recording
 from pagerforce.pipeline.claim import Claimer, Job
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.settle import RetryPolicy, settlement_of, store_effects
+from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.store import attempts, outbox, traces
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.heads import LONGEST_WAIT, has_work
@@ -47,40 +48,6 @@ _HALT_SECONDS = 30.0
 _STORAGE_SECONDS = 2.0
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 10.0
-
-
-@dataclass(slots=True)
-class WriteLog:
-    """Which records writes of ours touch, so that a poll knows what it may have read half-done."""
-
-    _clock: int = 0
-    _under_way: dict[RecordId, int] = field(default_factory=dict)
-    _last: dict[RecordId, int] = field(default_factory=dict)
-
-    def mark(self) -> int:
-        """A point in time to ask about later, taken before a poll reads."""
-        self._clock += 1
-        self._last = {key: at for key, at in self._last.items() if key in self._under_way}
-        return self._clock
-
-    def begin(self, record_id: RecordId) -> None:
-        """A write to this record starts."""
-        self._under_way[record_id] = self._under_way.get(record_id, 0) + 1
-        self._last[record_id] = self._clock
-
-    def end(self, record_id: RecordId) -> None:
-        """A write to this record is settled."""
-        left = self._under_way.get(record_id, 0) - 1
-        if left > 0:
-            self._under_way[record_id] = left
-        else:
-            self._under_way.pop(record_id, None)
-        self._last[record_id] = self._clock
-
-    def touched_since(self, mark: int) -> frozenset[RecordId]:
-        """Records a write touched since then, or touches now."""
-        ended = {key for key, at in self._last.items() if at >= mark}
-        return frozenset(ended | self._under_way.keys())
 
 
 @dataclass(frozen=True, slots=True)

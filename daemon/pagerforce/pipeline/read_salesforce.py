@@ -11,12 +11,12 @@ from pagerforce.model.value import format_whole_second, parse_instant
 from pagerforce.observe.log import get_log
 from pagerforce.pipeline.absentees import Absentees
 from pagerforce.pipeline.commit import commit_rows
-from pagerforce.pipeline.deliver import WriteLog
 from pagerforce.pipeline.pace import Budget, LookBack, Reading, Sweep, low_water_every
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
 from pagerforce.pipeline.rows import NewsRules
 from pagerforce.pipeline.ruling import Judge
+from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.store import cursors, restored, snapshots
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.reading_with import find_read_with, put_read_with
