@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from pagerforce.model.action import OVERTAKEN, ActionSpec, TargetKind, Task
 from pagerforce.model.event import Event
-from pagerforce.model.ids import IncidentId, RecordId, Side
+from pagerforce.model.ids import Side
 from pagerforce.model.value import Json, format_instant
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
@@ -20,12 +20,13 @@ from pagerforce.pipeline.folding import (
     may_undo,
 )
 from pagerforce.pipeline.packing import Carriage, Packing
-from pagerforce.pipeline.ruling import COMMENT_RULE, Judge
+from pagerforce.pipeline.ruling import Judge
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.target import Pairs, Targets, choose, find_pairs
+from pagerforce.pipeline.tasks import build_task, sides_of
 from pagerforce.rules.evaluate import Facts
 from pagerforce.rules.template import TemplateProblem, context_of, render_args
-from pagerforce.store import attempts, journal, outbox, pauses, snapshots, splitting, traces
+from pagerforce.store import journal, outbox, pauses, snapshots, splitting
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import find_heads
 from pagerforce.store.outbox import Action, ActionState, Done, Settlement
@@ -252,8 +253,8 @@ class Claimer:
         now: datetime,
     ) -> Job | None:
         head = actions[0]
-        incident_id, record_id = _sides(self.specs[head.do], target, event, pairs, head.object)
-        task = await _task(tx, actions, event, incident_id, record_id, now)
+        incident_id, record_id = sides_of(self.specs[head.do], target, event, pairs, head.object)
+        task = await build_task(tx, actions, event, incident_id, record_id, now)
         # A record that is linked already is never taken for one that a lost answer left behind.
         task = replace(task, known_ids=task.known_ids | {link.record_id for link in pairs.links})
         if head.args is not None:
@@ -314,61 +315,3 @@ def _evidence(done: Done) -> dict[str, Json]:
         "at": format_instant(done.finished_at),
         "depth": done.depth,
     }
-
-
-def _sides(
-    spec: ActionSpec, target: str, event: Event, pairs: Pairs, object_name: str
-) -> tuple[IncidentId | None, RecordId | None]:
-    """The incident and the record an action is about, given its target."""
-    if spec.side is Side.PAGERDUTY and spec.target is not TargetKind.NEW_INCIDENT:
-        record = event.record_id or next(
-            (link.record_id for link in pairs.links if link.object == object_name), None
-        )
-        return IncidentId(target), record
-    if spec.target is TargetKind.NEW_INCIDENT:
-        return None, event.record_id
-    if spec.target is TargetKind.NEW_RECORD:
-        return IncidentId(target), event.record_id
-    incident = event.incident_id or next((link.incident_id for link in pairs.links), None)
-    return incident, RecordId(target)
-
-
-async def _task(
-    tx: Transaction,
-    actions: tuple[Action, ...],
-    event: Event,
-    incident_id: IncidentId | None,
-    record_id: RecordId | None,
-    now: datetime,
-) -> Task:
-    head = actions[0]
-    is_salesforces = head.do.startswith("salesforce.")
-    tried = await attempts.tried_incidents(tx, head) if head.is_uncertain else ()
-    elsewhere = () if is_salesforces else tuple(key for key in tried if key != incident_id)
-    parents = [record_id if is_salesforces else incident_id, *elsewhere]
-    known = [await traces.own_ids(tx, parent, but_of=head.id) for parent in parents if parent]
-    return Task(
-        key=head.id,
-        ids=tuple(action.id for action in actions),
-        do=head.do,
-        calls=tuple(action.args or {} for action in actions),
-        event_id=event.id,
-        event_source=event.source,
-        event_type=event.type,
-        event_at=event.at,
-        actor=event.actor,
-        object=head.object,
-        incident_id=incident_id,
-        record_id=record_id,
-        incident=await snapshots.find_incident(tx, incident_id) if incident_id else None,
-        record=await snapshots.find_record(tx, record_id) if record_id else None,
-        event_record=event.record,
-        comment=event.comment if head.ruleset == COMMENT_RULE else None,
-        attempt=head.attempts + 1,
-        is_uncertain=head.is_uncertain,
-        first_attempt_at=head.first_attempt_at,
-        now=now,
-        known_ids=frozenset[str]().union(*known),
-        tried_elsewhere=elsewhere,
-        doubt_since=head.doubt_since if head.is_uncertain else None,
-    )

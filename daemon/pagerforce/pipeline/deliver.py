@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 from pagerforce.errors import ConfigError, RemoteError, StoreUnavailableError, WrongOrgError
 from pagerforce.model.action import Task
 from pagerforce.model.ids import Side
-from pagerforce.model.ports import ActionHandler, BatchHandler, Clock
+from pagerforce.model.ports import ActionHandler, BatchHandler
 from pagerforce.model.verdict import (
     Delivered,
     Expectation,
@@ -31,14 +31,13 @@ from pagerforce.model.verdict import (
 )
 from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.log import get_log
-from pagerforce.observe.metrics import Metrics
 from pagerforce.observe.requests import recording
 from pagerforce.pipeline.claim import Claimer, Job
-from pagerforce.pipeline.settings import DeliveryLimits
-from pagerforce.pipeline.settle import RetryPolicy, settlement_of, store_effects
+from pagerforce.pipeline.settle import settlement_of, store_effects
+from pagerforce.pipeline.tools import Tools
 from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.store import attempts, outbox, traces
-from pagerforce.store.database import Database, Transaction
+from pagerforce.store.database import Transaction
 from pagerforce.store.heads import LONGEST_WAIT, has_work
 from pagerforce.store.outbox import Action, ActionState, Settlement
 
@@ -48,24 +47,6 @@ _HALT_SECONDS = 30.0
 _STORAGE_SECONDS = 2.0
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What delivery works with.
-
-    ``verdict_of``: what a failed read before the attempt means. ``skew``: how far Salesforce's clock
-    is ahead of PagerDuty's.
-    """
-
-    database: Database
-    handlers: Mapping[str, ActionHandler]
-    clock: Clock
-    metrics: Metrics
-    limits: DeliveryLimits
-    policy: RetryPolicy
-    verdict_of: Callable[[RemoteError], Verdict]
-    skew: Callable[[], timedelta]
 
 
 @dataclass(frozen=True, slots=True)

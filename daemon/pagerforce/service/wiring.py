@@ -26,7 +26,7 @@ from pagerforce.pagerduty.directory import Directory
 from pagerforce.pagerduty.pace import Lane
 from pagerforce.pagerduty.source import PagerDutyPoller
 from pagerforce.pipeline.claim import Claimer
-from pagerforce.pipeline.deliver import Deliverer, Tools
+from pagerforce.pipeline.deliver import Deliverer
 from pagerforce.pipeline.forgotten import OwnUsers
 from pagerforce.pipeline.pace import Budget
 from pagerforce.pipeline.poll import PollLoop, Reporter
@@ -34,6 +34,7 @@ from pagerforce.pipeline.read_pagerduty import PagerDutyReader
 from pagerforce.pipeline.read_salesforce import SalesforceReader
 from pagerforce.pipeline.settings import PipelineSettings
 from pagerforce.pipeline.settle import RetryPolicy
+from pagerforce.pipeline.tools import Tools
 from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.rules.needs import fields_needed, incident_needs
 from pagerforce.salesforce.actions import CATALOG as SALESFORCE_CATALOG

@@ -1,0 +1,71 @@
+"""Builds the task that a handler is given: which incident and record, and what is known of them."""
+
+from datetime import datetime
+
+from pagerforce.model.action import ActionSpec, TargetKind, Task
+from pagerforce.model.event import Event
+from pagerforce.model.ids import IncidentId, RecordId, Side
+from pagerforce.pipeline.ruling import COMMENT_RULE
+from pagerforce.pipeline.target import Pairs
+from pagerforce.store import attempts, snapshots, traces
+from pagerforce.store.database import Transaction
+from pagerforce.store.outbox import Action
+
+
+def sides_of(
+    spec: ActionSpec, target: str, event: Event, pairs: Pairs, object_name: str
+) -> tuple[IncidentId | None, RecordId | None]:
+    """The incident and the record an action is about, given its target."""
+    if spec.side is Side.PAGERDUTY and spec.target is not TargetKind.NEW_INCIDENT:
+        record = event.record_id or next(
+            (link.record_id for link in pairs.links if link.object == object_name), None
+        )
+        return IncidentId(target), record
+    if spec.target is TargetKind.NEW_INCIDENT:
+        return None, event.record_id
+    if spec.target is TargetKind.NEW_RECORD:
+        return IncidentId(target), event.record_id
+    incident = event.incident_id or next((link.incident_id for link in pairs.links), None)
+    return incident, RecordId(target)
+
+
+async def build_task(
+    tx: Transaction,
+    actions: tuple[Action, ...],
+    event: Event,
+    incident_id: IncidentId | None,
+    record_id: RecordId | None,
+    now: datetime,
+) -> Task:
+    """What a handler needs to know, read from the store."""
+    head = actions[0]
+    is_salesforces = head.do.startswith("salesforce.")
+    tried = await attempts.tried_incidents(tx, head) if head.is_uncertain else ()
+    elsewhere = () if is_salesforces else tuple(key for key in tried if key != incident_id)
+    parents = [record_id if is_salesforces else incident_id, *elsewhere]
+    known = [await traces.own_ids(tx, parent, but_of=head.id) for parent in parents if parent]
+    return Task(
+        key=head.id,
+        ids=tuple(action.id for action in actions),
+        do=head.do,
+        calls=tuple(action.args or {} for action in actions),
+        event_id=event.id,
+        event_source=event.source,
+        event_type=event.type,
+        event_at=event.at,
+        actor=event.actor,
+        object=head.object,
+        incident_id=incident_id,
+        record_id=record_id,
+        incident=await snapshots.find_incident(tx, incident_id) if incident_id else None,
+        record=await snapshots.find_record(tx, record_id) if record_id else None,
+        event_record=event.record,
+        comment=event.comment if head.ruleset == COMMENT_RULE else None,
+        attempt=head.attempts + 1,
+        is_uncertain=head.is_uncertain,
+        first_attempt_at=head.first_attempt_at,
+        now=now,
+        known_ids=frozenset[str]().union(*known),
+        tried_elsewhere=elsewhere,
+        doubt_since=head.doubt_since if head.is_uncertain else None,
+    )
