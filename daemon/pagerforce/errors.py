@@ -9,6 +9,7 @@ The tree:
     │   ├── SchemaTooNewError    written by a later pagerforce
     │   ├── StoreUnavailableError  no space, locked: it works again by itself
     │   ├── StoreDamagedError    a backup has to be brought back
+    │   ├── StatementError       one statement or value was refused; the file is sound
     │   ├── StateInUseError      another process works with the state
     │   └── NotFoundError        no such link, action or event
     ├── RemoteError          a remote side did not do what was asked
@@ -24,8 +25,10 @@ The tree:
     └── TemplateProblem      a template can't be filled in (rules/environment.py)
 """
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,10 @@ class StoreUnavailableError(StoreError):
 
 class StoreDamagedError(StoreError):
     """What is in the file is no sound database: a backup has to be brought back."""
+
+
+class StatementError(StoreError):
+    """SQLite refused one statement or one value, a defect of ours; the file itself is sound."""
 
 
 class StateInUseError(StoreError):
@@ -147,3 +154,19 @@ class WrongOrgError(PagerforceError):
 
 class ForbiddenError(PagerforceError):
     """The caller's roles, or the rights on a file, do not allow it. Exit code 3."""
+
+
+def place_of(error: BaseException) -> str:
+    """Kind and place of an unexpected error, for the log, dead letters and the journal.
+
+    Its own text may quote customers' text and stays out.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1] if frames else None
+    where = f" in {Path(last.filename).name}:{last.lineno} ({last.name})" if last else ""
+    return f"{type(error).__name__}{where}"
+
+
+def internal_error_text(error: BaseException) -> str:
+    """The words for people and dead letters: ``internal error: KeyError in rows.py:12 (parse)``."""
+    return f"internal error: {place_of(error)}"

@@ -118,7 +118,7 @@ async def test_a_value_a_person_put_back_after_a_lost_answer_stands(tmp_path):
         assert rig.status_of(record_id) == "NEW"
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """Stands for SIGKILL: nothing after it runs."""
 
 
@@ -135,7 +135,7 @@ def kill_before(daemon, monkeypatch, step):
 @pytest.mark.parametrize("what", ["page", "note", "comment", "record", "field"])
 async def test_a_kill_anywhere_makes_nothing_twice(tmp_path, monkeypatch, step, what):
     async with open_rig(tmp_path) as rig:
-        with pytest.raises(ExceptionGroup):
+        with pytest.raises(BaseExceptionGroup):
             async with rig.daemon() as daemon:
                 record_id, incident_id = await rig.paged(daemon)
                 kill_before(daemon, monkeypatch, step)

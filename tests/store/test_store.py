@@ -47,7 +47,8 @@ async def enqueue(tx, number, members, *actions):
 
 
 async def heads(tx, now=NOW, kinds=(PAGE, NOTE), limit=10):
-    return [item.id for item in await find_heads(tx, now, limit=limit, kinds=kinds)]
+    found = await find_heads(tx, now, limit=limit, kinds=kinds)
+    return [item.id for item in found.actions]
 
 
 async def settle(tx, name, state=ActionState.DELIVERED, next_at=None):
@@ -113,7 +114,7 @@ async def test_a_lane_is_busy_with_what_was_claimed_although_it_has_joined_anoth
         await links.join_lanes(tx, ["i1", "i2"])
         assert claimed.lane != (await outbox.find_action(tx, "b1")).lane
         found = await find_heads(tx, NOW, kinds=[NOTE], limit=10, under_way=["b1"])
-        assert found == [], "it would be sent a second time"
+        assert found.actions == [], "it would be sent a second time"
 
 
 async def test_one_action_of_a_lane_at_a_time_in_order_pages_first(tmp_path):
@@ -226,7 +227,7 @@ async def test_parts_keep_the_place_of_the_action_they_were_split_from(tmp_path)
         await enqueue(tx, 1, ["r1"], action("a1"), action("a2"))
         await splitting.split(tx, await outbox.find_action(tx, "a1"), ["x", "y", "z"])
         order = []
-        while found := await find_heads(tx, NOW, limit=1, kinds=[NOTE]):
+        while found := (await find_heads(tx, NOW, limit=1, kinds=[NOTE])).actions:
             order.append((found[0].id, found[0].target))
             await settle(tx, found[0].id)
         assert order == [("a1", "x"), ("a1-2", "y"), ("a1-3", "z"), ("a2", None)]

@@ -5,10 +5,14 @@ poll, a gauge, a request (docs/guarantees.md, "a defect stays small"). An error'
 customers' text, so only its kind and place are shown.
 """
 
+from contextlib import suppress
 from enum import StrEnum
 from typing import Protocol
 
-from pagerforce.observe.log import get_log, place_of
+from pagerforce.errors import internal_error_text, place_of
+from pagerforce.observe.log import get_log
+
+__all__ = ["InternalErrorCounter", "Part", "internal_error_text", "report_internal_error"]
 
 _LOG = get_log("internal")
 
@@ -33,11 +37,6 @@ class InternalErrorCounter(Protocol):
         ...
 
 
-def internal_error_text(error: BaseException) -> str:
-    """The words for people and dead letters: ``internal error: KeyError in rows.py:12 (parse)``."""
-    return f"internal error: {place_of(error)}"
-
-
 def report_internal_error(
     counter: InternalErrorCounter, part: Part, error: BaseException, *, about: str = ""
 ) -> str:
@@ -50,8 +49,11 @@ def report_internal_error(
         about: what it was met with: an action's id, a source, a command word, a loop's name.
 
     Returns:
-        The words of ``internal_error_text``, for the reason of a retry.
+        The words of ``internal_error_text``, for the reason of a retry. Never raises.
     """
-    counter.count_internal_error(part.value)
-    _LOG.error("internal_error", where=part.value, about=about, place=place_of(error))
+    # A report that fails must not stop what contained the error: the other one still says so.
+    with suppress(Exception):
+        counter.count_internal_error(part.value)
+    with suppress(Exception):
+        _LOG.error("internal_error", where=part.value, about=about, place=place_of(error))
     return internal_error_text(error)

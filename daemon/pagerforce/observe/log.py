@@ -10,7 +10,6 @@ customers' text. Whatever a value is, its line stays one line and holds nothing 
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
@@ -238,17 +237,6 @@ def setup_log(
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     # httpx logs every URL at INFO, and those hold ids and queries.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
-def place_of(error: BaseException) -> str:
-    """Kind and place of an unexpected error, for the log.
-
-    Its own text may quote customers' text and stays out.
-    """
-    frames = traceback.extract_tb(error.__traceback__)
-    last = frames[-1] if frames else None
-    where = f" in {Path(last.filename).name}:{last.lineno} ({last.name})" if last else ""
-    return f"{type(error).__name__}{where}"
 
 
 def get_log(part: str) -> FilteringBoundLogger:

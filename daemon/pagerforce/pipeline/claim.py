@@ -1,6 +1,7 @@
 """Takes what may go now from the outbox and builds the tasks that handlers are given."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -8,6 +9,7 @@ from pagerforce.model.action import OVERTAKEN, ActionSpec, TargetKind, Task
 from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
 from pagerforce.model.value import Json, format_instant
+from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.causality import ANSWER_WINDOW, decisions_of, is_crowd
@@ -30,6 +32,8 @@ from pagerforce.store import journal, outbox, pauses, snapshots, splitting
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import find_heads
 from pagerforce.store.outbox import Action, ActionState, Done, Settlement
+from pagerforce.store.savepoint import savepoint
+from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("deliver")
 _GROUPED = SET_FIELD  # consecutive ones of an event on a record are one write
@@ -67,6 +71,21 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim found.
+
+    Attributes:
+        attempts: those that may start, each of one job or of several of a kind, of different lanes.
+        is_moved: something was settled at once (so: look again).
+        failed: first actions of lanes that could not be made ready, each with what was raised.
+    """
+
+    attempts: Sequence[Sequence[Job]]
+    is_moved: bool
+    failed: Sequence[tuple[Action, Exception]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Claimer:
     """Decides what is attempted next; settles what needs no attempt."""
 
@@ -93,13 +112,20 @@ class Claimer:
         slots: int,
         kinds: Sequence[str],
         under_way: Collection[str],
-    ) -> tuple[Sequence[Sequence[Job]], bool]:
-        """Attempts that may start, each of one job or of several of a kind, of different lanes.
+        is_careful: bool = False,
+    ) -> Claimed:
+        """At most ``slots`` attempts that may start.
 
-        Returns:
-            At most ``slots`` attempts, and whether something was settled at once (so: look again).
+        Args:
+            tx: to read and to settle in.
+            now: in this host's clock.
+            slots: how many attempts may start.
+            kinds: words of the actions that may go.
+            under_way: ids of actions that are being attempted.
+            is_careful: contains what an action raises; else it ends the claim of all, which saves
+                two statements for each.
         """
-        await pauses.end_due(tx, now)
+        await self._end_pauses(tx, now, is_careful=is_careful)
         carriages = {do: _carriage(self.specs[do]) for do in kinds}
         is_crowded = bool(self._crowded)
         packing: Packing[Job] = Packing(slots, carriages, self._full_at, is_crowded=is_crowded)
@@ -107,15 +133,34 @@ class Claimer:
         largest = max((carriage.size for carriage in carriages.values()), default=1)
         limit = min(slots * largest, _MOST_AT_ONCE)
         heads = await find_heads(tx, now, limit=limit, kinds=kinds, under_way=under_way)
-        kept = _kept_back(heads, packing, now)
-        for head in heads:
-            if head.id not in kept and packing.has_room(head.do, alone=_goes_alone(head)):
-                job = await self._prepare(tx, head, now)
-                if job is None:
-                    is_moved = True
-                else:
-                    packing.add(job)
-        return packing.batches(now), is_moved
+        failed = [(item.action, item.error) for item in heads.unreadable]
+        kept = _kept_back(heads.actions, packing, now)
+        for head in heads.actions:
+            if head.id in kept or not packing.has_room(head.do, alone=_goes_alone(head)):
+                continue
+            try:
+                async with savepoint(tx) if is_careful else nullcontext():
+                    job = await self._prepare(tx, head, now)
+            except Exception as error:
+                if not is_careful or concerns_all(error):
+                    raise
+                failed.append((head, error))
+                continue
+            if job is None:
+                is_moved = True
+            else:
+                packing.add(job)
+        return Claimed(packing.batches(now), is_moved, failed)
+
+    async def _end_pauses(self, tx: Transaction, now: datetime, *, is_careful: bool) -> None:
+        """A pause that can't be ended keeps its own lane only."""
+        try:
+            async with savepoint(tx) if is_careful else nullcontext():
+                await pauses.end_due(tx, now)
+        except Exception as error:
+            if not is_careful or concerns_all(error):
+                raise
+            report_internal_error(self.metrics, Part.STORE, error, about="pauses")
 
     async def _prepare(self, tx: Transaction, head: Action, now: datetime) -> Job | None:
         """A job for the first action of a lane; None where it was settled, split or paused."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import anyio
 from anyio.abc import TaskGroup
 
-from pagerforce.errors import ConfigError, RemoteError, StoreUnavailableError, WrongOrgError
+from pagerforce.errors import RemoteError, StoreUnavailableError
 from pagerforce.model.action import Task
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import ActionHandler, BatchHandler
@@ -21,8 +21,6 @@ from pagerforce.model.verdict import (
     Delivered,
     Expectation,
     HaltSide,
-    IncidentMade,
-    RecordMade,
     Rejected,
     RetryLater,
     Skipped,
@@ -32,19 +30,19 @@ from pagerforce.model.verdict import (
 from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.log import get_log
 from pagerforce.observe.requests import recording
-from pagerforce.pipeline.claim import Claimer, Job
-from pagerforce.pipeline.settle import settlement_of, store_effects
+from pagerforce.pipeline.claim import Claimed, Claimer, Job
+from pagerforce.pipeline.ledger import Ledger, Settled
 from pagerforce.pipeline.tools import Tools
 from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.store import attempts, outbox, traces
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import LONGEST_WAIT, has_work
-from pagerforce.store.outbox import Action, ActionState, Settlement
+from pagerforce.store.outbox import Action, ActionState
+from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("deliver")
 _IDLE_SECONDS = 1.0
 _HALT_SECONDS = 30.0
-_STORAGE_SECONDS = 2.0
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 10.0
 
@@ -61,16 +59,6 @@ class _Foreseen:
     failed: Verdict | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """What became of one action of a job."""
-
-    job: Job
-    action: Action
-    verdict: Verdict
-    outcome: Settlement
-
-
 class Deliverer:
     """The delivery loop."""
 
@@ -82,8 +70,8 @@ class Deliverer:
         self._active: dict[int, frozenset[str]] = {}
         self._halted: dict[Side, datetime] = {}
         self._is_stopping = False
-        self._storage_trouble = ""
-        self._resume_at = float("-inf")
+        self._is_recovered = False
+        self._ledger = Ledger(tools)
 
     def wake(self) -> None:
         """Something new waits in the outbox."""
@@ -106,70 +94,85 @@ class Deliverer:
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Delivers until stopped. ``beat`` is called at least once a second or so."""
-        is_recovered = False
+        self._is_recovered = False
         async with anyio.create_task_group() as group:
             while not self._is_stopping:
                 beat()
                 self._wake = anyio.Event()
-                is_recovered = is_recovered or await self._recover()
-                should_look_again = is_recovered and await self._start_jobs(group)
-                if not should_look_again:
+                if not await self._turn(group):
                     with anyio.move_on_after(_IDLE_SECONDS):
                         await self._wake.wait()
 
-    async def _recover(self) -> bool:
-        """False where nothing can be stored just now."""
+    async def _turn(self, group: TaskGroup) -> bool:
+        """Starts what may go; whether to look again at once. Contains what it meets."""
         try:
-            async with self._tools.database.write() as tx:
-                recovered = await outbox.recover(tx)
+            self._is_recovered = self._is_recovered or await self._recover()
+            return await self._start_jobs(group)
         except StoreUnavailableError as error:
-            self._tell_storage(error)
-            return False
+            self._ledger.tell_storage(error)
+        except Exception as error:
+            if concerns_all(error):
+                raise
+            report_internal_error(self._tools.metrics, Part.STORE, error, about="delivery")
+            self._ledger.rest()
+        return False
+
+    async def _recover(self) -> bool:
+        async with self._tools.database.write() as tx:
+            recovered = await outbox.recover(tx)
         if recovered:
             _LOG.warning("unfinished_actions_found", count=recovered)
         return True
 
-    def _tell_storage(self, error: StoreUnavailableError) -> None:
-        """Says so, once per trouble, and starts nothing for a moment."""
-        self._resume_at = self._tools.clock.monotonic() + _STORAGE_SECONDS
-        if str(error) != self._storage_trouble:
-            _LOG.error("storage_unavailable", reason=str(error))
-        self._storage_trouble = str(error)
-
     async def drain(self) -> None:
-        """Delivers what may go now and what becomes free by it; returns when nothing more is due."""
+        """Delivers what may go now and what becomes free by it; returns when nothing more is due.
+
+        For tests, which step the daemon by hand and recover by hand.
+        """
+        self._is_recovered = True
         is_busy = True
         while is_busy:
             async with anyio.create_task_group() as group:
-                is_moved = await self._start_jobs(group)
+                is_moved = await self._turn(group)
                 is_busy = is_moved or bool(self._active)
 
     async def _start_jobs(self, group: TaskGroup) -> bool:
         now = self._tools.clock.now()
         free = self._tools.limits.concurrency - len(self._active)
         kinds = self._open_kinds(now)
-        is_resting = self._tools.clock.monotonic() < self._resume_at
-        if free <= 0 or not kinds or is_resting:
+        if free <= 0 or not kinds or self._ledger.is_resting:
             return False
-        under_way = frozenset[str]().union(*self._active.values())
-        try:
-            async with self._tools.database.read() as tx:
-                is_idle = not await has_work(tx)
-            if is_idle:
-                return False
-            async with self._tools.database.write() as tx:
-                attempts, is_moved = await self._claimer.claim(
-                    tx, now, slots=free, kinds=kinds, under_way=under_way
-                )
-        except StoreUnavailableError as error:
-            self._tell_storage(error)
+        async with self._tools.database.read() as tx:
+            is_idle = not await has_work(tx)
+        if is_idle:
             return False
-        self._storage_trouble = ""
-        for jobs in attempts:
+        claimed = await self._claim(now, free, kinds)
+        self._ledger.note_storage()
+        for jobs in claimed.attempts:
             number = id(jobs)
             self._active[number] = frozenset(key for job in jobs for key in job.task.ids)
             group.start_soon(self._run_jobs, jobs, number)
-        return is_moved
+        for action, error in claimed.failed:
+            reason = self._ledger.report(error, action.id)
+            await self._ledger.set_back([action], reason, now)
+        return claimed.is_moved
+
+    async def _claim(self, now: datetime, slots: int, kinds: Sequence[str]) -> Claimed:
+        """What may go; where one raises, the claim is made again with each contained by itself."""
+        under_way = frozenset[str]().union(*self._active.values())
+
+        async def claim(*, is_careful: bool) -> Claimed:
+            async with self._tools.database.write() as tx:
+                return await self._claimer.claim(
+                    tx, now, slots=slots, kinds=kinds, under_way=under_way, is_careful=is_careful
+                )
+
+        try:
+            return await claim(is_careful=False)
+        except Exception as error:
+            if concerns_all(error):
+                raise
+        return await claim(is_careful=True)
 
     def _open_kinds(self, now: datetime) -> list[str]:
         # One for longer than that is from before this host's clock was set back.
@@ -187,6 +190,12 @@ class Deliverer:
             for record_id in record_ids:
                 self._writes.begin(record_id)
             await self._attempt(jobs)
+        except Exception as error:
+            if concerns_all(error):
+                raise
+            actions = [action for job in jobs for action in job.actions]
+            reason = self._ledger.report(error, actions[0].id)
+            await self._ledger.give_back(actions, reason, self._tools.clock.now())
         finally:
             for record_id in record_ids:
                 self._writes.end(record_id)
@@ -216,23 +225,40 @@ class Deliverer:
             return _Foreseen(job, await handler.expectations(job.task))
         except RemoteError as error:
             return _Foreseen(job, None, self._tools.verdict_of(error))
+        except Exception as error:
+            if concerns_all(error):
+                raise
+            # Nothing was sent: it is as certain as before.
+            reason = self._ledger.report(error, job.task.key)
+            return _Foreseen(job, None, RetryLater(reason))
 
     async def _announce(self, foreseen: Sequence[_Foreseen]) -> list[_Foreseen]:
         """Stores that the attempt starts; without those that are gone, none where nothing can be stored."""
         now = self._tools.clock.now()
-        begun = []
         try:
-            async with self._tools.database.write() as tx:
-                for item in foreseen:
-                    job = item.job
-                    if not await attempts.begin_attempt(tx, job.actions, job.task.incident_id, now):
-                        continue
-                    begun.append(item)
-                    if item.expected is not None:
-                        await _expect(tx, job.task, item.expected, now)
+            return await self._begin(foreseen, now)
         except StoreUnavailableError as error:
-            self._tell_storage(error)
-            return []
+            self._ledger.tell_storage(error)
+        except Exception as error:
+            if concerns_all(error):
+                raise
+            if len(foreseen) > 1:
+                return [begun for one in foreseen for begun in await self._announce([one])]
+            job = foreseen[0].job
+            reason = self._ledger.report(error, job.task.key)
+            await self._ledger.set_back(job.actions, reason, now)
+        return []
+
+    async def _begin(self, foreseen: Sequence[_Foreseen], now: datetime) -> list[_Foreseen]:
+        begun = []
+        async with self._tools.database.write() as tx:
+            for item in foreseen:
+                job = item.job
+                if not await attempts.begin_attempt(tx, job.actions, job.task.incident_id, now):
+                    continue
+                begun.append(item)
+                if item.expected is not None:
+                    await _expect(tx, job.task, item.expected, now)
         return begun
 
     async def _deliver(
@@ -249,16 +275,13 @@ class Deliverer:
         with anyio.move_on_after(4 * self._tools.limits.timeout.total_seconds()):
             try:
                 if len(tasks) > 1 and isinstance(handler, BatchHandler):
-                    return await handler.deliver_batch(tasks)
-                return [await handler.deliver(task) for task in tasks]
-            except (ConfigError, WrongOrgError):
-                raise
-            except Exception as error:  # noqa: BLE001 (a defect met by one action must not stop the others)
-                head = tasks[0]
-                reason = report_internal_error(
-                    self._tools.metrics, Part.ACTION, error, about=head.key
-                )
-                return _all(jobs, Unknown(reason))
+                    return _checked(jobs, await handler.deliver_batch(tasks))
+                return _checked(jobs, [await handler.deliver(task) for task in tasks])
+            except Exception as error:
+                if concerns_all(error):
+                    raise
+                # It may have been sent. Each of several is looked for by itself.
+                return _all(jobs, Unknown(self._ledger.report(error, tasks[0].key)))
         return _all(jobs, Unknown("no answer within the deadline"))
 
     async def _settle(
@@ -267,39 +290,37 @@ class Deliverer:
         requests: Sequence[Sequence[str]],
     ) -> None:
         now = self._tools.clock.now()
-        settled = [
-            _Settled(
-                job,
-                action,
-                verdict,
-                replace(settlement_of(verdict, action, self._tools.policy, now), requests=requests),
-            )
+        left = [
+            self._settled(job, action, verdict, requests)
             for job, verdicts in attempts
             for action, verdict in zip(job.actions, verdicts, strict=True)
         ]
         wait = _FIRST_WAIT_SECONDS
-        while not await self._store(settled, now):
+        while True:
+            stored = await self._ledger.store(left, now)
+            for item in stored:
+                self._report(item, now)
+            done = {item.action.id for item in stored}
+            left = [item for item in left if item.action.id not in done]
+            if not left:
+                return
             # What was done must be noted. The process may end before: then it is looked for.
             await anyio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
-        for item in settled:
-            self._report(item, now)
 
-    async def _store(self, settled: Sequence[_Settled], now: datetime) -> bool:
-        """Stores outcomes and all that they changed; False where nothing can be stored just now."""
+    def _settled(
+        self, job: Job, action: Action, verdict: Verdict, requests: Sequence[Sequence[str]]
+    ) -> Settled:
+        judged, outcome = self._ledger.judge(verdict, action, self._tools.clock.now())
+        return Settled(job, action, judged, replace(outcome, requests=requests))
+
+    def _report(self, item: Settled, now: datetime) -> None:
         try:
-            async with self._tools.database.write() as tx:
-                for item in settled:
-                    task = item.job.task
-                    outcome = _placed(item.outcome, task, item.verdict)
-                    await outbox.settle(tx, item.action, outcome, now)
-                    await store_effects(tx, task, item.action, item.verdict, self._tools.skew())
-        except StoreUnavailableError as error:
-            self._tell_storage(error)
-            return False
-        return True
+            self._tell(item, now)
+        except Exception as error:  # noqa: BLE001 (what is stored is stored, reported or not)
+            self._ledger.report(error, item.action.id)
 
-    def _report(self, item: _Settled, now: datetime) -> None:
+    def _tell(self, item: Settled, now: datetime) -> None:
         job, action, verdict, state = item.job, item.action, item.verdict, item.outcome.state
         side = self._tools.handlers[action.do].spec.side
         if isinstance(verdict, HaltSide):
@@ -341,12 +362,14 @@ def _all(jobs: Sequence[Job], verdict: Verdict) -> Sequence[Sequence[Verdict]]:
     return [[verdict] * len(job.actions) for job in jobs]
 
 
-def _placed(outcome: Settlement, task: Task, verdict: Verdict) -> Settlement:
-    """The settlement with what the action acted on, by which operators look for it."""
-    incident_id, record_id = task.incident_id, task.record_id
-    for effect in verdict.effects if isinstance(verdict, Delivered) else ():
-        if isinstance(effect, IncidentMade):
-            incident_id = effect.incident.id
-        elif isinstance(effect, RecordMade):
-            record_id = effect.record.id
-    return replace(outcome, incident_id=incident_id, record_id=record_id)
+def _checked(
+    jobs: Sequence[Job], verdicts: Sequence[Sequence[Verdict]]
+) -> Sequence[Sequence[Verdict]]:
+    """A handler's verdicts, one for each action.
+
+    Raises:
+        ValueError: there are more or fewer than actions.
+    """
+    if [len(found) for found in verdicts] != [len(job.actions) for job in jobs]:
+        raise ValueError("a handler gave another number of verdicts than there are actions")
+    return verdicts

@@ -6,7 +6,7 @@ from datetime import datetime
 from pagerforce.model.ids import IncidentId
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
-from pagerforce.store.outbox import Action
+from pagerforce.store.outbox import Action, Settlement
 from pagerforce.store.snapshots import marks
 
 
@@ -41,3 +41,32 @@ async def tried_incidents(tx: Transaction, action: Action) -> tuple[IncidentId, 
         (action.id,),
     )
     return tuple(IncidentId(row[0]) for row in rows)
+
+
+async def note_outcome(tx: Transaction, action: Action, outcome: Settlement, now: datetime) -> None:
+    """Stores what became of an action in one plain statement, where all else of it can't be stored.
+
+    An attempt that was not even begun is counted here, so that the wait grows with each.
+    """
+    is_done = outcome.next_at is None
+    await tx.run(
+        "UPDATE action SET attempts = attempts + (state = 'pending'), state = ?, reason = ?, "
+        "is_uncertain = ?, next_at = coalesce(?, next_at), finished_at = ?, "
+        "first_attempt_at = coalesce(first_attempt_at, ?) "
+        "WHERE id = ? AND state IN ('pending', 'in_flight')",
+        (
+            outcome.state.value,
+            outcome.reason or None,
+            int(outcome.is_uncertain),
+            to_stamp(outcome.next_at) if outcome.next_at else None,
+            to_stamp(now) if is_done else None,
+            to_stamp(now),
+            action.id,
+        ),
+    )
+
+
+async def is_under_way(tx: Transaction, action_id: str) -> bool:
+    """Whether an attempt at an action was begun and not settled."""
+    sql = "SELECT 1 FROM action WHERE id = ? AND state = 'in_flight'"
+    return await tx.row(sql, (action_id,)) is not None

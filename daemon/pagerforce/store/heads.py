@@ -6,12 +6,14 @@ every action that leaves it.
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
-from pagerforce.store.outbox import COLUMNS, Action, to_action
+from pagerforce.store.outbox import COLUMNS, Action
 from pagerforce.store.snapshots import marks
+from pagerforce.store.unreadable import Unreadable, read_row
 
 LONGEST_WAIT = timedelta(minutes=5)
 """No action waits longer for its next attempt, whatever the other side asks for. One that seems to have
@@ -34,6 +36,14 @@ _LEADS_TO_PAGE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The first waiting actions of lanes, and those of them whose rows can't be read."""
+
+    actions: Sequence[Action]
+    unreadable: Sequence[Unreadable] = ()
+
+
 def due_between(now: datetime) -> tuple[str, str]:
     """What ``IS_DUE`` takes: between these two an action waits."""
     return to_stamp(now + _TICK), to_stamp(now + LONGEST_WAIT)
@@ -54,7 +64,7 @@ async def find_heads(
     limit: int,
     kinds: Sequence[str],
     under_way: Collection[str] = (),
-) -> list[Action]:
+) -> Heads:
     """The first waiting action of each lane that may go now; lanes with a page first, then the oldest.
 
     A lane gives nothing while one of its actions is in flight, its first one is not yet due or of a
@@ -69,4 +79,8 @@ async def find_heads(
           AND lanes.lane NOT IN (SELECT lane FROM action WHERE id IN (SELECT value FROM json_each(?)))
         ORDER BY {_LEADS_TO_PAGE} DESC, seq, part LIMIT ?"""
     values = [*due_between(now), *kinds, json.dumps(list(under_way)), limit]
-    return [to_action(row) for row in await tx.rows(sql, values)]
+    found = [read_row(row, now) for row in await tx.rows(sql, values)]
+    return Heads(
+        [item for item in found if isinstance(item, Action)],
+        [item for item in found if isinstance(item, Unreadable)],
+    )

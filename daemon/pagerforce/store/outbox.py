@@ -7,6 +7,7 @@ the process died becomes pending and uncertain: its next attempt looks before it
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -187,12 +188,20 @@ async def enqueue(
 
 
 async def followers(tx: Transaction, head: Action, *, limit: int) -> list[Action]:
-    """What waits behind a head in its lane, in order."""
+    """What waits behind a head in its lane, in order, up to one that can't be read.
+
+    That one is no fault of the head: it is met when its own turn comes.
+    """
     sql = (
         f"SELECT {COLUMNS} FROM action WHERE lane = ? AND state = 'pending' "
         "AND (seq, part) > (?, ?) ORDER BY seq, part LIMIT ?"
     )
-    return [to_action(row) for row in await tx.rows(sql, (head.lane, head.seq, head.part, limit))]
+    found: list[Action] = []
+    # Read one by one, so that what comes before such a row is kept.
+    with suppress(ValueError, TypeError, LookupError):
+        for row in await tx.rows(sql, (head.lane, head.seq, head.part, limit)):
+            found.append(to_action(row))  # noqa: PERF401 (see above)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +282,10 @@ class Done:
 async def recent(
     tx: Transaction, lane: str, since: datetime, now: datetime, *, limit: int = 100
 ) -> list[Done]:
-    """Actions of a lane delivered since then, newest first; none from before the clock was set back."""
+    """Actions of a lane delivered since then, newest first; none from before the clock was set back.
+
+    One that can't be read is left out: it is over, and only a hint of what it led to is lost.
+    """
     rows = await tx.rows(
         "SELECT id, do, ruleset, rule, args, record_id, incident_id, finished_at, depth, "
         "(SELECT at FROM event WHERE seq = event_seq) "
@@ -281,21 +293,18 @@ async def recent(
         "ORDER BY finished_at DESC, seq DESC LIMIT ?",
         (lane, to_stamp(since), to_stamp(now), limit),
     )
-    return [
-        Done(
-            id=row[0],
-            do=row[1],
-            ruleset=row[2],
-            rule=row[3],
-            args=json.loads(row[4]) if row[4] else {},
-            record_id=row[5],
-            incident_id=row[6],
-            finished_at=parse_instant(row[7]),
-            depth=row[8],
-            event_at=parse_instant(row[9]),
-        )
-        for row in rows
-    ]
+    found: list[Done] = []
+    for row in rows:
+        with suppress(ValueError, TypeError):
+            found.append(_to_done(row))
+    return found
+
+
+def _to_done(row: Row) -> Done:
+    key, do, ruleset, rule, args, record_id, incident_id, finished_at, depth, event_at = row
+    args = json.loads(args) if args else {}
+    at, cause_at = parse_instant(finished_at), parse_instant(event_at)
+    return Done(key, do, ruleset, rule, args, record_id, incident_id, at, depth, cause_at)
 
 
 @dataclass(frozen=True, slots=True)

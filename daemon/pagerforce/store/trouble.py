@@ -7,7 +7,15 @@ import errno
 import sqlite3
 from pathlib import Path
 
-from pagerforce.errors import StoreDamagedError, StoreError, StoreUnavailableError
+from pagerforce.errors import (
+    ConfigError,
+    NotFoundError,
+    StatementError,
+    StoreDamagedError,
+    StoreError,
+    StoreUnavailableError,
+    WrongOrgError,
+)
 
 # https://www.sqlite.org/rescode.html: the primary code is the lowest byte of an extended one.
 _PRIMARY = 0xFF
@@ -19,6 +27,18 @@ _NO_SPACE = frozenset(
         sqlite3.SQLITE_IOERR_SHMMAP,
         sqlite3.SQLITE_IOERR_SHMOPEN,
         sqlite3.SQLITE_IOERR_TRUNCATE,
+    }
+)
+# What speaks against a statement or a value, not against the file; 0: Python refused it by itself.
+_ABOUT_STATEMENT = frozenset(
+    {
+        0,
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_TOOBIG,
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_MISUSE,
+        sqlite3.SQLITE_RANGE,
     }
 )
 _FULL = "there is no space left on its file system: free some, it then goes on by itself"
@@ -48,7 +68,24 @@ def to_store_error(path: Path, error: sqlite3.Error) -> StoreError:
         sqlite3.SQLITE_CANTOPEN: _CANNOT_OPEN,
         sqlite3.SQLITE_IOERR: _DISK,
     }.get(primary)
+    if primary in _ABOUT_STATEMENT:
+        return StatementError(f"{path}: {error}")
     return StoreError(f"{path}: {told} ({error})" if told else f"{path}: {error}")
+
+
+def concerns_all(error: BaseException) -> bool:
+    """Whether an error concerns the whole daemon: its configuration, the org, the state file, the disk.
+
+    Anything else that is unexpected is the defect of one thing, and costs that one thing a retry.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return any(concerns_all(one) for one in error.exceptions)
+    if isinstance(error, sqlite3.Error):
+        primary = (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY
+        return primary not in _ABOUT_STATEMENT
+    if isinstance(error, StoreError):
+        return not isinstance(error, StatementError | NotFoundError)
+    return isinstance(error, ConfigError | WrongOrgError) or not isinstance(error, Exception)
 
 
 def is_about_content(error: sqlite3.Error) -> bool:
