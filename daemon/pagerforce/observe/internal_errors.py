@@ -6,15 +6,23 @@ customers' text, so only its kind and place are shown.
 """
 
 from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from pagerforce.errors import internal_error_text, place_of
 from pagerforce.observe.log import get_log
 
-__all__ = ["InternalErrorCounter", "Part", "internal_error_text", "report_internal_error"]
+__all__ = [
+    "InternalErrorCounter",
+    "Part",
+    "Repeats",
+    "internal_error_text",
+    "report_internal_error",
+]
 
 _LOG = get_log("internal")
+_MOST = 1000
 
 
 class Part(StrEnum):
@@ -57,3 +65,28 @@ def report_internal_error(
     with suppress(Exception):
         _LOG.error("internal_error", where=part.value, about=about, place=place_of(error))
     return internal_error_text(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Reports errors of what is tried over and over: counts each, logs one only when it is new."""
+
+    _known: dict[str, str] = field(default_factory=dict)
+
+    def failed(
+        self, counter: InternalErrorCounter, part: Part, error: BaseException, about: str
+    ) -> str:
+        """As ``report_internal_error``, without a line for what was said about this before."""
+        text = internal_error_text(error)
+        if self._known.get(about) == text:
+            with suppress(Exception):  # as in report_internal_error
+                counter.count_internal_error(part.value)
+            return text
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[about] = text
+        return report_internal_error(counter, part, error, about=about)
+
+    def worked(self, about: str) -> None:
+        """The next error about this is new."""
+        self._known.pop(about, None)

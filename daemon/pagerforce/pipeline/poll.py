@@ -6,29 +6,27 @@ cursor stands where the last stored batch put it. A full disk is such a failure 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import anyio
 
 from pagerforce.errors import (
-    ConfigError,
     CredentialsError,
     PacedError,
     RemoteError,
-    StoreError,
     StoreUnavailableError,
-    WrongOrgError,
 )
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock, Flaw
-from pagerforce.observe.internal_errors import Part, report_internal_error
+from pagerforce.observe.internal_errors import Part, Repeats, report_internal_error
 from pagerforce.observe.log import get_log, is_shown
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.commit import Committed
 from pagerforce.pipeline.pace import Budget, next_delay
 from pagerforce.pipeline.settings import Pace
+from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("poll")
 _BEAT_SECONDS = 2.0
@@ -108,6 +106,15 @@ class PollLoop:
             await self._pause(self._delay(), beat)
 
     async def _turn(self) -> None:
+        try:
+            await self._poll()
+        except Exception as error:
+            if concerns_all(error):
+                raise
+            # Reporting the poll itself failed; the next one is due all the same.
+            report_internal_error(self._metrics, Part.POLL, error, about=self.side.value)
+
+    async def _poll(self) -> None:
         began = self._clock.monotonic()
         try:
             if not self._is_started:
@@ -120,9 +127,9 @@ class PollLoop:
             return  # What was read is stored; the budget says when to go on, and that is reported.
         except (RemoteError, StoreUnavailableError) as error:
             self._failed(error, str(error))
-        except (ConfigError, WrongOrgError, StoreError):
-            raise
-        except Exception as error:  # noqa: BLE001 (a defect on one side must not stop the other)
+        except Exception as error:
+            if concerns_all(error):
+                raise
             source = self.side.value
             self._failed(
                 error, report_internal_error(self._metrics, Part.POLL, error, about=source)
@@ -174,6 +181,16 @@ class PollLoop:
         return self.budget().forecast(max(calm, self.state.interval_seconds or calm))
 
     def _delay(self) -> timedelta:
+        """The wait before the next poll; the calm one where it can't be found out."""
+        try:
+            return self._next_delay()
+        except Exception as error:
+            if concerns_all(error):
+                raise
+            report_internal_error(self._metrics, Part.POLL, error, about=f"{self.side.value}: pace")
+            return self._pace.calm
+
+    def _next_delay(self) -> timedelta:
         found_at = self.state.last_found_at
         is_busy = found_at is not None and abs(self._clock.now() - found_at) < _BUSY_FOR
         budget = self.budget()
@@ -233,6 +250,7 @@ class Reporter:
     metrics: Metrics
     wake: Callable[[], None]
     expect_more: ExpectMore
+    _repeats: Repeats = field(default_factory=Repeats)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -240,10 +258,43 @@ class Reporter:
         try:
             yield
         finally:
-            self.expect_more(self.side, is_more=False)
+            with self.contained("the end of a reading"):
+                self.expect_more(self.side, is_more=False)
+
+    @contextmanager
+    def contained(self, what: str) -> Iterator[None]:
+        """What the block raises by a defect costs it its turn, and nothing else of the side.
+
+        What the remote side or the disk brings about is raised on: then the poll has failed.
+        """
+        about = f"{self.side.value}: {what}"
+        try:
+            yield
+        except RemoteError:
+            raise
+        except Exception as error:
+            if concerns_all(error):
+                raise
+            self._repeats.failed(self.metrics, Part.POLL, error, about)
+        else:
+            self._repeats.worked(about)
+
+    def failed(self, error: Exception, what: str) -> str:
+        """Reports what could not be stored; the words for it."""
+        return self._repeats.failed(self.metrics, Part.POLL, error, f"{self.side.value}: {what}")
 
     def committed(self, result: Committed) -> int:
         """Returns how many events were stored."""
+        with self.contained("a report"):
+            self._count(result)
+        with self.contained("waking delivery"):
+            if len(result.ruled) >= _MUCH:
+                self.expect_more(self.side, is_more=True)
+            if result.actions:
+                self.wake()
+        return len(result.ruled)
+
+    def _count(self, result: Committed) -> None:
         result.report(self.metrics, self.side)
         for item in result.ruled if is_shown("debug") else ():
             _LOG.debug(
@@ -255,11 +306,6 @@ class Reporter:
                 echo_of=item.echo_of,
                 actions=len(item.actions),
             )
-        if len(result.ruled) >= _MUCH:
-            self.expect_more(self.side, is_more=True)
-        if result.actions:
-            self.wake()
-        return len(result.ruled)
 
     def compared(self, found: int) -> int:
         """Counts what only a comparison of everything found, and passes it on."""
@@ -268,6 +314,7 @@ class Reporter:
 
     def flaws(self, found: tuple[Flaw, ...]) -> None:
         """What could not be understood is reported; everything else went on."""
-        for flaw in found:
-            self.metrics.count_event(self.side, "other")
-            _LOG.warning("malformed", source=self.side.value, where=flaw.where, what=flaw.what)
+        with self.contained("a report"):
+            for flaw in found:
+                self.metrics.count_event(self.side, "other")
+                _LOG.warning("malformed", source=self.side.value, where=flaw.where, what=flaw.what)

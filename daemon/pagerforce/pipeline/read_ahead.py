@@ -6,8 +6,6 @@ from typing import Generic, TypeVar
 
 import anyio
 
-from pagerforce.errors import PagerforceError
-
 Batch = TypeVar("Batch")
 
 
@@ -17,13 +15,13 @@ class _Ahead(Generic[Batch]):
 
     batches: AsyncIterator[Batch]
     batch: Batch | None = None
-    error: PagerforceError | None = None
+    error: Exception | None = None
 
     async def read(self) -> None:
-        """Never raises what a remote side can bring about: the batch before it is still being stored."""
+        """Never raises: the batch before it is still being stored."""
         try:
             self.batch = await anext(self.batches, None)
-        except PagerforceError as error:
+        except Exception as error:  # noqa: BLE001 (raised once what was read before is stored)
             self.error = error
 
 
@@ -40,18 +38,18 @@ async def each_read_ahead(
         store: stores one batch.
 
     Raises:
-        PagerforceError: whatever reading or storing raised.
+        Exception: whatever reading or storing raised, as it was raised.
     """
     ahead = _Ahead(batches)
     await ahead.read()
     while ahead.batch is not None:
         batch, ahead = ahead.batch, _Ahead(batches)
-        failed: PagerforceError | None = None
+        failed: Exception | None = None
         async with anyio.create_task_group() as group:
             group.start_soon(ahead.read)
             try:
                 await store(batch)
-            except PagerforceError as error:
+            except Exception as error:  # noqa: BLE001 (raised below)
                 failed = error
                 group.cancel_scope.cancel()
         if failed is not None:

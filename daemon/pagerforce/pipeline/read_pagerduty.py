@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from pagerforce.model.ids import IncidentId, Side
-from pagerforce.model.incident import Incident
-from pagerforce.model.ports import Clock, EntryBatch, PagerDutySource, Position
+from pagerforce.model.incident import Incident, LogEntry
+from pagerforce.model.ports import Clock, EntryBatch, Flaw, PagerDutySource, Position
 from pagerforce.model.value import format_whole_second
 from pagerforce.observe.log import get_log
+from pagerforce.pipeline.aside import aside_of_entry, set_aside
 from pagerforce.pipeline.commit import EntryNews, commit_drift, commit_entries
 from pagerforce.pipeline.entries import event_id_of
 from pagerforce.pipeline.forgotten import NOBODY, OwnUsers
+from pagerforce.pipeline.isolation import Failed, Troubles, store_apart, store_or_apart
 from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, LookBack, Reading, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
@@ -20,6 +22,7 @@ from pagerforce.pipeline.ruling import Judge
 from pagerforce.store import cursors, disowned, journal, restored, snapshots, traces
 from pagerforce.store.database import Database
 from pagerforce.store.restored import Doubt, Turn
+from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("poll")
 _SWEEP = Sweep(cheap=200, every=timedelta(minutes=15))
@@ -74,6 +77,7 @@ class PagerDutyReader:
     _calls_per_poll: int = 1
     _reconciled: float | None = None
     _out_of_sight: set[IncidentId] = field(default_factory=set)
+    _troubles: Troubles = field(default_factory=Troubles)
 
     async def start(self) -> None:
         """First start: a baseline of what is open, silently; then only what changes after it."""
@@ -87,14 +91,24 @@ class PagerDutyReader:
         start_at = (self.start_from or server_now).replace(microsecond=0)
         # With a backfill the entries themselves tell the story from the start on.
         baseline = () if self.start_from else await self._baseline()
+        await self._put_baseline(baseline)
         async with self.database.write() as tx:
-            await snapshots.put_incidents(tx, [(incident, None) for incident in baseline])
             await cursors.put_fact(tx, START, format_whole_second(start_at))
             await cursors.move_cursor(tx, cursors.PAGERDUTY, Position(start_at))
             self._is_learnt = self.needs_custom_fields()
             await cursors.put_fact(tx, _IS_LEARNT, str(self._is_learnt))
         self._start_at = start_at
         _LOG.info("baseline", source="pagerduty", incidents=len(baseline), start_at=str(start_at))
+
+    async def _put_baseline(self, baseline: Sequence[Incident]) -> None:
+        """One that can't be stored is left out: its next entry or the next reconcile brings it."""
+
+        async def store(incidents: Sequence[Incident]) -> None:
+            async with self.database.write() as tx:
+                await snapshots.put_incidents(tx, [(incident, None) for incident in incidents])
+
+        for failed in await store_or_apart(baseline, store):
+            self.reporter.failed(failed.error, failed.item.id)
 
     async def _baseline(self) -> Sequence[Incident]:
         """What is open; the newest with their custom fields, where rules speak of those.
@@ -162,10 +176,12 @@ class PagerDutyReader:
         if doubt is not None and doubt.turn in (Turn.PAGERDUTY, Turn.AGAIN):
             async with self.database.write() as tx:
                 await restored.end_turn(tx, doubt.turn)
-        await self._learn_custom_fields()
+        with self.reporter.contained("custom fields"):
+            await self._learn_custom_fields()
         due = self.judge().settings.reconcile.total_seconds()
         if self._reconciled is None or self.clock.monotonic() - self._reconciled >= due:
-            found += await self._reconcile()
+            with self.reporter.contained("reconcile"):
+                found += await self._reconcile()
             self._reconciled = self.clock.monotonic()
         return found
 
@@ -180,13 +196,16 @@ class PagerDutyReader:
         wide, fast = self._ago(self._last_wide, position), self._ago(self._last_fast, position)
         pace = self.judge().settings.pagerduty
         overlap = self.sweep.overlap(pace, wide=wide, fast=fast)
-        overlap = max([overlap, *(position.stamp - since for since in again.values())])
+        held = self._troubles.oldest()
+        sinces = [*again.values(), *([] if held is None else [held])]
+        overlap = max([overlap, *(position.stamp - since for since in sinces)])
         ours = NOBODY if doubt is None else await self.find_ours()
         if doubt is not None and doubt.turn is Turn.AGAIN:
             position = Position(min(position.stamp, doubt.start))
             overlap = max(overlap, pace.late_window)
         begun, read_to = self.clock.monotonic(), position.stamp
         found = seen = 0
+        self._troubles.begin_round()
 
         async def store(batch: EntryBatch) -> None:
             nonlocal found, seen, read_to
@@ -197,6 +216,7 @@ class PagerDutyReader:
         batches = self.source.iter_entries(position.stamp, overlap_seconds=overlap.total_seconds())
         with self.reporter.reading():
             await each_read_ahead(batches, store)
+        self._troubles.end_round()
         if again:
             async with self.database.write() as tx:
                 await disowned.forget_disowned(tx, again)
@@ -210,10 +230,46 @@ class PagerDutyReader:
     async def _commit(self, batch: EntryBatch, news: EntryNews) -> int:
         self.reporter.flaws(batch.flaws)
         batch = await self._with_custom_fields(batch)
-        result = await commit_entries(
-            self.database, batch, self.judge(), news=news, now=self.clock.now()
-        )
-        return self.reporter.committed(result)
+        found = 0
+
+        async def store(entries: Sequence[LogEntry], read_to: datetime = news.start_at) -> None:
+            nonlocal found
+            result = await commit_entries(
+                self.database,
+                replace(batch, entries=tuple(entries), read_to=read_to),
+                self.judge(),
+                news=news,
+                now=self.clock.now(),
+            )
+            found += self.reporter.committed(result)
+
+        if not self._troubles.is_holding:
+            try:
+                await store(batch.entries, batch.read_to)
+            except Exception as error:
+                if concerns_all(error):
+                    raise
+            else:
+                self._troubles.stored(found)
+                return found
+        for failed in await store_apart(batch.entries, store):
+            await self._failed(failed)
+        self._troubles.stored(found)
+        if not self._troubles.is_holding:
+            await store((), batch.read_to)
+        return found
+
+    async def _failed(self, failed: Failed[LogEntry]) -> None:
+        """An entry that can't be stored is tried again for a while; at last it is set aside."""
+        entry, event = failed.item, aside_of_entry(failed.item)
+        reason = self.reporter.failed(failed.error, f"log entry {entry.id}")
+        patience = self.judge().settings.limits.retry_for
+        if not self._troubles.is_hopeless(entry.id, entry.at, self.clock.monotonic(), patience):
+            self._troubles.hold()
+            return
+        with self.reporter.contained(f"log entry {entry.id}, set aside"):
+            await set_aside(self.database, event, reason, self.clock.now())
+        self.reporter.flaws((Flaw(f"log entry {entry.id}", f"{reason}; kept, met by no rule"),))
 
     async def _with_custom_fields(self, batch: EntryBatch) -> EntryBatch:
         """New entries with their incidents read one by one, where rules speak of custom fields.
@@ -226,7 +282,10 @@ class PagerDutyReader:
             known = await journal.known_events(tx, [event_id_of(entry) for entry in batch.entries])
         fresh = [entry for entry in batch.entries if event_id_of(entry) not in known]
         ids = dict.fromkeys(entry.incident_id for entry in fresh if entry.incident_id)
-        found = {key: await self.source.find_incident(key) for key in ids}
+        found: dict[IncidentId, Incident | None] = {}
+        for key in ids:
+            with self.reporter.contained(f"incident {key}"):
+                found[key] = await self.source.find_incident(key)
         entries = [
             replace(entry, current=found.get(entry.incident_id) or entry.current)
             if entry.incident_id
@@ -245,17 +304,27 @@ class PagerDutyReader:
         seen += await self._vanished({incident.id for incident in seen})
         if self.needs_custom_fields():
             seen = [await self._in_full(incident) for incident in seen]
-        async with self.database.write() as tx:
-            await traces.expire(tx, self.clock.now() - _EXPECTATION_LIFE)
-        result = await commit_drift(
-            self.database,
-            seen,
-            self.judge(),
-            server_now=server_now,
-            now=self.clock.now(),
-            skew=self.skew(),
-        )
-        return self.reporter.compared(self.reporter.committed(result))
+        with self.reporter.contained("expectations"):
+            async with self.database.write() as tx:
+                await traces.expire(tx, self.clock.now() - _EXPECTATION_LIFE)
+        found = 0
+
+        async def store(incidents: Sequence[Incident]) -> None:
+            nonlocal found
+            result = await commit_drift(
+                self.database,
+                incidents,
+                self.judge(),
+                server_now=server_now,
+                now=self.clock.now(),
+                skew=self.skew(),
+            )
+            found += self.reporter.committed(result)
+
+        for failed in await store_or_apart(seen, store):
+            # The next reconcile sees it again.
+            self.reporter.failed(failed.error, f"incident {failed.item.id}")
+        return self.reporter.compared(found)
 
     async def _vanished(self, seen: set[IncidentId]) -> list[Incident]:
         """Incidents we hold as open that the list does not show any more, as they are now."""
@@ -264,21 +333,23 @@ class PagerDutyReader:
         missing = [key for key in held if key not in seen and key not in self._out_of_sight]
         found: list[Incident] = []
         for incident_id in missing[:_LOOKUPS]:
-            incident = await self.source.find_incident(incident_id)
-            if incident is None:
-                self._out_of_sight.add(incident_id)
-                _LOG.warning("incident_out_of_sight", incident=incident_id)
-            else:
-                found.append(incident)
+            with self.reporter.contained(f"incident {incident_id}"):
+                incident = await self.source.find_incident(incident_id)
+                if incident is None:
+                    self._out_of_sight.add(incident_id)
+                    _LOG.warning("incident_out_of_sight", incident=incident_id)
+                else:
+                    found.append(incident)
         return found
 
     async def _in_full(self, incident: Incident) -> Incident:
         """With its custom fields, where it has changed since it was last seen."""
-        async with self.database.read() as tx:
-            held = await snapshots.find_incident(tx, incident.id)
-        if held is not None and held.updated_at == incident.updated_at:
-            return incident
-        return await self.source.find_incident(incident.id) or incident
+        with self.reporter.contained(f"incident {incident.id}"):
+            async with self.database.read() as tx:
+                held = await snapshots.find_incident(tx, incident.id)
+            if held is None or held.updated_at != incident.updated_at:
+                return await self.source.find_incident(incident.id) or incident
+        return incident
 
     def _started(self) -> datetime:
         if self._start_at is None:

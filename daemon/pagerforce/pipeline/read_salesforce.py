@@ -1,16 +1,19 @@
 """Reads Salesforce: changed rows and comments from the cursors on; once, everything that is there."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.errors import CredentialsError, RemoteError
 from pagerforce.model.ids import RecordId, Side
-from pagerforce.model.ports import Clock, Position, RowBatch, SalesforceSource
+from pagerforce.model.ports import Clock, Flaw, Position, RowBatch, SalesforceSource
+from pagerforce.model.record import Comment, Record
 from pagerforce.model.value import format_whole_second, parse_instant
 from pagerforce.observe.log import get_log
 from pagerforce.pipeline.absentees import Absentees
+from pagerforce.pipeline.aside import aside_of_row, is_aside, set_aside
 from pagerforce.pipeline.commit import commit_rows
+from pagerforce.pipeline.isolation import Failed, Troubles, store_apart, store_or_apart
 from pagerforce.pipeline.pace import Budget, LookBack, Reading, Sweep, low_water_every
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
@@ -21,6 +24,7 @@ from pagerforce.store import cursors, restored, snapshots
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.reading_with import find_read_with, put_read_with
 from pagerforce.store.restored import Turn
+from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("poll")
 _SWEEP = Sweep(cheap=1000, every=timedelta(minutes=5))
@@ -67,6 +71,8 @@ class SalesforceReader:
     _low_water: datetime | None = None
     _own_user: str | None = None
     _low_water_asked: float = float("-inf")
+    _troubles: Troubles = field(default_factory=Troubles)
+    _single: Troubles = field(default_factory=Troubles)  # of rows read by Id: no cursor waits
 
     async def start(self) -> None:
         """First start of each object: a baseline, resumed where a stop interrupted it."""
@@ -88,7 +94,8 @@ class SalesforceReader:
                     await put_read_with(tx, name, self._wanted(name))
                 self._read_with[name] = await find_read_with(tx, name)
         for name in self.objects:
-            self._quiet[name] = await self.source.time_driven_fields(name)
+            with self.reporter.contained(f"{name}, formulas"):
+                self._quiet[name] = await self.source.time_driven_fields(name)
             await self._baseline(name)
 
     async def _baseline(self, name: str) -> None:
@@ -103,14 +110,19 @@ class SalesforceReader:
             # Rows changed since the start are left to the poll: it makes the events of them.
             old = [row for row in batch.records if row.stamp < self._start_at[name]]
             count += len(old)
+            for failed in await store_or_apart(old, self._put_records):
+                self.reporter.failed(failed.error, f"{name} {failed.item.id}")
             async with self.database.write() as tx:
-                await snapshots.put_records(tx, old)
                 if batch.records:
                     await cursors.put_fact(tx, fact, batch.records[-1].id)
         async with self.database.write() as tx:
             await cursors.put_fact(tx, fact, _DONE)
             await cursors.put_fact(tx, _COMPARED, format_whole_second(self.clock.now()))
         _LOG.info("baseline", source="salesforce", object=name, records=count)
+
+    async def _put_records(self, records: Sequence[Record]) -> None:
+        async with self.database.write() as tx:
+            await snapshots.put_records(tx, records)
 
     async def may_poll(self) -> bool:
         """After a restore, Salesforce is read once what PagerDuty's reading brought is delivered."""
@@ -134,14 +146,22 @@ class SalesforceReader:
         last, now = self._last_wide, self.clock.monotonic()
         wide = None if last is None else last.seen_from(now, newest)
         overlap = self._overlap(newest, wide)
+        self._troubles.begin_round()
+        self._single.begin_round()
         batches = self.source.iter_changes(positions, overlap_seconds=overlap.total_seconds())
         found, seen = await self._commit_all(batches)
         if overlap >= self.sweep.wide(self.judge().settings.salesforce, wide):
             self._last_wide = LookBack(self.clock.monotonic(), seen, newest)
-        found += await self._recheck()
-        found += await self._read_new_fields()
-        await self._ask_low_water(positions)
-        found += await self._compare_daily()
+        self._troubles.end_round()
+        with self.reporter.contained("rows to be read again"):
+            found += await self._recheck()
+        with self.reporter.contained("new fields"):
+            found += await self._read_new_fields()
+        with self.reporter.contained("open transactions"):
+            await self._ask_low_water(positions)
+        with self.reporter.contained("comparison"):
+            found += await self._compare_daily()
+        self._single.end_round()
         if doubt is not None and doubt.turn is Turn.SALESFORCE:
             async with self.database.write() as tx:
                 await restored.end_turn(tx, doubt.turn)
@@ -156,11 +176,73 @@ class SalesforceReader:
             nonlocal found, seen
             self.reporter.flaws(batch.flaws)
             seen += len(batch.records) + len(batch.comments)
-            found += await self._commit(batch, mark)
+            found += await self._commit_feed(batch, mark)
 
         with self.reporter.reading():
             await each_read_ahead(batches, store)
         return found, seen
+
+    async def _commit_feed(self, batch: RowBatch, mark: int) -> int:
+        """Commits rows as they come; cursors stay where one of them has to be read again."""
+        if not self._troubles.is_holding:
+            try:
+                return await self._commit(batch, mark)
+            except Exception as error:
+                if concerns_all(error):
+                    raise
+        found, failed = await self._commit_apart(batch, mark)
+        for one in failed:
+            if not await self._is_over(one, self._troubles):
+                self._troubles.hold()
+        if not self._troubles.is_holding:
+            await self._commit(RowBatch((), (), batch.positions), mark)
+        return found
+
+    async def _commit_rows(self, batch: RowBatch, mark: int) -> tuple[int, frozenset[RecordId]]:
+        """Commits rows without cursors; how many events, and which records are to be read again."""
+        try:
+            return await self._commit(batch, mark), frozenset()
+        except Exception as error:
+            if concerns_all(error):
+                raise
+        found, failed = await self._commit_apart(batch, mark)
+        left = [one.item for one in failed if not await self._is_over(one, self._single)]
+        records = [row for row in left if isinstance(row, Record)]
+        async with self.database.write() as tx:
+            await snapshots.add_rechecks(tx, records)
+        return found, frozenset(row.id for row in records)
+
+    async def _commit_apart(
+        self, batch: RowBatch, mark: int
+    ) -> tuple[int, Sequence[Failed[Record | Comment]]]:
+        found = 0
+
+        async def store(rows: Sequence[Record | Comment]) -> None:
+            nonlocal found
+            records = tuple(row for row in rows if isinstance(row, Record))
+            comments = tuple(row for row in rows if isinstance(row, Comment))
+            found += await self._commit(RowBatch(records, comments, {}), mark)
+
+        rows: Sequence[Record | Comment] = [*batch.records, *batch.comments]
+        failed = await store_apart(rows, store)
+        return found, failed
+
+    async def _is_over(self, failed: Failed[Record | Comment], troubles: Troubles) -> bool:
+        """Whether a row that can't be stored is tried no more: it is set aside now, or was before."""
+        row, event = failed.item, aside_of_row(failed.item)
+        if await is_aside(self.database, event):
+            return True
+        name = f"{row.object} {row.id}"
+        reason = self.reporter.failed(failed.error, name)
+        patience, now = self.judge().settings.limits.retry_for, self.clock.monotonic()
+        at = row.stamp if isinstance(row, Record) else row.created_at
+        if not troubles.is_hopeless(event.id, at, now, patience):
+            return False
+        comment = row if isinstance(row, Comment) else None
+        with self.reporter.contained(f"{name}, set aside"):
+            await set_aside(self.database, event, reason, self.clock.now(), comment)
+        self.reporter.flaws((Flaw(name, f"{reason}; kept, met by no rule"),))
+        return True
 
     async def _commit(self, batch: RowBatch, mark: int) -> int:
         result = await commit_rows(
@@ -171,10 +253,16 @@ class SalesforceReader:
             busy=lambda: self.writes.touched_since(mark),
             now=self.clock.now(),
         )
-        return self.reporter.committed(result)
+        found = self.reporter.committed(result)
+        self._troubles.stored(found)
+        self._single.stored(found)
+        return found
 
     def _overlap(self, newest: datetime, wide: Reading | None) -> timedelta:
         overlap = self.sweep.overlap(self.judge().settings.salesforce, wide=wide)
+        held = self._troubles.oldest()
+        if held is not None:
+            overlap = max(overlap, newest - held)
         if self._low_water is not None:
             # A transaction is still open since then: its rows will bear stamps this old.
             overlap = max(overlap, newest - self._low_water)
@@ -187,8 +275,10 @@ class SalesforceReader:
         for name, ids in waiting.items():
             mark = self.writes.mark()
             batch = await self.source.fetch_records(name, ids)
-            found += await self._commit(replace(batch, positions={}), mark)
-            settled = [item for item in ids if item not in self.writes.touched_since(mark)]
+            count, left = await self._commit_rows(replace(batch, positions={}), mark)
+            found += count
+            again = left | self.writes.touched_since(mark)
+            settled = [item for item in ids if item not in again]
             async with self.database.write() as tx:
                 await snapshots.drop_rechecks(tx, settled)
         return found
@@ -262,7 +352,8 @@ class SalesforceReader:
         async def store(batch: RowBatch) -> None:
             nonlocal found
             self.reporter.flaws(batch.flaws)
-            found += await self._commit(batch, mark)
+            count, _ = await self._commit_rows(replace(batch, positions={}), mark)
+            found += count
             if not batch.flaws:  # a row that could not be read is there all the same
                 async with self.database.read() as tx:
                     await absent.look(tx, [row.id for row in batch.records])
@@ -287,7 +378,8 @@ class SalesforceReader:
         async with self.database.read() as tx:
             held = await snapshots.read_records(tx, absent.ids)
         gone = absent.deletions(held, there.records, server_now)
-        return await self._commit(RowBatch(gone, (), {}, there.flaws), mark)
+        found, _ = await self._commit_rows(RowBatch(gone, (), {}, there.flaws), mark)
+        return found
 
     def budget(self) -> Budget:
         """What is left of this daemon's own share of the org's daily calls."""
