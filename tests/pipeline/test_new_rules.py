@@ -51,7 +51,7 @@ def put_in_rules(rig, text):
 
 async def reload(rig, daemon):
     """As SIGHUP does."""
-    daemon.parts.put_in_force(load_config(rig.desk.config, catalog=CATALOG, environ={}))
+    (await daemon.parts.prepare(load_config(rig.desk.config, catalog=CATALOG, environ={})))()
 
 
 async def go_on(rig, daemon):

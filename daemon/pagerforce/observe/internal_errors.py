@@ -35,6 +35,7 @@ class Part(StrEnum):
     RELOAD = "reload"
     REQUEST = "request"
     STORE = "store"
+    LOOP = "loop"
 
 
 class InternalErrorCounter(Protocol):

@@ -254,8 +254,12 @@ class Claimer:
         incident = next(iter(pairs.incidents.values()), None)
         linked = frozenset(link.object for link in pairs.links)
         facts = Facts(replace(event, record=record.fields), linked, {}, incident)
-        traces_now = self.judge().book.evaluate(facts, now, every_rule=True).traces
-        mine = [t for t in traces_now if (t.ruleset, t.rule) == (head.ruleset, head.rule)]
+        found = self.judge().book.evaluate(facts, now, every_rule=True)
+        for error in found.errors:
+            report_internal_error(self.metrics, Part.ACTION, error, about=head.id)
+        if found.errors:
+            return False  # somebody is woken in vain rather than not at all
+        mine = [t for t in found.traces if (t.ruleset, t.rule) == (head.ruleset, head.rule)]
         return any(not trace.matched for trace in mine)
 
     async def _undone(self, tx: Transaction, head: Action, event: Event, now: datetime) -> str:

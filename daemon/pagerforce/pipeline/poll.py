@@ -296,6 +296,9 @@ class Reporter:
 
     def _count(self, result: Committed) -> None:
         result.report(self.metrics, self.side)
+        for item in result.ruled:
+            for error in item.errors:
+                self.failed(error, f"rules, on {item.event.type}")
         for item in result.ruled if is_shown("debug") else ():
             _LOG.debug(
                 "event",

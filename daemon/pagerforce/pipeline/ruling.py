@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from pagerforce.model.action import Decision, Deferred, Rendered, Unrenderable
 from pagerforce.model.event import Event
@@ -74,6 +75,7 @@ class Ruled:
     """An event with what the rules made of it, ready to be stored.
 
     ``members``: the incidents and records whose order it keeps. ``matched``: (ruleset, rule) pairs.
+    ``errors``: what single rules or settings raised by a defect; the others went on.
     """
 
     event: Event
@@ -83,6 +85,7 @@ class Ruled:
     matched: Sequence[tuple[str, str]] = ()
     echo_of: str | None = None
     context: Mapping[str, object] = field(default_factory=dict)
+    errors: Sequence[Exception] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,18 @@ class Judge:
         links = world.links_of(event)
         facts = _facts(event, world, links)
         evaluation = self.book.evaluate(facts, now)
-        actions = [self._decided(event, decision) for decision in evaluation.decisions]
-        actions += self._comments(event, facts, world, links)
-        actions += self._deletion(event)
-        actions += self._merging(event, world, links)
+        errors = list(evaluation.errors)
+        actions = []
+        for decide in (
+            *(partial(self._decided, event, decision) for decision in evaluation.decisions),
+            partial(self._comments, event, facts, world, links),
+            partial(self._deletion, event),
+            partial(self._merging, event, world, links),
+        ):
+            try:
+                actions += decide()
+            except Exception as error:  # noqa: BLE001 (what one decides must not stop the others)
+                errors.append(error)
         return Ruled(
             event,
             _members(event, links),
@@ -109,9 +120,10 @@ class Judge:
             actions=actions,
             matched=[(t.ruleset, t.rule) for t in evaluation.traces if t.matched],
             context=_context(facts),
+            errors=errors,
         )
 
-    def _decided(self, event: Event, decision: Decision) -> NewAction:
+    def _decided(self, event: Event, decision: Decision) -> list[NewAction]:
         args: Mapping[str, Json] | None = None
         state, reason = ActionState.PENDING, None
         match decision.arguments:
@@ -135,7 +147,7 @@ class Judge:
             state=state,
             reason=reason,
         )
-        return self._shadowed(action)
+        return [self._shadowed(action)]
 
     def _shadowed(self, action: NewAction) -> NewAction:
         if not self.settings.is_shadow or action.state is not ActionState.PENDING:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from pagerforce.errors import internal_error_text
 from pagerforce.model.action import ActionCall, Decision, Deferred, Rendered, Unrenderable
 from pagerforce.model.ids import Side
 from pagerforce.model.value import Scalar
@@ -43,10 +44,14 @@ class RuleTrace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Everything the rules have to say about one event, in file order."""
+    """Everything the rules have to say about one event, in file order.
+
+    ``errors``: what single rules raised by a defect; their traces say so, and the others went on.
+    """
 
     traces: tuple[RuleTrace, ...]
     decisions: tuple[Decision, ...]
+    errors: tuple[Exception, ...] = ()
 
 
 class RuleBook:
@@ -84,11 +89,20 @@ class RuleBook:
         for (side, name), shelf in self._shelves.items():
             # A record's event concerns the rules of its object; an incident has none of its own.
             if side is source and (side is Side.PAGERDUTY or name == own_object):
-                chosen += shelf.choose(run.scene(name), every_rule=every_rule)
+                chosen += self._choose(run, shelf, name, every_rule=every_rule)
         chosen.sort(key=lambda one: one.place)
         for one in chosen:
             run.try_rule(one)
-        return Evaluation(tuple(run.traces), tuple(run.decisions))
+        return Evaluation(tuple(run.traces), tuple(run.decisions), tuple(run.errors))
+
+    def _choose(
+        self, run: "_Run", shelf: "_Shelf", name: str, *, every_rule: bool
+    ) -> "list[_CompiledRule]":
+        try:
+            return shelf.choose(run.scene(name), every_rule=every_rule)
+        except Exception as error:  # noqa: BLE001 (rules of other objects go on; these are tried one by one)
+            run.errors.append(error)
+            return shelf.seeing(run.event_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +146,14 @@ class _Shelf:
         self._index = RuleIndex([one.rule for one in rules])
         self._is_small = len(rules) <= TRACE_ALL_UP_TO
 
+    def seeing(self, event_type: str) -> list[_CompiledRule]:
+        """The rules that an event of this type reaches, in file order."""
+        return [one for one in self._rules if one.sees(event_type)]
+
     def choose(self, scene: Scene, *, every_rule: bool) -> list[_CompiledRule]:
         """The rules to try, in file order."""
         if every_rule or self._is_small:
-            return [one for one in self._rules if one.sees(scene.event.type)]
+            return self.seeing(scene.event.type)
         return [self._rules[place] for place in self._index.candidates(scene)]
 
 
@@ -154,6 +172,12 @@ class _Run:
         self._pool = event_pool()
         self.traces: list[RuleTrace] = []
         self.decisions: list[Decision] = []
+        self.errors: list[Exception] = []
+
+    @property
+    def event_type(self) -> str:
+        """The type of the event."""
+        return self._facts.event.type
 
     def scene(self, object_name: str) -> Scene:
         """What the rules of an object see; made once."""
@@ -162,7 +186,15 @@ class _Run:
         return self._scenes[object_name]
 
     def try_rule(self, one: _CompiledRule) -> None:
-        """Judges one rule, in its turn."""
+        """Judges one rule, in its turn; what it raises by a defect is traced, and no match."""
+        try:
+            self._try_rule(one)
+        except Exception as error:  # noqa: BLE001 (no rule, however written, stops other rules)
+            self.errors.append(error)
+            reason = f"{internal_error_text(error)}; not acted upon"
+            self._trace(one.rule, (), reason, matched=False)
+
+    def _try_rule(self, one: _CompiledRule) -> None:
         rule = one.rule
         stopper = self._stopped.get(rule.ruleset)
         if stopper is not None or not rule.enabled:
@@ -205,6 +237,16 @@ class _Run:
     ) -> Rendered | Deferred | Unrenderable:
         if self._speaks_of_unlinked(object_name, action.roots):
             return Deferred()
+        try:
+            context = self._context(object_name)
+            return Rendered(render_args(action.call.args, context, self._maps, Budget(pools)))
+        except TemplateProblem as error:
+            return Unrenderable(error.reason)
+        except Exception as error:  # noqa: BLE001 (this action is a dead letter; others go on)
+            self.errors.append(error)
+            return Unrenderable(internal_error_text(error))
+
+    def _context(self, object_name: str) -> dict[str, object]:
         if object_name not in self._contexts:
             facts = self._facts
             self._contexts[object_name] = context_of(
@@ -213,11 +255,7 @@ class _Run:
                 facts.incident,
                 linked=object_name in facts.linked,
             )
-        context = self._contexts[object_name]
-        try:
-            return Rendered(render_args(action.call.args, context, self._maps, Budget(pools)))
-        except TemplateProblem as error:
-            return Unrenderable(error.reason)
+        return self._contexts[object_name]
 
     def _speaks_of_unlinked(self, object_name: str, roots: frozenset[str]) -> bool:
         if self._facts.event.source is Side.SALESFORCE:

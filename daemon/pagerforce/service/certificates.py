@@ -4,7 +4,7 @@ Salesforce holds the certificate of the login and tells nobody when it ends. ``i
 the key, so it is looked for there, and counts only if it belongs to the key in use.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,19 +42,21 @@ class Certificates:
         places.append(loaded.files[0].parent / CERTIFICATE_NAME)
         return cls(tuple(places), public, loaded.config.daemon.ca_file)
 
-    def expiries(self) -> Mapping[str, datetime]:
-        """Name and end of each certificate that could be found and read; reads files."""
-        found: dict[str, datetime] = {}
+    def expiries(self) -> Mapping[str, Callable[[], datetime | None]]:
+        """By name, what finds each certificate's end by reading files; None where there is none."""
+        return {_SALESFORCE: self._login_ends, _CA_FILE: self._bundle_ends}
+
+    def _login_ends(self) -> datetime | None:
         for path in self.login:
             mine = [x for x in _read(path) if _public_key(x) == self.public_key]
             if mine:
-                found[_SALESFORCE] = max(x.not_valid_after_utc for x in mine)
-                break
+                return max(x.not_valid_after_utc for x in mine)
+        return None
+
+    def _bundle_ends(self) -> datetime | None:
         bundle = [] if self.ca_file is None else _read(self.ca_file)
-        if bundle:
-            # An old authority often stays in a bundle beside its successor.
-            found[_CA_FILE] = max(x.not_valid_after_utc for x in bundle)
-        return found
+        # An old authority often stays in a bundle beside its successor.
+        return max((x.not_valid_after_utc for x in bundle), default=None)
 
 
 def _read(path: Path) -> list[x509.Certificate]:

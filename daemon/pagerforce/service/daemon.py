@@ -2,7 +2,7 @@
 
 import gc
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from anyio.abc import TaskGroup
 from pagerforce import __version__
 from pagerforce.config.load import Loaded, load_config
 from pagerforce.config.secret import load_secrets
-from pagerforce.errors import ConfigError
+from pagerforce.errors import ConfigError, StoreError
 from pagerforce.model.value import format_instant
+from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.log import get_log, setup_log
 from pagerforce.service.applied import load_in_force, without_rules
 from pagerforce.service.certificates import Certificates
@@ -24,6 +25,7 @@ from pagerforce.service.expose import build_app, serve_metrics
 from pagerforce.service.gauges import Gauges
 from pagerforce.service.health import Heartbeats
 from pagerforce.service.inbound.room import present_room, raise_file_limit
+from pagerforce.service.keep import Beat, keep_running
 from pagerforce.service.loglimits import counting_left_out
 from pagerforce.service.refresh import Refresher
 from pagerforce.service.systemd import Notifier
@@ -145,15 +147,17 @@ class _Supervisor:
             self._stop(group)
 
     def _start(self, group: TaskGroup) -> None:
-        loops: Mapping[str, Callable[[Callable[[], None]], object]] = {
+        loops: Mapping[str, Callable[[Beat], Awaitable[None]]] = {
             "pagerduty": self._parts.pagerduty.run,
             "salesforce": self._parts.salesforce.run,
             "delivery": self._parts.deliverer.run,
             "refresh": self._refresher.run,
             "retention": self._parts.pruner.run,
         }
+        metrics = self._parts.metrics
         for name, loop in loops.items():
-            group.start_soon(loop, self._hearts.register(name), name=name)  # type: ignore[arg-type]
+            beat = self._hearts.register(name)
+            group.start_soon(keep_running, name, loop, beat, metrics, name=name)
 
     def _stop(self, group: TaskGroup) -> None:
         """Nothing new starts; what is under way may end, then is cut off: the outbox knows it."""
@@ -173,7 +177,17 @@ class _Supervisor:
         return {side.value: format_instant(until) for side, until in halted.items()}
 
     async def _reload(self) -> None:
+        """The rules in force stay where the new ones can't be had, whatever the reason."""
         self._notifier.send("RELOADING=1")
+        try:
+            await self._load_rules()
+        except StoreError as error:
+            _LOG.error("reload_refused", where="state", what=str(error))
+        except Exception as error:  # noqa: BLE001 (a defect met by a reload must not end paging)
+            report_internal_error(self._parts.metrics, Part.RELOAD, error, about="SIGHUP")
+        self._notifier.send("READY=1")
+
+    async def _load_rules(self) -> None:
         try:
             loaded = await load_in_force(
                 self._options.config,
@@ -187,7 +201,6 @@ class _Supervisor:
                 _LOG.error("reload_refused", where=problem.where, what=problem.what)
         else:
             await self._apply(loaded)
-        self._notifier.send("READY=1")
 
     async def _apply(self, loaded: Loaded) -> None:
         if without_rules(loaded) != without_rules(self._parts.rules.loaded):

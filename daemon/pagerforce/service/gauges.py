@@ -1,17 +1,20 @@
 """Brings the gauges up to date: what the store, the loops, both clocks and the certificates say."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock
+from pagerforce.observe.internal_errors import Part, Repeats
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.poll import PollLoop
 from pagerforce.service.certificates import Certificates
 from pagerforce.service.wiring import Parts
 from pagerforce.store import links, outbox
 from pagerforce.store.database import Database
+from pagerforce.store.trouble import concerns_all
 
 _CERTIFICATES_EVERY_SECONDS = 3600.0
 
@@ -23,6 +26,7 @@ class Gauges:
     Attributes:
         server_time: each side's clock as its answers told it; None before the first answer.
         calls_in_last_day: this daemon's calls to Salesforce before an instant.
+        waiting: how many actions wait, as last seen.
     """
 
     database: Database
@@ -32,7 +36,9 @@ class Gauges:
     server_time: Mapping[Side, Callable[[], datetime | None]]
     calls_in_last_day: Callable[[datetime], int]
     certificates: Certificates
+    waiting: int = 0
     _certificates_read_at: float = float("-inf")
+    _repeats: Repeats = field(default_factory=Repeats)
 
     @classmethod
     def of(cls, parts: Parts, clock: Clock, certificates: Certificates) -> "Gauges":
@@ -55,32 +61,58 @@ class Gauges:
         )
 
     async def refresh(self) -> int:
-        """Looks at everything; returns how many actions wait."""
-        now = self.clock.now()
-        waiting = await self._stored(now)
-        for loop in self.loops:
-            self._polled(loop, now)
-        for side, server_time in self.server_time.items():
-            there = server_time()
-            if there is not None:
-                self.metrics.clock_skew.labels(side.value).set((there - now).total_seconds())
-        self.metrics.calls_last_day.labels(Side.SALESFORCE.value).set(self.calls_in_last_day(now))
-        self._certified()
-        return waiting
+        """Looks at everything, each thing by itself; returns how many actions wait, as last seen.
 
-    async def _stored(self, now: datetime) -> int:
-        metrics = self.metrics
-        async with self.database.read() as tx:
-            depth = await outbox.depth(tx)
-            total, paused = await links.count_links(tx)
-        age = (now - depth.oldest_at).total_seconds() if depth.oldest_at else 0.0
-        metrics.outbox_depth.set(depth.waiting)
-        metrics.outbox_oldest.set(max(0.0, age))
-        metrics.dead_letters.set(depth.dead_letters)
-        metrics.links.set(total)
-        metrics.links_paused.set(paused)
-        metrics.database_size.set(self.database.size_bytes())
-        return depth.waiting
+        Raises:
+            StoreUnavailableError: what is stored can't be seen now; all else was looked at.
+        """
+        now = self.clock.now()
+        for loop in self.loops:
+            with self._contained(f"polling {loop.side.value}"):
+                self._polled(loop, now)
+        for side in self.server_time:
+            with self._contained(f"clock of {side.value}"):
+                self._skewed(side, now)
+        with self._contained("calls"):
+            calls = self.calls_in_last_day(now)
+            self.metrics.calls_last_day.labels(Side.SALESFORCE.value).set(calls)
+        self._certified()
+        await self._stored(now)
+        return self.waiting
+
+    @contextmanager
+    def _contained(self, what: str) -> Iterator[None]:
+        """What one gauge raises by a defect leaves it as last seen, and the others go on."""
+        try:
+            yield
+        except Exception as error:
+            if concerns_all(error):
+                raise
+            self._repeats.failed(self.metrics, Part.GAUGE, error, what)
+        else:
+            self._repeats.worked(what)
+
+    def _skewed(self, side: Side, now: datetime) -> None:
+        there = self.server_time[side]()
+        if there is not None:
+            self.metrics.clock_skew.labels(side.value).set((there - now).total_seconds())
+
+    async def _stored(self, now: datetime) -> None:
+        with self._contained("outbox"):
+            async with self.database.read() as tx:
+                depth = await outbox.depth(tx)
+            self.waiting = depth.waiting
+            age = (now - depth.oldest_at).total_seconds() if depth.oldest_at else 0.0
+            self.metrics.outbox_depth.set(depth.waiting)
+            self.metrics.outbox_oldest.set(max(0.0, age))
+            self.metrics.dead_letters.set(depth.dead_letters)
+        with self._contained("links"):
+            async with self.database.read() as tx:
+                total, paused = await links.count_links(tx)
+            self.metrics.links.set(total)
+            self.metrics.links_paused.set(paused)
+        with self._contained("size of the database"):
+            self.metrics.database_size.set(self.database.size_bytes())
 
     def _polled(self, loop: PollLoop, now: datetime) -> None:
         source, state = loop.side.value, loop.state
@@ -98,8 +130,11 @@ class Gauges:
         if now - self._certificates_read_at < _CERTIFICATES_EVERY_SECONDS:
             return
         self._certificates_read_at = now
-        for name, at in self.certificates.expiries().items():
-            self.metrics.certificate_expiry.labels(name).set(at.timestamp())
+        for name, find in self.certificates.expiries().items():
+            with self._contained(f"certificate {name}"):
+                at = find()
+                if at is not None:
+                    self.metrics.certificate_expiry.labels(name).set(at.timestamp())
 
 
 def _set_constants(parts: Parts, clock: Clock) -> None:

@@ -8,10 +8,13 @@ import anyio
 
 from pagerforce.errors import StoreUnavailableError
 from pagerforce.model.ports import Clock
+from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.log import get_log
+from pagerforce.observe.metrics import Metrics
 from pagerforce.store import retention
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.retention import Limits, Progress
+from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("retention")
 _EVERY_SECONDS = 600.0
@@ -35,6 +38,7 @@ class Pruner:
 
     database: Database
     clock: Clock
+    metrics: Metrics
     limits: Limits = field(default_factory=Limits)
     _progress: Progress = field(default_factory=Progress)
     _is_stopping: anyio.Event = field(default_factory=anyio.Event)
@@ -53,17 +57,17 @@ class Pruner:
     async def prune(self, beat: Callable[[], None]) -> dict[str, int]:
         """One round; returns how much of each kind was forgotten."""
         found = dict.fromkeys(_KINDS, 0)
-        try:
-            for name, work in _KINDS.items():
-                for _ in range(_BATCHES):
-                    beat()
-                    async with self.database.write() as tx:
-                        found[name] += await work(tx, self.clock.now(), self.limits, self._progress)
-                    if self._is_stopping.is_set() or self._is_at_end(name):
-                        break
-                    await anyio.sleep(_BREATH_SECONDS)
-        except StoreUnavailableError as error:
-            _LOG.warning("storage_unavailable", reason=str(error))
+        for name in _KINDS:
+            try:
+                await self._prune_kind(name, found, beat)
+            except StoreUnavailableError as error:
+                _LOG.warning("storage_unavailable", reason=str(error))
+                break
+            except Exception as error:
+                if concerns_all(error):
+                    raise
+                # The other kinds go on; this one is tried again in the next round.
+                report_internal_error(self.metrics, Part.RETENTION, error, about=name)
         if any(found.values()):
             _LOG.info(
                 "pruned",
@@ -74,6 +78,16 @@ class Pruner:
                 operators=found["operators"],
             )
         return found
+
+    async def _prune_kind(self, name: str, found: dict[str, int], beat: Callable[[], None]) -> None:
+        for _ in range(_BATCHES):
+            beat()
+            async with self.database.write() as tx:
+                work = _KINDS[name]
+                found[name] += await work(tx, self.clock.now(), self.limits, self._progress)
+            if self._is_stopping.is_set() or self._is_at_end(name):
+                return
+            await anyio.sleep(_BREATH_SECONDS)
 
     def _is_at_end(self, name: str) -> bool:
         """Whether a walk has come to its end, and would begin anew."""

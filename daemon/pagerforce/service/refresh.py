@@ -8,6 +8,7 @@ import anyio
 
 from pagerforce.errors import StoreUnavailableError
 from pagerforce.model.ports import Clock
+from pagerforce.observe.internal_errors import Part, Repeats
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.poll import PollLoop
@@ -15,6 +16,7 @@ from pagerforce.service.expose import write_textfile
 from pagerforce.service.gauges import Gauges
 from pagerforce.service.health import Heartbeats
 from pagerforce.service.systemd import Notifier
+from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("service")
 _EVERY_SECONDS = 5.0
@@ -36,6 +38,7 @@ class Refresher:
     textfile: Path | None
     _is_ready: bool = False
     _storage_trouble: str = ""
+    _repeats: Repeats = field(default_factory=Repeats)
     _written_at: float = float("-inf")
     _is_stopping: anyio.Event = field(default_factory=anyio.Event)
 
@@ -66,7 +69,7 @@ class Refresher:
                 await self._is_stopping.wait()
 
     async def _try_refresh(self) -> None:
-        await self._reading(self._refresh)
+        await self._refresh()
 
     async def _reading(self, read: Callable[[], Awaitable[object]]) -> None:
         try:
@@ -75,14 +78,27 @@ class Refresher:
             if str(error) != self._storage_trouble:
                 _LOG.error("storage_unavailable", reason=str(error))
             self._storage_trouble = str(error)
+        except Exception as error:
+            if concerns_all(error):
+                raise
+            self._repeats.failed(self.metrics, Part.GAUGE, error, "refresh")
         else:
             self._storage_trouble = ""
 
     async def _refresh(self) -> None:
-        self._tell(await self.gauges.refresh())
-        self._write_textfile()
+        """Each by itself: a gauge or a file must not keep the watchdog from being fed."""
+        await self._reading(self.gauges.refresh)
+        for what, tell in (("status", self._tell), ("textfile", self._write_textfile)):
+            try:
+                tell()
+            except Exception as error:
+                if concerns_all(error):
+                    raise
+                self._repeats.failed(self.metrics, Part.GAUGE, error, what)
+            else:
+                self._repeats.worked(what)
 
-    def _tell(self, waiting: int) -> None:
+    def _tell(self) -> None:
         missing = self.missing()
         if not missing and not self._is_ready:
             self._is_ready = True
@@ -92,7 +108,7 @@ class Refresher:
         down = [loop.side.value for loop in self.loops if loop.state.failures]
         status = f"failing: {', '.join(down)}" if down else "in step"
         status = f"waiting for: {', '.join(missing)}" if missing else status
-        lines = [f"STATUS={status}, {waiting} actions waiting"]
+        lines = [f"STATUS={status}, {self.gauges.waiting} actions waiting"]
         silent = self.hearts.silent()
         if silent:
             _LOG.error("no_heartbeat", loops=silent)

@@ -87,18 +87,12 @@ class Parts:
     salesforce_poller: SalesforcePoller
     pruner: Pruner
 
-    def put_in_force(self, loaded: Loaded) -> None:
-        """Applies the rules and maps of a new file; polls and actions read the fields they speak of.
-
-        What is known already was read without new fields: the readers notice, and read it once more.
-        """
-        self.rules.replace(loaded)
-        self.metrics.declare_rules(self.rules.names)
-        self.pagerduty_reader.source = self.pagerduty_side.poller(loaded)
-        self.salesforce_poller.use_fields(fields_needed(loaded.rules))
-
     async def prepare(self, loaded: Loaded) -> Callable[[], None]:
-        """Does all of ``put_in_force`` that takes time, on another thread; the rest is to be called."""
+        """Makes the rules and maps of a new file ready, on another thread; what is given back applies them.
+
+        Polls and actions then read the fields they speak of. What is known already was read without new
+        fields: the readers notice, and read it once more.
+        """
         judge = await anyio.to_thread.run_sync(self.rules.prepare, loaded)
         fields = await anyio.to_thread.run_sync(fields_needed, loaded.rules)
         source = await anyio.to_thread.run_sync(self.pagerduty_side.poller, loaded)
@@ -108,9 +102,10 @@ class Parts:
             await anyio.lowlevel.checkpoint()
 
         def put_in_force() -> None:
+            # What can raise comes before anything is changed: the old rules stay in force whole.
+            self.salesforce_poller.use_fields(fields)
             self.rules.replace(loaded, judge)
             self.pagerduty_reader.source = source
-            self.salesforce_poller.use_fields(fields)
 
         return put_in_force
 
@@ -424,7 +419,7 @@ def _assemble(
         pagerduty_reader,
         salesforce_reader,
         poller,
-        Pruner(database, clock, _limits(rules.settings)),
+        Pruner(database, clock, metrics, _limits(rules.settings)),
     )
 
 
