@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -84,19 +84,14 @@ class Stage:
         self.url = f"http://127.0.0.1:{port}"
 
     @asynccontextmanager
-    async def daemon(self, **environ: str) -> AsyncIterator[Running]:
+    async def daemon(
+        self, *, program: Sequence[str] = ("-m", "pagerforce"), **environ: str
+    ) -> AsyncIterator[Running]:
+        """``program``: what Python runs in place of pagerforce itself."""
         log = self.desk.folder / "daemon.log"
         with log.open("ab") as stream:
             process = await anyio.open_process(
-                [
-                    *self.prefix,
-                    sys.executable,
-                    "-m",
-                    "pagerforce",
-                    "run",
-                    "--config",
-                    str(self.desk.config),
-                ],
+                [*self.prefix, sys.executable, *program, "run", "--config", str(self.desk.config)],
                 stdin=None,
                 stdout=stream,
                 stderr=stream,

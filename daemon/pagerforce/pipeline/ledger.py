@@ -7,7 +7,7 @@ must not be sent twice, its outcome stands without what followed from it.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from pagerforce.errors import StoreUnavailableError
@@ -33,6 +33,7 @@ from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("deliver")
 _REST_SECONDS = 2.0
+_MOST_DOUBLINGS = 10
 
 _Store: TypeAlias = Callable[[Transaction, Action, Settlement, datetime], Awaitable[None]]
 _PLAIN: tuple[_Store, ...] = (attempts.note_outcome,)
@@ -86,7 +87,12 @@ class Ledger:
             return verdict, settlement_of(verdict, action, self._tools.policy, now)
         except Exception as error:  # noqa: BLE001 (the request was made: its outcome must be noted)
             reason = self.report(error, action.id)
-        next_at = now + LONGEST_WAIT
+        began = action.retried_at or action.first_attempt_at or now
+        if now - began >= self._tools.policy.retry_for:
+            return Unknown(reason), Settlement(ActionState.DEAD_LETTER, "unknown", reason)
+        # The policy itself may be what raised.
+        doublings = min(action.attempts + 1, _MOST_DOUBLINGS)
+        next_at = now + min(timedelta(seconds=2.0**doublings), LONGEST_WAIT)
         waits = Settlement(ActionState.PENDING, "unknown", reason, next_at, is_uncertain=True)
         return Unknown(reason), waits
 
