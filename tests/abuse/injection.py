@@ -63,7 +63,7 @@ def seams() -> list[Seam]:
     found += _methods(Gauges, "refresh", "_polled", "_skewed", "_stored", "_certified")
     found += _methods(PollLoop, "budget", "forecast")
     found += _methods(Deliverer, "wake", "expect_more")
-    found += _methods(Certificates, "expiries", "_login_ends", "_bundle_ends")
+    found += _methods(Certificates, "finders", "_login_ends", "_bundle_ends")
     found += _methods(Budget, "forecast")
     found += _methods(Database, "size_bytes")
     found += _methods(Judge, "rule")

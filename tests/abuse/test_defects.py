@@ -1,30 +1,454 @@
-"""A defect stays small: what one action, row or reading raises costs that one a retry, nothing else."""
+"""A defect stays small: what one action, row or rule raises costs that one a retry, nothing else."""
+
+import sqlite3
+from contextlib import asynccontextmanager
 
 import anyio
+import pytest
 
-from process import until
-from rig import open_rig
+from abuse.injection import Injected
+from pagerforce.errors import StatementError, StoreDamagedError
+from pagerforce.pagerduty.actions.automation import RunWorkflow
+from pagerforce.pipeline import commit, entries, rows
+from pagerforce.pipeline.aside import SET_ASIDE
+from pagerforce.rules.evaluate import _Run
+from pagerforce.service.prune import Pruner
+from pagerforce.store import outbox, retention, traces
+from pagerforce.store.outbox import Settlement
+from process import command, until
+from rig import INCIDENT, JANE, P, open_rig
+
+WORKFLOW = f"""
+[[rulesets]]
+name = "Bridge"
+[[rulesets.rules]]
+name = "Bridge"
+object = "{INCIDENT}"
+run_on = "pagerduty"
+conditions = [ {{ field = "event.type", op = "equals", value = "acknowledge" }} ]
+actions = [ {{ do = "pagerduty.run_workflow", workflow = "bridge call" }} ]
+"""
+
+
+def titles(rig):
+    return [item["title"].rpartition(": ")[2] for item in rig.incidents()]
+
+
+def handler_of(daemon, do):
+    return type(daemon.parts.deliverer._tools.handlers[do])
+
+
+async def turn(rig, daemon, seconds=3.0):
+    """One turn of each loop, through what contains defects."""
+    rig.advance(seconds)
+    for loop in (daemon.parts.pagerduty, daemon.parts.salesforce):
+        await loop._turn()
+    await daemon.deliver()
+
+
+def failing(real, is_guilty, times=-1):
+    """A function that raises where it is about the guilty one; ``times`` -1: always."""
+    left = [times]
+
+    def fail(*args, **keys):
+        if left[0] and is_guilty(repr(args)):
+            left[0] -= 1
+            raise Injected
+        return real(*args, **keys)
+
+    return fail
 
 
 async def test_expectations_that_raise_keep_no_other_page_back(tmp_path, monkeypatch):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
-        handler = daemon.parts.deliverer._tools.handlers["pagerduty.create_incident"]
-        real = type(handler).expectations
+        handler = handler_of(daemon, "pagerduty.create_incident")
+        real = handler.expectations
 
         async def fail(self, task):
-            if "the guilty one" in str(task):
-                raise KeyError("text of a customer")
+            if "guilty" in str(task):
+                raise Injected
             return await real(self, task)
 
-        monkeypatch.setattr(type(handler), "expectations", fail)
+        monkeypatch.setattr(handler, "expectations", fail)
         async with anyio.create_task_group() as group:
             group.start_soon(daemon.parts.deliverer.run, lambda: None)
-            rig.open_record("the guilty one", priority="1")
-            rig.advance(5)
-            await daemon.poll()
-            await anyio.sleep(0.2)
-            rig.open_record("the other one", priority="1")
-            rig.advance(5)
-            await daemon.poll()
-            await until(lambda: len(rig.incidents()) == 1, "the other page", 20)
+            for text in ("guilty", "other"):
+                rig.open_record(text, priority="1")
+                rig.advance(5)
+                await daemon.poll()
+            await until(lambda: titles(rig) == ["other"], "the other page", 20)
             daemon.parts.deliverer.stop()
+        (guilty,) = [x for x in await daemon.actions() if x["outcome"] == "pending"]
+        assert guilty["reason"].startswith("internal error: Injected in test_defects.py")
+        monkeypatch.undo()
+        await daemon.step(2, seconds=70)
+        assert titles(rig) == ["other", "guilty"], (
+            "it was as certain as before: sent, not looked for"
+        )
+
+
+async def test_one_of_a_batch_that_raises_goes_alone_and_the_others_go_out(tmp_path, monkeypatch):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        pairs = [await rig.paged(daemon, f"pair {n}") for n in range(3)]
+        handler = handler_of(daemon, "salesforce.set_field")
+        batch, single = handler.deliver_batch, handler.deliver
+        guilty = pairs[1][0]
+
+        async def fail_batch(self, tasks):
+            if guilty in str(tasks):
+                raise Injected
+            return await batch(self, tasks)
+
+        async def fail(self, task):
+            if task.record_id == guilty:
+                raise Injected
+            return await single(self, task)
+
+        monkeypatch.setattr(handler, "deliver_batch", fail_batch)
+        monkeypatch.setattr(handler, "deliver", fail)
+        for _, incident_id in pairs:
+            rig.pd.acknowledge(incident_id, by=JANE)
+        for _ in range(3):
+            await turn(rig, daemon, 70)
+        statuses = [rig.status_of(record_id) for record_id, _ in pairs]
+        assert statuses == ["ACKNOWLEDGED", "NEW", "ACKNOWLEDGED"]
+        monkeypatch.undo()
+        await turn(rig, daemon, 310)
+        await turn(rig, daemon, 310)
+        assert rig.status_of(guilty) == "ACKNOWLEDGED"
+
+
+@asynccontextmanager
+async def opened_with_workflow(tmp_path):
+    async with open_rig(tmp_path) as rig:
+        (rig.desk.folder / "rules.d" / "bridge.toml").write_text(WORKFLOW)
+        async with rig.daemon() as daemon:
+            yield rig, daemon
+
+
+async def test_what_must_not_be_sent_twice_survives_a_raise_before_it_is_sent(
+    tmp_path, monkeypatch
+):
+    async with opened_with_workflow(tmp_path) as (rig, daemon):
+        _, incident_id = await rig.paged(daemon)
+        calls = []
+
+        async def fail(self, task):
+            calls.append(task)
+            raise Injected
+
+        monkeypatch.setattr(RunWorkflow, "expectations", fail)
+        rig.pd.acknowledge(incident_id, by=JANE)
+        await turn(rig, daemon)
+        await turn(rig, daemon, 70)
+        assert calls
+        assert len(rig.pd.workflow_runs) == 0
+        monkeypatch.undo()
+        await turn(rig, daemon, 310)
+        assert len(rig.pd.workflow_runs) == 1
+        assert await daemon.dead_letters() == []
+
+
+@pytest.mark.parametrize("place", ["settle", "effects", "both"])
+async def test_what_must_not_be_sent_twice_keeps_its_outcome(tmp_path, monkeypatch, place):
+    async with opened_with_workflow(tmp_path) as (rig, daemon):
+        _, incident_id = await rig.paged(daemon)
+        settle, forget = outbox.settle, traces.forget
+
+        async def fail_settle(tx, action, outcome, now):
+            if action.do == "pagerduty.run_workflow":
+                raise Injected
+            await settle(tx, action, outcome, now)
+
+        async def fail_forget(tx, action_id, *rest):
+            if outbox_of[action_id] == "pagerduty.run_workflow":
+                raise ValueError("text of a customer")
+            await forget(tx, action_id, *rest)
+
+        outbox_of = _Words(daemon)
+        if place in ("settle", "both"):
+            monkeypatch.setattr(outbox, "settle", fail_settle)
+        if place in ("effects", "both"):
+            monkeypatch.setattr(traces, "forget", fail_forget)
+        rig.pd.acknowledge(incident_id, by=JANE)
+        for _ in range(3):
+            await turn(rig, daemon, 70)
+        assert len(rig.pd.workflow_runs) == 1
+        (run,) = [x for x in await daemon.actions() if x["action"] == "pagerduty.run_workflow"]
+        assert run["outcome"] == "delivered"
+
+
+class _Words:
+    """An action's word by its id, read beside the daemon's own connection."""
+
+    def __init__(self, daemon):
+        self._path = daemon.parts.database.path
+
+    def __getitem__(self, action_id):
+        with sqlite3.connect(f"file:{self._path}?mode=ro", uri=True) as connection:
+            (row,) = connection.execute("SELECT do FROM action WHERE id = ?", (action_id,))
+        connection.close()
+        return row[0]
+
+
+@pytest.mark.parametrize("verdicts", [(), None, (None,), ("no verdict", "no verdict")])
+async def test_verdicts_that_make_no_sense_are_unknown_outcomes(tmp_path, monkeypatch, verdicts):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        handler = handler_of(daemon, "pagerduty.create_incident")
+        real = handler.deliver
+
+        async def odd(self, task):
+            done = await real(self, task)
+            return verdicts if "guilty" in str(task) else done
+
+        monkeypatch.setattr(handler, "deliver", odd)
+        for text in ("guilty", "other"):
+            rig.open_record(text, priority="1")
+        await turn(rig, daemon)
+        assert sorted(titles(rig)) == ["guilty", "other"]
+        monkeypatch.undo()
+        for _ in range(2):
+            await turn(rig, daemon, 310)
+        assert sorted(titles(rig)) == ["guilty", "other"], "it was looked for, and found"
+        outcomes = await daemon.outcomes()
+        assert outcomes == {"pagerduty.create_incident delivered": 2}
+
+
+COLUMNS = {
+    "written": ["", "{", "[]", "7"],
+    "args": ["", "{", "[]", "7", '"text"'],
+    "created_at": ["", "yesterday", "9999-99-99"],
+    "first_attempt_at": ["yesterday"],
+    "retried_at": ["yesterday"],
+    "doubt_since": ["yesterday"],
+    "next_at": ["", "yesterday"],
+    "object": ["", "Nothing__c"],
+    "target": ["", "nothing"],
+    "ruleset": ["", "(comments)"],
+    "attempts": [-1, 2**62],
+    "depth": [-1, 2**62],
+}
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+async def test_garbage_in_a_row_of_the_outbox_keeps_only_that_action(tmp_path, column):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        for number, garbage in enumerate(COLUMNS[column]):
+            for text in (f"guilty {number}", f"other {number}"):
+                rig.open_record(text, priority="1")
+            rig.advance(3)
+            await daemon.poll()
+            async with daemon.parts.database.write() as tx:
+                sql = f"UPDATE action SET {column} = ? WHERE state = 'pending' AND args LIKE ?"
+                assert await tx.run(sql, (garbage, f"%guilty {number}%")) == 1
+            await turn(rig, daemon)
+            assert f"other {number}" in titles(rig)
+        await turn(rig, daemon, 90000)
+        await turn(rig, daemon, 90000)
+        assert {x["outcome"] for x in await daemon.actions()} <= {
+            "delivered",
+            "dead_letter",
+            "skipped",
+        }
+
+
+async def test_a_lost_event_costs_its_own_action_only(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        for text in ("guilty", "other"):
+            rig.open_record(text, priority="1")
+        rig.advance(3)
+        await daemon.poll()
+        async with daemon.parts.database.write() as tx:
+            await tx.run("UPDATE event SET data = '{}' WHERE data LIKE '%guilty%'")
+        await turn(rig, daemon)
+        assert titles(rig) == ["other"]
+        await turn(rig, daemon, 90000)
+        await turn(rig, daemon, 90000)
+        (letter,) = await daemon.dead_letters()
+        assert "internal error: KeyError" in letter["reason"]
+
+
+@pytest.mark.parametrize("place", ["folding", "ruling", "storing"])
+async def test_an_entry_that_cant_be_stored_is_set_aside_and_the_cursor_goes_on(
+    tmp_path, monkeypatch, place
+):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        guilty = rig.pd.trigger("PDBA001", "guilty")["id"]
+        raise_in(monkeypatch, place, guilty)
+        for number in range(5):
+            rig.pd.trigger("PDBA001", f"other {number}")
+            await turn(rig, daemon, 20)
+        subjects = {row[f"{P}shortDescription__c"] for row in rig.sf.rows(INCIDENT)}
+        assert subjects == {f"other {number}" for number in range(5)}
+        met = [x["rules"][0] for x in await daemon.log() if x["incident"] == guilty and x["rules"]]
+        kept = [trace for trace in met if trace["ruleset"] == SET_ASIDE]
+        assert kept
+        assert all(trace["reason"].startswith("internal error: Injected in") for trace in kept)
+        assert daemon.parts.pagerduty.state.is_up
+        assert daemon.sample("internal_errors_total", part="poll") >= 5
+        monkeypatch.undo()
+        await turn(rig, daemon)
+        code, out, err = await command("log", config=rig.desk.config)
+        assert code == 0, err
+        assert "internal error: Injected in" in out
+        code, out, err = await command("simulate", config=rig.desk.config)
+        assert code == 0, err
+
+
+def raise_in(monkeypatch, place, about, times=-1):
+    def is_guilty(text):
+        return about in text
+
+    if place == "folding":
+        monkeypatch.setattr(entries, "fold", failing(entries.fold, is_guilty, times))
+        monkeypatch.setattr(rows, "compare", failing(rows.compare, is_guilty, times))
+    elif place == "ruling":
+        real = commit.Judge.rule
+
+        def rule(self, event, world, now):
+            if about in repr(event):
+                raise Injected
+            return real(self, event, world, now)
+
+        monkeypatch.setattr(commit.Judge, "rule", rule)
+    else:
+        store = failing(commit.links.join_lanes, is_guilty, times)
+        monkeypatch.setattr(commit.links, "join_lanes", store)
+
+
+@pytest.mark.parametrize("place", ["folding", "storing"])
+async def test_a_row_that_cant_be_stored_is_set_aside_and_the_cursor_goes_on(
+    tmp_path, monkeypatch, place
+):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        guilty = rig.open_record("guilty", priority="1")
+        raise_in(monkeypatch, place, guilty)
+        for number in range(5):
+            rig.open_record(f"other {number}", priority="1")
+            await turn(rig, daemon, 20)
+        assert titles(rig) == [f"other {number}" for number in range(5)]
+        (aside,) = [x for x in await daemon.log() if x["record"] == guilty]
+        assert aside["rules"][0]["ruleset"] == SET_ASIDE
+        before = daemon.sample("internal_errors_total", part="poll")
+        await turn(rig, daemon, 90000)  # the daily comparison meets it again
+        assert titles(rig) == [f"other {number}" for number in range(5)]
+        assert len([x for x in await daemon.log() if x["record"] == guilty]) == 1
+        assert daemon.sample("internal_errors_total", part="poll") == before
+        monkeypatch.undo()
+        rig.change(guilty, shortDescription="guilty no more")
+        await turn(rig, daemon, 20)
+        assert "guilty no more" in titles(rig), "the next change is tried like any other"
+
+
+@pytest.mark.parametrize("place", ["folding", "storing"])
+@pytest.mark.parametrize("has_restart", [False, True])
+async def test_what_raised_for_a_while_is_ruled_on_once_it_can_be(
+    tmp_path, monkeypatch, place, has_restart
+):
+    async with open_rig(tmp_path) as rig:
+        async with rig.daemon() as daemon:
+            guilty = rig.open_record("guilty", priority="1")
+            alarm = rig.pd.trigger("PDBA001", "guilty alarm")["id"]
+            raise_in(monkeypatch, place, guilty)
+            raise_in(monkeypatch, place, alarm)
+            for number in range(3):
+                rig.open_record(f"other {number}", priority="1")
+                await turn(rig, daemon)
+            assert "guilty" not in titles(rig)
+            if not has_restart:
+                monkeypatch.undo()
+                await turn(rig, daemon)
+                await turn(rig, daemon)
+                assert titles(rig).count("guilty") == 1
+        monkeypatch.undo()
+        async with rig.daemon() as daemon:
+            await turn(rig, daemon)
+            assert titles(rig).count("guilty") == 1
+            assert sorted(titles(rig)) == sorted(set(titles(rig)))
+            subjects = [row[f"{P}shortDescription__c"] for row in rig.sf.rows(INCIDENT)]
+            assert subjects.count("guilty alarm") == 1
+
+
+async def test_nothing_is_given_up_where_everything_fails(tmp_path, monkeypatch):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        raise_in(monkeypatch, "storing", "")
+        for number in range(8):
+            rig.open_record(f"page {number}", priority="1")
+            await turn(rig, daemon, 20)
+        assert titles(rig) == []
+        monkeypatch.undo()
+        await turn(rig, daemon)
+        await turn(rig, daemon)
+        assert sorted(titles(rig)) == [f"page {number}" for number in range(8)]
+
+
+async def test_a_rule_that_raises_is_traced_and_the_others_act(tmp_path, monkeypatch):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        real = _Run._try_rule
+
+        def fail(self, one):
+            if one.rule.name == "Resolve when the record is closed":
+                raise Injected
+            real(self, one)
+
+        monkeypatch.setattr(_Run, "_try_rule", fail)
+        rig.open_record("a page", priority="1")
+        await turn(rig, daemon)
+        assert titles(rig) == ["a page"]
+        traces_of = [rule for entry in await daemon.log() for rule in entry["rules"]]
+        reasons = {rule["rule"]: rule["reason"] for rule in traces_of}
+        reason = reasons["Resolve when the record is closed"]
+        assert reason.startswith("internal error: Injected in test_defects.py")
+        assert daemon.sample("internal_errors_total", part="poll") > 0
+
+
+async def test_a_refused_value_is_a_defect_of_one_thing_and_a_damaged_file_is_not(
+    tmp_path, monkeypatch
+):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        with pytest.raises(StatementError):
+            async with daemon.parts.database.write() as tx:
+                await tx.run("INSERT INTO fact (name, value) VALUES ('x', NULL)")
+        real = outbox.settle
+
+        async def huge(tx, action, outcome: Settlement, now):
+            if action.args and "guilty" in str(action.args):
+                await tx.run("UPDATE action SET attempts = ?", (2**70,))
+            await real(tx, action, outcome, now)
+
+        monkeypatch.setattr(outbox, "settle", huge)
+        for text in ("guilty", "other"):
+            rig.open_record(text, priority="1")
+        await turn(rig, daemon)
+        await turn(rig, daemon, 310)
+        assert sorted(titles(rig)) == ["guilty", "other"]
+
+        error = sqlite3.DatabaseError("malformed")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+        async def corrupt(*_):
+            raise error
+
+        monkeypatch.setattr(commit.restored, "find", corrupt)
+        with pytest.raises(StoreDamagedError):
+            await daemon.parts.salesforce._turn()
+
+
+async def test_one_kind_that_cant_be_pruned_leaves_the_others(tmp_path, monkeypatch):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        pruner: Pruner = daemon.parts.pruner
+        done = []
+
+        async def fail(*_):
+            raise Injected
+
+        async def note(*_):
+            done.append(1)
+            return 0
+
+        kinds = dict.fromkeys(("incidents", "records", "comments", "operators"), note)
+        monkeypatch.setattr("pagerforce.service.prune._KINDS", {"events": fail, **kinds})
+        await pruner.prune(lambda: None)
+        assert len(done) == 4
+        assert daemon.sample("internal_errors_total", part="retention") == 1
+        assert retention.prune_journal is not fail

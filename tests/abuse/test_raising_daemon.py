@@ -26,7 +26,7 @@ FOR_GOOD = (
     "outbox.depth",
     "Gauges.refresh",
     "Refresher._refresh",
-    "Certificates.expiries",
+    "Certificates._login_ends",
     "Metrics.count_action",
     "Metrics.count_event",
     "Metrics.count_internal_error",

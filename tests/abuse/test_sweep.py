@@ -168,7 +168,9 @@ async def test_what_raises_always_is_given_up_at_last(tmp_path):
                         life.rig.open_record(f"more {life.number} {turn}", priority="1")
                     if turn < 6 or gained["waiting"]:
                         await life.turn(40)
+                        made.left = 0  # while the test itself reads
                         gained = await life.fates() - before
+                        made.left = -1
             is_given_up = gained["dead"] + gained["aside"] > 0
             if gained["waiting"] or (seam.name in FATES and not is_given_up):
                 wrong.append(f"{seam.name} raised {made.raised} times: {dict(gained)}")
@@ -217,7 +219,7 @@ async def test_a_call_that_raises_keeps_no_other_page_back(tmp_path, shard):
                 if not made.raised:
                     unused.append(seam.name)
         assert wrong == [], "\n".join(wrong)
-        assert len(unused) <= 3, unused
+        assert len(unused) <= len(found) // SHARDS // 5, unused
         await life.settle()
         assert life.lost_or_doubled() == []
         assert await life.daemon.dead_letters() == []

@@ -141,6 +141,8 @@ class Lives:
             self.loaded, self.secrets, clock, {}, is_shadow=False, outside=outside
         ) as parts:
             self._parts = parts
+            # What the daemon would contain is a failure here.
+            parts.metrics.count_internal_error = _fail  # type: ignore[method-assign]
             sweep = self.plan.pace.as_sweep()
             if sweep is not None:
                 parts.pagerduty_reader.sweep = parts.salesforce_reader.sweep = sweep
@@ -166,6 +168,14 @@ class Lives:
             await self._stopping.wait()
             for loop in loops.values():
                 loop.stop()
+
+
+class Defect(BaseException):
+    """The daemon met an unexpected error."""
+
+
+def _fail(part: str) -> None:
+    raise Defect(part)
 
 
 async def _at_once(work: Callable[[], None]) -> None:

@@ -119,6 +119,9 @@ def _print(entry: Mapping[str, Any]) -> None:
     for rule in entry["rules"]:
         if rule["matched"]:
             out.line(f"    matched {rule['ruleset']} / {rule['rule']}")
+        elif rule["reason"].startswith("internal error"):
+            name = f"{rule['ruleset']} / {rule['rule']}".removesuffix(" / ")
+            out.line(f"    {name}: {rule['reason']}")
     for action in entry["actions"]:
         reason = f": {action['reason']}" if action["reason"] else ""
         out.line(f"    {action['action_id']} {action['action']} {action['outcome']}{reason}")

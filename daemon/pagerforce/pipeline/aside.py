@@ -7,7 +7,7 @@ from pagerforce.model.ids import EventId, Side
 from pagerforce.model.incident import LogEntry
 from pagerforce.model.record import Comment, Record
 from pagerforce.pipeline.entries import event_id_of
-from pagerforce.store import journal, traces
+from pagerforce.store import journal
 from pagerforce.store.database import Database
 
 SET_ASIDE = "(internal error)"
@@ -54,10 +54,8 @@ async def is_aside(database: Database, event: Event) -> bool:
         return event.id in await journal.known_events(tx, [event.id])
 
 
-async def set_aside(
-    database: Database, event: Event, reason: str, now: datetime, comment: Comment | None = None
-) -> None:
-    """Stores an event that no rule is tried on; ``comment``: it is about this one, seen from now on."""
+async def set_aside(database: Database, event: Event, reason: str, now: datetime) -> None:
+    """Stores an event that no rule is tried on."""
     trace = {
         "ruleset": SET_ASIDE,
         "rule": "",
@@ -67,5 +65,3 @@ async def set_aside(
     }
     async with database.write() as tx:
         await journal.append(tx, [journal.Entry(event, [trace])], now)
-        if comment is not None:
-            await traces.put_comments(tx, [(comment, None)], now)

@@ -238,9 +238,8 @@ class SalesforceReader:
         at = row.stamp if isinstance(row, Record) else row.created_at
         if not troubles.is_hopeless(event.id, at, now, patience):
             return False
-        comment = row if isinstance(row, Comment) else None
         with self.reporter.contained(f"{name}, set aside"):
-            await set_aside(self.database, event, reason, self.clock.now(), comment)
+            await set_aside(self.database, event, reason, self.clock.now())
         self.reporter.flaws((Flaw(name, f"{reason}; kept, met by no rule"),))
         return True
 

@@ -42,7 +42,12 @@ class Certificates:
         places.append(loaded.files[0].parent / CERTIFICATE_NAME)
         return cls(tuple(places), public, loaded.config.daemon.ca_file)
 
-    def expiries(self) -> Mapping[str, Callable[[], datetime | None]]:
+    def expiries(self) -> Mapping[str, datetime]:
+        """Name and end of each certificate that could be found and read; reads files."""
+        found = {name: find() for name, find in self.finders().items()}
+        return {name: at for name, at in found.items() if at is not None}
+
+    def finders(self) -> Mapping[str, Callable[[], datetime | None]]:
         """By name, what finds each certificate's end by reading files; None where there is none."""
         return {_SALESFORCE: self._login_ends, _CA_FILE: self._bundle_ends}
 

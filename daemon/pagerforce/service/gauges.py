@@ -130,7 +130,7 @@ class Gauges:
         if now - self._certificates_read_at < _CERTIFICATES_EVERY_SECONDS:
             return
         self._certificates_read_at = now
-        for name, find in self.certificates.expiries().items():
+        for name, find in self.certificates.finders().items():
             with self._contained(f"certificate {name}"):
                 at = find()
                 if at is not None:
