@@ -1,13 +1,18 @@
 """A defect stays small: what one action, row or rule raises costs that one a retry, nothing else."""
 
+import importlib
+import os
 import sqlite3
+import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 import pytest
 
 from abuse.injection import Injected
 from pagerforce.errors import StatementError, StoreDamagedError
+from pagerforce.model.verdict import RetryLater
 from pagerforce.pagerduty.actions.automation import RunWorkflow
 from pagerforce.pipeline import commit, entries, rows
 from pagerforce.pipeline.aside import SET_ASIDE
@@ -15,7 +20,7 @@ from pagerforce.rules.evaluate import _Run
 from pagerforce.service.prune import Pruner
 from pagerforce.store import outbox, retention, traces
 from pagerforce.store.outbox import Settlement
-from process import command, until
+from process import Running, command, open_stage, until
 from rig import INCIDENT, JANE, P, open_rig
 
 WORKFLOW = f"""
@@ -452,3 +457,68 @@ async def test_one_kind_that_cant_be_pruned_leaves_the_others(tmp_path, monkeypa
         assert len(done) == 4
         assert daemon.sample("internal_errors_total", part="retention") == 1
         assert retention.prune_journal is not fail
+
+
+@pytest.mark.parametrize("seconds", [1e300, float("inf"), float("nan"), -1e300])
+async def test_a_wait_out_of_all_bounds_ends_in_bounds(tmp_path, monkeypatch, seconds):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        handler = handler_of(daemon, "pagerduty.create_incident")
+        real = handler.deliver
+
+        async def wait(self, task):
+            if "guilty" in str(task):
+                return (RetryLater("busy", seconds),)
+            return await real(self, task)
+
+        monkeypatch.setattr(handler, "deliver", wait)
+        for text in ("guilty", "other"):
+            rig.open_record(text, priority="1")
+        await turn(rig, daemon)
+        assert titles(rig) == ["other"]
+        monkeypatch.undo()
+        for _ in range(2):
+            await turn(rig, daemon, 310)
+        assert sorted(titles(rig)) == ["guilty", "other"]
+
+
+@pytest.mark.parametrize(
+    "decoder",
+    ["pagerforce.pagerduty.entries.decode_log_entry", "pagerforce.salesforce.decode._to_record"],
+)
+async def test_a_row_that_cant_be_decoded_keeps_no_other(tmp_path, monkeypatch, decoder):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        module, _, name = decoder.rpartition(".")
+        real = getattr(importlib.import_module(module), name)
+
+        def fail(row, *args, **keys):
+            if "guilty" in repr(row):
+                raise Injected
+            return real(row, *args, **keys)
+
+        monkeypatch.setattr(decoder, fail)
+        for text in ("guilty", "other"):
+            rig.open_record(text, priority="1")
+            rig.pd.trigger("PDBA001", f"alarm {text}")
+        await turn(rig, daemon)
+        await turn(rig, daemon)
+        subjects = {row[f"{P}shortDescription__c"] for row in rig.sf.rows(INCIDENT)}
+        assert "other" in titles(rig)
+        assert "alarm other" in subjects
+
+
+async def test_a_log_that_takes_nothing_stops_nothing(tmp_path):
+    """Standard error on a full disk: every line raises where it is written."""
+    async with open_stage(tmp_path) as stage:
+        config = str(stage.desk.config)
+        command_line = (sys.executable, "-m", "pagerforce", "run", "--config", config)
+        with open("/dev/full", "w") as full:  # noqa: ASYNC230, PTH123 (only its descriptor is used)
+            process = await anyio.open_process(
+                command_line, stdout=full, stderr=full, env={**os.environ, "NO_PROXY": "127.0.0.1"}
+            )
+        running = Running(process, stage.url, Path("/dev/null"))
+        try:
+            await running.ready()
+            assert process.returncode is None
+        finally:
+            process.kill()
+            await process.wait()

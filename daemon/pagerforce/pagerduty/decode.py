@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
 
+from pagerforce.errors import internal_error_text
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person, Ref
 from pagerforce.model.ports import Flaw
@@ -49,8 +50,9 @@ def decode_rows(
             continue
         try:
             decoded.append(decode(row))
-        except ValueError as error:
-            flaws.append(Flaw(f"{kind} {_text(row.get('id')) or 'without an id'}", str(error)))
+        except Exception as error:  # noqa: BLE001 (one row that raises must not keep the others)
+            what = str(error) if isinstance(error, ValueError) else internal_error_text(error)
+            flaws.append(Flaw(f"{kind} {_text(row.get('id')) or 'without an id'}", what))
     return decoded, flaws
 
 

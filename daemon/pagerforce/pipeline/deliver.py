@@ -8,7 +8,7 @@ noted, and what was sent is noted as soon as that is possible.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import anyio
 from anyio.abc import TaskGroup
@@ -32,6 +32,7 @@ from pagerforce.observe.log import get_log
 from pagerforce.observe.requests import recording
 from pagerforce.pipeline.claim import Claimed, Claimer, Job
 from pagerforce.pipeline.ledger import Ledger, Settled
+from pagerforce.pipeline.settle import bounded_wait
 from pagerforce.pipeline.tools import Tools
 from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.store import attempts, outbox, traces
@@ -324,8 +325,7 @@ class Deliverer:
         job, action, verdict, state = item.job, item.action, item.verdict, item.outcome.state
         side = self._tools.handlers[action.do].spec.side
         if isinstance(verdict, HaltSide):
-            wait = timedelta(seconds=verdict.after_seconds or _HALT_SECONDS)
-            self._halted[side] = now + min(wait, LONGEST_WAIT)
+            self._halted[side] = now + bounded_wait(verdict.after_seconds or _HALT_SECONDS)
             _LOG.error("side_halted", side=side.value, reason=verdict.reason)
         word = "retried" if state is ActionState.PENDING else state.value
         self._tools.metrics.count_action(action.do, word)

@@ -140,8 +140,7 @@ class PollLoop:
     def _succeeded(self, found: int, seconds: float) -> None:
         now = self._clock.now()
         state = self.state
-        if state.failures or not state.is_up:
-            _LOG.info("source_up", source=self.side.value)
+        is_news = state.failures or not state.is_up
         state.failures, state.problem = 0, ""
         state.is_storage_failing = False
         state.is_up = state.is_current = True
@@ -151,6 +150,8 @@ class PollLoop:
         self._metrics.source_up.labels(self.side.value).set(1)
         self._metrics.poll_duration.labels(self.side.value).observe(seconds)
         self._metrics.last_success.labels(self.side.value).set(now.timestamp())
+        if is_news:
+            _LOG.info("source_up", source=self.side.value)
 
     def _failed(self, error: Exception, reason: str) -> None:
         state = self.state

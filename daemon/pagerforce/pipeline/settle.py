@@ -51,6 +51,11 @@ class RetryPolicy:
     backoff_seconds: Callable[[int], float]
 
 
+def bounded_wait(seconds: float) -> timedelta:
+    """A wait of so many seconds, however many another side asks for."""
+    return timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds()))
+
+
 def settlement_of(
     verdict: Verdict, action: Action, policy: RetryPolicy, now: datetime
 ) -> Settlement:
@@ -64,9 +69,12 @@ def settlement_of(
             return Settlement(ActionState.DEAD_LETTER, "rejected", reason)
         case HaltSide(reason=reason, after_seconds=after):
             # Nothing was done and nothing is wrong with the action: it waits with its whole side.
-            wait = min(timedelta(seconds=after or 0), LONGEST_WAIT)
             return Settlement(
-                ActionState.PENDING, "halted", reason, now + wait, is_uncertain=action.is_uncertain
+                ActionState.PENDING,
+                "halted",
+                reason,
+                now + bounded_wait(after or 0),
+                is_uncertain=action.is_uncertain,
             )
         case RetryLater() | Unknown():
             return _repeated(verdict, action, policy, now)
@@ -88,7 +96,7 @@ def _repeated(
         ActionState.PENDING,
         word,
         verdict.reason,
-        now + min(timedelta(seconds=seconds), LONGEST_WAIT),
+        now + bounded_wait(seconds),
         is_uncertain=is_unknown or action.is_uncertain,
     )
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TypeAlias
 
-from pagerforce.errors import MalformedError
+from pagerforce.errors import MalformedError, internal_error_text
 from pagerforce.model.ids import RecordId, find_record_id
 from pagerforce.model.incident import Person
 from pagerforce.model.ports import Flaw
@@ -72,8 +72,9 @@ def decode(rows: tuple[Row, ...], shape: RecordShape | CommentShape) -> Decoded:
                 gathered.comments.append(to_comment(row, shape))
             else:
                 gathered.records.append(_to_record(row, shape, columns, gathered.flaws))
-        except ValueError as error:
-            gathered.flaws.append(Flaw(f"{shape.object} {row_name(row)}", str(error)))
+        except Exception as error:  # noqa: BLE001 (one row that raises must not keep the others)
+            what = str(error) if isinstance(error, ValueError) else internal_error_text(error)
+            gathered.flaws.append(Flaw(f"{shape.object} {row_name(row)}", what))
     return Decoded(tuple(gathered.records), tuple(gathered.comments), tuple(gathered.flaws))
 
 

@@ -161,7 +161,7 @@ class _Supervisor:
 
     def _stop(self, group: TaskGroup) -> None:
         """Nothing new starts; what is under way may end, then is cut off: the outbox knows it."""
-        self._notifier.send("STOPPING=1")
+        self._notify("STOPPING=1")
         for part in (
             self._parts.pagerduty,
             self._parts.salesforce,
@@ -178,14 +178,21 @@ class _Supervisor:
 
     async def _reload(self) -> None:
         """The rules in force stay where the new ones can't be had, whatever the reason."""
-        self._notifier.send("RELOADING=1")
+        self._notify("RELOADING=1")
         try:
             await self._load_rules()
         except StoreError as error:
             _LOG.error("reload_refused", where="state", what=str(error))
         except Exception as error:  # noqa: BLE001 (a defect met by a reload must not end paging)
             report_internal_error(self._parts.metrics, Part.RELOAD, error, about="SIGHUP")
-        self._notifier.send("READY=1")
+        self._notify("READY=1")
+
+    def _notify(self, line: str) -> None:
+        """Tells systemd; what can't be told (no descriptor is left) must not end the daemon."""
+        try:
+            self._notifier.send(line)
+        except OSError as error:
+            report_internal_error(self._parts.metrics, Part.LOOP, error, about=line)
 
     async def _load_rules(self) -> None:
         try:
