@@ -11,7 +11,10 @@ import pytest
 from fuzz.mutation import PAGES, spoil_body
 from fuzz.recording import Tap
 from pagerforce.errors import RemoteError
-from pagerforce.pipeline import deliver
+from pagerforce.observe import internal_errors
+from pagerforce.pagerduty import decode as pagerduty_decode
+from pagerforce.rules import evaluate
+from pagerforce.salesforce import decode as salesforce_decode
 from rig import INCIDENT, JANE, RAJ, P, open_rig
 
 SEEDS = range(
@@ -90,15 +93,16 @@ async def poll_all(daemon, defects):
 
 @pytest.fixture
 def defects(monkeypatch):
-    """Defects that delivery met and contained are defects all the same."""
+    """Defects that the daemon met and contained are defects all the same."""
     found = []
 
-    def note(counter, part, error, **keys):
+    def note(error):
         found.append(error)
         return "internal error"
 
     # Patched: the error itself is wanted, which neither log nor metrics hold.
-    monkeypatch.setattr(deliver, "report_internal_error", note)
+    for module in (internal_errors, pagerduty_decode, salesforce_decode, evaluate):
+        monkeypatch.setattr(module, "internal_error_text", note)
     return found
 
 

@@ -15,7 +15,7 @@ from storage.faulty import watch
 from storage.story import ACTS, Story, check, check_state
 
 
-class PowerCut(Exception):
+class PowerCut(BaseException):
     """Nothing after it runs."""
 
 
@@ -99,7 +99,7 @@ async def survive(rig, plug):
     """Whether a life went by without a cut; after one, the machine is on again."""
     try:
         await live(rig, plug)
-    except (PowerCut, ExceptionGroup) as error:
+    except (PowerCut, BaseExceptionGroup) as error:
         if not is_cut(error):
             raise
         plug.power_on()
