@@ -11,6 +11,7 @@ The tree:
     │   ├── StoreDamagedError    a backup has to be brought back
     │   ├── StatementError       one statement or value was refused; the file is sound
     │   ├── StateInUseError      another process works with the state
+    │   ├── UnsafeFileError      a file is a link, no plain file, or somebody else's
     │   └── NotFoundError        no such link, action or event
     ├── RemoteError          a remote side did not do what was asked
     │   ├── CredentialsError     it refused who we are
@@ -85,6 +86,20 @@ class StatementError(StoreError):
 
 class StateInUseError(StoreError):
     """Another process holds the state; only one may write to it."""
+
+
+class UnsafeFileError(StoreError):
+    """A file is not to be used: a link, no plain file, or somebody else's.
+
+    Attributes:
+        path: the file.
+        what: what is wrong with it, and what to do.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+        self.what = what
 
 
 class NotFoundError(StoreError):

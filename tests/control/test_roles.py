@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -16,7 +17,7 @@ import pytest
 
 from pagerforce.service.control.operations import OPERATIONS
 from pagerforce.service.control.roles import GRANTS, NEEDS, Role, missing
-from pagerforce.store.backup import inspect
+from pagerforce.store.backup import restore
 from process import open_stage
 
 A, U, M, N = Role.AUDITOR, Role.USER, Role.MANAGER, Role.ADMIN
@@ -217,7 +218,7 @@ async def test_the_daemon_judges_real_users_by_their_real_groups(folder, people)
         copy = (place / "copy.db").stat()
         assert pwd.getpwuid(copy.st_uid).pw_name == people["admin"]
         assert stat.S_IMODE(copy.st_mode) == 0o600
-        inspect(place / "copy.db")
+        restore(place / "copy.db", folder / "again" / "pagerforce.db", datetime.now(UTC))
 
 
 @needs_root

@@ -15,7 +15,7 @@ from pagerforce.cli.app import app
 from pagerforce.errors import SchemaTooNewError, StateInUseError, StoreDamagedError, StoreError
 from pagerforce.sandbox.desk import open_desk
 from pagerforce.store import cursors
-from pagerforce.store.backup import back_up, inspect, restore
+from pagerforce.store.backup import back_up, restore
 from pagerforce.store.database import open_database
 from process import command, open_stage
 
@@ -162,8 +162,7 @@ async def test_a_copy_of_the_file_made_by_other_means_can_be_restored(tmp_path):
     path, copy = tmp_path / "pagerforce.db", tmp_path / "copy.db"
     await put(path, "1")
     copy.write_bytes(path.read_bytes())
-    assert inspect(copy).made_at is None
-    restore(copy, path, NOW)
+    assert restore(copy, path, NOW).backup.made_at is None
     assert read(path, "backed_up_at") == "2026-03-02T08:00:00.000000Z"
 
 

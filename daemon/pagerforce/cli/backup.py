@@ -28,6 +28,7 @@ from pagerforce.cli.desk import find_daemon
 from pagerforce.cli.progress import Bar
 from pagerforce.config.paths import state_dir
 from pagerforce.errors import ConfigError, PagerforceError
+from pagerforce.host.files import owner_of
 from pagerforce.service.control.client import call_daemon
 from pagerforce.store.backup import Backup, back_up
 from pagerforce.store.backup import restore as restore_state
@@ -59,11 +60,11 @@ def backup(file: FileArgument, *, config: ConfigOption = None, json: JsonOption 
 
 
 def _may_handle_state(config: Path | None) -> bool:
-    """Whether this user is root or the owner of the state's file."""
+    """Whether this user is root or the owner of the state's folder."""
     if os.geteuid() == 0:
         return True
     try:
-        owner = (state_dir(read_config(config), os.environ) / FILE_NAME).stat().st_uid
+        owner = owner_of(state_dir(read_config(config), os.environ))
     except (OSError, ConfigError):
         return False
     return os.geteuid() == owner
@@ -78,7 +79,7 @@ def _receive(socket: Path, file: Path, bar: Bar) -> Backup:
         StoreError: the file can't be written; nothing is left of it.
     """
     digest = hashlib.sha256()
-    with private_file(file) as part, part.open("wb") as stream:
+    with private_file(file) as part, part.stream() as stream:
 
         def take(chunk: bytes) -> None:
             digest.update(chunk)
@@ -116,20 +117,19 @@ def restore(file: FileArgument, *, config: ConfigOption = None, json: JsonOption
 def _state(config: Path | None) -> Path:
     """The state database, where the caller may handle its file; else ends with exit code 3."""
     path = state_dir(read_config(config), os.environ) / FILE_NAME
-    model = next((place for place in (path, path.parent) if _is_there(place)), None)
-    if model is not None and os.geteuid() not in (0, model.stat().st_uid):
+    owner = _owner(path.parent)
+    if owner is not None and os.geteuid() not in (0, owner):
         err.line(f"{path}: only root and its owner may do that; try 'sudo pagerforce …'")
         leave(FORBIDDEN)
     return path
 
 
-def _is_there(path: Path) -> bool:
-    """Raises ``PermissionError`` where even that is not for the caller to know."""
+def _owner(folder: Path) -> int | None:
+    """None: there is no such folder. Raises ``PermissionError`` where the caller may not even know."""
     try:
-        path.stat()
-    except FileNotFoundError:
-        return False
-    return True
+        return owner_of(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _shown(found: Backup) -> dict[str, object]:

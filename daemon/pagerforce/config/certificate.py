@@ -16,9 +16,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 from pagerforce.config.checkline import CheckLine, ok, remark, todo
 from pagerforce.config.starter import CERTIFICATE_NAME
+from pagerforce.host.files import read_plain
 
 _WHAT = "Salesforce certificate {path}"
 _WARN_FOR = timedelta(days=30)
+_LARGEST_BYTES = 64 * 1024
 
 EXPIRED = todo(
     "certificate.expired",
@@ -69,7 +71,7 @@ def certificate_line(key_file: Path, now: datetime) -> CheckLine:
     """
     path = key_file.with_name(CERTIFICATE_NAME)
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        certificate = x509.load_pem_x509_certificate(read_plain(path, _LARGEST_BYTES))
     except FileNotFoundError:
         return ABSENT.line(path=path)
     except (OSError, ValueError) as error:
@@ -91,7 +93,7 @@ def _validity(path: Path, certificate: x509.Certificate, now: datetime) -> Check
 
 def _belonging(path: Path, key_file: Path, certificate: x509.Certificate) -> CheckLine:
     try:
-        key = load_pem_private_key(key_file.read_bytes(), password=None)
+        key = load_pem_private_key(read_plain(key_file, _LARGEST_BYTES), password=None)
     except OSError:
         return KEY_UNSEEN.line(path=path)
     except (ValueError, TypeError):  # what is wrong with the key is told when it is loaded

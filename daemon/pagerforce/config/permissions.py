@@ -8,6 +8,8 @@ from pathlib import Path
 from pagerforce.config.checkline import CheckLine, ok, remark, todo
 from pagerforce.config.schema import Config
 from pagerforce.config.secret import SecretPlace, check_secret_mode
+from pagerforce.errors import UnsafeFileError
+from pagerforce.host.state import DATABASE, check_state_files
 
 _STATE = "state folder {path}"
 
@@ -27,6 +29,7 @@ STATE_UNSEEN = remark(
     _STATE,
     "belongs to another user than the one who runs this check ({reason}): not verified",
 )
+STATE_FILE = todo("state.file_refused", "state file {path}", "{reason}")
 STATE_OPEN = todo("state.open_to_all", _STATE, "may be written by everybody: chmod o-w {path}")
 CONFIG_OPEN = todo(
     "config.open_to_all",
@@ -48,6 +51,7 @@ ADVICE = (
     STATE_NO_FOLDER,
     STATE_READ_ONLY,
     STATE_UNSEEN,
+    STATE_FILE,
     STATE_OPEN,
     CONFIG_OPEN,
     SECRET_OPEN,
@@ -73,6 +77,10 @@ def _judge_folder(path: Path, found: os.stat_result) -> CheckLine:
     if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
         return STATE_OPEN.line(path=path)
     if os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        try:
+            check_state_files(path / DATABASE, with_lock=True)
+        except UnsafeFileError as error:
+            return STATE_FILE.line(path=error.path, reason=error.what)
         return ok(f"state folder {path}")
     if found.st_uid != os.geteuid():
         return STATE_UNSEEN.line(path=path, reason=f"user id {found.st_uid}")

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from pagerforce.config.explain import SECTIONS, to_problems
 from pagerforce.config.inline_secrets import remove_secrets
 from pagerforce.errors import ConfigError, Problem
+from pagerforce.host.files import Folder, open_folder
 
 CONFIG_NAME = "config.toml"
 KEY_NAME = "salesforce.key"
@@ -171,21 +172,29 @@ def _certificate_pem(key: rsa.RSAPrivateKey, now: datetime) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _write_all(folder: Path, contents: Mapping[Path, tuple[bytes, int]]) -> None:
-    written: list[Path] = []
+def _write_into(folder: Folder, contents: Mapping[Path, tuple[bytes, int]]) -> None:
+    written: list[str] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for path, (content, mode) in contents.items():
-            # O_EXCL: whoever creates the file in between keeps it
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-            written.append(path)
-            with os.fdopen(descriptor, "wb") as stream:
+            # whoever creates the file in between keeps it
+            handle = folder.create(path.name, mode)
+            written.append(path.name)
+            with os.fdopen(handle, "wb") as stream:
                 stream.write(content)
                 stream.flush()
-                os.fsync(descriptor)
+                os.fsync(handle)
+    except OSError:
+        for name in written:
+            folder.unlink(name)
+        raise
+
+
+def _write_all(folder: Path, contents: Mapping[Path, tuple[bytes, int]]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open_folder(folder) as opened:
+            _write_into(opened, contents)
     except OSError as error:
-        for path in written:
-            path.unlink(missing_ok=True)
         what = (
             f"can not be written ({error.strerror}): choose a folder that is yours; nothing changed"
         )

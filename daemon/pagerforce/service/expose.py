@@ -1,9 +1,6 @@
 """Shows the metrics, the two probes and two pages over HTTP; writes the textfile for node_exporter."""
 
-import os
 import re
-import socket
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from pagerforce.errors import AddressInUseError
+from pagerforce.host.files import replace_file
 from pagerforce.observe.internal_errors import InternalErrorCounter, Part, report_internal_error
 from pagerforce.service.inbound.accept import Judge
 from pagerforce.service.inbound.contain import Contained, Paced
@@ -202,12 +200,4 @@ def write_textfile(registry: CollectorRegistry, path: Path) -> None:
     Raises:
         OSError: the folder cannot be written to.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(generate_latest(_OwnSeries(registry)))
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_file(path, generate_latest(_OwnSeries(registry)), 0o644)

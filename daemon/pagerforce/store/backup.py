@@ -17,16 +17,23 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pagerforce.errors import StoreError, StoreUnavailableError
+from pagerforce.host.files import Folder, open_folder
+from pagerforce.host.rights import rights_of
+from pagerforce.host.state import COMPANIONS, check_state_files
+from pagerforce.model.value import parse_instant
 from pagerforce.store.codec import to_stamp
-from pagerforce.store.copying import Step, copy_database, sync_file, to_uri
+from pagerforce.store.copying import Part, Step, distrust, fill, private_file, put_facts, to_uri
 from pagerforce.store.facts import BACKED_UP_AT, RESTORE_TURN, RESTORED_AT
-from pagerforce.store.lock import give_to_owner_of, hold_state
+from pagerforce.store.given import Given, open_given
+from pagerforce.store.interrupted import SENT, clear_copies, undo_interrupted_restore
+from pagerforce.store.lock import hold_state
 from pagerforce.store.migrate import check_sound, check_usable, identify
+from pagerforce.store.schema import check_schema
 from pagerforce.store.trouble import to_file_error, to_store_error
 
-_SENT = ".to-be-sent"
 _RESERVE_BYTES = 256 * 1024 * 1024  # what must stay free for the daemon's own work
 _STATEMENT_STEPS = 1_000_000  # some milliseconds
+_LARGEST_VALUE = 64 * 1024 * 1024  # no row of ours comes near it
 # What a file that was copied by other means last knew of: not later than when it was copied.
 _LAST_STAMP = "SELECT max(seen_at) FROM event"
 
@@ -56,14 +63,21 @@ def back_up(database_path: Path, target: Path, now: datetime, step: Step | None 
     Raises:
         StoreError: there is no state, the target exists, there is no space, or the state is damaged.
     """
-    if not database_path.exists():
+    _check_files(database_path)
+    if not os.path.lexists(database_path):
         raise StoreError(f"{database_path}: there is no state database to copy")
-    copy_database(database_path, target, facts={BACKED_UP_AT: to_stamp(now)}, step=step)
+    with private_file(target) as part:
+        fill(part, database_path, {BACKED_UP_AT: to_stamp(now)}, step)
+        return _judge(part, target, step)
+
+
+def _check_files(database_path: Path) -> None:
     try:
-        return inspect(target, step)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+        check_state_files(database_path)
+    except FileNotFoundError:
+        return  # there is no folder either
+    except OSError as error:
+        raise to_file_error(database_path, error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +96,15 @@ def open_copy(database_path: Path, now: datetime, step: Step) -> OpenCopy:
     Raises:
         StoreError: as ``back_up``; or it would not leave the daemon enough space for its work.
     """
-    clear_copies(database_path)
-    _need_space(database_path)
-    path = database_path.with_name(database_path.name + _SENT)
-    made = back_up(database_path, path, now, step)
-    try:
-        return OpenCopy(made, path.open("rb"))
-    finally:
-        path.unlink()
-
-
-def clear_copies(database_path: Path) -> None:
-    """Removes copies that a killed process was about to send. Only for whoever holds the state.
-
-    Raises:
-        StoreError: one can't be removed.
-    """
-    name = database_path.name + _SENT
-    for pattern in (name, f"{name}-*", f".{name}.*"):
-        for leftover in database_path.parent.glob(pattern):
-            try:
-                leftover.unlink(missing_ok=True)
-            except OSError as error:
-                raise to_file_error(leftover, error) from error
+    with rights_of(database_path.parent):
+        clear_copies(database_path)
+        _need_space(database_path)
+        path = database_path.with_name(database_path.name + SENT)
+        made = back_up(database_path, path, now, step)
+        try:
+            return OpenCopy(made, path.open("rb"))
+        finally:
+            path.unlink()
 
 
 def _need_space(database_path: Path) -> None:
@@ -121,29 +121,36 @@ def _need_space(database_path: Path) -> None:
         )
 
 
-def inspect(path: Path, step: Step | None = None) -> Backup:
-    """Checks that a file is a sound database of ours that this program can use.
+def _judge(part: Part, named: Path, step: Step | None = None) -> Backup:
+    """Checks that a copy is a sound database of ours that this program can use.
+
+    Args:
+        part: the copy.
+        named: how messages name it.
+        step: told how far it is.
 
     Raises:
-        StoreError: it is not there, of another program, damaged or too new.
+        StoreError: it is of another program, damaged, too new, or holds what is not ours.
     """
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-    except OSError as error:
-        raise to_file_error(path, error) from error
-    try:
-        with closing(sqlite3.connect(to_uri(path, "ro"), uri=True)) as connection:
-            found = identify(connection)
-            if found.is_empty:
-                raise StoreError(f"{path}: is empty: nothing can be restored from it")
-            check_usable(path, found)
-            if step is not None:
-                step(1.0)
-                connection.set_progress_handler(lambda: _is_unwanted(step), _STATEMENT_STEPS)
-            check_sound(path, connection)
-            return Backup(path, found.schema, path.stat().st_size, _made_at(connection))
+        with part.connect() as connection:
+            return _look_into(connection, named, os.fstat(part.handle).st_size, step)
     except sqlite3.Error as error:
-        raise to_store_error(path, error) from error
+        raise to_store_error(named, error) from error
+
+
+def _look_into(connection: sqlite3.Connection, named: Path, size: int, step: Step | None) -> Backup:
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
+    found = identify(connection)
+    if found.is_empty:
+        raise StoreError(f"{named}: is empty: nothing can be restored from it")
+    check_usable(named, found)
+    check_schema(named, connection, found.schema)
+    if step is not None:
+        step(1.0)
+        connection.set_progress_handler(lambda: _is_unwanted(step), _STATEMENT_STEPS)
+    check_sound(named, connection)
+    return Backup(named, found.schema, size, _made_at(named, connection))
 
 
 def _is_unwanted(step: Step) -> int:
@@ -155,10 +162,19 @@ def _is_unwanted(step: Step) -> int:
     return 0
 
 
-def _made_at(connection: sqlite3.Connection) -> str | None:
+def _made_at(named: Path, connection: sqlite3.Connection) -> str | None:
     sql = "SELECT value FROM fact WHERE name = ?"
     row = connection.execute(sql, (BACKED_UP_AT,)).fetchone()
-    return str(row[0]) if row else connection.execute(_LAST_STAMP).fetchone()[0]
+    (stamp,) = row or connection.execute(_LAST_STAMP).fetchone()
+    if stamp is None:
+        return None
+    try:
+        parse_instant(stamp)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise StoreError(
+            f"{named}: does not say when it was made: bring back another backup"
+        ) from error
+    return str(stamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,23 +194,28 @@ def restore(source: Path, database_path: Path, now: datetime, step: Step | None 
         StateInUseError: a daemon works with the state.
         StoreError: the backup can't be used, or there is no space; the state is as it was.
     """
-    backup = inspect(source)
-    try:
-        database_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise to_file_error(database_path.parent, error) from error
-    with hold_state(database_path):
-        fresh = database_path.with_name(f".{database_path.name}.restored")
-        copy_database(source, fresh, facts=_marks(backup, now), replace=True, step=step)
+    with open_given(source, database_path) as given:
         try:
-            give_to_owner_of(database_path.parent, fresh)
-            replaced = _set_aside(database_path, now)
-            fresh.replace(database_path)
-            sync_file(database_path.parent)
+            database_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise to_file_error(database_path, error) from error
-        finally:
-            fresh.unlink(missing_ok=True)
+            raise to_file_error(database_path.parent, error) from error
+        with rights_of(database_path.parent), hold_state(database_path):
+            return _restore(given, database_path, now, step)
+
+
+def _restore(given: Given, database_path: Path, now: datetime, step: Step | None) -> Restored:
+    undo_interrupted_restore(database_path)
+    _check_files(database_path)
+    clear_copies(database_path)
+    with private_file(database_path, replace=True) as part:
+        given.copy_into(part, step)
+        backup = _judge(part, given.path)
+        try:
+            put_facts(part, _marks(backup, now))
+        except sqlite3.Error as error:
+            raise to_store_error(database_path, error) from error
+        part.folder.give(part.handle)
+        replaced = _set_aside(database_path, now)
     return Restored(backup, replaced)
 
 
@@ -211,26 +232,27 @@ def _set_aside(path: Path, now: datetime) -> Path | None:
 
     Its log must not stay: SQLite would play it into the restored file.
     """
-    if not path.exists():
-        for leftover in _companions(path):
-            leftover.unlink(missing_ok=True)
-        return None
-    _fold_log_in(path)
-    aside = path.with_name(f"{path.name}.replaced-{now.strftime('%Y%m%dT%H%M%SZ')}")
-    if aside.exists():
-        raise FileExistsError(17, "a database was set aside in this very second: try again")
-    log, index = _companions(path)
-    _duplicate(path, aside)
-    if log.exists():
-        _duplicate(log, Path(f"{aside}-wal"))
-    sync_file(path.parent)
-    log.unlink(missing_ok=True)
-    index.unlink(missing_ok=True)
-    return aside
+    with open_folder(path.parent) as folder:
+        if folder.look(path.name) is None:
+            _remove_companions(folder, path.name)
+            return None
+        _fold_log_in(path)
+        aside = f"{path.name}.replaced-{now.strftime('%Y%m%dT%H%M%SZ')}"
+        if folder.look(aside) is not None:
+            raise StoreError(
+                f"{path.with_name(aside)}: a database was set aside in this very second: try again"
+            )
+        _duplicate(folder, path.name, aside)
+        if folder.look(f"{path.name}-wal") is not None:
+            _duplicate(folder, f"{path.name}-wal", f"{aside}-wal")
+        folder.sync()
+        _remove_companions(folder, path.name)
+    return path.with_name(aside)
 
 
-def _companions(path: Path) -> tuple[Path, Path]:
-    return Path(f"{path}-wal"), Path(f"{path}-shm")
+def _remove_companions(folder: Folder, name: str) -> None:
+    for suffix in COMPANIONS:
+        folder.unlink(name + suffix)
 
 
 def _fold_log_in(path: Path) -> None:
@@ -238,12 +260,18 @@ def _fold_log_in(path: Path) -> None:
         suppress(sqlite3.Error),  # a damaged one is kept as it is, its log beside it
         closing(sqlite3.connect(to_uri(path, "rw"), uri=True)) as connection,
     ):
+        distrust(connection)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _duplicate(path: Path, target: Path) -> None:
+def _duplicate(folder: Folder, name: str, other: str) -> None:
     try:
-        os.link(path, target)
+        folder.link(name, other)
+    except FileExistsError:
+        raise
     except OSError:  # a file system without hard links
-        shutil.copy2(path, target)
-        sync_file(target)
+        with folder.read(name) as origin, os.fdopen(folder.create(other, 0o600), "wb") as copy:
+            shutil.copyfileobj(origin, copy)
+            folder.give(copy.fileno())
+            copy.flush()
+            os.fsync(copy.fileno())

@@ -8,16 +8,22 @@ start over with every write of the daemon.)
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from pagerforce.errors import StoreError
+from pagerforce.host.files import Folder, open_folder
+from pagerforce.host.rights import rights_of
+from pagerforce.host.state import COMPANIONS
 from pagerforce.store.trouble import is_about_content, to_file_error, to_store_error
 
 Step = Callable[[float], None]
 """Called again and again with the share that is done, 0 to 1; what it raises ends the work."""
 
 _PAGES_AT_ONCE = 2048  # 8 MB: some milliseconds, after which somebody may have changed their mind
+_VERSIONS_AT, _NO_LOG = 18, b"\x01\x01"  # https://www.sqlite.org/fileformat2.html, 1.3.3
 
 
 def to_uri(path: Path, mode: str) -> str:
@@ -25,105 +31,190 @@ def to_uri(path: Path, mode: str) -> str:
     return f"{path.absolute().as_uri()}?mode={mode}"
 
 
-def copy_database(
-    source: Path,
-    target: Path,
-    *,
-    facts: Mapping[str, str] | None = None,
-    replace: bool = False,
-    step: Step | None = None,
-) -> None:
-    """Copies a database, also while it is written to.
+def distrust(connection: sqlite3.Connection) -> None:
+    """Lets nothing in a file's schema call what could do harm, and damaged pages be noticed."""
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A private file that has not its own name yet.
+
+    Attributes:
+        path: where it is until then.
+        target: the name it will get.
+        handle: its descriptor, open for writing until it has it.
+        folder: the folder that both names are in.
+    """
+
+    path: Path
+    target: Path
+    handle: int
+    folder: Folder
+
+    @contextmanager
+    def beside(self, suffix: str) -> Iterator[int]:
+        """A new file of SQLite's beside it, open for writing within the block; raises ``OSError``."""
+        handle = self.folder.create(self.path.name + suffix, 0o600)
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
+    def stream(self) -> BinaryIO:
+        """The file, to be written to."""
+        return os.fdopen(os.dup(self.handle), "wb")
+
+    @contextmanager
+    def connect(self) -> Iterator[sqlite3.Connection]:
+        """A connection to it; no file is made beside it.
+
+        SQLite opens it by its name. That it is this very file, and no other that somebody has put in its
+        place, is looked up among the descriptors before a byte is read or written.
+
+        Raises:
+            StoreError: it is another file by now.
+        """
+        before = self._open_handles()
+        connection = sqlite3.connect(to_uri(self.path, "rw"), uri=True, isolation_level=None)
+        with closing(connection):
+            if self._open_handles() <= before:
+                raise StoreError(f"{self.path}: somebody has put another file in its place")
+            distrust(connection)
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("PRAGMA journal_mode = MEMORY")
+            yield connection
+
+    def _open_handles(self) -> int:
+        """How many descriptors of this process lead to the file."""
+        own, found = os.fstat(self.handle), 0
+        for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (names are all that is needed)
+            with suppress(OSError):  # the listing's own
+                found += os.path.samestat(os.fstat(int(name)), own)
+        return found
+
+    def end_log(self) -> None:
+        """Makes it a database without a write-ahead log: whoever reads it need make no files."""
+        os.pwrite(self.handle, _NO_LOG, _VERSIONS_AT)
+
+
+def copy_database(source: Path, target: Path, *, replace: bool = False) -> None:
+    """Copies a database within the state folder, also while it is written to.
 
     Args:
         source: the database.
-        target: where the copy is to stand; it gets mode 0600.
-        facts: rows for the copy's table of facts.
+        target: where the copy is to stand; it gets mode 0600 and the folder's owner.
         replace: take the place of a file of that name; else that is an error.
-        step: told how far it is.
 
     Raises:
         StoreError: it could not be done; the target is as it was.
     """
     with private_file(target, replace=replace) as part:
-        _fill(source, part, target, facts or {}, step)
+        fill(part, source)
+        part.folder.give(part.handle)
 
 
-@contextmanager
-def private_file(target: Path, *, replace: bool = False) -> Iterator[Path]:
-    """An empty file of mode 0600 beside the target, to be filled within the block.
+def fill(
+    part: Part, source: Path, facts: Mapping[str, str] | None = None, step: Step | None = None
+) -> None:
+    """Copies a database into a private file.
 
-    At the block's end it is on the disk and takes the target's name; where the block raises, it is gone.
+    Args:
+        part: the file.
+        source: the database; root opens it with the rights of its folder's owner.
+        facts: rows for the copy's table of facts.
+        step: told how far it is.
 
     Raises:
-        StoreError: the target exists and is not to be replaced, or the file system refuses.
+        StoreError: it could not be done.
     """
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        # A link in its place is never followed: whoever may write here could lead us anywhere.
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        yield part
-        sync_file(part)
-        _put_in_place(part, target, replace=replace)
-        sync_file(target.parent)
-    except FileExistsError as error:
-        raise StoreError(
-            f"{error.filename or target}: exists already; name another file"
-        ) from error
-    except OSError as error:
-        raise to_file_error(target, error) from error
-    finally:
-        for leftover in (part, Path(f"{part}-journal"), Path(f"{part}-wal"), Path(f"{part}-shm")):
-            leftover.unlink(missing_ok=True)
 
-
-def _fill(
-    source: Path, part: Path, target: Path, facts: Mapping[str, str], step: Step | None
-) -> None:
     def told(_: int, remaining: int, total: int) -> None:
         if step is not None:
             step(1 - remaining / total if total else 1.0)
 
     try:
-        with (
-            closing(
-                sqlite3.connect(to_uri(source, "ro"), uri=True, isolation_level=None)
-            ) as origin,
-            closing(sqlite3.connect(part, isolation_level=None)) as into,
-        ):
-            origin.execute("BEGIN")
-            origin.execute(
-                "SELECT count(*) FROM sqlite_schema"
-            ).fetchone()  # the state to be copied
+        with _reading(source) as origin, part.connect() as into:
             origin.backup(into, pages=_PAGES_AT_ONCE, progress=told)
-            # The copy is one file: a reader of it needs no right to make others beside it.
-            into.execute("PRAGMA journal_mode = DELETE")
-            into.executemany(
-                "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", list(facts.items())
-            )
+        part.end_log()
+        if facts:
+            put_facts(part, facts)
     except sqlite3.Error as error:
-        raise to_store_error(source if is_about_content(error) else target, error) from error
+        where = source if is_about_content(error) else part.target
+        raise to_store_error(where, error) from error
 
 
-def _put_in_place(part: Path, target: Path, *, replace: bool) -> None:
+def put_facts(part: Part, facts: Mapping[str, str]) -> None:
+    """Notes something in a copy; raises ``sqlite3.Error``."""
+    with part.connect() as into:
+        into.executemany(
+            "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", list(facts.items())
+        )
+
+
+@contextmanager
+def _reading(source: Path) -> Iterator[sqlite3.Connection]:
+    """A transaction that reads; all of its files are open once it is given."""
+    with rights_of(source.parent):
+        origin = sqlite3.connect(to_uri(source, "ro"), uri=True, isolation_level=None)
+    try:
+        with rights_of(source.parent):
+            distrust(origin)
+            origin.execute("BEGIN")
+            # the state to be copied
+            origin.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        yield origin
+    finally:
+        with rights_of(source.parent):  # the last one to close it removes the log
+            origin.close()
+
+
+@contextmanager
+def private_file(target: Path, *, replace: bool = False) -> Iterator[Part]:
+    """An empty file of mode 0600 beside the target, to be filled within the block.
+
+    At the block's end it is on the disk and takes the target's name; where the block raises, it is gone.
+    Links are never followed: whoever may write to the folder could lead us anywhere.
+
+    Raises:
+        StoreError: the target exists and is not to be replaced, or the file system refuses.
+    """
+    try:
+        with open_folder(target.parent) as folder:
+            part, handle = folder.create_part(target.name)
+            try:
+                yield Part(target.with_name(part), target, handle, folder)
+                os.fsync(handle)
+                _put_in_place(folder, part, target, replace=replace)
+                _must_be(folder, target, handle)
+                folder.sync()
+            finally:
+                os.close(handle)
+                for suffix in ("", *COMPANIONS):
+                    folder.unlink(part + suffix)
+    except FileExistsError as error:
+        raise StoreError(f"{target}: exists already; name another file") from error
+    except OSError as error:
+        raise to_file_error(target, error) from error
+
+
+def _put_in_place(folder: Folder, part: str, target: Path, *, replace: bool) -> None:
     if replace:
-        part.replace(target)
+        folder.rename(part, target.name)
         return
     try:
-        os.link(part, target)  # unlike a rename it never takes the place of another file
+        folder.link(part, target.name)  # unlike a rename it never takes the place of another file
     except FileExistsError:
         raise
     except OSError:
         # A file system without hard links.
-        if target.exists():
+        if folder.look(target.name) is not None:
             raise FileExistsError(17, "File exists", str(target)) from None
-        part.replace(target)
+        folder.rename(part, target.name)
 
 
-def sync_file(path: Path) -> None:
-    """Waits until a file, or the names in a folder, are on the disk; raises ``OSError``."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _must_be(folder: Folder, target: Path, handle: int) -> None:
+    found = folder.look(target.name)
+    if found is None or not os.path.samestat(found, os.fstat(handle)):
+        raise StoreError(f"{target}: somebody has put another file in its place")

@@ -7,7 +7,7 @@ WAL with ``synchronous=FULL``: a committed transaction survives a power cut, whi
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,8 +17,12 @@ import anyio
 import anyio.to_thread
 
 from pagerforce.errors import StoreError
+from pagerforce.host.files import open_folder
+from pagerforce.host.rights import rights_of
+from pagerforce.host.state import DATABASE, check_state_files
 from pagerforce.store.copying import to_uri
-from pagerforce.store.lock import give_to_owner_of, hold_state
+from pagerforce.store.interrupted import undo_interrupted_restore
+from pagerforce.store.lock import hold_state
 from pagerforce.store.migrate import prepare
 from pagerforce.store.reading import access_mode
 from pagerforce.store.trouble import to_file_error, to_store_error
@@ -35,7 +39,7 @@ RunBlocking: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
 IN_THREAD: RunBlocking = anyio.to_thread.run_sync
 
 BUSY_SECONDS = 10.0
-FILE_NAME = "pagerforce.db"
+FILE_NAME = DATABASE
 
 
 class Transaction:
@@ -127,25 +131,31 @@ async def open_database(
     """Opens the state database, creating and migrating it where needed.
 
     Who opens it for writing holds the state until the block is left; nobody else can, meanwhile.
+    Root opens the files of another user with that user's rights.
 
     Raises:
         StoreError: it cannot be opened, is damaged, or (read_only) does not exist.
+        UnsafeFileError: one of its files is a link, no plain file, or somebody else's.
         StateInUseError: another process has it open for writing.
         SchemaTooNewError: a later pagerforce wrote it.
     """
     async with AsyncExitStack() as stack:
-        if read_only:
-            _require(path)
-        else:
+        if not read_only:
             _make_folder(path)
-            stack.enter_context(hold_state(path))
-            _create_private(path)
-        await run_blocking(partial(prepare, path, read_only=read_only))
-        connection = await _connect(path, connect, read_only=read_only)
+        with rights_of(path.parent):
+            if read_only:
+                _require(path)
+            else:
+                stack.enter_context(hold_state(path))
+                undo_interrupted_restore(path)
+                _check(path)
+                _create_private(path)
+            await run_blocking(partial(prepare, path, read_only=read_only))
+            connection = await _connect(path, connect, read_only=read_only)
         try:
             yield Database(path, connection)
         finally:
-            with anyio.CancelScope(shield=True):
+            with anyio.CancelScope(shield=True), rights_of(path.parent):
                 await connection.close()
 
 
@@ -158,6 +168,7 @@ async def _connect(path: Path, connect: Connect, *, read_only: bool) -> aiosqlit
             isolation_level=None,
             timeout=BUSY_SECONDS,
         )
+        await connection.execute("PRAGMA trusted_schema = OFF")
         await connection.execute("PRAGMA foreign_keys = ON")
         if not read_only:
             await connection.execute("PRAGMA synchronous = FULL")
@@ -169,8 +180,16 @@ async def _connect(path: Path, connect: Connect, *, read_only: bool) -> aiosqlit
 
 
 def _require(path: Path) -> None:
-    if not path.exists():
+    if not os.path.lexists(path):
         raise StoreError(f"{path}: there is no state database; has the daemon run on this host?")
+    _check(path)
+
+
+def _check(path: Path) -> None:
+    try:
+        check_state_files(path)
+    except OSError as error:
+        raise to_file_error(path, error) from error
 
 
 def _make_folder(path: Path) -> None:
@@ -181,9 +200,17 @@ def _make_folder(path: Path) -> None:
 
 
 def _create_private(path: Path) -> None:
-    """Customers' text is inside: only the service user may read the file."""
+    """Customers' text is inside: only the service user may read the file.
+
+    One that is there is not opened: closing it would take away the locks of a connection that this
+    process has to it already (fcntl(2)).
+    """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        give_to_owner_of(path.parent, path)
+        with open_folder(path.parent) as folder, suppress(FileExistsError):
+            handle = folder.create(path.name, 0o600)
+            try:
+                folder.give(handle)
+            finally:
+                os.close(handle)
     except OSError as error:
         raise to_file_error(path, error) from error

@@ -11,12 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pagerforce.errors import StateInUseError
+from pagerforce.host.files import Folder, open_folder, open_plain
+from pagerforce.host.state import lock_path
 from pagerforce.store.trouble import to_file_error
 
-
-def lock_path(database_path: Path) -> Path:
-    """The file that is locked."""
-    return database_path.with_suffix(".lock")
+_TRIES = 10
 
 
 @contextmanager
@@ -25,16 +24,16 @@ def hold_state(database_path: Path) -> Iterator[None]:
 
     Raises:
         StateInUseError: another process holds it.
+        UnsafeFileError: the lock's file is none that may be used.
         StoreError: the lock's file cannot be made.
     """
     path = lock_path(database_path)
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with open_folder(path.parent) as folder:
+            handle = _open_and_lock(folder, path, database_path)
     except OSError as error:
         raise to_file_error(path, error) from error
     try:
-        _acquire(handle, database_path)
-        give_to_owner_of(path.parent, path)
         with suppress(OSError):  # the number only helps a message; a full disk must not matter
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
@@ -43,19 +42,37 @@ def hold_state(database_path: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def _open_and_lock(folder: Folder, path: Path, database_path: Path) -> int:
+    """The descriptor of the file that has the name while it is locked, not of one removed meanwhile."""
+    for _ in range(_TRIES):
+        handle = _open(folder, path)
+        try:
+            _acquire(handle, database_path)
+            found = folder.look(path.name)
+            if found is not None and os.path.samestat(found, os.fstat(handle)):
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+    raise StateInUseError(f"{path}: is removed or replaced again and again: find out by whom")
+
+
+def _open(folder: Folder, path: Path) -> int:
+    try:
+        handle = folder.create(path.name, 0o600)
+    except FileExistsError:
+        return open_plain(path, os.O_RDWR, folder.owner.st_uid)
+    folder.give(handle)
+    return handle
+
+
 def _acquire(handle: int, database_path: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
+        holder = os.pread(handle, 20, 0).strip()
+        who = holder.decode() if holder.isdigit() else "unknown"
         raise StateInUseError(
-            f"{database_path}: another pagerforce works with it (process {holder or 'unknown'}): "
-            "stop that one first"
+            f"{database_path}: another pagerforce works with it (process {who}): stop that one first"
         ) from error
-
-
-def give_to_owner_of(model: Path, path: Path) -> None:
-    """Lets a file that root made belong to whom the model belongs to, the service user."""
-    if os.geteuid() == 0:
-        owner = model.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)

@@ -14,8 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from pagerforce.errors import SchemaTooNewError, StoreError
-from pagerforce.store.copying import copy_database, to_uri
-from pagerforce.store.lock import give_to_owner_of
+from pagerforce.store.copying import copy_database, distrust, to_uri
 from pagerforce.store.reading import access_mode
 from pagerforce.store.trouble import copies_beside, damaged, to_store_error
 
@@ -148,7 +147,9 @@ def prepare(path: Path, *, read_only: bool) -> None:
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = to_uri(path, mode)
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+    distrust(connection)
+    return connection
 
 
 def _migrate(path: Path, connection: sqlite3.Connection, found: Identity) -> None:
@@ -180,7 +181,6 @@ def _copy_before(path: Path, target: int) -> Path:
     """A copy of what is about to be migrated; of older ones only the newest stays."""
     copy = path.with_name(f"{path.name}.before-schema-{target}")
     copy_database(path, copy, replace=True)
-    give_to_owner_of(path, copy)
     for old in copies_beside(path)[_COPIES_KEPT:]:
         old.unlink()
     return copy

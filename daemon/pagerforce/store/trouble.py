@@ -16,6 +16,7 @@ from pagerforce.errors import (
     StoreUnavailableError,
     WrongOrgError,
 )
+from pagerforce.host.files import is_plain
 
 # https://www.sqlite.org/rescode.html: the primary code is the lowest byte of an extended one.
 _PRIMARY = 0xFF
@@ -114,4 +115,5 @@ def damaged(path: Path, what: str) -> StoreDamagedError:
 def copies_beside(path: Path) -> list[Path]:
     """The copies that migrations have left in the same folder, newest first."""
     found = path.parent.glob(f"{path.name}.before-schema-*")
-    return sorted(found, key=lambda copy: copy.stat().st_mtime, reverse=True)
+    mine = [copy for copy in found if is_plain(copy)]  # others were not made by a migration
+    return sorted(mine, key=lambda copy: copy.lstat().st_mtime, reverse=True)

@@ -12,6 +12,7 @@ import anyio
 from pagerforce.config.load import load_config
 from pagerforce.config.paths import state_dir
 from pagerforce.errors import ForbiddenError, PagerforceError
+from pagerforce.host.state import check_state_files
 from pagerforce.service.clock import SystemClock
 from pagerforce.service.control.client import Show
 from pagerforce.service.control.desk import Desk, Home
@@ -41,13 +42,14 @@ def call_directly(
     loaded = load_config(config, catalog=CATALOG, environ=environ)
     path = state_dir(loaded.config, environ) / FILE_NAME
     _check_rights(path, operation.word_for(request), is_change=operation.changes(request))
+    has_state = os.path.lexists(path)
 
     async def run() -> Any:  # noqa: ANN401
         async def say(text: str, share: float | None = None) -> None:
             tell(text, share)
 
         is_change = operation.changes(request)
-        state = path if operation.needs_state or path.exists() else None
+        state = path if operation.needs_state or has_state else None
         async with _open_home(config, environ, state, is_change=is_change) as home:
             caller = find_caller(own_peer(), os.geteuid())
             given = None if lines is None else _each(lines)
@@ -67,9 +69,15 @@ async def _each(lines: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 
 def _check_rights(path: Path, word: str, *, is_change: bool) -> None:
-    """Contract section 3: readers of the file may read, its owner and root may do the rest."""
+    """Readers of the file may read, its owner and root may do the rest.
+
+    Raises:
+        ForbiddenError: this user may not do that.
+        UnsafeFileError: the file, or one beside it, is none that may be used.
+    """
     try:
-        owner = path.stat().st_uid
+        check_state_files(path)
+        owner = path.lstat().st_uid
     except PermissionError as error:
         raise ForbiddenError(f"{path}: this user may not read it, and no daemon runs") from error
     except OSError:

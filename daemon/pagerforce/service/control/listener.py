@@ -40,13 +40,14 @@ def bind_socket(path: Path) -> socket.socket:
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True)
-            path.parent.chmod(0o755)  # whatever the umask: others have to reach the socket
+        # Others have to reach the socket, whatever the umask. Afterwards, by its name, could be too late:
+        # the name may lead elsewhere by then.
+        with _umask(0o022):
+            path.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(path)
-        listener.bind(str(path))
         # Whoever connects is judged by the kernel's word about who they are, not by the file's mode.
-        path.chmod(0o666)
+        with _umask(0o111):
+            listener.bind(str(path))
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
@@ -61,14 +62,29 @@ def bind_socket(path: Path) -> socket.socket:
     return listener
 
 
+@contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    """Files that are made within the block get this mask; all others of ours name their own mode."""
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def _remove_stale(path: Path) -> None:
     try:
-        mode = path.lstat().st_mode
+        found = path.lstat()
     except FileNotFoundError:
         return
-    if not stat.S_ISSOCK(mode):
+    if not stat.S_ISSOCK(found.st_mode):
         raise AddressInUseError(
             f"daemon.control_socket: {path} is there and is no socket; choose another place"
+        )
+    if found.st_uid not in (0, os.geteuid()):
+        raise AddressInUseError(
+            f"daemon.control_socket: {path} is a socket of user id {found.st_uid}; choose another place, "
+            "or remove it"
         )
     if is_answered(path):
         raise AddressInUseError(

@@ -17,8 +17,8 @@ from pagerforce.service.control.listener import bind_socket, listen
 from pagerforce.service.control.refusals import Refusals
 from pagerforce.service.control.server import build_control_app
 from pagerforce.service.inbound.room import share_room
-from pagerforce.store.backup import clear_copies
 from pagerforce.store.database import open_database
+from pagerforce.store.interrupted import clear_copies
 
 _LOG = get_log("control")
 

@@ -1,0 +1,104 @@
+"""Whether a file holds the tables and indexes that our migrations make, and nothing else.
+
+What a file brings besides runs with the daemon's rights whenever it is read or written: triggers, views,
+expressions in indexes, columns and checks, virtual tables. So every object is compared, in its own words
+but for spaces and comments, with those of a database made by our own scripts up to its schema.
+"""
+
+import re
+import sqlite3
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+from pagerforce.errors import StoreError
+from pagerforce.store.migrate import migrations
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|--[^\n]*(?:\n|$)|/\*.*?(?:\*/|$))"""
+    r"""|'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|\w+|.""",
+    re.DOTALL,
+)
+_PLAIN = re.compile(r"[A-Za-z0-9_]{1,60}")
+_SHOWN = 3
+_MOST_OBJECTS = 1000  # many times what we make: what is beyond does not matter any more
+_LONGEST = 100_000  # likewise
+
+_Objects: TypeAlias = dict[tuple[str, str], str]
+"""What a database holds: by kind and name, what it belongs to and how it is declared."""
+
+
+def check_schema(path: Path, connection: sqlite3.Connection, schema: int) -> None:
+    """Compares a file with what our scripts make.
+
+    Args:
+        path: how messages name the file.
+        connection: to the file.
+        schema: the number that the file gives itself; one that this program knows.
+
+    Raises:
+        StoreError: something in it is not ours, missing, or declared otherwise.
+        sqlite3.Error: it can't be read.
+    """
+    wanted, found = _objects_of(schema), _read(connection)
+    foreign = [key for key in found if key not in wanted]
+    missing = [key for key in wanted if key not in found]
+    other = [key for key in found if key in wanted and found[key] != wanted[key]]
+    texts = [
+        f"{said} {_names(keys)}"
+        for said, keys in (
+            ("holds what pagerforce does not make:", foreign),
+            ("lacks", missing),
+            ("holds otherwise than pagerforce makes it:", other),
+        )
+        if keys
+    ]
+    if texts:
+        raise StoreError(
+            f"{path}: {'; '.join(texts)}: nothing of it is used; bring back a backup that 'pagerforce "
+            "backup' made"
+        )
+
+
+def _names(keys: list[tuple[str, str]]) -> str:
+    shown = [f"{_harmless(kind)} {_harmless(name)}" for kind, name in sorted(keys)[:_SHOWN]]
+    rest = len(keys) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")
+
+
+def _harmless(text: str) -> str:
+    """A name as it is where it is like one of ours; what else somebody wrote there is no name."""
+    return text if _PLAIN.fullmatch(text) else "(of an odd name)"
+
+
+@cache
+def _objects_of(schema: int) -> _Objects:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for number, script in migrations().items():
+            if number <= schema:
+                connection.executescript(script)
+        return _read(connection)
+
+
+def _read(connection: sqlite3.Connection) -> _Objects:
+    """Everything in a database; what is no text, or stands there twice, fits nothing of ours."""
+    sql = (
+        "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB) "
+        f"FROM sqlite_schema LIMIT {_MOST_OBJECTS}"
+    )
+    found: _Objects = {}
+    for row in connection.execute(sql):
+        kind, name, table, text = (_as_text(value) for value in row)
+        said = f"{table}: {_normal(text)}"
+        found[kind, name] = said if (kind, name) not in found else "twice"
+    return found
+
+
+def _as_text(value: bytes | None) -> str:
+    return "" if value is None else value[:_LONGEST].decode("utf-8", "backslashreplace")
+
+
+def _normal(sql: str) -> str:
+    """A declaration without spaces and comments, which differ between programs that wrote it."""
+    return " ".join(token[0] for token in _TOKEN.finditer(sql) if token["space"] is None)
