@@ -46,7 +46,8 @@ check_python() {
 pip_install() { # PYTHON-OF-THE-VENV ARGUMENTS...
   python=$1; shift
   [ -z "$WHEELS" ] || set -- --no-index --find-links "$WHEELS" "$@"
-  "$python" -m pip --disable-pip-version-check install --quiet --no-compile "$@"
+  # nothing but our own checkout is built here: a package's own build would run as root
+  "$python" -m pip --disable-pip-version-check install --quiet --no-compile --only-binary :all: "$@"
 }
 
 build() { # FOLDER: a virtual environment with the program in it, as it will stand in PREFIX

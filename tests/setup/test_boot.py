@@ -9,6 +9,7 @@ import pytest
 
 from pagerforce.sandbox.pagerduty import ACCOUNT_KEY
 from setup.booted import Machine, boot, why_not
+from setup.test_units import settings
 
 SANDBOX = """
 [Unit]
@@ -127,6 +128,44 @@ def test_it_is_ready_once_both_sides_were_read_under_its_own_user_and_all_the_ha
     log = machine.journal("pagerforce")
     assert "Traceback" not in log
     assert "error" not in log.lower().replace("errors", ""), log
+
+
+BIND = """
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/python3 -c "import socket; socket.socket(type=socket.SOCK_{kind}).bind(('127.0.0.1', 0))"
+SocketBindDeny={deny}
+SocketBindAllow={allow}
+"""
+
+
+@pytest.mark.parametrize(("unit", "instance"), [("pagerforce", ""), ("pagerforce@emea", "/emea")])
+def test_what_it_may_write_it_can_not_run(machine, unit, instance):
+    pid = start(machine, unit)
+    mounts = [
+        line.split()[4:6] for line in machine.ok("cat", f"/proc/{pid}/mountinfo").splitlines()
+    ]
+    writable = {
+        place: options.split(",") for place, options in mounts if "ro" not in options.split(",")
+    }
+    assert {f"/var/lib/pagerforce{instance}", f"/run/pagerforce{instance}", "/tmp"} <= set(writable)
+    for place, options in writable.items():
+        if not place.startswith(("/proc", "/sys", "/dev/")):
+            assert "noexec" in options, place
+
+
+def test_it_listens_on_tcp_only(machine):
+    """As the kernel does it for units of these settings; the service's own port is tried above."""
+    found = settings("pagerforce.service")
+    (deny,), (allow,) = found["SocketBindDeny"], found["SocketBindAllow"]
+    for kind in ("STREAM", "DGRAM"):
+        text = BIND.format(kind=kind, deny=deny, allow=allow)
+        machine.write(f"/etc/systemd/system/bind-{kind}.service", text)
+    machine.ok("systemctl", "daemon-reload")
+    machine.ok("systemctl", "start", "bind-STREAM")
+    if machine.run("systemctl", "start", "bind-DGRAM").returncode == 0:
+        pytest.skip("this kernel or systemd has no BPF to hold units to it")
+    assert "Operation not permitted" in machine.journal("bind-DGRAM")
 
 
 def test_keys_are_roots_alone_and_reach_the_service_all_the_same(machine):

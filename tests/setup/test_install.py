@@ -1,5 +1,7 @@
 """``make install`` and ``make uninstall``: what they put where, and what they leave alone."""
 
+import hashlib
+import os
 import shutil
 import stat
 import subprocess
@@ -138,3 +140,39 @@ def test_an_interpreter_that_will_not_do_is_refused_with_the_remedy(tmp_path, py
     assert words in done.stderr
     assert "make install PYTHON=" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_package_is_built_from_source(tmp_path):
+    """What builds it would run as root; a lock names the hashes of sources, too."""
+    if not find_python():
+        pytest.skip("no Python outside of home folders to install with")
+    checkout, wheels, built = tmp_path / "checkout", tmp_path / "wheels", tmp_path / "built"
+    (checkout / "packaging").mkdir(parents=True)
+    wheels.mkdir()
+    shutil.copy(REPOSITORY / "packaging/install.sh", checkout / "packaging")
+    source = tmp_path / "hostile-1.0"
+    source.mkdir()
+    (source / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: hostile\nVersion: 1.0\n")
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "hostile"\nbackend-path = ["."]\n'
+    )
+    (source / "hostile.py").write_text(f"open({str(built)!r}, 'w')\n")
+    packed = shutil.make_archive(str(wheels / "hostile-1.0"), "gztar", tmp_path, source.name)
+    digest = hashlib.sha256(Path(packed).read_bytes()).hexdigest()
+    for lock in ("run.lock", "build.lock"):
+        (checkout / "packaging" / lock).write_text(f"hostile==1.0 --hash=sha256:{digest}\n")
+    done = subprocess.run(
+        ["sh", str(checkout / "packaging/install.sh"), "install"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "DESTDIR": str(tmp_path / "root"),
+            "PYTHON": find_python(),
+            "WHEELS": str(wheels),
+        },
+    )
+    assert done.returncode != 0
+    assert not built.exists(), done.stderr
+    assert "hostile" in done.stderr

@@ -74,6 +74,8 @@ def test_both_units_differ_in_the_instance_only():
     for key in ("ConfigurationDirectory", "StateDirectory", "RuntimeDirectory"):
         assert plain.pop(key) == ["pagerforce"]
         assert template.pop(key) == ["pagerforce/%i"]
+    (places,) = template.pop("NoExecPaths")
+    assert plain.pop("NoExecPaths") == [places.replace("/%i", "")]
     assert plain.pop("RuntimeDirectoryPreserve") == ["yes"]
     texts = str(plain), str(template)
     assert (

@@ -20,6 +20,7 @@ from pagerforce.sandbox.tale import tell
 
 _READY_SECONDS = 20.0
 _STOP_SECONDS = 10.0
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 async def play(page: Page, rules: Path | None, folder: Path | None) -> bool:
@@ -68,10 +69,13 @@ class Crew:
         """Starts the daemon; True once it is ready."""
         arguments = [sys.executable, "-m", "pagerforce", "run", "--config", str(self._desk.config)]
         environ = {**os.environ, "NO_PROXY": "127.0.0.1,localhost"}
-        with self.log.open("ab") as stream:
+        handle = os.open(self.log, _APPEND, 0o644)
+        try:
             self._process = await anyio.open_process(
-                arguments, stdin=None, stdout=stream, stderr=stream, env=environ
+                arguments, stdin=None, stdout=handle, stderr=handle, env=environ
             )
+        finally:
+            os.close(handle)
         with anyio.move_on_after(_READY_SECONDS):
             while self._process.returncode is None:
                 if await self._get("/-/ready") is not None:

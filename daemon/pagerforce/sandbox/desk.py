@@ -1,6 +1,5 @@
 """Both sandbox applications on loopback, with the keys and the configuration to use them."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import tomli_w
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from pagerforce.host.files import read_plain, replace_file
 from pagerforce.sandbox import pagerduty, salesforce
 from pagerforce.sandbox.clock import SandboxClock, WallClock
 from pagerforce.sandbox.faults import Faults
@@ -22,6 +22,7 @@ from pagerforce.sandbox.tls import TlsFiles, make_tls
 CONSUMER_KEY = "sandbox-consumer-key"
 USERNAME = "integration@example.com"
 _LONGEST_SOCKET_PATH = 107  # unix(7)
+_LARGEST_KEY = 64 * 1024
 ORG_ID = "00D000000000001EAA"
 
 
@@ -89,7 +90,7 @@ async def open_desk(
         serve(sf_app, port=ports[1], tls=files) as sf_url,
     ):
         text = _config(folder, (pd_url, sf_url), files, pace or Pace())
-        config.write_text(text, "utf-8")
+        replace_file(config, text.encode(), 0o644)
         yield Desk(folder, config, pd_url, sf_url, pd_world, sf_world, pd_faults, sf_faults)
 
 
@@ -99,7 +100,8 @@ def _lay_out(folder: Path, rules: str | None) -> Path:
     place.parent.mkdir(parents=True, exist_ok=True)
     if rules is not None or not place.exists():
         shipped = resources.files("pagerforce.sandbox") / "rules.toml"
-        place.write_text(rules if rules is not None else shipped.read_text("utf-8"), "utf-8")
+        text = rules if rules is not None else shipped.read_text("utf-8")
+        replace_file(place, text.encode(), 0o644)
     return folder / "config.toml"
 
 
@@ -149,13 +151,13 @@ def _public_key(path: Path) -> bytes:
             serialization.NoEncryption(),
         )
         _write_private(path, pem)
-    loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    pem = read_plain(path, _LARGEST_KEY)
+    loaded = serialization.load_pem_private_key(pem, password=None)
     return loaded.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
+    """In the place of what has that name: a link there is replaced, not followed."""
+    replace_file(path, content, 0o600)

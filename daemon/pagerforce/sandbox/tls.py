@@ -5,7 +5,6 @@ The CA's key is thrown away: the CA vouches for this one certificate and can nev
 """
 
 import ipaddress
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from pagerforce.host.files import replace_file
 
 _VALID_FOR = timedelta(days=365)
 _NAMES = (
@@ -52,15 +53,16 @@ def make_tls(folder: Path) -> TlsFiles:
     key = ec.generate_private_key(ec.SECP256R1())
     ca = _make_ca(ca_key)
     certificate = _make_certificate(key, ca, ca_key)
-    files.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    _write_private(
+    replace_file(files.ca, ca.public_bytes(serialization.Encoding.PEM), 0o644)
+    replace_file(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    replace_file(
         files.key,
         key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         ),
+        0o600,  # never readable by others, not even for a moment
     )
     return files
 
@@ -120,11 +122,3 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    """Writes a file that was never readable by others, not even for a moment."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)

@@ -29,13 +29,13 @@ from pagerforce.store.interrupted import SENT, clear_copies, undo_interrupted_re
 from pagerforce.store.lock import hold_state
 from pagerforce.store.migrate import check_sound, check_usable, identify
 from pagerforce.store.schema import check_schema
-from pagerforce.store.trouble import to_file_error, to_store_error
+from pagerforce.store.trouble import damaged, to_file_error, to_store_error
 
 _RESERVE_BYTES = 256 * 1024 * 1024  # what must stay free for the daemon's own work
 _STATEMENT_STEPS = 1_000_000  # some milliseconds
 _LARGEST_VALUE = 64 * 1024 * 1024  # no row of ours comes near it
 # What a file that was copied by other means last knew of: not later than when it was copied.
-_LAST_STAMP = "SELECT max(seen_at) FROM event"
+_LAST_STAMP = "SELECT CAST(max(seen_at) AS BLOB) FROM event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,8 @@ def _judge(part: Part, named: Path, step: Step | None = None) -> Backup:
             return _look_into(connection, named, os.fstat(part.handle).st_size, step)
     except sqlite3.Error as error:
         raise to_store_error(named, error) from error
+    except UnicodeDecodeError as error:  # of a message of SQLite's that quotes what is in the file
+        raise damaged(named, "what should be text is none") from error
 
 
 def _look_into(connection: sqlite3.Connection, named: Path, size: int, step: Step | None) -> Backup:
@@ -163,18 +165,19 @@ def _is_unwanted(step: Step) -> int:
 
 
 def _made_at(named: Path, connection: sqlite3.Connection) -> str | None:
-    sql = "SELECT value FROM fact WHERE name = ?"
+    sql = "SELECT CAST(value AS BLOB) FROM fact WHERE name = ?"
     row = connection.execute(sql, (BACKED_UP_AT,)).fetchone()
     (stamp,) = row or connection.execute(_LAST_STAMP).fetchone()
     if stamp is None:
         return None
     try:
-        parse_instant(stamp)
-    except (TypeError, ValueError, AttributeError) as error:
+        text = str(stamp, "ascii")
+        parse_instant(text)
+    except ValueError as error:
         raise StoreError(
             f"{named}: does not say when it was made: bring back another backup"
         ) from error
-    return str(stamp)
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +260,9 @@ def _remove_companions(folder: Folder, name: str) -> None:
 
 def _fold_log_in(path: Path) -> None:
     with (
-        suppress(sqlite3.Error),  # a damaged one is kept as it is, its log beside it
+        suppress(
+            sqlite3.Error, UnicodeDecodeError
+        ),  # a damaged one is kept as it is, its log beside it
         closing(sqlite3.connect(to_uri(path, "rw"), uri=True)) as connection,
     ):
         distrust(connection)

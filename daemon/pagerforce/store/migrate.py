@@ -143,6 +143,8 @@ def prepare(path: Path, *, read_only: bool) -> None:
                 _migrate(path, connection, found)
     except sqlite3.Error as error:
         raise to_store_error(path, error) from error
+    except UnicodeDecodeError as error:  # of a message of SQLite's that quotes what is in the file
+        raise damaged(path, "what should be text is none") from error
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
