@@ -119,6 +119,20 @@ async def test_a_schema_written_byte_by_byte(tmp_path, state, sql):
     assert_untouched(state)
 
 
+async def test_a_backup_that_could_not_be_restored_is_not_made(tmp_path, state):
+    with closing(sqlite3.connect(state)) as connection:
+        connection.executescript(CRAFTED["a trigger"][0])
+    with pytest.raises(StoreError, match=f"^{state}: holds what .* trigger more"):
+        back_up(state, tmp_path / "other.db", NOW)
+    assert {x.name for x in tmp_path.iterdir()} == {"state", "backup.db"}
+
+
+async def test_no_schema_is_trusted_while_the_state_is_open(state):
+    for is_reading in (True, False):
+        async with open_database(state, read_only=is_reading) as database, database.read() as tx:
+            assert await tx.row("PRAGMA trusted_schema") == (0,)
+
+
 @pytest.mark.parametrize("schema", migrations())
 async def test_every_schema_that_was_ever_ours_is_taken(tmp_path, state, schema):
     old = tmp_path / "old.db"

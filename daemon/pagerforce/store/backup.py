@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -28,7 +28,7 @@ from pagerforce.store.given import Given, open_given
 from pagerforce.store.interrupted import SENT, clear_copies, undo_interrupted_restore
 from pagerforce.store.lock import hold_state
 from pagerforce.store.migrate import check_sound, check_usable, identify
-from pagerforce.store.schema import check_schema
+from pagerforce.store.schema import compare_schema
 from pagerforce.store.trouble import damaged, to_file_error, to_store_error
 
 _RESERVE_BYTES = 256 * 1024 * 1024  # what must stay free for the daemon's own work
@@ -68,7 +68,7 @@ def back_up(database_path: Path, target: Path, now: datetime, step: Step | None 
         raise StoreError(f"{database_path}: there is no state database to copy")
     with private_file(target) as part:
         fill(part, database_path, {BACKED_UP_AT: to_stamp(now)}, step)
-        return _judge(part, target, step)
+        return replace(_judge(part, database_path, step), path=target)
 
 
 def _check_files(database_path: Path) -> None:
@@ -147,7 +147,12 @@ def _look_into(connection: sqlite3.Connection, named: Path, size: int, step: Ste
     if found.is_empty:
         raise StoreError(f"{named}: is empty: nothing can be restored from it")
     check_usable(named, found)
-    check_schema(named, connection, found.schema)
+    foreign = compare_schema(connection, found.schema)
+    if foreign:
+        raise StoreError(
+            f"{named}: {foreign}. 'pagerforce restore' takes nothing that the migrations do not make: "
+            "remove it by hand (sqlite3), or use another backup"
+        )
     if step is not None:
         step(1.0)
         connection.set_progress_handler(lambda: _is_unwanted(step), _STATEMENT_STEPS)

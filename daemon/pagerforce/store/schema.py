@@ -9,10 +9,8 @@ import re
 import sqlite3
 from contextlib import closing
 from functools import cache
-from pathlib import Path
 from typing import TypeAlias
 
-from pagerforce.errors import StoreError
 from pagerforce.store.migrate import migrations
 
 _TOKEN = re.compile(
@@ -29,16 +27,17 @@ _Objects: TypeAlias = dict[tuple[str, str], str]
 """What a database holds: by kind and name, what it belongs to and how it is declared."""
 
 
-def check_schema(path: Path, connection: sqlite3.Connection, schema: int) -> None:
+def compare_schema(connection: sqlite3.Connection, schema: int) -> str:
     """Compares a file with what our scripts make.
 
     Args:
-        path: how messages name the file.
         connection: to the file.
         schema: the number that the file gives itself; one that this program knows.
 
+    Returns:
+        What in it is not ours, missing, or declared otherwise; ``""`` where all is as it should be.
+
     Raises:
-        StoreError: something in it is not ours, missing, or declared otherwise.
         sqlite3.Error: it can't be read.
     """
     wanted, found = _objects_of(schema), _read(connection)
@@ -54,11 +53,7 @@ def check_schema(path: Path, connection: sqlite3.Connection, schema: int) -> Non
         )
         if keys
     ]
-    if texts:
-        raise StoreError(
-            f"{path}: {'; '.join(texts)}: nothing of it is used; bring back a backup that 'pagerforce "
-            "backup' made"
-        )
+    return "; ".join(texts)
 
 
 def _names(keys: list[tuple[str, str]]) -> str:
