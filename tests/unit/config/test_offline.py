@@ -145,6 +145,15 @@ def test_the_state_folder_is_judged_as_far_as_this_user_can_see(tmp_path):
     assert state_line(folder / "below").code == "state.absent"
 
 
+@pytest.mark.parametrize("name", ["pagerforce.db", "pagerforce.db-wal", "pagerforce.lock"])
+def test_a_file_of_the_state_that_is_a_link_is_named(tmp_path, name):
+    (tmp_path / name).symlink_to("elsewhere")
+    line = state_line(tmp_path)
+    assert line.code == "state.file_refused"
+    assert str(tmp_path / name) in line.what
+    assert "is a symbolic link" in line.remedy
+
+
 def test_a_state_folder_of_another_user_is_not_judged(tmp_path, monkeypatch):
     tmp_path.chmod(0o700)
     # root may write everywhere: only the system's own answer shows what another user would meet
