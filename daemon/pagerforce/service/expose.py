@@ -1,6 +1,7 @@
 """Shows the metrics, the two probes and two pages over HTTP; writes the textfile for node_exporter."""
 
 import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path

@@ -8,8 +8,8 @@ each leave places to those above them, so that nobody keeps the others out.
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from starlette.types import ASGIApp
