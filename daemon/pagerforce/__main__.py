@@ -1,7 +1,11 @@
 """Entry point: ``pagerforce`` and ``python -m pagerforce``."""
 
+import os
 import sys
+import threading
+import time
 
+_HANGING_SECONDS = 1.0
 _INTERRUPTED = 130  # what shells make of SIGINT
 
 
@@ -11,6 +15,9 @@ def main() -> None:
         from pagerforce.cli.app import main as run  # noqa: PLC0415 (loading takes its time)
 
         run()
+    except SystemExit as ended:
+        _leave_hanging_threads(ended.code)
+        raise
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     finally:
@@ -18,6 +25,19 @@ def main() -> None:
         # that), also where we caught it, and would end the process by SIGINT instead of by its exit code
         # (run_eval_code_obj in Python/pythonrun.c). A text evaluated to its end makes it forget.
         exec("")  # noqa: S102
+
+
+def _leave_hanging_threads(code: str | int | None) -> None:
+    """Ends the process where Python would wait for a thread that does not return, as of a disk."""
+    end = time.monotonic() + _HANGING_SECONDS
+    others = set(threading.enumerate()) - {threading.main_thread()}
+    waited_for = [thread for thread in others if not thread.daemon]
+    for thread in waited_for:
+        thread.join(max(0.0, end - time.monotonic()))
+    if any(thread.is_alive() for thread in waited_for):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pagerforce.errors import (
     PagerforceError,
     WrongOrgError,
 )
+from pagerforce.service.eventloop import PatientLoop
 from pagerforce.service.wiring import CATALOG
 
 __all__ = ["err", "out", "print_json", "print_table"]  # what every command prints with
@@ -79,7 +80,7 @@ def reporting() -> Iterator[None]:
 
 def run_async(task: Callable[..., Awaitable[T]], *args: object) -> T:
     """Runs an asynchronous function to its end."""
-    return anyio.run(partial(task, *args))
+    return anyio.run(partial(task, *args), backend_options={"loop_factory": PatientLoop})
 
 
 def read_config(option: Path | None) -> Config:

@@ -18,6 +18,7 @@ from pagerforce.service.control.client import Show
 from pagerforce.service.control.desk import Desk, Home
 from pagerforce.service.control.operations import OPERATIONS
 from pagerforce.service.control.peers import find_caller, own_peer
+from pagerforce.service.eventloop import PatientLoop
 from pagerforce.service.wiring import CATALOG
 from pagerforce.store.database import FILE_NAME, open_database
 
@@ -58,7 +59,7 @@ def call_directly(
                 return await operation.run(desk, request)
 
     try:
-        return anyio.run(run)
+        return anyio.run(run, backend_options={"loop_factory": PatientLoop})
     except TimeoutError as error:
         raise PagerforceError(f"{command} was not done in time and was ended") from error
 

@@ -1,0 +1,106 @@
+"""The event loop of every command: names are resolved in threads that nothing waits for.
+
+asyncio asks the system's resolver in the few threads of its default executor. Questions that are not
+answered fill it up, so that no other name is resolved either, and the end of the process waits for
+them. Here one name can't hold up another, and what is not answered is left behind.
+"""
+
+import asyncio  # noqa: TID251 - the loop itself is made here
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Any, TypeAlias
+
+_ASK_AGAIN_SECONDS = 5.0
+_MOST_OF_ONE = 3
+_MOST = 48
+_Found: TypeAlias = list[Any]
+
+
+@dataclass(slots=True)
+class _Question:
+    """A name that is being resolved: how often it is asked now, and who waits for the answer."""
+
+    asked: int = 0
+    asked_at: float = float("-inf")
+    waiting: set["asyncio.Future[_Found]"] = field(default_factory=set)
+
+    def answer(self, tell: Callable[["asyncio.Future[_Found]"], None]) -> None:
+        """Any answer serves all who wait."""
+        self.asked -= 1
+        for future in self.waiting:
+            if not future.done():
+                tell(future)
+
+
+class PatientLoop(asyncio.SelectorEventLoop):
+    """asyncio's own loop with a resolver that keeps nobody waiting but those who ask for the name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._questions: dict[tuple[object, ...], _Question] = {}
+
+    async def getaddrinfo(
+        self,
+        host: Any,  # noqa: ANN401 (asyncio's own)
+        port: Any,  # noqa: ANN401 (asyncio's own)
+        *,
+        family: int = 0,
+        type: int = 0,  # noqa: A002 (asyncio's own)
+        proto: int = 0,
+        flags: int = 0,
+    ) -> _Found:
+        """The addresses of a name.
+
+        Raises:
+            OSError: there are none, or too many questions have not been answered yet.
+        """
+        key = (host, port, family, type, proto, flags)
+        question = self._questions.setdefault(key, _Question())
+        future: asyncio.Future[_Found] = self.create_future()
+        question.waiting.add(future)
+        try:
+            self._ask(question, key)
+            return await future
+        finally:
+            question.waiting.discard(future)
+            self._forget(key)
+
+    def _ask(self, question: _Question, key: tuple[object, ...]) -> None:
+        """Asks where nobody does, or nobody has been answered for a while."""
+        is_late = self.time() - question.asked_at >= _ASK_AGAIN_SECONDS
+        if question.asked and not (is_late and question.asked < _MOST_OF_ONE):
+            return
+        if sum(other.asked for other in self._questions.values()) >= _MOST:
+            raise socket.gaierror(socket.EAI_AGAIN, "the resolver does not answer")
+        question.asked += 1
+        question.asked_at = self.time()
+        Thread(target=self._resolve, args=(question, key), name="resolver", daemon=True).start()
+
+    def _resolve(self, question: _Question, key: tuple[Any, ...]) -> None:
+        found: _Found = []
+        failed: Exception | None = None
+        try:
+            found = socket.getaddrinfo(*key)
+        except Exception as error:  # noqa: BLE001 (it is raised where it was asked for)
+            failed = error
+
+        def tell(future: "asyncio.Future[_Found]") -> None:
+            if failed is None:
+                future.set_result(found)
+            else:
+                future.set_exception(failed)
+
+        def answer() -> None:
+            question.answer(tell)
+            self._forget(key)
+
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            self.call_soon_threadsafe(answer)
+
+    def _forget(self, key: tuple[object, ...]) -> None:
+        question = self._questions.get(key)
+        if question is not None and not question.asked and not question.waiting:
+            del self._questions[key]
