@@ -13,7 +13,6 @@ from pagerforce.model.ids import Side
 from pagerforce.sandbox.faults import Fault, FaultKind
 from pagerforce.service.certificates import Certificates
 from pagerforce.service.gauges import Gauges
-from pagerforce.service.health import Heartbeats
 from pagerforce.service.refresh import Refresher
 from pagerforce.service.systemd import Notifier
 from pagerforce.service.wiring import CATALOG
@@ -58,10 +57,8 @@ async def test_the_pace_the_mode_the_start_and_the_share_come_from_the_configura
 async def test_a_look_between_two_refreshes_shows_what_is_stored_now(rig):
     async with rig.daemon() as daemon:
         both = (daemon.parts.pagerduty, daemon.parts.salesforce)
-        hearts, metrics = Heartbeats(rig.host), daemon.parts.metrics
-        refresher = Refresher(
-            gauges(rig, daemon), metrics, rig.host, both, hearts, Notifier({}), None
-        )
+        metrics = daemon.parts.metrics
+        refresher = Refresher(gauges(rig, daemon), metrics, rig.host, both, Notifier({}), None)
         await refresher.look()
         assert daemon.sample("links") == 0
         await rig.paged(daemon)

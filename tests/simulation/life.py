@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 import anyio
@@ -15,6 +16,7 @@ from pagerforce.service.gauges import Gauges
 from pagerforce.service.health import Heartbeats
 from pagerforce.service.refresh import Refresher
 from pagerforce.service.systemd import Notifier
+from pagerforce.service.watchdog import EVENT_LOOP, Watchdog
 from pagerforce.service.wiring import Outside, Parts, wire
 from simulation.disk import Disk
 from simulation.fuse import ANY, Fuse, Killed
@@ -159,15 +161,17 @@ class Lives:
         }
         if self.plan.has_refresher:
             gauges = Gauges.of(parts, clock, Certificates.of(self.loaded, self.secrets))
-            loops["refresh"] = Refresher(
-                gauges, parts.metrics, clock, both, hearts, Notifier({}), None
-            )
-        async with anyio.create_task_group() as group:
-            for name, loop in loops.items():
-                group.start_soon(loop.run, hearts.register(name), name=name)
-            await self._stopping.wait()
-            for loop in loops.values():
-                loop.stop()
+            loops["refresh"] = Refresher(gauges, parts.metrics, clock, both, Notifier({}), None)
+        watch = partial(Watchdog(hearts, Notifier({}), clock).run, parts.database)
+        async with anyio.create_task_group() as watched:
+            watched.start_soon(hearts.run, EVENT_LOOP, watch, name=EVENT_LOOP)
+            async with anyio.create_task_group() as group:
+                for name, loop in loops.items():
+                    group.start_soon(hearts.run, name, loop.run, name=name)
+                await self._stopping.wait()
+                for loop in loops.values():
+                    loop.stop()
+            watched.cancel_scope.cancel()
 
 
 class Defect(BaseException):

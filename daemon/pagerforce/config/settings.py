@@ -137,6 +137,10 @@ class SalesforceSettings(_PolledSide):
         return self.audience or self.login_url
 
 
+LONGEST_DEADLINE = timedelta(seconds=40)
+"""A loop that does nothing for a minute is taken for hung: no single call may take as long."""
+
+
 class DeliverySettings(Section):
     """``[delivery]``: how decided actions go out."""
 
@@ -145,3 +149,8 @@ class DeliverySettings(Section):
     loop_limit: Annotated[int, Field(ge=1, le=10_000)] = 20
     loop_pause: Annotated[timedelta, duration_between("1s", "7d")] = parse_duration("15m")
     timeout: Annotated[timedelta, duration_between("0.1s", "10m")] = parse_duration("30s")
+
+    @property
+    def deadline(self) -> timedelta:
+        """Of one HTTP call: ``timeout``, at most ``LONGEST_DEADLINE``."""
+        return min(self.timeout, LONGEST_DEADLINE)

@@ -58,6 +58,8 @@ EVENTS: Mapping[str, frozenset[str]] = {
         "service_mapping_left_out": "mapping reason",
         "side_halted": "reason side",
         "source_up": "source",
+        "setting_limited": "setting used",
+        "stalled": "loop place seconds what",
         "starting": "config version",
         "stopped": "",
         "stopping": "signal",

@@ -12,11 +12,10 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-import anyio
-
-from pagerforce.errors import MalformedError, RefusedError
+from pagerforce.errors import MalformedError, RefusedError, TransientError
 from pagerforce.model.incident import Person, Ref
 from pagerforce.model.ports import Clock
+from pagerforce.observe.turns import Turns
 from pagerforce.pagerduty.client import (
     MAX_DEPTH,
     PLAYS,
@@ -279,7 +278,7 @@ class _Cache(Generic[T]):
         flight = self._flights.setdefault(key, _Flight())
         flight.passengers += 1
         try:
-            async with flight.lock:
+            async with flight.turns.taken():
                 kept = self._fresh(key)  # somebody else may have asked meanwhile
                 return kept.value if kept is not None else self._keep(key, await fetch())
         finally:
@@ -307,8 +306,14 @@ class _Flight:
     """A question under way, and how many wait for its answer."""
 
     def __init__(self) -> None:
-        self.lock = anyio.Lock()
+        self.turns = Turns("PagerDuty directory", _question_hangs)
         self.passengers = 0
+
+
+def _question_hangs() -> TransientError:
+    return TransientError(
+        "directory: nothing was sent: the same question has not been answered yet"
+    )
 
 
 def is_play_id(text: str) -> bool:

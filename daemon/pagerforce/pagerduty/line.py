@@ -9,6 +9,7 @@ import httpx
 from pagerforce.errors import BudgetError, PacedError
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock
+from pagerforce.observe import pulse
 from pagerforce.pagerduty.pace import Lane, Pace
 from pagerforce.pagerduty.refusals import judge
 from pagerforce.wire.answer import Answer
@@ -92,6 +93,7 @@ class Line:
             raise PacedError("the rest of the key's rate limit is kept for pages; nothing was sent")
         if hold.seconds > 0:
             await anyio.sleep(hold.seconds)
+            pulse.beat()
 
     def _note_date(self, headers: httpx.Headers) -> None:
         try:

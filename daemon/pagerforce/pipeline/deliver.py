@@ -13,7 +13,7 @@ from datetime import datetime
 import anyio
 from anyio.abc import TaskGroup
 
-from pagerforce.errors import RemoteError, StoreUnavailableError
+from pagerforce.errors import RemoteError, StoreUnavailableError, TransientError
 from pagerforce.model.action import Task
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import ActionHandler, BatchHandler
@@ -27,11 +27,13 @@ from pagerforce.model.verdict import (
     Unknown,
     Verdict,
 )
+from pagerforce.observe import pulse
 from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.log import get_log
 from pagerforce.observe.requests import recording
 from pagerforce.pipeline.claim import Claimed, Claimer, Job
 from pagerforce.pipeline.ledger import Ledger, Settled
+from pagerforce.pipeline.patience import Patience
 from pagerforce.pipeline.settle import bounded_wait
 from pagerforce.pipeline.tools import Tools
 from pagerforce.pipeline.write_log import WriteLog
@@ -87,6 +89,11 @@ class Deliverer:
         """Starts nothing more; ``run`` returns once what is under way is settled."""
         self._is_stopping = True
         self._wake.set()
+
+    @property
+    def _longest_attempt(self) -> float:
+        """Seconds for all that one attempt asks."""
+        return 4 * self._tools.limits.timeout.total_seconds()
 
     @property
     def halted(self) -> Mapping[Side, datetime]:
@@ -190,7 +197,8 @@ class Deliverer:
         try:
             for record_id in record_ids:
                 self._writes.begin(record_id)
-            await self._attempt(jobs)
+            with pulse.work(jobs[0].do):
+                await self._attempt(jobs)
         except Exception as error:
             if concerns_all(error):
                 raise
@@ -222,16 +230,19 @@ class Deliverer:
 
     async def _foresee(self, handler: ActionHandler, job: Job) -> _Foreseen:
         """What the attempt will bring back; a verdict where that could not be found out."""
-        try:
-            return _Foreseen(job, await handler.expectations(job.task))
-        except RemoteError as error:
-            return _Foreseen(job, None, self._tools.verdict_of(error))
-        except Exception as error:
-            if concerns_all(error):
-                raise
-            # Nothing was sent: it is as certain as before.
-            reason = self._ledger.report(error, job.task.key)
-            return _Foreseen(job, None, RetryLater(reason))
+        with Patience(self._longest_attempt):
+            try:
+                return _Foreseen(job, await handler.expectations(job.task))
+            except RemoteError as error:
+                return _Foreseen(job, None, self._tools.verdict_of(error))
+            except Exception as error:
+                if concerns_all(error):
+                    raise
+                # Nothing was sent: it is as certain as before.
+                reason = self._ledger.report(error, job.task.key)
+                return _Foreseen(job, None, RetryLater(reason))
+        late = TransientError("nothing was sent: what it needs was not read within the deadline")
+        return _Foreseen(job, None, self._tools.verdict_of(late))
 
     async def _announce(self, foreseen: Sequence[_Foreseen]) -> list[_Foreseen]:
         """Stores that the attempt starts; without those that are gone, none where nothing can be stored."""
@@ -273,7 +284,7 @@ class Deliverer:
             reason = f"{why} and it must not be sent twice; check, then retry or discard"
             return _all(jobs, Rejected(reason))
         # A handler's requests have deadlines of their own; this bounds several of them together.
-        with anyio.move_on_after(4 * self._tools.limits.timeout.total_seconds()):
+        with Patience(self._longest_attempt):
             try:
                 if len(tasks) > 1 and isinstance(handler, BatchHandler):
                     return _checked(jobs, await handler.deliver_batch(tasks))

@@ -97,12 +97,13 @@ class PollLoop:
         self._is_stopping.set()
 
     async def run(self, beat: Callable[[], None]) -> None:
-        """Polls until stopped; ``beat`` is called every few seconds, also during a long poll."""
+        """Polls until stopped.
+
+        ``beat`` is called every few seconds of a pause. A poll beats by what it does
+        (``observe/pulse.py``): one that hangs is silent.
+        """
         while not self._is_stopping.is_set():
-            async with anyio.create_task_group() as group:
-                group.start_soon(_keep_beating, beat)
-                await self._turn()
-                group.cancel_scope.cancel()
+            await self._turn()
             await self._pause(self._delay(), beat)
 
     async def _turn(self) -> None:
@@ -221,13 +222,6 @@ class PollLoop:
             with anyio.move_on_after(min(left, _BEAT_SECONDS)):
                 await self._is_stopping.wait()
         beat()
-
-
-async def _keep_beating(beat: Callable[[], None]) -> None:
-    """A long poll (a first baseline) is no hang: each of its requests has a deadline."""
-    while True:
-        beat()
-        await anyio.sleep(_BEAT_SECONDS)
 
 
 class ExpectMore(Protocol):

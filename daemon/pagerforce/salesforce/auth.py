@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
-import anyio
 import httpx
 
 from pagerforce.config.schema import SalesforceSettings
-from pagerforce.errors import CredentialsError, RemoteError, WrongOrgError
+from pagerforce.errors import CredentialsError, RemoteError, TransientError, WrongOrgError
 from pagerforce.model.ids import is_same_record_id
 from pagerforce.model.ports import Clock
+from pagerforce.observe.turns import Turns
 from pagerforce.salesforce.login import (
     GRANT_TYPE,
     TOKEN_PATH,
@@ -70,7 +70,7 @@ class JwtSession:
         self._clock = clock
         self._timeout_seconds = timeout_seconds
         self._login_url = settings.login_url
-        self._lock = anyio.Lock()
+        self._turns = Turns("Salesforce login", _login_hangs)
         self._access: Access | None = None
         self._skew = timedelta(0)
         self._is_dated = False
@@ -115,7 +115,7 @@ class JwtSession:
         if current is not None:
             return current
         seen = self._logins
-        async with self._lock:
+        async with self._turns.taken():
             if self._access is not None:
                 return self._access
             if self._logins != seen and self._failure is not None:
@@ -220,6 +220,10 @@ def parse_http_date(text: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo is not None else None
+
+
+def _login_hangs() -> TransientError:
+    return TransientError("login: nothing was sent: another login has not ended yet")
 
 
 def _json_or_none(answer: Answer) -> object:

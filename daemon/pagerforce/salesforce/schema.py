@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import anyio
 import anyio.lowlevel
 
-from pagerforce.errors import MalformedError, Problem, RefusedError
+from pagerforce.errors import MalformedError, Problem, RefusedError, TransientError
 from pagerforce.model.ports import Clock
+from pagerforce.observe.turns import Turns
 from pagerforce.salesforce.client import SalesforceClient
 
 # Compound values (an address, a place) are objects in JSON and no single value.
@@ -128,7 +128,7 @@ class SchemaCache:
         self._ttl_seconds = ttl_seconds
         self._objects: dict[str, tuple[float, ObjectInfo]] = {}
         self._hidden: dict[str, float] = {}
-        self._lock = anyio.Lock()
+        self._turns = Turns("Salesforce describe", _describe_hangs)
 
     async def describe(self, object_name: str) -> ObjectInfo:
         """The object as it is, or was at most the cache's age ago.
@@ -137,7 +137,9 @@ class SchemaCache:
             RefusedError: there is no such object, or it is hidden from our user.
             RemoteError: it could not be asked for.
         """
-        async with self._lock:  # many ask for the same at the start; one of them fetches it
+        async with (
+            self._turns.taken()
+        ):  # many ask for the same at the start; one of them fetches it
             cached = self._objects.get(object_name)
             if cached is not None and self._is_fresh(cached[0]):
                 return cached[1]
@@ -234,6 +236,10 @@ class SchemaCache:
 
     def _is_fresh(self, since: float) -> bool:
         return self._clock.monotonic() - since < self._ttl_seconds
+
+
+def _describe_hangs() -> TransientError:
+    return TransientError("describe: nothing was sent: other describes have not ended yet")
 
 
 def parse_describe(object_name: str, body: Mapping[str, object]) -> ObjectInfo:

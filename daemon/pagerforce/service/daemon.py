@@ -2,8 +2,9 @@
 
 import gc
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -14,6 +15,7 @@ from pagerforce.config.load import Loaded, load_config
 from pagerforce.config.secret import load_secrets
 from pagerforce.errors import ConfigError, StoreError
 from pagerforce.model.value import format_instant
+from pagerforce.observe import pulse
 from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.log import get_log, setup_log
 from pagerforce.service.applied import load_in_force, without_rules
@@ -23,17 +25,19 @@ from pagerforce.service.control.desk import Running
 from pagerforce.service.control.serve import serve_control
 from pagerforce.service.expose import build_app, serve_metrics
 from pagerforce.service.gauges import Gauges
-from pagerforce.service.health import Heartbeats
+from pagerforce.service.health import Heartbeats, Loop
 from pagerforce.service.inbound.room import present_room, raise_file_limit
-from pagerforce.service.keep import Beat, keep_running
+from pagerforce.service.keep import keep_running
 from pagerforce.service.loglimits import counting_left_out
 from pagerforce.service.refresh import Refresher
 from pagerforce.service.systemd import Notifier
+from pagerforce.service.watchdog import EVENT_LOOP, Watchdog
 from pagerforce.service.wiring import CATALOG, Parts, wire
 
 _LOG = get_log("service")
-# What is under way may end, and each listener may take a second more; the contract gives ten.
-_STOP_SECONDS = 7.0
+# What is under way may end, and each listener may take a second more; what hangs then is left to the
+# watchdog. A stop takes ten seconds at most.
+_STOP_SECONDS = 6.0
 _OBJECTS_PER_COLLECTION = 50_000
 
 
@@ -61,15 +65,21 @@ async def run_daemon(options: RunOptions) -> None:
     form = options.log_format or settings.log_format
     setup_log(settings.log_level, form, environ=options.environ)
     secrets = load_secrets(loaded.config, options.environ)
+    if loaded.config.delivery.deadline < loaded.config.delivery.timeout:
+        used = f"{loaded.config.delivery.deadline.total_seconds():g}s"
+        _LOG.warning("setting_limited", setting="delivery.timeout", used=used)
     _LOG.info("starting", version=__version__, config=str(options.config))
     clock = SystemClock()
+    hearts = Heartbeats(clock)
+    watchdog = Watchdog(hearts, Notifier(options.environ), clock)
     try:
-        async with wire(
-            loaded, secrets, clock, options.environ, is_shadow=options.is_shadow
-        ) as parts:
-            spare_collector()
-            gauges = Gauges.of(parts, clock, Certificates.of(loaded, secrets))
-            await _Supervisor(options, parts, clock, gauges).run()
+        with watchdog.watching(), pulse.carrying(hearts.root()):
+            async with wire(
+                loaded, secrets, clock, options.environ, is_shadow=options.is_shadow
+            ) as parts:
+                spare_collector()
+                gauges = Gauges.of(parts, clock, Certificates.of(loaded, secrets))
+                await _Supervisor(options, parts, clock, gauges, watchdog).run()
     except BaseExceptionGroup as group:
         raise _first(group) from None
     _LOG.info("stopped")
@@ -95,26 +105,43 @@ class _Supervisor:
     """Starts the loops, listens to signals, stops the loops."""
 
     def __init__(
-        self, options: RunOptions, parts: Parts, clock: SystemClock, gauges: Gauges
+        self,
+        options: RunOptions,
+        parts: Parts,
+        clock: SystemClock,
+        gauges: Gauges,
+        watchdog: Watchdog,
     ) -> None:
         self._options = options
         self._parts = parts
         self._clock = clock
-        self._hearts = Heartbeats(clock)
-        self._notifier = Notifier(options.environ)
+        self._watchdog = watchdog
+        self._hearts = watchdog.hearts
+        self._notifier = watchdog.notifier
+        self._should_reload = anyio.Event()
+        self._is_stopping = False
         self._refresher = Refresher(
             gauges,
             parts.metrics,
             clock,
             (parts.pagerduty, parts.salesforce),
-            self._hearts,
             self._notifier,
             parts.rules.loaded.config.metrics.textfile,
         )
         self._running = Running(parts, self._refresher.unready, self._halted)
 
     async def run(self) -> None:
-        """Runs every loop until a signal says stop."""
+        """Runs every loop until a signal says stop, or one of them fails."""
+        try:
+            async with anyio.create_task_group() as watched:
+                run = partial(self._watchdog.run, self._parts.database)
+                watched.start_soon(self._hearts.run, EVENT_LOOP, run, name=EVENT_LOOP)
+                await self._serve()
+                watched.cancel_scope.cancel()
+        finally:
+            self._watchdog.stop_in_time()
+
+    async def _serve(self) -> None:
         metrics = self._parts.rules.loaded.config.metrics
         refresher = self._refresher
         app = build_app(
@@ -138,16 +165,17 @@ class _Supervisor:
                 signal.SIGTERM, signal.SIGINT, signal.SIGHUP
             ) as signals:
                 self._start(group)
-                async for received in signals:
-                    if received is signal.SIGHUP:
-                        await self._reload()
-                    else:
-                        _LOG.info("stopping", signal=received.name)
-                        break
+                with self._watchdog.hearing_signals():
+                    async for received in signals:
+                        if received is signal.SIGHUP:
+                            self._should_reload.set()
+                        else:
+                            _LOG.info("stopping", signal=received.name)
+                            break
             self._stop(group)
 
     def _start(self, group: TaskGroup) -> None:
-        loops: Mapping[str, Callable[[Beat], Awaitable[None]]] = {
+        loops: Mapping[str, Loop] = {
             "pagerduty": self._parts.pagerduty.run,
             "salesforce": self._parts.salesforce.run,
             "delivery": self._parts.deliverer.run,
@@ -156,8 +184,9 @@ class _Supervisor:
         }
         metrics = self._parts.metrics
         for name, loop in loops.items():
-            beat = self._hearts.register(name)
-            group.start_soon(keep_running, name, loop, beat, metrics, name=name)
+            kept = partial(keep_running, name, loop, counter=metrics)
+            group.start_soon(self._hearts.run, name, kept, name=name)
+        group.start_soon(self._reload_when_told, name="reload")
 
     def _stop(self, group: TaskGroup) -> None:
         """Nothing new starts; what is under way may end, then is cut off: the outbox knows it."""
@@ -170,11 +199,23 @@ class _Supervisor:
             self._parts.pruner,
         ):
             part.stop()
+        self._is_stopping = True
+        self._should_reload.set()
         group.cancel_scope.deadline = anyio.current_time() + _STOP_SECONDS
 
     def _halted(self) -> dict[str, str]:
         halted = self._parts.deliverer.halted
         return {side.value: format_instant(until) for side, until in halted.items()}
+
+    async def _reload_when_told(self) -> None:
+        """One reload after the other, beside everything else: one that hangs holds up no signal."""
+        while True:
+            await self._should_reload.wait()
+            self._should_reload = anyio.Event()
+            if self._is_stopping:
+                return
+            with pulse.work("reload"):
+                await self._reload()
 
     async def _reload(self) -> None:
         """The rules in force stay where the new ones can't be had, whatever the reason."""

@@ -1,29 +1,192 @@
-"""Heartbeats: healthy while every loop beats, which also feeds systemd's watchdog."""
+"""Heartbeats: what each loop did last, and which of them has done nothing for too long.
 
-from collections.abc import Callable
+``observe/pulse.py`` says what beats; ``service/watchdog.py`` what follows from silence.
+"""
 
+import gc
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import anyio
+
+import pagerforce
 from pagerforce.model.ports import Clock
+from pagerforce.observe import pulse
 
-LONGEST_SILENCE_SECONDS = 30.0
+LONGEST_SILENCE_SECONDS = 45.0
+"""From then on a loop is not healthy. The longest request (``config.settings``) is shorter."""
+
+Loop: TypeAlias = Callable[[Callable[[], None]], Awaitable[object]]
+"""The body of a loop, which is given its beat."""
+
+_MOST_PLACES = 6
+_OURS = Path(pagerforce.__file__).parent
+_GENERATORS = frozenset({"anext_awaitable", "async_generator_asend", "async_generator"})
+_LINKS = ("cr_await", "ag_await", "gi_yieldfrom")
+_FRAMES = ("cr_frame", "ag_frame", "gi_frame")
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A heart that has not beaten for a while.
+
+    Attributes:
+        loop: which loop's.
+        what: the part of its work that hangs.
+        seconds: for how long.
+        place: where the task waits, innermost first: file, line and function, no data.
+    """
+
+    loop: str
+    what: str
+    seconds: float
+    place: str
+
+
+class _Heart:
+    """Implements ``observe.pulse.Heart``."""
+
+    __slots__ = ("_hearts", "at", "coro", "loop", "what")
+
+    def __init__(self, hearts: "Heartbeats", loop: str, what: str) -> None:
+        self._hearts = hearts
+        self.loop = loop
+        self.what = what
+        self.coro: object = _present_coroutine()
+        self.beat()
+
+    def beat(self) -> None:
+        self.at = self._hearts.clock.monotonic()
+
+    def begin(self, what: str) -> pulse.Heart:
+        return self._hearts.add(self.loop or what, what)
+
+    def end(self) -> None:
+        self._hearts.drop(self)
 
 
 class Heartbeats:
-    """The beats of the daemon's loops."""
+    """The hearts of the daemon's loops, and of what they do beside one another.
+
+    Loops beat from the event loop; ``silent``, ``silences`` and ``forgive`` may be called from any
+    thread.
+    """
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._last: dict[str, float] = {}
+        self.clock = clock
+        self._hearts: dict[int, _Heart] = {}
 
     def register(self, loop: str) -> Callable[[], None]:
         """Adds a loop; the function given back is its beat."""
-        self._last[loop] = self._clock.monotonic()
+        return self.add(loop, "").beat
 
-        def beat() -> None:
-            self._last[loop] = self._clock.monotonic()
+    async def run(self, loop: str, work: Loop) -> None:
+        """Runs a loop, which beats by what it does, until it ends."""
+        heart = self.add(loop, "")
+        try:
+            with pulse.carrying(heart):
+                await work(heart.beat)
+        finally:
+            heart.end()
 
-        return beat
+    def root(self) -> pulse.Heart:
+        """A heart for what is no loop: it is not watched, the turns that it takes are."""
+        return _Heart(self, "", "")
+
+    def add(self, loop: str, what: str) -> _Heart:
+        """Watches a heart from now on."""
+        heart = _Heart(self, loop, what)
+        self._hearts[id(heart)] = heart
+        return heart
+
+    def drop(self, heart: _Heart) -> None:
+        """Watches it no longer."""
+        self._hearts.pop(id(heart), None)
 
     def silent(self) -> list[str]:
-        """Loops that have not beaten for too long."""
-        now = self._clock.monotonic()
-        return [name for name, at in self._last.items() if now - at > LONGEST_SILENCE_SECONDS]
+        """Loops that have done nothing for too long."""
+        found = self._silent_for(LONGEST_SILENCE_SECONDS)
+        return list(dict.fromkeys(heart.loop for heart in found))
+
+    def silences(self, seconds: float) -> list[Silence]:
+        """What has been silent for longer than that, the longest first."""
+        now = self.clock.monotonic()
+        found = sorted(self._silent_for(seconds), key=lambda heart: heart.at)
+        return [
+            Silence(heart.loop, heart.what, round(now - heart.at, 1), place_of_wait(heart.coro))
+            for heart in found
+        ]
+
+    def forgive(self, seconds: float) -> None:
+        """For so long nothing of this process ran: nobody could have beaten."""
+        now = self.clock.monotonic()
+        for heart in self._hearts.copy().values():
+            heart.at = min(heart.at + seconds, now)
+
+    def _silent_for(self, seconds: float) -> list[_Heart]:
+        now = self.clock.monotonic()
+        hearts = self._hearts.copy().values()  # in one step: a loop may begin something meanwhile
+        return [heart for heart in hearts if now - heart.at > seconds]
+
+
+def place_of_wait(coro: object) -> str:
+    """Where a task that waits stands, innermost first: ``database.py:80 (run) < ...``."""
+    return _shown(list(_frames_of(coro))[::-1])
+
+
+def place_of_frame(frame: object) -> str:
+    """Where a thread stands, innermost first."""
+    frames = []
+    while frame is not None:
+        frames.append(frame)
+        frame = getattr(frame, "f_back", None)
+    return _shown(frames)
+
+
+def _shown(frames: Sequence[object]) -> str:
+    """The innermost place, whosever it is, and those of this program that led to it."""
+    places = [_place(frame) for place, frame in enumerate(frames) if not place or _is_ours(frame)]
+    return " < ".join(places[:_MOST_PLACES])
+
+
+def _is_ours(frame: object) -> bool:
+    code = getattr(frame, "f_code", None)
+    return code is not None and Path(code.co_filename).is_relative_to(_OURS)
+
+
+def _present_coroutine() -> object:
+    try:
+        return anyio.get_current_task().coro
+    except RuntimeError:  # no task: a heart that is made before the loop runs
+        return None
+
+
+def _place(frame: object) -> str:
+    code = getattr(frame, "f_code", None)
+    if code is None:
+        return "?"
+    return f"{Path(code.co_filename).name}:{getattr(frame, 'f_lineno', 0)} ({code.co_name})"
+
+
+def _frames_of(coro: object) -> Iterator[object]:
+    """The frames of a suspended coroutine and of what it awaits, outermost first."""
+    for _ in range(100):  # more is a circle
+        frame = next((f for name in _FRAMES if (f := getattr(coro, name, None))), None)
+        if frame is not None:
+            yield frame
+        inner = next((x for name in _LINKS if (x := getattr(coro, name, None))), None)
+        coro = inner if inner is not None else _hidden(coro)
+        if coro is None:
+            return
+
+
+def _hidden(awaited: object) -> object:
+    """The generator inside what ``anext`` and its like await, which has no public name."""
+    inside = [awaited]
+    for _ in range(3):  # the default of anext, the step of the generator, the generator
+        if any(hasattr(item, name) for item in inside[:1] for name in _LINKS):
+            return inside[0] if inside[0] is not awaited else None
+        inside = [x for x in gc.get_referents(*inside) if type(x).__name__ in _GENERATORS]
+    return inside[0] if inside else None

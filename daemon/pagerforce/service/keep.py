@@ -14,7 +14,7 @@ Beat = Callable[[], None]
 
 
 async def keep_running(
-    name: str, loop: Callable[[Beat], Awaitable[None]], beat: Beat, counter: InternalErrorCounter
+    name: str, loop: Callable[[Beat], Awaitable[object]], beat: Beat, counter: InternalErrorCounter
 ) -> None:
     """Runs a loop until it returns; one that raises by a defect begins again after a moment.
 

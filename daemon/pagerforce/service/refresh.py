@@ -1,4 +1,4 @@
-"""Keeps the gauges up to date, feeds the watchdog and tells systemd how things are."""
+"""Keeps the gauges up to date and tells systemd how things are."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,6 @@ from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.poll import PollLoop
 from pagerforce.service.expose import write_textfile
 from pagerforce.service.gauges import Gauges
-from pagerforce.service.health import Heartbeats
 from pagerforce.service.systemd import Notifier
 from pagerforce.store.trouble import concerns_all
 
@@ -27,13 +26,12 @@ _TEXTFILE_SECONDS = 15.0
 
 @dataclass(slots=True)
 class Refresher:
-    """The loop that watches all others."""
+    """The loop that shows how the others are."""
 
     gauges: Gauges
     metrics: Metrics
     clock: Clock
     loops: tuple[PollLoop, ...]
-    hearts: Heartbeats
     notifier: Notifier
     textfile: Path | None
     _is_ready: bool = False
@@ -108,13 +106,7 @@ class Refresher:
         down = [loop.side.value for loop in self.loops if loop.state.failures]
         status = f"failing: {', '.join(down)}" if down else "in step"
         status = f"waiting for: {', '.join(missing)}" if missing else status
-        lines = [f"STATUS={status}, {self.gauges.waiting} actions waiting"]
-        silent = self.hearts.silent()
-        if silent:
-            _LOG.error("no_heartbeat", loops=silent)
-        elif self.notifier.watchdog_seconds is not None:
-            lines.append("WATCHDOG=1")
-        self.notifier.send(*lines)
+        self.notifier.send(f"STATUS={status}, {self.gauges.waiting} actions waiting")
 
     def _write_textfile(self) -> None:
         now = self.clock.monotonic()

@@ -43,7 +43,7 @@ def pipeline_settings(
             delivery.retry_for,
             delivery.loop_limit,
             delivery.loop_pause,
-            delivery.timeout,
+            delivery.deadline,
         ),
         services=frozenset(config.pagerduty.services),
         is_shadow=is_shadow or config.daemon.mode == "shadow",

@@ -8,6 +8,7 @@ from pagerforce.model.display import shown
 from pagerforce.service.clock import SystemClock
 
 RELOADING = "RELOADING=1"
+_PATIENCE_SECONDS = 1.0
 
 
 class Notifier:
@@ -34,6 +35,8 @@ class Notifier:
             lines = (*lines, f"MONOTONIC_USEC={int(SystemClock().monotonic() * 1_000_000)}")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
             try:
+                # systemd may be busy; neither the event loop nor the watchdog waits for it for long.
+                sender.settimeout(_PATIENCE_SECONDS)
                 sender.connect(self._address)
                 sender.send("\n".join(lines).encode())
             except OSError:

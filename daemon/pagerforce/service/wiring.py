@@ -254,7 +254,7 @@ async def _pagerduty(
     stack: AsyncExitStack, loaded: Loaded, secrets: Secrets, net: _Net
 ) -> PagerDutySide:
     config, clock, metrics = loaded.config, net.clock, net.metrics
-    timeout = config.delivery.timeout.total_seconds()
+    timeout = config.delivery.deadline.total_seconds()
     http = open_http(
         api_url=config.pagerduty.api_url,
         api_key=secrets.pagerduty_api_key.reveal(),
@@ -274,7 +274,7 @@ async def _salesforce(
     stack: AsyncExitStack, loaded: Loaded, secrets: Secrets, net: _Net
 ) -> SalesforceSide:
     config, clock, metrics = loaded.config, net.clock, net.metrics
-    timeout = config.delivery.timeout.total_seconds()
+    timeout = config.delivery.deadline.total_seconds()
     http = build_client(
         base_url=config.salesforce.login_url,
         timeout_seconds=timeout,

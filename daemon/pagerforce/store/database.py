@@ -10,16 +10,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeAlias
 
 import aiosqlite
 import anyio
 import anyio.to_thread
 
-from pagerforce.errors import StoreError
+from pagerforce.errors import StoreError, StoreUnavailableError
 from pagerforce.host.files import open_folder
 from pagerforce.host.rights import rights_of
 from pagerforce.host.state import DATABASE, check_state_files
+from pagerforce.observe import pulse
+from pagerforce.observe.turns import Turns
 from pagerforce.store.copying import to_uri
 from pagerforce.store.interrupted import undo_interrupted_restore
 from pagerforce.store.lock import hold_state
@@ -39,43 +42,85 @@ RunBlocking: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
 IN_THREAD: RunBlocking = anyio.to_thread.run_sync
 
 BUSY_SECONDS = 10.0
+LONGEST_WAIT_SECONDS = 30.0
+"""How long one part of the daemon waits for another's transaction."""
+LONGEST_STATEMENT_SECONDS = 40.0
+"""A statement that takes longer is stopped where SQLite can stop it, and what it did is undone."""
 FILE_NAME = DATABASE
+
+
+class _Statement:
+    """The statement under way; entered for each. One that has come to its end is some work done."""
+
+    def __init__(self) -> None:
+        self.began: float | None = None
+
+    def __enter__(self) -> None:
+        self.began = anyio.current_time()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.began = None
+        if error is None or isinstance(error, Exception):  # one that is cancelled goes on
+            pulse.beat()
 
 
 class Transaction:
     """The statements of one transaction; given out by :meth:`Database.write` and ``read``."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, statement: _Statement) -> None:
         self._connection = connection
+        self._statement = statement
 
     async def run(self, sql: str, values: Sequence[object] = ()) -> int:
         """Runs one statement; returns the number of rows it touched."""
-        async with self._connection.execute(sql, values) as cursor:
-            return cursor.rowcount
+        with self._statement:
+            async with self._connection.execute(sql, values) as cursor:
+                return cursor.rowcount
 
     async def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Runs one statement for each row of values, in one go."""
-        await self._connection.executemany(sql, rows)
+        with self._statement:
+            await self._connection.executemany(sql, rows)
 
     async def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """All rows of a query."""
-        return [tuple(row) for row in await self._connection.execute_fetchall(sql, values)]
+        with self._statement:
+            found = await self._connection.execute_fetchall(sql, values)
+        return [tuple(row) for row in found]
 
     async def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
         """The first row of a query, or None."""
-        async with self._connection.execute(sql, values) as cursor:
-            row = await cursor.fetchone()
+        with self._statement:
+            async with self._connection.execute(sql, values) as cursor:
+                row = await cursor.fetchone()
         return None if row is None else tuple(row)
 
 
 class Database:
-    """An open state database. Use :func:`open_database`."""
+    """An open state database. Use :func:`open_database`.
 
-    def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
+    Args:
+        path: of its file.
+        connection: the only one that is used.
+        is_watched: whether somebody who keeps it busy without doing anything is a hang of the daemon.
+    """
+
+    def __init__(
+        self, path: Path, connection: aiosqlite.Connection, *, is_watched: bool = True
+    ) -> None:
         self.path = path
         self._connection = connection
-        # The statements inside let others have their turn; the lock need not do so as well.
-        self._lock = anyio.Lock(fast_acquire=True)
+        self._statement = _Statement()
+        what = "state database" if is_watched else ""
+        self._turns = Turns(what, self._busy, LONGEST_WAIT_SECONDS, is_fast=True)
+
+    def _busy(self) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"{self.path}: another part of pagerforce has kept it busy for "
+            f"{LONGEST_WAIT_SECONDS:g} s: is the disk slow, or does it not answer at all?"
+        )
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
@@ -84,15 +129,18 @@ class Database:
         Nothing on the network may be awaited inside.
 
         Raises:
-            StoreError: SQLite refused (disk full, file damaged or locked); nothing was stored.
+            StoreError: SQLite refused (disk full, file damaged or locked), or another part of the
+                daemon keeps it busy; nothing was stored.
         """
-        async with self._lock:
+        async with self._turns.taken():
             with anyio.CancelScope(shield=True):
                 # Shielded: a cancelled commit would leave it unknown whether it happened.
                 try:
-                    await self._connection.execute("BEGIN IMMEDIATE")
-                    yield Transaction(self._connection)
-                    await self._connection.execute("COMMIT")
+                    with self._statement:
+                        await self._connection.execute("BEGIN IMMEDIATE")
+                    yield Transaction(self._connection, self._statement)
+                    with self._statement:
+                        await self._connection.execute("COMMIT")
                 except sqlite3.Error as error:
                     await self._roll_back()
                     raise to_store_error(self.path, error) from error
@@ -108,11 +156,17 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """Reading only; sees what is committed."""
-        async with self._lock:
+        async with self._turns.taken():
             try:
-                yield Transaction(self._connection)
+                yield Transaction(self._connection, self._statement)
             except sqlite3.Error as error:
                 raise to_store_error(self.path, error) from error
+
+    async def stop_slow_statement(self) -> None:
+        """Stops a statement that takes too long, where it is not the disk that does not answer."""
+        began = self._statement.began
+        if began is not None and anyio.current_time() - began > LONGEST_STATEMENT_SECONDS:
+            await self._connection.interrupt()
 
     def size_bytes(self) -> int:
         """Size of the database with its write-ahead log, in bytes."""
@@ -153,7 +207,8 @@ async def open_database(
             await run_blocking(partial(prepare, path, read_only=read_only))
             connection = await _connect(path, connect, read_only=read_only)
         try:
-            yield Database(path, connection)
+            # Who reads on a connection of its own keeps nobody waiting.
+            yield Database(path, connection, is_watched=not read_only)
         finally:
             with anyio.CancelScope(shield=True), rights_of(path.parent):
                 await connection.close()

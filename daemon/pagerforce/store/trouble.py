@@ -44,6 +44,7 @@ _ABOUT_STATEMENT = frozenset(
 )
 _FULL = "there is no space left on its file system: free some, it then goes on by itself"
 _LOCKED = "another program keeps it locked (a copy of the file being made?): end that program"
+_SLOW = "a statement took too long and was undone: is the disk overloaded? It is tried again"
 _READ_ONLY = (
     "it cannot be written to: is its file system mounted read-only, or does the file belong to "
     "somebody else than the service user?"
@@ -61,6 +62,8 @@ def to_store_error(path: Path, error: sqlite3.Error) -> StoreError:
         return StoreUnavailableError(f"{path}: {_FULL} ({error})")
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreUnavailableError(f"{path}: {_LOCKED} ({error})")
+    if primary == sqlite3.SQLITE_INTERRUPT:
+        return StoreUnavailableError(f"{path}: {_SLOW} ({error})")
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return damaged(path, str(error))
     told = {

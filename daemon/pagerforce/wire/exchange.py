@@ -3,6 +3,7 @@
 import anyio
 import httpx
 
+from pagerforce.observe import pulse
 from pagerforce.wire.answer import Answer
 from pagerforce.wire.classify import classify_exception
 from pagerforce.wire.transport import OPERATION
@@ -36,7 +37,9 @@ async def exchange(
             finally:
                 await response.aclose()
     except (httpx.RequestError, TimeoutError) as error:
+        pulse.beat()  # no answer by the deadline is an outcome too
         raise classify_exception(error, operation=operation, is_write=is_write) from error
+    pulse.beat()
     answer = Answer(operation, is_write, response.status_code, response.headers, body or b"")
     if body is None:
         raise answer.malformed(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")

@@ -1,0 +1,41 @@
+"""How long one attempt is waited for: as long as it does something, up to a limit."""
+
+from contextlib import ExitStack
+from types import TracebackType
+
+import anyio
+
+from pagerforce.observe import pulse
+
+LONGEST_SILENCE_SECONDS = 42.0
+"""Longer than any request may take, shorter than what the watchdog takes for a hang."""
+
+
+class Patience:
+    """Cancels the block, and leaves it without an error, where it hangs or takes too long.
+
+    Args:
+        in_total: seconds that it may take, whatever it does.
+    """
+
+    def __init__(self, in_total: float) -> None:
+        self._in_total = in_total
+        self._stack = ExitStack()
+
+    def __enter__(self) -> None:
+        scope = self._stack.enter_context(anyio.CancelScope())
+        end = anyio.current_time() + self._in_total
+
+        def renew() -> None:
+            scope.deadline = min(end, anyio.current_time() + LONGEST_SILENCE_SECONDS)
+
+        renew()
+        self._stack.enter_context(pulse.also(renew))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        return bool(self._stack.__exit__(kind, error, trace))
