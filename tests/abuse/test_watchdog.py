@@ -4,7 +4,6 @@ The real process under a notification socket, with a hang put into it (``hang_po
 is shortened there; ``test_the_minute`` holds the real figures together.
 """
 
-import os
 import signal
 import socket
 import time
@@ -24,8 +23,6 @@ from pagerforce.store import database
 from process import until
 from setup.test_units import UNITS, settings
 
-ABUSE = int(os.environ.get("ABUSE", "1"))
-
 # What hangs: which loop is to be named, and what is to be read of the place.
 HANGS = {
     "poll": ("pagerduty", "poll.py"),
@@ -43,7 +40,7 @@ HANGS = {
 
 async def all_of(*scenarios) -> None:
     """Runs them beside one another: most of their time they wait."""
-    limit = anyio.CapacityLimiter(4 * ABUSE)
+    limit = anyio.CapacityLimiter(6)
 
     async def one(scenario) -> None:
         async with limit:

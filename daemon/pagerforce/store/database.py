@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -47,6 +48,7 @@ LONGEST_WAIT_SECONDS = 30.0
 LONGEST_STATEMENT_SECONDS = 40.0
 """A statement that takes longer is stopped where SQLite can stop it, and what it did is undone."""
 FILE_NAME = DATABASE
+_ROWS_AT_ONCE = 5_000
 
 
 class _Statement:
@@ -80,9 +82,12 @@ class Transaction:
                 return cursor.rowcount
 
     async def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
-        """Runs one statement for each row of values, in one go."""
-        with self._statement:
-            await self._connection.executemany(sql, rows)
+        """Runs one statement for each row of values."""
+        rest = iter(rows)
+        # In portions: very many rows together would look like one statement that does not end.
+        while portion := list(islice(rest, _ROWS_AT_ONCE)):
+            with self._statement:
+                await self._connection.executemany(sql, portion)
 
     async def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """All rows of a query."""
