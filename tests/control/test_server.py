@@ -170,10 +170,9 @@ async def test_a_connection_ends_with_its_answer(folder, path):
 async def test_a_long_operation_ends_with_its_caller(folder, path):
     async with served(folder, path) as (office, _):
         gate = anyio.Event()
-        lock = office.home.reading._lock  # white box: a read that is kept waiting
 
         async def hold():
-            async with lock:
+            async with office.home.reading.read():  # a read that is kept waiting
                 gate.set()
                 await anyio.sleep_forever()
 
