@@ -23,7 +23,7 @@ async def test_a_lost_answer_is_no_event_where_another_field_of_the_write_stood_
         await daemon.deliver()
         await daemon.parts.salesforce_reader.poll()
         await daemon.step(4)
-        new = (await daemon.log())[before:]
+        new = [entry for entry in (await daemon.log())[before:] if not entry["echo_of"]]
         assert {entry["event"] for entry in new} == {"unacknowledge", "acknowledge"}
         assert rig.record(record_id)["OwnerId"] == rig.sf.user_id("sam.lee@example.com")
 

@@ -108,13 +108,65 @@ async def test_acknowledging_through_the_api_assigns_to_the_sender(account):
     changed = await account.update(incident["id"], status="acknowledged")
     assert (changed["status"], assignees(changed)) == ("acknowledged", [BOT])
     assert [item["acknowledger"]["id"] for item in changed["acknowledgements"]] == [BOT]
-    assert account.types()[-2:] == ["acknowledge", "assign"]
+    assert account.types()[-2:] == ["assign", "acknowledge"]
+    companion = account.world.entries(incident["id"])[-2]
+    assert (companion["agent"]["type"], companion["channel"]["type"]) == (
+        "service_reference",
+        "auto",
+    )
 
 
-async def test_a_person_who_acknowledges_leaves_the_assignment(account):
+async def test_who_acknowledges_what_is_theirs_changes_no_assignment(account):
+    incident = account.world.trigger(NETWORK, "Disk full")
+    before = account.types()
+    changed = account.world.acknowledge(incident["id"], JANE)
+    assert assignees(changed) == [JANE]
+    assert account.types() == [*before, "acknowledge"]
+
+
+async def test_a_person_who_acknowledges_takes_the_incident(account):
     incident = account.world.trigger(NETWORK, "Disk full")
     changed = account.world.acknowledge(incident["id"], SAM)
-    assert assignees(changed) == [JANE]
+    assert assignees(changed) == [SAM]
+    assert account.types()[-2:] == ["assign", "acknowledge"]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda world, incident: world.escalate(incident, 1, by=SAM),
+        lambda world, incident: world.escalate(incident, 1),
+        lambda world, incident: world.delegate(incident, "PEPDBA1", SAM),
+        lambda world, incident: world.reassign(incident, [JANE, SAM], SAM),
+    ],
+)
+async def test_who_hands_an_incident_on_ends_its_acknowledgement(account, act):
+    incident = account.world.trigger(NETWORK, "Disk full")["id"]
+    account.world.acknowledge(incident, JANE)
+    account.clock.advance(60)
+    changed = act(account.world, incident)
+    assert (changed["status"], changed["acknowledgements"]) == ("triggered", [])
+    assert changed["last_status_change_at"] == "2026-11-24T12:01:00Z"
+    assert changed["last_status_change_by"]["type"] == "service_reference"
+
+
+async def test_only_the_timer_writes_an_unacknowledge_entry(account):
+    incident = account.world.trigger(NETWORK, "Disk full")["id"]
+    account.world.acknowledge(incident, JANE)
+    account.world.escalate(incident, 1, by=SAM)
+    assert "unacknowledge" not in account.types()
+    account.world.acknowledge(incident, JANE)
+    account.world.escalate(incident, 1)
+    assert account.types()[-2:] == ["unacknowledge", "escalate"]
+    escalated = account.world.entries(incident)
+    by_timeout = [entry for entry in escalated if entry["type"] == "escalate_log_entry"][-1]
+    assert by_timeout["channel"]["type"] == "timeout"
+
+
+async def test_an_assignment_by_the_service_leaves_the_acknowledgement(account):
+    incident = account.world.trigger(NETWORK, "Disk full")["id"]
+    account.world.acknowledge(incident, JANE)
+    assert account.world.reassign(incident, [SAM])["status"] == "acknowledged"
 
 
 async def test_resolving_empties_assignments_and_keeps_the_resolution_in_the_entry(account):
@@ -194,7 +246,8 @@ async def test_assigning_delegating_and_escalating_have_their_entries(account):
     delegated = await account.update(incident, escalation_policy=policy)
     assert delegated["escalation_policy"]["id"] == "PEPDBA1"
     assert assignees(await account.update(incident, escalation_level=2)) == [JANE]
-    assert account.types()[-3:] == ["assign", "delegate", "escalate"]
+    assert account.types()[-4:] == ["assign", "delegate", "assign", "escalate"]
+    assert "assignees" not in account.world.entries()[-4]
     assert account.world.entries()[-2]["assignees"][0]["id"] == JANE
 
 

@@ -24,8 +24,15 @@ class Agreement:
             real = self.scene.ledger.pd.state.incidents[incident_id]
             there = {"status": real.status}
             if real.is_open:  # what leaves no entry is looked for on open incidents only
-                there |= {"title": real.title, "urgency": real.urgency}
-            held = {name: known.get(name) for name in there}
+                there |= {
+                    "title": real.title,
+                    "urgency": real.urgency,
+                    "assignees": sorted(item.user_id for item in real.assignments),
+                    "priority": real.priority_id,
+                    "service": real.service_id,
+                    "escalation_policy": real.policy_id,
+                }
+            held = {name: _id_of(known.get(name)) for name in there}
             if held != there:
                 raise BrokenPromise(Promise.CONVERGED, f"{incident_id} is {there}, held as {held}")
         for record_id, known in self.scene.state.records.items():
@@ -122,6 +129,15 @@ class Agreement:
             and any(o.seq < event.seq and o.data["at"] > event.data["at"] for o in found)
         ]
         return incident_id in self.scene.people.reopened and bool(late)
+
+
+def _id_of(value: object) -> object:
+    """A stored reference as its id, people as their sorted ids; anything else as it is."""
+    if isinstance(value, dict):
+        return value["id"]
+    if isinstance(value, list):
+        return sorted(str(person["id"]) for person in value)
+    return value
 
 
 def _shown(at: object) -> datetime:

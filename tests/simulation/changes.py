@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from simulation.ledger import HISTORY, INCIDENT, INTEGRATION, P, RowWrite, Who
+from pagerforce.sandbox.pagerduty.journal import Entry
+from simulation.ledger import HISTORY, INCIDENT, INTEGRATION, P, RowWrite, Truth, Who
 from simulation.promises import BrokenPromise, Promise
 from simulation.scene import FIELDS, Scene
 from simulation.state import StoredAction, StoredEvent
@@ -19,6 +20,7 @@ class Changes:
 
     def run(self) -> None:
         self._entries()
+        self._truths()
         self._rows()
         self._comments()
         self._echoes()
@@ -39,8 +41,13 @@ class Changes:
                 key = str(entry.incident_id), f"{entry.type} {made.text}"
                 shared[key] += (event.echo_of is not None) - (made.who is Who.DAEMON)
                 self.scene.count(event)
+            elif made.who is Who.PEOPLE and _is_beside_an_act(entry):
+                self.scene.tally.changes += 1  # the act itself is the event
+                self.scene.tally.folded += 1
             elif made.who is Who.PEOPLE:
                 self.scene.ruled(event, what)
+            elif event.echo_of is None and entry.type != "notify_log_entry":
+                raise BrokenPromise(Promise.NO_ECHO, f"{what} follows from our own doing")
             elif entry.agent_id == INTEGRATION and event.echo_of is None:
                 raise BrokenPromise(Promise.NO_ECHO, f"{what} is our own doing")
         for (incident_id, kind), surplus in shared.items():
@@ -54,6 +61,29 @@ class Changes:
             action.incident_id == incident_id and action.attempts > 1
             for action in self.scene.state.all_actions()
         )
+
+    def _truths(self) -> None:
+        """What rules saw of an incident is what PagerDuty showed right after that deed.
+
+        Not of what was seen late, or by way of a reopening that no entry tells.
+        """
+        silent = self.scene.people.reopened | {
+            str(made.entry.incident_id)
+            for made in self.scene.ledger.entries
+            if made.entry.visible_at > made.entry.created_at
+        }
+        for entry_id, truth in self.scene.ledger.truths.items():
+            event = self.scene.state.events.get(f"pd:{entry_id}")
+            if event is None or truth.incident_id in silent:
+                continue
+            seen = event.data.get("incident") or {}
+            people = tuple(sorted(str(item["id"]) for item in seen.get("assignees", ())))
+            priority = (seen.get("priority") or {}).get("id")
+            told = Truth(truth.incident_id, seen.get("status"), people, priority)
+            if told != truth:
+                raise BrokenPromise(
+                    Promise.IN_ORDER, f"{event.id} {event.type}: {told} not {truth}"
+                )
 
     def _rows(self) -> None:
         for record_id, writes in _by_row(self.scene.ledger.writes, INCIDENT).items():
@@ -181,6 +211,11 @@ class Changes:
         return writes[0].who is Who.DAEMON and any(
             write.who is Who.PEOPLE and write.second <= known_at for write in writes
         )
+
+
+def _is_beside_an_act(entry: Entry) -> bool:
+    """Whether the service assigned it by itself, which after a trigger is an event of its own."""
+    return entry.type == "assign_log_entry" and entry.channel.get("type") == "auto"
 
 
 def _by_row(writes: Iterable[RowWrite], object_name: str) -> dict[str, list[RowWrite]]:

@@ -116,7 +116,7 @@ class _History:
             ledger.on_daemon = watch.daemon_did
             ledger.listen()
             group.start_soon(weather.run, name="weather")
-            await self._live_through(stage, people, weather, plan)
+            await self._live_through(stage, people, weather, plan, ledger)
             self._tell("the weather clears")
             weather.clear()
             lives.calm()
@@ -145,6 +145,7 @@ class _History:
 
             def done() -> None:
                 watch.ledger.who = Who.PEOPLE
+                watch.ledger.note_truths()
                 after()
 
             return done
@@ -160,12 +161,13 @@ class _History:
         )
 
     async def _live_through(
-        self, stage: Stage, people: People, weather: Weather, plan: Plan
+        self, stage: Stage, people: People, weather: Weather, plan: Plan, ledger: Ledger
     ) -> None:
         dice = self._dice("gaps")
         for _ in range(plan.deeds):
             stage.pd.hide_new_entries(weather.lateness())
             people.act()
+            ledger.note_truths()
             stage.pd.hide_new_entries(0)
             await anyio.sleep(plan.gap(dice))
 

@@ -46,6 +46,16 @@ class LogEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Truth:
+    """How PagerDuty shows an incident right after a deed."""
+
+    incident_id: str
+    status: str
+    assignees: tuple[str, ...]
+    priority: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RowWrite:
     """A version of a Salesforce row. ``changed``: stored fields that are not as before."""
 
@@ -65,6 +75,7 @@ class Ledger:
         who: whose doing everything is that happens now.
         lateness: seconds after which an entry of the daemon's doing becomes visible.
         repeated: texts of the daemon's that somebody wrote again by hand, with its account.
+        truths: by the last entry that a deed wrote about an incident.
         on_daemon: called after each thing that the daemon did.
     """
 
@@ -78,6 +89,19 @@ class Ledger:
     writes: list[RowWrite] = field(default_factory=list)
     daemon_did: int = 0
     repeated: set[str] = field(default_factory=set)
+    truths: dict[str, Truth] = field(default_factory=dict)
+    _noted: int = 0
+
+    def note_truths(self) -> None:
+        """A deed is over: what the API shows of its incidents now is true as of their last entries."""
+        last = {item.entry.incident_id: item.entry.id for item in self.entries[self._noted :]}
+        self._noted = len(self.entries)
+        for incident_id, entry_id in last.items():
+            incident = self.pd.state.incidents[str(incident_id)]
+            people = tuple(sorted(item.user_id for item in incident.assignments))
+            self.truths[entry_id] = Truth(
+                incident.id, incident.status, people, incident.priority_id
+            )
 
     def listen(self) -> None:
         """From now on every entry and every row is written down."""

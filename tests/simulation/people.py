@@ -174,17 +174,36 @@ class People:
 
     def _reassign(self) -> str | None:
         if incident := self._one(self._incidents("triggered", "acknowledged")):
-            self.pd.reassign(incident, [self._person()], by=self._person())
+            whom = [JANE, SAM] if self.dice.random() < 0.4 else [self._person()]
+            self.pd.reassign(incident, whom, by=self._person())
         return incident
 
     def _escalate(self) -> str | None:
-        if incident := self._one(self._incidents("triggered")):
-            self.pd.escalate(incident, self.dice.choice([1, 2]), by=self._person())
+        """By a person, or by the timer."""
+        if incident := self._one(self._incidents("triggered", "acknowledged")):
+            by = self.dice.choice([self._person(), None])
+            self.pd.escalate(incident, self.dice.choice([1, 2, 3]), by=by)
         return incident
 
     def _delegate(self) -> str | None:
-        if incident := self._one(self._incidents("triggered")):
+        if incident := self._one(self._incidents("triggered", "acknowledged")):
             self.pd.delegate(incident, self.dice.choice(["PEPNET1", "PEPDBA1"]), by=SAM)
+        return incident
+
+    def _acknowledge_twice(self) -> str | None:
+        """Acknowledged, handed on and acknowledged again, mostly within the same second."""
+        if incident := self._one(self._incidents("triggered")):
+            self.pd.acknowledge(incident, by=self._person())
+            self.pd.escalate(incident, self.dice.choice([1, 3]), by=self._person())
+            if self.dice.random() < 0.7:
+                self.pd.acknowledge(incident, by=self._person())
+        return incident
+
+    def _priorities(self) -> str | None:
+        """Several changes of the priority within one second: the last one stands."""
+        if incident := self._one(self._incidents("triggered", "acknowledged")):
+            for _ in range(self.dice.randrange(2, 6)):
+                self.pd.set_priority(incident, f"P{self.dice.randrange(1, 6)}", by=self._person())
         return incident
 
     def _snooze(self) -> str | None:
@@ -305,8 +324,10 @@ DEEDS = {
     "priority": 4,
     "urgency": 1,
     "reassign": 2,
-    "escalate": 1,
-    "delegate": 1,
+    "escalate": 3,
+    "delegate": 2,
+    "acknowledge_twice": 2,
+    "priorities": 1,
     "snooze": 1,
     "retitle": 2,
     "move": 1,

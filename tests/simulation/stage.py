@@ -86,6 +86,8 @@ def set_up(dice: Random) -> Stage:
     """Both sides as they are at the start, each with a clock of its own, as good as NTP makes them."""
     clocks = {side: Clock(dice.choice([0, dice.uniform(-1.5, 1.5)])) for side in Side}
     pd = pagerduty.seeded_world(clocks[Side.PAGERDUTY])
+    for policy in pd.state.directory.policies.values():
+        policy.levels.append(tuple(name for level in policy.levels for name in level))
     sf = salesforce.seeded_world(clocks[Side.SALESFORCE])
     sf.trust(_public_key())
     faults = {side: Faults() for side in Side}

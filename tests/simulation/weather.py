@@ -9,7 +9,6 @@ from anyio.abc import TaskGroup
 
 from pagerforce.model.ids import Side
 from pagerforce.sandbox.faults import Fault, FaultKind
-from pagerforce.sandbox.pagerduty.journal import EntryOrder
 from simulation.plan import Pace
 from simulation.stage import Stage
 
@@ -74,8 +73,7 @@ class Weather:
 
     def _strike(self) -> None:
         kind = self.dice.choice(
-            ["fault"] * 8
-            + ["outage", "slow", "locks", "timeouts", "session", "quota", "order", "pages"]
+            ["fault"] * 8 + ["outage", "slow", "locks", "timeouts", "session", "quota", "pages"]
         )
         getattr(self, f"_{kind}")()
 
@@ -131,9 +129,6 @@ class Weather:
         self.stage.sf.set_remaining_calls(self.dice.randrange(5))
         self.tell("weather: the org's calls are used up")
         self._later(self.dice.uniform(5, 60), lambda: self.stage.sf.set_remaining_calls(15_000))
-
-    def _order(self) -> None:
-        self.stage.pd.order_entries(self.dice.choice(list(EntryOrder)))
 
     def _pages(self) -> None:
         self.stage.sf.knobs.batch_size = self.dice.choice([None, 1, 2, 5])

@@ -20,6 +20,7 @@ from pagerforce.cli.console import (
 from pagerforce.cli.desk import ask
 from pagerforce.errors import ForbiddenError, PagerforceError
 from pagerforce.model.value import parse_instant
+from pagerforce.pipeline.entries import CONSEQUENCE
 
 _FOLLOW_SECONDS = 1.0
 _LEVELS = ("error", "warning", "info", "debug")
@@ -109,12 +110,19 @@ def _entries(
         anyio.run(anyio.sleep, _FOLLOW_SECONDS)
 
 
+def _why_unruled(echo_of: str | None) -> str:
+    if echo_of is None:
+        return ""
+    is_consequence = echo_of == CONSEQUENCE
+    return " (PagerDuty's own part of that)" if is_consequence else f" (our own: {echo_of})"
+
+
 def _print(entry: Mapping[str, Any]) -> None:
     if entry["event"] == "operator":
         _print_operator(entry)
         return
     subject = entry["incident"] or entry["record"] or ""
-    echo = f" (our own: {entry['echo_of']})" if entry["echo_of"] else ""
+    echo = _why_unruled(entry["echo_of"])
     out.line(f"{entry['at'][:19]}Z {entry['source']} {entry['event']} {subject}{echo}")
     for rule in entry["rules"]:
         if rule["matched"]:

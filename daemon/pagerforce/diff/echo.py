@@ -16,7 +16,7 @@ def find_entry(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
     """Index of the expectation that a log entry fulfils."""
     for index, item in enumerate(expected):
         is_kind = item.subject == entry.incident_id and item.kind == entry.type
-        is_ours = is_kind and _is_actor(item.actor_id, entry.agent.id)
+        is_ours = is_kind and _is_by(item, entry)
         if is_ours and _fits_entry(item.values, entry):
             return index
     return None
@@ -41,6 +41,20 @@ def find_created(
         ):
             return index
     return None
+
+
+def find_page(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
+    """Index of the expectation of a page whose trigger is yet to be seen and whose first call this is."""
+    for index, item in enumerate(expected):
+        if item.kind == "trigger" and item.subject == entry.incident_id:
+            return index
+    return find_created(entry.current, expected)
+
+
+def _is_by(item: Expectation, entry: LogEntry) -> bool:
+    """Whether we caused it; what the service assigns because of our write bears the service's name."""
+    is_assigned = entry.type == "assign" and entry.is_automatic and "assignee" in item.values
+    return is_assigned or _is_actor(item.actor_id, entry.agent.id)
 
 
 def _is_actor(wanted: str | None, actual: str | None) -> bool:

@@ -6,18 +6,22 @@ snapshot instead:
 
     entry             status        assignees            other
     trigger (first)   triggered     as now               everything as now
-    acknowledge       acknowledged
+    acknowledge       acknowledged  the entry's, if any
     unacknowledge     triggered
     resolve           resolved      none                 resolve reason as now, if this is the last
-    assign, delegate                the entry's          delegate: policy as now
-    escalate                        the entry's; several entries of one second add up
+    escalate          triggered     the entry's
+    assign, delegate  triggered     the entry's          delegate: policy as now
+      the service's own: as before
     priority_change                                      the entry's priority
     urgency_change                                       the entry's urgency, else as now
     custom field change                                  custom fields as now
     all others        nothing: fields that no entry tells are left to the reconcile
+
+Who hands an acknowledged incident on ends its acknowledgement, and no entry says so (recorded answers).
+All targets of one act stand in each of its entries by now (``diff/assignment.py``).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -27,6 +31,7 @@ from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person
 _FIRST_TRIGGER = _SAME_CHANGE = timedelta(seconds=2)
 _SECOND = timedelta(seconds=1)
 _OF_OPEN = ("acknowledge", "unacknowledge")
+_HANDED_ON = ("assign", "escalate", "delegate")
 _TOLD = ("status", "assignees", "priority", "urgency", "escalation_policy")
 _QUIET = ("title", "service", "conference_bridge", "custom_fields")
 
@@ -54,13 +59,18 @@ class Folded:
     is_late_start: bool = False
 
 
-def fold(held: Held | None, entry: LogEntry) -> Folded:
+def fold(held: Held | None, entry: LogEntry, *, is_overtaken: bool = False) -> Folded:
     """The event an entry stands for, given the snapshot as it was before.
 
     A late entry (older than one already folded) is seen with its own meaning applied, but does not
     move the snapshot back. The entry must name an incident.
+
+    Args:
+        held: the snapshot.
+        entry: the entry.
+        is_overtaken: what the log lists after it in its second is folded already.
     """
-    is_late = held is not None and _is_late(held, entry)
+    is_late = held is not None and (is_overtaken or _is_late(held, entry))
     is_first = entry.type == "trigger" and _is_first_trigger(held, entry, is_late=is_late)
     before = None if is_first or held is None else held.incident
     base = _start(entry) if is_first or held is None else held.incident
@@ -73,10 +83,15 @@ def fold(held: Held | None, entry: LogEntry) -> Folded:
 
 
 def _is_late(held: Held, entry: LogEntry) -> bool:
-    """Whether what is held is newer; of one second an acknowledge comes before the resolve."""
-    if held.entry_at is not None and entry.at < held.entry_at:
-        return True
-    return entry.type in _OF_OPEN and _is_over(held.incident, entry.at)
+    """Whether what is held is newer."""
+    if held.entry_at is not None and entry.at <= held.entry_at:
+        return entry.at < held.entry_at
+    return _is_of_open(entry) and _is_over(held.incident, entry.at)
+
+
+def _is_of_open(entry: LogEntry) -> bool:
+    """Whether an entry tells of an open incident: a resolved one is neither held nor handed on."""
+    return entry.type in _OF_OPEN or (entry.type in _HANDED_ON and not entry.is_automatic)
 
 
 def _is_over(incident: Incident, at: datetime) -> bool:
@@ -86,19 +101,34 @@ def _is_over(incident: Incident, at: datetime) -> bool:
     return is_resolved and resolved_at is not None and at <= resolved_at
 
 
-def find_reopening(held: Held | None, entry: LogEntry) -> Incident | None:
+def as_of_trigger(entry: LogEntry, later: Iterable[LogEntry]) -> LogEntry:
+    """A first trigger with its incident's priority of that moment, where a later entry tells it.
+
+    Args:
+        entry: the trigger; its incident is shown as it is by now.
+        later: what happened to the incident since, oldest first.
+    """
+    first = next((x for x in later if x.type == "priority_change"), None)
+    if entry.current is None or first is None or not first.had_old_priority:
+        return entry
+    return replace(entry, current=replace(entry.current, priority=first.old_priority))
+
+
+def find_reopening(
+    held: Held | None, entry: LogEntry, *, is_overtaken: bool = False
+) -> Incident | None:
     """The state right after a reopening that this entry gives away, or None.
 
-    It leaves no entry of its own (facts: pagerduty.md section 9.5), but what was resolved can only be
-    acknowledged, or that run out, or end by a merge, once it is open again: in the second before, at
-    the latest, as far as stamps can tell.
+    It leaves no entry of its own, but what was resolved can only be acknowledged, or that run out, or be
+    handed on, or end by a merge, once it is open again: in the second before, at the latest, as far as
+    stamps can tell.
     """
-    if held is None or _is_late(held, entry):
+    if held is None or is_overtaken or _is_late(held, entry):
         return None
     before = held.incident
     if before.status is not IncidentStatus.RESOLVED or before.status_changed_at is None:
         return None
-    if entry.type not in _OF_OPEN and not _is_merge(before, entry):
+    if not _is_of_open(entry) and not _is_merge(before, entry):
         return None
     return replace(
         before,
@@ -182,22 +212,36 @@ def _stands(entry: LogEntry) -> bool:
     return since is None or since - entry.at <= _SAME_CHANGE
 
 
+def _acknowledge(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
+    moved = _to(base, entry)
+    return replace(moved, status=IncidentStatus.ACKNOWLEDGED, status_changed_at=entry.at)
+
+
+def _to(base: Incident, entry: LogEntry) -> Incident:
+    return replace(base, assignees=entry.assignees) if entry.assignees else base
+
+
 def _assign(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
-    return base if entry.assignees is None else replace(base, assignees=entry.assignees)
+    moved = _to(base, entry)
+    return moved if entry.is_automatic else _handed_on(moved, entry)
 
 
-def _escalate(base: Incident, entry: LogEntry, held: Held | None) -> Incident:
-    """One entry per target (facts: pagerduty.md section 5): those of one second belong together."""
-    people = entry.assignees or ()
-    if held is not None and (held.entry_type, held.entry_at) == ("escalate", entry.at):
-        known = {person.id for person in base.assignees}
-        people = base.assignees + tuple(person for person in people if person.id not in known)
-    return replace(base, assignees=people) if people else base
+def _handed_on(base: Incident, entry: LogEntry) -> Incident:
+    """Nobody looks after it any more who was not asked just now."""
+    if base.status is not IncidentStatus.ACKNOWLEDGED:
+        return base
+    return replace(base, status=IncidentStatus.TRIGGERED, status_changed_at=entry.at)
 
 
-def _delegate(base: Incident, entry: LogEntry, held: Held | None) -> Incident:
+def _escalate(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
+    """It moves the time of the last status change, whatever the status was."""
+    moved = _handed_on(_to(base, entry), entry)
+    return replace(moved, status_changed_at=entry.at) if moved.is_open else moved
+
+
+def _delegate(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
     policy = entry.current.escalation_policy if entry.current else None
-    moved = _assign(base, entry, held)
+    moved = _handed_on(_to(base, entry), entry)
     return replace(moved, escalation_policy=policy) if policy else moved
 
 
@@ -224,7 +268,7 @@ def _custom_fields(base: Incident, entry: LogEntry, _held: Held | None) -> Incid
 
 _APPLY: Mapping[str, Callable[[Incident, LogEntry, Held | None], Incident]] = {
     "trigger": _trigger,
-    "acknowledge": _status(IncidentStatus.ACKNOWLEDGED),
+    "acknowledge": _acknowledge,
     "unacknowledge": _status(IncidentStatus.TRIGGERED),
     "resolve": _resolve,
     "assign": _assign,

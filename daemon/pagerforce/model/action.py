@@ -137,6 +137,7 @@ class Task:
             has moved since, by a merge.
         is_overtaken: the reason for it is gone by now: find what an earlier attempt may have made,
             make nothing new.
+        event_place: the event's place within its second.
         doubt_since: after a restore: what this does may have been done since then, by an action that
             nothing remembers; in PagerDuty's clock. None: its own attempts are all there is.
     """
@@ -165,6 +166,7 @@ class Task:
     tried_elsewhere: tuple[IncidentId, ...] = ()
     is_overtaken: bool = False
     doubt_since: datetime | None = None
+    event_place: int = 0
 
     @property
     def earliest_doing_at(self) -> datetime:

@@ -49,6 +49,7 @@ class Event:
         incident / old_incident: right after / right before the event (PagerDuty events).
         record / old_record: likewise (Salesforce events); old_record is empty on create.
         changed: the fields whose old value is known and differs.
+        place: its place within its second (``model/sequence.py``).
     """
 
     id: EventId
@@ -66,3 +67,4 @@ class Event:
     old_record: Mapping[str, Scalar] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
     comment: CommentText | None = None
+    place: int = 0

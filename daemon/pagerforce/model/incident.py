@@ -80,12 +80,18 @@ class LogEntry:
         incident_id: None where the entry names no incident.
         current: the incident as the API reported it with the page, not as of the entry.
         agent: who caused it; id without a name where only a reference was given.
+        agent_type: ``user``, ``service`` or ``integration``; None where it is not said.
+        channel: through which it came (``website``, ``auto``, ``timeout``, ...); None: not said.
         note: the text of an annotation, or the note given with a resolve.
         assignees: of assign, escalate and delegate entries.
         priority: new priority of a priority change (often only its name is known; id ``""``).
         had_priority: whether the entry states a priority at all (None is then "cleared").
+        old_priority: the priority before, where ``had_old_priority`` (None is then "none").
         urgency: new urgency where the entry states it.
         is_first: of a trigger, whether it is the one that opened the incident; None: not said.
+        place: its place among the entries of its second, in the order in which they happened.
+        cause_id: the entry of the same second beside which the service wrote this one by itself, if any
+            (``diff/assignment.py``). cause_type: that entry's type.
     """
 
     id: str
@@ -95,10 +101,21 @@ class LogEntry:
     current: Incident | None = None
     agent: Person = field(default_factory=Person)
     agent_type: str | None = None
+    channel: str | None = None
     note: str | None = None
     assignees: tuple[Person, ...] | None = None
     priority: Ref | None = None
     had_priority: bool = False
+    old_priority: Ref | None = None
+    had_old_priority: bool = False
     is_first: bool | None = None
     urgency: str | None = None
     service: Ref | None = None
+    place: int = 0
+    cause_id: str | None = None
+    cause_type: str | None = None
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether the service wrote it by itself, as it does beside an act of somebody."""
+        return self.agent_type == "service" and self.channel in (None, "auto")

@@ -48,14 +48,16 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class EntryBatch:
-    """Log entries of one closed window, sorted by time and causal rank.
+    """Log entries of one closed window, in the order in which they happened.
 
     ``read_to``: the cursor once this batch is stored, never later than the newest entry seen.
+    ``seen_at``: when it was read, by the remote clock; None: not known.
     """
 
     entries: tuple[LogEntry, ...]
     read_to: datetime
     flaws: tuple[Flaw, ...] = ()
+    seen_at: datetime | None = None
 
 
 class PagerDutySource(Protocol):

@@ -33,6 +33,7 @@ _NUMBERED_TITLE = re.compile(r"\[#\d+\] ?")
 _NEW_URGENCY = re.compile(r"\bto\W+(high|low)\b", re.IGNORECASE)
 _ANY_URGENCY = re.compile(r"\b(high|low)\b", re.IGNORECASE)
 _NEW_PRIORITY = re.compile(r'\bto "([^"]+)"')
+_OLD_PRIORITY = re.compile(r'\bfrom "([^"]+)"')
 
 
 def decode_rows(
@@ -134,7 +135,9 @@ def decode_log_entry(
     incident_id = _text(incident.get("id"))
     agent = _mapping(raw.get("agent"))
     agent_type = _text(agent.get("type"))
-    priority, had_priority = _new_priority(raw) if kind == "priority_change" else (None, False)
+    is_graded = kind == "priority_change"
+    priority, had_priority = _new_priority(raw) if is_graded else (None, False)
+    old_priority, had_old = _old_priority(raw) if is_graded else (None, False)
     has_assignees = isinstance(raw.get("assignees"), list)
     first_id = _text(_mapping(incident.get("first_trigger_log_entry")).get("id"))
     return LogEntry(
@@ -146,10 +149,13 @@ def decode_log_entry(
         current=to_incident(incident) if incident_id and "status" in incident else None,
         agent=decode_person(agent),
         agent_type=agent_type.removesuffix(_REFERENCE_SUFFIX) if agent_type else None,
+        channel=_text(_mapping(raw.get("channel")).get("type")),
         note=_note(kind, raw),
         assignees=_people(_items(raw.get("assignees"))) if has_assignees else None,
         priority=priority,
         had_priority=had_priority,
+        old_priority=old_priority,
+        had_old_priority=had_old,
         is_first=first_id == entry_id if first_id and kind == "trigger" else None,
         urgency=_new_urgency(raw) if kind == "urgency_change" else None,
         service=decode_ref(raw.get("service")),
@@ -230,13 +236,24 @@ def _note(kind: str, raw: Mapping[str, object]) -> str | None:
 
 
 def _new_priority(raw: Mapping[str, object]) -> tuple[Ref | None, bool]:
+    return _priority(raw, "new_priority", _NEW_PRIORITY)
+
+
+def _old_priority(raw: Mapping[str, object]) -> tuple[Ref | None, bool]:
+    return _priority(raw, "old_priority", _OLD_PRIORITY)
+
+
+def _priority(
+    raw: Mapping[str, object], key: str, words: re.Pattern[str]
+) -> tuple[Ref | None, bool]:
+    """A priority that the entry's channel or, without that, its summary states; and whether it does."""
     channel = _mapping(raw.get("channel"))
-    if "new_priority" in channel:
-        new = _mapping(channel["new_priority"])
-        name = _text(new.get("name")) or _text(new.get("summary"))
-        ref_id = _text(new.get("id")) or ""
+    if key in channel:
+        stated = _mapping(channel[key])
+        name = _text(stated.get("name")) or _text(stated.get("summary"))
+        ref_id = _text(stated.get("id")) or ""
         return (Ref(ref_id, name) if name or ref_id else None), True
-    said = _NEW_PRIORITY.search(_text(raw.get("summary")) or "")
+    said = words.search(_text(raw.get("summary")) or "")
     return (Ref("", said.group(1)), True) if said else (None, False)
 
 

@@ -26,6 +26,7 @@ class Reading:
 
     Attributes:
         entries: by id; only those that lie in the window.
+        positions: by id, where each of them stood in the list, as it was read last.
         flaws: what could not be understood, each once.
         is_complete: False: there is more in the window than was, or can be, read.
         includes_until: an entry of the very second of ``until`` was in an answer.
@@ -33,6 +34,7 @@ class Reading:
     """
 
     entries: dict[str, LogEntry] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
     flaws: dict[Flaw, None] = field(default_factory=dict)
     is_complete: bool = True
     includes_until: bool = False
@@ -108,7 +110,7 @@ async def _read_pass(
         if page is None:
             reading.is_complete = False
             break
-        has_shifted = _take_in(reading, window, asked, page, seen) or has_shifted
+        has_shifted = _take_in(reading, window, asked, page, offset, seen) or has_shifted
         offset += len(page.rows)
         if not page.more:
             break
@@ -121,18 +123,21 @@ async def _read_pass(
     return has_shifted
 
 
-def _take_in(reading: Reading, window: Window, asked: _Range, page: Page, seen: set[str]) -> bool:
+def _take_in(
+    reading: Reading, window: Window, asked: _Range, page: Page, offset: int, seen: set[str]
+) -> bool:
     """Adds a page to the reading; tells whether one of its entries was seen in this pass already."""
     has_repeated = False
     decode = partial(decode_log_entry, to_incident=reading.incidents.decode)
     entries, flaws = decode_rows(page.rows, decode, "log entry")
     reading.flaws.update(dict.fromkeys(flaws))
-    for entry in entries:
+    for position, entry in enumerate(entries, start=offset):
         has_repeated = has_repeated or entry.id in seen
         seen.add(entry.id)
         reading.includes_until = reading.includes_until or entry.at >= window.end
         if window.holds(entry.at):
             reading.entries[entry.id] = entry
+            reading.positions[entry.id] = position
         elif not asked.holds(entry.at):
             reading.flaws[
                 Flaw(f"log entry {entry.id}", "its time is not one that was asked for")

@@ -23,9 +23,9 @@ from pagerforce.pagerduty.windows import (
     MAX_SPAN,
     SECOND,
     Window,
+    in_order,
     narrower_span,
     next_window,
-    order_of,
     overall_window,
     span_before,
     wider_span,
@@ -77,8 +77,8 @@ class PagerDutyPoller:
     ) -> AsyncIterator[EntryBatch]:
         """Every entry from ``since`` minus the overlap up to now, oldest window first.
 
-        Each batch is one whole window of about ``WANTED_ENTRIES`` at most, sorted by
-        ``windows.order_of``; together they leave no gap. The cursor (``read_to``) is the newest
+        Each batch is one whole window of about ``WANTED_ENTRIES`` at most, in the order in which
+        things happened; together they leave no gap. The cursor (``read_to``) is the newest
         entry seen so far, never a clock's time. There is always at least one batch, maybe empty.
         """
         now = await self.fetch_server_time()
@@ -138,9 +138,10 @@ class PagerDutyPoller:
             what = f"holds more than the API lists; {len(entries)} of its entries were read"
             flaws.append(Flaw(f"log entries of {window.start.isoformat()}", what))
         return EntryBatch(
-            entries=tuple(sorted(entries, key=order_of)),
+            entries=tuple(in_order(entries, reading.positions)),
             read_to=max([read_to, *(entry.at for entry in entries)]),
             flaws=tuple(flaws),
+            seen_at=self._client.server_time,
         )
 
     def _owe(self, flaws: Sequence[Flaw]) -> None:

@@ -1,17 +1,16 @@
 """How a stretch of PagerDuty's log is cut into windows, and in which order entries count. Pure.
 
-The API pages through 10,000 rows at most, and says nothing about the order of its list, about
-whether ``since`` and ``until`` belong to the window, or about order within a second. So a window
-is asked for a second early, what lies outside is dropped here, and entries are sorted here.
+The API pages through 10,000 rows at most, and does not say whether ``since`` and ``until`` belong to
+the window. So a window is asked for a second early, and what lies outside is dropped here. It lists
+entries newest first, also within a second: that order is kept, as ids and stamps do not tell it.
 Facts: pagerduty.md sections 4, 5 and 9.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pagerforce.model.incident import LogEntry
-from pagerforce.model.sequence import rank_of
 
 SECOND = timedelta(seconds=1)
 
@@ -26,9 +25,27 @@ _MIN_COVERAGE = 0.8
 _MOST_TIMES_WIDER = 8  # behind a quiet stretch may lie a dense one
 
 
-def order_of(entry: LogEntry) -> tuple[datetime, int, str]:
-    """Sort key: time, then causal rank, then id (which only makes the order repeatable)."""
-    return entry.at, rank_of(entry.type), entry.id
+def in_order(entries: Iterable[LogEntry], positions: Mapping[str, int]) -> list[LogEntry]:
+    """Entries as they happened, oldest first, each with its place within its second.
+
+    Args:
+        entries: in any order.
+        positions: by id, where each stood in the list as the API gave it, from 0 on.
+    """
+    listed = sorted(entries, key=lambda entry: positions[entry.id])
+    # A list that begins with its oldest entry is turned round; real ones begin with the newest.
+    if not listed or listed[0].at >= listed[-1].at:
+        listed.reverse()
+    listed.sort(key=lambda entry: entry.at)
+    return _placed(listed)
+
+
+def _placed(ordered: Iterable[LogEntry]) -> list[LogEntry]:
+    placed: list[LogEntry] = []
+    for entry in ordered:
+        is_shared = bool(placed) and placed[-1].at == entry.at
+        placed.append(replace(entry, place=placed[-1].place + 1) if is_shared else entry)
+    return placed
 
 
 @dataclass(frozen=True, slots=True)

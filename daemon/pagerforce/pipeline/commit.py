@@ -9,14 +9,17 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from pagerforce.diff.assignment import find_unsettled, gather
 from pagerforce.diff.fold import Held
 from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, LogEntry
+from pagerforce.model.link import LinkState
 from pagerforce.model.ports import EntryBatch, Position, RowBatch
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.causality import ANSWER_WINDOW, depth_of
 from pagerforce.pipeline.entries import (
     EntryPlan,
+    Fresh,
     Hopes,
     NewLink,
     event_id_of,
@@ -96,9 +99,9 @@ async def commit_entries(
     """Stores a batch of log entries and everything that follows from it."""
     async with database.write() as tx:
         doubt = await restored.find(tx)
-        fresh = await _fresh(tx, batch.entries, judge, news.start_at)
         own = OwnEntries(doubt, news.ours)
-        fresh = [entry for entry in fresh if not own.should_wait(entry)]
+        found = await _fresh(tx, batch, judge, news.start_at)
+        fresh = [entry for entry in found.entries if not own.should_wait(entry)]
         ids = {entry.incident_id for entry in fresh if entry.incident_id}
         held = {
             key: Held(item, at)
@@ -113,7 +116,7 @@ async def commit_entries(
         )
         hopes = replace(await _hopes(tx, ids | keys, with_pages=has_keyless), own=own)
         await _meet(tx, world, hopes, own.records_of(fresh))
-        plan = plan_entries(fresh, held, world, hopes, judge, now)
+        plan = plan_entries(replace(found, entries=fresh), held, world, hopes, judge, now)
         await _store_entries(tx, plan, held, now, news.skew, doubt)
         position = Position(batch.read_to)
         await cursors.move_cursor(tx, cursors.PAGERDUTY, position)
@@ -122,20 +125,59 @@ async def commit_entries(
     return Committed(plan.ruled, [*(entry.type for entry in fresh), *opened])
 
 
-async def _fresh(
-    tx: Transaction, entries: Sequence[LogEntry], judge: Judge, start_at: datetime
-) -> list[LogEntry]:
-    """Entries that are news: not stored before, not older than the start, of our services."""
+async def _fresh(tx: Transaction, batch: EntryBatch, judge: Judge, start_at: datetime) -> Fresh:
+    """Entries that are news (not stored before, not older than the start, of followed incidents).
+
+    With what the entries beside them, known already, tell about them.
+    """
+    entries = gather(list({entry.id: entry for entry in batch.entries}.values()))
     known = await journal.known_events(tx, [event_id_of(entry) for entry in entries])
-    services = judge.settings.services
-    unique = {entry.id: entry for entry in entries}
-    return [
+    unsettled = find_unsettled(entries, batch.seen_at)
+    fresh = [
         entry
-        for entry in unique.values()
-        if event_id_of(entry) not in known
-        and entry.at >= start_at
-        and (not services or _service_id(entry) in services)
+        for entry in entries
+        if event_id_of(entry) not in known and entry.at >= start_at and entry.id not in unsettled
     ]
+    followed = await _followed(tx, fresh, judge.settings.services)
+    echoes = {key: action for key, action in known.items() if action is not None}
+    fresh = [entry for entry in fresh if followed is None or entry.id in followed]
+    return Fresh(fresh, _overtaken(entries, known.keys()), echoes)
+
+
+def _overtaken(entries: Sequence[LogEntry], known: Collection[str]) -> frozenset[str]:
+    """New entries that are listed before a known one of the same incident and second."""
+    found: set[str] = set()
+    later: set[tuple[IncidentId | None, datetime]] = set()
+    for entry in reversed(entries):
+        second = entry.incident_id, entry.at
+        if event_id_of(entry) in known:
+            later.add(second)
+        elif second in later:
+            found.add(entry.id)
+    return frozenset(found)
+
+
+async def _followed(
+    tx: Transaction, entries: Sequence[LogEntry], services: Collection[str]
+) -> set[str] | None:
+    """Entries of the admitted services, and of linked incidents whatever their service; None: all.
+
+    The filter admits what is new. What is linked is followed until the link ends.
+    """
+    if not services:
+        return None
+    admitted = {entry.id for entry in entries if _service_id(entry) in services}
+    others = {
+        entry.incident_id for entry in entries if entry.id not in admitted and entry.incident_id
+    }
+    linked = await _linked(tx, others)
+    return admitted | {entry.id for entry in entries if entry.incident_id in linked}
+
+
+async def _linked(tx: Transaction, ids: Collection[IncidentId]) -> set[IncidentId]:
+    """Those that have a link which has not ended."""
+    found = await links.links_of(tx, ids) if ids else []
+    return {link.incident_id for link in found if link.state is not LinkState.INACTIVE}
 
 
 def _service_id(entry: LogEntry) -> str | None:
@@ -154,10 +196,13 @@ async def commit_drift(
 ) -> Committed:
     """Stores what the reconcile of incidents found. ``skew``: as in ``commit_entries``."""
     services = judge.settings.services
-    wanted = [
-        item for item in seen if not services or (item.service and item.service.id in services)
-    ]
     async with database.write() as tx:
+        linked = await _linked(tx, {item.id for item in seen}) if services else set()
+        wanted = [
+            item
+            for item in seen
+            if not services or (item.service and item.service.id in services) or item.id in linked
+        ]
         ids = {item.id for item in wanted}
         held = {
             key: Held(item, at)

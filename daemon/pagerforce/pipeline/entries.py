@@ -1,15 +1,24 @@
 """Pure: PagerDuty's log entries and reconciled incidents -> events with what the rules say."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pagerforce.diff.echo import find_created, find_entry
-from pagerforce.diff.fold import Held, changed_fields, find_drift, find_reopening, fold
+from pagerforce.diff.assignment import TRIGGER
+from pagerforce.diff.echo import find_created, find_entry, find_page
+from pagerforce.diff.fold import (
+    Held,
+    as_of_trigger,
+    changed_fields,
+    find_drift,
+    find_reopening,
+    fold,
+)
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, LogEntry, Person
 from pagerforce.model.link import Link, LinkState
+from pagerforce.model.sequence import LAST, OVERTAKEN
 from pagerforce.model.value import format_whole_second
 from pagerforce.model.verdict import Expectation
 from pagerforce.pipeline.forgotten import OwnEntries
@@ -17,6 +26,9 @@ from pagerforce.pipeline.ruling import Judge, Ruled, World
 from pagerforce.store.outbox import Cause
 from pagerforce.store.restored import FORGOTTEN
 from pagerforce.store.traces import Expected
+
+CONSEQUENCE = "(consequence)"
+"""Stands for the id of an action: PagerDuty did it by itself beside somebody's act, whose event tells it."""
 
 RECONCILE_GRACE = timedelta(seconds=60)
 
@@ -35,7 +47,8 @@ class NewLink:
 class EntryPlan:
     """What one batch of entries, or one reconcile, leads to; stored in one transaction.
 
-    ``late_starts``: triggers that were seen after what followed them.
+    ``late_starts``: triggers that were seen after what followed them. ``echoes``: entries that are the
+    doing of an action, by their event.
     """
 
     ruled: list[Ruled] = field(default_factory=list)
@@ -44,6 +57,7 @@ class EntryPlan:
     merges: list[tuple[IncidentId, IncidentId]] = field(default_factory=list)
     consumed: list[int] = field(default_factory=list)
     late_starts: list[Event] = field(default_factory=list)
+    echoes: dict[EventId, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -68,13 +82,28 @@ class Hopes:
         self.used[item.seq] = self.used.get(item.seq, 0) + 1
 
 
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """New entries, and what the known ones that were read along with them tell.
+
+    Attributes:
+        entries: from ``diff.assignment.gather``.
+        overtaken: new entries that the log lists before one of their second that is known already.
+        echoes: known events that are the doing of an action, with that action.
+    """
+
+    entries: Sequence[LogEntry]
+    overtaken: frozenset[str] = frozenset()
+    echoes: Mapping[EventId, str] = field(default_factory=dict)
+
+
 def event_id_of(entry: LogEntry) -> EventId:
     """Entries are append-only: their id identifies the change."""
     return EventId(f"pd:{entry.id}")
 
 
 def plan_entries(
-    entries: Sequence[LogEntry],
+    fresh: Fresh,
     held: Mapping[IncidentId, Held],
     world: World,
     hopes: Hopes,
@@ -85,16 +114,22 @@ def plan_entries(
 
     ``held``: the snapshots before. ``world`` goes along with what happens.
     """
-    plan = EntryPlan(held=dict(held))
-    for entry in entries:
+    plan = EntryPlan(held=dict(held), echoes=dict(fresh.echoes))
+    for number, read in enumerate(fresh.entries):
+        entry = read
+        if read.type == TRIGGER and read.incident_id and _is_new(plan.held.get(read.incident_id)):
+            later = (x for x in fresh.entries[number:] if x.incident_id == read.incident_id)
+            entry = as_of_trigger(read, later)
         if entry.incident_id is None:
             plan.ruled.append(Ruled(_bare_event(entry), ()))
             continue
         before, echo = plan.held.get(entry.incident_id), _echo(entry, plan, hopes)
         is_our_end = echo is not None and entry.type == "resolve"
-        opened = None if is_our_end else find_reopening(before, entry)
+        is_overtaken = entry.id in fresh.overtaken
+        opened = None if is_our_end else find_reopening(before, entry, is_overtaken=is_overtaken)
         is_doubtful = opened is not None and echo is not None and not _is_settled(echo, entry)
-        folded = fold(before if opened is None else Held(opened), entry)
+        state = before if opened is None else Held(opened)
+        folded = fold(state, entry, is_overtaken=is_overtaken)
         plan.held[entry.incident_id] = before if is_doubtful and before else folded.held
         world.incidents[entry.incident_id] = plan.held[entry.incident_id].incident
         _link_ours(entry.current, entry.at, plan, world, hopes, made_by=_maker(entry))
@@ -103,12 +138,12 @@ def plan_entries(
             told = _reopening(entry, before.incident, opened)
             plan.ruled.append(judge.rule(told, world, now))
         event = _event(entry, folded.type, folded.before, folded.after)
-        if echo is not None:
-            members = (entry.incident_id,)
-            plan.ruled.append(Ruled(event, members, echo_of=echo.action_id))
-            continue
-        if hopes.own.is_forgotten(entry):
-            plan.ruled.append(Ruled(event, (entry.incident_id,), echo_of=FORGOTTEN))
+        if is_overtaken:
+            event = replace(event, place=OVERTAKEN)
+        echo_of = _echo_of(entry, echo, plan, hopes, is_new=_is_new(before))
+        if echo_of is not None:
+            plan.echoes[event.id] = echo_of
+            plan.ruled.append(Ruled(event, (entry.incident_id,), echo_of=echo_of))
             continue
         plan.ruled.append(judge.rule(event, world, now))
         if folded.is_late_start:
@@ -116,6 +151,28 @@ def plan_entries(
         if folded.type == "merge" and folded.after.merged_into:
             plan.merges.append((entry.incident_id, folded.after.merged_into))
     return plan
+
+
+def _is_new(held: Held | None) -> bool:
+    """Whether no entry of an incident was seen yet."""
+    return held is None or held.entry_at is None
+
+
+def _echo_of(
+    entry: LogEntry, echo: Expected | None, plan: EntryPlan, hopes: Hopes, *, is_new: bool
+) -> str | None:
+    """Why an entry meets no rule: the action whose doing it or its cause is, or ``CONSEQUENCE``."""
+    if echo is not None:
+        return echo.action_id
+    if entry.cause_id is not None:
+        ours = plan.echoes.get(EventId(f"pd:{entry.cause_id}"))
+        if ours is not None or entry.cause_type != TRIGGER:
+            return ours or CONSEQUENCE
+    if is_new and entry.type == "assign" and entry.is_automatic:
+        page = find_page(entry, [item.what for item in hopes.expected])
+        if page is not None:
+            return hopes.expected[page].action_id
+    return FORGOTTEN if hopes.own.is_forgotten(entry) else None
 
 
 def _is_settled(echo: Expected, entry: LogEntry) -> bool:
@@ -202,6 +259,7 @@ def _event(entry: LogEntry, kind: str, before: Incident | None, after: Incident)
         old_incident=before,
         changed=changed_fields(before, after),
         comment=CommentText(entry.note or "", author, entry.at) if is_note else None,
+        place=entry.place,
     )
 
 
@@ -215,6 +273,7 @@ def _reopening(entry: LogEntry, before: Incident, after: Incident) -> Event:
         incident=after,
         old_incident=before,
         changed=changed_fields(before, after),
+        place=LAST,
     )
 
 
@@ -269,4 +328,5 @@ def _drift_event(kind: str, before: Incident, after: Incident, at: datetime) -> 
         incident=after,
         old_incident=before,
         changed=changed,
+        place=LAST,
     )

@@ -92,7 +92,7 @@ def _is_backlog(head: Waiting, later: Event, now: datetime) -> bool:
 
     What is only seen later, and happened before, undoes nothing.
     """
-    if is_older(later.at, later.type, head.event.at, head.event.type):
+    if is_older(later.at, later.place, head.event.at, head.event.place):
         return False
     has_waited = now - head.action.created_at > BACKLOG_AFTER
     return has_waited or later.at - head.event.at > BACKLOG_AFTER

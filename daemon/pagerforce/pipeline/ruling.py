@@ -63,9 +63,9 @@ class World:
         return [link for link in found if link.state is not LinkState.INACTIVE]
 
     def _moved_before(self, event: Event) -> list[Link]:
-        """Of an incident's event from before its merge, seen after it: the links it had."""
+        """Of an incident's event up to its merge, seen after it: the links it had."""
         incident = self.incidents.get(event.incident_id) if event.incident_id else None
-        if incident is None or event.type == "merge" or not incident.was_merged_after(event.at):
+        if incident is None or not incident.was_merged_after(event.at):
             return []
         return self.moved.get(incident.id, [])
 

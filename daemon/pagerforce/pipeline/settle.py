@@ -127,7 +127,7 @@ def _written_at(task: Task, names: Iterable[str]) -> dict[str, datetime]:
     """What keeps an older event, seen late, from writing over what a newer one had us write."""
     if task.event_source is Side.SALESFORCE:
         return {}
-    return dict.fromkeys(names, written_at(task.event_at, task.event_type))
+    return dict.fromkeys(names, written_at(task.event_at, task.event_place))
 
 
 async def _store_made(tx: Transaction, task: Task, made: RecordMade, skew: timedelta) -> None:

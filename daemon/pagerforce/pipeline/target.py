@@ -40,8 +40,6 @@ class Pairs:
 async def find_pairs(tx: Transaction, action: Action, event: Event) -> Pairs:
     """The links of the event's subject that this action may go along, oldest first."""
     subject = event.incident_id or event.record_id
-    if event.type == "merge" and event.incident is not None:
-        subject = event.incident.merged_into or subject  # its links are there by now
     found = await links.links_of(tx, [subject]) if subject else []
     found = found or await _moved_links(tx, event)
     # A deletion is what makes them inactive; and a record that somebody deleted is not made again.
@@ -54,7 +52,7 @@ async def find_pairs(tx: Transaction, action: Action, event: Event) -> Pairs:
 
 
 async def _moved_links(tx: Transaction, event: Event) -> list[Link]:
-    """What happened to an incident before it was merged is about the records that it had."""
+    """What happened to an incident up to its merge is about the records that it had."""
     if event.source is not Side.PAGERDUTY or event.incident_id is None:
         return []
     incident = await snapshots.find_incident(tx, event.incident_id)

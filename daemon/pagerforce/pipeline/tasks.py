@@ -53,6 +53,7 @@ async def build_task(
         event_source=event.source,
         event_type=event.type,
         event_at=event.at,
+        event_place=event.place,
         actor=event.actor,
         object=head.object,
         incident_id=incident_id,

@@ -181,6 +181,7 @@ def parse_event(data: Mapping[str, Any]) -> Event:
         old_record=data.get("old_record", {}),
         changed=frozenset(data.get("changed", ())),
         comment=_comment(comment) if comment else None,
+        place=data.get("place", 0),
     )
 
 

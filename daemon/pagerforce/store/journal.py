@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pagerforce.model.event import Event
+from pagerforce.model.ids import EventId
 from pagerforce.model.verdict import Expectation
 from pagerforce.store.codec import Encoder, from_text, parse_event, to_stamp
 from pagerforce.store.database import Transaction
@@ -14,12 +15,12 @@ from pagerforce.store.snapshots import chunks, marks
 _CLOCK_MARGIN = timedelta(days=1)
 
 
-async def known_events(tx: Transaction, ids: Collection[str]) -> set[str]:
-    """Which of these events are already in the journal."""
-    known: set[str] = set()
+async def known_events(tx: Transaction, ids: Collection[str]) -> dict[EventId, str | None]:
+    """Which of these events are already in the journal; with the action whose doing each is, if any."""
+    known: dict[EventId, str | None] = {}
     for chunk in chunks(ids):
-        sql = f"SELECT id FROM event WHERE id IN ({marks(chunk)})"
-        known |= {row[0] for row in await tx.rows(sql, chunk)}
+        sql = f"SELECT id, echo_of FROM event WHERE id IN ({marks(chunk)})"
+        known |= {EventId(row[0]): row[1] for row in await tx.rows(sql, chunk)}
     return known
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pagerforce.diff.fold import Held, changed_fields, find_drift, fold
+from pagerforce.diff.fold import Held, changed_fields, find_drift, find_reopening, fold
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person, Ref
 
@@ -84,12 +84,33 @@ def test_resolve_empties_the_assignees_and_tells_a_merge():
     assert (folded.type, folded.after.assignees, folded.after.merged_into) == ("merge", (), "PBIG")
 
 
-def test_escalations_of_one_second_add_up_and_later_ones_replace():
-    first = fold(held(), entry("escalate", 10, assignees=(JANE,)))
-    second = fold(first.held, entry("escalate", 10, assignees=(SAM,)))
-    assert second.after.assignees == (JANE, SAM)
-    third = fold(second.held, entry("escalate", 11, assignees=(SAM,)))
-    assert third.after.assignees == (SAM,)
+@pytest.mark.parametrize("kind", ["escalate", "delegate", "assign"])
+def test_who_hands_an_incident_on_ends_its_acknowledgement(kind):
+    acknowledged = held(status=IncidentStatus.ACKNOWLEDGED)
+    folded = fold(acknowledged, entry(kind, assignees=(SAM,), agent_type="user"))
+    assert (folded.after.status, folded.after.assignees) == (IncidentStatus.TRIGGERED, (SAM,))
+    assert folded.after.status_changed_at == at(10)
+    assert {"status", "assignees"} <= changed_fields(folded.before, folded.after)
+
+
+def test_what_the_service_assigns_by_itself_ends_no_acknowledgement():
+    acknowledged = held(status=IncidentStatus.ACKNOWLEDGED)
+    automatic = entry("assign", assignees=(SAM,), agent_type="service", channel="auto")
+    assert fold(acknowledged, automatic).after.status is IncidentStatus.ACKNOWLEDGED
+
+
+def test_who_hands_on_what_was_resolved_gives_a_reopening_away():
+    resolved = held(status=IncidentStatus.RESOLVED, status_changed_at=at(5))
+    opened = find_reopening(resolved, entry("assign", assignees=(SAM,), agent_type="user"))
+    assert opened is not None
+    assert opened.status is IncidentStatus.TRIGGERED
+
+
+def test_an_entry_that_others_of_its_second_overtook_moves_nothing():
+    known = held(10, status=IncidentStatus.TRIGGERED)
+    late = fold(known, entry("acknowledge", 10), is_overtaken=True)
+    assert late.after.status is IncidentStatus.ACKNOWLEDGED
+    assert late.held == known
 
 
 def test_priority_takes_its_id_from_the_present_where_the_name_fits():

@@ -16,7 +16,7 @@ from pagerforce.model.incident import LogEntry
 from pagerforce.pagerduty.actions.desk import Writer
 from pagerforce.pagerduty.client import MAX_DEPTH, Page, PagerDutyClient
 from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
-from pagerforce.pagerduty.windows import order_of
+from pagerforce.pagerduty.windows import in_order
 
 IsWanted = Callable[[LogEntry], bool]
 
@@ -39,6 +39,7 @@ async def read_pages(fetch: Callable[[int], Awaitable[Page]]) -> list[LogEntry]:
         RemoteError: it could not be read to its end.
     """
     found: dict[str, LogEntry] = {}
+    positions: dict[str, int] = {}
     offset = 0
     while offset < MAX_DEPTH:
         page = await fetch(offset)
@@ -46,10 +47,11 @@ async def read_pages(fetch: Callable[[int], Awaitable[Page]]) -> list[LogEntry]:
         if flaws:
             raise MalformedError(f"log_entries: {flaws[0].where} {flaws[0].what}")
         found |= {entry.id: entry for entry in entries}
+        positions |= {entry.id: at for at, entry in enumerate(entries, start=offset)}
         offset += len(page.rows)
         if not page.more or not page.rows:
             break
-    return sorted(found.values(), key=order_of)
+    return in_order(found.values(), positions)
 
 
 def was_done(

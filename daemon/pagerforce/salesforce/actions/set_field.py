@@ -202,7 +202,7 @@ class SetField:
         changed_at = None
         if task.event_source is Side.PAGERDUTY and task.record is not None:
             changed_at = task.record.changed_at.get(name)
-            if changed_at and is_overtaken(task.event_at, task.event_type, by=changed_at):
+            if changed_at and is_overtaken(task.event_at, task.event_place, by=changed_at):
                 changed_at = task.event_at
         return Situation(
             field=wish.field,

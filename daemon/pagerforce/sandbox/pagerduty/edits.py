@@ -11,15 +11,22 @@ from pagerforce.sandbox.pagerduty.entries import (
     name_of,
     record,
     record_assignees,
+    record_delegation,
     record_notification,
 )
 from pagerforce.sandbox.pagerduty.journal import Entry
-from pagerforce.sandbox.pagerduty.lifecycle import call_level, schedule
+from pagerforce.sandbox.pagerduty.lifecycle import (
+    assignments_of,
+    back_to_triggered,
+    call_level,
+    end_acknowledgement,
+    schedule,
+    unacknowledge,
+)
 from pagerforce.sandbox.pagerduty.stamps import write_stamp
 from pagerforce.sandbox.pagerduty.state import (
     Actor,
     Agent,
-    Assignment,
     Incident,
     Note,
     PendingAction,
@@ -29,28 +36,43 @@ from pagerforce.sandbox.pagerduty.state import (
 
 
 def assign(state: State, incident: Incident, user_ids: tuple[str, ...], actor: Actor) -> None:
-    """Assigns users directly; such an incident no longer escalates."""
+    """Assigns users directly; such an incident no longer escalates.
+
+    By a person, that ends an acknowledgement without an entry.
+    """
     incident.assigned_via = "direct_assignment"
-    incident.assignments = [Assignment(user_id, state.now()) for user_id in user_ids]
-    schedule(state, incident)
+    incident.assignments = assignments_of(incident, user_ids, state.now())
     record_assignees(state, incident, actor, "assign", user_ids)
+    if actor.user_id is not None:
+        end_acknowledgement(state, incident)
+    schedule(state, incident)
     _touch(state, incident)
 
 
 def escalate(state: State, incident: Incident, level: int, actor: Actor) -> None:
-    """Calls a level of the escalation policy."""
+    """Calls a level of the escalation policy, which ends an acknowledgement without an entry.
+
+    By timeout an acknowledged incident is not escalated: its acknowledgement runs out first.
+    """
+    if actor.channel == "timeout" and incident.status == "acknowledged":
+        unacknowledge(state, incident, actor)
     called = call_level(state, incident, level)
     record_assignees(state, incident, actor, "escalate", called)
     for user_id in called:
         record_notification(state, incident, user_id)
+    back_to_triggered(state, incident)
     _touch(state, incident)
 
 
 def delegate(state: State, incident: Incident, policy_id: str, actor: Actor) -> None:
-    """Hands the incident to another escalation policy and calls its first level."""
+    """Hands the incident to another escalation policy and calls its first level.
+
+    That ends an acknowledgement without an entry.
+    """
     incident.policy_id = policy_id
     called = call_level(state, incident, 1)
-    record_assignees(state, incident, actor, "delegate", called)
+    record_delegation(state, incident, actor, called)
+    end_acknowledgement(state, incident)
     _touch(state, incident)
 
 

@@ -73,20 +73,30 @@ def name_of(state: State, actor: Actor) -> str:
 def record_assignees(
     state: State, incident: Incident, actor: Actor, kind: str, user_ids: tuple[str, ...]
 ) -> None:
-    """Writes that users were assigned: one entry for all, and for an escalation one for each.
+    """Writes that users were assigned: one entry for each of them.
 
     Args:
         state: the account.
         incident: what they were assigned to.
         actor: who did it.
-        kind: ``assign``, ``escalate`` or ``delegate``.
+        kind: ``assign`` or ``escalate``.
         user_ids: the new assignees.
     """
-    words = {"assign": "Assigned", "escalate": "Escalated", "delegate": "Delegated"}
-    groups = [(one,) for one in user_ids] if kind == "escalate" else [user_ids]
-    for group in groups:
-        summary = f"{words[kind]} to {names_of(state, group)} by {name_of(state, actor)}"
-        record(state, incident, actor, Story(f"{kind}_log_entry", summary, assignees=group))
+    words = {"assign": "Assigned", "escalate": "Escalated"}
+    by = "through the API" if actor.channel == "timeout" else f"by {name_of(state, actor)}"
+    for user_id in user_ids:
+        summary = f"{words[kind]} to {names_of(state, (user_id,))} {by}"
+        record(state, incident, actor, Story(f"{kind}_log_entry", summary, assignees=(user_id,)))
+
+
+def record_delegation(
+    state: State, incident: Incident, actor: Actor, user_ids: tuple[str, ...]
+) -> None:
+    """Writes that the incident went to another policy; who gets it, the service's own entries say."""
+    policy = state.directory.policies[incident.policy_id]
+    summary = f"Delegated {policy.name} by {name_of(state, actor)}"
+    record(state, incident, actor, Story("delegate_log_entry", summary))
+    record_assignees(state, incident, service_actor(incident, "auto"), "assign", user_ids)
 
 
 def record_notification(

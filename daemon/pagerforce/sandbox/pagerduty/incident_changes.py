@@ -152,10 +152,6 @@ def _apply_status(state: State, incident: Incident, change: Change, actor: Actor
             lifecycle.resolve(state, incident, actor, change.resolution)
         case "acknowledged":
             lifecycle.acknowledge(state, incident, actor)
-            assignees = [item.user_id for item in incident.assignments]
-            if not change.user_ids and actor.user_id is not None and assignees != [actor.user_id]:
-                # seen with the real API: who acknowledges through it gets the incident assigned
-                edits.assign(state, incident, (actor.user_id,), actor)
         case "triggered" if incident.status == "acknowledged":
             lifecycle.unacknowledge(state, incident, actor)
 

@@ -5,7 +5,7 @@ Facts: pagerduty.md sections 5 and 6.
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pagerforce.sandbox.pagerduty.directory import EscalationPolicy
 from pagerforce.sandbox.pagerduty.entries import (
@@ -107,10 +107,14 @@ def service_actor_of(service_id: str) -> Actor:
 
 
 def acknowledge(state: State, incident: Incident, actor: Actor) -> None:
-    """Somebody says they look after it."""
+    """Somebody says they look after it; a person to whom it is not assigned gets it.
+
+    The service writes that down, in the same second and just before the acknowledgement.
+    """
     if actor.agent is None:
         raise ValueError("an acknowledgement needs somebody who acknowledges")
     now = state.now()
+    _take(state, incident, actor)
     timeout = state.directory.services[incident.service_id].acknowledgement_timeout
     story = Story(
         "acknowledge_log_entry",
@@ -121,6 +125,27 @@ def acknowledge(state: State, incident: Incident, actor: Actor) -> None:
     others = [item for item in incident.acknowledgements if item.agent != actor.agent]
     incident.acknowledgements = [*others, Acknowledgement(actor.agent, now)]
     _set_status(state, incident, "acknowledged", actor)
+
+
+def _take(state: State, incident: Incident, actor: Actor) -> None:
+    """Assigns the incident to the person who acknowledges it, unless it is theirs already."""
+    mine = actor.user_id
+    if mine is None or any(item.user_id == mine for item in incident.assignments):
+        return
+    incident.assignments = [Assignment(mine, state.now())]
+    record_assignees(state, incident, service_actor(incident, "auto"), "assign", (mine,))
+
+
+def end_acknowledgement(state: State, incident: Incident) -> None:
+    """An acknowledged incident is triggered again, which no entry says."""
+    if incident.status == "acknowledged":
+        back_to_triggered(state, incident)
+
+
+def back_to_triggered(state: State, incident: Incident) -> None:
+    """The service sets the status, whoever brought it about; no entry says so."""
+    incident.acknowledgements = []
+    _set_status(state, incident, "triggered", service_actor(incident, "auto"))
 
 
 def unacknowledge(state: State, incident: Incident, actor: Actor) -> None:
@@ -204,9 +229,17 @@ def call_level(state: State, incident: Incident, level: int) -> tuple[str, ...]:
     called = _level(policy, level)
     incident.level = level
     incident.assigned_via = "escalation_policy"
-    incident.assignments = [Assignment(user_id, state.now()) for user_id in called]
+    incident.assignments = assignments_of(incident, called, state.now())
     schedule(state, incident)
     return called
+
+
+def assignments_of(
+    incident: Incident, user_ids: tuple[str, ...], now: datetime
+) -> list[Assignment]:
+    """Assignments to these users; who stays assigned keeps the time of it."""
+    since = {item.user_id: item.at for item in incident.assignments}
+    return [Assignment(user_id, since.get(user_id, now)) for user_id in user_ids]
 
 
 def schedule(state: State, incident: Incident) -> None:

@@ -127,7 +127,7 @@ class PagerDutyWorld:
         return self._show(lifecycle.open_by_user(self.state, new, self._person(by)))
 
     def acknowledge(self, incident_id: str, by: str | None = None) -> Json:
-        """Somebody acknowledges, or monitoring does; unlike through the API, it stays assigned."""
+        """Somebody acknowledges, or monitoring does; a person who had it not assigned gets it."""
         incident = self._open(incident_id)
         lifecycle.acknowledge(self.state, incident, self._actor(incident, by, "api"))
         return self._show(incident)
@@ -173,10 +173,10 @@ class PagerDutyWorld:
         return self._show(incident)
 
     def escalate(self, incident_id: str, level: int | None = None, by: str | None = None) -> Json:
-        """Goes to a level of the policy: the next one unless said otherwise."""
+        """Goes to a level of the policy, the next one unless said otherwise; by nobody: by timeout."""
         incident = self._open(incident_id)
         wanted = level or incident.level + 1
-        edits.escalate(self.state, incident, wanted, self._actor(incident, by))
+        edits.escalate(self.state, incident, wanted, self._actor(incident, by, "timeout"))
         return self._show(incident)
 
     def delegate(self, incident_id: str, policy_id: str, by: str) -> Json:

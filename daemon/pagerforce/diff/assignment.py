@@ -1,0 +1,163 @@
+"""Puts together the entries that PagerDuty writes for one act of handing an incident to people. Pure.
+
+PagerDuty writes one entry per target, and beside some acts entries of its own (recorded answers):
+
+    act                        entries of that second, oldest first
+    reassign, two people       assign (Jane), assign (Sam)
+    escalate, two people       escalate (Jane), escalate (Sam)
+    delegate                   delegate (without targets), assign by the service for each target
+    acknowledge by another     assign by the service (the one who acknowledges), acknowledge
+
+    trigger                    trigger, assign by the service for each target
+
+Each entry of one act sees the whole set of targets. What the service writes by itself names the act
+beside which it did: one act, one event. After a trigger the service's assignment is an event of its
+own, unless the trigger is the daemon's doing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from pagerforce.model.ids import IncidentId
+from pagerforce.model.incident import LogEntry, Person
+
+Act: TypeAlias = Sequence[LogEntry]
+"""The entries of one act; the first one says what it is."""
+
+_HANDED = ("assign", "escalate")
+_CARRIED_OUT = ("delegate", "assign", "escalate")
+_MERE_NEWS = "notify"
+TRIGGER = "trigger"
+# The entries of one act bear one second, or two where it ends between; then all are there.
+_SETTLED_AFTER = timedelta(seconds=3)
+
+
+def gather(entries: Sequence[LogEntry]) -> list[LogEntry]:
+    """The same entries, those of one act with all its targets, consequences right behind their act.
+
+    Args:
+        entries: in the order in which they happened; with those that are known already, as an entry
+            that is seen late may belong to one of them.
+    """
+    by_second: dict[tuple[IncidentId | None, datetime], list[LogEntry]] = defaultdict(list)
+    for entry in entries:
+        by_second[entry.incident_id, entry.at].append(entry)
+    gathered: dict[tuple[IncidentId | None, datetime], Iterator[LogEntry]] = {
+        key: iter(_gather_second(group) if len(group) > 1 and key[0] else group)
+        for key, group in by_second.items()
+    }
+    # Entries of other incidents keep their places between.
+    return [next(gathered[entry.incident_id, entry.at]) for entry in entries]
+
+
+def find_unsettled(entries: Sequence[LogEntry], seen_at: datetime | None) -> set[str]:
+    """Assignments by the service whose cause may yet appear: they are read again with the next poll.
+
+    Args:
+        entries: from ``gather``.
+        seen_at: when they were read, by the clock that dated them; None: nothing is held back.
+    """
+    if seen_at is None:
+        return set()
+    return {
+        entry.id
+        for entry in entries
+        if entry.type == "assign"
+        and entry.is_automatic
+        and entry.cause_id is None
+        and seen_at - entry.at < _SETTLED_AFTER
+    }
+
+
+def _gather_second(entries: Sequence[LogEntry]) -> list[LogEntry]:
+    """One incident's entries of one second."""
+    acts = _acts(entries)
+    causes = {
+        number: cause
+        for number in range(len(acts))
+        if (cause := _find_cause(acts, number)) is not None
+    }
+    told: list[LogEntry] = []
+    for number, act in enumerate(acts):
+        if number in causes:
+            continue
+        effects = [acts[effect] for effect, cause in causes.items() if cause == number]
+        head = act[0]
+        if effects and not head.assignees and head.type != TRIGGER:
+            head = replace(head, assignees=_targets(effects[-1]))
+        told += [head, *act[1:]]
+        told += [
+            replace(entry, cause_id=head.id, cause_type=head.type)
+            if entry.type in _HANDED
+            else entry
+            for effect in effects
+            for entry in effect
+        ]
+    return told
+
+
+def _acts(entries: Sequence[LogEntry]) -> list[list[LogEntry]]:
+    """Cuts a second into acts; each handing-on knows all its targets."""
+    acts: list[list[LogEntry]] = []
+    for entry in entries:
+        if acts and (entry.type == _MERE_NEWS or _is_same_act(acts[-1][0], entry)):
+            acts[-1].append(entry)
+            continue
+        if acts and len(acts[-1]) > 1 and _took_it(entry, acts[-1][-1:]):
+            # The assignment right before an acknowledgement is that one's, not the first call's.
+            acts.append([acts[-1].pop()])
+        acts.append([entry])
+    return [_with_targets(act) if act[0].type in _HANDED else act for act in acts]
+
+
+def _is_same_act(first: LogEntry, entry: LogEntry) -> bool:
+    """Whether an entry names one more target of the act before it."""
+    return entry.type in _HANDED and (entry.type, entry.agent.id, entry.channel) == (
+        first.type,
+        first.agent.id,
+        first.channel,
+    )
+
+
+def _with_targets(act: Act) -> list[LogEntry]:
+    targets = _targets(act)
+    return [
+        replace(entry, assignees=targets) if targets and entry.type in _HANDED else entry
+        for entry in act
+    ]
+
+
+def _targets(act: Act) -> tuple[Person, ...]:
+    """Everybody an act names, each once."""
+    handed = (entry for entry in act if entry.type in _HANDED)
+    return tuple({who.id: who for entry in handed for who in entry.assignees or ()}.values())
+
+
+def _find_cause(acts: Sequence[Act], number: int) -> int | None:
+    """The act beside which the service made this assignment; None where it is an act of its own."""
+    head = acts[number][0]
+    if head.type != "assign" or not head.is_automatic:
+        return None
+    before = acts[number - 1][0] if number else None
+    if before is not None and _is_carried_out(before, acts[number]):
+        return number - 1
+    after = acts[number + 1][0] if number + 1 < len(acts) else None
+    return number + 1 if after is not None and _took_it(after, acts[number]) else None
+
+
+def _is_carried_out(act: LogEntry, assignment: Act) -> bool:
+    """Whether the service's assignment does what somebody decided just before."""
+    if act.type == TRIGGER:
+        return True
+    if act.is_automatic or act.type not in _CARRIED_OUT:
+        return False
+    named = {person.id for person in act.assignees or ()}
+    return not named or {person.id for person in _targets(assignment)} <= named
+
+
+def _took_it(act: LogEntry, assignment: Act) -> bool:
+    """Whether somebody acknowledged, and so the service gave the incident to them just before."""
+    return act.type == "acknowledge" and act.agent.id in {who.id for who in _targets(assignment)}
