@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from pagerforce.model.mapping import ResolvedMapping
 from pagerforce.model.ports import ActionHandler, EntryBatch
 from pagerforce.model.verdict import Verdict
 from pagerforce.pagerduty.actions import build_handlers
+from pagerforce.pagerduty.actions.stand_in import StandIns
 from pagerforce.pagerduty.client import PagerDutyClient, open_http
 from pagerforce.pagerduty.directory import Directory
 from pagerforce.pagerduty.source import PagerDutyPoller
@@ -162,9 +164,13 @@ class Rig:
     async def entries(self, since: datetime = NOON, overlap: float = 60) -> list[Any]:
         return [entry for batch in await self.read(since, overlap) for entry in batch.entries]
 
+    @cached_property
+    def stand_ins(self) -> StandIns:
+        return StandIns(self.clock, lambda: None)
+
     def handler(self, do: str) -> ActionHandler:
         handlers = build_handlers(
-            self.client, self.directory, self.config, self.mappings, self.clock
+            self.client, self.directory, self.config, self.mappings, self.stand_ins
         )
         return next(handler for handler in handlers if handler.spec.do == do)
 

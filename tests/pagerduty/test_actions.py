@@ -191,19 +191,27 @@ async def test_the_creation_is_announced_by_its_key(rig):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ({"title": "  "}, "title is empty"),
-        ({"urgency": "urgent"}, "high or low"),
-        ({"service": "Nowhere"}, "no service 'Nowhere'"),
-        ({"priority": "P9"}, "no priority 'P9'"),
+        ({"title": "  "}, "the title was empty"),
+        ({"urgency": "urgent"}, "without urgency: it is neither high nor low"),
+        ({"priority": "P9"}, "without priority: PagerDuty has no priority 'P9'"),
         ({"escalation_policy": "Nobody"}, "no escalation policy 'Nobody'"),
-        ({"assignees": ["nobody@example.com"]}, "nobody@example.com"),
-        ({"assignees": [JANE, SAM]}, "one assignee"),
-        ({"assignees": ["PNOBODY"]}, "then retry it"),
+        ({"assignees": ["nobody@example.com"]}, "no PagerDuty user has the e-mail nobody@"),
+        ({"assignees": [JANE, SAM]}, "assigned to the first of 2 assignees"),
+        ({"assignees": ["PNOBODY"]}, "without assignments (refused: code 1007)"),
     ],
 )
-async def test_an_order_that_cannot_be_filled_says_what_to_do(rig, args, said):
-    text = reason(await rig.deliver(CREATE, {**PAGE, **args}))
-    assert said in text
+async def test_a_page_goes_out_without_what_cannot_be_had(rig, args, said):
+    verdict = await rig.deliver(CREATE, {**PAGE, **args})
+    assert isinstance(verdict, Delivered)
+    assert said in verdict.detail
+    assert "retry it" not in verdict.detail
+    (incident,) = rig.world.incidents()
+    assert incident["assignments"], "somebody is called"
+
+
+async def test_a_page_without_a_service_says_what_to_do(rig):
+    text = reason(await rig.deliver(CREATE, {**PAGE, "service": "Nowhere"}))
+    assert "no service 'Nowhere'" in text
     assert text.endswith("retry it")
     assert rig.world.incidents() == []
 
@@ -750,6 +758,44 @@ async def test_who_writes(rig, configure, act_as, email, writer):
     assert rig.world.notes(incident)[0]["user"]["id"] == writer
 
 
+ALL_WRITES = [
+    (CREATE, PAGE),
+    (ACKNOWLEDGE, {}),
+    (RESOLVE, {}),
+    (PRIORITY, {"priority": "P3"}),
+    (REASSIGN, {"assignees": [SAM]}),
+    (NOTE, {"text": "hi"}),
+]
+
+
+@pytest.mark.parametrize(("do", "args"), ALL_WRITES)
+async def test_the_integration_user_stands_in_for_whom_pagerduty_refuses(rig, configure, do, args):
+    configure(act_as="actor")
+    rig.world.knobs.refused_requesters.add(JANE)
+    task = {"actor": Person(email="jane.doe@example.com")}
+    if do != CREATE:
+        task["incident_id"] = rig.trigger()
+    refused = await rig.deliver(do, args, **task)
+    assert isinstance(refused, RetryLater)
+    assert JANE in refused.reason
+    expected = await rig.handler(do).expectations(rig.task(do, args, **task))
+    assert {item.actor_id for item in expected} == {BOT}, "its entries will be known as ours"
+    assert isinstance(await rig.deliver(do, args, **task), Delivered)
+
+
+async def test_who_was_refused_is_tried_again_after_an_hour(rig, configure):
+    configure(act_as="actor")
+    rig.world.knobs.refused_requesters.add(JANE)
+    task = {"incident_id": rig.trigger(), "actor": Person(email="jane.doe@example.com")}
+    await rig.deliver(NOTE, {"text": "one"}, **task)
+    rig.world.knobs.refused_requesters.clear()
+    await rig.deliver(NOTE, {"text": "one"}, **task)
+    rig.clock.advance(3700)
+    await rig.deliver(NOTE, {"text": "two"}, **task)
+    writers = [note["user"]["id"] for note in rig.world.notes(task["incident_id"])]
+    assert writers == [BOT, JANE]
+
+
 @pytest.mark.parametrize("api_key", [USER_KEY])
 async def test_with_a_persons_key_it_is_not_certain_who_writes(rig):
     incident = rig.trigger()
@@ -785,7 +831,7 @@ async def test_every_entry_we_cause_was_announced(rig, do, args):
         fitting = [item for item in expected if item.kind == entry.type]
         assert fitting, entry.type
         assert fitting[0].subject == entry.incident_id
-        assert fitting[0].actor_id == entry.agent.id
+        assert entry.is_automatic or fitting[0].actor_id == entry.agent.id
         values = fitting[0].values
         assert values.get("text") in (None, entry.note)
         if "assignee" in values:

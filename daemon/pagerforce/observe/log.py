@@ -53,6 +53,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
         "refused": "command folded uid user",
         "reload_refused": "what where",
         "reloaded": "rules",
+        "requester_refused": "user",
         "restart_needed": "what",
         "restored": "what",
         "service_mapping_left_out": "mapping reason",

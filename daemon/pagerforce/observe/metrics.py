@@ -98,6 +98,10 @@ class Metrics:
         self.internal_errors = self._counter(
             "internal_errors", "Unexpected errors that one part met and contained.", "part"
         )
+        self.stand_ins = self._counter(
+            "requester_refused",
+            "People whom PagerDuty refused as the requester, so that the integration user stands in.",
+        )
         self.registry.register(_BuildInfo(version))
         # Not in the textfile: node_exporter has process series of its own (service/expose.py).
         ProcessCollector(registry=self.registry)

@@ -21,6 +21,7 @@ from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pagerduty.actions import CATALOG as PAGERDUTY_CATALOG
 from pagerforce.pagerduty.actions import build_handlers as build_pagerduty_handlers
+from pagerforce.pagerduty.actions.stand_in import StandIns
 from pagerforce.pagerduty.client import PagerDutyClient, open_http
 from pagerforce.pagerduty.directory import Directory
 from pagerforce.pagerduty.pace import Lane
@@ -221,7 +222,8 @@ async def wire(
         salesforce_side = await _salesforce(stack, loaded, secrets, net)
         pagerduty_side = await _pagerduty(stack, loaded, secrets, net)
         poller = salesforce_side.poller(loaded)
-        handlers = _handlers(loaded, pagerduty_side, salesforce_side, poller.plan)
+        stand_ins = StandIns(clock, metrics.stand_ins.inc)
+        handlers = _handlers(loaded, pagerduty_side, salesforce_side, poller.plan, stand_ins)
         specs = {do: handler.spec for do, handler in handlers.items()}
         settings = pipeline_settings(loaded.config, specs, is_shadow=is_shadow)
         rules = RulesInForce.of(loaded, settings)
@@ -303,12 +305,16 @@ async def _salesforce(
 
 
 def _handlers(
-    loaded: Loaded, pagerduty: PagerDutySide, salesforce: SalesforceSide, plan: FeedPlan
+    loaded: Loaded,
+    pagerduty: PagerDutySide,
+    salesforce: SalesforceSide,
+    plan: FeedPlan,
+    stand_ins: StandIns,
 ) -> dict[str, ActionHandler]:
     mappings, clock = salesforce.mappings, salesforce.clock
     found: Sequence[ActionHandler] = (
         *build_pagerduty_handlers(
-            pagerduty.client, pagerduty.directory, loaded.config, mappings, clock
+            pagerduty.client, pagerduty.directory, loaded.config, mappings, stand_ins
         ),
         *build_salesforce_handlers(
             salesforce.client, salesforce.schema, loaded.config, mappings, clock, plan

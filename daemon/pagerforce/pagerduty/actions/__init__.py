@@ -3,7 +3,7 @@
 from pagerforce.config.schema import Config
 from pagerforce.model.action import ActionSpec
 from pagerforce.model.mapping import MappingTable
-from pagerforce.model.ports import ActionHandler, Clock
+from pagerforce.model.ports import ActionHandler
 from pagerforce.pagerduty.actions import specs
 from pagerforce.pagerduty.actions.add_note import AddNote
 from pagerforce.pagerduty.actions.automation import RunResponsePlay, RunWorkflow
@@ -11,6 +11,7 @@ from pagerforce.pagerduty.actions.changes import Reassign, SetPriority
 from pagerforce.pagerduty.actions.create_incident import CreateIncident
 from pagerforce.pagerduty.actions.desk import Desk
 from pagerforce.pagerduty.actions.handler import Handler
+from pagerforce.pagerduty.actions.stand_in import StandIns
 from pagerforce.pagerduty.actions.status import Acknowledge, Resolve
 from pagerforce.pagerduty.client import PagerDutyClient
 from pagerforce.pagerduty.directory import Directory
@@ -35,10 +36,11 @@ def build_handlers(
     directory: Directory,
     config: Config,
     mappings: MappingTable,
-    clock: Clock,
+    stand_ins: StandIns,
 ) -> tuple[ActionHandler, ...]:
     """One handler for each entry of the catalog."""
+    clock = stand_ins.clock
     return tuple(
-        make(spec, Desk(client.at(lane), directory, config, mappings, clock))
+        make(spec, Desk(client.at(lane), directory, config, mappings, clock, stand_ins))
         for spec, make, lane in _HANDLERS
     )

@@ -17,6 +17,7 @@ from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Verdict
 from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of
 from pagerforce.pagerduty.actions.handler import Handler, only_call
+from pagerforce.pagerduty.actions.stand_in import is_about_requester
 from pagerforce.pagerduty.client import Raw
 
 _PLAN_LACKS_IT = 402
@@ -64,7 +65,7 @@ class ChangeHandler(Handler):
         try:
             await self._desk.client.send_update(sight.incident.id, change.fields, writer.email)
         except RefusedError as error:
-            return self._refused(task, error)
+            return self._refused(task, error, writer)
         order = Order(task, None, decide, writer, sight.incident, change)
         (verdict,) = await self._after([order], None)
         return verdict
@@ -123,11 +124,12 @@ class ChangeHandler(Handler):
         try:
             await self._desk.client.send_updates(changes, writer.email if writer else "")
         except RefusedError as error:
-            if len(orders) > 1 and error.status != _PLAN_LACKS_IT:
+            is_own = not _is_refused_writer(writer, error) and error.status != _PLAN_LACKS_IT
+            if len(orders) > 1 and is_own:
                 half = len(orders) // 2
                 return await self._send(orders[:half]) + await self._send(orders[half:])
             for order in orders:
-                order.verdict = self._refused(order.task, error)
+                order.verdict = self._refused(order.task, error, writer)
         except RemoteError as error:
             for order in orders:
                 order.verdict = self._judge(order.task, error)
@@ -147,8 +149,14 @@ class ChangeHandler(Handler):
         """The verdicts of writes that took effect; ``read_at``: when the incidents were listed."""
         return [Delivered(order.change.done if order.change else "") for order in orders]
 
-    def _refused(self, task: Task, error: RefusedError) -> Verdict:
+    def _refused(self, task: Task, error: RefusedError, writer: Writer | None) -> Verdict:
+        if writer is not None and _is_refused_writer(writer, error):
+            return self._stand_in(writer, error)
         return self._judge(task, error)
+
+
+def _is_refused_writer(writer: Writer | None, error: RefusedError) -> bool:
+    return writer is not None and writer.actor_id is not None and is_about_requester(error)
 
 
 def _open(orders: Sequence[Order]) -> list[Order]:

@@ -5,9 +5,10 @@ with it on the same service, but not one after the first is resolved: after a lo
 looked for before anything is sent again, whatever became of its key, its title and its service.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
 
 from pagerforce.errors import RefusedError, TransientError, UnknownOutcomeError
 from pagerforce.model.action import OVERTAKEN, ActionSpec, Task
@@ -16,13 +17,14 @@ from pagerforce.model.keys import IncidentKey
 from pagerforce.model.lengths import cut
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Expectation, IncidentMade, Skipped, Verdict
-from pagerforce.pagerduty.actions.advice import is_too_long
-from pagerforce.pagerduty.actions.desk import Desk, Writer, text, verbatim
+from pagerforce.pagerduty.actions.desk import Desk, UnknownNameError, Writer, text, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.actions.lost_page import Wanted, find_page
+from pagerforce.pagerduty.actions.niceties import SAFE_TITLE, Page, without_refused
 from pagerforce.pagerduty.actions.origin import Origins
 from pagerforce.pagerduty.actions.service_choice import carried_service, choose_service
 from pagerforce.pagerduty.actions.specs import URGENCIES
+from pagerforce.pagerduty.actions.stand_in import is_about_requester
 from pagerforce.pagerduty.client import Raw
 from pagerforce.pagerduty.decode import decode_incident
 from pagerforce.pagerduty.refusals import DuplicateKeyError
@@ -30,9 +32,9 @@ from pagerforce.pagerduty.refusals import DuplicateKeyError
 MAX_TITLE = 1024
 """The REST API documents no limit for a title; this is the one of an alert's summary in the Events
 API, which becomes the title. No page may fail for want of a shorter title."""
-SAFE_TITLE = 255
-"""What a title is cut to where PagerDuty refuses a longer one."""
+T = TypeVar("T")
 
+_MOST_TRIES = 10
 _CLOCK_MARGIN = timedelta(hours=1)
 _LONGEST_LOOK_BACK = timedelta(days=30)
 """``since`` may reach back six months; no attempt is older than this."""
@@ -44,9 +46,8 @@ class _Order:
 
     service_id: str
     key: str
-    body: Raw
+    page: Page
     writer: Writer
-    remark: str
 
 
 class CreateIncident(Handler):
@@ -57,8 +58,8 @@ class CreateIncident(Handler):
         self._origins = Origins(desk.client)
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
-        writer, _ = await self._writer(task, await self._assignee(args))
-        title = cut(text(args.get("title")), MAX_TITLE)
+        writer = await self._writer(task, await self._assignee(args, []), [])
+        title = _title(task, args, [])
         return (Expectation("incident", _key(task), {"title": title}, writer.user_id),)
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
@@ -82,23 +83,23 @@ class CreateIncident(Handler):
         except ValueError as error:
             message = f"incidents.create: the incident in the answer {error}"
             raise UnknownOutcomeError(message) from error
-        return Delivered(f"created {incident.id}{order.remark}", (IncidentMade(incident),))
+        return Delivered(f"created {incident.id}{order.page.remark}", (IncidentMade(incident),))
 
     async def _send(self, order: _Order) -> tuple[Raw, _Order]:
-        """Creates it, with a shorter title where this one is refused; what came of which order."""
+        """Creates it, without what is refused and can be left out; what came of which order."""
         client, email = self._desk.client, order.writer.email
-        try:
-            return await client.send_incident(order.body, email), order
-        except DuplicateKeyError:
-            raise
-        except RefusedError as error:
-            title = str(order.body["title"])
-            shorter = cut(title, SAFE_TITLE)
-            if shorter == title or not is_too_long(error):
+        is_actors = order.writer.actor_id is not None
+        for _ in range(_MOST_TRIES):
+            try:
+                return await client.send_incident(order.page.body, email), order
+            except DuplicateKeyError:
                 raise
-        remark = f"{order.remark}, title cut to {SAFE_TITLE} characters"
-        order = replace(order, body={**order.body, "title": shorter}, remark=remark)
-        return await client.send_incident(order.body, email), order
+            except RefusedError as error:
+                page = without_refused(order.page, error)
+                if page is None or (is_actors and is_about_requester(error)):
+                    raise
+                order = replace(order, page=page)
+        return await client.send_incident(order.page.body, email), order
 
     async def _order(self, task: Task, args: Mapping[str, Json]) -> _Order:
         desk = self._desk
@@ -109,54 +110,54 @@ class CreateIncident(Handler):
             service_id = carried_service(task, desk.config) or choose_service(
                 task, desk.config, await desk.mappings.resolve()
             )
-        assignee = await self._assignee(args)
-        writer, remark = await self._writer(task, assignee)
-        title = _title(args)
-        shown = cut(title, MAX_TITLE)
-        if shown != title:
-            remark += f", title cut to {MAX_TITLE} characters"
+        left_out: list[str] = []
+        assignee = await self._assignee(args, left_out)
+        writer = await self._writer(task, assignee, left_out)
         body: dict[str, object] = {
             "type": "incident",
-            "title": shown,
+            "title": _title(task, args, left_out),
             "service": {"id": service_id, "type": "service_reference"},
             "incident_key": _key(task),
         }
-        if urgency := _urgency(args):
+        if urgency := _urgency(args, left_out):
             body["urgency"] = urgency
         if wanted := text(args.get("priority")):
-            priority = await desk.priority(wanted)
-            body["priority"] = {"id": priority.id, "type": "priority_reference"}
+            priority = await _or_without("priority", desk.priority(wanted), left_out)
+            if priority is not None:
+                body["priority"] = {"id": priority.id, "type": "priority_reference"}
         if details := verbatim(args.get("body")):
             body["body"] = {"type": "incident_body", "details": details}
         if assignee is not None:
             body["assignments"] = [{"assignee": {"id": assignee, "type": "user_reference"}}]
         elif wanted := text(args.get("escalation_policy")):
-            policy = await desk.escalation_policy(wanted)
-            body["escalation_policy"] = {"id": policy.id, "type": "escalation_policy_reference"}
-        return _Order(service_id, _key(task), body, writer, remark)
-
-    async def _assignee(self, args: Mapping[str, Json]) -> str | None:
-        users = await self._desk.user_ids(args.get("assignees"))
-        if len(users) > 1:
-            raise RefusedError(
-                "PagerDuty takes one assignee for a new incident: name one, or an escalation "
-                "policy, then retry it"
+            policy = await _or_without(
+                "escalation_policy", desk.escalation_policy(wanted), left_out
             )
+            if policy is not None:
+                body["escalation_policy"] = {"id": policy.id, "type": "escalation_policy_reference"}
+        return _Order(service_id, _key(task), Page(body, tuple(left_out)), writer)
+
+    async def _assignee(self, args: Mapping[str, Json], left_out: list[str]) -> str | None:
+        """The one assignee PagerDuty takes for a new incident; the service's policy calls otherwise."""
+        looked_up = self._desk.user_ids(args.get("assignees"))
+        users = await _or_without("assignees", looked_up, left_out) or ()
+        if len(users) > 1:
+            left_out.append(f"assigned to the first of {len(users)} assignees: PagerDuty takes one")
         return users[0] if users else None
 
-    async def _writer(self, task: Task, assignee: str | None) -> tuple[Writer, str]:
-        """As whom to create it, and a remark.
+    async def _writer(self, task: Task, assignee: str | None, left_out: list[str]) -> Writer:
+        """As whom to create it.
 
         An incident whose creator is its assignee is acknowledged from the start and wakes nobody:
         the integration user then stands in for the person.
         """
         writer = await self._desk.writer_of(task)
         if assignee is None or writer.user_id != assignee:
-            return writer, ""
+            return writer
         stand_in = await self._desk.integration()
-        if stand_in.user_id != assignee:
-            return stand_in, ""
-        return stand_in, ", acknowledged from the start: its assignee is the integration user"
+        if stand_in.user_id == assignee:
+            left_out.append("acknowledged from the start: its assignee is the integration user")
+        return stand_in
 
     async def _look_up(self, task: Task, order: _Order) -> Incident | None:
         """The incident that an earlier attempt made, if it did."""
@@ -183,7 +184,7 @@ def _key(task: Task) -> str:
 
 def _titles(order: _Order) -> frozenset[str]:
     """The titles under which an attempt may have made it."""
-    title = str(order.body["title"])
+    title = str(order.page.body["title"])
     return frozenset((title, cut(title, SAFE_TITLE)))
 
 
@@ -191,15 +192,30 @@ def _adopt(incident: Incident) -> Delivered:
     return Delivered(f"found {incident.id} by its incident key", (IncidentMade(incident),))
 
 
-def _title(args: Mapping[str, Json]) -> str:
+async def _or_without(name: str, looked_up: Awaitable[T], left_out: list[str]) -> T | None:
+    """What an argument names; None where PagerDuty knows no such thing or the plan has none."""
+    try:
+        return await looked_up
+    except RefusedError as error:
+        why = error.what if isinstance(error, UnknownNameError) else str(error)
+        left_out.append(f"without {name}: {why}")
+        return None
+
+
+def _title(task: Task, args: Mapping[str, Json], left_out: list[str]) -> str:
     title = text(args.get("title"))
     if not title:
-        raise RefusedError("the title is empty: correct the rule or the record, then retry it")
-    return title
+        left_out.append("the title was empty")
+        return f"{task.object} {task.record_id}"
+    shown = cut(title, MAX_TITLE)
+    if shown != title:
+        left_out.append(f"title cut to {MAX_TITLE} characters")
+    return shown
 
 
-def _urgency(args: Mapping[str, Json]) -> str:
+def _urgency(args: Mapping[str, Json], left_out: list[str]) -> str:
     urgency = text(args.get("urgency")).lower()
     if urgency and urgency not in URGENCIES:
-        raise RefusedError(f"the urgency is {urgency!r}: make it high or low, then retry it")
+        left_out.append("without urgency: it is neither high nor low")
+        return ""
     return urgency

@@ -1,7 +1,7 @@
 """What every handler of this side needs: the API, names, and as whom to write."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from pagerforce.config.schema import Config
@@ -12,6 +12,7 @@ from pagerforce.model.incident import Incident, Person, Ref
 from pagerforce.model.mapping import MappingTable
 from pagerforce.model.ports import Clock
 from pagerforce.model.value import Json
+from pagerforce.pagerduty.actions.stand_in import StandIns
 from pagerforce.pagerduty.client import MAX_DEPTH, PagerDutyClient, Raw
 from pagerforce.pagerduty.decode import decode_incident
 from pagerforce.pagerduty.directory import Directory
@@ -22,6 +23,14 @@ _FEW = 10
 """So many incidents cost less read one by one than the list of all open ones may."""
 
 
+class UnknownNameError(RefusedError):
+    """A rule names what this account does not have; ``what`` says so without the remedy."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}: {remedy}, then retry it")
+        self.what = what
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """As whom a write goes out.
@@ -29,10 +38,12 @@ class Writer:
     Attributes:
         email: for the ``From`` header.
         user_id: who will stand in the log for it; None where that is not certain.
+        actor_id: the person whose change it was, where it goes out in their name.
     """
 
     email: str
     user_id: str | None
+    actor_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +63,20 @@ class Desk:
     config: Config
     mappings: MappingTable
     clock: Clock
+    stand_ins: StandIns
 
     async def writer_of(self, task: Task) -> Writer:
-        """As whom to write: the person whose change it was where that is wanted and possible."""
+        """As whom to write: the person whose change it was where that is wanted and possible.
+
+        The integration user stands in for whom PagerDuty has refused.
+        """
         email = (task.actor.email or "").strip()
         if self.config.pagerduty.act_as == "actor" and _fits_header(email):
             person = await self._find_by_email(email)
-            if person is not None and person.email is not None:
-                return await self._writer(person.email, person)
+            is_able = person is not None and not self.stand_ins.is_refused(person.id)
+            if is_able and person is not None and person.email is not None:
+                writer = await self._writer(person.email, person)
+                return replace(writer, actor_id=person.id)
         return await self.integration()
 
     async def integration(self) -> Writer:
@@ -143,10 +160,8 @@ class Desk:
             return text
         person = await self.directory.find_user_by_email(text)
         if person is None or person.id is None:
-            raise RefusedError(
-                f"no PagerDuty user has the e-mail {text}: correct the rule or add the user, "
-                "then retry it"
-            )
+            what = f"no PagerDuty user has the e-mail {text}"
+            raise UnknownNameError(what, "correct the rule or add the user")
         return person.id
 
     async def user_ids(self, value: Json) -> tuple[str, ...]:
@@ -215,9 +230,8 @@ def decode_or_malformed(raw: Raw) -> Incident:
 
 def _found(ref: Ref | None, kind: str, wanted: str) -> Ref:
     if ref is None:
-        raise RefusedError(
-            f"PagerDuty has no {kind} {wanted!r}: correct the rule, or add it there, then retry it"
-        )
+        what = f"PagerDuty has no {kind} {wanted!r}"
+        raise UnknownNameError(what, "correct the rule, or add it there")
     return ref
 
 

@@ -19,17 +19,20 @@ from pagerforce.model.verdict import (
     Delivered,
     Expectation,
     Rejected,
+    RetryLater,
     Skipped,
     Unknown,
     Verdict,
 )
 from pagerforce.pagerduty.actions.advice import is_resolved_refusal, rejection_reason
-from pagerforce.pagerduty.actions.desk import Desk
+from pagerforce.pagerduty.actions.desk import Desk, Writer
 from pagerforce.pagerduty.actions.earlier import find_earlier_doing
+from pagerforce.pagerduty.actions.stand_in import is_about_requester
 from pagerforce.wire.verdicts import verdict_of
 
 # Answers may be dated by another clock than entries. Better a person unheard than an echo heard.
 _CLOCK_DOUBT = timedelta(minutes=5)
+_AT_ONCE = 0.0
 
 
 class Handler(ABC):
@@ -70,7 +73,22 @@ class Handler(ABC):
                     return (Delivered(f"done before the restore: log entry {entry.id}"),)
             return (await self._attempt(task, args),)
         except RemoteError as error:
-            return (self._judge(task, error),)
+            writer = await self._refused_writer(task, error)
+            return (self._judge(task, error) if writer is None else self._stand_in(writer, error),)
+
+    async def _refused_writer(self, task: Task, error: RemoteError) -> Writer | None:
+        """The person in whose name it went out, where PagerDuty refused it for who asks."""
+        if not isinstance(error, RefusedError) or not is_about_requester(error):
+            return None
+        writer = await self._desk.writer_of(task)
+        return writer if writer.actor_id is not None else None
+
+    def _stand_in(self, writer: Writer, error: RemoteError) -> Verdict:
+        """The next attempt is the integration user's: nothing stops for want of somebody's rights."""
+        if writer.actor_id is not None:
+            self._desk.stand_ins.refuse(writer.actor_id)
+        who = f"PagerDuty does not take this from {writer.actor_id}"
+        return RetryLater(f"{who} ({error}): the integration user does it next", _AT_ONCE)
 
     @abstractmethod
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:

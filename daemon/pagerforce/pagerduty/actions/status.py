@@ -63,10 +63,10 @@ class Acknowledge(ChangeHandler):
             return Delivered("found acknowledged after a lost answer, and undone since by others")
         return Change({"status": "acknowledged"}, f"acknowledged {before.id}")
 
-    def _refused(self, task: Task, error: RefusedError) -> Verdict:
+    def _refused(self, task: Task, error: RefusedError, writer: Writer | None) -> Verdict:
         if error.code == ALREADY_ACKNOWLEDGED:
             return _there_already(task, "acknowledged")
-        return self._judge(task, error)
+        return super()._refused(task, error, writer)
 
     async def _after(self, orders: Sequence[Order], read_at: datetime | None) -> Sequence[Verdict]:
         """Resolves what somebody resolved between our look and our write, and so was reopened."""

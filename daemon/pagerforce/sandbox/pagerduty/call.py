@@ -126,6 +126,8 @@ class Call:
         actor = self.actor_if_known()
         if actor.agent is None:
             raise refusals.requester_not_found()
+        if actor.user_id in self.state.knobs.refused_requesters:
+            raise refusals.RefusalError(403, 1018, "Requester not authorized")
         return actor
 
     def actor_if_known(self) -> Actor:

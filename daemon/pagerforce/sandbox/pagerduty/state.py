@@ -166,6 +166,7 @@ class Knobs:
         field_changes_in_account_list: whether ``GET /log_entries`` has custom field changes.
         rest_channel: the channel type of what is done through the REST API.
         account_zone: the account's time zone.
+        refused_requesters: users in whose name nothing may be written.
     """
 
     requests_per_minute: int = 960
@@ -173,6 +174,7 @@ class Knobs:
     field_changes_in_account_list: bool = True
     rest_channel: str = "website"
     account_zone: tzinfo = UTC
+    refused_requesters: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
