@@ -7,7 +7,7 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pagerforce.diff.assignment import gather
+from pagerforce.diff.acts import gather
 from pagerforce.diff.fold import Held, changed_fields, find_drift, fold
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person
 from pagerforce.pipeline.entries import Fresh, Hopes, plan_entries

@@ -18,7 +18,7 @@ snapshot instead:
     all others        nothing: fields that no entry tells are left to the reconcile
 
 Who hands an acknowledged incident on ends its acknowledgement, and no entry says so (recorded answers).
-All targets of one act stand in each of its entries by now (``diff/assignment.py``).
+All targets of one act stand in each of its entries by now (``diff/acts.py``).
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -24,6 +24,7 @@ PAGERDUTY_TYPES = (
     "snooze",
     "merge",
     "update",
+    "status_update",
 )
 SALESFORCE_TYPES = ("create", "update", "delete", "undelete", "comment")
 
@@ -48,6 +49,7 @@ class Event:
         at: when it happened on its own side, aware UTC.
         incident / old_incident: right after / right before the event (PagerDuty events).
         record / old_record: likewise (Salesforce events); old_record is empty on create.
+        message / subject: of a status update.
         changed: the fields whose old value is known and differs.
         place: its place within its second (``model/sequence.py``).
     """
@@ -68,3 +70,5 @@ class Event:
     changed: frozenset[str] = frozenset()
     comment: CommentText | None = None
     place: int = 0
+    message: str | None = None
+    subject: str | None = None

@@ -83,6 +83,7 @@ class LogEntry:
         agent_type: ``user``, ``service`` or ``integration``; None where it is not said.
         channel: through which it came (``website``, ``auto``, ``timeout``, ...); None: not said.
         note: the text of an annotation, or the note given with a resolve.
+        message / subject: of a status update.
         assignees: of assign, escalate and delegate entries.
         priority: new priority of a priority change (often only its name is known; id ``""``).
         had_priority: whether the entry states a priority at all (None is then "cleared").
@@ -91,7 +92,7 @@ class LogEntry:
         is_first: of a trigger, whether it is the one that opened the incident; None: not said.
         place: its place among the entries of its second, in the order in which they happened.
         cause_id: the entry of the same second beside which the service wrote this one by itself, if any
-            (``diff/assignment.py``). cause_type: that entry's type.
+            (``diff/acts.py``). cause_type: that entry's type.
     """
 
     id: str
@@ -103,6 +104,8 @@ class LogEntry:
     agent_type: str | None = None
     channel: str | None = None
     note: str | None = None
+    message: str | None = None
+    subject: str | None = None
     assignees: tuple[Person, ...] | None = None
     priority: Ref | None = None
     had_priority: bool = False

@@ -151,6 +151,8 @@ def decode_log_entry(
         agent_type=agent_type.removesuffix(_REFERENCE_SUFFIX) if agent_type else None,
         channel=_text(_mapping(raw.get("channel")).get("type")),
         note=_note(kind, raw),
+        message=_of_update(kind, raw, "message"),
+        subject=_of_update(kind, raw, "subject"),
         assignees=_people(_items(raw.get("assignees"))) if has_assignees else None,
         priority=priority,
         had_priority=had_priority,
@@ -233,6 +235,13 @@ def _note(kind: str, raw: Mapping[str, object]) -> str | None:
     if note is None and kind == "resolve":
         return _text(channel.get("note"))
     return note
+
+
+def _of_update(kind: str, raw: Mapping[str, object], name: str) -> str | None:
+    """A text of a status update: at the top of its entry, or in its channel."""
+    if kind != "status_update":
+        return None
+    return _text(raw.get(name)) or _text(_mapping(raw.get("channel")).get(name))
 
 
 def _new_priority(raw: Mapping[str, object]) -> tuple[Ref | None, bool]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pagerforce.diff.assignment import find_unsettled, gather
+from pagerforce.diff.acts import find_unsettled, gather
 from pagerforce.diff.fold import Held
 from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, LogEntry

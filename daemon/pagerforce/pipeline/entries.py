@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pagerforce.diff.assignment import TRIGGER
+from pagerforce.diff.acts import TRIGGER
 from pagerforce.diff.echo import find_created, find_entry, find_page
 from pagerforce.diff.fold import (
     Held,
@@ -87,7 +87,7 @@ class Fresh:
     """New entries, and what the known ones that were read along with them tell.
 
     Attributes:
-        entries: from ``diff.assignment.gather``.
+        entries: from ``diff.acts.gather``.
         overtaken: new entries that the log lists before one of their second that is known already.
         echoes: known events that are the doing of an action, with that action.
     """
@@ -260,6 +260,8 @@ def _event(entry: LogEntry, kind: str, before: Incident | None, after: Incident)
         changed=changed_fields(before, after),
         comment=CommentText(entry.note or "", author, entry.at) if is_note else None,
         place=entry.place,
+        message=entry.message,
+        subject=entry.subject,
     )
 
 

@@ -23,6 +23,8 @@ EVENT_FIELDS: Mapping[str, FieldKind] = {
     "actor.name": FieldKind.TEXT,
     "actor.email": FieldKind.TEXT,
     "note": FieldKind.TEXT,
+    "message": FieldKind.TEXT,
+    "subject": FieldKind.TEXT,
 }
 INCIDENT_FIELDS: Mapping[str, FieldKind] = {
     "id": FieldKind.TEXT,

@@ -19,7 +19,9 @@ from pagerforce.rules.syntax import Condition, Group, Mode, Operator, Rule, cond
 _FIELD_CHANGES = frozenset({"field_value_change", "custom_field_value_change"})
 """Entries of custom fields, which bear names of their own: they change what rules can see."""
 DEFAULT_TYPES = {
-    Side.PAGERDUTY: frozenset(PAGERDUTY_TYPES) - {"annotate", "custom"} | _FIELD_CHANGES,
+    Side.PAGERDUTY: frozenset(PAGERDUTY_TYPES)
+    - {"annotate", "custom", "status_update"}
+    | _FIELD_CHANGES,
     Side.SALESFORCE: frozenset({"create", "update", "undelete"}),
 }
 """What "incident create or update" and "record create or update" stand for (docs/reference/rules.md)."""
@@ -39,14 +41,17 @@ def types_seen(rule: Rule) -> frozenset[str] | None:
     """The event types that reach a rule; None: all of them.
 
     A rule that speaks of ``event.type`` decides for itself; another one sees creations and updates,
-    and comments too where it speaks of ``comment.*`` or ``event.note``.
+    comments too where it speaks of ``comment.*`` or ``event.note``, and status updates where it speaks
+    of ``event.message`` or ``event.subject``.
     """
     names = {condition.field for condition in conditions_of(rule.condition)}
     if "event.type" in names:
         return None
     types = DEFAULT_TYPES[rule.run_on]
     if any(name == "event.note" or name.startswith("comment.") for name in names):
-        return types | {_COMMENT_TYPE[rule.run_on]}
+        types |= {_COMMENT_TYPE[rule.run_on]}
+    if names & {"event.message", "event.subject"} and rule.run_on is Side.PAGERDUTY:
+        types |= {"status_update"}
     return types
 
 

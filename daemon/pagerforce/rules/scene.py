@@ -184,6 +184,8 @@ _EVENT: Mapping[str, Callable[[Event], object]] = {
     "actor.name": lambda event: event.actor.name,
     "actor.email": lambda event: event.actor.email,
     "note": lambda event: event.note,
+    "message": lambda event: event.message,
+    "subject": lambda event: event.subject,
 }
 _INCIDENT: Mapping[str, Callable[[Incident], object]] = {
     "id": lambda one: one.id,

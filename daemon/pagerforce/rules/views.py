@@ -231,6 +231,8 @@ def _event_view(event: Event) -> View:
             "at": format_instant(event.at),
             "actor": PersonView("event.actor", event.actor),
             "note": event.note,
+            "message": event.message,
+            "subject": event.subject,
         },
     )
 

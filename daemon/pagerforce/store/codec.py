@@ -182,6 +182,8 @@ def parse_event(data: Mapping[str, Any]) -> Event:
         changed=frozenset(data.get("changed", ())),
         comment=_comment(comment) if comment else None,
         place=data.get("place", 0),
+        message=data.get("message"),
+        subject=data.get("subject"),
     )
 
 

@@ -121,7 +121,7 @@ def test_rules_see_their_side_and_object_only():
         ("salesforce", {"field": "event.type", "op": "is_not_empty"}, set(SALESFORCE_TYPES)),
         ("salesforce", equals("event.type", "Delete"), {"delete"}),
         ("salesforce", {"any": [equals("event.type", "comment")]}, {"comment"}),
-        ("pagerduty", None, {*PAGERDUTY_TYPES} - {"annotate", "custom"}),
+        ("pagerduty", None, {*PAGERDUTY_TYPES} - {"annotate", "custom", "status_update"}),
         ("pagerduty", equals("comment.author", "jane doe"), {"annotate"}),
         (
             "pagerduty",

@@ -1,8 +1,9 @@
-"""Entries that PagerDuty writes for one act of handing an incident to people."""
+"""Entries that PagerDuty writes for one act of somebody."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from pagerforce.diff.assignment import gather
+from pagerforce.diff.acts import gather
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import LogEntry, Person
 
@@ -121,3 +122,17 @@ def test_incidents_do_not_mix_and_keep_their_places():
     ]
     assert [x.id for x in gather(acts)] == ["k", "x", "a", "y"]
     assert told(acts)[1][1] == ["PJANE", "PSAM"]
+
+
+def note_of(*entries):
+    return gather(entries)[-1].note
+
+
+def test_a_note_typed_with_a_resolve_is_the_resolves_note():
+    note = replace(entry("n", "annotate", SAM), note="Disk replaced")
+    resolve = entry("r", "resolve", SAM, seconds=1)
+    assert note_of(note, resolve) == "Disk replaced"
+    assert note_of(note, replace(resolve, note="its own")) == "its own"
+    assert note_of(note, entry("r", "resolve", JANE, seconds=1)) is None
+    assert note_of(note, entry("r", "resolve", SAM, seconds=2)) is None
+    assert note_of(note, entry("r", "resolve", SAM, seconds=1, incident=OTHER)) is None

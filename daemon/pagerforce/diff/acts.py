@@ -1,4 +1,4 @@
-"""Puts together the entries that PagerDuty writes for one act of handing an incident to people. Pure.
+"""Puts together the entries that PagerDuty writes for one act of somebody. Pure.
 
 PagerDuty writes one entry per target, and beside some acts entries of its own (recorded answers):
 
@@ -9,6 +9,7 @@ PagerDuty writes one entry per target, and beside some acts entries of its own (
     acknowledge by another     assign by the service (the one who acknowledges), acknowledge
 
     trigger                    trigger, assign by the service for each target
+    resolve with a note        annotate, up to a second earlier, and resolve, without the note
 
 Each entry of one act sees the whole set of targets. What the service writes by itself names the act
 beside which it did: one act, one event. After a trigger the service's assignment is an event of its
@@ -33,10 +34,11 @@ _MERE_NEWS = "notify"
 TRIGGER = "trigger"
 # The entries of one act bear one second, or two where it ends between; then all are there.
 _SETTLED_AFTER = timedelta(seconds=3)
+_NOTE_BEFORE = timedelta(seconds=1)
 
 
 def gather(entries: Sequence[LogEntry]) -> list[LogEntry]:
-    """The same entries, those of one act with all its targets, consequences right behind their act.
+    """The same entries, those of one act with all it says, consequences right behind their act.
 
     Args:
         entries: in the order in which they happened; with those that are known already, as an entry
@@ -50,7 +52,24 @@ def gather(entries: Sequence[LogEntry]) -> list[LogEntry]:
         for key, group in by_second.items()
     }
     # Entries of other incidents keep their places between.
-    return [next(gathered[entry.incident_id, entry.at]) for entry in entries]
+    ordered = [next(gathered[entry.incident_id, entry.at]) for entry in entries]
+    return [_with_note(entry, ordered) if _lacks_note(entry) else entry for entry in ordered]
+
+
+def _lacks_note(entry: LogEntry) -> bool:
+    return entry.type == "resolve" and entry.note is None and entry.agent.id is not None
+
+
+def _with_note(resolve: LogEntry, entries: Sequence[LogEntry]) -> LogEntry:
+    """A resolve with the note that its maker typed along with it."""
+    notes = [
+        entry.note
+        for entry in entries
+        if entry.type == "annotate"
+        and (entry.incident_id, entry.agent.id) == (resolve.incident_id, resolve.agent.id)
+        and timedelta(0) <= resolve.at - entry.at <= _NOTE_BEFORE
+    ]
+    return replace(resolve, note=notes[-1]) if notes else resolve
 
 
 def find_unsettled(entries: Sequence[LogEntry], seen_at: datetime | None) -> set[str]:
