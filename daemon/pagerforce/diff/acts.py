@@ -35,6 +35,7 @@ TRIGGER = "trigger"
 # The entries of one act bear one second, or two where it ends between; then all are there.
 _SETTLED_AFTER = timedelta(seconds=3)
 _NOTE_BEFORE = timedelta(seconds=1)
+_FIRST_CALL_AFTER = timedelta(seconds=1)
 
 
 def gather(entries: Sequence[LogEntry]) -> list[LogEntry]:
@@ -53,7 +54,19 @@ def gather(entries: Sequence[LogEntry]) -> list[LogEntry]:
     }
     # Entries of other incidents keep their places between.
     ordered = [next(gathered[entry.incident_id, entry.at]) for entry in entries]
+    triggers = {entry.incident_id: entry for entry in reversed(ordered) if entry.type == TRIGGER}
+    ordered = [_as_first_call(entry, triggers.get(entry.incident_id)) for entry in ordered]
     return [_with_note(entry, ordered) if _lacks_note(entry) else entry for entry in ordered]
+
+
+def _as_first_call(entry: LogEntry, trigger: LogEntry | None) -> LogEntry:
+    """The service's assignment right after the first trigger; it may bear the next second."""
+    if trigger is None or entry.type != "assign" or not entry.is_automatic or entry.cause_id:
+        return entry
+    is_right_after = timedelta(0) <= entry.at - trigger.at <= _FIRST_CALL_AFTER
+    if not is_right_after:
+        return entry
+    return replace(entry, cause_id=trigger.id, cause_type=TRIGGER)
 
 
 def _lacks_note(entry: LogEntry) -> bool:

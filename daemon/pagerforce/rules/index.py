@@ -19,8 +19,7 @@ from pagerforce.rules.syntax import Condition, Group, Mode, Operator, Rule, cond
 _FIELD_CHANGES = frozenset({"field_value_change", "custom_field_value_change"})
 """Entries of custom fields, which bear names of their own: they change what rules can see."""
 DEFAULT_TYPES = {
-    Side.PAGERDUTY: frozenset(PAGERDUTY_TYPES)
-    - {"annotate", "custom", "status_update"}
+    Side.PAGERDUTY: frozenset(PAGERDUTY_TYPES) - {"annotate", "custom", "status_update"}
     | _FIELD_CHANGES,
     Side.SALESFORCE: frozenset({"create", "update", "undelete"}),
 }

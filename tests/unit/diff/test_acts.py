@@ -136,3 +136,10 @@ def test_a_note_typed_with_a_resolve_is_the_resolves_note():
     assert note_of(note, entry("r", "resolve", JANE, seconds=1)) is None
     assert note_of(note, entry("r", "resolve", SAM, seconds=2)) is None
     assert note_of(note, entry("r", "resolve", SAM, seconds=1, incident=OTHER)) is None
+
+
+def test_the_first_call_may_bear_the_second_after_its_trigger():
+    trigger = entry("t", "trigger", SERVICE)
+    assert gather([trigger, auto("a", SAM, seconds=1)])[1].cause_id == "t"
+    assert gather([trigger, auto("a", SAM, seconds=2)])[1].cause_id is None
+    assert gather([trigger, auto("a", SAM, seconds=1, incident=OTHER)])[1].cause_id is None
