@@ -21,6 +21,7 @@ The tree:
     │   ├── UnknownOutcomeError  a write may or may not have taken effect
     │   ├── RefusedError         it will never work as it is
     │   └── MalformedError       the answer could not be understood
+    │       └── TooLargeError        it is larger than an answer may be
     ├── WrongOrgError        the Salesforce org is not the configured one
     ├── ForbiddenError       the caller's roles do not allow it
     └── TemplateProblem      a template can't be filled in (rules/environment.py)
@@ -161,6 +162,10 @@ class RefusedError(RemoteError):
 
 class MalformedError(RemoteError):
     """The answer could not be understood; nothing was concluded from it."""
+
+
+class TooLargeError(MalformedError):
+    """The answer is larger, fuller or deeper than it may be: ask for less at once."""
 
 
 class WrongOrgError(PagerforceError):

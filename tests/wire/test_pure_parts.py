@@ -70,7 +70,7 @@ def test_only_what_surely_was_not_sent_counts_as_not_done(error, on_write):
     assert type(classify_exception(error, operation="o", is_write=False)) is TransientError
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000, b"1" * 5000, b"nonsense"])
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000, b"nonsense"])
 def test_bodies_that_no_json_decoder_takes(body):
     with pytest.raises(MalformedError):
         answer(200, is_write=False, body=body).json()

@@ -43,9 +43,13 @@ def is_record_id(text: str) -> bool:
     return _RECORD_ID.fullmatch(text) is not None
 
 
-@lru_cache(maxsize=8192)  # users' Ids stand in every row
 def find_record_id(text: str) -> RecordId | None:
     """As ``parse_record_id``; None where the text is no Id."""
+    return _find_record_id(text) if len(text) in (15, 18) else None
+
+
+@lru_cache(maxsize=8192)  # users' Ids stand in every row
+def _find_record_id(text: str) -> RecordId | None:
     return parse_record_id(text) if is_record_id(text) else None
 
 

@@ -6,6 +6,18 @@ short for some text and this one is never too long.
 
 ELLIPSIS = "…"
 
+MOST_TEXT = 131_072
+"""Characters of one text of either vendor; the longest field of Salesforce holds as many."""
+
+MOST_NAME = 1024
+"""Characters of a title, a name, an address or a key."""
+
+MOST_ID = 100
+"""Characters of an id."""
+
+MOST_ITEMS = 1000
+"""Members of a list or an object within one row."""
+
 
 def length_of(text: str) -> int:
     """The length of a text in UTF-16 units."""

@@ -13,6 +13,9 @@ Scalar: TypeAlias = str | int | float | bool | None
 Fields: TypeAlias = Mapping[str, Scalar]
 Json: TypeAlias = Scalar | Sequence["Json"] | Mapping[str, "Json"]
 _UTC_OFFSET = "+00:00"
+# Rows may be imported with times older than either vendor.
+_EARLIEST_STAMP = datetime(1970, 1, 1, tzinfo=UTC)
+_BEYOND_STAMPS = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 # The same few instants stand in a row, its snapshot and its neighbours.
@@ -30,6 +33,19 @@ def parse_instant(text: str) -> datetime:
     if moment.tzinfo is UTC:
         return moment
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def parse_stamp(text: str) -> datetime:
+    """Reads an instant that one of the two systems set itself, e.g. when a row was changed.
+
+    Raises:
+        ValueError: it is no instant, or none at which there was such a system; far from the ends of the
+            calendar, it can be counted with.
+    """
+    moment = parse_instant(text)
+    if not _EARLIEST_STAMP <= moment < _BEYOND_STAMPS:
+        raise ValueError("its year is out of range")
+    return moment
 
 
 def format_instant(moment: datetime) -> str:

@@ -21,6 +21,7 @@ from pagerforce.model.value import format_whole_second
 from pagerforce.pagerduty.line import Line
 from pagerforce.pagerduty.pace import Lane
 from pagerforce.wire.answer import Answer
+from pagerforce.wire.remote_clock import ENOUGH
 from pagerforce.wire.transport import OPERATION, RequestObserver, build_client
 
 PAGE_SIZE = 100
@@ -126,7 +127,10 @@ class PagerDutyClient:
         Services are asked for because every kind of key may read them; ``/users/me`` refuses
         account keys.
         """
-        await self._get("services.time", "/services", {"limit": 1})
+        for _ in range(ENOUGH):
+            await self._get("services.time", "/services", {"limit": 1})
+            if not self.line.remote_clock.is_doubtful:
+                break
         return self.server_time
 
     @property
@@ -134,7 +138,9 @@ class PagerDutyClient:
         """PagerDuty's clock: the last ``Date`` and the time since; None before the first."""
         return self.line.server_time
 
-    async def fetch_log_entries(self, since: datetime, until: datetime, offset: int) -> Page:
+    async def fetch_log_entries(
+        self, since: datetime, until: datetime, offset: int, limit: int = PAGE_SIZE
+    ) -> Page:
         """The account's log between two whole seconds, with the present incidents."""
         params: Params = {
             "since": format_whole_second(since),
@@ -144,7 +150,7 @@ class PagerDutyClient:
             "include[]": ["incidents", "channels"],
         }
         return await self._get_page(
-            "log_entries.list", "/log_entries", "log_entries", params, offset
+            "log_entries.list", "/log_entries", "log_entries", params, offset, limit
         )
 
     async def fetch_incident_log_entries(
@@ -165,9 +171,13 @@ class PagerDutyClient:
         params: Params = {"include[]": ["channels"]}
         return _unwrap(await self._get("log_entries.get", path, params), "log_entry")
 
-    async def fetch_incidents(self, params: Params, offset: int = 0) -> Page:
+    async def fetch_incidents(
+        self, params: Params, offset: int = 0, limit: int = PAGE_SIZE
+    ) -> Page:
         """Incidents by documented filters."""
-        return await self._get_page("incidents.list", "/incidents", "incidents", params, offset)
+        return await self._get_page(
+            "incidents.list", "/incidents", "incidents", params, offset, limit
+        )
 
     async def fetch_incident(self, incident_id: str, include: Sequence[str] = ()) -> Raw:
         """One incident."""
@@ -255,9 +265,15 @@ class PagerDutyClient:
         await self._write("response_plays.run", "POST", path, body, from_email)
 
     async def _get_page(
-        self, operation: str, path: str, key: str, params: Params, offset: int
+        self,
+        operation: str,
+        path: str,
+        key: str,
+        params: Params,
+        offset: int,
+        limit: int = PAGE_SIZE,
     ) -> Page:
-        limit = min(PAGE_SIZE, MAX_DEPTH - offset)
+        limit = min(limit, MAX_DEPTH - offset)
         answer = await self._get(operation, path, {**params, "limit": limit, "offset": offset})
         body = answer.json_object()
         rows = _rows_in(body, answer, key)

@@ -5,19 +5,22 @@ form: it is then not known. The official schema is no guide here: it refuses eve
 entry, and ordinary channels.
 """
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import TypeVar
 
 from pagerforce.errors import internal_error_text
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person, Ref
+from pagerforce.model.lengths import MOST_ID, MOST_NAME, MOST_TEXT
 from pagerforce.model.ports import Flaw
-from pagerforce.model.value import Json, parse_instant
+from pagerforce.model.value import Json, parse_stamp
+from pagerforce.wire.answer import MAX_INTEGER, OutOfRange
+from pagerforce.wire.oddities import MAX_DEPTH, find_oddities, is_beyond
 
 T = TypeVar("T")
 
@@ -28,7 +31,9 @@ _ALIASES = {
     "acknowledgement": "acknowledge",
     "unacknowledgement": "unacknowledge",
 }
-_DEEPEST = 20  # custom fields hold single values or lists of them
+_MOST_PEOPLE = 250
+_MOST_CUSTOM_FIELDS = 250
+_CUSTOM_SIZE = 100_000  # characters and members of all custom fields of an incident together
 _NUMBERED_TITLE = re.compile(r"\[#\d+\] ?")
 _NEW_URGENCY = re.compile(r"\bto\W+(high|low)\b", re.IGNORECASE)
 _ANY_URGENCY = re.compile(r"\b(high|low)\b", re.IGNORECASE)
@@ -53,8 +58,34 @@ def decode_rows(
             decoded.append(decode(row))
         except Exception as error:  # noqa: BLE001 (one row that raises must not keep the others)
             what = str(error) if isinstance(error, ValueError) else internal_error_text(error)
-            flaws.append(Flaw(f"{kind} {_text(row.get('id')) or 'without an id'}", what))
+            flaws.append(Flaw(_place(row, kind), what))
     return decoded, flaws
+
+
+def odd_rows(rows: Iterable[object], kind: str) -> list[Flaw]:
+    """What of rows is implausible and was left out or cut, though the rows themselves were understood."""
+    return [
+        Flaw(_place(row, kind), what)
+        for row in rows
+        if isinstance(row, Mapping)
+        for what in (*find_oddities(row), *_odd_fields(row), *_odd_fields(row.get("incident")))
+    ]
+
+
+def _odd_fields(value: object) -> Iterable[str]:
+    """What of an incident is not of its kind, and shows by nothing else."""
+    raw = _mapping(value)
+    number = raw.get("incident_number")
+    if number is not None and _integer(number) is None:
+        yield "incident_number is no number of an incident"
+    try:
+        _read_custom_fields(raw.get("custom_fields"))
+    except ValueError as error:
+        yield str(error)
+
+
+def _place(row: Mapping[str, object], kind: str) -> str:
+    return f"{kind} {_id(row.get('id')) or 'without an id'}"
 
 
 def decode_incident(raw: Mapping[str, object]) -> Incident:
@@ -63,11 +94,11 @@ def decode_incident(raw: Mapping[str, object]) -> Incident:
     Raises:
         ValueError: it has no id.
     """
-    incident_id = _text(raw.get("id"))
+    incident_id = _id(raw.get("id"))
     if incident_id is None:
         raise ValueError("has no id")
     reason = _mapping(raw.get("resolve_reason"))
-    survivor = _text(_mapping(reason.get("incident")).get("id"))
+    survivor = _id(_mapping(reason.get("incident")).get("id"))
     return Incident(
         id=IncidentId(incident_id),
         number=_integer(raw.get("incident_number")),
@@ -89,6 +120,22 @@ def decode_incident(raw: Mapping[str, object]) -> Incident:
         merged_into=None if survivor is None else IncidentId(survivor),
         conference_bridge=_bridge(raw.get("conference_bridge")),
         custom_fields=_custom_fields(raw.get("custom_fields")),
+    )
+
+
+def without_future(incident: Incident, latest: datetime) -> Incident:
+    """The incident without times that are yet to come; whoever believed one would take all else for old."""
+    times = (incident.created_at, incident.updated_at, incident.status_changed_at)
+    if all(at is None or at <= latest for at in times):
+        return incident
+    created_at, updated_at, status_changed_at = (
+        None if at is None or at > latest else at for at in times
+    )
+    return replace(
+        incident,
+        created_at=created_at,
+        updated_at=updated_at,
+        status_changed_at=status_changed_at,
     )
 
 
@@ -121,7 +168,7 @@ def decode_log_entry(
         ValueError: it has no id, type or time; the text says which.
     """
     to_incident = to_incident or decode_incident
-    entry_id, full_type = _text(raw.get("id")), _text(raw.get("type"))
+    entry_id, full_type = _id(raw.get("id")), _text(raw.get("type"), MOST_ID)
     if entry_id is None:
         raise ValueError("has no id")
     if full_type is None:
@@ -132,14 +179,14 @@ def decode_log_entry(
     kind = full_type.removesuffix("_reference").removesuffix(_ENTRY_SUFFIX)
     kind = _ALIASES.get(kind, kind)
     incident = _mapping(raw.get("incident"))
-    incident_id = _text(incident.get("id"))
+    incident_id = _id(incident.get("id"))
     agent = _mapping(raw.get("agent"))
     agent_type = _text(agent.get("type"))
     is_graded = kind == "priority_change"
     priority, had_priority = _new_priority(raw) if is_graded else (None, False)
     old_priority, had_old = _old_priority(raw) if is_graded else (None, False)
     has_assignees = isinstance(raw.get("assignees"), list)
-    first_id = _text(_mapping(incident.get("first_trigger_log_entry")).get("id"))
+    first_id = _id(_mapping(incident.get("first_trigger_log_entry")).get("id"))
     return LogEntry(
         id=entry_id,
         type=kind,
@@ -167,7 +214,7 @@ def decode_log_entry(
 def decode_ref(value: object) -> Ref | None:
     """A reference, or the whole thing where it was included; None where there is no id."""
     raw = _mapping(value)
-    ref_id = _text(raw.get("id"))
+    ref_id = _id(raw.get("id"))
     if ref_id is None:
         return None
     return Ref(ref_id, _text(raw.get("name")) or _text(raw.get("summary")))
@@ -177,7 +224,7 @@ def decode_person(value: object) -> Person:
     """A user or another agent; whatever is not said stays None."""
     raw = _mapping(value)
     return _known_person(
-        _text(raw.get("id")),
+        _id(raw.get("id")),
         _text(raw.get("name")) or _text(raw.get("summary")),
         _text(raw.get("email")),
     )
@@ -205,8 +252,8 @@ def decode_note(raw: Mapping[str, object]) -> Note:
     content = raw.get("content")
     kind = _text(_mapping(raw.get("user")).get("type")) or ""
     return Note(
-        id=_text(raw.get("id")),
-        content=content if isinstance(content, str) else "",
+        id=_id(raw.get("id")),
+        content=content[:MOST_TEXT] if isinstance(content, str) else "",
         user=decode_person(raw.get("user")),
         is_by_bot=kind.startswith("bot_user"),
         created_at=_instant(raw.get("created_at")),
@@ -229,11 +276,11 @@ def _title(raw: Mapping[str, object]) -> str | None:
 def _note(kind: str, raw: Mapping[str, object]) -> str | None:
     """The human text of an entry: a note's stands in its channel, a resolution's in ``note``."""
     channel = _mapping(raw.get("channel"))
-    note = _text(raw.get("note"))
+    note = _text(raw.get("note"), MOST_TEXT)
     if kind == "annotate":
-        return _text(channel.get("summary")) or note
+        return _text(channel.get("summary"), MOST_TEXT) or note
     if note is None and kind == "resolve":
-        return _text(channel.get("note"))
+        return _text(channel.get("note"), MOST_TEXT)
     return note
 
 
@@ -260,7 +307,7 @@ def _priority(
     if key in channel:
         stated = _mapping(channel[key])
         name = _text(stated.get("name")) or _text(stated.get("summary"))
-        ref_id = _text(stated.get("id")) or ""
+        ref_id = _id(stated.get("id")) or ""
         return (Ref(ref_id, name) if name or ref_id else None), True
     said = words.search(_text(raw.get("summary")) or "")
     return (Ref("", said.group(1)), True) if said else (None, False)
@@ -276,24 +323,51 @@ def _new_urgency(raw: Mapping[str, object]) -> str | None:
 
 
 def _custom_fields(value: object) -> Mapping[str, Json]:
+    """Custom fields by name; none of them where one is implausible: what is known of them then stays."""
+    try:
+        return _read_custom_fields(value)
+    except ValueError:
+        return {}
+
+
+def _read_custom_fields(value: object) -> Mapping[str, Json]:
+    items = _items(value)
+    if len(items) > _MOST_CUSTOM_FIELDS:
+        raise ValueError(f"has more than {_MOST_CUSTOM_FIELDS} custom fields")
     fields: dict[str, Json] = {}
-    for item in _items(value):
+    room = _Room(_CUSTOM_SIZE)
+    for item in items:
         raw = _mapping(item)
-        name = _text(raw.get("name"))
+        name = _text(raw.get("name"), MOST_ID)
         if name is not None:
-            fields[name] = _json(raw.get("value"))
+            fields[name] = _json(raw.get("value"), room)
     return fields
 
 
-def _json(value: object, depth: int = 0) -> Json:
-    if depth > _DEEPEST:
+class _Room:
+    """How much more there may be."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise ValueError("has custom fields that are too large")
+
+
+def _json(value: object, room: _Room, depth: int = 0) -> Json:
+    if depth > MAX_DEPTH:
         raise ValueError("has a custom field that is nested too deeply")
+    room.take(1 + len(value) if isinstance(value, str) else 1)
     if isinstance(value, list):
-        return [_json(item, depth + 1) for item in value]
+        return [_json(item, room, depth + 1) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): _json(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("has a custom field that is no finite number")
+        for key in value:
+            room.take(len(key))
+        return {key: _json(item, room, depth + 1) for key, item in value.items()}
+    if isinstance(value, OutOfRange) or (isinstance(value, int | float) and is_beyond(value)):
+        raise ValueError("has a custom field that is no number of 64 bits")
     return value if isinstance(value, str | int | float | bool) else None
 
 
@@ -304,7 +378,7 @@ def _bridge(value: object) -> str | None:
 
 
 def _people(values: Iterable[object]) -> tuple[Person, ...]:
-    people = (decode_person(value) for value in values)
+    people = (decode_person(value) for value in islice(values, _MOST_PEOPLE))
     return tuple(person for person in people if person.id is not None)
 
 
@@ -319,18 +393,29 @@ def _instant(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        return parse_instant(value)
+        return parse_stamp(value)
     except ValueError:
         return None
 
 
 def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= MAX_INTEGER else None
 
 
-def _text(value: object) -> str | None:
-    """A text that is not empty."""
-    return value if isinstance(value, str) and value and not value.isspace() else None
+def _text(value: object, most: int = MOST_NAME) -> str | None:
+    """A text that is not empty, cut where it is longer than any such text can be."""
+    if not isinstance(value, str) or not value:
+        return None
+    if len(value) > most:
+        value = value[:most]
+    return None if value.isspace() else value
+
+
+def _id(value: object) -> str | None:
+    """An id; what is too long for one is none."""
+    return _text(value) if isinstance(value, str) and len(value) <= MOST_ID else None
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from pagerforce.errors import RefusedError
+from pagerforce.errors import RefusedError, TooLargeError
 from pagerforce.model.incident import LogEntry
 from pagerforce.model.ports import Flaw
 from pagerforce.pagerduty.client import MAX_DEPTH, Page, PagerDutyClient
-from pagerforce.pagerduty.decode import IncidentMemory, decode_log_entry, decode_rows
+from pagerforce.pagerduty.decode import IncidentMemory, decode_log_entry, decode_rows, odd_rows
+from pagerforce.pagerduty.paging import PageSize
 from pagerforce.pagerduty.refusals import PageTooDeepError
 from pagerforce.pagerduty.windows import SECOND, SHORT_SPAN, Window
 
@@ -105,11 +106,19 @@ async def _read_pass(
     seen: set[str] = set()
     offset = 0
     has_shifted = False
+    size = PageSize()
     while True:
-        page = await _fetch(client, asked, offset)
+        try:
+            page = await _fetch(client, asked, offset, size)
+        except TooLargeError as error:
+            # One entry that is too large to be read keeps no other from being read.
+            reading.flaws[Flaw("log entry that can't be read", str(error))] = None
+            offset += 1
+            continue
         if page is None:
             reading.is_complete = False
             break
+        size.grow()
         has_shifted = _take_in(reading, window, asked, page, offset, seen) or has_shifted
         offset += len(page.rows)
         if not page.more:
@@ -130,7 +139,7 @@ def _take_in(
     has_repeated = False
     decode = partial(decode_log_entry, to_incident=reading.incidents.decode)
     entries, flaws = decode_rows(page.rows, decode, "log entry")
-    reading.flaws.update(dict.fromkeys(flaws))
+    reading.flaws.update(dict.fromkeys([*flaws, *odd_rows(page.rows, "log entry")]))
     for position, entry in enumerate(entries, start=offset):
         has_repeated = has_repeated or entry.id in seen
         seen.add(entry.id)
@@ -145,10 +154,22 @@ def _take_in(
     return has_repeated
 
 
-async def _fetch(client: PagerDutyClient, asked: _Range, offset: int) -> Page | None:
-    """One page; None where the API will not go so deep, or not so far."""
+async def _fetch(
+    client: PagerDutyClient, asked: _Range, offset: int, size: PageSize
+) -> Page | None:
+    """One page; None where the API will not go so deep, or not so far.
+
+    Raises:
+        TooLargeError: its first entry alone is too large.
+    """
+    if offset >= MAX_DEPTH:
+        return None
     try:
-        return await client.fetch_log_entries(asked.since, asked.until, offset)
+        while True:
+            try:
+                return await client.fetch_log_entries(asked.since, asked.until, offset, size.rows)
+            except TooLargeError as error:
+                size.shrink(error)
     except PageTooDeepError:
         return None
     except RefusedError as error:

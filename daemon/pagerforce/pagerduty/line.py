@@ -1,7 +1,6 @@
 """The line to PagerDuty: every request passes here, under the key's limit and with a deadline."""
 
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 import anyio
 import httpx
@@ -14,6 +13,7 @@ from pagerforce.pagerduty.pace import Lane, Pace
 from pagerforce.pagerduty.refusals import judge
 from pagerforce.wire.answer import Answer
 from pagerforce.wire.exchange import exchange
+from pagerforce.wire.remote_clock import RemoteClock
 from pagerforce.wire.transport import RequestObserver
 
 _MAX_PATIENCE_SECONDS = 5.0
@@ -44,15 +44,12 @@ class Line:
         self._observer = observer
         self._clock = clock
         self._pace = Pace()
-        self._dated: tuple[datetime, float] | None = None
+        self.remote_clock = RemoteClock(clock)
 
     @property
     def server_time(self) -> datetime | None:
         """PagerDuty's clock: the last ``Date`` and the time since; None before the first."""
-        if self._dated is None:
-            return None
-        moment, seen_at = self._dated
-        return moment + timedelta(seconds=self._clock.monotonic() - seen_at)
+        return self.remote_clock.find()
 
     def allowed(self, lane: Lane) -> int:
         """Requests within a minute, of all lanes together, after which this one waits."""
@@ -74,7 +71,7 @@ class Line:
         answer = await exchange(
             self.http, request, is_write=is_write, deadline_seconds=self._deadline_seconds
         )
-        self._note_date(answer.headers)
+        self.remote_clock.note(answer.headers.get("date"))
         self._pace.observe(answer.headers, status=answer.status, now=self._clock.monotonic())
         if self._pace.remaining is not None:
             self._observer.on_budget(Side.PAGERDUTY, self._pace.remaining)
@@ -94,10 +91,3 @@ class Line:
         if hold.seconds > 0:
             await anyio.sleep(hold.seconds)
             pulse.beat()
-
-    def _note_date(self, headers: httpx.Headers) -> None:
-        try:
-            moment = parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
-        except (ValueError, OverflowError):
-            return
-        self._dated = moment, self._clock.monotonic()

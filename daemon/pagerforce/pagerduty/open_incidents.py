@@ -8,12 +8,13 @@ would not do, as they end at six months each and nothing says how old the oldest
 
 from collections.abc import Sequence
 
-from pagerforce.errors import RefusedError
+from pagerforce.errors import MalformedError, RefusedError, TooLargeError
 from pagerforce.model.incident import Incident
 from pagerforce.model.ports import Flaw
-from pagerforce.pagerduty.client import MAX_DEPTH, PagerDutyClient, Params
-from pagerforce.pagerduty.decode import decode_incident, decode_rows
+from pagerforce.pagerduty.client import MAX_DEPTH, Page, PagerDutyClient, Params
+from pagerforce.pagerduty.decode import decode_incident, decode_rows, odd_rows
 from pagerforce.pagerduty.directory import Directory
+from pagerforce.pagerduty.paging import PageSize
 from pagerforce.pagerduty.refusals import PageTooDeepError
 
 OPEN_STATUSES = ("triggered", "acknowledged")
@@ -69,19 +70,36 @@ class OpenIncidents:
     async def _read_pass(self, params: Params) -> int | None:
         """Reads all pages once and returns their number; None where there are too many."""
         offset = pages = 0
+        size = PageSize()
+        before: tuple[object, ...] = ()
         while offset < MAX_DEPTH:
             try:
-                page = await self._client.fetch_incidents(params, offset)
+                page = await self._fetch(params, offset, size)
             except PageTooDeepError:
                 return None
+            except TooLargeError as error:
+                self.flaws[Flaw("incident that can't be read", str(error))] = None
+                offset += 1
+                continue
+            if page.rows and page.rows == before:
+                raise MalformedError("incidents.list: the pages of the answer repeat")
+            before = page.rows
+            size.grow()
             pages += 1
             incidents, flaws = decode_rows(page.rows, decode_incident, "incident")
             self.found.update((incident.id, incident) for incident in incidents)
-            self.flaws.update(dict.fromkeys(flaws))
+            self.flaws.update(dict.fromkeys([*flaws, *odd_rows(page.rows, "incident")]))
             offset += len(page.rows)
             if not page.more or not page.rows:
                 return pages
         return None
+
+    async def _fetch(self, params: Params, offset: int, size: PageSize) -> Page:
+        while True:
+            try:
+                return await self._client.fetch_incidents(params, offset, size.rows)
+            except TooLargeError as error:
+                size.shrink(error)
 
 
 def open_params(services: Sequence[str], statuses: Sequence[str] = OPEN_STATUSES) -> Params:

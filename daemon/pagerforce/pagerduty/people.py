@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from pagerforce.errors import MalformedError, RefusedError, TransientError
 from pagerforce.model.incident import Incident, LogEntry, Person
 from pagerforce.model.ports import Flaw
+from pagerforce.pagerduty.decode import without_future
 from pagerforce.pagerduty.directory import Directory
 
 
@@ -14,13 +16,15 @@ class People:
 
     Args:
         directory: where users are looked up.
+        latest: no time that an incident bears can be later.
 
     Attributes:
         flaws: who could not be resolved, and why.
     """
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, latest: datetime) -> None:
         self._directory = directory
+        self._latest = latest
         self._known: dict[str, Person | None] = {}
         self._completed: dict[int, tuple[Incident, Incident]] = {}
         self._is_down = False
@@ -44,9 +48,12 @@ class People:
         # Entries of one incident share what they show of it (pagerduty/decode.py).
         known = self._completed.get(id(incident))
         if known is None:
+            dated = without_future(incident, self._latest)
+            if dated is not incident:
+                self.flaws.append(Flaw(f"incident {incident.id}", "has a time in the future"))
             people = await self._complete_all(incident.assignees)
             is_same = people == incident.assignees
-            known = incident, incident if is_same else replace(incident, assignees=people)
+            known = incident, dated if is_same else replace(dated, assignees=people)
             self._completed[id(incident)] = known
         return known[1]
 

@@ -13,7 +13,7 @@ from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident
 from pagerforce.model.ports import Clock, EntryBatch, Flaw
 from pagerforce.pagerduty.client import PagerDutyClient
-from pagerforce.pagerduty.decode import decode_incident
+from pagerforce.pagerduty.decode import decode_incident, odd_rows
 from pagerforce.pagerduty.directory import Directory
 from pagerforce.pagerduty.entries import WANTED_ENTRIES, Reading, read_window
 from pagerforce.pagerduty.open_incidents import OpenIncidents
@@ -32,6 +32,7 @@ from pagerforce.pagerduty.windows import (
 )
 
 _MAX_OWED_FLAWS = 100
+_MOST_AHEAD = timedelta(days=1)
 
 
 class PagerDutyPoller:
@@ -108,7 +109,7 @@ class PagerDutyPoller:
         """
         listing = OpenIncidents(self._client, self._directory, self._services)
         await listing.read()
-        people = People(self._directory)
+        people = People(self._directory, self._latest())
         incidents = [await people.complete_incident(item) for item in listing.found.values()]
         self._owe([*listing.flaws, *people.flaws])
         return sorted(incidents, key=lambda incident: (incident.number or 0, incident.id))
@@ -121,16 +122,16 @@ class PagerDutyPoller:
             if is_out_of_sight(error):
                 return None
             raise
-        people = People(self._directory)
+        people = People(self._directory, self._latest())
         try:
             incident = await people.complete_incident(decode_incident(raw))
         except ValueError as error:
             raise MalformedError(f"incident {incident_id}: the answer {error}") from error
-        self._owe(people.flaws)
+        self._owe([*odd_rows([raw], "incident"), *people.flaws])
         return incident
 
     async def _to_batch(self, reading: Reading, window: Window, read_to: datetime) -> EntryBatch:
-        people = People(self._directory)
+        people = People(self._directory, self._latest())
         entries = [await people.complete_entry(entry) for entry in reading.entries.values()]
         flaws = [*self._owed_flaws, *reading.flaws, *people.flaws]
         self._owed_flaws.clear()
@@ -143,6 +144,10 @@ class PagerDutyPoller:
             flaws=tuple(flaws),
             seen_at=self._client.server_time,
         )
+
+    def _latest(self) -> datetime:
+        """Later than this no time in an answer can be."""
+        return max(self._client.server_time or self._clock.now(), self._clock.now()) + _MOST_AHEAD
 
     def _owe(self, flaws: Sequence[Flaw]) -> None:
         """Keeps flaws for the next batch, as the port's other answers have no place for them."""

@@ -3,15 +3,18 @@
 Facts: salesforce.md section 2.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from pagerforce.errors import MalformedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.ids import RecordId, is_record_id, parse_record_id
-from pagerforce.model.value import parse_instant
+from pagerforce.model.value import parse_stamp
 from pagerforce.salesforce.answers import faults_of, to_error
 from pagerforce.wire.answer import Answer
+
+_NEXT_PATH = re.compile(r"/services/data/v[0-9.]{1,8}/query(All)?/[A-Za-z0-9_-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def read_rows(body: object) -> Rows:
     next_path = body.get("nextRecordsUrl")
     if body.get("done") is False:
         # Only a path of the same instance: the token must not follow a link elsewhere.
-        if not isinstance(next_path, str) or not next_path.startswith("/services/"):
+        if not isinstance(next_path, str) or not _NEXT_PATH.fullmatch(next_path):
             raise MalformedError("query: the answer is not done and names no next page")
     else:
         next_path = None
@@ -96,7 +99,7 @@ def read_updated(body: object) -> UpdatedIds:
     ids, covered = body.get("ids"), body.get("latestDateCovered")
     found = ids if isinstance(ids, list) else []
     try:
-        covered_to = parse_instant(covered) if isinstance(covered, str) else None
+        covered_to = parse_stamp(covered) if isinstance(covered, str) else None
     except ValueError:
         covered_to = None
     return UpdatedIds(

@@ -46,6 +46,7 @@ from pagerforce.wire.transport import OPERATION, RequestObserver
 # A URI may have 16,384 bytes; what is longer than this goes inside a composite body.
 _LONGEST_PATH = 8_000
 MAX_SUBREQUESTS = 25
+_MOST_PAGES = 250  # of a query with a limit or a short list of Ids
 MAX_COLLECTION = 200
 _HEADERS = {
     "Accept": "application/json",
@@ -153,6 +154,8 @@ class SalesforceClient:
         while batch.next_path is not None:
             if batch.next_path in seen:
                 raise MalformedError("query: the pages of the answer lead back to one another")
+            if len(seen) >= _MOST_PAGES:
+                raise MalformedError("query: the pages of the answer do not end")
             seen.add(batch.next_path)
             batch = read_rows(
                 (await self._send(_Call("GET", batch.next_path, "query"))).json_object()

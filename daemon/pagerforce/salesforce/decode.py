@@ -6,19 +6,21 @@ salesforce.md section 2.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TypeAlias
 
 from pagerforce.errors import MalformedError, internal_error_text
 from pagerforce.model.ids import RecordId, find_record_id
 from pagerforce.model.incident import Person
+from pagerforce.model.lengths import MOST_NAME, MOST_TEXT
 from pagerforce.model.ports import Flaw
 from pagerforce.model.record import Comment, Record
-from pagerforce.model.value import Scalar, parse_instant
-from pagerforce.salesforce.values import from_row, is_plain_text
+from pagerforce.model.value import Scalar, parse_stamp
+from pagerforce.salesforce.values import TELLABLE, from_row, is_plain_text
 
 Row = Mapping[str, object]
+_TOLERANCE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,18 @@ class _Gathered:
     flaws: list[Flaw] = field(default_factory=list)
 
 
-def decode(rows: tuple[Row, ...], shape: RecordShape | CommentShape) -> Decoded:
-    """All rows of one object; one that cannot be understood is a flaw and the rest goes on."""
+def decode(
+    rows: tuple[Row, ...], shape: RecordShape | CommentShape, latest: datetime | None = None
+) -> Decoded:
+    """All rows of one object; one that cannot be understood is a flaw and the rest goes on.
+
+    ``latest``: no row can have changed later; one that says so is a flaw.
+    """
     gathered = _Gathered()
     columns = () if isinstance(shape, CommentShape) else _columns_of(shape)
     for row in rows:
         try:
+            _check_stamp(row, shape.stamp_field, latest)
             if isinstance(shape, CommentShape):
                 gathered.comments.append(to_comment(row, shape))
             else:
@@ -76,6 +84,11 @@ def decode(rows: tuple[Row, ...], shape: RecordShape | CommentShape) -> Decoded:
             what = str(error) if isinstance(error, ValueError) else internal_error_text(error)
             gathered.flaws.append(Flaw(f"{shape.object} {row_name(row)}", what))
     return Decoded(tuple(gathered.records), tuple(gathered.comments), tuple(gathered.flaws))
+
+
+def _check_stamp(row: Row, stamp_field: str, latest: datetime | None) -> None:
+    if latest is not None and _required_instant(row, stamp_field) > latest:
+        raise ValueError(f"{stamp_field} is in the future")
 
 
 def to_record(row: Row, shape: RecordShape, flaws: list[Flaw]) -> Record:
@@ -109,7 +122,7 @@ def _to_record(
         is_there, value = (path in row, row.get(path)) if len(steps) == 1 else _walk(row, steps)
         if not is_there:
             continue
-        if is_plain and isinstance(value, str):
+        if is_plain and isinstance(value, str) and len(value) <= MOST_TEXT:
             fields[path] = value  # most of them
             continue
         try:
@@ -122,8 +135,8 @@ def _to_record(
         id=record_id,
         fields=fields,
         stamp=stamp,
-        created_at=_instant(row, "CreatedDate") or stamp,
-        modified_at=_instant(row, "LastModifiedDate") or stamp,
+        created_at=_instant_until(stamp, row, "CreatedDate"),
+        modified_at=_instant_until(stamp, row, "LastModifiedDate"),
         created_by=_person(row, "CreatedBy"),
         modified_by=_person(row, "LastModifiedBy"),
         is_deleted=row.get("IsDeleted") is True,
@@ -141,6 +154,8 @@ def to_comment(row: Row, shape: CommentShape) -> Comment:
     body = row.get(shape.body_field)
     if body is not None and not isinstance(body, str):
         raise ValueError(f"{shape.body_field} is no text")
+    if body is not None and len(body) > MOST_TEXT:
+        raise ValueError(f"{shape.body_field} has more than {MOST_TEXT} characters")
     return Comment(
         object=shape.object,
         id=_required_id(row, "Id"),
@@ -148,7 +163,7 @@ def to_comment(row: Row, shape: CommentShape) -> Comment:
         parent_id=_required_id(row, shape.parent_field),
         body=body or "",
         author=_person(row, "CreatedBy"),
-        created_at=_instant(row, "CreatedDate") or stamp,
+        created_at=_instant_until(stamp, row, "CreatedDate"),
         stamp=stamp,
         is_deleted=row.get("IsDeleted") is True,
     )
@@ -201,8 +216,8 @@ def _person(row: Row, relation: str) -> Person:
     name, email = (user.get("Name"), user.get("Email")) if isinstance(user, dict) else (None, None)
     return _known_person(
         user_id,
-        name if isinstance(name, str) else None,
-        email if isinstance(email, str) else None,
+        name[:MOST_NAME] if isinstance(name, str) else None,
+        email[:MOST_NAME] if isinstance(email, str) else None,
     )
 
 
@@ -236,12 +251,18 @@ def _instant(row: Row, name: str) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        return parse_instant(value)
+        return parse_stamp(value)
     except ValueError:
         return None
+
+
+def _instant_until(stamp: datetime, row: Row, name: str) -> datetime:
+    """A time of a row, at the latest its stamp, which every change moves."""
+    found = _instant(row, name)
+    return stamp if found is None or found > stamp + _TOLERANCE else found
 
 
 def _reason(error: ValueError) -> str:
     # Messages of datetime and of our parsers quote the value, which is the customer's.
     text = str(error)
-    return text if text == "is not a single value" else "does not have the form of its type"
+    return text if text in TELLABLE else "does not have the form of its type"

@@ -21,6 +21,13 @@ TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 - a path, not a secret
 
 # Salesforce takes up to three minutes and allows for some skew; half of it is spare.
 _ASSERTION_LIFETIME = timedelta(seconds=150)
+# A host of plain letters, or an address of loopback's in brackets. Nothing but a slash may follow.
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_INSTANCE = re.compile(
+    rf"(?P<scheme>https?)://(?P<host>{_LABEL}(?:\.{_LABEL})*|\[::1\])(?::(?P<port>[0-9]{{1,5}}))?/?"
+)
+_LONGEST_HOST = 253
+_LONGEST_TOKEN = 4096
 _SALESFORCE_DOMAINS = (".salesforce.com", ".force.com")
 _TOKEN = re.compile(r"[!-~]+")  # what a header can carry
 _IDENTITY = re.compile(r"/id/(00D[A-Za-z0-9]{12,15})/(005[A-Za-z0-9]{12,15})/?$")
@@ -115,7 +122,8 @@ def read_access(body: Mapping[str, object], *, login_url: str) -> Access:
         CredentialsError: the instance is not a place to send data to.
     """
     token, instance, identity = (body.get(key) for key in ("access_token", "instance_url", "id"))
-    if not (isinstance(token, str) and _TOKEN.fullmatch(token) and isinstance(instance, str)):
+    is_token = isinstance(token, str) and len(token) <= _LONGEST_TOKEN and _TOKEN.fullmatch(token)
+    if not (isinstance(token, str) and is_token and isinstance(instance, str)):
         raise MalformedError("login: the answer lacks access_token or instance_url")
     found = _IDENTITY.search(identity) if isinstance(identity, str) else None
     if found is None:
@@ -131,27 +139,33 @@ def read_access(body: Mapping[str, object], *, login_url: str) -> Access:
 def check_instance(instance_url: str, *, login_url: str) -> str:
     """The instance URL without a trailing slash, once it is known to be Salesforce.
 
-    It must be https (http on loopback only) and either the host we logged in at, a host below
-    salesforce.com or force.com, or, where the login was on loopback, loopback too.
+    It must be https (http on loopback only), a host name in plain letters and nothing else, and
+    either the host we logged in at, a host below salesforce.com or force.com, or, where the login was
+    on loopback, loopback too.
 
     Raises:
         CredentialsError: it is anything else; the token is then sent nowhere.
     """
-    try:
-        parts, login = urlsplit(instance_url), urlsplit(login_url)
-        host, login_host = (parts.hostname or "").lower(), (login.hostname or "").lower()
-        _ = parts.port  # judged only when it is read
-    except ValueError:
-        parts, host, login_host = urlsplit(""), "", ""
-    is_local = is_loopback(host) and is_loopback(login_host)
-    is_trusted = host == login_host or host.endswith(_SALESFORCE_DOMAINS) or is_local
-    is_private = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-    if not (host and is_trusted and is_private):
+    found = _INSTANCE.fullmatch(instance_url.lower()) if instance_url.isascii() else None
+    if found is None or len(found["host"].strip("[]")) > _LONGEST_HOST:
         raise CredentialsError(
-            f"login: the answer sends us to {parts.scheme}://{host}, which is neither the login"
+            "login: the answer sends us to what is not the address of a Salesforce instance; check"
+            " salesforce.login_url"
+        )
+    scheme, host, port = found["scheme"], found["host"], found["port"]
+    login = urlsplit(login_url)
+    name, login_name = host.strip("[]"), (login.hostname or "").lower()
+    is_local = is_loopback(name) and is_loopback(login_name)
+    is_trusted = name == login_name or name.endswith(_SALESFORCE_DOMAINS) or is_local
+    is_private = scheme == "https" or is_loopback(name)
+    # Salesforce names no port; a proxy in front of the login host, or the sandbox, may have one.
+    is_placed = port is None or is_local or (name == login_name and int(port) == login.port)
+    if not (is_trusted and is_private and is_placed and int(port or 1) in range(1, 1 << 16)):
+        raise CredentialsError(
+            f"login: the answer sends us to {scheme}://{host}, which is neither the login"
             " host nor below salesforce.com or force.com over https; check salesforce.login_url"
         )
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{scheme}://{host}" if port is None else f"{scheme}://{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:

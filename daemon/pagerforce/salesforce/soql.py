@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NewType, TypeAlias
+from typing import NewType, TypeAlias, TypeVar
 
 from pagerforce.errors import RefusedError
 from pagerforce.model.value import format_instant
@@ -19,6 +19,7 @@ Literal: TypeAlias = str | bool | int | float | datetime | date | None
 MAX_STATEMENT = 100_000  # characters of one statement
 MAX_PAGE = 2_000  # rows of one batch, as the server caps it
 # A WHERE clause may hold 4,000 characters; an Id costs 21, and a keyset or filter stands beside it.
+_Id = TypeVar("_Id", bound=str)
 IDS_PER_QUERY = 150
 
 _PATH = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*){0,5}")
@@ -101,7 +102,7 @@ def configured(where: str) -> tuple[Condition, ...]:
     return (Condition(f"({where.strip()})"),) if where.strip() else ()
 
 
-def chunked(ids: Sequence[str], size: int = IDS_PER_QUERY) -> Iterator[Sequence[str]]:
+def chunked(ids: Sequence[_Id], size: int = IDS_PER_QUERY) -> Iterator[Sequence[_Id]]:
     """Slices of a list of Ids, each short enough for one WHERE clause."""
     for start in range(0, len(ids), size):
         yield ids[start : start + size]

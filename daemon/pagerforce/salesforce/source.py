@@ -7,7 +7,7 @@ and no query locator can expire. Facts: salesforce.md sections 2 and 4.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pagerforce.config.schema import Config
@@ -17,14 +17,15 @@ from pagerforce.errors import (
     MalformedError,
     RefusedError,
     RemoteError,
+    TooLargeError,
     TransientError,
 )
 from pagerforce.model.ids import RecordId
-from pagerforce.model.ports import Clock, Flaw, Position, RowBatch
+from pagerforce.model.ports import Clock, Position, RowBatch
 from pagerforce.salesforce.answers import QUERY_TIMEOUT
 from pagerforce.salesforce.bodies import PartAnswer, Rows, read_rows, read_updated
 from pagerforce.salesforce.client import SalesforceClient
-from pagerforce.salesforce.decode import CommentShape, Decoded, decode, row_name, row_place
+from pagerforce.salesforce.decode import CommentShape, Decoded, decode, row_place
 from pagerforce.salesforce.feeds import Feed, FeedPlan
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.soql import MAX_PAGE, Select, chunked, compare, is_after, is_in
@@ -47,6 +48,7 @@ class _Cursor:
         since: inclusive start, as long as no row was read.
         last: the last row read; the next page begins after it.
         position: what may be stored; never behind where it began.
+        ends: where its pages ended so far.
         horizon: later than this no stamp can be: a row that says so moves nothing, as everything
             after it would be missed for good.
     """
@@ -57,6 +59,7 @@ class _Cursor:
     horizon: datetime
     last: tuple[datetime, RecordId] | None = None
     limit: int = MAX_PAGE
+    ends: set[tuple[datetime, RecordId]] = field(default_factory=set)
 
     @property
     def parent(self) -> str | None:
@@ -88,23 +91,14 @@ class _Cursor:
         is_more = page.next_path is not None or len(page.rows) >= self.limit
         places = (row_place(row, self.feed.stamp_field) for row in reversed(page.rows))
         last = next((x for x in places if x is not None and x[0] <= self.horizon), None)
-        if is_more and (last is None or last == self.last or not self._is_onward(last)):
+        if is_more and (last is None or last in self.ends or not self._is_onward(last)):
             raise MalformedError(f"{self.feed.name}: a page of changes leads no further")
         if last is not None:
             self.last = last
+            self.ends.add(last)
             if last[0] >= self.position.stamp:
                 self.position = Position(*last)
         return is_more
-
-    def flaws_of(self, page: Rows) -> tuple[Flaw, ...]:
-        """Rows of a page that lie beyond the horizon."""
-        places = [(row, row_place(row, self.feed.stamp_field)) for row in page.rows]
-        what = f"{self.feed.stamp_field} is in the future"
-        return tuple(
-            Flaw(f"{self.feed.name} {row_name(row)}", what)
-            for row, place in places
-            if place is not None and place[0] > self.horizon
-        )
 
     def _is_onward(self, place: tuple[datetime, RecordId]) -> bool:
         # Ids are compared by the server alone, in an order of its own: only stamps are ours to judge.
@@ -186,6 +180,7 @@ class SalesforcePoller:
     async def iter_all(self, object_name: str, after: RecordId | None) -> AsyncIterator[RowBatch]:
         """Every living row by Id, after the given one. Its batches move no position."""
         last = after
+        ends = {after}
         limit = self._page_size(object_name)
         while True:
             feed = await self._plan.feed(object_name)
@@ -195,39 +190,55 @@ class SalesforcePoller:
             )
             try:
                 page = await self._client.query(select.text())
-            except TransientError as error:
-                if error.code != QUERY_TIMEOUT or limit <= _SMALLEST_PAGE:
+            except (TransientError, TooLargeError) as error:
+                if not _asks_for_less(error, limit):
                     raise
-                limit = self._halve_page(object_name, limit)
+                limit = self._shrink_page(object_name, limit, error)
                 continue
             except RefusedError:
                 if not self._plan.give_up_tried(object_name):
                     raise
                 continue
             if page.rows:
-                yield _to_batch(decode(page.rows, feed.shape), {})
+                yield _to_batch(decode(page.rows, feed.shape, self._horizon()), {})
             if page.next_path is None and len(page.rows) < limit:
                 return
             places = [row_place(row, feed.stamp_field) for row in page.rows]
             end = next((place[1] for place in reversed(places) if place is not None), None)
-            if end is None or end == last:
+            if end is None or end in ends:
                 raise MalformedError(f"{object_name}: a page of all rows leads no further")
             last = end
+            ends.add(end)
 
     async def fetch_records(self, object_name: str, ids: Sequence[RecordId]) -> RowBatch:
         """These rows as they are now, filtered or not; what is absent is gone or out of sight."""
         feed = await self._plan.feed(object_name)
         found = Decoded()
         for chunk in chunked(list(dict.fromkeys(ids))):
-            select = Select(feed.name, feed.columns, where=(is_in("Id", chunk),))
-            rows = await self._client.query_to_end(select.text(), deleted=True)
-            part = decode(rows, feed.shape)
+            part = await self._fetch_chunk(feed, chunk)
             found = Decoded(
                 found.records + part.records,
                 found.comments + part.comments,
                 found.flaws + part.flaws,
             )
         return _to_batch(found, {})
+
+    async def _fetch_chunk(self, feed: Feed, ids: Sequence[RecordId]) -> Decoded:
+        """These rows; in halves where they are too large for one answer."""
+        select = Select(feed.name, feed.columns, where=(is_in("Id", ids),))
+        try:
+            rows = await self._client.query_to_end(select.text(), deleted=True)
+        except TooLargeError:
+            if len(ids) == 1:
+                raise
+            middle = len(ids) // 2
+            parts = [await self._fetch_chunk(feed, half) for half in (ids[:middle], ids[middle:])]
+            return Decoded(*(sum((getattr(part, name) for part in parts), ()) for name in _PARTS))
+        return decode(rows, feed.shape, self._horizon())
+
+    def _horizon(self) -> datetime:
+        """Later than this no row can have changed."""
+        return self._client.session.now() + _MOST_AHEAD
 
     async def fetch_low_water(self, since: datetime, until: datetime) -> datetime | None:
         """Up to where every committed row of every feed is visible; None where it is not said.
@@ -268,9 +279,8 @@ class SalesforcePoller:
                 errors.append(_naming(name, error))
                 continue
             limit = self._page_size(name)
-            horizon = self._client.session.now() + _MOST_AHEAD
             since = position.stamp - overlap
-            cursors.append(_Cursor(feed, since, position, horizon, limit=limit))
+            cursors.append(_Cursor(feed, since, position, self._horizon(), limit=limit))
         return cursors
 
     def _page_size(self, name: str) -> int:
@@ -278,8 +288,9 @@ class SalesforcePoller:
         until, limit = self._small_pages.get(name, (0.0, MAX_PAGE))
         return limit if self._clock.monotonic() < until else MAX_PAGE
 
-    def _halve_page(self, name: str, limit: int) -> int:
-        smaller = max(_SMALLEST_PAGE, limit // 2)
+    def _shrink_page(self, name: str, limit: int, error: RemoteError) -> int:
+        is_large = isinstance(error, TooLargeError)
+        smaller = max(1, limit // 4) if is_large else max(_SMALLEST_PAGE, limit // 2)
         self._small_pages[name] = (self._clock.monotonic() + _SMALL_PAGE_SECONDS, smaller)
         return smaller
 
@@ -289,10 +300,29 @@ class SalesforcePoller:
         backwards = cursors[::-1]
         for begin in range(0, len(backwards), _QUERIES_PER_REQUEST):
             group = backwards[begin : begin + _QUERIES_PER_REQUEST]
-            paths = [self._client.query_path(c.select(), deleted=True) for c in group]
-            for cursor, part in zip(group, await self._client.send_composite(paths), strict=True):
+            try:
+                parts = await self._ask_together(group)
+            except TooLargeError as error:
+                # One of them is too large, or all of them together are: each is asked for alone.
+                parts = [await self._ask_alone(cursor, error, len(group)) for cursor in group]
+            for cursor, part in zip(group, parts, strict=True):
                 answers[cursor.feed.name] = part
         return answers
+
+    async def _ask_together(self, group: Sequence[_Cursor]) -> Sequence[PartAnswer]:
+        paths = [self._client.query_path(cursor.select(), deleted=True) for cursor in group]
+        return await self._client.send_composite(paths)
+
+    async def _ask_alone(
+        self, cursor: _Cursor, error: RemoteError, were_together: int
+    ) -> PartAnswer:
+        if were_together == 1:
+            return PartAnswer(error=error)
+        try:
+            (part,) = await self._ask_together([cursor])
+        except TooLargeError as alone:
+            return PartAnswer(error=alone)
+        return part
 
     def _read_round(
         self,
@@ -318,11 +348,11 @@ class SalesforcePoller:
                 continue
             if cursor not in unfinished:
                 unread.discard(name)
-            decoded = decode(page.rows, cursor.feed.shape)
+            decoded = decode(page.rows, cursor.feed.shape, cursor.horizon)
             found = Decoded(
                 found.records + decoded.records,
                 found.comments + decoded.comments,
-                found.flaws + decoded.flaws + cursor.flaws_of(page),
+                found.flaws + decoded.flaws,
             )
             positions[name] = cursor.position
         return (_to_batch(found, positions) if positions else None), unfinished
@@ -341,9 +371,9 @@ class SalesforcePoller:
             page = read_rows(part.body)
             if cursor.take(page):
                 unfinished.append(cursor)
-        except TransientError as error:
-            if error.code == QUERY_TIMEOUT and cursor.limit > _SMALLEST_PAGE:
-                cursor.limit = self._halve_page(cursor.feed.name, cursor.limit)
+        except (TransientError, TooLargeError) as error:
+            if _asks_for_less(error, cursor.limit):
+                cursor.limit = self._shrink_page(cursor.feed.name, cursor.limit, error)
                 unfinished.append(cursor)
             else:
                 errors.append(_naming(cursor.feed.name, error))
@@ -356,6 +386,16 @@ class SalesforcePoller:
             errors.append(_naming(cursor.feed.name, error))
             return None
         return page
+
+
+_PARTS = ("records", "comments", "flaws")
+
+
+def _asks_for_less(error: RemoteError, limit: int) -> bool:
+    """Whether a smaller page may do what this one could not."""
+    if isinstance(error, TooLargeError):
+        return limit > 1
+    return error.code == QUERY_TIMEOUT and limit > _SMALLEST_PAGE
 
 
 def raise_worst(errors: Sequence[RemoteError]) -> None:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from pagerforce.errors import RefusedError
 from pagerforce.model.ids import find_record_id, is_same_record_id, parse_record_id
+from pagerforce.model.lengths import MOST_TEXT
 from pagerforce.model.value import (
     Scalar,
     format_instant,
@@ -20,6 +21,14 @@ from pagerforce.model.value import (
     parse_instant,
 )
 from pagerforce.salesforce.schema import FieldInfo
+from pagerforce.wire.answer import OutOfRange
+from pagerforce.wire.oddities import is_beyond
+
+_NOT_SINGLE = "is not a single value"
+_OUT_OF_RANGE = "is no number of 64 bits"
+_TOO_LONG = f"has more than {MOST_TEXT} characters"
+TELLABLE = frozenset({_NOT_SINGLE, _OUT_OF_RANGE, _TOO_LONG})
+"""Reasons that do not quote the value."""
 
 _INTEGER_TYPES = frozenset({"int", "long"})
 _NUMBER_TYPES = frozenset({"double", "currency", "percent"})
@@ -47,6 +56,8 @@ def from_row(value: object, kind: str | None) -> Scalar:
     """
     if not isinstance(value, str):
         return _checked(value)
+    if len(value) > MOST_TEXT:
+        raise ValueError(_TOO_LONG)
     if kind == "datetime" or (kind is None and _WIRE_INSTANT.fullmatch(value)):
         return _canonical_instant(value)
     if kind in _ID_TYPES:
@@ -60,11 +71,13 @@ def _canonical_instant(text: str) -> str:
 
 
 def _checked(value: object) -> Scalar:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("is not a finite number")
+    is_odd_int = isinstance(value, int) and is_beyond(value)
+    is_odd_float = isinstance(value, float) and not math.isfinite(value)
+    if is_odd_int or is_odd_float or isinstance(value, OutOfRange):
+        raise ValueError(_OUT_OF_RANGE)
     if value is None or isinstance(value, bool | int | float):
         return value
-    raise ValueError("is not a single value")
+    raise ValueError(_NOT_SINGLE)
 
 
 def to_payload(field: FieldInfo, value: Scalar) -> Scalar:

@@ -1,15 +1,19 @@
 """Sends one request and reads its whole answer, under a deadline and a bound on its size."""
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
 import anyio
 import httpx
 
 from pagerforce.observe import pulse
 from pagerforce.wire.answer import Answer
+from pagerforce.wire.bounds import ERROR_BYTES, bounds_of
 from pagerforce.wire.classify import classify_exception
+from pagerforce.wire.inflate import Body, CodingError, TooMuchError
 from pagerforce.wire.transport import OPERATION
 
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
-"""No page of either API comes near; more than this is a fault and must not fill the memory."""
+_FIRST_ERROR = 400
 
 
 async def exchange(
@@ -26,31 +30,50 @@ async def exchange(
     Raises:
         TransientError: no (whole) answer came, and nothing was done.
         UnknownOutcomeError: likewise, but it may have been done.
-        MalformedError: the answer is too large or cannot be unpacked.
+        MalformedError: the answer cannot be unpacked, or (``TooLargeError``) is too large.
     """
     operation = str(request.extensions.get(OPERATION, "other"))
     try:
         with anyio.fail_after(deadline_seconds):
             response = await client.send(request, stream=True)
             try:
-                body = await _read(response)
+                answer = await _read(response, operation, is_write=is_write)
             finally:
                 await response.aclose()
     except (httpx.RequestError, TimeoutError) as error:
         pulse.beat()  # no answer by the deadline is an outcome too
         raise classify_exception(error, operation=operation, is_write=is_write) from error
     pulse.beat()
-    answer = Answer(operation, is_write, response.status_code, response.headers, body or b"")
-    if body is None:
-        raise answer.malformed(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
     return answer
 
 
-async def _read(response: httpx.Response) -> bytes | None:
-    """The body, unpacked; None where it exceeds the bound."""
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            return None
-    return bytes(body)
+async def _read(response: httpx.Response, operation: str, *, is_write: bool) -> Answer:
+    """The answer with its body, unpacked. Of one that says no, a part is enough."""
+    status, headers = response.status_code, response.headers
+    empty = Answer(operation, is_write, status, headers, b"")
+    is_error = status >= _FIRST_ERROR
+    most = ERROR_BYTES if is_error else bounds_of(operation).size
+    try:
+        body = Body(headers.get("content-encoding", ""), most)
+        try:
+            # httpx would unpack without a bound, and whatever codings it is told: it is not asked to.
+            async for chunk in _raw(response):
+                body.feed(chunk)
+        except TooMuchError:
+            if not is_error:
+                raise empty.too_large(f"the answer is larger than {most} bytes") from None
+            return replace(empty, body=body.so_far())
+        return replace(empty, body=body.end())
+    except CodingError as error:
+        if is_error:
+            return empty
+        raise empty.malformed(str(error)) from error
+
+
+async def _raw(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as it comes over the line, in pieces of bounded size."""
+    stream = response.stream
+    if not isinstance(stream, httpx.AsyncByteStream):
+        raise TypeError("not the answer of an asynchronous client")
+    async for chunk in stream:
+        yield chunk

@@ -18,6 +18,7 @@ import httpx
 from pagerforce import __version__
 from pagerforce.errors import ConfigError, Problem
 from pagerforce.model.ids import Side
+from pagerforce.wire.inflate import CODING
 
 USER_AGENT = f"pagerforce/{__version__}"
 
@@ -75,7 +76,7 @@ def build_client(  # noqa: PLR0913 - all by name, and only the wiring calls it
     setup_seconds = timeout_seconds / 3
     return httpx.AsyncClient(
         base_url=base_url,
-        headers={"User-Agent": USER_AGENT, **headers},
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": CODING, **headers},
         timeout=httpx.Timeout(timeout_seconds, connect=setup_seconds, pool=setup_seconds),
         follow_redirects=False,
         trust_env=False,

@@ -1,0 +1,37 @@
+"""How many rows a page is asked for, and when a list that never ends is given up. Pure."""
+
+from pagerforce.errors import MalformedError, TooLargeError
+from pagerforce.pagerduty.client import PAGE_SIZE
+
+_QUARTER = 4
+_MAX_PAGES = 400
+"""Of one pass: four times what full pages would take to the greatest depth."""
+
+
+class PageSize:
+    """The size of the next page of one pass through a list: smaller where pages are too large."""
+
+    def __init__(self) -> None:
+        self.rows = PAGE_SIZE
+        self._full_pages = 0
+
+    def shrink(self, error: TooLargeError) -> None:
+        """A page was too large.
+
+        Raises:
+            TooLargeError: it was of a single row.
+        """
+        if self.rows == 1:
+            raise error
+        self.rows = max(1, self.rows // _QUARTER)
+
+    def grow(self) -> None:
+        """A page was read.
+
+        Raises:
+            MalformedError: there have been more pages than a list has.
+        """
+        self._full_pages += self.rows == PAGE_SIZE
+        if self._full_pages > _MAX_PAGES:
+            raise MalformedError("the pages of a list do not end")
+        self.rows = min(PAGE_SIZE, self.rows * 2)

@@ -1,0 +1,72 @@
+"""Finds in a row of an answer what no row of either vendor holds. Pure.
+
+The decoders leave such things out or cut them; this says so, without repeating what the row holds.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from pagerforce.model.lengths import MOST_ITEMS, MOST_TEXT
+from pagerforce.wire.answer import MAX_INTEGER, OutOfRange
+
+MAX_DEPTH = 20
+_MAX_KEY = 255
+_MAX_TOLD = 5
+_PLAIN = re.compile(r"[A-Za-z0-9_.\-]{1,60}")
+
+
+def find_oddities(row: Mapping[str, object]) -> tuple[str, ...]:
+    """Places in a row that are beyond what is plausible, each with what is wrong; the first few."""
+    found: list[str] = []
+    for place, what in _walk(row, (), 0):
+        found.append(f"{'.'.join(place) or 'it'} {what}")
+        if len(found) == _MAX_TOLD:
+            break
+    return tuple(found)
+
+
+_Place = tuple[str, ...]
+
+
+def _walk(value: object, place: _Place, depth: int) -> Iterator[tuple[_Place, str]]:
+    if isinstance(value, str):
+        if len(value) > MOST_TEXT:
+            yield place, f"has more than {MOST_TEXT} characters"
+    elif isinstance(value, Mapping):
+        yield from _walk_object(value, place, depth)
+    elif isinstance(value, list):
+        yield from _walk_list(value, place, depth)
+    elif isinstance(value, OutOfRange) or (isinstance(value, int | float) and is_beyond(value)):
+        yield place, "is no number of 64 bits"
+
+
+def is_beyond(number: float) -> bool:
+    """Whether a number is none that either vendor counts with."""
+    return not -MAX_INTEGER - 1 <= number <= MAX_INTEGER
+
+
+def _walk_object(
+    value: Mapping[str, object], place: _Place, depth: int
+) -> Iterator[tuple[_Place, str]]:
+    if depth >= MAX_DEPTH:
+        yield place, f"is nested more than {MAX_DEPTH} deep"
+        return
+    if len(value) > MOST_ITEMS:
+        yield place, f"has more than {MOST_ITEMS} members"
+    for key, item in value.items():
+        # Most are short texts; a call for each would cost as much as decoding them.
+        if isinstance(item, str) and len(item) <= MOST_TEXT and len(key) <= _MAX_KEY:
+            continue
+        if len(key) > _MAX_KEY:
+            yield place, f"has a member whose name is longer than {_MAX_KEY} characters"
+        yield from _walk(item, (*place, key if _PLAIN.fullmatch(key) else "?"), depth + 1)
+
+
+def _walk_list(value: Sequence[object], place: _Place, depth: int) -> Iterator[tuple[_Place, str]]:
+    if depth >= MAX_DEPTH:
+        yield place, f"is nested more than {MAX_DEPTH} deep"
+        return
+    if len(value) > MOST_ITEMS:
+        yield place, f"has more than {MOST_ITEMS} members"
+    for item in value[:MOST_ITEMS]:
+        yield from _walk(item, place, depth + 1)
