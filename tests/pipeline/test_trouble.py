@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import timedelta
+from email.utils import format_datetime
 
 import anyio
 import pytest
@@ -639,10 +640,9 @@ class ShiftedClock:
 async def test_a_date_that_lags_behind_hides_no_entries(tmp_path, monkeypatch):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         line = daemon.parts.pagerduty_side.client.line
-        monkeypatch.setattr(
-            line, "_dated", (rig.remote.now() - timedelta(minutes=4), rig.host.monotonic())
-        )
-        monkeypatch.setattr(line, "_note_date", lambda _: None)
+        behind = rig.remote.now() - timedelta(minutes=4)
+        assert line.remote_clock.note(format_datetime(behind, usegmt=True))
+        monkeypatch.setattr(line.remote_clock, "note", lambda _: False)
         rig.pd.trigger("PDBA001", "Replication lag")
         await daemon.step(2)
         assert len(rig.sf.rows(INCIDENT)) == 1

@@ -64,6 +64,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
         "starting": "config version",
         "stopped": "",
         "stopping": "signal",
+        "stored_row_unreadable": "row table",
         "storage_unavailable": "error failures reason source",
         "textfile_not_written": "path reason",
         "unfinished_actions_found": "count",

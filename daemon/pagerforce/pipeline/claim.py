@@ -164,10 +164,8 @@ class Claimer:
 
     async def _prepare(self, tx: Transaction, head: Action, now: datetime) -> Job | None:
         """A job for the first action of a lane; None where it was settled, split or paused."""
-        event = await journal.find_event(tx, head.event_seq)
-        if event is None:
-            raise AssertionError(f"action {head.id} has lost its event")
-        if await self._is_looping(tx, head, now):
+        event = await self._event_of(tx, head, now)
+        if event is None or await self._is_looping(tx, head, now):
             return None
         pairs = await find_pairs(tx, head, event)
         target = head.target
@@ -191,6 +189,14 @@ class Claimer:
         if job is None or not is_overtaken:
             return job
         return replace(job, task=replace(job.task, is_overtaken=True))
+
+    async def _event_of(self, tx: Transaction, head: Action, now: datetime) -> Event | None:
+        """The event an action was decided on; where it can't be read the action is settled."""
+        event = await journal.find_event(tx, head.event_seq)
+        if event is None:
+            reason = "what is stored of its event can't be read; discard it"
+            await self._settle(tx, head, ActionState.DEAD_LETTER, reason, now)
+        return event
 
     def _choose(self, head: Action, event: Event, pairs: Pairs) -> tuple[Targets, bool]:
         """The targets, and whether only what exists already is to be looked for."""

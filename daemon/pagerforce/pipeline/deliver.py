@@ -127,7 +127,7 @@ class Deliverer:
 
     async def _recover(self) -> bool:
         async with self._tools.database.write() as tx:
-            recovered = await outbox.recover(tx)
+            recovered = await outbox.recover(tx, self._claimer.specs)
         if recovered:
             _LOG.warning("unfinished_actions_found", count=recovered)
         return True

@@ -64,7 +64,9 @@ def find_undoing(
     """
     for later in behind:
         if may_undo(later, head.action):
-            event = events[later.event_seq]
+            event = events.get(later.event_seq)
+            if event is None:
+                return None  # it can't be read: nothing is known of it
             if _is_about_same(head.event, event) and _is_backlog(head, event, now):
                 return later
         if _is_barrier(head.action, later):

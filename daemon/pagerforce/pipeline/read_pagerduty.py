@@ -82,9 +82,13 @@ class PagerDutyReader:
     async def start(self) -> None:
         """First start: a baseline of what is open, silently; then only what changes after it."""
         async with self.database.read() as tx:
-            self._start_at = await cursors.find_instant(tx, START)
             self._is_learnt = await cursors.find_fact(tx, _IS_LEARNT) == str(True)
+        async with self.database.write() as tx:
+            self._start_at = await cursors.find_start(tx, cursors.PAGERDUTY)
         if self._start_at is not None:
+            server_now = await self.source.fetch_server_time()
+            async with self.database.write() as tx:
+                await cursors.mend_cursors(tx, server_now, [cursors.PAGERDUTY])
             await self._note_clock()
             return
         server_now = await self.source.fetch_server_time()

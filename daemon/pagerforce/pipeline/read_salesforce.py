@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.errors import CredentialsError, RemoteError
-from pagerforce.model.ids import RecordId, Side
+from pagerforce.model.ids import RecordId, Side, find_record_id
 from pagerforce.model.ports import Clock, Flaw, Position, RowBatch, SalesforceSource
 from pagerforce.model.record import Comment, Record
-from pagerforce.model.value import format_whole_second, parse_instant
+from pagerforce.model.value import format_whole_second
 from pagerforce.observe.log import get_log
 from pagerforce.pipeline.absentees import Absentees
 from pagerforce.pipeline.aside import aside_of_row, is_aside, set_aside
@@ -79,13 +79,12 @@ class SalesforceReader:
         server_now = await self.source.fetch_server_time()
         await self.check()
         async with self.database.write() as tx:
-            known = {
-                feed: await cursors.find_instant(tx, f"start_at:{feed}")
-                for feed in self.source.feeds
-            }
+            known = {feed: await cursors.find_start(tx, feed) for feed in self.source.feeds}
             # Objects added later start when they are added: start_from is for the first start.
             is_first = not any(known.values())
             begin = (self.start_from if is_first else None) or server_now
+            started = [feed for feed, at in known.items() if at is not None]
+            await cursors.mend_cursors(tx, server_now, started)
             await restored.note_clock(tx, Side.SALESFORCE, server_now, self.clock.now())
             for feed, start_at in known.items():
                 self._start_at[feed] = start_at or await _begin(tx, feed, begin)
@@ -104,8 +103,9 @@ class SalesforceReader:
             progress = await cursors.find_fact(tx, fact)
         if progress == _DONE:
             return
+        last = find_record_id(progress) if progress else None  # else from the beginning again
         count = 0
-        async for batch in self.source.iter_all(name, RecordId(progress) if progress else None):
+        async for batch in self.source.iter_all(name, last):
             self.reporter.flaws(batch.flaws)
             # Rows changed since the start are left to the poll: it makes the events of them.
             old = [row for row in batch.records if row.stamp < self._start_at[name]]
@@ -272,6 +272,10 @@ class SalesforceReader:
             waiting = await snapshots.read_rechecks(tx)
         found = 0
         for name, ids in waiting.items():
+            if name not in self.objects:  # not read any more, or damaged
+                async with self.database.write() as tx:
+                    await snapshots.drop_rechecks(tx, ids)
+                continue
             mark = self.writes.mark()
             batch = await self.source.fetch_records(name, ids)
             count, left = await self._commit_rows(replace(batch, positions={}), mark)
@@ -305,9 +309,9 @@ class SalesforceReader:
         """The slow full comparison: what came later than the window, or left no stamp."""
         now = self.clock.now()
         async with self.database.read() as tx:
-            last = await cursors.find_fact(tx, _COMPARED)
+            last = await cursors.find_instant(tx, _COMPARED)
         # A last time that is yet to come is from before this host's clock was set back.
-        if last is not None and _NOW <= now - parse_instant(last) < _COMPARE_EVERY:
+        if last is not None and _NOW <= now - last < _COMPARE_EVERY:
             return 0
         found = await self._late_comments()
         for name in self.objects:

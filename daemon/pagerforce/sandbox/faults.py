@@ -5,7 +5,6 @@ application and lets each request take what is armed for it. Nothing here knows 
 error looks on the wire comes in as an :data:`ErrorShape`.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -19,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pagerforce.sandbox.bodies import parse_body
 from pagerforce.sandbox.clock import SandboxClock
 
 CONTROL_PREFIX = "/__sandbox__/"
@@ -246,7 +246,7 @@ def fault_routes(faults: Faults) -> list[Route]:
 
     async def arm(request: Request) -> Response:
         try:
-            fault = Fault.parse(json.loads(await request.body()))
+            fault = Fault.parse(parse_body(await request.body()))
         except ValueError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         faults.add(fault)

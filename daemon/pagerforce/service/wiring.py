@@ -213,6 +213,7 @@ async def wire(
         path = state_dir(loaded.config, environ) / FILE_NAME
         opened = open_database(path, connect=outside.connect, run_blocking=outside.run_blocking)
         database = await stack.enter_async_context(opened)
+        database.unreadable.is_logged = True
         async with database.write() as tx:
             if await restored.begin(tx):
                 _LOG.warning("restored", what="both sides are read anew, nothing is done twice")

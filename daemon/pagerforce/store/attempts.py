@@ -20,13 +20,13 @@ async def begin_attempt(
     ids = [action.id for action in actions]
     stamp = to_stamp(now)
     count = await tx.run(
-        "UPDATE action SET state = 'in_flight', attempts = attempts + 1, "
+        "UPDATE action SET state = 'in_flight', attempts = min(attempts, 1000000) + 1, "
         "first_attempt_at = coalesce(first_attempt_at, ?) "
         f"WHERE state = 'pending' AND id IN ({marks(ids)})",
         (stamp, *ids),
     )
     await tx.run_many(
-        "INSERT INTO attempt (action_id, number, started_at, incident_id) "
+        "INSERT OR REPLACE INTO attempt (action_id, number, started_at, incident_id) "
         "SELECT id, attempts, ?, ? FROM action WHERE id = ? AND state = 'in_flight'",
         [(stamp, incident_id, action_id) for action_id in ids],
     )

@@ -18,7 +18,9 @@ from pagerforce.model.event import CommentText, Event
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
 from pagerforce.model.record import Record
-from pagerforce.model.value import format_instant, parse_instant
+from pagerforce.model.value import Fields, format_instant, parse_instant
+
+_SCALAR = str | int | float | bool | None
 
 # Any: json.loads gives Any, and each reader below states the shape it expects of it.
 
@@ -107,13 +109,25 @@ def _moment(data: Mapping[str, Any], key: str) -> datetime | None:
     return parse_instant(data[key]) if data.get(key) else None
 
 
+def _text(data: Mapping[str, Any], key: str) -> str | None:
+    value: str | None = _of(str | None, data.get(key))
+    return value
+
+
+def _of(kind: Any, value: Any) -> Any:  # noqa: ANN401 - a check of what came out of JSON
+    """The value, which must be of this kind: a damaged row must not come to light further on."""
+    if not isinstance(value, kind):
+        raise TypeError("is of another kind than was stored")
+    return value
+
+
 def _person(data: Mapping[str, Any] | None) -> Person:
-    data = data or {}
-    return Person(data.get("id"), data.get("name"), data.get("email"))
+    data = _of(dict, data or {})
+    return Person(_text(data, "id"), _text(data, "name"), _text(data, "email"))
 
 
 def _ref(data: Mapping[str, Any] | None) -> Ref | None:
-    return Ref(data["id"], data.get("name")) if data else None
+    return Ref(_of(str, data["id"]), _text(data, "name")) if data else None
 
 
 def parse_incident(data: Mapping[str, Any]) -> Incident:
@@ -121,13 +135,13 @@ def parse_incident(data: Mapping[str, Any]) -> Incident:
     status = data.get("status")
     merged = data.get("merged_into")
     return Incident(
-        id=IncidentId(data["id"]),
-        number=data.get("number"),
-        title=data.get("title"),
+        id=IncidentId(_of(str, data["id"])),
+        number=_of(int | None, data.get("number")),
+        title=_text(data, "title"),
         status=IncidentStatus(status) if status else None,
-        urgency=data.get("urgency"),
-        html_url=data.get("html_url"),
-        incident_key=data.get("incident_key"),
+        urgency=_text(data, "urgency"),
+        html_url=_text(data, "html_url"),
+        incident_key=_text(data, "incident_key"),
         created_at=_moment(data, "created_at"),
         updated_at=_moment(data, "updated_at"),
         status_changed_at=_moment(data, "status_changed_at"),
@@ -135,27 +149,34 @@ def parse_incident(data: Mapping[str, Any]) -> Incident:
         escalation_policy=_ref(data.get("escalation_policy")),
         priority=_ref(data.get("priority")),
         assignees=tuple(_person(item) for item in data.get("assignees", ())),
-        resolve_reason=data.get("resolve_reason"),
-        merged_into=IncidentId(merged) if merged else None,
-        conference_bridge=data.get("conference_bridge"),
-        custom_fields=data.get("custom_fields", {}),
+        resolve_reason=_text(data, "resolve_reason"),
+        merged_into=IncidentId(_of(str, merged)) if merged else None,
+        conference_bridge=_text(data, "conference_bridge"),
+        custom_fields=_of(dict, data.get("custom_fields", {})),
     )
+
+
+def _fields(data: Any) -> Fields:  # noqa: ANN401 - a check of what came out of JSON
+    fields: Fields = _of(dict, data)
+    for value in fields.values():
+        _of(_SCALAR, value)
+    return fields
 
 
 def parse_record(data: Mapping[str, Any]) -> Record:
     """A record's snapshot from what ``to_text`` made of it."""
     merged = data.get("merged_into")
     return Record(
-        object=data["object"],
-        id=RecordId(data["id"]),
-        fields=data["fields"],
+        object=_of(str, data["object"]),
+        id=RecordId(_of(str, data["id"])),
+        fields=_fields(data["fields"]),
         stamp=parse_instant(data["stamp"]),
         created_at=parse_instant(data["created_at"]),
         modified_at=parse_instant(data["modified_at"]),
         created_by=_person(data.get("created_by")),
         modified_by=_person(data.get("modified_by")),
-        is_deleted=data.get("is_deleted", False),
-        merged_into=RecordId(merged) if merged else None,
+        is_deleted=_of(bool, data.get("is_deleted", False)),
+        merged_into=RecordId(_of(str, merged)) if merged else None,
         changed_at={name: parse_instant(at) for name, at in data.get("changed_at", {}).items()},
     )
 
@@ -166,20 +187,20 @@ def parse_event(data: Mapping[str, Any]) -> Event:
     incident_id, record_id = data.get("incident_id"), data.get("record_id")
     before, after = data.get("old_incident"), data.get("incident")
     return Event(
-        id=EventId(data["id"]),
+        id=EventId(_of(str, data["id"])),
         source=Side(data["source"]),
-        type=data["type"],
+        type=_of(str, data["type"]),
         at=parse_instant(data["at"]),
         actor=_person(data.get("actor")),
-        note=data.get("note"),
-        incident_id=IncidentId(incident_id) if incident_id else None,
-        object=data.get("object"),
-        record_id=RecordId(record_id) if record_id else None,
+        note=_text(data, "note"),
+        incident_id=IncidentId(_of(str, incident_id)) if incident_id else None,
+        object=_text(data, "object"),
+        record_id=RecordId(_of(str, record_id)) if record_id else None,
         incident=parse_incident(after) if after else None,
         old_incident=parse_incident(before) if before else None,
-        record=data.get("record"),
-        old_record=data.get("old_record", {}),
-        changed=frozenset(data.get("changed", ())),
+        record=None if data.get("record") is None else _fields(data["record"]),
+        old_record=_fields(data.get("old_record", {})),
+        changed=frozenset(_of(str, name) for name in data.get("changed", ())),
         comment=_comment(comment) if comment else None,
         place=data.get("place", 0),
         message=data.get("message"),
@@ -189,4 +210,4 @@ def parse_event(data: Mapping[str, Any]) -> Event:
 
 def _comment(data: Mapping[str, Any]) -> CommentText:
     at = parse_instant(data["created_at"])
-    return CommentText(data["body"], data["author"], at, data.get("id"))
+    return CommentText(_of(str, data["body"]), _of(str, data["author"]), at, _text(data, "id"))

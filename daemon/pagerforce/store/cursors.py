@@ -1,23 +1,69 @@
 """Cursors and single facts: how far each feed has been read, and where the first start began."""
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from functools import partial
 
-from pagerforce.model.ids import RecordId
+from pagerforce.model.ids import RecordId, Side, find_record_id
 from pagerforce.model.ports import Position
-from pagerforce.model.value import parse_instant
+from pagerforce.model.value import format_whole_second, parse_stamp
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
+from pagerforce.store.unreadable import attempt, each
 
 PAGERDUTY = "pagerduty"
+_CAUTION = timedelta(days=1)
+_TRIED = 100  # events, of which the newest that can be read counts
 
 
 async def read_cursors(tx: Transaction) -> dict[str, Position]:
     """Every feed's position."""
-    rows = await tx.rows("SELECT feed, stamp, id FROM cursor")
-    return {
-        feed: Position(parse_instant(stamp), RecordId(row_id) if row_id else None)
-        for feed, stamp, row_id in rows
-    }
+    found: dict[str, Position] = {}
+    for feed, stamp, row_id in await tx.rows("SELECT feed, stamp, id FROM cursor"):
+        at = attempt(tx, "cursor", feed, partial(parse_stamp, stamp))
+        # Without its time a position is lost: an earlier one is as good, as nothing happens twice.
+        position = None if at is None else Position(at, _place(tx, feed, row_id))
+        position = position or await _earlier(tx, feed)
+        if position is not None:
+            found[feed] = position
+    return found
+
+
+def _place(tx: Transaction, feed: str, row_id: str | None) -> RecordId | None:
+    if row_id and find_record_id(row_id) is None:
+        tx.unreadable.note("cursor", feed)
+        return None
+    return RecordId(row_id) if row_id else None
+
+
+async def _earlier(tx: Transaction, feed: str) -> Position | None:
+    """The newest change of the side that is known to have been read, less how far it is read back."""
+    side = Side.PAGERDUTY if feed == PAGERDUTY else Side.SALESFORCE
+    rows = await tx.rows(
+        "SELECT at FROM event WHERE source = ? ORDER BY seq DESC LIMIT ?", (side.value, _TRIED)
+    )
+    at = next(iter(each(tx, "event", rows, lambda row: parse_stamp(row[0]))), None)
+    at = at or await find_instant(tx, f"start_at:{feed}")
+    return None if at is None else Position(at - _CAUTION)
+
+
+async def mend_cursors(tx: Transaction, server_now: datetime, feeds: Collection[str]) -> None:
+    """Puts cursors back that are lost, can't be read, or stand where nobody can have read yet.
+
+    One that stood in the future would have everything until then missed. ``feeds``: those that are read.
+    """
+    latest = server_now + _CAUTION
+    stamps: dict[str, str] = dict(await tx.rows("SELECT feed, stamp FROM cursor"))
+    for feed in feeds:
+        at = attempt(tx, "cursor", feed, partial(parse_stamp, stamps.get(feed, "")))
+        if at is not None and at <= latest:
+            continue
+        tx.unreadable.note("cursor", feed)
+        position = await _earlier(tx, feed)
+        await tx.run("DELETE FROM cursor WHERE feed = ?", (feed,))
+        if position is None or position.stamp > latest:
+            position = Position(server_now - _CAUTION)
+        await move_cursor(tx, feed, position)
 
 
 async def move_cursor(tx: Transaction, feed: str, position: Position) -> None:
@@ -42,6 +88,25 @@ async def put_fact(tx: Transaction, name: str, value: str) -> None:
 
 
 async def find_instant(tx: Transaction, name: str) -> datetime | None:
-    """A single stored fact that is an instant."""
+    """A single stored fact that is an instant; None also where it can't be read."""
     text = await find_fact(tx, name)
-    return None if text is None else parse_instant(text)
+    return None if text is None else attempt(tx, "fact", name, lambda: parse_stamp(text))
+
+
+async def find_start(tx: Transaction, feed: str) -> datetime | None:
+    """Since when a feed is read; None: it never was.
+
+    Where that can't be read, the side's oldest event that is still known bears witness.
+    """
+    name = f"start_at:{feed}"
+    start_at = await find_instant(tx, name)
+    if start_at is not None or await find_fact(tx, name) is None:
+        return start_at
+    side = Side.PAGERDUTY if feed == PAGERDUTY else Side.SALESFORCE
+    rows = await tx.rows("SELECT min(at) FROM event WHERE source = ?", (side.value,))
+    start_at = next(iter(each(tx, "event", rows, lambda row: parse_stamp(row[0]))), None)
+    position = (await read_cursors(tx)).get(feed)
+    start_at = start_at or (position.stamp if position else None)
+    if start_at is not None:
+        await put_fact(tx, name, format_whole_second(start_at))
+    return start_at

@@ -30,6 +30,7 @@ from pagerforce.store.lock import hold_state
 from pagerforce.store.migrate import prepare
 from pagerforce.store.reading import access_mode
 from pagerforce.store.trouble import to_file_error, to_store_error
+from pagerforce.store.unreadable import Unreadable
 
 Row: TypeAlias = tuple[Any, ...]
 Connect: TypeAlias = Callable[..., Awaitable[aiosqlite.Connection]]
@@ -41,6 +42,9 @@ RunBlocking: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
 """How something that waits for the disk is run."""
 
 IN_THREAD: RunBlocking = anyio.to_thread.run_sync
+
+_TO_TEXT = partial(str, encoding="utf-8", errors="replace")
+"""Damaged text is read as far as it can be; by default SQLite's module would refuse the whole query."""
 
 BUSY_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 30.0
@@ -71,9 +75,12 @@ class _Statement:
 class Transaction:
     """The statements of one transaction; given out by :meth:`Database.write` and ``read``."""
 
-    def __init__(self, connection: aiosqlite.Connection, statement: _Statement) -> None:
+    def __init__(
+        self, connection: aiosqlite.Connection, statement: _Statement, unreadable: Unreadable
+    ) -> None:
         self._connection = connection
         self._statement = statement
+        self.unreadable = unreadable
 
     async def run(self, sql: str, values: Sequence[object] = ()) -> int:
         """Runs one statement; returns the number of rows it touched."""
@@ -117,6 +124,7 @@ class Database:
     ) -> None:
         self.path = path
         self._connection = connection
+        self.unreadable = Unreadable()
         self._statement = _Statement()
         what = "state database" if is_watched else ""
         self._turns = Turns(what, self._busy, LONGEST_WAIT_SECONDS, is_fast=True)
@@ -143,7 +151,7 @@ class Database:
                 try:
                     with self._statement:
                         await self._connection.execute("BEGIN IMMEDIATE")
-                    yield Transaction(self._connection, self._statement)
+                    yield Transaction(self._connection, self._statement, self.unreadable)
                     with self._statement:
                         await self._connection.execute("COMMIT")
                 except sqlite3.Error as error:
@@ -163,7 +171,7 @@ class Database:
         """Reading only; sees what is committed."""
         async with self._turns.taken():
             try:
-                yield Transaction(self._connection, self._statement)
+                yield Transaction(self._connection, self._statement, self.unreadable)
             except sqlite3.Error as error:
                 raise to_store_error(self.path, error) from error
 
@@ -228,6 +236,7 @@ async def _connect(path: Path, connect: Connect, *, read_only: bool) -> aiosqlit
             isolation_level=None,
             timeout=BUSY_SECONDS,
         )
+        connection.text_factory = _TO_TEXT
         await connection.execute("PRAGMA trusted_schema = OFF")
         await connection.execute("PRAGMA foreign_keys = ON")
         if not read_only:

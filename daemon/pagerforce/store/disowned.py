@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from pagerforce.model.ids import IncidentId, Side
-from pagerforce.model.value import parse_instant
+from pagerforce.model.value import parse_stamp
 from pagerforce.store.cursors import put_fact
 from pagerforce.store.database import Transaction
+from pagerforce.store.unreadable import each
 
 _READ_AGAIN = "read_again_from:pagerduty:"  # and the action's id
 
@@ -31,7 +32,7 @@ async def find_disowned(tx: Transaction) -> Mapping[str, datetime]:
     rows = await tx.rows(
         "SELECT name, value FROM fact WHERE name BETWEEN ? AND ?", (_READ_AGAIN, f"{_READ_AGAIN}~")
     )
-    return {name: parse_instant(value) for name, value in rows}
+    return dict(each(tx, "fact", rows, lambda row: (row[0], parse_stamp(row[1]))))
 
 
 async def forget_disowned(tx: Transaction, names: Collection[str]) -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pagerforce.store.codec import to_stamp
+from pagerforce.store.damaged import DamagedAction, read_row
 from pagerforce.store.database import Transaction
 from pagerforce.store.outbox import COLUMNS, Action
 from pagerforce.store.snapshots import marks
-from pagerforce.store.unreadable import Unreadable, read_row
 
 LONGEST_WAIT = timedelta(minutes=5)
 """No action waits longer for its next attempt, whatever the other side asks for. One that seems to have
@@ -41,7 +41,7 @@ class Heads:
     """The first waiting actions of lanes, and those of them whose rows can't be read."""
 
     actions: Sequence[Action]
-    unreadable: Sequence[Unreadable] = ()
+    unreadable: Sequence[DamagedAction] = ()
 
 
 def due_between(now: datetime) -> tuple[str, str]:
@@ -80,7 +80,7 @@ async def find_heads(
         ORDER BY {_LEADS_TO_PAGE} DESC, seq, part LIMIT ?"""
     values = [*due_between(now), *kinds, json.dumps(list(under_way)), limit]
     found = [read_row(row, now) for row in await tx.rows(sql, values)]
-    return Heads(
-        [item for item in found if isinstance(item, Action)],
-        [item for item in found if isinstance(item, Unreadable)],
-    )
+    damaged = [item for item in found if isinstance(item, DamagedAction)]
+    for item in damaged:
+        tx.unreadable.note("action", item.action.id)
+    return Heads([item for item in found if isinstance(item, Action)], damaged)

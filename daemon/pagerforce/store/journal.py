@@ -3,14 +3,17 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId
+from pagerforce.model.value import parse_stamp
 from pagerforce.model.verdict import Expectation
 from pagerforce.store.codec import Encoder, from_text, parse_event, to_stamp
 from pagerforce.store.database import Transaction
-from pagerforce.store.snapshots import chunks, marks
+from pagerforce.store.snapshots import chunks, json_part, marks
+from pagerforce.store.unreadable import MOST, attempt, each
 
 _CLOCK_MARGIN = timedelta(days=1)
 
@@ -39,7 +42,7 @@ class Entry:
 
 async def append(tx: Transaction, entries: Sequence[Entry], seen_at: datetime) -> range:
     """Stores events in their order; returns their sequence numbers."""
-    row = await tx.row("SELECT coalesce(max(seq), 0) FROM event")
+    row = await tx.row(f"SELECT coalesce(max(seq), 0) FROM event WHERE seq < {MOST}")
     first = int(row[0]) + 1 if row else 1
     stamp = to_stamp(seen_at)
     encoder = Encoder()  # an event's incident is what the next one of it finds before itself
@@ -72,16 +75,15 @@ async def has_entry(tx: Transaction, wanted: Expectation, after: datetime) -> bo
     """Whether a log entry like this, later than ``after``, is stored already as somebody's doing."""
     row = await tx.row(
         "SELECT 1 FROM event WHERE incident_id = ? AND type = ? AND at > ? AND echo_of IS NULL "
-        "AND json_extract(data, '$.actor.id') IS ? LIMIT 1",
+        f"AND {json_part('data', '$.actor.id')} IS ? LIMIT 1",
         (wanted.subject, wanted.kind, to_stamp(after), wanted.actor_id),
     )
     return row is not None
 
 
 async def find_event(tx: Transaction, seq: int) -> Event | None:
-    """An event by its sequence number."""
-    row = await tx.row("SELECT data FROM event WHERE seq = ?", (seq,))
-    return None if row is None else parse_event(from_text(row[0]))
+    """An event by its sequence number; None also where it can't be read."""
+    return (await read_events(tx, [seq])).get(seq)
 
 
 async def read_events(tx: Transaction, seqs: Collection[int]) -> dict[int, Event]:
@@ -90,7 +92,7 @@ async def read_events(tx: Transaction, seqs: Collection[int]) -> dict[int, Event
     for chunk in chunks([str(seq) for seq in seqs]):
         sql = f"SELECT seq, data FROM event WHERE seq IN ({marks(chunk)})"
         rows = await tx.rows(sql, [int(seq) for seq in chunk])
-        found |= {seq: parse_event(from_text(data)) for seq, data in rows}
+        found |= dict(each(tx, "event", rows, lambda row: (row[0], parse_event(from_text(row[1])))))
     return found
 
 
@@ -111,7 +113,7 @@ class Filter:
 
 async def last_seq(tx: Transaction) -> int:
     """The newest event's sequence number; 0 where there is none."""
-    row = await tx.row("SELECT max(seq) FROM event")
+    row = await tx.row(f"SELECT max(seq) FROM event WHERE seq < {MOST}")
     return int(row[0] or 0) if row else 0
 
 
@@ -163,12 +165,12 @@ async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
     return [
         dict(zip(keys, row[:8], strict=True))
         | {
-            "rules": from_text(row[8]),
+            "rules": attempt(tx, "event", row[0], partial(_rules, row[8])) or [],
             "actions": await _actions(tx, row[0]),
             "recorded": {
                 "seen_at": row[9],
-                "event": from_text(row[10]),
-                "context": from_text(row[11]),
+                "event": attempt(tx, "event", row[0], partial(_event, row[10], row[9])) or {},
+                "context": attempt(tx, "event", row[0], partial(_object, row[11])) or {},
             },
         }
         for row in rows
@@ -192,6 +194,26 @@ async def _last_within(
     return last
 
 
+def _object(text: str) -> dict[str, Any]:
+    return dict(from_text(text).items())
+
+
+def _event(text: str, seen_at: str) -> dict[str, Any]:
+    """An event as it was stored, once it is known that it could be used."""
+    found = _object(text)
+    parse_event(found)
+    parse_stamp(seen_at)
+    return found
+
+
+def _rules(text: str) -> list[dict[str, Any]]:
+    """The traces of rules; each names its rule and whether it matched."""
+    found = from_text(text)
+    for trace in found:
+        _ = trace["ruleset"] + trace["rule"], trace["matched"], [*trace["conditions"]]
+    return [*found]
+
+
 async def _actions(tx: Transaction, event_seq: int) -> list[dict[str, Any]]:
     rows = await tx.rows(
         "SELECT id, do, state, reason, incident_id, record_id FROM action WHERE event_seq = ? "
@@ -208,7 +230,7 @@ async def read_dead_letters(tx: Transaction) -> list[dict[str, Any]]:
         "SELECT action.id, do, coalesce(action.incident_id, event.incident_id), action.object, "
         "coalesce(action.record_id, event.record_id), reason, attempts, "
         "coalesce(first_attempt_at, created_at), finished_at "
-        "FROM action JOIN event ON event.seq = action.event_seq "
+        "FROM action LEFT JOIN event ON event.seq = action.event_seq "
         "WHERE state = 'dead_letter' ORDER BY action.seq, part"
     )
     keys = (

@@ -5,6 +5,7 @@ from datetime import datetime
 from pagerforce.model.ids import EventId
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
+from pagerforce.store.unreadable import MOST
 
 
 async def put_behind(tx: Transaction, event_id: EventId, reason: str, now: datetime) -> None:
@@ -12,7 +13,7 @@ async def put_behind(tx: Transaction, event_id: EventId, reason: str, now: datet
 
     What waits for its first attempt, and what was skipped for this reason: no record was made yet.
     """
-    row = await tx.row("SELECT coalesce(max(seq), 0) FROM action")
+    row = await tx.row(f"SELECT coalesce(max(seq), 0) FROM action WHERE seq < {MOST}")
     last = int(row[0]) if row else 0
     rows = await tx.rows(
         "SELECT action.id, lane_member.lane FROM event AS start "

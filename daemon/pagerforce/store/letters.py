@@ -1,13 +1,16 @@
 """What operators ask of single actions: their story, and what becomes of dead letters."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pagerforce.model.value import Json
 from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Transaction
 from pagerforce.store.outbox import Action
+from pagerforce.store.unreadable import attempt
 
 
 async def read_timing(tx: Transaction, action_id: str) -> dict[str, str | int | None]:
@@ -23,7 +26,17 @@ async def read_attempts(tx: Transaction, action_id: str) -> list[dict[str, Any]]
     rows = await tx.rows(
         f"SELECT {', '.join(keys)} FROM attempt WHERE action_id = ? ORDER BY number", (action_id,)
     )
-    return [dict(zip(keys, row, strict=True)) for row in rows]
+    return [
+        dict(zip(keys, row, strict=True))
+        | {"requests": attempt(tx, "attempt", action_id, partial(_requests, row[-1])) or []}
+        for row in rows
+    ]
+
+
+def _requests(text: str | None) -> list[tuple[str, str, str]]:
+    """What was asked in an attempt, each as (system, operation, answer)."""
+    rows = json.loads(text) if text else []
+    return [(str(system), str(operation), str(answer)) for system, operation, answer in rows]
 
 
 async def find_before(tx: Transaction, action: Action) -> str | None:

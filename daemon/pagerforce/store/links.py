@@ -2,19 +2,21 @@
 
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import anyio.lowlevel
 
 from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.link import Link, LinkState
-from pagerforce.model.value import parse_instant
+from pagerforce.model.value import parse_stamp
 from pagerforce.store import pauses
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Row, Transaction
-from pagerforce.store.snapshots import chunks, marks
+from pagerforce.store.snapshots import chunks, json_part, marks
+from pagerforce.store.unreadable import attempt
 
 _AT_ONCE = 500
+_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = (
     "link.incident_id, link.object, link.record_id, link.is_active, link.created_at, "
     "link.record_at, pause.until FROM link "
@@ -23,7 +25,7 @@ _COLUMNS = (
 )
 
 
-def _link(row: Row) -> Link:
+def _link(tx: Transaction, row: Row) -> Link:
     incident_id, name, record_id, is_active, created_at, record_at, until = row
     state = LinkState.PAUSED if until else LinkState.ACTIVE
     return Link(
@@ -31,9 +33,14 @@ def _link(row: Row) -> Link:
         name,
         RecordId(record_id),
         state if is_active else LinkState.INACTIVE,
-        parse_instant(created_at),
-        parse_instant(record_at),
+        _moment(tx, incident_id, created_at),
+        _moment(tx, incident_id, record_at),
     )
+
+
+def _moment(tx: Transaction, incident_id: str, text: str) -> datetime:
+    """When a link was made; one whose time can't be read has always been there."""
+    return attempt(tx, "link", incident_id, lambda: parse_stamp(text)) or _ALWAYS
 
 
 async def read_links(tx: Transaction) -> list[Link]:
@@ -47,14 +54,14 @@ async def iter_links(tx: Transaction) -> AsyncIterator[Link]:
     for number, row in enumerate(await tx.rows(sql)):
         if number % _AT_ONCE == _AT_ONCE - 1:
             await anyio.lowlevel.checkpoint()
-        yield _link(row)
+        yield _link(tx, row)
 
 
 async def read_paused(tx: Transaction) -> list[Link]:
     """Every active link whose lane is paused, oldest first."""
     where = "link.is_active = 1 AND pause.until IS NOT NULL"
     sql = f"SELECT {_COLUMNS} WHERE {where} ORDER BY link.created_at, link.incident_id"
-    return [_link(row) for row in await tx.rows(sql)]
+    return [_link(tx, row) for row in await tx.rows(sql)]
 
 
 async def links_of(tx: Transaction, members: Collection[str]) -> list[Link]:
@@ -64,7 +71,7 @@ async def links_of(tx: Transaction, members: Collection[str]) -> list[Link]:
         for chunk in chunks(members):
             sql = f"SELECT {_COLUMNS} WHERE link.{column} IN ({marks(chunk)})"
             for row in await tx.rows(sql, chunk):
-                link = _link(row)
+                link = _link(tx, row)
                 found[link.incident_id, link.record_id] = link
     return sorted(
         found.values(), key=lambda link: (link.created_at, link.incident_id, link.record_id)
@@ -78,14 +85,14 @@ async def find_links(tx: Transaction, subject: str) -> list[Link]:
         "link.record_id < ?) ORDER BY link.created_at, link.incident_id, link.record_id"
     )
     short = subject[:15]
-    return [_link(row) for row in await tx.rows(sql, (subject, short, short + "~"))]
+    return [_link(tx, row) for row in await tx.rows(sql, (subject, short, short + "~"))]
 
 
 async def find_incidents_by_number(tx: Transaction, number: int) -> list[IncidentId]:
     """Linked incidents that have this number."""
     rows = await tx.rows(
         "SELECT DISTINCT link.incident_id FROM link JOIN incident ON incident.id = link.incident_id "
-        "WHERE json_extract(incident.data, '$.number') = ? ORDER BY link.incident_id",
+        f"WHERE {json_part('incident.data', '$.number')} = ? ORDER BY link.incident_id",
         (number,),
     )
     return [IncidentId(row[0]) for row in rows]
@@ -95,7 +102,7 @@ async def find_records_by_name(tx: Transaction, name: str) -> list[tuple[RecordI
     """Linked records that have this Name, in any case, each with its object."""
     rows = await tx.rows(
         "SELECT DISTINCT record.id, record.object FROM link JOIN record ON record.id = link.record_id "
-        "WHERE lower(json_extract(record.data, '$.fields.Name')) = lower(?) ORDER BY record.id",
+        f"WHERE lower({json_part('record.data', '$.fields.Name')}) = lower(?) ORDER BY record.id",
         (name,),
     )
     return [(RecordId(row[0]), str(row[1])) for row in rows]
@@ -143,9 +150,9 @@ async def _survivor(tx: Transaction, incident_id: str) -> str:
     """The incident that this one was merged into, itself if it was not; merges may follow merges."""
     row = await tx.row(
         "WITH RECURSIVE chain (id, step) AS (VALUES (?, 0) UNION "
-        "SELECT json_extract(incident.data, '$.merged_into'), step + 1 "
+        f"SELECT {json_part('incident.data', '$.merged_into')}, step + 1 "
         "FROM chain JOIN incident USING (id) WHERE step < 100 "
-        "AND json_extract(incident.data, '$.merged_into') IS NOT NULL) "
+        f"AND {json_part('incident.data', '$.merged_into')} IS NOT NULL) "
         "SELECT id FROM chain ORDER BY step DESC LIMIT 1",
         (incident_id,),
     )
@@ -164,7 +171,7 @@ async def move_links(tx: Transaction, source: str, survivor: str) -> None:
         (source,),
     )
     for record_id, name, created_at, record_at in rows:
-        at = LinkTime(parse_instant(created_at), parse_instant(record_at))
+        at = LinkTime(_moment(tx, source, created_at), _moment(tx, source, record_at))
         await put_link(tx, survivor, name, record_id, at)
         await _note_move(tx, source, record_id)
     await tx.run("DELETE FROM link WHERE incident_id = ?", (source,))

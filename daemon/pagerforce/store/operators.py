@@ -1,7 +1,7 @@
 """What operators did and what they were refused: who, when, which command."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Transaction
 from pagerforce.store.journal import Filter
+from pagerforce.store.unreadable import attempt
 
 DONE, REFUSED = "done", "refused"
 
@@ -71,10 +72,10 @@ async def read_operators(tx: Transaction, wanted: Filter) -> list[dict[str, Any]
         f"record_id FROM operator_action WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?",
         [*given, wanted.limit],
     )
-    return [_entry(row) for row in rows]
+    return [_entry(tx, row) for row in rows]
 
 
-def _entry(row: Sequence[Any]) -> dict[str, Any]:
+def _entry(tx: Transaction, row: Sequence[Any]) -> dict[str, Any]:
     seq, at, uid, user, roles, command, arguments, outcome, reason, incident, name, record = row
     return {
         "seq": seq,
@@ -85,9 +86,13 @@ def _entry(row: Sequence[Any]) -> dict[str, Any]:
         "record": record,
         "rules": [],
         "actions": [],
-        "operator": {"uid": uid, "user": user, "roles": json.loads(roles)},
+        "operator": {"uid": uid, "user": user, "roles": _parsed(tx, seq, roles, list) or []},
         "command": command,
-        "arguments": json.loads(arguments),
+        "arguments": _parsed(tx, seq, arguments, dict) or {},
         "outcome": outcome,
         "reason": reason,
     }
+
+
+def _parsed(tx: Transaction, seq: int, text: str, kind: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - JSON
+    return attempt(tx, "operator_action", seq, lambda: kind(json.loads(text)))

@@ -13,12 +13,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pagerforce.model.ids import ActionId, IncidentId, RecordId
-from pagerforce.model.value import Json, parse_instant
+from pagerforce.model.value import Json, parse_stamp
 from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.snapshots import chunks, marks
+from pagerforce.store.unreadable import GARBAGE, MOST, attempt, each
 
 _PACE_WINDOW = timedelta(minutes=5)
+_DEEPEST = 1_000_000
 
 
 class ActionState(StrEnum):
@@ -93,7 +95,11 @@ COLUMNS = (
 
 
 def to_action(row: Row) -> Action:
-    """An action from a row of ``COLUMNS``."""
+    """An action from a row of ``COLUMNS``.
+
+    Raises:
+        Exception: any of ``unreadable.GARBAGE``: it can't be read.
+    """
     first, doubt = row[18], row[23]
     return Action(
         id=ActionId(row[0]),
@@ -105,23 +111,27 @@ def to_action(row: Row) -> Action:
         position=row[6],
         do=row[7],
         object=row[8],
-        written=json.loads(row[9]),
-        args=None if row[10] is None else json.loads(row[10]),
+        written=_arguments(row[9]),
+        args=None if row[10] is None else _arguments(row[10]),
         lane=row[11],
         is_page=bool(row[12]),
         target=row[13],
         state=ActionState(row[14]),
         reason=row[15],
-        attempts=row[16],
+        attempts=min(row[16], MOST),
         is_uncertain=bool(row[17]),
-        first_attempt_at=parse_instant(first) if first else None,
+        first_attempt_at=parse_stamp(first) if first else None,
         incident_id=row[19],
         record_id=row[20],
-        created_at=parse_instant(row[21]),
-        depth=row[22],
-        doubt_since=parse_instant(doubt) if doubt else None,
-        retried_at=parse_instant(row[24]) if row[24] else None,
+        created_at=parse_stamp(row[21]),
+        depth=min(row[22], _DEEPEST),
+        doubt_since=parse_stamp(doubt) if doubt else None,
+        retried_at=parse_stamp(row[24]) if row[24] else None,
     )
+
+
+def _arguments(text: str) -> Mapping[str, Json]:
+    return dict(json.loads(text).items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +160,7 @@ async def enqueue(
     origin: Origin = FRESH,
 ) -> None:
     """Stores the actions of one event, in order, behind everything its lane already holds."""
-    row = await tx.row("SELECT coalesce(max(seq), 0) FROM action")
+    row = await tx.row(f"SELECT coalesce(max(seq), 0) FROM action WHERE seq < {MOST}")
     first = int(row[0]) + 1 if row else 1
     stamp = to_stamp(now)
     await tx.run_many(
@@ -253,8 +263,43 @@ async def settle(tx: Transaction, action: Action, outcome: Settlement, now: date
     )
 
 
-async def recover(tx: Transaction) -> int:
-    """At start: what was in flight is pending again, and uncertain. Returns how many."""
+UNREADABLE = "what is stored of this action can't be read; discard it"
+
+
+async def set_aside(tx: Transaction, kinds: Collection[str] | None = None) -> int:
+    """Makes dead letters of waiting actions that can't be read; returns how many.
+
+    One of those would keep its lane from moving for ever. ``kinds``: the actions there are; None:
+    whatever they do.
+    """
+    rows = await tx.rows(
+        f"SELECT {COLUMNS}, EXISTS (SELECT 1 FROM event WHERE seq = event_seq) FROM action "
+        "WHERE state IN ('pending', 'in_flight')"
+    )
+    gone = [row[0] for row in rows if not _is_readable(row, kinds)]
+    for action_id in gone:
+        tx.unreadable.note("action", action_id)
+    await tx.run_many(
+        "UPDATE action SET state = 'dead_letter', reason = ? WHERE id = ?",
+        [(UNREADABLE, action_id) for action_id in gone],
+    )
+    return len(gone)
+
+
+def _is_readable(row: Row, kinds: Collection[str] | None) -> bool:
+    try:
+        action = to_action(row)
+    except GARBAGE:
+        return False
+    return (kinds is None or action.do in kinds) and bool(row[-1])
+
+
+async def recover(tx: Transaction, kinds: Collection[str] | None = None) -> int:
+    """At start: what was in flight is pending again, and uncertain. Returns how many.
+
+    ``kinds``: as in ``set_aside``, for what can't be read.
+    """
+    await set_aside(tx, kinds)
     return await tx.run(
         "UPDATE action SET state = 'pending', is_uncertain = 1 WHERE state = 'in_flight'"
     )
@@ -293,18 +338,22 @@ async def recent(
         "ORDER BY finished_at DESC, seq DESC LIMIT ?",
         (lane, to_stamp(since), to_stamp(now), limit),
     )
-    found: list[Done] = []
-    for row in rows:
-        with suppress(ValueError, TypeError):
-            found.append(_to_done(row))
-    return found
+    return each(tx, "action", rows, _to_done)
 
 
 def _to_done(row: Row) -> Done:
-    key, do, ruleset, rule, args, record_id, incident_id, finished_at, depth, event_at = row
-    args = json.loads(args) if args else {}
-    at, cause_at = parse_instant(finished_at), parse_instant(event_at)
-    return Done(key, do, ruleset, rule, args, record_id, incident_id, at, depth, cause_at)
+    return Done(
+        id=row[0],
+        do=row[1],
+        ruleset=row[2],
+        rule=row[3],
+        args=_arguments(row[4]) if row[4] else {},
+        record_id=row[5],
+        incident_id=row[6],
+        finished_at=parse_stamp(row[7]),
+        depth=min(row[8], _DEEPEST),
+        event_at=parse_stamp(row[9]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,8 +376,8 @@ async def depth(tx: Transaction) -> Depth:
     count, oldest, soonest = waiting or (0, None, None)
     return Depth(
         int(count),
-        parse_instant(oldest) if oldest else None,
-        parse_instant(soonest) if soonest else None,
+        attempt(tx, "action", oldest, lambda: parse_stamp(oldest)) if oldest else None,
+        attempt(tx, "action", soonest, lambda: parse_stamp(soonest)) if soonest else None,
         int(dead[0]) if dead else 0,
     )
 
@@ -361,9 +410,9 @@ async def waiting_members(tx: Transaction, members: Collection[str]) -> set[str]
 
 
 async def find_action(tx: Transaction, action_id: str) -> Action | None:
-    """One action by id."""
-    row = await tx.row(f"SELECT {COLUMNS} FROM action WHERE id = ?", (action_id,))
-    return None if row is None else to_action(row)
+    """One action by id; None also where it can't be read."""
+    rows = await tx.rows(f"SELECT {COLUMNS} FROM action WHERE id = ?", (action_id,))
+    return next(iter(each(tx, "action", rows, to_action)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pagerforce.model.value import parse_instant
+from pagerforce.model.value import parse_stamp
 from pagerforce.store.codec import to_stamp, to_text
-from pagerforce.store.database import Transaction
+from pagerforce.store.database import Row, Transaction
+from pagerforce.store.unreadable import attempt, each
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ async def end_due(tx: Transaction, now: datetime) -> int:
     """
     sql = (
         "UPDATE pause SET ended_at = min(until, ?) WHERE ended_at IS NULL "
-        "AND (until <= ? OR began_at > ?)"
+        "AND (until <= ? OR began_at > ? OR until NOT GLOB '[12][0-9][0-9][0-9]-*')"
     )
     stamp = to_stamp(now)
     return await tx.run(sql, (stamp, stamp, stamp))
@@ -67,7 +68,7 @@ async def last_end(tx: Transaction, lane: str, now: datetime) -> datetime | None
     row = await tx.row(
         "SELECT max(ended_at) FROM pause WHERE lane = ? AND ended_at <= ?", (lane, to_stamp(now))
     )
-    return parse_instant(row[0]) if row and row[0] else None
+    return attempt(tx, "pause", lane, lambda: parse_stamp(row[0])) if row and row[0] else None
 
 
 async def pauses_of(tx: Transaction, member: str) -> list[Pause]:
@@ -77,31 +78,29 @@ async def pauses_of(tx: Transaction, member: str) -> list[Pause]:
         "JOIN lane_member ON lane_member.lane = pause.lane WHERE member = ? ORDER BY seq DESC",
         (member,),
     )
-    return [
-        Pause(
-            lane,
-            parse_instant(began_at),
-            parse_instant(until),
-            parse_instant(ended_at) if ended_at else None,
-            reason,
-            json.loads(evidence),
-        )
-        for lane, began_at, until, ended_at, reason, evidence in rows
-    ]
+    return each(tx, "pause", rows, _to_pause)
+
+
+def _to_pause(row: Row) -> Pause:
+    lane, began_at, until, ended_at, reason, evidence = row
+    return Pause(
+        lane,
+        parse_stamp(began_at),
+        parse_stamp(until),
+        parse_stamp(ended_at) if ended_at else None,
+        reason,
+        [dict(item.items()) for item in json.loads(evidence)],
+    )
 
 
 async def find_pause(tx: Transaction, lane: str) -> Pause | None:
     """The pause of a lane that is in force."""
-    row = await tx.row(
-        "SELECT lane, began_at, until, reason, evidence FROM pause "
+    rows = await tx.rows(
+        "SELECT lane, began_at, until, NULL, reason, evidence FROM pause "
         "WHERE lane = ? AND ended_at IS NULL",
         (lane,),
     )
-    if row is None:
-        return None
-    lane, began_at, until, reason, evidence = row
-    began = parse_instant(began_at)
-    return Pause(lane, began, parse_instant(until), None, reason, json.loads(evidence))
+    return next(iter(each(tx, "pause", rows, _to_pause)), None)
 
 
 async def join(tx: Transaction, lane: str, keep: str) -> None:

@@ -21,7 +21,6 @@ from enum import StrEnum
 
 from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
-from pagerforce.model.value import parse_instant
 from pagerforce.store import cursors
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
@@ -84,15 +83,26 @@ class Doubt:
 
 async def begin(tx: Transaction) -> bool:
     """At the daemon's start: what waits in a database just restored is in doubt. True: it was."""
-    if await cursors.find_fact(tx, RESTORE_TURN) != Turn.NEW:
+    turn = await cursors.find_fact(tx, RESTORE_TURN)
+    if turn is not None and turn not in Turn.__members__.values():
+        # How far it had come can't be read: the caution begins again.
+        tx.unreadable.note("fact", RESTORE_TURN)
+        turn = Turn.NEW
+    if turn != Turn.NEW:
         return False
     positions = await cursors.read_cursors(tx)
     start = positions.get(cursors.PAGERDUTY)
-    since = await cursors.find_fact(tx, BACKED_UP_AT)
+    since = await cursors.find_instant(tx, BACKED_UP_AT)
+    if (
+        since is None
+        and await cursors.find_fact(tx, BACKED_UP_AT) is not None
+        and start is not None
+    ):
+        since = start.stamp
     if start is None or since is None:  # the first start comes only now: nothing was ever done
         await cursors.put_fact(tx, RESTORE_TURN, Turn.DONE)
         return False
-    await _doubt_waiting(tx, parse_instant(since))
+    await _doubt_waiting(tx, since)
     await cursors.put_fact(tx, _START, to_stamp(start.stamp))
     await cursors.put_fact(tx, RESTORE_TURN, Turn.PAGERDUTY)
     return True
@@ -101,9 +111,15 @@ async def begin(tx: Transaction) -> bool:
 async def find(tx: Transaction) -> Doubt | None:
     """What a restore left in doubt; None where there never was one."""
     turn = await cursors.find_fact(tx, RESTORE_TURN)
+    if turn is None:
+        return None
     start = await cursors.find_instant(tx, _START)
     since = await cursors.find_instant(tx, _SINCE) or await cursors.find_instant(tx, BACKED_UP_AT)
-    if turn is None or start is None or since is None:
+    if start is None:
+        position = (await cursors.read_cursors(tx)).get(cursors.PAGERDUTY)
+        start = position.stamp if position else None
+    since = since or start
+    if start is None or since is None or turn not in Turn.__members__.values():
         return None
     untils = {side: await cursors.find_instant(tx, f"{_UNTIL}{side}") for side in Side}
     known = {side: until for side, until in untils.items() if until is not None}

@@ -19,7 +19,8 @@ from pagerforce.store import cursors
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
 from pagerforce.store.operators import REFUSED
-from pagerforce.store.snapshots import marks
+from pagerforce.store.snapshots import json_part, marks
+from pagerforce.store.unreadable import MOST
 
 JOURNAL_DAYS = timedelta(days=90)
 JOURNAL_EVENTS = 250_000
@@ -105,7 +106,7 @@ async def _oldest_needed(tx: Transaction, limits: Limits) -> datetime | None:
 
 async def _surplus(tx: Transaction, table: str, most: int) -> int:
     """The newest sequence number beyond the greatest number of rows; they are dense enough."""
-    row = await tx.row(f"SELECT max(seq) FROM {table}")
+    row = await tx.row(f"SELECT max(seq) FROM {table} WHERE seq < {MOST}")
     return int(row[0] or 0) - most if row else 0
 
 
@@ -121,10 +122,11 @@ async def prune_incidents(
     ids = [row[0] for row in stretch]
     rows = await tx.rows(
         f"SELECT id FROM incident WHERE id IN ({marks(ids)}) AND is_open = 0 "
-        "AND coalesce(entry_at, json_extract(data, '$.updated_at'), '9') < ? "
-        "AND coalesce(json_extract(data, '$.updated_at'), entry_at) < ? "
+        f"AND coalesce(entry_at, {json_part('data', '$.updated_at')}, '9') < ? "
+        f"AND coalesce({json_part('data', '$.updated_at')}, entry_at) < ? "
         "AND NOT EXISTS (SELECT 1 FROM link JOIN record ON record.id = link.record_id "
-        "WHERE link.incident_id = incident.id AND json_extract(record.data, '$.modified_at') >= ?) "
+        "WHERE link.incident_id = incident.id "
+        f"AND coalesce({json_part('record.data', '$.modified_at')}, '9') >= ?) "
         f"AND NOT EXISTS (SELECT 1 FROM lane_member JOIN action ON action.lane = lane_member.lane "
         f"WHERE lane_member.member = incident.id AND action.state IN {_UNFINISHED})",
         (*ids, before, before, before),
@@ -152,10 +154,11 @@ async def prune_records(tx: Transaction, now: datetime, limits: Limits, progress
     progress.record = stretch[-1][0] if len(stretch) == _BATCH else ""
     ids = [row[0] for row in stretch]
     rows = await tx.rows(
-        f"SELECT id FROM record WHERE id IN ({marks(ids)}) AND json_extract(data, '$.is_deleted') "
-        "AND json_extract(data, '$.stamp') < ? AND NOT EXISTS (SELECT 1 FROM link WHERE "
-        "link.record_id = record.id) AND NOT EXISTS (SELECT 1 FROM lane_member JOIN action "
-        "ON action.lane = lane_member.lane WHERE lane_member.member = record.id "
+        f"SELECT id FROM record WHERE id IN ({marks(ids)}) "
+        f"AND {json_part('data', '$.is_deleted')} AND {json_part('data', '$.stamp')} < ? "
+        "AND NOT EXISTS (SELECT 1 FROM link WHERE link.record_id = record.id) "
+        "AND NOT EXISTS (SELECT 1 FROM lane_member JOIN action ON action.lane = lane_member.lane "
+        "WHERE lane_member.member = record.id "
         f"AND action.state IN {_UNFINISHED})",
         (*ids, to_stamp(now - limits.journal)),
     )

@@ -1,13 +1,18 @@
 """Rules files that operators applied, as numbered revisions. The highest one standing is in force."""
 
+import tomllib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 
-from pagerforce.model.value import parse_instant
+from pagerforce.model.value import parse_stamp
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Row, Transaction
+from pagerforce.store.unreadable import MOST, attempt
 
 _KEPT = 100
+_NO_NUMBER = 2**63 - 1
+_UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = "number, at, uid, user, name, content, withdrawn_at"
 
 
@@ -24,28 +29,36 @@ class Revision:
     is_withdrawn: bool
 
 
-def _revision(row: Row) -> Revision:
+def _revision(tx: Transaction, row: Row) -> Revision:
+    """A revision; its time is for people only, and being damaged costs nothing else."""
     number, at, uid, user, name, content, withdrawn_at = row
-    return Revision(number, parse_instant(at), uid, user, name, content, withdrawn_at is not None)
+    applied_at = attempt(tx, "rules_revision", number, lambda: parse_stamp(at)) or _UNKNOWN
+    return Revision(number, applied_at, uid, user, name, content, withdrawn_at is not None)
 
 
 async def find_in_force(tx: Transaction) -> Revision | None:
     """The revision in force; None: the rules of the configuration are."""
-    row = await tx.row(
-        f"SELECT {_COLUMNS} FROM rules_revision WHERE withdrawn_at IS NULL "
-        "ORDER BY number DESC LIMIT 1"
-    )
-    return None if row is None else _revision(row)
+    return await _highest(tx, _NO_NUMBER)
+
+
+async def _highest(tx: Transaction, below: int) -> Revision | None:
+    """The highest revision that stands and can be read."""
+    while True:
+        row = await tx.row(
+            f"SELECT {_COLUMNS} FROM rules_revision WHERE withdrawn_at IS NULL AND number < ? "
+            "ORDER BY number DESC LIMIT 1",
+            (below,),
+        )
+        if row is None:
+            return None
+        if attempt(tx, "rules_revision", row[0], partial(tomllib.loads, row[5])) is not None:
+            return _revision(tx, row)
+        below = row[0]
 
 
 async def find_below(tx: Transaction, number: int) -> Revision | None:
     """The revision that a rollback from this one leads to; None: the configuration's rules."""
-    row = await tx.row(
-        f"SELECT {_COLUMNS} FROM rules_revision WHERE withdrawn_at IS NULL AND number < ? "
-        "ORDER BY number DESC LIMIT 1",
-        (number,),
-    )
-    return None if row is None else _revision(row)
+    return await _highest(tx, number)
 
 
 def label_of(number: int, name: str) -> str:
@@ -58,12 +71,13 @@ async def read_revisions(tx: Transaction) -> list[Revision]:
     rows = await tx.rows(
         "SELECT number, at, uid, user, name, '', withdrawn_at FROM rules_revision ORDER BY number DESC"
     )
-    return [_revision(row) for row in rows]
+    return [_revision(tx, row) for row in rows]
 
 
 async def next_number(tx: Transaction) -> int:
     """The number that the next revision will have."""
-    row = await tx.row("SELECT coalesce(max(number), 0) + 1 FROM rules_revision")
+    sql = f"SELECT coalesce(max(number), 0) + 1 FROM rules_revision WHERE number < {MOST}"
+    row = await tx.row(sql)
     return int(row[0]) if row else 1
 
 
@@ -76,6 +90,7 @@ async def add_revision(
         f"INSERT INTO rules_revision ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, NULL)",
         (number, to_stamp(now), uid, user, name, content),
     )
+    await tx.run("DELETE FROM rules_revision WHERE number > ?", (number,))  # damaged
     await tx.run("DELETE FROM rules_revision WHERE number <= ?", (number - _KEPT,))
     return number
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
-from pagerforce.model.ids import IncidentId, RecordId
+from pagerforce.model.ids import IncidentId, RecordId, is_record_id
 from pagerforce.model.incident import Incident
 from pagerforce.model.record import Record
-from pagerforce.model.value import parse_instant
+from pagerforce.model.value import parse_stamp
 from pagerforce.store.codec import from_text, parse_incident, parse_record, to_stamp, to_text
-from pagerforce.store.database import Transaction
+from pagerforce.store.database import Row, Transaction
+from pagerforce.store.unreadable import attempt, each
 
 _BEYOND_ALL_IDS = "~"
 _CHUNK = 500  # bound values per statement, well below SQLite's limit
@@ -18,6 +20,11 @@ def chunks(items: Collection[str]) -> Iterable[Sequence[str]]:
     """The items in groups that fit into one statement."""
     ordered = list(items)
     return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
+
+
+def json_part(column: str, path: str) -> str:
+    """A part of a JSON column, in SQL; null where the column is damaged, which would end the query."""
+    return f"CASE WHEN json_valid({column}) THEN json_extract({column}, '{path}') END"
 
 
 def marks(values: Sequence[object]) -> str:
@@ -35,16 +42,21 @@ async def read_incidents(
             f"SELECT id, entry_at, data FROM incident WHERE id IN ({marks(chunk)})",
             chunk,
         )
-        for row_id, entry_at, data in rows:
-            entry = parse_instant(entry_at) if entry_at else None
-            found[IncidentId(row_id)] = (parse_incident(from_text(data)), entry)
+        found |= dict(each(tx, "incident", rows, partial(_held, tx)))
     return found
+
+
+def _held(tx: Transaction, row: Row) -> tuple[IncidentId, tuple[Incident, datetime | None]]:
+    """A snapshot, and the time of the newest log entry folded into it; that one may be lost alone."""
+    row_id, entry_at, data = row
+    entry = attempt(tx, "incident", row_id, lambda: parse_stamp(entry_at)) if entry_at else None
+    return IncidentId(row_id), (parse_incident(from_text(data)), entry)
 
 
 async def find_incident(tx: Transaction, incident_id: str) -> Incident | None:
     """One incident's snapshot."""
-    row = await tx.row("SELECT data FROM incident WHERE id = ?", (incident_id,))
-    return None if row is None else parse_incident(from_text(row[0]))
+    found = (await read_incidents(tx, [incident_id])).get(IncidentId(incident_id))
+    return None if found is None else found[0]
 
 
 async def read_open_incidents(
@@ -52,13 +64,7 @@ async def read_open_incidents(
 ) -> dict[IncidentId, tuple[Incident, datetime | None]]:
     """Snapshots of every incident that is not resolved as far as we know."""
     rows = await tx.rows("SELECT id, entry_at, data FROM incident WHERE is_open = 1")
-    return {
-        IncidentId(row_id): (
-            parse_incident(from_text(data)),
-            parse_instant(entry_at) if entry_at else None,
-        )
-        for row_id, entry_at, data in rows
-    }
+    return dict(each(tx, "incident", rows, partial(_held, tx)))
 
 
 async def put_incidents(tx: Transaction, items: Iterable[tuple[Incident, datetime | None]]) -> None:
@@ -80,7 +86,8 @@ async def read_records(tx: Transaction, ids: Collection[str]) -> dict[RecordId, 
     for chunk in chunks(ids):
         sql = f"SELECT id, data FROM record WHERE id IN ({marks(chunk)})"
         rows = await tx.rows(sql, chunk)
-        found |= {RecordId(row_id): parse_record(from_text(data)) for row_id, data in rows}
+        read = each(tx, "record", rows, lambda row: (row[0], parse_record(from_text(row[1]))))
+        found |= {RecordId(row_id): record for row_id, record in read}
     return found
 
 
@@ -95,7 +102,7 @@ async def living_ids(
     """Ids of an object's snapshots that are not deleted, in a range of Ids, in their order."""
     rows = await tx.rows(
         "SELECT id FROM record WHERE object = ? AND id > ? AND id <= ? "
-        "AND NOT coalesce(json_extract(data, '$.is_deleted'), 0) ORDER BY id",
+        f"AND NOT coalesce({json_part('data', '$.is_deleted')}, 0) ORDER BY id",
         (object_name, after or "", to),
     )
     return [RecordId(row[0]) for row in rows]
@@ -122,7 +129,10 @@ async def read_rechecks(tx: Transaction) -> dict[str, list[RecordId]]:
     """What is to be read again, by object."""
     found: dict[str, list[RecordId]] = {}
     for row_id, name in await tx.rows("SELECT id, object FROM recheck ORDER BY id LIMIT 2000"):
-        found.setdefault(name, []).append(RecordId(row_id))
+        if is_record_id(row_id):
+            found.setdefault(name, []).append(RecordId(row_id))
+        else:
+            tx.unreadable.note("recheck", row_id)
     return found
 
 

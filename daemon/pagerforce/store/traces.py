@@ -8,8 +8,9 @@ from datetime import datetime
 from pagerforce.model.record import Comment
 from pagerforce.model.verdict import CommentMade, Expectation
 from pagerforce.store.codec import to_stamp, to_text
-from pagerforce.store.database import Transaction
+from pagerforce.store.database import Row, Transaction
 from pagerforce.store.snapshots import chunks, marks
+from pagerforce.store.unreadable import each
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +70,15 @@ async def read_expected(tx: Transaction, subjects: Iterable[str]) -> list[Expect
             f"WHERE remaining > 0 AND subject IN ({marks(chunk)})",
             chunk,
         )
-        found += [
-            Expected(
-                seq,
-                action_id,
-                remaining,
-                Expectation(kind, subject, json.loads(data), actor_id),
-                is_done=bool(is_done),
-            )
-            for seq, action_id, kind, subject, data, actor_id, remaining, is_done in rows
-        ]
+        found += each(tx, "expectation", rows, _to_expected)
     return sorted(found, key=lambda item: item.seq)
+
+
+def _to_expected(row: Row) -> Expected:
+    seq, action_id, kind, subject, data, actor_id, remaining, is_done = row
+    values = dict(json.loads(data).items())
+    what = Expectation(kind, subject, values, actor_id)
+    return Expected(seq, action_id, remaining, what, is_done=bool(is_done))
 
 
 async def read_expected_pages(tx: Transaction) -> list[Expected]:
@@ -125,7 +124,8 @@ async def supersede(tx: Transaction, record_id: str, written: Collection[str], *
     await tx.run(
         "DELETE FROM expectation WHERE kind = 'fields' AND subject = ? AND action_id <> ? "
         "AND EXISTS (SELECT 1 FROM action WHERE action.id = action_id AND state = 'delivered') "
-        "AND NOT EXISTS (SELECT 1 FROM json_each(expectation.data) "
+        "AND NOT EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(expectation.data) "
+        "THEN expectation.data END) "
         "WHERE key NOT IN (SELECT value FROM json_each(?)))",
         (record_id, by, json.dumps([*written])),
     )

@@ -1,70 +1,157 @@
-"""Rows of the outbox that can't be read: what of them is needed to set them back."""
+"""Stored rows that can't be read: left out, counted by table, logged once each, never a crash.
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeVar
+A row may be damaged by a disk, by a hand or by an earlier defect. Whoever reads rows makes values of
+them through ``each`` or ``attempt``; what fails is noted here and everything else goes on. ``survey``
+looks for such rows by the kind of each column, for ``status``.
+"""
 
-from pagerforce.model.ids import ActionId
-from pagerforce.model.value import parse_instant
-from pagerforce.store.database import Row
-from pagerforce.store.outbox import Action, ActionState, to_action
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from pagerforce.observe.log import get_log
+
+if TYPE_CHECKING:
+    from pagerforce.store.database import Row, Transaction
 
 T = TypeVar("T")
 
+_LOG = get_log("store")
+GARBAGE = (
+    ValueError,  # no JSON, no instant, no member of a closed set; UnicodeError is one
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,  # JSON of another shape
+    OverflowError,
+    RecursionError,
+)
+"""What making a value of a damaged row may raise."""
+_MOST_KEPT = 10_000
+_MOST_LOGGED = 100
+_LONGEST_KEY = 100
 
-@dataclass(frozen=True, slots=True)
+
 class Unreadable:
-    """A row of the outbox that could not be read. ``action`` bears what is needed to settle it."""
+    """The rows of one database that could not be read so far.
 
-    action: Action
-    error: Exception
-
-
-def read_row(row: Row, now: datetime) -> Action | Unreadable:
-    """An action from a row of ``outbox.COLUMNS``.
-
-    ``now``: since when it is tried, where not even that can be read.
+    Attributes:
+        is_logged: set by the daemon; a command has no log.
     """
+
+    def __init__(self) -> None:
+        self.is_logged = False
+        self._keys: dict[str, set[str]] = {}
+        self._logged = 0
+
+    def note(self, table: str, key: object) -> None:
+        """A row of a table can't be read; logged when it is met for the first time."""
+        keys = self._keys.setdefault(table, set())
+        name = str(key)[:_LONGEST_KEY]
+        if name in keys or len(keys) >= _MOST_KEPT:
+            return
+        keys.add(name)
+        if self.is_logged and self._logged < _MOST_LOGGED:
+            self._logged += 1
+            _LOG.error("stored_row_unreadable", table=table, row=name)
+
+    def keys(self) -> Mapping[str, frozenset[str]]:
+        """By table, the keys of its rows."""
+        return {table: frozenset(keys) for table, keys in self._keys.items()}
+
+
+def each(
+    tx: "Transaction", table: str, rows: Iterable["Row"], make: Callable[["Row"], T]
+) -> list[T]:
+    """A value of every row that can be read. A row's first column is its key."""
+    found = []
+    for row in rows:
+        try:
+            found.append(make(row))
+        except GARBAGE:
+            tx.unreadable.note(table, row[0])
+    return found
+
+
+def attempt(tx: "Transaction", table: str, key: object, make: Callable[[], T]) -> T | None:
+    """A value of a single row, or of a column of it; None where it can't be read."""
     try:
-        return to_action(row)
-    except Exception as error:  # noqa: BLE001 (one row that can't be read must not hide the others)
-        return Unreadable(_stand_in(row, now), error)
-
-
-def _stand_in(row: Row, now: datetime) -> Action:
-    """The row without what may be garbage: arguments, targets and places."""
-    created_at = _or_none(parse_instant, row[21]) or now
-    return Action(
-        id=ActionId(str(row[0])),
-        seq=int(row[1]),
-        part=int(row[2]),
-        event_seq=int(row[3]),
-        ruleset=str(row[4]),
-        rule=str(row[5]),
-        position=int(row[6]),
-        do=str(row[7]),
-        object=str(row[8]),
-        written={},
-        args=None,
-        lane=str(row[11]),
-        is_page=bool(row[12]),
-        target=None,
-        state=ActionState.PENDING,
-        reason=None,
-        attempts=int(row[16]),
-        is_uncertain=bool(row[17]),
-        first_attempt_at=_or_none(parse_instant, row[18]) or created_at,
-        incident_id=None,
-        record_id=None,
-        created_at=created_at,
-        depth=int(row[22]),
-        retried_at=_or_none(parse_instant, row[24]),
-    )
-
-
-def _or_none(parse: Callable[[str], T], text: str | None) -> T | None:
-    try:
-        return parse(text) if text else None
-    except ValueError:
+        return make()
+    except GARBAGE:
+        tx.unreadable.note(table, key)
         return None
+
+
+# What each column holds -----------------------------------------------------------------------------
+
+_DAY = "[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]"
+_INSTANT = f"GLOB '{_DAY}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]*Z'"
+MOST = 2**53
+"""No counter and no sequence number comes near; a larger one is damaged."""
+
+KINDS: Mapping[str, str] = {
+    "text": "length({0}) < 1000000",
+    "name": "{0} <> '' AND length({0}) < 1000",
+    "instant": f"{{0}} {_INSTANT} AND length({{0}}) < 40",
+    "count": f"{{0}} BETWEEN 0 AND {MOST}",
+    "flag": "{0} IN (0, 1)",
+    "object": "json_valid({0}) AND json_type({0}) = 'object'",
+    "list": "json_valid({0}) AND json_type({0}) = 'array'",
+    "side": "{0} IN ('pagerduty', 'salesforce')",
+    "state": "{0} IN ('pending', 'in_flight', 'delivered', 'skipped', 'dead_letter', 'shadowed', "
+    "'discarded')",
+}
+"""Conditions in SQL that a column of this kind meets. Null is allowed wherever the schema allows it."""
+
+COLUMNS: Mapping[str, str] = {
+    "fact": "name name, value text",
+    "cursor": "feed name, stamp instant, id name",
+    "incident": "id name, is_open flag, entry_at instant, data object",
+    "record": "id name, object name, data object",
+    "recheck": "id name, object name",
+    "comment": "id name, object name, parent_id name, action_id name, seen_at instant",
+    "note": "incident_id name, id name, action_id name",
+    "link": "incident_id name, record_id name, object name, is_active flag, created_at instant, "
+    "record_at instant",
+    "lane_member": "member name, lane name",
+    "event": "seq count, id name, source side, type name, at instant, seen_at instant, "
+    "incident_id name, object name, record_id name, echo_of name, data object, context object, "
+    "rules list",
+    "action": "id name, seq count, part count, event_seq count, ruleset text, rule text, "
+    "position count, do name, object name, written object, args object, lane name, is_page flag, "
+    "target name, state state, reason text, attempts count, is_uncertain flag, next_at instant, "
+    "created_at instant, first_attempt_at instant, finished_at instant, incident_id name, "
+    "record_id name, doubt_since instant, retried_at instant, depth count",
+    "attempt": "action_id name, number count, started_at instant, finished_at instant, "
+    "verdict name, detail text, requests list, incident_id name",
+    "expectation": "seq count, action_id name, kind name, subject name, data object, actor_id name, "
+    "remaining count, made_at instant",
+    "operator_action": "seq count, at instant, uid count, user text, roles list, command text, "
+    "arguments object, outcome name, reason text, incident_id text, object text, record_id text",
+    "rules_revision": "number count, at instant, uid count, user text, name text, content text, "
+    "withdrawn_at instant",
+    "pause": "seq count, lane name, began_at instant, until instant, ended_at instant, reason text, "
+    "evidence list",
+    "merged_link": "incident_id name, record_id name",
+}
+"""By table, its columns with their kinds; the first one is the row's key in a message."""
+
+_LOOKED_AT = 5_000  # rows of a table, the newest by its key
+
+
+async def survey(tx: "Transaction") -> None:
+    """Notes rows whose columns do not hold what they should; of large tables the last ones.
+
+    In SQL alone, so that nobody waits for it but who asked.
+    """
+    for table, columns in COLUMNS.items():
+        pairs = [pair.split() for pair in columns.split(", ")]
+        sound = " AND ".join(
+            f"coalesce(({KINDS[kind].format(name)}), {name} IS NULL)" for name, kind in pairs
+        )
+        key = pairs[0][0]
+        sql = (
+            f"SELECT {key} FROM (SELECT * FROM {table} ORDER BY {key} DESC LIMIT {_LOOKED_AT}) "
+            f"WHERE NOT ({sound}) LIMIT 1000"
+        )
+        for row in await tx.rows(sql):
+            tx.unreadable.note(table, row[0])

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pagerforce.sandbox.bodies import parse_body
 from pagerforce.sandbox.faults import (
     CONTROL_PREFIX,
     ErrorAnswer,
@@ -188,7 +189,7 @@ async def _read_body(request: Request) -> object:
     if not body or request.method not in ("POST", "PUT"):
         return None
     try:
-        return json.loads(body)
+        return parse_body(body)
     except ValueError as error:
         raise refusals.invalid_input("the body is not JSON") from error
 
@@ -198,7 +199,7 @@ def _events(world: PagerDutyWorld) -> _Served:
 
     async def take(request: Request) -> Response:
         try:
-            event = json.loads(await request.body())
+            event = parse_body(await request.body())
             shown = take_event(world, event)
         except (ValueError, LookupError) as error:
             return JSONResponse({"error": str(error)}, status_code=400)

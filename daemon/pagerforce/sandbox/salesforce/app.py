@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pagerforce.sandbox.bodies import parse_body
 from pagerforce.sandbox.faults import (
     ErrorAnswer,
     Fault,
@@ -228,8 +229,8 @@ async def _call(request: Request, segments: tuple[str, ...]) -> Call:
         kind = headers.get("content-type", "")
         raise ApiError("UNSUPPORTED_MEDIA_TYPE", f"Unsupported content type: {kind}", status=415)
     try:
-        return replace(call, body=json.loads(raw, parse_constant=_no_constant))
-    except (ValueError, RecursionError) as error:
+        return replace(call, body=parse_body(raw, _no_constant))
+    except ValueError as error:
         raise ApiError("JSON_PARSER_ERROR", "The request body is not valid JSON") from error
 
 

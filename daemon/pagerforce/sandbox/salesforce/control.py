@@ -3,13 +3,13 @@
 ``POST`` takes a JSON object of knobs to turn, ``GET`` lists what there is.
 """
 
-import json
 from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pagerforce.sandbox.bodies import parse_body
 from pagerforce.sandbox.salesforce.world import SalesforceWorld
 
 _PATH = "/__sandbox__/knobs"
@@ -21,7 +21,7 @@ def knob_routes(world: SalesforceWorld) -> list[Route]:
 
     async def turn(request: Request) -> Response:
         try:
-            _turn_all(world, json.loads(await request.body()))
+            _turn_all(world, parse_body(await request.body()))
         except ValueError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         return Response(status_code=204)

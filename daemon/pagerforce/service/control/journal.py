@@ -1,6 +1,5 @@
 """``log`` and ``why``: what was seen, which rules it met, what was done about it."""
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -101,7 +100,10 @@ async def why(desk: Desk, request: ActionId) -> Json:
         action = await outbox.find_action(tx, request.id)
         if action is None:
             raise NotFoundError(f"there is no action {request.id}")
-        (entry,) = await journal.read_log(tx, Filter(after_seq=action.event_seq - 1, limit=1))
+        found = await journal.read_log(tx, Filter(after_seq=action.event_seq - 1, limit=1))
+        entry = next((item for item in found if item["seq"] == action.event_seq), None)
+        if entry is None:
+            raise NotFoundError(f"the event of action {request.id} can't be read")
         row = await letters.read_timing(tx, action.id)
         attempts = await letters.read_attempts(tx, action.id)
         waits = await _waits(tx, action)
@@ -136,7 +138,7 @@ def _event(entry: Mapping[str, Any]) -> dict[str, Json]:
     event = entry["recorded"]["event"]
     old, new = event.get("old_record") or {}, event.get("record") or {}
     return {
-        "id": event["id"],
+        "id": event.get("id"),
         "source": entry["source"],
         "event": entry["event"],
         "at": entry["at"],
@@ -155,10 +157,9 @@ def _event(entry: Mapping[str, Any]) -> dict[str, Json]:
 
 
 def _attempt(item: Mapping[str, Any]) -> dict[str, Json]:
-    raw = json.loads(item["requests"]) if item["requests"] else []
     requests = [
         {"system": system, "operation": operation, "answer": answer}
-        for system, operation, answer in raw
+        for system, operation, answer in item["requests"]
     ]
     return {**item, "requests": requests}
 

@@ -12,6 +12,8 @@ from pagerforce.model.value import Json, format_instant
 from pagerforce.pipeline.poll import PollLoop
 from pagerforce.service.control.desk import Desk, Request, Running
 from pagerforce.store import cursors, links, outbox, revisions
+from pagerforce.store.database import Transaction
+from pagerforce.store.unreadable import survey
 
 
 class StatusRequest(Request):
@@ -27,6 +29,8 @@ async def status(desk: Desk, _: StatusRequest) -> Json:
         positions = await cursors.read_cursors(tx)
         schema = await revisions.schema_version(tx)
         estimate = await outbox.estimate_seconds(tx, desk.home.clock.now())
+        await survey(tx)
+        unreadable = _unreadable(tx, desk.home.running)
     loaded = await desk.loaded()
     now = desk.home.clock.now()
     age = (now - depth.oldest_at).total_seconds() if depth.oldest_at else 0.0
@@ -45,9 +49,19 @@ async def status(desk: Desk, _: StatusRequest) -> Json:
         },
         "dead_letters": depth.dead_letters,
         "links": {"total": total, "paused": sorted({link.incident_id for link in paused})},
+        "unreadable": unreadable,
         "api": {side.value: _budget(side, running) for side in Side},
     }
     return answer | {"remarks": remarks} if remarks else answer
+
+
+def _unreadable(tx: Transaction, running: Running | None) -> dict[str, Json]:
+    """How many stored rows of each table can't be read, as far as anybody has met them."""
+    keys = dict(tx.unreadable.keys())
+    if running is not None:
+        for table, met in running.parts.database.unreadable.keys().items():
+            keys[table] = keys.get(table, frozenset()) | met
+    return {table: len(found) for table, found in sorted(keys.items()) if found}
 
 
 def _mode(loaded: Loaded, running: Running | None) -> str:
