@@ -16,6 +16,7 @@ SHARE = 0.6
 
 _USUAL_LIMIT = 960.0
 _WINDOW_SECONDS = 60.0
+_MOST_REQUESTS = 1e6  # a minute; a header that says more, or less than none, is misread
 _MEMORY_SECONDS = 120.0
 
 
@@ -60,10 +61,12 @@ class Pace:
         remaining = parse_number(headers.get("ratelimit-remaining"))
         if status == 429:
             remaining = 0.0
-        if remaining is None:
+        if remaining is None or not 0 <= remaining <= _MOST_REQUESTS:
             return
         self.remaining = remaining
-        self._limit = parse_number(headers.get("ratelimit-limit")) or self._limit
+        limit = parse_number(headers.get("ratelimit-limit"))
+        if limit is not None and 0 < limit <= _MOST_REQUESTS:
+            self._limit = limit
         # Some operations have limits of their own, and headers tell of whichever is nearest: our share
         # is that of the key's, the largest of late. A vendor may also lower a key's limit.
         if self._limit >= self._whole or now - self._whole_at > _MEMORY_SECONDS:

@@ -94,8 +94,9 @@ KINDS: Mapping[str, str] = {
     "instant": f"{{0}} {_INSTANT} AND length({{0}}) < 40",
     "count": f"{{0}} BETWEEN 0 AND {MOST}",
     "flag": "{0} IN (0, 1)",
-    "object": "json_valid({0}) AND json_type({0}) = 'object'",
-    "list": "json_valid({0}) AND json_type({0}) = 'array'",
+    # Not by AND: SQLite may look at the kind of what is no JSON first, and end the query.
+    "object": "CASE WHEN json_valid({0}) THEN json_type({0}) = 'object' ELSE {0} IS NULL END",
+    "list": "CASE WHEN json_valid({0}) THEN json_type({0}) = 'array' ELSE {0} IS NULL END",
     "side": "{0} IN ('pagerduty', 'salesforce')",
     "state": "{0} IN ('pending', 'in_flight', 'delivered', 'skipped', 'dead_letter', 'shadowed', "
     "'discarded')",

@@ -1,0 +1,174 @@
+"""The real daemon while what comes between changes the answers of a real (sandbox's) side.
+
+``ABUSE=10``: 1,000 changed answers per side. ``ABUSE_SEED=7``: others.
+"""
+
+import json
+import os
+from collections import Counter
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import anyio
+import pytest
+
+from fuzz.oddity import make_odd
+from fuzz.proxy import open_proxy
+from process import command, open_stage
+from rig import HISTORY, INCIDENT, JANE, RAJ, P
+
+ABUSE = int(os.environ.get("ABUSE", "1"))
+SEED = os.environ.get("ABUSE_SEED", "0")
+ANSWERS = min(100 * ABUSE, 1000) if ABUSE > 1 else 40
+MIB = 1 << 20
+LIMIT = 512 * MIB
+PATIENCE = 180.0 + 120 * ABUSE
+
+
+class Story:
+    """What people do on both sides."""
+
+    def __init__(self, desk) -> None:
+        self.desk = desk
+        self.pd, self.sf = desk.pagerduty, desk.salesforce
+        self.count = 0
+        self.records: dict[str, str] = {}
+
+    def _id(self, kind: str, name: str) -> str:
+        return self.sf.find_id(f"{P}{kind}__c", Name=name)
+
+    def page(self) -> str:
+        """A record of the highest priority, which pages."""
+        self.count += 1
+        title = f"trouble {self.count}"
+        values = {
+            f"{P}shortDescription__c": title,
+            f"{P}FKCategory__c": self._id("Category", "Network"),
+            f"{P}FKPriority__c": self._id("Priority", "1"),
+            f"{P}FKStatus__c": self._id("Status", "NEW"),
+        }
+        self.records[title] = self.sf.insert(INCIDENT, values, by=RAJ)
+        return title
+
+    def talk(self) -> None:
+        """A comment below the first record and a note on the first incident, which are linked."""
+        record_id = next(iter(self.records.values()))
+        values = {
+            f"{P}FKIncident__c": record_id,
+            f"{P}FKAction__c": self._id("Action", "Notes"),
+            f"{P}note__c": f"comment {self.count}",
+        }
+        self.sf.insert(HISTORY, values, by=RAJ)
+        self.pd.annotate(self.pd.incidents()[0]["id"], f"note {self.count}", by=JANE)
+
+    def pages(self) -> Counter[str]:
+        """How often each trouble paged."""
+        titles = (incident["title"] for incident in self.pd.incidents())
+        return Counter(title.rpartition(": ")[2] for title in titles)
+
+    def copies(self) -> Counter[str]:
+        """How often each text stands where it was copied to."""
+        notes = [
+            note["content"] for item in self.pd.incidents() for note in self.pd.notes(item["id"])
+        ]
+        bodies = [row[f"{P}note__c"] for row in self.sf.rows(HISTORY)]
+        return Counter(text.rpartition("] ")[2] for text in (*notes, *bodies))
+
+
+def peak_of(pid: int) -> int:
+    """The most memory a process has had, in bytes."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    (line,) = (line for line in text.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+async def eventually(look, what, seconds=PATIENCE):
+    with anyio.move_on_after(seconds):
+        while not look():
+            await anyio.sleep(0.1)
+        return
+    raise AssertionError(f"not within {seconds} s: {what()}")
+
+
+async def test_odd_answers_cost_time_and_nothing_else(tmp_path):
+    async with AsyncExitStack() as stack:
+        stage = await stack.enter_async_context(open_stage(tmp_path))
+        desk = stage.desk
+        proxies = {}
+        for side, url in (("pagerduty", desk.pagerduty_url), ("salesforce", desk.salesforce_url)):
+            opening = open_proxy(url, make_odd, f"{side} {SEED}")
+            proxies[side] = await stack.enter_async_context(opening)
+            stage.edit(url, proxies[side].url)
+        stage.edit("[salesforce]\n", "[salesforce]\ndaily_call_budget = 100000000\n")
+        # What people do here in a minute is more than they do on one link in a day.
+        stage.edit("[pagerduty]\n", "[delivery]\nloop_limit = 10000\n\n[pagerduty]\n")
+        story = Story(desk)
+        async with stage.daemon() as running:
+            await running.ready()
+            first = story.page()
+            await eventually(lambda: story.pages()[first] == 1, story.pages)
+            while await running.sample("links") != 1:
+                await anyio.sleep(0.1)
+            for side, other in (("pagerduty", "salesforce"), ("salesforce", "pagerduty")):
+                await _fuzz(running, story, proxies[side], other)
+            await _settle(running, story)
+            peak = peak_of(running.process.pid)
+            assert peak < LIMIT, peak / MIB
+            counts = {side: (proxy.seen, proxy.changed) for side, proxy in proxies.items()}
+            (tmp_path / "figures.json").write_text(json.dumps({**counts, "peak_mib": peak // MIB}))
+            await running.stop()
+            assert running.process.returncode == 0
+        for words in (("status",), ("log", "--json"), ("failed", "list"), ("links", "list")):
+            code, _, err = await command(*words, config=desk.config)
+            assert code == 0, (words, err)
+            assert "Traceback" not in err
+        async with stage.daemon() as running:
+            await running.ready()
+            title = story.page()
+            await eventually(lambda: story.pages()[title] == 1, story.pages)
+            code, out, _ = await command("status", "--json", config=desk.config)
+            assert code == 0
+            assert json.loads(out)["unreadable"] == {}
+            await running.stop()
+
+
+async def _fuzz(running, story, proxy, other):
+    """Changes one side's answers, while the other side's work has to go on."""
+    proxy.is_on = True
+    before = await running.sample("last_success_timestamp_seconds", source=other)
+    goal = proxy.changed + ANSWERS
+    with anyio.fail_after(PATIENCE):
+        while proxy.changed < goal:
+            story.page()
+            story.talk()
+            for _ in range(10):
+                await anyio.sleep(0.1)
+                assert running.process.returncode is None, running.log.read_text()[-5000:]
+            up = await running.sample("source_up", source=other)
+            assert up == 1, f"{other} went down while the other side was odd"
+    proxy.is_on = False
+    after = await running.sample("last_success_timestamp_seconds", source=other)
+    assert after > before
+
+
+async def _settle(running, story):
+    """With sound answers again, everything that happened is in step: once, each."""
+    pages = Counter(story.records.keys())
+    await eventually(lambda: story.pages() >= pages, lambda: pages - story.pages())
+    texts = {f"{kind} {n}" for n in range(2, story.count) for kind in ("comment", "note")}
+
+    def missing() -> set[str]:
+        return {text for text, times in story.copies().items() if text in texts and times < 2}
+
+    await eventually(lambda: not missing(), missing)
+    assert story.pages() == pages
+    twice = {text: times for text, times in story.copies().items() if times != 2 and text in texts}
+    assert twice == {}
+    assert await running.sample("dead_letters") == 0
+    assert await running.sample("internal_errors_total", part="poll") in (None, 0)
+    assert "internal_error" not in running.log.read_text()
+
+
+@pytest.fixture(autouse=True)
+def anyio_backend():
+    return "asyncio"
