@@ -128,7 +128,7 @@ async def test_odd_answers_cost_time_and_nothing_else(tmp_path):
             await eventually(lambda: story.pages()[title] == 1, story.pages)
             code, out, _ = await command("status", "--json", config=desk.config)
             assert code == 0
-            assert json.loads(out)["unreadable"] == {}
+            assert json.loads(out)["outbox"]["unreadable"] == {}
             await running.stop()
 
 

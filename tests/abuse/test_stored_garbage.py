@@ -126,6 +126,7 @@ async def _go_on(rig, action_id):
         for _ in range(4):
             rig.advance(100)
             await poll(daemon)
+        await daemon.parts.pruner.prune(lambda: None)
         titles = [incident["title"] for incident in rig.incidents()]
         assert sum("afterwards" in title and "seen" not in title for title in titles) == 1, titles
         async with open_office(daemon) as office:

@@ -45,8 +45,8 @@ def _print(answer: dict[str, Any]) -> None:
         f"links         {answer['links']['total']}, paused: {paused}",
     ):
         out.line(line)
-    if answer["unreadable"]:
-        counts = _list([f"{count} of {table}" for table, count in answer["unreadable"].items()])
+    if box["unreadable"]:
+        counts = _list([f"{count} of {table}" for table, count in box["unreadable"].items()])
         out.line(f"unreadable    {counts}: stored rows that can't be read, left out")
     for name, source in answer["sources"].items():
         if source["problem"]:

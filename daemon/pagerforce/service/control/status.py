@@ -46,10 +46,10 @@ async def status(desk: Desk, _: StatusRequest) -> Json:
             "depth": depth.waiting,
             "oldest_seconds": max(0.0, age),
             "estimate_seconds": estimate,
+            "unreadable": unreadable,
         },
         "dead_letters": depth.dead_letters,
         "links": {"total": total, "paused": sorted({link.incident_id for link in paused})},
-        "unreadable": unreadable,
         "api": {side.value: _budget(side, running) for side in Side},
     }
     return answer | {"remarks": remarks} if remarks else answer
