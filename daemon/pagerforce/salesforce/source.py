@@ -35,6 +35,7 @@ _PARTS_PER_REQUEST = 25
 _MOST_AHEAD = timedelta(days=1)
 _SMALLEST_PAGE = 50
 _SMALL_PAGE_SECONDS = 3600.0
+_ALONE_SECONDS = 60.0  # feeds are asked for one by one after they were too large together
 # Salesforce cuts the seconds off both bounds and wants them more than a minute apart.
 _SHORTEST_SPAN = timedelta(minutes=2)
 _LONGEST_SPAN = timedelta(days=29)
@@ -129,6 +130,7 @@ class SalesforcePoller:
         self._schema = schema
         self._clock = clock
         self._plan = FeedPlan(schema, config, fields)
+        self._alone_until = float("-inf")
         self._small_pages: dict[str, tuple[float, int]] = {}
 
     @property
@@ -298,11 +300,14 @@ class SalesforcePoller:
         """A page of every feed, comments first: none is then read before its record could be."""
         answers: dict[str, PartAnswer] = {}
         backwards = cursors[::-1]
-        for begin in range(0, len(backwards), _QUERIES_PER_REQUEST):
-            group = backwards[begin : begin + _QUERIES_PER_REQUEST]
+        is_alone = self._clock.monotonic() < self._alone_until
+        size = 1 if is_alone else _QUERIES_PER_REQUEST
+        for begin in range(0, len(backwards), size):
+            group = backwards[begin : begin + size]
             try:
                 parts = await self._ask_together(group)
             except TooLargeError as error:
+                self._alone_until = self._clock.monotonic() + _ALONE_SECONDS
                 # One of them is too large, or all of them together are: each is asked for alone.
                 parts = [await self._ask_alone(cursor, error, len(group)) for cursor in group]
             for cursor, part in zip(group, parts, strict=True):
