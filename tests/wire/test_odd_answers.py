@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from pagerforce.wire.answer import OUT_OF_RANGE, ExcessError, parse_json
+from pagerforce.wire.answer import OUT_OF_RANGE, ExcessError, parse_json, tellable
 from pagerforce.wire.bounds import MAX_DEPTH, ONE, Bounds, bounds_of, excess
 from pagerforce.wire.inflate import Body, CodingError, TooMuchError
 from pagerforce.wire.oddities import find_oddities
@@ -186,6 +186,11 @@ def test_one_odd_date_moves_nothing_and_several_that_agree_do():
         told.append(clock.note(date_of(there + timedelta(seconds=host.seconds))))
     assert told == [False] * (ENOUGH - 1) + [True]
     assert clock.now() == there + timedelta(seconds=host.seconds)
+
+
+def test_what_a_remote_side_says_is_one_printable_line():
+    assert tellable(" a\n\tb\x1b[2J\u202e\u2028c ", 100) == "a b�[2J� c"
+    assert tellable("x" * 10_000_000, 20) == "x" * 17 + "..."
 
 
 def test_oddities_are_named_by_place_and_never_repeated():

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pagerforce.errors import BudgetError, CredentialsError, RefusedError, RemoteError
-from pagerforce.wire.answer import Answer, parse_json
+from pagerforce.wire.answer import Answer, parse_json, tellable
 from pagerforce.wire.classify import classify_answer, failed_remotely
 
 ALREADY_RESOLVED = "1001"
@@ -21,6 +21,8 @@ _ACCESS_LOST = "2018"
 _DUPLICATE_KEY_TEXT = "matching dedup key already exists"
 _TOO_DEEP_TEXTS = ("offset+limit exceeds", "offset must be less than")
 _MAX_MESSAGE = 500
+_MAX_CODE = 20
+_MAX_DETAILS = 20
 MAX_WAIT_SECONDS = 300.0
 """Limits are per minute: a longer wait is a misread header, and must not stop us for hours."""
 
@@ -49,7 +51,7 @@ def parse_error_body(body: bytes) -> ErrorBody:
         return ErrorBody("", "")
     error = decoded.get("error") if isinstance(decoded, Mapping) else None
     if isinstance(error, str):
-        return ErrorBody("", error[:_MAX_MESSAGE])
+        return ErrorBody("", tellable(error, _MAX_MESSAGE))
     if not isinstance(error, Mapping):
         return ErrorBody("", "")
     code, message, details = error.get("code"), error.get("message"), error.get("errors")
@@ -57,9 +59,10 @@ def parse_error_body(body: bytes) -> ErrorBody:
     if isinstance(details, str):
         parts.append(details)
     elif isinstance(details, list):
-        parts.extend(item for item in details if isinstance(item, str))
+        parts.extend(item for item in details[:_MAX_DETAILS] if isinstance(item, str))
     is_code = isinstance(code, int | str) and not isinstance(code, bool)
-    return ErrorBody(str(code) if is_code else "", "; ".join(parts)[:_MAX_MESSAGE])
+    text = tellable("; ".join(parts), _MAX_MESSAGE)
+    return ErrorBody(tellable(str(code), _MAX_CODE) if is_code else "", text)
 
 
 def judge(answer: Answer) -> RemoteError | None:

@@ -16,12 +16,14 @@ from pagerforce.errors import (
     TransientError,
     UnknownOutcomeError,
 )
-from pagerforce.wire.answer import parse_json
+from pagerforce.wire.answer import parse_json, tellable
 
 QUERY_TIMEOUT = "QUERY_TIMEOUT"
 SESSION_EXPIRED = "INVALID_SESSION_ID"
 
 _MESSAGE_CHARS = 500
+_CODE_CHARS = 100
+_MOST_FAULTS = 20
 _TRANSIENT_CODES = frozenset(
     {"UNABLE_TO_LOCK_ROW", "INVALID_QUERY_LOCATOR", "PROCESSING_HALTED", QUERY_TIMEOUT}
 )
@@ -84,7 +86,8 @@ def faults_of(body: object) -> tuple[Fault, ...]:
         nested = body.get("errors")
         return faults_of(nested) if isinstance(nested, list) and nested else _fault(body)
     if isinstance(body, list):
-        return tuple(fault for item in body if isinstance(item, Mapping) for fault in _fault(item))
+        items = (item for item in body[:_MOST_FAULTS] if isinstance(item, Mapping))
+        return tuple(fault for item in items for fault in _fault(item))
     return ()
 
 
@@ -102,13 +105,19 @@ def _fault(item: Mapping[str, object]) -> tuple[Fault, ...]:
     if not code and not isinstance(message, str):
         return ()
     names = item.get("fields")
-    fields = tuple(n for n in names if isinstance(n, str)) if isinstance(names, list) else ()
-    return (Fault(code, _shorten(message if isinstance(message, str) else ""), fields),)
+    names = names[:_MOST_FAULTS] if isinstance(names, list) else []
+    fields = tuple(tellable(name, _CODE_CHARS) for name in names if isinstance(name, str))
+    return (
+        Fault(
+            tellable(code, _CODE_CHARS),
+            _shorten(message if isinstance(message, str) else ""),
+            fields,
+        ),
+    )
 
 
 def _shorten(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _MESSAGE_CHARS else line[: _MESSAGE_CHARS - 3] + "..."
+    return tellable(text, _MESSAGE_CHARS)
 
 
 def is_curable_by_login(status: int, faults: Sequence[Fault]) -> bool:

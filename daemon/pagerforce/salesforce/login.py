@@ -15,6 +15,7 @@ import jwt
 
 from pagerforce.errors import CredentialsError, MalformedError, RemoteError, TransientError
 from pagerforce.model.ids import RecordId, parse_record_id
+from pagerforce.wire.answer import tellable
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 - a path, not a secret
@@ -27,6 +28,8 @@ _INSTANCE = re.compile(
     rf"(?P<scheme>https?)://(?P<host>{_LABEL}(?:\.{_LABEL})*|\[::1\])(?::(?P<port>[0-9]{{1,5}}))?/?"
 )
 _LONGEST_HOST = 253
+_CODE_CHARS = 100
+_DESCRIPTION_CHARS = 200
 _LONGEST_TOKEN = 4096
 _SALESFORCE_DOMAINS = (".salesforce.com", ".force.com")
 _TOKEN = re.compile(r"[!-~]+")  # what a header can carry
@@ -185,9 +188,9 @@ def to_login_error(status: int, body: object) -> RemoteError:
     """
     fields = body if isinstance(body, Mapping) else {}
     code = fields.get("error")
-    code = code if isinstance(code, str) else ""
+    code = tellable(code, _CODE_CHARS) if isinstance(code, str) else ""
     description = fields.get("error_description")
-    description = description if isinstance(description, str) else ""
+    description = tellable(description, _DESCRIPTION_CHARS) if isinstance(description, str) else ""
     if status >= 500 or status in (408, 420, 429) or code in _PASSING_ERRORS:
         return TransientError(f"login: HTTP {status} {code}".rstrip(), status=status, code=code)
     if 300 <= status < 400 or status == 404:
@@ -198,5 +201,5 @@ def to_login_error(status: int, body: object) -> RemoteError:
         )
     words = f"{code} {description}".casefold()
     remedy = next((text for part, text in REMEDIES if part in words), DEFAULT_REMEDY)
-    said = ": ".join(part for part in (code or f"HTTP {status}", description[:200]) if part)
+    said = ": ".join(part for part in (code or f"HTTP {status}", description) if part)
     return CredentialsError(f"login refused: {said}; {remedy}", status=status, code=code)

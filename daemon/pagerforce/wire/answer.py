@@ -54,6 +54,13 @@ def parse_json(body: bytes, bounds: Bounds = ONE) -> object:
         return _parse_odd(body)
 
 
+def tellable(text: str, most: int) -> str:
+    """What a remote side says, as one line of printable characters for people, cut where it is long."""
+    line = " ".join(text[: 4 * most].split())
+    line = "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
+    return line if len(line) <= most else line[: most - 3] + "..."
+
+
 class ExcessError(ValueError):
     """A JSON text is beyond its bounds; it was not parsed."""
 
