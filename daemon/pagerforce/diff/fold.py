@@ -21,7 +21,7 @@ Who hands an acknowledged incident on ends its acknowledgement, and no entry say
 All targets of one act stand in each of its entries by now (``diff/acts.py``).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -312,19 +312,52 @@ def _ids(people: tuple[Person, ...]) -> set[str | None]:
 # What the reconcile does with what it finds ------------------------------------------------------
 
 
+def contradicted_fields(held: Incident, now: Incident) -> frozenset[str]:
+    """Fields in which an incident is not as its entries say; what it does not show is no contradiction."""
+    return frozenset(
+        name
+        for name in (*_TOLD, "title", "service")
+        if _is_shown(now, name) and not _is_same(held, now, name)
+    )
+
+
+def _is_shown(now: Incident, name: str) -> bool:
+    """Whether an answer says anything of a field: open incidents belong to somebody."""
+    if name == "assignees":
+        return bool(now.assignees) or (now.status is not None and not now.is_open)
+    return getattr(now, name) is not None
+
+
+def still_true(before: Incident, after: Incident, shown: Incident) -> Incident:
+    """What a late entry changed, as far as the incident shows it now: what came later left it so."""
+    names = [
+        name
+        for name in _TOLD
+        if name != "status" and not _is_same(before, after, name) and _is_same(after, shown, name)
+    ]
+    return replace(before, **{name: getattr(after, name) for name in names})
+
+
 def find_drift(
-    held: Held, now: Incident, *, server_now: datetime, grace: timedelta
+    held: Held,
+    now: Incident,
+    *,
+    server_now: datetime,
+    grace: timedelta,
+    believed: Collection[str] = (),
 ) -> tuple[str, Incident] | None:
     """A change of an incident that no log entry told, with its event type, or None.
 
     Fields that entries do tell are given ``grace`` for their entry to become visible; the others,
-    and a reopening, which leave no entry (facts: pagerduty.md section 9.5), are taken at once.
+    and a reopening, which leave no entry, are taken at once, and so is what is ``believed``.
     """
     before = held.incident
     if before.status is IncidentStatus.RESOLVED and now.is_open:
         return None if _is_stale(before, now, server_now - grace) else ("reopen", now)
-    is_settled = now.updated_at is not None and server_now - now.updated_at >= grace
-    after = now if is_settled else replace(now, **{name: getattr(before, name) for name in _TOLD})
+    changed_at = now.updated_at or now.status_changed_at or now.created_at
+    is_settled = changed_at is not None and server_now - changed_at >= grace
+    doubtful = () if is_settled else [name for name in _TOLD if name not in believed]
+    after = replace(now, **{name: getattr(before, name) for name in doubtful})
     # The list call carries no custom fields (facts: pagerduty.md section 6): what is known stays.
     after = after if after.custom_fields else replace(after, custom_fields=before.custom_fields)
     if not changed_fields(before, after):

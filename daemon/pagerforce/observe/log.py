@@ -32,6 +32,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
     for name, keys in {
         "action": "action_id attempt do incident outcome reason record state",
         "baseline": "incidents object records source start_at",
+        "contradiction": "incident what",
         "control_socket_open": "path",
         "control_socket_unavailable": "reason",
         "event": "actions echo_of incident record source type",

@@ -33,6 +33,7 @@ from pagerforce.observe.requests import note_request
 
 OUTCOMES = ("delivered", "retried", "dead_letter", "skipped", "shadowed")
 _TYPES = {Side.PAGERDUTY: PAGERDUTY_TYPES, Side.SALESFORCE: SALESFORCE_TYPES}
+CONTRADICTED = ("status", "assignees", "priority", "urgency", "escalation_policy")
 CERTIFICATES = ("salesforce", "ca_file")
 _POLL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 # Polling adds seconds, an outage hours; 30 s is the goal that the recording rules measure.
@@ -101,6 +102,11 @@ class Metrics:
         self.stand_ins = self._counter(
             "requester_refused",
             "People whom PagerDuty refused as the requester, so that the integration user stands in.",
+        )
+        self.contradictions = self._counter(
+            "contradictions",
+            "Incidents that were believed although their log entries say otherwise.",
+            "what",
         )
         self.registry.register(_BuildInfo(version))
         # Not in the textfile: node_exporter has process series of its own (service/expose.py).
@@ -179,6 +185,8 @@ class Metrics:
                     self.api_requests.labels(side.value, operation, code)
         # How a login is refused.
         self.api_requests.labels(Side.SALESFORCE.value, "login", "400")
+        for what in CONTRADICTED:
+            self.contradictions.labels(what)
         for part in Part:
             self.internal_errors.labels(part.value)
         for do in actions:
@@ -212,6 +220,10 @@ class Metrics:
     def count_internal_error(self, part: str) -> None:
         """Counts one unexpected error; ``part`` is a value of ``internal_errors.Part``."""
         self.internal_errors.labels(part).inc()
+
+    def count_contradiction(self, what: str) -> None:
+        """An incident was believed in this field, one of ``CONTRADICTED``, against its log entries."""
+        self.contradictions.labels(what).inc()
 
     def count_conflict(self, winner: Side) -> None:
         """Both sides had changed the same thing, and this one's change stands."""

@@ -5,7 +5,7 @@ writer comes between; nothing on the network is awaited meanwhile.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from pagerforce.model.ports import EntryBatch, Position, RowBatch
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.causality import ANSWER_WINDOW, depth_of
 from pagerforce.pipeline.entries import (
+    Comparison,
     EntryPlan,
     Fresh,
     Hopes,
@@ -49,10 +50,17 @@ NO_SKEW = timedelta(0)
 
 @dataclass(slots=True)
 class Committed:
-    """What a transaction stored: for metrics, the log and the pace of polling."""
+    """What a transaction stored: for metrics, the log and the pace of polling.
+
+    Attributes:
+        shown: by incident, the snapshot that its entries led to and the incident as it was shown last.
+        contradictions: fields in which an incident was believed although its entries say otherwise.
+    """
 
     ruled: list[Ruled] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
+    shown: Mapping[IncidentId, tuple[Incident, Incident]] = field(default_factory=dict)
+    contradictions: Sequence[tuple[IncidentId, str]] = ()
 
     @property
     def actions(self) -> int:
@@ -122,7 +130,9 @@ async def commit_entries(
         await cursors.move_cursor(tx, cursors.PAGERDUTY, position)
     # A reopening has no entry of its own.
     opened = [item.event.type for item in plan.ruled if item.event.type == "reopen"]
-    return Committed(plan.ruled, [*(entry.type for entry in fresh), *opened])
+    types = [*(entry.type for entry in fresh), *opened]
+    shown = {key: (plan.held[key].incident, now) for key, now in plan.shown.items()}
+    return Committed(plan.ruled, types, shown)
 
 
 async def _fresh(tx: Transaction, batch: EntryBatch, judge: Judge, start_at: datetime) -> Fresh:
@@ -189,12 +199,10 @@ async def commit_drift(
     database: Database,
     seen: Sequence[Incident],
     judge: Judge,
-    *,
-    server_now: datetime,
+    comparison: Comparison,
     now: datetime,
-    skew: timedelta = NO_SKEW,
 ) -> Committed:
-    """Stores what the reconcile of incidents found. ``skew``: as in ``commit_entries``."""
+    """Stores what a comparison of incidents with their snapshots found."""
     services = judge.settings.services
     async with database.write() as tx:
         linked = await _linked(tx, {item.id for item in seen}) if services else set()
@@ -214,10 +222,11 @@ async def commit_drift(
         keys = {item.incident_key for item in wanted if item.incident_key}
         hopes = await _hopes(tx, keys)
         await _meet(tx, world, hopes)
-        plan = plan_drift(held, wanted, world, hopes, judge, server_now=server_now)
+        plan = plan_drift(held, wanted, world, hopes, judge, comparison)
         plan.ruled = await _new_only(tx, plan.ruled)
-        await _store_entries(tx, plan, held, now, skew, await restored.find(tx))
-    return Committed(plan.ruled, [item.event.type for item in plan.ruled])
+        await _store_entries(tx, plan, held, now, comparison.skew, await restored.find(tx))
+    types = [item.event.type for item in plan.ruled]
+    return Committed(plan.ruled, types, contradictions=plan.contradictions)
 
 
 async def _new_only(tx: Transaction, ruled: Sequence[Ruled]) -> list[Ruled]:

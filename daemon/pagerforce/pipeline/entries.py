@@ -1,6 +1,6 @@
 """Pure: PagerDuty's log entries and reconciled incidents -> events with what the rules say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -10,9 +10,11 @@ from pagerforce.diff.fold import (
     Held,
     as_of_trigger,
     changed_fields,
+    contradicted_fields,
     find_drift,
     find_reopening,
     fold,
+    still_true,
 )
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
@@ -29,6 +31,9 @@ from pagerforce.store.traces import Expected
 
 CONSEQUENCE = "(consequence)"
 """Stands for the id of an action: PagerDuty did it by itself beside somebody's act, whose event tells it."""
+
+SILENT = frozenset({"title", "service"})
+"""Fields whose changes leave no entry: that the incident shows another value contradicts nothing."""
 
 RECONCILE_GRACE = timedelta(seconds=60)
 
@@ -48,7 +53,9 @@ class EntryPlan:
     """What one batch of entries, or one reconcile, leads to; stored in one transaction.
 
     ``late_starts``: triggers that were seen after what followed them. ``echoes``: entries that are the
-    doing of an action, by their event.
+    doing of an action, by their event. ``shown``: by incident, the snapshot that entries led to and the
+    incident as their last one shows it. ``contradictions``: fields in which an incident was believed
+    although its entries say otherwise.
     """
 
     ruled: list[Ruled] = field(default_factory=list)
@@ -58,6 +65,8 @@ class EntryPlan:
     consumed: list[int] = field(default_factory=list)
     late_starts: list[Event] = field(default_factory=list)
     echoes: dict[EventId, str] = field(default_factory=dict)
+    shown: dict[IncidentId, Incident] = field(default_factory=dict)
+    contradictions: list[tuple[IncidentId, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -130,7 +139,13 @@ def plan_entries(
         is_doubtful = opened is not None and echo is not None and not _is_settled(echo, entry)
         state = before if opened is None else Held(opened)
         folded = fold(state, entry, is_overtaken=is_overtaken)
-        plan.held[entry.incident_id] = before if is_doubtful and before else folded.held
+        kept = before if is_doubtful and before else folded.held
+        if read.current is not None:
+            plan.shown[entry.incident_id] = read.current
+            if kept is state and entry.type != TRIGGER:
+                still = still_true(kept.incident, folded.after, read.current)
+                kept = replace(kept, incident=still)
+        plan.held[entry.incident_id] = kept
         world.incidents[entry.incident_id] = plan.held[entry.incident_id].incident
         _link_ours(entry.current, entry.at, plan, world, hopes, made_by=_maker(entry))
         _link_forgotten(entry, plan, world, hopes.own)
@@ -279,21 +294,35 @@ def _reopening(entry: LogEntry, before: Incident, after: Incident) -> Event:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How incidents were looked at.
+
+    Attributes:
+        server_now: when, by PagerDuty's clock.
+        skew: how far Salesforce's clock is ahead of PagerDuty's.
+        believed: fields of an incident that are taken for true whatever its entries say.
+    """
+
+    server_now: datetime
+    skew: timedelta = timedelta(0)
+    believed: Mapping[IncidentId, Collection[str]] = field(default_factory=dict)
+
+
 def plan_drift(
     held: Mapping[IncidentId, Held],
     seen: Sequence[Incident],
     world: World,
     hopes: Hopes,
     judge: Judge,
-    *,
-    server_now: datetime,
+    comparison: Comparison,
 ) -> EntryPlan:
     """Events of incidents that changed without a log entry.
 
     An incident that is not held yet is left to its trigger entry, unless it has had time enough:
     then its entry lies before the window, and it is taken in as it is, without an event.
     """
-    plan = EntryPlan()
+    plan, server_now = EntryPlan(), comparison.server_now
     for incident in seen:
         _link_ours(incident, server_now, plan, world, hopes)
         known = held.get(incident.id)
@@ -301,10 +330,19 @@ def plan_drift(
             if incident.created_at and server_now - incident.created_at >= RECONCILE_GRACE:
                 plan.held[incident.id] = Held(incident)
             continue
-        drift = find_drift(known, incident, server_now=server_now, grace=RECONCILE_GRACE)
+        drift = find_drift(
+            known,
+            incident,
+            server_now=server_now,
+            grace=RECONCILE_GRACE,
+            believed=comparison.believed.get(incident.id, ()),
+        )
         if drift is None:
             continue
         kind, after = drift
+        if kind == "update":
+            told = contradicted_fields(known.incident, after) - SILENT
+            plan.contradictions += [(incident.id, name) for name in sorted(told)]
         plan.held[incident.id] = Held(after)
         world.incidents[incident.id] = after
         at = after.updated_at or after.status_changed_at or server_now

@@ -291,6 +291,9 @@ class Reporter:
 
     def _count(self, result: Committed) -> None:
         result.report(self.metrics, self.side)
+        for incident_id, what in result.contradictions:
+            self.metrics.count_contradiction(what)
+            _LOG.warning("contradiction", incident=incident_id, what=what)
         for item in result.ruled:
             for error in item.errors:
                 self.failed(error, f"rules, on {item.event.type}")

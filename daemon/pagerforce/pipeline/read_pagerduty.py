@@ -12,13 +12,14 @@ from pagerforce.model.value import format_whole_second
 from pagerforce.observe.log import get_log
 from pagerforce.pipeline.aside import aside_of_entry, set_aside
 from pagerforce.pipeline.commit import EntryNews, commit_drift, commit_entries
-from pagerforce.pipeline.entries import event_id_of
+from pagerforce.pipeline.entries import Comparison, event_id_of
 from pagerforce.pipeline.forgotten import NOBODY, OwnUsers
 from pagerforce.pipeline.isolation import Failed, Troubles, store_apart, store_or_apart
 from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, LookBack, Reading, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
 from pagerforce.pipeline.ruling import Judge
+from pagerforce.pipeline.suspects import Suspects
 from pagerforce.store import cursors, disowned, journal, restored, snapshots, traces
 from pagerforce.store.database import Database
 from pagerforce.store.restored import Doubt, Turn
@@ -77,6 +78,7 @@ class PagerDutyReader:
     _calls_per_poll: int = 1
     _reconciled: float | None = None
     _out_of_sight: set[IncidentId] = field(default_factory=set)
+    _suspects: Suspects = field(default_factory=Suspects)
     _troubles: Troubles = field(default_factory=Troubles)
 
     async def start(self) -> None:
@@ -182,6 +184,8 @@ class PagerDutyReader:
                 await restored.end_turn(tx, doubt.turn)
         with self.reporter.contained("custom fields"):
             await self._learn_custom_fields()
+        with self.reporter.contained("contradictions"):
+            found += await self._ask_suspects()
         due = self.judge().settings.reconcile.total_seconds()
         if self._reconciled is None or self.clock.monotonic() - self._reconciled >= due:
             with self.reporter.contained("reconcile"):
@@ -246,6 +250,7 @@ class PagerDutyReader:
                 now=self.clock.now(),
             )
             found += self.reporter.committed(result)
+            self._suspects.note(result.shown)
 
         if not self._troubles.is_holding:
             try:
@@ -301,6 +306,20 @@ class PagerDutyReader:
     def _ago(self, last: LookBack | None, position: Position) -> Reading | None:
         return None if last is None else last.seen_from(self.clock.monotonic(), position.stamp)
 
+    async def _ask_suspects(self) -> int:
+        """Everything has been read: incidents that are not as their entries say are asked, and believed."""
+        due = self._suspects.end_round(self.clock.monotonic())
+        if not due:
+            return 0
+        asked = {key: await self.source.find_incident(key) for key in due}
+        self._suspects.forget(key for key, incident in asked.items() if incident is None)
+        seen = [incident for incident in asked.values() if incident is not None]
+        server_now, believed = await self.source.fetch_server_time(), self._suspects.believe(seen)
+        comparison = Comparison(server_now, self.skew(), believed)
+        now = self.clock.now()
+        result = await commit_drift(self.database, seen, self.judge(), comparison, now)
+        return self.reporter.committed(result)
+
     async def _reconcile(self) -> int:
         """Changes that leave no entry: title, service, bridge, reopening (pagerduty.md 9.5)."""
         server_now = await self.source.fetch_server_time()
@@ -315,14 +334,8 @@ class PagerDutyReader:
 
         async def store(incidents: Sequence[Incident]) -> None:
             nonlocal found
-            result = await commit_drift(
-                self.database,
-                incidents,
-                self.judge(),
-                server_now=server_now,
-                now=self.clock.now(),
-                skew=self.skew(),
-            )
+            comparison, now = Comparison(server_now, self.skew()), self.clock.now()
+            result = await commit_drift(self.database, incidents, self.judge(), comparison, now)
             found += self.reporter.committed(result)
 
         for failed in await store_or_apart(seen, store):

@@ -14,6 +14,7 @@ from pagerforce.model.link import LinkState
 from pagerforce.model.value import Json
 from pagerforce.pipeline.commit import commit_drift, store_ruled
 from pagerforce.pipeline.drift import Pair, Wish, only, wishes_of
+from pagerforce.pipeline.entries import Comparison
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.service.control.comparison import Findings, read_incidents, read_records
@@ -114,10 +115,8 @@ async def _repair(desk: Desk, judge: Judge, found: Findings) -> None:
     if found.moved and desk.home.running is not None:
         desk.home.running.parts.pagerduty_reader.reconcile_soon()
     elif found.moved:
-        server_now = found.server_now or now
-        await commit_drift(
-            _writing(desk), found.moved, judge, server_now=server_now, now=now, skew=found.skew
-        )
+        comparison = Comparison(found.server_now or now, found.skew)
+        await commit_drift(_writing(desk), found.moved, judge, comparison, now)
     counts = {"unseen": len(found.unseen), "rule": len(found.wishes)}
     async with desk.change(counts) as tx:
         await snapshots.add_rechecks(tx, found.recheck)

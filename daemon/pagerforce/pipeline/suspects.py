@@ -1,0 +1,67 @@
+"""Incidents that their log entries contradict: asked again after a while, and then believed.
+
+PagerDuty shows an incident as it is now beside each entry. Once everything has been read, what the entries
+lead to must be what it shows. Where it is not, an entry is late or a belief about PagerDuty is wrong: after
+a while the incident itself is asked, and what it still says is taken for true.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pagerforce.diff.fold import contradicted_fields
+from pagerforce.model.ids import IncidentId
+from pagerforce.model.incident import Incident
+
+PATIENCE_SECONDS = 20.0
+"""An entry that comes so much later than its incident shows the change is one more event then."""
+_MOST = 1_000
+_MOST_ASKED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """Since when an incident has shown other values than its entries lead to, and which."""
+
+    since: float
+    seen: Incident
+    names: frozenset[str]
+
+
+@dataclass(slots=True)
+class Suspects:
+    """Kept in memory: after a restart the next entry or comparison finds them again."""
+
+    _found: dict[IncidentId, _Suspect] = field(default_factory=dict)
+    _present: dict[IncidentId, tuple[Incident, frozenset[str]]] = field(default_factory=dict)
+
+    def note(self, shown: Mapping[IncidentId, tuple[Incident, Incident]]) -> None:
+        """Takes in what a batch led to and what its last entries showed: the later batch counts."""
+        for key, (held, now) in shown.items():
+            self._present[key] = now, contradicted_fields(held, now)
+
+    def end_round(self, seconds: float) -> list[IncidentId]:
+        """Everything has been read; gives the incidents that have been contradicted for long enough."""
+        for key, (now, names) in self._present.items():
+            known = self._found.get(key)
+            if not names:
+                self._found.pop(key, None)
+            elif (known is None or not names <= known.names) and len(self._found) < _MOST:
+                self._found[key] = _Suspect(seconds, now, names)
+        self._present.clear()
+        due = [key for key, item in self._found.items() if seconds - item.since >= PATIENCE_SECONDS]
+        return due[:_MOST_ASKED]
+
+    def believe(self, incidents: Iterable[Incident]) -> dict[IncidentId, frozenset[str]]:
+        """Of each incident asked again, the fields that are still as they were shown; it is done with."""
+        believed = {}
+        for now in incidents:
+            suspect = self._found.pop(now.id, None)
+            if suspect is not None:
+                changed = contradicted_fields(suspect.seen, now)
+                believed[now.id] = suspect.names - changed
+        return believed
+
+    def forget(self, ids: Iterable[IncidentId]) -> None:
+        """Incidents that are gone or out of sight."""
+        for key in ids:
+            self._found.pop(key, None)
