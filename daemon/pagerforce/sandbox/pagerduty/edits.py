@@ -43,7 +43,7 @@ def assign(state: State, incident: Incident, user_ids: tuple[str, ...], actor: A
     incident.assigned_via = "direct_assignment"
     incident.assignments = assignments_of(incident, user_ids, state.now())
     record_assignees(state, incident, actor, "assign", user_ids)
-    if actor.user_id is not None:
+    if actor.user_id is not None and state.holds("reassign-ends-acknowledgement"):
         end_acknowledgement(state, incident)
     schedule(state, incident)
     _touch(state, incident)
@@ -60,7 +60,8 @@ def escalate(state: State, incident: Incident, level: int, actor: Actor) -> None
     record_assignees(state, incident, actor, "escalate", called)
     for user_id in called:
         record_notification(state, incident, user_id)
-    back_to_triggered(state, incident)
+    if state.holds("escalate-ends-acknowledgement"):
+        back_to_triggered(state, incident)
     _touch(state, incident)
 
 
@@ -72,7 +73,8 @@ def delegate(state: State, incident: Incident, policy_id: str, actor: Actor) -> 
     incident.policy_id = policy_id
     called = call_level(state, incident, 1)
     record_delegation(state, incident, actor, called)
-    end_acknowledgement(state, incident)
+    if state.holds("delegate-ends-acknowledgement"):
+        end_acknowledgement(state, incident)
     _touch(state, incident)
 
 
@@ -89,7 +91,8 @@ def set_priority(state: State, incident: Incident, priority: Priority | None, ac
         f"Priority changed from {words[0]} to {words[1]}",
         channel={"old_priority": _priority_json(old), "new_priority": _priority_json(priority)},
     )
-    record(state, incident, actor, story)
+    if state.holds("priority-change-entry"):
+        record(state, incident, actor, story)
     _touch(state, incident)
 
 
@@ -99,7 +102,8 @@ def set_urgency(state: State, incident: Incident, urgency: str, actor: Actor) ->
         return
     incident.urgency = urgency
     summary = f"Urgency changed to {urgency} by {name_of(state, actor)}"
-    record(state, incident, actor, Story("urgency_change_log_entry", summary))
+    if state.holds("urgency-change-entry"):
+        record(state, incident, actor, Story("urgency_change_log_entry", summary))
     _touch(state, incident)
 
 
@@ -118,9 +122,11 @@ def snooze(state: State, incident: Incident, seconds: int, actor: Actor) -> None
     _touch(state, incident)
 
 
-def set_title(state: State, incident: Incident, title: str) -> None:
+def set_title(state: State, incident: Incident, title: str, actor: Actor) -> None:
     """Renames it; no entry."""
     incident.title = title
+    if not state.holds("title-leaves-no-entry"):
+        record(state, incident, actor, Story("title_change_log_entry", "Title changed"))
     _touch(state, incident)
 
 
@@ -180,7 +186,7 @@ def annotate(state: State, incident: Incident, content: str, actor: Actor) -> No
         f"Note added by {name_of(state, actor)}",
         {
             "type": "note",
-            "summary": content,
+            "summary": content if state.holds("annotate-entry-bears-text") else "Note added",
         },
     )
     record(state, incident, actor, story)
@@ -196,7 +202,9 @@ def run_custom_action(state: State, incident: Incident, name: str, actor: Actor)
 def publish_update(state: State, incident: Incident, message: str, actor: Actor) -> Entry:
     """Publishes a status update, which can be read from its entry only."""
     summary = f"Status update published by {name_of(state, actor)}"
-    story = Story("status_update_log_entry", summary, fields={"message": message})
+    is_told = state.holds("status-update-entry-bears-message")
+    fields: dict[str, object] = {"message": message} if is_told else {}
+    story = Story("status_update_log_entry", summary, fields=fields)
     return record(state, incident, actor, story)
 
 

@@ -84,9 +84,10 @@ def record_assignees(
     """
     words = {"assign": "Assigned", "escalate": "Escalated"}
     by = "through the API" if actor.channel == "timeout" else f"by {name_of(state, actor)}"
-    for user_id in user_ids:
-        summary = f"{words[kind]} to {names_of(state, (user_id,))} {by}"
-        record(state, incident, actor, Story(f"{kind}_log_entry", summary, assignees=(user_id,)))
+    groups = [(user_id,) for user_id in user_ids]
+    for group in groups if state.holds("one-entry-per-target") else [user_ids]:
+        summary = f"{words[kind]} to {names_of(state, group)} {by}"
+        record(state, incident, actor, Story(f"{kind}_log_entry", summary, assignees=group))
 
 
 def record_delegation(
@@ -95,6 +96,9 @@ def record_delegation(
     """Writes that the incident went to another policy; who gets it, the service's own entries say."""
     policy = state.directory.policies[incident.policy_id]
     summary = f"Delegated {policy.name} by {name_of(state, actor)}"
+    if not state.holds("delegate-names-no-targets"):
+        record(state, incident, actor, Story("delegate_log_entry", summary, assignees=user_ids))
+        return
     record(state, incident, actor, Story("delegate_log_entry", summary))
     record_assignees(state, incident, service_actor(incident, "auto"), "assign", user_ids)
 

@@ -62,7 +62,8 @@ def read_new(state: State, body: Json) -> NewIncident:
     key = _text(body, "incident_key")
     if service_id is None:
         raise refusals.invalid_input("service is required")
-    if key is not None and state.find_open(service_id, key) is not None:
+    is_taken = key is not None and state.find_open(service_id, key) is not None
+    if is_taken and state.holds("incident-key-refused-while-open"):
         raise refusals.bad_arguments(
             "Open incident with matching dedup key already exists on this service"
         )
@@ -133,7 +134,7 @@ def apply_change(state: State, incident: Incident, change: Change, actor: Actor)
 
 def _apply_fields(state: State, incident: Incident, change: Change, actor: Actor) -> None:
     if change.title is not None:
-        edits.set_title(state, incident, change.title)
+        edits.set_title(state, incident, change.title, actor)
     if change.priority is not None:
         edits.set_priority(state, incident, change.priority, actor)
     if change.urgency is not None:
@@ -159,6 +160,8 @@ def _apply_status(state: State, incident: Incident, change: Change, actor: Actor
 def _judge(state: State, incident: Incident, change: Change, actor: Actor) -> None:
     if not incident.is_open:
         if change.status == "resolved":
+            raise RefusalError(400, 1001, "Incident Already Resolved")
+        if change.status == "acknowledged" and not state.holds("acknowledge-reopens"):
             raise RefusalError(400, 1001, "Incident Already Resolved")
         moves = change.user_ids or change.policy_id or change.level is not None
         if change.status is None and moves:

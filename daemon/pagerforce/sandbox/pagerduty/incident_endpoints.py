@@ -119,6 +119,7 @@ def _read_filter(call: Call) -> Callable[[Incident], bool]:
             and (not users or not assignees.isdisjoint(users))
             and not teams  # there are no teams here, so no incident has one
             and (not key or incident.matches_key(key))
+            and (not key or call.state.holds("incident-found-by-key"))
         )
 
     return fits

@@ -72,13 +72,15 @@ def open_by_user(state: State, new: NewIncident, actor: Actor) -> Incident:
         channel["details"] = new.body
     story = Story(
         "trigger_log_entry",
-        "Triggered through the website",
+        f"Triggered through the {'website' if state.holds('rest-trigger-summary') else 'API'}",
         channel,
         fields={
             "event_details": {"description": new.title},
         },
     )
-    incident.first_entry_id = record(state, incident, actor, story).id
+    is_named = state.holds("own-entries-bear-writer")
+    writer = actor if is_named else service_actor(incident, actor.channel)
+    incident.first_entry_id = record(state, incident, writer, story).id
     self_assigned = actor.user_id is not None and new.user_ids == (actor.user_id,)
     _call_first(state, incident, new.user_ids, quiet=self_assigned)
     if self_assigned:
@@ -125,6 +127,8 @@ def acknowledge(state: State, incident: Incident, actor: Actor) -> None:
     others = [item for item in incident.acknowledgements if item.agent != actor.agent]
     incident.acknowledgements = [*others, Acknowledgement(actor.agent, now)]
     _set_status(state, incident, "acknowledged", actor)
+    if not state.holds("service-assign-keeps-status"):
+        back_to_triggered(state, incident)
 
 
 def _take(state: State, incident: Incident, actor: Actor) -> None:
@@ -132,8 +136,10 @@ def _take(state: State, incident: Incident, actor: Actor) -> None:
     mine = actor.user_id
     if mine is None or any(item.user_id == mine for item in incident.assignments):
         return
-    incident.assignments = [Assignment(mine, state.now())]
-    record_assignees(state, incident, service_actor(incident, "auto"), "assign", (mine,))
+    if state.holds("acknowledge-assigns-to-writer"):
+        incident.assignments = [Assignment(mine, state.now())]
+    if state.holds("service-assigns-beside-acknowledge"):
+        record_assignees(state, incident, service_actor(incident, "auto"), "assign", (mine,))
 
 
 def end_acknowledgement(state: State, incident: Incident) -> None:
@@ -160,11 +166,13 @@ def unacknowledge(state: State, incident: Incident, actor: Actor) -> None:
 
 def resolve(state: State, incident: Incident, actor: Actor, resolution: str | None = None) -> None:
     """It is over. Assignments, acknowledgements and alerts end with it."""
-    fields: dict[str, object] = {} if resolution is None else {"note": resolution}
+    is_noted = resolution is not None and state.holds("resolve-entry-bears-note")
+    fields: dict[str, object] = {"note": resolution} if is_noted else {}
     summary = f"Resolved by {name_of(state, actor)}"
     record(state, incident, actor, Story("resolve_log_entry", summary, fields=fields))
-    incident.assignments = []
-    incident.acknowledgements = []
+    if state.holds("resolved-empties-assignments"):
+        incident.assignments = []
+        incident.acknowledgements = []
     incident.resolved_at = state.now()
     for alert in incident.alerts:
         alert.resolved_at = alert.resolved_at or state.now()
@@ -194,6 +202,8 @@ def reopen(
     called = user_ids or _level(state.directory.policies[incident.policy_id], 1)
     incident.assignments = [Assignment(user_id, now) for user_id in called]
     _set_status(state, incident, status, actor)
+    if not state.holds("reopen-leaves-no-entry"):
+        record(state, incident, actor, Story("reopen_log_entry", "Reopened"))
 
 
 def merge(state: State, target: Incident, sources: list[Incident], actor: Actor) -> None:
@@ -298,7 +308,10 @@ def _call_first(
         incident.assignments = [Assignment(user_id, state.now()) for user_id in user_ids]
         schedule(state, incident)
     called = user_ids or call_level(state, incident, 1)
-    record_assignees(state, incident, service_actor(incident, "auto"), "assign", called)
+    caller = service_actor(incident, "auto")
+    if not state.holds("policy-assigns-by-service"):
+        caller = Actor(Agent("user", called[0]), "website")
+    record_assignees(state, incident, caller, "assign", called)
     if not quiet:
         for user_id in called:
             record_notification(state, incident, user_id)

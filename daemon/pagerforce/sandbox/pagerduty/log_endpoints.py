@@ -74,6 +74,9 @@ def _visible(
     state: State, since: datetime | None = None, until: datetime | None = None
 ) -> list[Entry]:
     entries = state.journal.visible(state.now(), since, until)
+    if not state.holds("newest-first-within-second"):
+        entries.reverse()  # a sort leaves what is equal in its order
+        entries.sort(key=lambda one: one.created_at, reverse=True)
     return [entry for entry in entries if entry.incident_id not in state.hidden]
 
 

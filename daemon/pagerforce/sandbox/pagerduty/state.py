@@ -161,6 +161,7 @@ class Knobs:
     """What real accounts differ in, or what nobody documents. Facts: pagerduty.md, "UNK".
 
     Attributes:
+        false_beliefs: names of facts about PagerDuty that do not hold here, for ``verify`` to find.
         requests_per_minute: of one key; beyond it everything is 429.
         until_inclusive: whether an entry made in the very second of ``until`` is in the answer.
         field_changes_in_account_list: whether ``GET /log_entries`` has custom field changes.
@@ -169,6 +170,7 @@ class Knobs:
         refused_requesters: users in whose name nothing may be written.
     """
 
+    false_beliefs: set[str] = field(default_factory=set)
     requests_per_minute: int = 960
     until_inclusive: bool = True
     field_changes_in_account_list: bool = True
@@ -196,6 +198,10 @@ class State:
     def now(self) -> datetime:
         """The clock's whole second."""
         return whole_second(self.clock.now())
+
+    def holds(self, fact: str) -> bool:
+        """Whether this account behaves so: ``fact`` is the name without its side."""
+        return f"pagerduty.{fact}" not in self.knobs.false_beliefs
 
     def find_incident(self, id_or_number: str, *, hidden_too: bool = False) -> Incident | None:
         """An incident by id or number; one out of the API's sight only where asked for."""

@@ -38,7 +38,10 @@ class View:
 
     def stamp(self, moment: datetime) -> str:
         """An instant in the zone asked for."""
-        return write_stamp(moment, self.zone)
+        stamp = write_stamp(moment, self.zone)
+        if self.state.holds("whole-seconds"):
+            return stamp
+        return f"{stamp[:19]}.250{stamp[19:]}"
 
     def incident_reference(self, incident: Incident) -> Json:
         """An incident, as a reference."""

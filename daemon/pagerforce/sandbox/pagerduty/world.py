@@ -217,7 +217,7 @@ class PagerDutyWorld:
     def set_title(self, incident_id: str, title: str) -> Json:
         """Somebody renames it; no entry."""
         incident = self._incident(incident_id)
-        edits.set_title(self.state, incident, title)
+        edits.set_title(self.state, incident, title, Actor(None, "website"))
         return self._show(incident)
 
     def move_service(self, incident_id: str, service_id: str) -> Json:

@@ -20,6 +20,9 @@ from pagerforce.sandbox.salesforce.schema import Field, FieldType, Schema, SObje
 from pagerforce.sandbox.salesforce.store import Row
 from pagerforce.sandbox.salesforce.transaction import Transaction
 
+_SOMEBODY = make_id("005", 2)
+"""A user of the seed who is not the integration's."""
+
 
 @dataclass(slots=True)
 class Draft:
@@ -84,6 +87,7 @@ class Dml:
         rules: the customer's own validation rules by object name.
         serials: last Id serial given, by key prefix.
         numbers: last AutoNumber given, by object name. As on the platform, a rollback leaves gaps.
+        holds: whether the org behaves so, by the fact's name.
     """
 
     schema: Schema
@@ -91,6 +95,7 @@ class Dml:
     rules: dict[str, list[Rule]] = field(default_factory=dict)
     serials: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+    holds: Callable[[str], bool] = lambda _fact: True
 
     def insert(
         self, tx: Transaction, item: SObject, given: Mapping[str, object], row_id: str = ""
@@ -120,7 +125,9 @@ class Dml:
         item = self.schema.get(row.object)
         values = dict(row.values)
         written = self._apply(values, item, given, is_insert=False)
-        stamps = _edit_stamps(tx)
+        stamps = self._stamps_of(tx, "system-modstamp-moves-on-update")
+        if not self.holds("last-modified-by-is-us"):
+            stamps["LastModifiedById"] = _SOMEBODY
         self._save(Draft(item, row_id, row, values | stamps, written), tx)
 
     def delete(self, tx: Transaction, row_id: str) -> None:
@@ -195,7 +202,8 @@ class Dml:
 
     def _platform_values(self, draft: Draft, tx: Transaction) -> None:
         values, item = draft.values, draft.item
-        values |= {"Id": draft.id, "CreatedDate": tx.now, "CreatedById": tx.user_id}
+        creator = tx.user_id if self.holds("created-by-is-us") else _SOMEBODY
+        values |= {"Id": draft.id, "CreatedDate": tx.now, "CreatedById": creator}
         values |= _edit_stamps(tx)
         if "OwnerId" in values and values["OwnerId"] is None:
             values["OwnerId"] = tx.user_id
@@ -267,8 +275,15 @@ class Dml:
                 )
 
     def _mark(self, tx: Transaction, row: Row, *, deleted: bool) -> None:
-        changes: dict[str, Value] = {"IsDeleted": deleted, **_edit_stamps(tx)}
+        stamps = self._stamps_of(tx, "delete-moves-system-modstamp")
+        changes: dict[str, Value] = {"IsDeleted": deleted, **stamps}
         tx.stage(Row(row.object, row.id, {**row.values, **changes}))
+
+    def _stamps_of(self, tx: Transaction, fact: str) -> dict[str, Value]:
+        stamps = _edit_stamps(tx)
+        if not self.holds(fact):
+            del stamps["SystemModstamp"]
+        return stamps
 
 
 def _edit_stamps(tx: Transaction) -> dict[str, Value]:

@@ -17,10 +17,10 @@ Json = dict[str, object]
 Parents = dict[tuple[tuple[str, ...], str], Json]
 
 
-def render_value(value: Value) -> str | bool | float | None:
-    """A field value as JSON."""
+def render_value(value: Value, fraction: str = "000") -> str | bool | float | None:
+    """A field value as JSON; ``fraction``: the milliseconds of every instant."""
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+        return value.strftime(f"%Y-%m-%dT%H:%M:%S.{fraction}+0000")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, time):
@@ -34,10 +34,12 @@ class Renderer:
 
     Attributes:
         base: the path of the API version, ``/services/data/v62.0``.
+        fraction: the milliseconds of every instant.
     """
 
     lens: Lens
     base: str
+    fraction: str = "000"
 
     def record(self, row: Row, columns: Iterable[Column], parents: Parents | None = None) -> Json:
         """A row with these columns, parents nested.
@@ -55,7 +57,8 @@ class Renderer:
         for column in columns:
             if len(column.steps) == depth:
                 at_end = Column((), column.field, column.is_owner_type)
-                shown[column.field.name] = render_value(value_at(self.lens, row, at_end))
+                value = value_at(self.lens, row, at_end)
+                shown[column.field.name] = render_value(value, self.fraction)
             elif (step := column.steps[depth]) not in shown:
                 path = column.steps[: depth + 1]
                 shown[step] = self._parent(row, path, columns, parents)

@@ -85,7 +85,8 @@ class Session:
     @property
     def renderer(self) -> Renderer:
         """Makes JSON records for this user."""
-        return Renderer(self.lens, self.base)
+        whole = self.world.holds("whole-second-stamps")
+        return Renderer(self.lens, self.base, "000" if whole else "250")
 
     def within(self, shared: Transaction | None) -> "Session":
         """The same caller inside a shared transaction."""

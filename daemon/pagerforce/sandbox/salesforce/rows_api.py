@@ -123,7 +123,13 @@ def insert_row(
             "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type cannot be inserted: {item.label}"
         )
     values = _visible_values(item, given)
+    if not session.world.holds("comment-body-verbatim"):
+        values = {key: _on_one_line(value) for key, value in values.items()}
     return session.world.dml.insert(tx, item, _assigned(session, item, values, headers))
+
+
+def _on_one_line(value: object) -> object:
+    return " ".join(value.splitlines()) if isinstance(value, str) else value
 
 
 def update_row(
@@ -243,7 +249,7 @@ def _created(
 
 def _check_unmodified(session: Session, row_id: str, headers: Mapping[str, str]) -> None:
     since = headers.get("if-unmodified-since")
-    if since is None:
+    if since is None or not session.world.holds("if-unmodified-since-guards"):
         return
     limit = _http_date(since)
     row = session.lens.source.find(row_id)

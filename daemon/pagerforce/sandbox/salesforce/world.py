@@ -45,6 +45,7 @@ class Knobs:
         query_timeouts: so many of the next queries meet QUERY_TIMEOUT.
         rollup_is_edit: whether a history row also moves its incident's LastModifiedDate, not
             only SystemModstamp; what the platform does is not documented where we looked.
+        false_beliefs: names of facts about Salesforce that do not hold here, for ``verify`` to find.
     """
 
     batch_size: int | None = None
@@ -53,6 +54,7 @@ class Knobs:
     locator_seconds: float = 172_800.0
     query_timeouts: int = 0
     rollup_is_edit: bool = False
+    false_beliefs: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,16 @@ class SalesforceWorld:
         self.started_at = self.now()
         self.schema = Schema.of((*standard_objects(), *remedyforce_objects()))
         self.store = RowStore(self.clock, self.schema)
-        self.dml = Dml(self.schema, package_hooks(lambda: self.knobs.rollup_is_edit))
+        hooks = package_hooks(lambda: self.knobs.rollup_is_edit)
+        self.dml = Dml(self.schema, hooks, holds=self.holds)
 
     def now(self) -> datetime:
         """The org's present instant, in whole seconds, as its stamps are."""
         return self.clock.now().replace(microsecond=0)
+
+    def holds(self, fact: str) -> bool:
+        """Whether this org behaves so: ``fact`` is the name without its side."""
+        return f"salesforce.{fact}" not in self.knobs.false_beliefs
 
     # What people do.
 
