@@ -56,6 +56,7 @@ ASKED = {
     "links resume": [["{incident}"], ["{evil}"]],
     "rules rollback": [[]],
     "test": [["{evil}"], ["{service}", "--timeout", "0.1"]],
+    "verify": [["{service}"], ["{evil}", "--yes", "--report", "{folder}/report"]],
     "failed retry": [["{action}"], ["{evil}"]],
     "failed discard": [["--all"], ["{evil}"]],
     "log-level": [["debug"], ["{evil}"]],

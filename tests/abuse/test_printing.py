@@ -13,7 +13,15 @@ PRINTING |= {f"typer.{name}" for name in ("echo", "secho", "prompt", "confirm", 
 LIBRARIES = ("rich", "colorama", "click", "getpass", "readline")
 # A checker's standard output is a pipe to the daemon, on which it writes JSON lines.
 CHECKER = Path("service/checker/words.py")
-MAY_PRINT = {Path("cli/display.py"), Path("cli/progress.py"), Path("observe/log.py"), CHECKER}
+# These print nothing: one flushes before it leaves, one passes the numbers of signals on through a pipe.
+SILENT = {Path("__main__.py"), Path("service/watchdog.py")}
+MAY_PRINT = {
+    Path("cli/display.py"),
+    Path("cli/progress.py"),
+    Path("observe/log.py"),
+    CHECKER,
+    *SILENT,
+}
 
 
 def around(tree):

@@ -35,6 +35,7 @@ ALLOWED = {
     "drift": TAB,
     "drift --apply": {M, N},
     "test": {M, N},
+    "verify": {M, N},
     "links list": EVERYONE,
     "links show": EVERYONE,
     "links add": {U, M, N},

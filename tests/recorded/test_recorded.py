@@ -7,7 +7,6 @@ PagerDuty did by itself (``consequence``).
 """
 
 from contextlib import asynccontextmanager
-from dataclasses import fields
 from datetime import timedelta
 
 import httpx
@@ -15,7 +14,6 @@ import pytest
 
 from pagerforce.config.load import load_config
 from pagerforce.config.secret import load_secrets
-from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
 from pagerforce.service.outside import Outside
 from pagerforce.service.wiring import CATALOG, wire
@@ -64,16 +62,8 @@ RULES = (
 )
 
 
-LEARNT = (
-    "an incident first seen in entries that do not include it: when the open incidents are compared, what"
-    " was never known of it (title, urgency, policy) comes as an update event"
-)
 MERGE = "a resolve entry that does not include its incident is never known to be a merge"
-WRONG = {
-    "pd-01-two-targets-assigned": LEARNT,
-    "pd-22-trigger-of-two-with-notify-between": LEARNT,
-    "pd-27-merged-away": MERGE,
-}
+WRONG = {"pd-27-merged-away": MERGE}
 """What comes out wrong where entries do not include their incident, and why."""
 
 
@@ -84,9 +74,6 @@ def cases(*, is_included):
         marks = []
         if not is_included and name in WRONG:
             marks.append(pytest.mark.xfail(reason=WRONG[name], strict=True))
-        if name == "pd-07-status-update-text":
-            is_there = any(item.name == "message" for item in fields(Event))
-            marks.append(pytest.mark.skipif(not is_there, reason="no event.message yet"))
         found.append(pytest.param(name, marks=marks))
     return found
 

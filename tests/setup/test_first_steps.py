@@ -35,7 +35,7 @@ def script() -> str:
     shutil.which("bash") is None or shutil.which("curl") is None, reason="needs bash and curl"
 )
 def test_the_commands_of_the_page_lead_where_it_says(tmp_path):
-    assert len(blocks()) == 8
+    assert len(blocks()) == 9
     done = subprocess.run(
         ["bash", "-c", script()],
         cwd=REPOSITORY,
@@ -55,6 +55,7 @@ def test_the_commands_of_the_page_lead_where_it_says(tmp_path):
     assert re.search(r"P\w+ +BMCServiceDesk__Incident__c +\w+ +active", steps["6"])
     assert "matched Mine / Show the runbook" in steps["6"]
     assert "Show the runbook" in steps["7"]
+    assert " 0 differ" in steps["8"]
     assert "Traceback" not in told
     log = (tmp_path / "pagerforce-try" / "daemon.log").read_text()
     assert "stopped" in log

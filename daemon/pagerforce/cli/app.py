@@ -22,6 +22,7 @@ from pagerforce.cli.sandbox import sandbox
 from pagerforce.cli.simulate import simulate_rules
 from pagerforce.cli.status import status
 from pagerforce.cli.trial import try_service
+from pagerforce.cli.verify import verify
 from pagerforce.cli.why import why
 from pagerforce.store.migrate import known_schema
 
@@ -56,7 +57,20 @@ def _root(
     """Keeps PagerDuty and Salesforce (BMC Remedyforce) in step, by polling only."""
 
 
-for _command in (run, init, check, status, log, why, drift, backup, restore, demo, sandbox):
+for _command in (
+    run,
+    init,
+    check,
+    verify,
+    status,
+    log,
+    why,
+    drift,
+    backup,
+    restore,
+    demo,
+    sandbox,
+):
     app.command()(_command)
 app.command("simulate")(simulate_rules)
 app.command("log-level")(log_level)

@@ -312,6 +312,18 @@ def _ids(people: tuple[Person, ...]) -> set[str | None]:
 # What the reconcile does with what it finds ------------------------------------------------------
 
 
+_ALWAYS = (
+    *("title", "urgency", "service", "escalation_policy"),
+    *("number", "html_url", "created_at"),
+)
+
+
+def learned(held: Incident, now: Incident) -> Incident:
+    """The snapshot with what was never known of it: each incident has these, and none changed."""
+    names = [name for name in _ALWAYS if getattr(held, name) is None]
+    return replace(held, **{name: getattr(now, name) for name in names}) if names else held
+
+
 def contradicted_fields(held: Incident, now: Incident) -> frozenset[str]:
     """Fields in which an incident is not as its entries say; what it does not show is no contradiction."""
     return frozenset(

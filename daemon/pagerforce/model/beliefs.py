@@ -89,13 +89,13 @@ _PAGERDUTY = (
         "pagerduty.policy-assigns-by-service",
         "Whom the policy calls at the trigger stands in assign entries by the service, channel auto.",
         _R,
-        ("diff.assignment",),
+        ("diff.acts",),
     ),
     Belief(
         "pagerduty.one-entry-per-target",
         "Each person to whom an incident is assigned at once has an assign entry of their own.",
         _R,
-        ("diff.assignment", "diff.fold"),
+        ("diff.acts", "diff.fold"),
     ),
     Belief(
         "pagerduty.acknowledge-assigns-to-writer",
@@ -108,7 +108,7 @@ _PAGERDUTY = (
         "An acknowledge that changes the assignee is accompanied, in the same second, by an assign"
         " entry of the service, channel auto.",
         _R,
-        ("diff.echo", "diff.assignment"),
+        ("diff.echo", "diff.acts"),
     ),
     Belief(
         "pagerduty.service-assign-keeps-status",
@@ -139,7 +139,7 @@ _PAGERDUTY = (
         "A delegate entry names nobody; who gets the incident stands in assign entries of the service"
         " in the same second.",
         _R,
-        ("diff.assignment",),
+        ("diff.acts",),
     ),
     Belief(
         "pagerduty.priority-change-entry",

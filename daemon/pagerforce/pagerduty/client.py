@@ -154,7 +154,7 @@ class PagerDutyClient:
         )
 
     async def fetch_incident_log_entries(
-        self, incident_id: str, since: datetime, offset: int
+        self, incident_id: str, since: datetime, offset: int, include: Sequence[str] = ()
     ) -> Page:
         """One incident's log from a whole second on."""
         path = f"/incidents/{_segment(incident_id)}/log_entries"
@@ -163,6 +163,8 @@ class PagerDutyClient:
             "time_zone": "UTC",
             "is_overview": "false",
         }
+        if include:
+            params = {**params, "include[]": list(include)}
         return await self._get_page("incidents.log_entries", path, "log_entries", params, offset)
 
     async def fetch_log_entry(self, entry_id: str) -> Raw:
@@ -250,6 +252,11 @@ class PagerDutyClient:
         path = f"/incidents/{_segment(incident_id)}/notes"
         body = {"note": {"content": content}}
         return _unwrap(await self._write("notes.create", "POST", path, body, from_email), "note")
+
+    async def send_status_update(self, incident_id: str, message: str, from_email: str) -> None:
+        """Publishes a status update to whoever follows the incident."""
+        path = f"/incidents/{_segment(incident_id)}/status_updates"
+        await self._write("status_updates.create", "POST", path, {"message": message}, from_email)
 
     async def send_workflow_start(self, workflow_id: str, incident_id: str) -> None:
         """Starts an incident workflow; its outcome can never be asked for."""

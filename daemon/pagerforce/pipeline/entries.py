@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pagerforce.diff.acts import TRIGGER
 from pagerforce.diff.echo import find_created, find_entry, find_page
 from pagerforce.diff.fold import (
+    Folded,
     Held,
     as_of_trigger,
     changed_fields,
@@ -14,6 +15,7 @@ from pagerforce.diff.fold import (
     find_drift,
     find_reopening,
     fold,
+    learned,
     still_true,
 )
 from pagerforce.model.event import CommentText, Event
@@ -139,13 +141,10 @@ def plan_entries(
         is_doubtful = opened is not None and echo is not None and not _is_settled(echo, entry)
         state = before if opened is None else Held(opened)
         folded = fold(state, entry, is_overtaken=is_overtaken)
-        kept = before if is_doubtful and before else folded.held
+        kept = before if is_doubtful and before else _kept(state, folded, entry)
+        plan.held[entry.incident_id] = kept
         if read.current is not None:
             plan.shown[entry.incident_id] = read.current
-            if kept is state and entry.type != TRIGGER:
-                still = still_true(kept.incident, folded.after, read.current)
-                kept = replace(kept, incident=still)
-        plan.held[entry.incident_id] = kept
         world.incidents[entry.incident_id] = plan.held[entry.incident_id].incident
         _link_ours(entry.current, entry.at, plan, world, hopes, made_by=_maker(entry))
         _link_forgotten(entry, plan, world, hopes.own)
@@ -294,6 +293,14 @@ def _reopening(entry: LogEntry, before: Incident, after: Incident) -> Event:
     )
 
 
+def _kept(before: Held | None, folded: Folded, entry: LogEntry) -> Held:
+    """The snapshot after an entry; of one that came late, what the incident still shows."""
+    kept, shown = folded.held, entry.current
+    if kept is not before or entry.type == TRIGGER or shown is None:
+        return kept
+    return replace(kept, incident=still_true(kept.incident, folded.after, shown))
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """How incidents were looked at.
@@ -330,6 +337,7 @@ def plan_drift(
             if incident.created_at and server_now - incident.created_at >= RECONCILE_GRACE:
                 plan.held[incident.id] = Held(incident)
             continue
+        met, known = known, replace(known, incident=learned(known.incident, incident))
         drift = find_drift(
             known,
             incident,
@@ -338,6 +346,8 @@ def plan_drift(
             believed=comparison.believed.get(incident.id, ()),
         )
         if drift is None:
+            if known != met:
+                plan.held[incident.id] = known
             continue
         kind, after = drift
         if kind == "update":

@@ -265,6 +265,12 @@ class SalesforceClient:
         answer.json()  # a proxy's page with status 200 is no confirmation
         return True
 
+    async def delete(self, object_name: str, record_id: RecordId) -> None:
+        """Puts a record into the Recycle Bin; one that is gone already is as good."""
+        path = self._object_path(object_name, record_id)
+        gone = frozenset({404})
+        await self._send(_Call("DELETE", path, "delete", is_write=True, passing=gone))
+
     async def upsert(
         self, object_name: str, key_field: str, key: str, values: Mapping[str, Scalar]
     ) -> Upserted:

@@ -13,6 +13,7 @@ from pagerforce.config.secret import load_secrets
 from pagerforce.service import plan
 from pagerforce.service.checks import (
     asking,
+    believing,
     carried,
     objects,
     pagerduty,
@@ -38,6 +39,7 @@ ADVICE: tuple[Advice, ...] = (
     *sharing.ADVICE,
     *writing.ADVICE,
     *carried.ADVICE,
+    *believing.ADVICE,
     *plan.ADVICE,
 )
 """Every line that is not plain OK, in the order in which they may appear."""
@@ -76,4 +78,5 @@ async def check_online(
                 loaded, second.client, second.schema, first.directory, org.asking
             )
             lines += await carried.run()
+            lines += believing.believing_lines(loaded.config)
     return lines

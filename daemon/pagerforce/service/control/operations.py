@@ -51,6 +51,7 @@ from pagerforce.service.control.rules import (
 from pagerforce.service.control.simulate import RulesFile, SimulateRequest, simulate_rules
 from pagerforce.service.control.status import StatusRequest, status
 from pagerforce.service.control.trial import TrialRequest, run_trial
+from pagerforce.service.control.verify import VerifyRequest, verify
 
 KIB = 1024
 _RULES_BYTES = (
@@ -155,6 +156,9 @@ OPERATIONS: Mapping[str, Operation] = {
         Operation("rules rollback", Rollback, roll_back, is_change=True),
         Operation("drift", DriftRequest, drift, seconds=600.0, word_of=drift_word),
         Operation("test", TrialRequest, run_trial, is_change=True, seconds=600.0),
+        Operation(
+            "verify", VerifyRequest, verify, is_change=True, seconds=600.0, needs_state=False
+        ),
         Operation("backup", BackupRequest, send_backup, is_change=True, seconds=1800.0),
         Operation("log-level", LogLevel, change_level, is_change=True),
         Operation("links list", AllLinks, list_links),

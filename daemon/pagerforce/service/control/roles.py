@@ -60,6 +60,7 @@ NEEDS: Mapping[str, frozenset[Permission]] = {
     "drift": frozenset({_P.TAB}),
     "drift --apply": frozenset({_P.TAB}) | _WRITES_LINKS,
     "test": _WRITES_LINKS,
+    "verify": _WRITES_LINKS,
     "links list": frozenset({_P.LINKS_READ}),
     "links show": frozenset({_P.LINKS_READ}),
     "links add": frozenset({_P.LINKS_CREATE}),

@@ -1,0 +1,212 @@
+"""``pagerforce verify``: do the real accounts behave as pagerforce believes."""
+
+import json as codec
+import os
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from pagerforce import __version__
+from pagerforce.cli.console import (
+    FAILED,
+    USAGE,
+    ConfigOption,
+    JsonOption,
+    leave,
+    reporting,
+)
+from pagerforce.cli.desk import ask
+from pagerforce.cli.display import ask_person, err, is_answered, out, print_json
+from pagerforce.errors import ConfigError, PagerforceError, Problem
+
+_WORDS = {"ok": "OK", "differs": "DIFFERS", "not_tried": "not tried"}
+
+
+def verify(  # noqa: PLR0913 (one parameter is one option)
+    service: Annotated[
+        str, typer.Argument(metavar="SERVICE", help="A service's id or name; its on-call is paged.")
+    ],
+    *,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    object_name: Annotated[
+        str, typer.Option("--object", help="Object of the test record; else the first configured.")
+    ] = "",
+    urgency: Annotated[
+        str, typer.Option(help="low or high; escalation may need high, which may wake people.")
+    ] = "low",
+    policy: Annotated[
+        str, typer.Option(help="Another escalation policy to hand the incident to, id or name.")
+    ] = "",
+    status_update: Annotated[
+        bool, typer.Option("--status-update", help="Also send a status update to subscribers.")
+    ] = False,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="A field that the record must have."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Where to write the report, a new file.", show_default=False),
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(min=0.1, max=120.0, help="Seconds a log entry may take to be seen.")
+    ] = 30.0,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before writing.")] = False,
+) -> None:
+    """Plays a story on a test incident and a test record and compares it with what pagerforce believes.
+
+    It writes to the real accounts and closes what it made. The report holds ids and shapes only.
+
+    Example: pagerforce verify PNET001
+    """
+    if urgency not in ("low", "high"):
+        raise typer.BadParameter(f"{urgency!r} is neither low nor high", param_hint="--urgency")
+    wanted: dict[str, object] = {
+        "service": service,
+        "object": object_name,
+        "urgency": urgency,
+        "policy": policy,
+        "status_update": status_update,
+        "wait_seconds": wait,
+    }
+    with reporting(), _interruptible():
+        wanted["values"] = _read_values(values or [])
+        path = report or Path(f"pagerforce-verify-{datetime.now(UTC):%Y%m%d-%H%M%S}.json")
+        if not yes:
+            _agree(ask(config, "verify", wanted | {"plan": True}, tell=_keep_quiet))
+        handle = _open_report(path)
+        try:
+            found = ask(config, "verify", wanted, tell=_keep_quiet if json else _tell)
+        except BaseException:
+            os.close(handle)
+            path.unlink(missing_ok=True)
+            raise
+        _write_report(handle, found)
+    _show(found, path, is_json=json)
+    statuses = {item["status"] for item in found["beliefs"]}
+    if found["left"] or "differs" in statuses or "ok" not in statuses:
+        leave(FAILED)
+
+
+def _read_values(given: list[str]) -> dict[str, str | bool | int | float]:
+    """``FIELD=VALUE``; ``true``, ``false`` and numbers are such, everything else is text.
+
+    Raises:
+        ConfigError: one has no ``=``.
+    """
+    found: dict[str, str | bool | int | float] = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise ConfigError([Problem("--set", f"{text!r} is not FIELD=VALUE")])
+        try:
+            plain = codec.loads(value)
+        except ValueError:
+            plain = value
+        found[name.strip()] = plain if isinstance(plain, bool | int | float) else value
+    return found
+
+
+def _agree(plan: Mapping[str, Any]) -> None:
+    """Asks before anything is written; without a terminal to ask on, says what would be done."""
+    err.line("verify works on the real accounts. It will")
+    for line in plan["will"]:
+        err.line(f"  - {line}")
+    if not is_answered():
+        err.line("nothing was done: answer with --yes")
+        leave(USAGE)
+    if ask_person("Go on? y or n").lower() not in ("y", "yes"):
+        err.line("nothing was done")
+        leave(FAILED)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the command as Ctrl-C does: what was made is closed first.
+
+    Raises:
+        PagerforceError: it was interrupted.
+    """
+    kinds = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(kind, _interrupt) for kind in kinds]
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise PagerforceError(
+            "interrupted: what was made is closed; what was not closed in time, the next run closes"
+        ) from None
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def _open_report(path: Path) -> int:
+    """A new file, for its owner only.
+
+    Raises:
+        PagerforceError: it is there already, or the folder does not take it.
+    """
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        raise PagerforceError(f"{path} is there already: give another file with --report") from None
+    except OSError as error:
+        raise PagerforceError(
+            f"{path}: {error.strerror}; give a file that can be written with --report"
+        ) from None
+
+
+def _write_report(handle: int, found: Mapping[str, Any]) -> None:
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    told = {"pagerforce": __version__, "made_at": made_at, **found}
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            codec.dump(told, stream, indent=1, ensure_ascii=False)
+            stream.write("\n")
+    except OSError as error:
+        raise PagerforceError(f"the report could not be written: {error.strerror}") from error
+
+
+def _show(found: Mapping[str, Any], path: Path, *, is_json: bool) -> None:
+    """Prints the outcome."""
+    if is_json:
+        shown = {key: found[key] for key in ("beliefs", "left", "closed")}
+        print_json({**shown, "report": str(path)})
+        return
+    _table(found["beliefs"])
+    for item in found["closed"]:
+        out.line(f"closed, left by an earlier run: {item}")
+    for item in found["left"]:
+        err.line(f"LEFT: {item}")
+    statuses = [item["status"] for item in found["beliefs"]]
+    ok, differ, untried = (statuses.count(word) for word in _WORDS)
+    out.line(f"{ok} OK, {differ} differ, {untried} not tried; report: {path}")
+    if differ:
+        out.line("please send the report to the authors: it holds ids and shapes only")
+
+
+def _table(beliefs: Sequence[Mapping[str, Any]]) -> None:
+    rows = [
+        (_WORDS[item["status"]], item["belief"], item["expected"], item["reason"] or item["seen"])
+        for item in beliefs
+    ]
+    out.table(("status", "belief", "expected", "seen"), rows)
+
+
+def _tell(text: str, _: float | None = None) -> None:
+    err.line(text)
+
+
+def _keep_quiet(_: str, __: float | None = None) -> None:
+    pass

@@ -1,0 +1,177 @@
+"""The test incidents of ``verify``: made, read and closed again, also those of a run that was cut off.
+
+Every one bears a key that begins with ``pagerforce-verify:``, so that a later run finds what an earlier
+one could not close. Nothing else is ever closed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import anyio
+
+from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
+from pagerforce.pagerduty.client import PagerDutyClient
+from pagerforce.service.verify.entries import Raw
+from pagerforce.service.verify.findings import items, refusal, word
+
+KEY = "pagerforce-verify"
+TITLE = "[pagerforce verify] nothing to do, it is resolved by itself"
+_LOOK_SECONDS = 0.5
+_MARGIN = timedelta(hours=1)
+_MOST_PAGES = 20
+_TRIES = 3
+
+
+@dataclass(slots=True)
+class TestIncidents:
+    """One run's incidents on one service.
+
+    Attributes:
+        wait_seconds: how long a log entry may take to become visible.
+        made: ids of those that are to be closed.
+    """
+
+    client: PagerDutyClient
+    email: str
+    service_id: str
+    urgency: str
+    run: str
+    wait_seconds: float
+    made: list[str] = field(default_factory=list)
+    _is_unsure: bool = False
+
+    __test__ = False  # no test class, whatever pytest thinks of the name
+
+    @property
+    def key(self) -> str:
+        """The key of this run's incident."""
+        return f"{KEY}:{self.service_id}:{self.run}"
+
+    async def trigger(self) -> str:
+        """Makes an incident and gives its id; raises ``RemoteError``."""
+        wanted = {
+            "type": "incident",
+            "title": TITLE,
+            "service": {"id": self.service_id, "type": "service_reference"},
+            "urgency": self.urgency,
+            "incident_key": self.key,
+            "body": {"type": "incident_body", "details": "Made by `pagerforce verify`."},
+        }
+        was_unsure, self._is_unsure = self._is_unsure, True
+        try:
+            made = await self.client.send_incident(wanted, self.email)
+        except UnknownOutcomeError:
+            raise  # there may be one: the end of the run looks for it
+        except RemoteError:
+            self._is_unsure = was_unsure
+            raise
+        incident_id = str(made.get("id") or "")
+        if not incident_id:
+            raise UnknownOutcomeError("incidents.create: the answer holds no id")
+        self.made.append(incident_id)
+        self._is_unsure = was_unsure
+        return incident_id
+
+    async def change(self, incident_id: str, **changes: object) -> Raw:
+        """Changes an incident and gives it as answered; raises ``RemoteError``."""
+        return await self.client.send_update(incident_id, changes, self.email)
+
+    async def read(self, incident_id: str) -> Raw:
+        """The incident as it is now; raises ``RemoteError``."""
+        return await self.client.fetch_incident(incident_id)
+
+    async def log(self, incident_id: str) -> list[Raw]:
+        """All its entries in the API's own order; raises ``RemoteError``."""
+        since = (self.client.server_time or datetime.now(UTC)) - _MARGIN
+        found: list[Raw] = []
+        for _ in range(_MOST_PAGES):
+            page = await self.client.fetch_incident_log_entries(
+                incident_id, since, len(found), ["channels"]
+            )
+            found += items(list(page.rows))
+            if not page.more or not page.rows:
+                break
+        return found
+
+    async def wait_for(self, incident_id: str, kind: str, known: Sequence[Raw]) -> list[Raw]:
+        """The entries that are new since ``known``, once one of this type is among them.
+
+        Where none comes in time, what came until then.
+        """
+        ids = {entry.get("id") for entry in known}
+        new: list[Raw] = []
+        with anyio.move_on_after(self.wait_seconds):
+            while True:
+                new = [one for one in await self.log(incident_id) if one.get("id") not in ids]
+                if any(entry.get("type") == f"{kind}_log_entry" for entry in new):
+                    break
+                await anyio.sleep(_LOOK_SECONDS)
+        return new
+
+    async def leftovers(self) -> list[str]:
+        """Ids of open incidents on the service that runs of ``verify`` made; raises ``RemoteError``."""
+        params = {
+            "service_ids[]": [self.service_id],
+            "statuses[]": ["triggered", "acknowledged"],
+            "date_range": "all",
+        }
+        found: list[str] = []
+        offset = 0
+        for _ in range(_MOST_PAGES):
+            page = await self.client.fetch_incidents(params, offset)
+            found += [
+                str(row.get("id"))
+                for row in items(list(page.rows))
+                if str(row.get("incident_key")).startswith(f"{KEY}:")
+            ]
+            offset += len(page.rows)
+            if not page.more or not page.rows:
+                break
+        return found
+
+    async def close_all(self) -> list[str]:
+        """Resolves every incident that this run made; says of each that could not be, what to do."""
+        left: list[str] = []
+        if self._is_unsure:
+            try:
+                self.made += await self._find_lost()
+            except RemoteError as error:
+                left.append(
+                    f"an incident with the key {self.key} may be open on {self.service_id} and could"
+                    f" not be looked for ({refusal(error)}): run verify again, or resolve it there"
+                )
+        for incident_id in self.made:
+            problem = await self._close(incident_id)
+            if problem:
+                left.append(
+                    f"incident {word(incident_id)} could not be resolved ({problem}): resolve it there"
+                )
+        return left
+
+    async def _find_lost(self) -> list[str]:
+        """What a request made whose answer never came; it may still be under way."""
+        for _ in range(_TRIES):
+            found = [one for one in await self.leftovers() if one not in self.made]
+            if found:
+                return found
+            await anyio.sleep(_LOOK_SECONDS)
+        return []
+
+    async def _close(self, incident_id: str) -> str:
+        problem = ""
+        for attempt in range(_TRIES):
+            try:
+                if (await self.read(incident_id)).get("status") == "resolved":
+                    return ""
+                await self.change(incident_id, status="resolved")
+            except RefusedError as error:
+                if error.status == 404 or error.code == "1001":
+                    return ""
+                problem = refusal(error)
+            except RemoteError as error:
+                problem = refusal(error)
+            else:
+                return ""
+            await anyio.sleep(attempt)
+        return problem
