@@ -14,6 +14,7 @@ ActionId = NewType("ActionId", str)
 EventId = NewType("EventId", str)
 
 _RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
@@ -27,6 +28,11 @@ class Side(StrEnum):
     def other(self) -> "Side":
         """The opposite side."""
         return Side.SALESFORCE if self is Side.PAGERDUTY else Side.PAGERDUTY
+
+
+def is_plain_id(text: str) -> bool:
+    """Whether a text may be an id of PagerDuty's; what else there is leads to no address of its API."""
+    return _PLAIN_ID.fullmatch(text) is not None
 
 
 def record_suffix(short: str) -> str:

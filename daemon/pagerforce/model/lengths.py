@@ -13,7 +13,7 @@ MOST_NAME = 1024
 """Characters of a title, a name, an address or a key."""
 
 MOST_ID = 100
-"""Characters of an id."""
+"""Characters of an id or of the name of a field."""
 
 MOST_ITEMS = 1000
 """Members of a list or an object within one row."""

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TypeVar
 
 from pagerforce.errors import internal_error_text
-from pagerforce.model.ids import IncidentId
+from pagerforce.model.ids import IncidentId, is_plain_id
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person, Ref
 from pagerforce.model.lengths import MOST_ID, MOST_NAME, MOST_TEXT
 from pagerforce.model.ports import Flaw
@@ -414,8 +414,8 @@ def _text(value: object, most: int = MOST_NAME) -> str | None:
 
 
 def _id(value: object) -> str | None:
-    """An id; what is too long for one is none."""
-    return _text(value) if isinstance(value, str) and len(value) <= MOST_ID else None
+    """An id; what can't be one is none."""
+    return value if isinstance(value, str) and is_plain_id(value) else None
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -101,6 +101,8 @@ def to_action(row: Row) -> Action:
         Exception: any of ``unreadable.GARBAGE``: it can't be read.
     """
     first, doubt = row[18], row[23]
+    if not 0 < row[3] < MOST:
+        raise ValueError("names no event")
     return Action(
         id=ActionId(row[0]),
         seq=row[1],

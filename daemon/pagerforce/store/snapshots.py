@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
-from pagerforce.model.ids import IncidentId, RecordId, is_record_id
+from pagerforce.model.ids import IncidentId, RecordId, is_plain_id, is_record_id
 from pagerforce.model.incident import Incident
 from pagerforce.model.record import Record
 from pagerforce.model.value import parse_stamp
@@ -50,7 +50,10 @@ def _held(tx: Transaction, row: Row) -> tuple[IncidentId, tuple[Incident, dateti
     """A snapshot, and the time of the newest log entry folded into it; that one may be lost alone."""
     row_id, entry_at, data = row
     entry = attempt(tx, "incident", row_id, lambda: parse_stamp(entry_at)) if entry_at else None
-    return IncidentId(row_id), (parse_incident(from_text(data)), entry)
+    incident = parse_incident(from_text(data))
+    if incident.id != row_id or not is_plain_id(row_id):
+        raise ValueError("is another incident's")
+    return incident.id, (incident, entry)
 
 
 async def find_incident(tx: Transaction, incident_id: str) -> Incident | None:
@@ -86,9 +89,16 @@ async def read_records(tx: Transaction, ids: Collection[str]) -> dict[RecordId, 
     for chunk in chunks(ids):
         sql = f"SELECT id, data FROM record WHERE id IN ({marks(chunk)})"
         rows = await tx.rows(sql, chunk)
-        read = each(tx, "record", rows, lambda row: (row[0], parse_record(from_text(row[1]))))
-        found |= {RecordId(row_id): record for row_id, record in read}
+        found |= {record.id: record for record in each(tx, "record", rows, _record)}
     return found
+
+
+def _record(row: Row) -> Record:
+    row_id, data = row
+    record = parse_record(from_text(data))
+    if record.id != row_id or not is_record_id(row_id):
+        raise ValueError("is another record's")
+    return record
 
 
 async def find_record(tx: Transaction, record_id: str) -> Record | None:
@@ -105,7 +115,7 @@ async def living_ids(
         f"AND NOT coalesce({json_part('data', '$.is_deleted')}, 0) ORDER BY id",
         (object_name, after or "", to),
     )
-    return [RecordId(row[0]) for row in rows]
+    return [RecordId(row[0]) for row in rows if is_record_id(row[0])]
 
 
 async def put_records(tx: Transaction, records: Iterable[Record]) -> None:
