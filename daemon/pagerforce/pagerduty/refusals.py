@@ -1,15 +1,17 @@
 """What PagerDuty's errors mean. Facts: pagerduty.md sections 2 and 3.
 
 Codes are reused, so a refusal is recognised by the texts in ``errors`` as well. The body of an
-error is taken as it comes: ``errors`` may be absent or one text, ``error`` may be a text, and a
-5xx or 429 may have no JSON at all.
+error is taken as it comes: ``errors`` may be absent, one text or an object by field, ``error`` may be a
+text, and a 5xx or 429 may have no JSON at all.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from pagerforce.errors import BudgetError, CredentialsError, RefusedError, RemoteError
+from pagerforce.model.value import Json
 from pagerforce.wire.answer import Answer, parse_json, tellable
 from pagerforce.wire.classify import classify_answer, failed_remotely
 
@@ -56,13 +58,22 @@ def parse_error_body(body: bytes) -> ErrorBody:
         return ErrorBody("", "")
     code, message, details = error.get("code"), error.get("message"), error.get("errors")
     parts = [message] if isinstance(message, str) else []
-    if isinstance(details, str):
-        parts.append(details)
-    elif isinstance(details, list):
-        parts.extend(item for item in details[:_MAX_DETAILS] if isinstance(item, str))
+    parts += islice(_said_in(details), _MAX_DETAILS)
     is_code = isinstance(code, int | str) and not isinstance(code, bool)
     text = tellable("; ".join(parts), _MAX_MESSAGE)
     return ErrorBody(tellable(str(code), _MAX_CODE) if is_code else "", text)
+
+
+def _said_in(details: Json, name: str = "") -> Iterator[str]:
+    """The texts of ``errors``: one text, a list of texts or of objects, or an object by field."""
+    if isinstance(details, str):
+        yield f"{name}: {details}" if name else details
+    elif isinstance(details, list):
+        for item in details:
+            yield from _said_in(item, name)
+    elif isinstance(details, Mapping):
+        for key, item in details.items():
+            yield from _said_in(item, f"{name}.{key}" if name else key)
 
 
 def judge(answer: Answer) -> RemoteError | None:
