@@ -82,7 +82,7 @@ class StoreDamagedError(StoreError):
 
 
 class StatementError(StoreError):
-    """SQLite refused one statement or one value, a defect of ours; the file itself is sound."""
+    """SQLite refused one statement or one value, an internal error; the file itself is sound."""
 
 
 class StateInUseError(StoreError):

@@ -40,7 +40,7 @@ def groups():
 
 
 def connect_as(path, uid, gid):
-    """A connection as this user: the daemon sees who connected, whoever speaks afterwards.
+    """A connection as this user: the daemon sees who connected, anyone who speaks afterwards.
 
     To be called where nothing else runs in between: the whole process is this user for a moment.
     """

@@ -117,7 +117,7 @@ async def test_nothing_that_is_handed_in_stops_the_loop_or_grows_the_daemon(fold
                 f"{what}: {took:.1f} s, stall {watch.stall:.2f} s, {watch.memory / MIB:.0f} MiB, "
             )
             line += str(answer)[:150]
-            print(line)  # noqa: T201 - figures for whoever runs it
+            print(line)  # noqa: T201 - figures for anyone who runs it
             bad += [] if is_good else [line]
         assert not bad, "\n".join(bad)
         assert children_of(door.running.process.pid) == []

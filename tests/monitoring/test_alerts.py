@@ -39,7 +39,7 @@ def test_each_heading_says_what_it_means_how_to_look_and_how_to_mend():
     for part in RUNBOOK.read_text().split("\n## ")[1:]:
         name, _, text = part.partition("\n")
         if name.startswith("Pagerforce"):
-            for word in ("**Means.**", "**Look.**", "**Mend.**"):
+            for word in ("**Means.**", "**Look.**", "**Remedy.**"):
                 assert word in text, f"{name}: {word}"
 
 

@@ -100,7 +100,7 @@ async def test_a_linked_records_new_field_is_there_for_an_incidents_rule(rig):
 
 
 async def test_what_an_action_reads_back_has_the_new_fields(rig):
-    """Else the snapshot after a write of ours would be older than what a poll brought."""
+    """Else the snapshot after our write would be older than what a poll brought."""
     async with rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         put_in_rules(rig, CHANGED_TO_CALL)

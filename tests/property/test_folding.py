@@ -97,7 +97,7 @@ def live(story):
         entry = LogEntry(f"R{number}", kind, at, PAGE)
         if kind == "assign":
             entry = replace(entry, assignees=(person,))
-            # By a person: whoever had acknowledged it does not look after it any more.
+            # By a person: anyone who had acknowledged it does not look after it any more.
             state = replace(state, assignees=(person,), status=IncidentStatus.TRIGGERED)
         elif kind == "priority_change":
             entry = replace(entry, priority=priority, had_priority=True)

@@ -83,7 +83,7 @@ class Screen:
             plain.print(table)
 
     def value(self, value: object) -> None:
-        """One JSON value in a line; whoever follows through a pipe gets it at once."""
+        """One JSON value in a line; anyone who follows through a pipe gets it at once."""
         file = self._console.file
         file.write(json_text(value) + "\n")
         file.flush()
@@ -120,7 +120,7 @@ def is_answered() -> bool:
 
 
 def ask_person(question: str) -> str:
-    """The answer of whoever sits at the terminal, without the blanks around it."""
+    """The answer of anyone who sits at the terminal, without the blanks around it."""
     return input(f"{shown(question)}: ").strip()
 
 
@@ -154,7 +154,7 @@ class PlainGroup(TyperGroup):
         except typer.Abort:
             err.line("Aborted.")
             sys.exit(1)
-        except Exception as error:  # noqa: BLE001 (the last place there is: a defect of ours)
+        except Exception as error:  # noqa: BLE001 (the last place there is: an internal error)
             print_crash(error)
             sys.exit(1)
         sys.exit(code if isinstance(code, int) else 0)
@@ -175,6 +175,6 @@ def _refuse_usage(error: Exception) -> NoReturn:
 
 
 def print_crash(error: BaseException) -> None:
-    """The traceback of a defect, for whoever reports it."""
+    """The traceback of a defect, for anyone who reports it."""
     for line in traceback_lines(error):
         err.line(line)

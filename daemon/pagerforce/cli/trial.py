@@ -23,7 +23,7 @@ def try_service(
     config: ConfigOption = None,
     json: JsonOption = False,
     urgency: Annotated[
-        str, typer.Option(help="low or high; high may wake whoever is on call.")
+        str, typer.Option(help="low or high; high may wake anyone who is on call.")
     ] = "low",
     timeout: Annotated[float, typer.Option(help="Seconds to wait for each step.")] = 120.0,
 ) -> None:

@@ -112,7 +112,7 @@ def _add(reading: Reading, path: Path, label: str, found: dict[str, object] | Pr
 
 
 def _take_text(reading: Reading, text: RulesText) -> None:
-    """A rules text may hold rules and their maps only: whoever may write rules may write no more."""
+    """A rules text may hold rules and their maps only: anyone who may write rules may write no more."""
     reading.labels.append(text.label)
     found = _parse_text(text)
     if not isinstance(found, Problem):

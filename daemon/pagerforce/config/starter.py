@@ -176,7 +176,7 @@ def _write_into(folder: Folder, contents: Mapping[Path, tuple[bytes, int]]) -> N
     written: list[str] = []
     try:
         for path, (content, mode) in contents.items():
-            # whoever creates the file in between keeps it
+            # anyone who creates the file in between keeps it
             handle = folder.create(path.name, mode)
             written.append(path.name)
             with os.fdopen(handle, "wb") as stream:

@@ -99,7 +99,7 @@ def _find_owner(folder: Path) -> _Owner | None:
     try:
         found = folder.stat()
     except OSError:
-        return None  # it is not there: whoever needs it says so
+        return None  # it is not there: anyone who needs it says so
     if found.st_uid == 0:
         return None
     owner = _named(found.st_uid, found.st_gid)

@@ -10,7 +10,7 @@ COMPANIONS = ("-wal", "-shm", "-journal")  # SQLite opens them by their names, b
 
 
 def lock_path(database_path: Path) -> Path:
-    """The file that is locked by whoever may write."""
+    """The file that is locked by anyone who may write."""
     return database_path.with_suffix(".lock")
 
 

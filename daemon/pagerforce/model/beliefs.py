@@ -69,7 +69,7 @@ _PAGERDUTY = (
     ),
     Belief(
         "pagerduty.own-entries-bear-writer",
-        "An entry that a write of ours causes bears as agent the user whom we write as.",
+        "The agent of an entry that we caused is the user whom we write as.",
         _R,
         ("diff.echo", "pipeline.entries"),
     ),

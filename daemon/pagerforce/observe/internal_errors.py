@@ -1,6 +1,6 @@
 """Reports an unexpected error: in the log by its place, in the metrics by the part that met it.
 
-Whoever contains an unexpected error reports it here and then costs one thing a retry: an action, a
+Code that contains an unexpected error reports it here; the error then costs one thing a retry: an action, a
 poll, a gauge, a request (docs/guarantees.md, "a defect stays small"). An error's own text may quote
 customers' text, so only its kind and place are shown.
 """

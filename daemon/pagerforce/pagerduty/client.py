@@ -254,7 +254,7 @@ class PagerDutyClient:
         return _unwrap(await self._write("notes.create", "POST", path, body, from_email), "note")
 
     async def send_status_update(self, incident_id: str, message: str, from_email: str) -> None:
-        """Publishes a status update to whoever follows the incident."""
+        """Publishes a status update to anyone who follows the incident."""
         path = f"/incidents/{_segment(incident_id)}/status_updates"
         await self._write("status_updates.create", "POST", path, {"message": message}, from_email)
 

@@ -124,7 +124,7 @@ def decode_incident(raw: Mapping[str, object]) -> Incident:
 
 
 def without_future(incident: Incident, latest: datetime) -> Incident:
-    """The incident without times that are yet to come; whoever believed one would take all else for old."""
+    """The incident without times that are yet to come: one believed would make all else look old."""
     times = (incident.created_at, incident.updated_at, incident.status_changed_at)
     if all(at is None or at <= latest for at in times):
         return incident

@@ -12,7 +12,7 @@ from enum import Enum
 from pagerforce.pagerduty.refusals import parse_number, parse_wait_seconds
 
 SHARE = 0.6
-"""Of the limit; the rest is left to whoever else uses the key or the account."""
+"""Of the limit; the rest is left to others who use the key or the account."""
 
 _USUAL_LIMIT = 960.0
 _WINDOW_SECONDS = 60.0
@@ -33,7 +33,7 @@ class Lane(Enum):
 
 
 _RESERVED_SHARE = {Lane.PAGE: 0.0, Lane.STATUS: 0.01, Lane.READ: 0.02, Lane.NOTE: 0.02}
-"""The last part of the vendor's limit that a lane leaves alone, whoever used up the rest."""
+"""The last part of the vendor's limit that a lane leaves alone, no matter who used up the rest."""
 
 
 @dataclass(frozen=True, slots=True)

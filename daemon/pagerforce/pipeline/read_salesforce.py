@@ -135,7 +135,7 @@ class SalesforceReader:
             return not await restored.is_doubt_under_way(tx, self.clock.now())
 
     async def poll(self) -> int:
-        """Reads changed rows to the end, then again what a write of ours made doubtful."""
+        """Reads changed rows to the end, then again what our write made doubtful."""
         async with self.database.read() as tx:
             positions = await cursors.read_cursors(tx)
             doubt = await restored.find(tx)

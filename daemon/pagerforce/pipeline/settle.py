@@ -118,7 +118,7 @@ async def store_effects(
         if task.incident_id is not None:
             await disowned.disown(tx, action.id, task.incident_id)
     elif isinstance(verdict, Skipped):
-        # Entries of an earlier attempt may still come, but the record was read just now: whoever
+        # Entries of an earlier attempt may still come, but the record was read just now: who
         # puts these values there from here on is not us.
         await traces.forget(tx, action.id, ("fields",))
 
@@ -172,7 +172,7 @@ def _written(known: Record, task: Task, effect: FieldsWritten) -> Record:
 
 
 def _standing(known: Record, task: Task, effect: FieldsStand) -> Record:
-    """Of the values themselves nothing is noted: whoever set them is still to be heard of."""
+    """Of the values themselves nothing is noted: who set them is still to be found."""
     mine = _written_at(task, effect.names).items()
     newer = {name: max(at, known.changed_at.get(name, at)) for name, at in mine}
     return replace(known, changed_at={**known.changed_at, **newer})

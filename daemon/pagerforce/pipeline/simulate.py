@@ -116,7 +116,7 @@ def simulate(
 ) -> Iterator[Report]:
     """Tries ``tried`` on every event and compares with ``in_force``.
 
-    Gives the report after each event, the same one, so that whoever has no more time can stop and keep
+    Gives the report after each event, the same one, so that anyone who has no more time can stop and keep
     what was found: each event counts as a whole or not at all.
 
     Args:

@@ -7,7 +7,7 @@ from pagerforce.model.ids import RecordId
 
 @dataclass(slots=True)
 class WriteLog:
-    """Which records writes of ours touch, so that a poll knows what it may have read half-done."""
+    """Which records our writes touch, so that a poll knows what it may have read half-done."""
 
     _clock: int = 0
     _under_way: dict[RecordId, int] = field(default_factory=dict)

@@ -185,7 +185,7 @@ class FaultMiddleware:
 
     Args:
         app: the application behind.
-        faults: what is armed; shared with whoever arms it.
+        faults: what is armed; shared with anyone who arms it.
         clock: the sandbox's time, for the ``Date`` header.
         shape: how the vendor's errors look.
     """

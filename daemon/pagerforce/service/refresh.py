@@ -53,7 +53,7 @@ class Refresher:
         self._is_stopping.set()
 
     async def look(self) -> None:
-        """Brings the gauges up to date for whoever asks just now; what is busy is shown as last seen."""
+        """Brings the gauges up to date for anyone who asks just now; what is busy is shown as last seen."""
         with anyio.move_on_after(_PATIENCE_SECONDS):
             await self._reading(self.gauges.refresh)
 

@@ -142,7 +142,7 @@ class PagerDutySide:
         )
 
     async def find_ours(self, loaded: Loaded) -> OwnUsers:
-        """As whom writes of ours stand in the log."""
+        """As whom our writes stand in the log."""
         settings = loaded.config.pagerduty
         people = (
             await self.directory.find_key_owner(),

@@ -164,7 +164,7 @@ def _is_unwanted(step: Step) -> int:
     """Ends a statement of SQLite's where nobody wants its answer any more (1), else lets it go on."""
     try:
         step(1.0)
-    except BaseException:  # noqa: BLE001 (SQLite's code is between us and whoever is to see it)
+    except BaseException:  # noqa: BLE001 (SQLite's code is between us and anyone who is to see it)
         return 1
     return 0
 

@@ -95,7 +95,7 @@ class Part:
         return found
 
     def end_log(self) -> None:
-        """Makes it a database without a write-ahead log: whoever reads it need make no files."""
+        """Makes it a database without a write-ahead log: anyone who reads it need make no files."""
         os.pwrite(self.handle, _NO_LOG, _VERSIONS_AT)
 
 
@@ -175,7 +175,7 @@ def private_file(target: Path, *, replace: bool = False) -> Iterator[Part]:
     """An empty file of mode 0600 beside the target, to be filled within the block.
 
     At the block's end it is on the disk and takes the target's name; where the block raises, it is gone.
-    Links are never followed: whoever may write to the folder could lead us anywhere.
+    Links are never followed: anyone who may write to the folder could lead us anywhere.
 
     Raises:
         StoreError: the target exists and is not to be replaced, or the file system refuses.

@@ -1,4 +1,4 @@
-"""What a process that was killed has left in the state folder. Only for whoever holds the state."""
+"""What a process that was killed has left in the state folder. Only for anyone who holds the state."""
 
 import os
 import re

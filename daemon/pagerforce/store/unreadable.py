@@ -1,6 +1,6 @@
 """Stored rows that can't be read: left out, counted by table, logged once each, never a crash.
 
-A row may be damaged by a disk, by a hand or by an earlier defect. Whoever reads rows makes values of
+A row may be damaged by a disk, by a hand or by an earlier defect. Code that reads rows makes values of
 them through ``each`` or ``attempt``; what fails is noted here and everything else goes on. ``survey``
 looks for such rows by the kind of each column, for ``status``.
 """

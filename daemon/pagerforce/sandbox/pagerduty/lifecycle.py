@@ -149,7 +149,7 @@ def end_acknowledgement(state: State, incident: Incident) -> None:
 
 
 def back_to_triggered(state: State, incident: Incident) -> None:
-    """The service sets the status, whoever brought it about; no entry says so."""
+    """The service sets the status, no matter who acted; no entry says so."""
     incident.acknowledgements = []
     _set_status(state, incident, "triggered", service_actor(incident, "auto"))
 
@@ -234,7 +234,7 @@ def move_alert(state: State, alert: Alert, target: Incident, actor: Actor) -> No
 
 
 def call_level(state: State, incident: Incident, level: int) -> tuple[str, ...]:
-    """Assigns whoever a level of the policy names, and tells them; returns their user ids."""
+    """Assigns the people whom a level of the policy names, and notifies them; returns their user ids."""
     policy = state.directory.policies[incident.policy_id]
     called = _level(policy, level)
     incident.level = level

@@ -67,9 +67,9 @@ def data_line(chunk: bytes) -> bytes:
 
 
 def show_error(error: Exception) -> dict[str, Json]:
-    """An error as it is told to the caller; an unexpected one by its place only.
+    """An error as the caller gets it; an unexpected one by its place only.
 
-    Whoever contains an unexpected one reports it too (``observe/internal_errors.py``).
+    Code that contains an unexpected one reports it too (``observe/internal_errors.py``).
     """
     if isinstance(error, ConfigError):
         problems = [[item.where, item.what] for item in error.problems]

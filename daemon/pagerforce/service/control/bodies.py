@@ -60,7 +60,7 @@ class Body:
 
 
 async def send_all(send: Send, pieces: list[bytes]) -> None:
-    """Whoever does not read on is left."""
+    """Anyone who does not read on is left."""
     with anyio.move_on_after(_READ_SECONDS):
         for piece in pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})

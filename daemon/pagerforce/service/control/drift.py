@@ -108,7 +108,7 @@ async def _ask_rules(desk: Desk, side: SalesforceSide, judge: Judge, found: Find
 async def _repair(desk: Desk, judge: Judge, found: Findings) -> None:
     """Unseen changes become events; what rules want goes into the outbox.
 
-    A running daemon's polls make the events: they know what came meanwhile, and which writes of ours
+    A running daemon's polls make the events: they know what came meanwhile, and which of our writes
     are under way.
     """
     now = desk.home.clock.now()

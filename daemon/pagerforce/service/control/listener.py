@@ -45,7 +45,7 @@ def bind_socket(path: Path) -> socket.socket:
         with _umask(0o022):
             path.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(path)
-        # Whoever connects is judged by the kernel's word about who they are, not by the file's mode.
+        # Anyone who connects is judged by the kernel's word about who they are, not by the file's mode.
         with _umask(0o111):
             listener.bind(str(path))
         listener.listen(_BACKLOG)

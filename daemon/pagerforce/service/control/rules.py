@@ -300,7 +300,7 @@ async def roll_back(desk: Desk, _: Rollback) -> Json:
 
 
 def _refuse_other_changes(desk: Desk, before: Loaded, found: Checked) -> None:
-    """Whoever may write rules may not thereby put other changes of the files in force."""
+    """Anyone who may write rules may not thereby put other changes of the files in force."""
     if desk.home.running is not None and settings_digest(before) != found.about["settings"]:
         raise PagerforceError(
             "the configuration's files have changed in more than rules since the daemon started; an "

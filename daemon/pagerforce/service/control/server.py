@@ -209,7 +209,7 @@ class _Answer(Response):
 async def _end_with_caller(
     receive: Receive, body: Body, lines: MemoryObjectSendStream[bytes], scope: anyio.CancelScope
 ) -> None:
-    """Passes on what follows the form; whoever goes away wants no answer any more."""
+    """Passes on what follows the form; anyone who goes away wants no answer any more."""
     with suppress(ClientDisconnect):
         with lines, suppress(anyio.BrokenResourceError):  # it wanted no more
             async for chunk in body.chunks():

@@ -35,7 +35,7 @@ class SimulateRequest(Request):
 async def simulate_rules(desk: Desk, request: SimulateRequest) -> Json:
     """Per rule how often it fires and what it does; what that differs from the rules in force.
 
-    Whoever may not read the log sees no values and texts of the journal's events, only those of events of
+    Anyone who may not read the log sees no values and texts of the journal's events, only those of events of
     their own.
 
     Raises:

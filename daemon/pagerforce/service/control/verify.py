@@ -136,7 +136,7 @@ def _will(
     lines: list[Json] = []
     lines.append(
         f"trigger a test incident of {request.urgency} urgency on service {name} ({service.id}):"
-        " PagerDuty notifies whoever is on call for it"
+        " PagerDuty notifies who is on call for it"
     )
     lines.append(
         "acknowledge it, add notes, assign it to another person of its escalation policy and"
@@ -147,7 +147,7 @@ def _will(
             f"hand it to escalation policy {policy.name or policy.id}: its first level is notified"
         )
     if request.status_update:
-        lines.append("send a status update: whoever is subscribed gets it")
+        lines.append("send a status update: all subscribers get it")
     lines.append("resolve it, open it again and resolve it for good")
     if chosen is not None:
         lines.append(

@@ -84,7 +84,7 @@ class RecordStory:
         try:
             self._id = await self.records.create(self.values)
         except RefusedError as error:
-            # the vendor's words may help whoever looks on; the report does not have them
+            # the vendor's words may help anyone who looks on; the report does not have them
             await self.say(f"Salesforce refused the record: {error}; --set FIELD=VALUE may help")
             raise
         await self._look("create")
