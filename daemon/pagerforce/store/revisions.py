@@ -11,6 +11,7 @@ from pagerforce.store.database import Row, Transaction
 from pagerforce.store.unreadable import MOST, attempt
 
 _KEPT = 100
+_TABLES = frozenset({"rulesets", "maps"})
 _NO_NUMBER = 2**63 - 1
 _UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = "number, at, uid, user, name, content, withdrawn_at"
@@ -51,9 +52,17 @@ async def _highest(tx: Transaction, below: int) -> Revision | None:
         )
         if row is None:
             return None
-        if attempt(tx, "rules_revision", row[0], partial(tomllib.loads, row[5])) is not None:
+        if attempt(tx, "rules_revision", row[0], partial(_tables_of, row[5])) is not None:
             return _revision(tx, row)
         below = row[0]
+
+
+def _tables_of(content: str) -> frozenset[str]:
+    """The tables of a rules file; it was checked when it was applied, so that others mean damage."""
+    names = frozenset(tomllib.loads(content))
+    if not names <= _TABLES:
+        raise ValueError("is no rules file")
+    return names
 
 
 async def find_below(tx: Transaction, number: int) -> Revision | None:
