@@ -2,6 +2,7 @@
 
 import pytest
 
+from pagerforce.sandbox.faults import Fault, FaultKind
 from pagerforce.store import snapshots
 from rig import JANE, SAM, open_rig
 
@@ -71,3 +72,20 @@ async def test_what_is_asked_again_and_follows_its_entries_by_then_is_not_believ
         await daemon.step(2, seconds=15)
         assert contradictions(daemon, "assignees") == 0
         assert "update" not in await events_of(daemon, incident_id)
+
+
+async def test_one_odd_answer_about_such_an_incident_stops_no_poll(rig, capsys):
+    async with rig.daemon() as daemon:
+        incident_id = await handed_on(rig, daemon, hidden_seconds=A_DAY)
+        fault = Fault(
+            FaultKind.MALFORMED, count=99, method="GET", path=f"/incidents/{incident_id}$"
+        )
+        rig.desk.pagerduty_faults.add(fault)
+        other = rig.open_record("Another switch down", priority="1")
+        await daemon.step(3, seconds=15)  # a poll that fails raises
+        (said,) = [line for line in capsys.readouterr().out.splitlines() if "malformed" in line]
+        assert f"incident {incident_id}" in said
+        assert contradictions(daemon, "assignees") == 0
+        assert other in [record_id for _, record_id, _ in await daemon.links()]
+        await daemon.step(4, seconds=120)
+        assert contradictions(daemon, "assignees") == 1, "the comparison of open incidents finds it"

@@ -1,10 +1,12 @@
 """Reads PagerDuty: log entries from the cursor on, and now and then the open incidents."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from pagerforce.errors import MalformedError, RefusedError
 from pagerforce.model.ids import IncidentId, Side
 from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.ports import Clock, EntryBatch, Flaw, PagerDutySource, Position
@@ -311,10 +313,13 @@ class PagerDutyReader:
         due = self._suspects.end_round(self.clock.monotonic())
         if not due:
             return 0
-        asked = {key: await self.source.find_incident(key) for key in due}
-        self._suspects.forget(key for key, incident in asked.items() if incident is None)
-        seen = [incident for incident in asked.values() if incident is not None]
+        seen = []
+        for key in due:
+            with self._one_odd(key):
+                incident = await self.source.find_incident(key)
+                seen += [] if incident is None else [incident]
         server_now, believed = await self.source.fetch_server_time(), self._suspects.believe(seen)
+        self._suspects.forget(due)
         comparison = Comparison(server_now, self.skew(), believed)
         now = self.clock.now()
         result = await commit_drift(self.database, seen, self.judge(), comparison, now)
@@ -350,7 +355,7 @@ class PagerDutyReader:
         missing = [key for key in held if key not in seen and key not in self._out_of_sight]
         found: list[Incident] = []
         for incident_id in missing[:_LOOKUPS]:
-            with self.reporter.contained(f"incident {incident_id}"):
+            with self._one_odd(incident_id):
                 incident = await self.source.find_incident(incident_id)
                 if incident is None:
                     self._out_of_sight.add(incident_id)
@@ -358,6 +363,15 @@ class PagerDutyReader:
                 else:
                     found.append(incident)
         return found
+
+    @contextmanager
+    def _one_odd(self, incident_id: IncidentId) -> Iterator[None]:
+        """What is wrong with the answer about one incident is a flaw of that incident only."""
+        try:
+            with self.reporter.contained(f"incident {incident_id}"):
+                yield
+        except (RefusedError, MalformedError) as error:
+            self.reporter.flaws((Flaw(f"incident {incident_id}", str(error)),))
 
     async def _in_full(self, incident: Incident) -> Incident:
         """With its custom fields, where it has changed since it was last seen."""
