@@ -60,12 +60,15 @@ def make_odd(reply: Reply, rng: random.Random) -> None:
 
 def _replace(reply: Reply, what: re.Pattern[bytes], new: bytes, rng: random.Random) -> None:
     places = [match.span() for match in what.finditer(reply.body)]
-    if places:
-        count = rng.choice((1, 1, len(places)))
-        for start, end in sorted(rng.sample(places, count), reverse=True):
-            if len(reply.body) > 50_000_000:
-                return
-            reply.body = reply.body[:start] + new + reply.body[end:]
+    if not places:
+        return
+    parts, done, size = [], 0, len(reply.body)
+    for start, end in sorted(rng.sample(places, rng.choice((1, 1, len(places))))):
+        parts += [reply.body[done:start], new]
+        done, size = end, size + len(new)
+        if size > 50_000_000:
+            break
+    reply.body = b"".join([*parts, reply.body[done:]])
 
 
 def _numbers(reply: Reply, rng: random.Random) -> None:
