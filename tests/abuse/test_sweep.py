@@ -16,6 +16,7 @@ from pagerforce.service.health import Heartbeats
 from pagerforce.service.refresh import Refresher
 from pagerforce.service.systemd import Notifier
 from pagerforce.service.wiring import CATALOG
+from pagerforce.store import letters, outbox
 from rig import INCIDENT, JANE, open_rig
 
 SHARDS = 4
@@ -97,6 +98,16 @@ class Life:
         """Nothing raises any more: what waits is delivered."""
         for _ in range(8):
             await self.turn(120)
+
+    async def retry_unreadable(self):
+        """As an operator does with what could not be read while reading raised."""
+        now, found = self.rig.host.now(), await self.daemon.dead_letters()
+        async with self.parts.database.write() as tx:
+            for letter in found:
+                assert "can't be read" in letter["reason"]
+                action = await outbox.find_action(tx, letter["id"])
+                await letters.revive(tx, action, now, written=action.written, is_uncertain=False)
+        await self.settle()
 
     def lost_or_doubled(self):
         """What of all that was done has not exactly one counterpart on the other side."""
@@ -221,5 +232,6 @@ async def test_a_call_that_raises_keeps_no_other_page_back(tmp_path, shard):
         assert wrong == [], "\n".join(wrong)
         assert len(unused) <= len(found) // SHARDS // 5, unused
         await life.settle()
+        await life.retry_unreadable()
         assert life.lost_or_doubled() == []
         assert await life.daemon.dead_letters() == []

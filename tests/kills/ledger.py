@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kills.deeds import CASE, CHANGED, Script
+from pagerforce.pipeline.entries import CONSEQUENCE
 from rig import INCIDENT
 
 
@@ -108,12 +109,20 @@ def _check_entries(script: Script, heard: dict[str, str | None], found: Findings
         text = f"{entry['type']} {key} of {entry['incident']['id']} by {by}"
         if key not in heard:
             found.lost.append(f"no event: {text}")
+        elif _is_beside_an_act(entry) and heard[key] == CONSEQUENCE:
+            continue
         elif is_human and heard[key] is not None:
             found.lost.append(f"a person's, taken for our own: {text}")
         elif not is_human and by == "PINTEG1" and heard[key] is None:
             found.doubled.append(f"our own, taken for a person's: {text}")
     for key in heard.keys() - entries.keys():
         found.wrong.append(f"an event without an entry: {key}")
+
+
+def _is_beside_an_act(entry: dict) -> bool:
+    """What the service assigns by itself follows from somebody's act, whose event tells it."""
+    kind = (entry.get("agent") or {}).get("type")
+    return entry["type"] == "assign_log_entry" and kind == "service_reference"
 
 
 def _check_each(what: str, wanted: list[str], heard: list[str], found: Findings) -> None:

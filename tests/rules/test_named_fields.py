@@ -91,6 +91,8 @@ EVENT = {
     "event.actor.name": (text("Jane Doe", None, "Jane"), lambda v: {"actor": Person(name=v)}),
     "event.actor.email": (text("jane@example", None, "sam@example"), lambda v: {"actor": Person(email=v)}),
     "event.note": (text("on my way", None, "on your way"), lambda v: {"note": v}),
+    "event.message": (text("All is well", None, "All is lost"), lambda v: {"message": v}),
+    "event.subject": (text("Update", None, "Updates"), lambda v: {"subject": v}),
     "comment.body": (text("on my way", None, "on your way"), lambda v: {"comment": v and CommentText(v, "x", AT)}),
     "comment.author": (text("Jane Doe", None, "Jane"), lambda v: {"comment": v and CommentText("x", v, AT)}),
     "comment.created_at": (ordered(AT, None, **NOON), lambda v: {"comment": v and CommentText("x", "y", v)}),
@@ -168,9 +170,10 @@ def test_a_field_of_the_event(field, op):
         assert refused(field, op, some(op, sample))
         return
     # A rule that speaks neither of the type nor of a comment sees no annotation.
-    kind = (
-        "trigger" if field.startswith(("event.source", "event.at", "event.actor")) else "annotate"
-    )
+    if field.startswith(("event.source", "event.at", "event.actor")):
+        kind = "trigger"
+    else:
+        kind = "status_update" if field in ("event.message", "event.subject") else "annotate"
     keys = {"at": AT} | ({} if made_by is None else made_by(sample.value))
     for operand, expected in cells(sample, op):
         facts = Facts(incident_event(kind, **keys))
