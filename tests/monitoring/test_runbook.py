@@ -122,7 +122,7 @@ async def credentials_refused(scene):
 
 async def page_lost(scene):
     scene.stage.desk.pagerduty_faults.add(
-        Fault(FaultKind.ERROR_BEFORE, method="POST", path="/incidents$", status=400)
+        Fault(FaultKind.ERROR_BEFORE, count=2, method="POST", path="/incidents$", status=400)
     )
     scene.open_record()
     await scene.count("dead_letters", 1)
