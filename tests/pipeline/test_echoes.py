@@ -1,5 +1,7 @@
 """Writes of ours that come back while their outcome is unknown: found by the simulation."""
 
+from datetime import timedelta
+
 import pytest
 
 from pagerforce.sandbox.faults import Fault, FaultKind
@@ -96,3 +98,21 @@ async def test_what_a_person_with_our_account_did_long_before_our_attempt_is_hea
             await daemon.step(4)
             (resolve,) = [x for x in await daemon.log() if x["event"] == "resolve"]
             assert resolve["echo_of"] is None
+
+
+async def test_the_first_call_of_our_page_is_ours_though_its_trigger_is_seen_last(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        rig.open_record(priority="1")
+        rig.pd.hide_new_entries(20)
+        await daemon.step()
+        rig.pd.hide_new_entries(0)
+        made = {item.type: item for item in rig.pd.state.journal.entries.values()}
+        # One after the other becomes visible: whom it notified, to whom it is assigned, what it is.
+        for kind, seconds in (("notify", 4), ("assign", 8), ("trigger", 16)):
+            entry = made[f"{kind}_log_entry"]
+            entry.visible_at = entry.created_at + timedelta(seconds=seconds)
+        await daemon.step(12, seconds=2)
+        seen = [(item["event"], bool(item["echo_of"])) for item in await daemon.log()]
+        assert [kind for kind, _ in seen] == ["create", "notify", "assign", "trigger"]
+        assert ("assign", True) in seen
+        assert ("trigger", True) in seen

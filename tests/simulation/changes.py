@@ -46,8 +46,6 @@ class Changes:
                 self.scene.tally.folded += 1
             elif made.who is Who.PEOPLE:
                 self.scene.ruled(event, what)
-            elif event.echo_of is None and self._is_before_its_cause(entry):
-                self.scene.tally.excused += 1  # nobody can know yet what it follows from
             elif event.echo_of is None and entry.type != "notify_log_entry":
                 raise BrokenPromise(Promise.NO_ECHO, f"{what} follows from our own doing")
             elif entry.agent_id == INTEGRATION and event.echo_of is None:
@@ -56,15 +54,6 @@ class Changes:
             if surplus and not self._is_doubtful(incident_id):
                 promise = Promise.NOTHING_LOST if surplus > 0 else Promise.NO_ECHO
                 raise BrokenPromise(promise, f"{surplus:+} {kind} of {incident_id} taken for ours")
-
-    def _is_before_its_cause(self, entry: Entry) -> bool:
-        """Whether the service assigned it beside an act that became visible later."""
-        return _is_beside_an_act(entry) and any(
-            other.incident_id == entry.incident_id
-            and other.created_at == entry.created_at
-            and other.visible_at > entry.visible_at
-            for other in (made.entry for made in self.scene.ledger.entries)
-        )
 
     def _is_doubtful(self, incident_id: str) -> bool:
         """An answer was lost: what stands there now may be ours or that of who shares the account."""

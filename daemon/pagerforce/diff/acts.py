@@ -69,6 +69,13 @@ def _as_first_call(entry: LogEntry, trigger: LogEntry | None) -> LogEntry:
     return replace(entry, cause_id=trigger.id, cause_type=TRIGGER)
 
 
+def is_first_call(entry: LogEntry) -> bool:
+    """Whether the service assigned an incident right after it began, as far as stamps tell."""
+    began = entry.current.created_at if entry.current is not None else None
+    is_assigned = entry.type == "assign" and entry.is_automatic
+    return is_assigned and (began is None or entry.at - began <= _FIRST_CALL_AFTER)
+
+
 def _lacks_note(entry: LogEntry) -> bool:
     return entry.type == "resolve" and entry.note is None and entry.agent.id is not None
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pagerforce.diff.acts import TRIGGER
+from pagerforce.diff.acts import TRIGGER, is_first_call
 from pagerforce.diff.echo import find_created, find_entry, find_page
 from pagerforce.diff.fold import (
     Folded,
@@ -154,7 +154,7 @@ def plan_entries(
         event = _event(entry, folded.type, folded.before, folded.after)
         if is_overtaken:
             event = replace(event, place=OVERTAKEN)
-        echo_of = _echo_of(entry, echo, plan, hopes, is_new=_is_new(before))
+        echo_of = _echo_of(entry, echo, plan, hopes)
         if echo_of is not None:
             plan.echoes[event.id] = echo_of
             plan.ruled.append(Ruled(event, (entry.incident_id,), echo_of=echo_of))
@@ -172,9 +172,7 @@ def _is_new(held: Held | None) -> bool:
     return held is None or held.entry_at is None
 
 
-def _echo_of(
-    entry: LogEntry, echo: Expected | None, plan: EntryPlan, hopes: Hopes, *, is_new: bool
-) -> str | None:
+def _echo_of(entry: LogEntry, echo: Expected | None, plan: EntryPlan, hopes: Hopes) -> str | None:
     """Why an entry meets no rule: the action whose doing it or its cause is, or ``CONSEQUENCE``."""
     if echo is not None:
         return echo.action_id
@@ -182,10 +180,13 @@ def _echo_of(
         ours = plan.echoes.get(EventId(f"pd:{entry.cause_id}"))
         if ours is not None or entry.cause_type != TRIGGER:
             return ours or CONSEQUENCE
-    if is_new and entry.type == "assign" and entry.is_automatic:
-        page = find_page(entry, [item.what for item in hopes.expected])
+    if is_first_call(entry):
+        waiting = (
+            hopes.open()
+        )  # a page that waits still: its trigger is seen later than its first call
+        page = find_page(entry, [item.what for item in waiting])
         if page is not None:
-            return hopes.expected[page].action_id
+            return waiting[page].action_id
     return FORGOTTEN if hopes.own.is_forgotten(entry) else None
 
 
