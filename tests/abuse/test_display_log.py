@@ -1,4 +1,4 @@
-"""Hostile text in the daemon's log, in what systemd is told, on the page and in the metrics."""
+"""Hostile text in the daemon's log, in the status for systemd, on the page and in the metrics."""
 
 import json
 import logging

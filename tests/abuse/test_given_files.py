@@ -36,7 +36,7 @@ CRAFTED = {
     ),
     "an index": ("CREATE INDEX more ON fact (name)", "index more"),
     "an expression in an index": ("CREATE INDEX more ON fact (length(name))", "index more"),
-    "an index of ours, on something else": (
+    "one of our indexes, on something else": (
         "DROP INDEX action_waiting; CREATE INDEX action_waiting ON action (abs(seq))",
         "index action_waiting",
     ),

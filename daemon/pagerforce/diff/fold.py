@@ -90,7 +90,7 @@ def _is_late(held: Held, entry: LogEntry) -> bool:
 
 
 def _is_of_open(entry: LogEntry) -> bool:
-    """Whether an entry tells of an open incident: a resolved one is neither held nor handed on."""
+    """Whether an entry shows that its incident is open: nobody acknowledges or reassigns a resolved one."""
     return entry.type in _OF_OPEN or (entry.type in _HANDED_ON and not entry.is_automatic)
 
 

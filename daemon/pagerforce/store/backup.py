@@ -33,7 +33,7 @@ from pagerforce.store.trouble import damaged, to_file_error, to_store_error
 
 _RESERVE_BYTES = 256 * 1024 * 1024  # what must stay free for the daemon's own work
 _STATEMENT_STEPS = 1_000_000  # some milliseconds
-_LARGEST_VALUE = 64 * 1024 * 1024  # no row of ours comes near it
+_LARGEST_VALUE = 64 * 1024 * 1024  # none of our rows comes near it
 # What a file that was copied by other means last knew of: not later than when it was copied.
 _LAST_STAMP = "SELECT CAST(max(seen_at) AS BLOB) FROM event"
 
@@ -122,7 +122,7 @@ def _need_space(database_path: Path) -> None:
 
 
 def _judge(part: Part, named: Path, step: Step | None = None) -> Backup:
-    """Checks that a copy is a sound database of ours that this program can use.
+    """Checks that a copy is a sound pagerforce database that this version can use.
 
     Args:
         part: the copy.

@@ -63,7 +63,7 @@ def _names(keys: list[tuple[str, str]]) -> str:
 
 
 def _harmless(text: str) -> str:
-    """A name as it is where it is like one of ours; what else somebody wrote there is no name."""
+    """The name where it has the form of our names; else a placeholder, as anything may stand there."""
     return text if _PLAIN.fullmatch(text) else "(of an odd name)"
 
 
@@ -77,7 +77,7 @@ def _objects_of(schema: int) -> _Objects:
 
 
 def _read(connection: sqlite3.Connection) -> _Objects:
-    """Everything in a database; what is no text, or stands there twice, fits nothing of ours."""
+    """Everything in a database; what is no text, or stands there twice, matches nothing in our schema."""
     sql = (
         "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB) "
         f"FROM sqlite_schema LIMIT {_MOST_OBJECTS}"

@@ -56,7 +56,7 @@ async def _read(response: httpx.Response, operation: str, *, is_write: bool) -> 
     try:
         body = Body(headers.get("content-encoding", ""), most)
         try:
-            # httpx would unpack without a bound, and whatever codings it is told: it is not asked to.
+            # httpx would unpack any coding without a bound, so it is not asked to.
             async for chunk in _raw(response):
                 body.feed(chunk)
         except TooMuchError:

@@ -82,7 +82,7 @@ class _Mark:
 
 
 def parse_http_date(text: str | None) -> datetime | None:
-    """The instant of an HTTP date header; None where it is missing, no date, or no time of ours."""
+    """The instant of an HTTP date header; None where it is missing, no date, or not plausible."""
     try:
         moment = parsedate_to_datetime(text or "")
         if moment.tzinfo is None:

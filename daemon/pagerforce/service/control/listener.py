@@ -64,7 +64,7 @@ def bind_socket(path: Path) -> socket.socket:
 
 @contextmanager
 def _umask(mask: int) -> Iterator[None]:
-    """Files that are made within the block get this mask; all others of ours name their own mode."""
+    """Files made within the block get this mask; everywhere else we give a mode."""
     before = os.umask(mask)
     try:
         yield

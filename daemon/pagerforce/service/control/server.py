@@ -97,7 +97,7 @@ class _FrontDesk:
         if operation is None:
             if not caller.roles:
                 await self._refuse(caller, UNKNOWN)
-            # What was sent is not repeated: it is no word of ours.
+            # What was sent is not repeated: it may hold anything.
             what = "the daemon knows no such command; is it older?"
             raise ConfigError([Problem("the command", what)])
         lacking = missing(caller.roles, operation.word)
