@@ -194,7 +194,7 @@ class Claimer:
         """The event an action was decided on; where it can't be read the action is settled."""
         event = await journal.find_event(tx, head.event_seq)
         if event is None:
-            reason = "what is stored of its event can't be read; discard it"
+            reason = "what is stored of its event can't be read: retry it, or discard it"
             await self._settle(tx, head, ActionState.DEAD_LETTER, reason, now)
         return event
 

@@ -1,12 +1,10 @@
 """Reads PagerDuty: log entries from the cursor on, and now and then the open incidents."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from pagerforce.errors import MalformedError, RefusedError
 from pagerforce.model.ids import IncidentId, Side
 from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.ports import Clock, EntryBatch, Flaw, PagerDutySource, Position
@@ -17,6 +15,7 @@ from pagerforce.pipeline.commit import EntryNews, commit_drift, commit_entries
 from pagerforce.pipeline.entries import Comparison, event_id_of
 from pagerforce.pipeline.forgotten import NOBODY, OwnUsers
 from pagerforce.pipeline.isolation import Failed, Troubles, store_apart, store_or_apart
+from pagerforce.pipeline.lookups import Look, Lookups, unread
 from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, LookBack, Reading, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
@@ -82,6 +81,13 @@ class PagerDutyReader:
     _out_of_sight: set[IncidentId] = field(default_factory=set)
     _suspects: Suspects = field(default_factory=Suspects)
     _troubles: Troubles = field(default_factory=Troubles)
+    _lookups: Lookups = field(init=False)
+
+    def __post_init__(self) -> None:
+        async def find(incident_id: IncidentId) -> Incident | None:
+            return await self.source.find_incident(incident_id)  # another one after a reload
+
+        self._lookups = Lookups(find, self.reporter, self.clock)
 
     async def start(self) -> None:
         """First start: a baseline of what is open, silently; then only what changes after it."""
@@ -126,10 +132,8 @@ class PagerDutyReader:
         incidents = list(await self.source.fetch_open_incidents())
         if not self.needs_custom_fields():
             return incidents
-        for place in range(max(len(incidents) - _IN_FULL, 0), len(incidents)):
-            found = await self.source.find_incident(incidents[place].id)
-            incidents[place] = found or incidents[place]
-        return incidents
+        looks = await self._lookups.read_all(incident.id for incident in incidents[-_IN_FULL:])
+        return [_in_full(incident, looks.get(incident.id)) for incident in incidents]
 
     async def _learn_custom_fields(self) -> None:
         """Takes down the custom fields of what is open, where rules have begun to speak of them.
@@ -143,8 +147,9 @@ class PagerDutyReader:
         async with self.database.read() as tx:
             held = await snapshots.read_open_incidents(tx) if is_needed else {}
         by_age = sorted(held, key=lambda key: held[key][0].number or 0)
-        found = [await self.source.find_incident(key) for key in by_age[-_IN_FULL:]]
-        now = {item.id: item.custom_fields for item in found if item is not None}
+        looks = await self._lookups.read_all(by_age[-_IN_FULL:])
+        found = [look.incident for look in looks.values() if look.incident is not None]
+        now = {incident.id: incident.custom_fields for incident in found}
         async with self.database.write() as tx:
             known = await snapshots.read_incidents(tx, now)
             learnt = [(replace(x, custom_fields=now[x.id]), at) for x, at in known.values()]
@@ -293,17 +298,21 @@ class PagerDutyReader:
             known = await journal.known_events(tx, [event_id_of(entry) for entry in batch.entries])
         fresh = [entry for entry in batch.entries if event_id_of(entry) not in known]
         ids = dict.fromkeys(entry.incident_id for entry in fresh if entry.incident_id)
-        found: dict[IncidentId, Incident | None] = {}
-        for key in ids:
-            with self.reporter.contained(f"incident {key}"):
-                found[key] = await self.source.find_incident(key)
+        looks = await self._lookups.read_all(ids)
+        await self._ask_again([key for key, look in looks.items() if look.is_given_up])
         entries = [
-            replace(entry, current=found.get(entry.incident_id) or entry.current)
-            if entry.incident_id
-            else entry
+            _completed(entry, looks.get(entry.incident_id)) if entry.incident_id else entry
             for entry in batch.entries
         ]
         return replace(batch, entries=tuple(entries))
+
+    async def _ask_again(self, ids: Sequence[IncidentId]) -> None:
+        """Incidents that were given up: the next reconcile takes them for changed, also after a restart."""
+        if not ids:
+            return
+        async with self.database.write() as tx:
+            held = await snapshots.read_incidents(tx, ids)
+            await snapshots.put_incidents(tx, [(unread(x), at) for x, at in held.values()])
 
     def _ago(self, last: LookBack | None, position: Position) -> Reading | None:
         return None if last is None else last.seen_from(self.clock.monotonic(), position.stamp)
@@ -313,11 +322,8 @@ class PagerDutyReader:
         due = self._suspects.end_round(self.clock.monotonic())
         if not due:
             return 0
-        seen = []
-        for key in due:
-            with self._one_odd(key):
-                incident = await self.source.find_incident(key)
-                seen += [] if incident is None else [incident]
+        looks = [await self._lookups.read(key, odd_answers=1) for key in due]
+        seen = [look.incident for look in looks if look.incident is not None]
         server_now, believed = await self.source.fetch_server_time(), self._suspects.believe(seen)
         self._suspects.forget(due)
         comparison = Comparison(server_now, self.skew(), believed)
@@ -331,7 +337,8 @@ class PagerDutyReader:
         seen = list(await self.source.fetch_open_incidents())
         seen += await self._vanished({incident.id for incident in seen})
         if self.needs_custom_fields():
-            seen = [await self._in_full(incident) for incident in seen]
+            in_full = [await self._if_changed(incident) for incident in seen]
+            seen = [incident for incident in in_full if incident is not None]
         with self.reporter.contained("expectations"):
             async with self.database.write() as tx:
                 await traces.expire(tx, self.clock.now() - _EXPECTATION_LIFE)
@@ -355,32 +362,27 @@ class PagerDutyReader:
         missing = [key for key in held if key not in seen and key not in self._out_of_sight]
         found: list[Incident] = []
         for incident_id in missing[:_LOOKUPS]:
-            with self._one_odd(incident_id):
-                incident = await self.source.find_incident(incident_id)
-                if incident is None:
-                    self._out_of_sight.add(incident_id)
-                    _LOG.warning("incident_out_of_sight", incident=incident_id)
-                else:
-                    found.append(incident)
+            look = await self._lookups.read(incident_id, odd_answers=1)
+            if look.incident is not None:
+                found.append(look.incident)
+            elif not look.is_given_up:
+                self._out_of_sight.add(incident_id)
+                _LOG.warning("incident_out_of_sight", incident=incident_id)
         return found
 
-    @contextmanager
-    def _one_odd(self, incident_id: IncidentId) -> Iterator[None]:
-        """What is wrong with the answer about one incident is a flaw of that incident only."""
-        try:
-            with self.reporter.contained(f"incident {incident_id}"):
-                yield
-        except (RefusedError, MalformedError) as error:
-            self.reporter.flaws((Flaw(f"incident {incident_id}", str(error)),))
+    async def _if_changed(self, incident: Incident) -> Incident | None:
+        """With its custom fields, where it has changed since it was last seen.
 
-    async def _in_full(self, incident: Incident) -> Incident:
-        """With its custom fields, where it has changed since it was last seen."""
+        None where it can't be read: its change must not count as seen, so the next reconcile asks again.
+        """
+        held = None
         with self.reporter.contained(f"incident {incident.id}"):
             async with self.database.read() as tx:
                 held = await snapshots.find_incident(tx, incident.id)
-            if held is None or held.updated_at != incident.updated_at:
-                return await self.source.find_incident(incident.id) or incident
-        return incident
+        if held is not None and held.updated_at == incident.updated_at:
+            return incident
+        look = await self._lookups.read(incident.id, odd_answers=1)
+        return None if look.is_given_up else look.incident or incident
 
     def _started(self) -> datetime:
         if self._start_at is None:
@@ -392,3 +394,16 @@ class PagerDutyReader:
         allowed = self.meter.allowed()
         left = max(0, allowed - self.meter.spent())
         return Budget(left, _MINUTE, self._calls_per_poll, allowed, _MINUTE)
+
+
+def _completed(entry: LogEntry, look: Look | None) -> LogEntry:
+    """The entry with its incident as a request of its own showed it."""
+    if entry.current is not None:
+        return replace(entry, current=_in_full(entry.current, look))
+    return replace(entry, current=look.incident) if look is not None else entry
+
+
+def _in_full(incident: Incident, look: Look | None) -> Incident:
+    if look is None:
+        return incident
+    return unread(incident) if look.is_given_up else look.incident or incident

@@ -265,7 +265,7 @@ async def settle(tx: Transaction, action: Action, outcome: Settlement, now: date
     )
 
 
-UNREADABLE = "what is stored of this action can't be read; discard it"
+UNREADABLE = "what is stored of this action can't be read: retry it, or discard it"
 
 
 async def set_aside(tx: Transaction, kinds: Collection[str] | None = None) -> int:
