@@ -38,7 +38,7 @@ class Proxy:
     rng: random.Random
     url: str = ""
     is_on: bool = False
-    share: float = 0.6
+    share: float = 0.75
     seen: int = 0
     changed: int = 0
     kinds: dict[str, int] = field(default_factory=dict)

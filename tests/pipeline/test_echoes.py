@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from pagerforce.sandbox.faults import Fault, FaultKind
-from rig import INCIDENT, JANE, SAM, open_rig
+from rig import INCIDENT, JANE, SAM, P, open_rig
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.ERROR_AFTER])
@@ -116,3 +116,52 @@ async def test_the_first_call_of_our_page_is_ours_though_its_trigger_is_seen_las
         assert [kind for kind, _ in seen] == ["create", "notify", "assign", "trigger"]
         assert ("assign", True) in seen
         assert ("trigger", True) in seen
+
+
+TAKEN = f"""
+[[rulesets]]
+name = "Taken"
+[[rulesets.rules]]
+name = "Sam takes it"
+object = "{INCIDENT}"
+run_on = "salesforce"
+conditions = [{{ field = "record.{P}contactType__c", op = "changed_to", value = "Phone" }}]
+actions = [{{ do = "pagerduty.reassign", assignees = ["{SAM}"] }}]
+"""
+
+
+@pytest.mark.parametrize("before", ["delegate", "trigger"])
+async def test_what_the_service_assigns_beside_another_act_is_not_our_reassignment(
+    tmp_path, before
+):
+    """Both assign it to Sam, and both are seen after our write."""
+    async with open_rig(tmp_path) as rig:
+        (rig.desk.folder / "rules.d" / "taken.toml").write_text(TAKEN)
+        async with rig.daemon() as daemon:
+            record_id = rig.open_record(category="Database")
+            await daemon.step()
+            if before == "trigger":
+                rig.pd.hide_new_entries(12)
+            rig.raise_to_1(record_id)
+            await daemon.step()
+            rig.pd.hide_new_entries(0)
+            (incident,) = rig.incidents()
+            if before == "delegate":
+                await daemon.step(2, seconds=5)
+                rig.pd.delegate(incident["id"], "PEPDBA1", by=JANE)
+                rig.advance(4)
+            rig.pd.reassign(incident["id"], [JANE], by=JANE)
+            rig.advance(4)
+            rig.change(record_id, contactType="Phone")
+            await daemon.parts.salesforce_reader.poll()
+            await daemon.deliver()
+            await daemon.step(3, seconds=20)
+            (reassigned,) = [x for x in await daemon.actions() if x["action"].endswith("reassign")]
+            told = [
+                (item["recorded"]["event"]["actor"]["id"], item["echo_of"])
+                for item in await daemon.log()
+                if item["event"] == "assign"
+            ]
+            assert (JANE, None) in told
+            ours = [actor for actor, echo_of in told if echo_of == reassigned["action_id"]]
+            assert ours == ["PINTEG1"]

@@ -93,13 +93,24 @@ class Ledger:
     _noted: int = 0
 
     def note_truths(self) -> None:
-        """A deed is over: what the API shows of its incidents now is true as of their last entries."""
-        last = {item.entry.incident_id: item.entry.id for item in self.entries[self._noted :]}
+        """A deed is over: what the API shows of its incidents now is true as of their last entries.
+
+        Not where two deeds of one second look like one assignment, which everybody in it is told as one.
+        """
+        before, new = self.entries[: self._noted], self.entries[self._noted :]
         self._noted = len(self.entries)
-        for incident_id, entry_id in last.items():
+        handed = {_handing_on(made.entry) for made in before}
+        joined = {_handing_on(made.entry) for made in new} & handed - {None}
+        blurred = {(key[0], key[1]) for key in joined if key is not None}
+        for made in before:
+            if (made.entry.incident_id, made.entry.created_at) in blurred:
+                self.truths.pop(made.entry.id, None)
+        for incident_id, entry in {made.entry.incident_id: made.entry for made in new}.items():
+            if (incident_id, entry.created_at) in blurred:
+                continue
             incident = self.pd.state.incidents[str(incident_id)]
             people = tuple(sorted(item.user_id for item in incident.assignments))
-            self.truths[entry_id] = Truth(
+            self.truths[entry.id] = Truth(
                 incident.id, incident.status, people, incident.priority_id
             )
 
@@ -175,3 +186,16 @@ def _shown(write: RowWrite) -> str:
 
 def _second() -> float:
     return anyio.current_time()
+
+
+def _handing_on(entry: Entry) -> tuple[str | None, datetime, str, str | None, object] | None:
+    """What the entries of one assignment share; None for an entry of another kind."""
+    if entry.type not in {"assign_log_entry", "escalate_log_entry"}:
+        return None
+    return (
+        entry.incident_id,
+        entry.created_at,
+        entry.type,
+        entry.agent_id,
+        entry.channel.get("type"),
+    )

@@ -76,6 +76,15 @@ def is_first_call(entry: LogEntry) -> bool:
     return is_assigned and (began is None or entry.at - began <= _FIRST_CALL_AFTER)
 
 
+def is_of_trigger(entry: LogEntry) -> bool:
+    """Whether an incident is known to have been assigned for its trigger, and for nothing later."""
+    if entry.cause_id is not None:
+        return entry.cause_type == TRIGGER
+    return (
+        entry.current is not None and entry.current.created_at is not None and is_first_call(entry)
+    )
+
+
 def _lacks_note(entry: LogEntry) -> bool:
     return entry.type == "resolve" and entry.note is None and entry.agent.id is not None
 

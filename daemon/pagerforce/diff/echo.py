@@ -6,6 +6,7 @@ uses the same account is still heard (contract promise 4).
 
 from collections.abc import Sequence
 
+from pagerforce.diff.acts import is_of_trigger
 from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.record import Comment, Record
 from pagerforce.model.value import Fields, Scalar, is_equal, parse_instant
@@ -53,8 +54,9 @@ def find_page(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
 
 def _is_by(item: Expectation, entry: LogEntry) -> bool:
     """Whether we caused it; what the service assigns because of our write bears the service's name."""
-    is_assigned = entry.type == "assign" and entry.is_automatic and "assignee" in item.values
-    return is_assigned or _is_actor(item.actor_id, entry.agent.id)
+    if entry.type == "assign" and entry.is_automatic and "assignee" in item.values:
+        return not is_of_trigger(entry)
+    return _is_actor(item.actor_id, entry.agent.id)
 
 
 def _is_actor(wanted: str | None, actual: str | None) -> bool:

@@ -202,6 +202,10 @@ def _is_settled(echo: Expected, entry: LogEntry) -> bool:
 def _echo(entry: LogEntry, plan: EntryPlan, hopes: Hopes) -> Expected | None:
     """The expectation an entry fulfils."""
     waiting = hopes.open()
+    if entry.cause_id is not None:
+        # What PagerDuty did beside an act is only that one's: a person's may look like ours.
+        ours = plan.echoes.get(EventId(f"pd:{entry.cause_id}"))
+        waiting = [item for item in waiting if item.action_id == ours]
     whats: list[Expectation] = [item.what for item in waiting]
     index = find_created(entry.current, whats, _maker(entry)) if entry.type == "trigger" else None
     if index is None:
