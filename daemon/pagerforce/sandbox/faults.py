@@ -35,6 +35,7 @@ _JSON_TYPES: Mapping[str, tuple[type, ...]] = {
     "path": (str, type(None)),
     "status": (int,),
     "seconds": (int, float),
+    "answer": (str,),
 }
 
 
@@ -65,6 +66,8 @@ class Fault:
         path: only for paths in which this regular expression is found; None for any.
         status: the status of ``error_before`` and ``error_after``.
         seconds: how long ``latency`` takes; for ``too_many`` the wait to announce, 0 for none.
+        answer: a vendor's name for what ``error_before`` and ``error_after`` say instead, with a status
+            of its own; ``""`` for none.
 
     Raises:
         ValueError: a value is out of range or the expression is not one.
@@ -76,11 +79,14 @@ class Fault:
     path: str | None = None
     status: int = 503
     seconds: float = 0.0
+    answer: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", FaultKind(self.kind))
         if self.count < 1:
             raise ValueError("count must be at least 1")
+        if self.answer and self.kind not in (FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER):
+            raise ValueError("answer is for error_before and error_after only")
         if not 400 <= self.status <= 599:
             raise ValueError("status must be an HTTP error, 400 to 599")
         if not 0 <= self.seconds <= MAX_FAULT_SECONDS:
@@ -120,13 +126,25 @@ class Fault:
 
 
 class Faults:
-    """The armed faults, in the order they were armed. For one event loop only."""
+    """The armed faults, in the order they were armed. For one event loop only.
+
+    Attributes:
+        answers: the names that a fault's ``answer`` may have; the application puts its vendor's here.
+    """
 
     def __init__(self) -> None:
+        self.answers: frozenset[str] = frozenset()
         self._armed: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Arms a fault."""
+        """Arms a fault.
+
+        Raises:
+            ValueError: its answer is none of this vendor's.
+        """
+        if fault.answer and fault.answer not in self.answers:
+            known = ", ".join(sorted(self.answers)) or "none here"
+            raise ValueError(f"unknown answer {fault.answer!r}; known: {known}")
         self._armed.append(fault)
 
     def clear(self) -> None:
@@ -224,7 +242,7 @@ class FaultMiddleware:
     async def _end(self, fault: Fault, send: Send) -> None:
         match fault.kind:
             case FaultKind.DROP_BEFORE | FaultKind.DROP_AFTER:
-                await _drop(send)
+                await drop_connection(send)
             case FaultKind.MALFORMED:
                 body = b'{"this answer is cut off in the mid'
                 await _answer(send, ErrorAnswer(200, body, {"content-type": "application/json"}))
@@ -247,9 +265,9 @@ def fault_routes(faults: Faults) -> list[Route]:
     async def arm(request: Request) -> Response:
         try:
             fault = Fault.parse(parse_body(await request.body()))
+            faults.add(fault)
         except ValueError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
-        faults.add(fault)
         return JSONResponse({"armed": fault.to_json()}, status_code=201)
 
     async def show(_request: Request) -> Response:
@@ -278,7 +296,7 @@ async def _answer(send: Send, answer: ErrorAnswer) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _drop(send: Send) -> None:
+async def drop_connection(send: Send) -> None:
     """Ends the connection without a byte of an answer.
 
     ASGI has no word for this. A response whose header cannot be put on the wire is begun, so the

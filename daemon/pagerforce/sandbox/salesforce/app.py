@@ -27,6 +27,7 @@ from pagerforce.sandbox.faults import (
 from pagerforce.sandbox.salesforce.control import knob_routes
 from pagerforce.sandbox.salesforce.errors import ApiError, not_found
 from pagerforce.sandbox.salesforce.locators import Locators
+from pagerforce.sandbox.salesforce.refusals import REFUSALS
 from pagerforce.sandbox.salesforce.rest import Call, Reply, Router, Session, error_reply
 from pagerforce.sandbox.salesforce.routes import make_router
 from pagerforce.sandbox.salesforce.seeds import ORG_ID
@@ -51,6 +52,7 @@ def make_app(world: SalesforceWorld, faults: Faults | None = None) -> Starlette:
         faults: the HTTP faults' knobs; without them only the control endpoint sets any.
     """
     knobs = Faults() if faults is None else faults
+    knobs.answers = frozenset(REFUSALS)
     api = _Api(world)
     return Starlette(
         routes=[
@@ -122,6 +124,10 @@ class _Api:
 
     async def data(self, request: Request) -> Response:
         """Everything below ``/services/data``; any other path is not found."""
+        moved = self.world.moved
+        if moved is not None and moved.is_left(request.url.netloc):
+            query = f"?{request.url.query}" if request.url.query else ""
+            return moved.answer(request.url.path + query)
         try:
             reply = await self._serve(request)
         except ApiError as error:
@@ -249,6 +255,8 @@ class _AsciiJson(JSONResponse):
 
 def _fault_shape(fault: Fault) -> ErrorAnswer:
     """Salesforce names no wait; its 429 and 5xx pages may be text, its 503 is an error array."""
+    if fault.answer:
+        return REFUSALS[fault.answer].as_answer()
     if fault.kind is FaultKind.TOO_MANY:
         return _fault_answer(429, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests Limit exceeded.")
     if fault.status == 503:

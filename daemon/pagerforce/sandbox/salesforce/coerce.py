@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
 
-from pagerforce.sandbox.salesforce.errors import ApiError
+from pagerforce.sandbox.salesforce.errors import ApiError, too_long
 from pagerforce.sandbox.salesforce.ids import canonical_id
 from pagerforce.sandbox.salesforce.schema import TEXT_TYPES, Field, FieldType, Value
 
@@ -57,11 +57,7 @@ def _text(field: Field, given: object) -> str:
     if not isinstance(given, str):
         raise _wrong_type(field, given, "string")
     if len(given) > field.length:
-        raise ApiError(
-            "STRING_TOO_LONG",
-            f"{field.label}: data value too large (max length={field.length})",
-            fields=[field.name],
-        )
+        raise too_long(field, given, field.length)
     if field.type is FieldType.EMAIL and _EMAIL.fullmatch(given) is None:
         raise ApiError(
             "INVALID_EMAIL_ADDRESS", f"{field.label}: invalid email address", fields=[field.name]

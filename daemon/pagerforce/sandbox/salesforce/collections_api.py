@@ -187,7 +187,8 @@ def _done(row_id: str) -> Json:
 
 
 def _failure(error: ApiError) -> Json:
-    return {"statusCode": error.code, "message": error.message, "fields": list(error.fields)}
+    fields = list(error.fields or ())
+    return {"statusCode": error.code, "message": error.message, "fields": fields, **error.detail}
 
 
 def _rolled_back(result: Json) -> Json:

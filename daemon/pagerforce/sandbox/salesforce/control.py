@@ -1,19 +1,24 @@
 """``/__sandbox__/knobs``: the world's knobs for use by hand, with curl.
 
-``POST`` takes a JSON object of knobs to turn, ``GET`` lists what there is.
+``POST`` takes a JSON object of knobs to turn, ``GET`` lists what there is. ``GET /__sandbox__/headers``
+lists what callers sent of the headers that matter, newest last.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import asdict
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pagerforce.sandbox.bodies import parse_body
+from pagerforce.sandbox.salesforce import automation_control
+from pagerforce.sandbox.salesforce.automation_control import Turn
+from pagerforce.sandbox.salesforce.errors import ApiError
+from pagerforce.sandbox.salesforce.knob_values import number, pair, text
 from pagerforce.sandbox.salesforce.world import SalesforceWorld
 
 _PATH = "/__sandbox__/knobs"
-_Turn = Callable[[SalesforceWorld, object], None]
 
 
 def knob_routes(world: SalesforceWorld) -> list[Route]:
@@ -22,14 +27,21 @@ def knob_routes(world: SalesforceWorld) -> list[Route]:
     async def turn(request: Request) -> Response:
         try:
             _turn_all(world, parse_body(await request.body()))
-        except ValueError as error:
+        except (ValueError, LookupError, ApiError) as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         return Response(status_code=204)
 
     async def show(_request: Request) -> Response:
         return JSONResponse({"knobs": {name: told for name, (told, _) in _KNOBS.items()}})
 
-    return [Route(_PATH, turn, methods=["POST"]), Route(_PATH, show, methods=["GET"])]
+    async def sent(_request: Request) -> Response:
+        return JSONResponse({"calls": [asdict(call) for call in world.headers.calls]})
+
+    return [
+        Route(_PATH, turn, methods=["POST"]),
+        Route(_PATH, show, methods=["GET"]),
+        Route("/__sandbox__/headers", sent, methods=["GET"]),
+    ]
 
 
 def _turn_all(world: SalesforceWorld, given: object) -> None:
@@ -42,34 +54,16 @@ def _turn_all(world: SalesforceWorld, given: object) -> None:
         _KNOBS[name][1](world, value)
 
 
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise ValueError("the value must be a number, not negative")
-    return float(value)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("the value must be text")  # noqa: TRY004 - bad input, not bad code
-    return value
-
-
-def _pair(value: object) -> tuple[str, str]:
-    if not isinstance(value, list) or len(value) != 2:
-        raise ValueError("the value must be a list of two texts")
-    return _text(value[0]), _text(value[1])
-
-
 def _batch_size(world: SalesforceWorld, value: object) -> None:
-    world.knobs.batch_size = None if value is None else int(_number(value))
+    world.knobs.batch_size = None if value is None else int(number(value))
 
 
 def _lock_errors(world: SalesforceWorld, value: object) -> None:
-    world.knobs.lock_errors = int(_number(value))
+    world.knobs.lock_errors = int(number(value))
 
 
 def _query_timeouts(world: SalesforceWorld, value: object) -> None:
-    world.knobs.query_timeouts = int(_number(value))
+    world.knobs.query_timeouts = int(number(value))
 
 
 def _rollup_is_edit(world: SalesforceWorld, value: object) -> None:
@@ -77,7 +71,7 @@ def _rollup_is_edit(world: SalesforceWorld, value: object) -> None:
 
 
 def _late(world: SalesforceWorld, value: object) -> None:
-    world.begin_late(_number(value))
+    world.begin_late(number(value))
 
 
 def _commit_late(world: SalesforceWorld, value: object) -> None:
@@ -91,15 +85,15 @@ def _expire_tokens(world: SalesforceWorld, value: object) -> None:
 
 
 def _remaining_calls(world: SalesforceWorld, value: object) -> None:
-    world.set_remaining_calls(int(_number(value)))
+    world.set_remaining_calls(int(number(value)))
 
 
 def _hide_field(world: SalesforceWorld, value: object) -> None:
-    world.access.hidden.add(_pair(value))
+    world.access.hidden.add(pair(value))
 
 
 def _deny(world: SalesforceWorld, value: object) -> None:
-    world.access.deny(*_pair(value))
+    world.access.deny(*pair(value))
 
 
 def _restore_access(world: SalesforceWorld, value: object) -> None:
@@ -108,10 +102,10 @@ def _restore_access(world: SalesforceWorld, value: object) -> None:
 
 
 def _trust(world: SalesforceWorld, value: object) -> None:
-    world.trust(_text(value))
+    world.trust(text(value))
 
 
-_KNOBS: Mapping[str, tuple[str, _Turn]] = {
+_KNOBS: Mapping[str, tuple[str, Turn]] = {
     "batch_size": ("most rows of a query page; null for the usual", _batch_size),
     "lock_errors": ("so many of the next writes meet UNABLE_TO_LOCK_ROW", _lock_errors),
     "query_timeouts": ("so many of the next queries meet QUERY_TIMEOUT", _query_timeouts),
@@ -124,4 +118,5 @@ _KNOBS: Mapping[str, tuple[str, _Turn]] = {
     "deny": ("[object, read|create|edit|delete]: takes the right away", _deny),
     "restore_access": ("any value: gives all rights back", _restore_access),
     "trust": ("PEM of an RSA certificate or public key for JWT logins", _trust),
+    **automation_control.KNOBS,
 }

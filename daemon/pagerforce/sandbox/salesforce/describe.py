@@ -41,6 +41,7 @@ def describe_basic(session: Session, call: Call) -> Reply:
 def describe(session: Session, call: Call) -> Reply:
     """``GET /sobjects/X/describe``: one object with its fields."""
     item = session.object(call.segments[1])
+    session.world.troubles.meet("describe", item.name)
     if _is_unchanged(session, call):
         return Reply(304)
     return Reply(
@@ -56,13 +57,17 @@ def describe(session: Session, call: Call) -> Reply:
 
 
 def _is_unchanged(session: Session, call: Call) -> bool:
-    """The schema is as old as the org, unless rights were taken away, which counts as new."""
+    """The schema is as old as its last deleted or restored field, or as the org.
+
+    Rights that were taken away count as new.
+    """
     since = call.headers.get("if-modified-since")
     access = session.world.access
     if since is None or access.hidden or access.denied:
         return False
     try:
-        return parsedate_to_datetime(since) >= session.world.started_at
+        asked, changed_at = parsedate_to_datetime(since), session.world.schema_changed_at
+        return asked >= session.world.started_at and (changed_at is None or asked > changed_at)
     except (TypeError, ValueError):
         return False  # a date that cannot be read, or has no zone, asks for nothing
 

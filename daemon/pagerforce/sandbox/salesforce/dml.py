@@ -4,7 +4,7 @@ The order is the platform's: fields are checked and set, before-triggers derive,
 unique and lookup filters and validation rules are judged, the row is saved, after-triggers run.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pagerforce.sandbox.salesforce.coerce import coerce
@@ -88,10 +88,12 @@ class Dml:
         serials: last Id serial given, by key prefix.
         numbers: last AutoNumber given, by object name. As on the platform, a rollback leaves gaps.
         holds: whether the org behaves so, by the fact's name.
+        own: the automation that an administrator built, of all objects; the package's comes after it.
     """
 
     schema: Schema
     hooks: Mapping[str, Hooks]
+    own: Hooks = field(default_factory=Hooks)
     rules: dict[str, list[Rule]] = field(default_factory=dict)
     serials: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
@@ -143,7 +145,7 @@ class Dml:
                 for detail in tx.holders(child.object.name, child.field.name, row_id):
                     self._mark(tx, detail, deleted=True)
         self._mark(tx, row, deleted=True)
-        self._hooks(item).after(tx.find(row_id) or row, tx)
+        self._after(item, tx.find(row_id) or row, tx)
 
     def undelete(self, tx: Transaction, row_id: str) -> None:
         """Takes a row out of the Recycle Bin, with the detail rows that went with it.
@@ -161,7 +163,7 @@ class Dml:
                     if detail.values["SystemModstamp"] == row.values["SystemModstamp"]:
                         self._mark(tx, detail, deleted=False)
         self._mark(tx, row, deleted=False)
-        self._hooks(item).after(tx.find(row_id) or row, tx)
+        self._after(item, tx.find(row_id) or row, tx)
 
     def live(self, tx: Transaction, row_id: str) -> Row:
         """A row that is there and not deleted.
@@ -175,6 +177,10 @@ class Dml:
         if row.is_deleted:
             raise entity_is_deleted()
         return row
+
+    def _after(self, item: SObject, row: Row, tx: Transaction) -> None:
+        self._hooks(item).after(row, tx)
+        self.own.after(row, tx)
 
     def _hooks(self, item: SObject) -> Hooks:
         return self.hooks.get(item.name, Hooks())
@@ -215,6 +221,7 @@ class Dml:
     def _save(self, draft: Draft, tx: Transaction) -> None:
         hooks = self._hooks(draft.item)
         self._check_references(draft, tx)
+        self.own.before(draft, tx)
         hooks.before(draft, tx)
         self._check_required(draft)
         self._check_unique(draft, tx)
@@ -223,8 +230,9 @@ class Dml:
             message = rule(draft, tx)
             if message is not None:
                 raise validation_failed(message)
+        self.own.validate(draft, tx)
         tx.stage(draft.as_row())
-        hooks.after(draft.as_row(), tx)
+        self._after(draft.item, draft.as_row(), tx)
 
     def _check_references(self, draft: Draft, tx: Transaction) -> None:
         for name in draft.written:
@@ -277,6 +285,8 @@ class Dml:
     def _mark(self, tx: Transaction, row: Row, *, deleted: bool) -> None:
         stamps = self._stamps_of(tx, "delete-moves-system-modstamp")
         changes: dict[str, Value] = {"IsDeleted": deleted, **stamps}
+        if not deleted and "MasterRecordId" in row.values:
+            changes["MasterRecordId"] = None  # it names a row only while this one is deleted (K)
         tx.stage(Row(row.object, row.id, {**row.values, **changes}))
 
     def _stamps_of(self, tx: Transaction, fact: str) -> dict[str, Value]:
@@ -284,6 +294,18 @@ class Dml:
         if not self.holds(fact):
             del stamps["SystemModstamp"]
         return stamps
+
+
+def check_columns(schema: Schema, item: SObject, names: Iterable[str]) -> None:
+    """Sees that a write names only fields that are there.
+
+    Raises:
+        ApiError: INVALID_FIELD.
+    """
+    known = schema.get(item.name)
+    for name in names:
+        if name != "attributes" and known.find(name) is None:
+            raise unknown_column(name, item.name)
 
 
 def _edit_stamps(tx: Transaction) -> dict[str, Value]:

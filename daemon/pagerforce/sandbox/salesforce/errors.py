@@ -4,9 +4,10 @@ Facts: salesforce.md section 3 (codes and statuses). The body forms (array, ``st
 made where the answer is made, in :mod:`.rest` and :mod:`.collections_api`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pagerforce.errors import PagerforceError
+from pagerforce.sandbox.salesforce.schema import Field
 
 
 class ApiError(PagerforceError):
@@ -16,17 +17,25 @@ class ApiError(PagerforceError):
         status: HTTP status of a plain REST answer.
         code: the ``errorCode`` word.
         message: the sentence beside it.
-        fields: API names of the fields it speaks of.
+        fields: API names of the fields it speaks of; None where the answer has no such list.
+        detail: what else stands beside it.
     """
 
     def __init__(
-        self, code: str, message: str, *, status: int = 400, fields: Sequence[str] = ()
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int = 400,
+        fields: Sequence[str] | None = None,
+        detail: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.status = status
         self.code = code
         self.message = message
-        self.fields = tuple(fields)
+        self.fields = None if fields is None else tuple(fields)
+        self.detail = dict(detail or {})
 
 
 def not_found(message: str = "The requested resource does not exist") -> ApiError:
@@ -61,7 +70,16 @@ def unknown_column(name: str, entity: str) -> ApiError:
 
 def validation_failed(message: str, *fields: str) -> ApiError:
     """A validation rule of the org said no."""
-    return ApiError("FIELD_CUSTOM_VALIDATION_EXCEPTION", message, fields=fields)
+    return ApiError("FIELD_CUSTOM_VALIDATION_EXCEPTION", message, fields=fields or None)
+
+
+def too_long(field: Field, given: str, limit: int) -> ApiError:
+    """A text that does not fit; the platform repeats all of it (facts, section 3)."""
+    return ApiError(
+        "STRING_TOO_LONG",
+        f"{field.label}: data value too large: {given} (max length={limit})",
+        fields=[field.name],
+    )
 
 
 def lock_failed(row_id: str) -> ApiError:

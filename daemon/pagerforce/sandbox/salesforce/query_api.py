@@ -9,6 +9,7 @@ from pagerforce.sandbox.salesforce.errors import ApiError
 from pagerforce.sandbox.salesforce.render import Json
 from pagerforce.sandbox.salesforce.rest import Call, Reply, Session
 from pagerforce.sandbox.salesforce.soql_evaluate import QueryRunner
+from pagerforce.sandbox.salesforce.soql_parser import parse_soql
 
 MAX_BATCH = 2000
 MIN_BATCH = 200
@@ -45,6 +46,8 @@ def _query(session: Session, call: Call, *, include_deleted: bool) -> Reply:
     if knobs.query_timeouts > 0:
         knobs.query_timeouts -= 1
         raise ApiError("QUERY_TIMEOUT", "Your query request was running for too long.")
+    if session.world.troubles.on:
+        session.world.troubles.meet("query", parse_soql(soql).source)
     found = QueryRunner(session.renderer, now, include_deleted).run(soql)
     if not found.records:
         return Reply(200, {"totalSize": found.total, "done": True, "records": []})

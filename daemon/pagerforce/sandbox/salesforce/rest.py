@@ -79,8 +79,7 @@ class Session:
         """What this user sees of fields and rows."""
         access = self.world.access
         source = SharedRows(self.shared or self.world.store, access.unshared)
-        full = self.world.schema
-        return Lens(access.schema(full), source, full)
+        return Lens(access.schema(self.world.view), source, self.world.schema)
 
     @property
     def renderer(self) -> Renderer:
@@ -147,6 +146,7 @@ class Router:
     def dispatch(self, session: Session, call: Call) -> Reply:
         """Serves one call."""
         try:
+            session.world.headers.note(call.method, "/".join(call.segments), call.headers)
             return self._handler(call)(session, call)
         except ApiError as error:
             return error_reply(error)
@@ -172,6 +172,7 @@ def error_reply(*errors: ApiError) -> Reply:
 
 
 def error_body(error: ApiError) -> Json:
-    """One refusal; ``fields`` is only there where it speaks of some."""
+    """One refusal; ``fields`` is only there where the platform lists some, or none of them."""
     body: Json = {"message": error.message, "errorCode": error.code}
-    return body | {"fields": list(error.fields)} if error.fields else body
+    fields = {} if error.fields is None else {"fields": list(error.fields)}
+    return body | fields | error.detail

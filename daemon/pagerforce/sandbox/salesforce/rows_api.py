@@ -13,6 +13,7 @@ from pagerforce.sandbox.salesforce.errors import (
     not_found,
     unknown_column,
 )
+from pagerforce.sandbox.salesforce.header_book import allows_save
 from pagerforce.sandbox.salesforce.ids import canonical_id
 from pagerforce.sandbox.salesforce.render import Json
 from pagerforce.sandbox.salesforce.rest import Call, Reply, Session
@@ -118,6 +119,8 @@ def insert_row(
         ApiError: the org refuses.
     """
     session.world.access.check(item.name, "create")
+    session.world.troubles.meet("create", item.name)
+    tx.saves_alerted = allows_save(headers)
     if item.setup:
         raise ApiError(
             "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type cannot be inserted: {item.label}"
@@ -148,6 +151,8 @@ def update_row(
     _check_shared(session, row_id)
     session.world.dml.live(tx, row_id)
     session.world.access.check(item.name, "edit")
+    session.world.troubles.meet("update", item.name)
+    session.world.automation.check_approval(row_id)
     values = _visible_values(item, given)
     session.world.dml.update(tx, row_id, _assigned(session, item, values, headers))
 
@@ -161,6 +166,8 @@ def delete_row(session: Session, tx: Transaction, item: SObject, row_id: str) ->
     _check_shared(session, row_id)
     session.world.dml.live(tx, row_id)
     session.world.access.check(item.name, "delete")
+    session.world.troubles.meet("delete", item.name)
+    session.world.automation.check_approval(row_id)
     session.world.dml.delete(tx, row_id)
 
 

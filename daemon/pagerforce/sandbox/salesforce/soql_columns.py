@@ -20,6 +20,13 @@ from pagerforce.sandbox.salesforce.soql_lexer import malformed
 from pagerforce.sandbox.salesforce.store import Row
 
 MAX_FIELDS_LIMIT = 200
+FIELDS_OF_NAME = frozenset(
+    {
+        *("id", "name", "type", "firstname", "lastname", "alias", "email", "phone", "title"),
+        *("isactive", "userroleid", "profileid"),
+    }
+)
+"""What the object Name has, which stands behind a lookup to several objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +71,9 @@ def resolve(schema: Schema, item: SObject, path: Path) -> Column:
     if len(steps) > MAX_PARENT_STEPS:
         raise malformed(f"Relationship field path '{path}' is too deep; the limit is 5 levels.")
     candidates = [item]
-    named = []
+    named: list[str] = []
     for step in steps:
-        lookup = next((f for c in candidates if (f := c.find_parent(step))), None)
+        lookup = None if len(candidates) > 1 else candidates[0].find_parent(step)
         if lookup is None:
             raise ApiError(
                 "INVALID_FIELD",
@@ -76,10 +83,11 @@ def resolve(schema: Schema, item: SObject, path: Path) -> Column:
             )
         named.append(lookup.relationship)
         candidates = [c for name in lookup.reference_to if (c := schema.find(name))]
+    is_name = len(candidates) > 1
     field = next((f for c in candidates if (f := c.find(last))), None)
-    if field is None:
-        raise unknown_column(last, candidates[0].name if len(candidates) == 1 else "Name")
-    is_owner_type = len(candidates) > 1 and field.name == "Type"
+    if field is None or (is_name and last.lower() not in FIELDS_OF_NAME):
+        raise unknown_column(last, "Name" if is_name else candidates[0].name)
+    is_owner_type = is_name and field.name == "Type"
     return Column(tuple(named), field, is_owner_type)
 
 

@@ -22,6 +22,7 @@ def _person(name: str, label: str, prefix: str) -> SObject:
         kind.text("LastName", 80, required=True),
         Field(name="Email", type=FieldType.EMAIL, length=80),
         kind.lookup("OwnerId", "User"),
+        _platform(kind.lookup("MasterRecordId", name)),
         *((kind.lookup("AccountId", "Account"),) if name == "Contact" else ()),
         *((kind.text("Company", 255),) if name == "Lead" else ()),
     )
@@ -49,6 +50,7 @@ def _read_only_setup() -> tuple[SObject, ...]:
             Field(name="Email", type=FieldType.EMAIL, length=128, required=True),
             kind.text("Alias", 8),
             kind.text("Title", 80),
+            kind.text("Department", 80),
             kind.text("Phone", 40),
             kind.picklist("UserType", "Standard", "AutomatedProcess", default="Standard"),
             kind.checkbox("IsActive", default=True),

@@ -15,12 +15,17 @@ class Transaction:
     Args:
         user_id: who acts; becomes the author of what is written.
         now: the instant of the writes, whole seconds: the stamp that rows get.
+
+    Attributes:
+        saves_alerted: whether a row is saved that a duplicate rule only alerts to, as a person does
+            who reads the alert; the API's callers must say so.
     """
 
     def __init__(self, store: RowStore, schema: Schema, user_id: str, now: datetime) -> None:
         self.user_id = user_id
         self.now = now
         self.schema = schema
+        self.saves_alerted = True
         self._store = store
         self._staged: dict[str, Row] = {}
 

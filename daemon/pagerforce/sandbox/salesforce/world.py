@@ -11,10 +11,17 @@ from datetime import datetime, timedelta
 
 from pagerforce.sandbox.clock import SandboxClock
 from pagerforce.sandbox.salesforce.access import Access
-from pagerforce.sandbox.salesforce.dml import Dml, Rule
-from pagerforce.sandbox.salesforce.errors import ApiError, not_found, unknown_object
+from pagerforce.sandbox.salesforce.automation import Automation
+from pagerforce.sandbox.salesforce.dml import Dml, Rule, check_columns
+from pagerforce.sandbox.salesforce.errors import (
+    ApiError,
+    not_found,
+    unknown_object,
+)
+from pagerforce.sandbox.salesforce.header_book import HeaderBook
 from pagerforce.sandbox.salesforce.ids import canonical_id
 from pagerforce.sandbox.salesforce.lens import Lens
+from pagerforce.sandbox.salesforce.moves import Move
 from pagerforce.sandbox.salesforce.quota import Quota
 from pagerforce.sandbox.salesforce.remedyforce import remedyforce_objects
 from pagerforce.sandbox.salesforce.render import Json, Renderer
@@ -26,6 +33,7 @@ from pagerforce.sandbox.salesforce.store import Row, RowStore
 from pagerforce.sandbox.salesforce.tokens import TokenDesk
 from pagerforce.sandbox.salesforce.transaction import Transaction
 from pagerforce.sandbox.salesforce.triggers import package_hooks
+from pagerforce.sandbox.salesforce.troubles import Troubles
 
 DEFAULT_API_BASE = "/services/data/v62.0"
 DEFAULT_PERSON = "jane.doe@example.com"
@@ -89,6 +97,11 @@ class SalesforceWorld:
     Attributes:
         instance_url: what the token endpoint answers; ``""`` for the URL it was called by.
         purged: rows deleted for good.
+        automation: what an administrator built into it.
+        troubles: what it refuses for now, by operation and object.
+        headers: what callers sent of the headers that matter.
+        moved: how the instance it was on answers, where it moved.
+        schema_changed_at: when a field was last deleted or restored.
     """
 
     clock: SandboxClock
@@ -98,6 +111,11 @@ class SalesforceWorld:
     quota: Quota = field(default_factory=Quota)
     tokens: TokenDesk = field(default_factory=lambda: TokenDesk(ORG_ID))
     purged: list[Purge] = field(default_factory=list)
+    automation: Automation = field(default_factory=Automation)
+    troubles: Troubles = field(default_factory=Troubles)
+    headers: HeaderBook = field(default_factory=HeaderBook)
+    moved: Move | None = None
+    schema_changed_at: datetime | None = None
     schema: Schema = field(init=False)
     store: RowStore = field(init=False)
     dml: Dml = field(init=False)
@@ -110,7 +128,7 @@ class SalesforceWorld:
         self.schema = Schema.of((*standard_objects(), *remedyforce_objects()))
         self.store = RowStore(self.clock, self.schema)
         hooks = package_hooks(lambda: self.knobs.rollup_is_edit)
-        self.dml = Dml(self.schema, hooks, holds=self.holds)
+        self.dml = Dml(self.schema, hooks, holds=self.holds, own=self.automation.hooks())
 
     def now(self) -> datetime:
         """The org's present instant, in whole seconds, as its stamps are."""
@@ -119,6 +137,11 @@ class SalesforceWorld:
     def holds(self, fact: str) -> bool:
         """Whether this org behaves so: ``fact`` is the name without its side."""
         return f"salesforce.{fact}" not in self.knobs.false_beliefs
+
+    @property
+    def view(self) -> Schema:
+        """The schema without what was deleted of it; :attr:`schema` keeps that for a restore."""
+        return self.automation.shape(self.schema)
 
     # What people do.
 
@@ -131,6 +154,7 @@ class SalesforceWorld:
             ApiError: the org refuses.
         """
         item = self.object(object_name)
+        check_columns(self.view, item, fields)
         with self.transaction(self.user_id(by)) as tx:
             return self.dml.insert(tx, item, fields)
 
@@ -142,6 +166,7 @@ class SalesforceWorld:
         Raises:
             ApiError: the org refuses.
         """
+        check_columns(self.view, self.object(object_name), fields)
         with self.transaction(self.user_id(by)) as tx:
             self.dml.update(tx, self._own(object_name, row_id), fields)
 
@@ -219,7 +244,8 @@ class SalesforceWorld:
         Raises:
             ApiError: the query is wrong.
         """
-        renderer = Renderer(Lens(self.schema, self.store), DEFAULT_API_BASE)
+        lens = Lens(self.view, self.store, self.schema)
+        renderer = Renderer(lens, DEFAULT_API_BASE)
         return QueryRunner(renderer, self.clock.now()).run(soql).records
 
     def find_id(self, object_name: str, **values: object) -> str:
