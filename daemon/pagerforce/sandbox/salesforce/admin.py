@@ -36,6 +36,17 @@ def restore_field(world: SalesforceWorld, object_name: str, name: str) -> None:
     world.schema_changed_at = world.now()
 
 
+def deactivate(world: SalesforceWorld, who: str) -> None:
+    """Makes a user (username or Id) inactive: what they own stays theirs, nothing new can become so.
+
+    Raises:
+        LookupError: there is no such user.
+    """
+    user_id = world.user_id(who)
+    with world.transaction(world.user_id(INTEGRATION_USER)) as tx:
+        tx.touch(user_id, {"IsActive": False}, as_edit=True)
+
+
 def move_instance(world: SalesforceWorld, url: str, *, old: str = "redirect") -> None:
     """Moves the org: logins name this URL from now on; ``old`` is how every other address answers.
 

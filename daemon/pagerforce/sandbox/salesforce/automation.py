@@ -7,6 +7,7 @@ writes as for those of the API. Facts: salesforce.md sections 3, 5 and 9a.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from pagerforce.sandbox.salesforce.coerce import coerce
 from pagerforce.sandbox.salesforce.dml import Draft, Hooks
 from pagerforce.sandbox.salesforce.errors import ApiError, too_long
 from pagerforce.sandbox.salesforce.flows import Flow
@@ -150,9 +151,10 @@ class Automation:
             parent = tx.find(parent_id) if isinstance(parent_id, str) else None
             if roll_up.child != row.object or parent is None:
                 continue
-            count = float(len(tx.holders(row.object, roll_up.lookup, parent.id)))
-            if parent.values.get(roll_up.field) != count:
-                tx.touch(parent.id, {roll_up.field: count}, as_edit=False)
+            target = tx.schema.get(parent.object).fields[roll_up.field.lower()]
+            count = coerce(target, len(tx.holders(row.object, roll_up.lookup, parent.id)))
+            if parent.values.get(target.name) != count:
+                tx.touch(parent.id, {target.name: count}, as_edit=False)
 
 
 def _shape(full: Schema, deleted: set[Place], rich: Mapping[Place, RichText]) -> Schema:

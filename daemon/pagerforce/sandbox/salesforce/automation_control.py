@@ -66,6 +66,10 @@ def _refuse(world: SalesforceWorld, value: object) -> None:
     world.troubles.add(trouble)
 
 
+def _deactivate(world: SalesforceWorld, value: object) -> None:
+    admin.deactivate(world, text(value))
+
+
 def _delete_field(world: SalesforceWorld, value: object) -> None:
     admin.delete_field(world, *pair(value))
 
@@ -151,6 +155,7 @@ KNOBS: Mapping[str, tuple[str, Turn]] = {
         ),
         _refuse,
     ),
+    "deactivate": ("username or Id: the user is inactive from now on", _deactivate),
     "delete_field": ("[object, field]: an administrator deletes it", _delete_field),
     "restore_field": ("[object, field]: it is back", _restore_field),
     "move_instance": (

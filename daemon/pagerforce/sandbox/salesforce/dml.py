@@ -240,6 +240,19 @@ class Dml:
             value = draft.values[name]
             if target.type is FieldType.REFERENCE and isinstance(value, str):
                 self._check_reference(target, value, tx)
+        if "OwnerId" in draft.written and draft.is_changed("OwnerId"):
+            self._check_owner(draft, tx)
+
+    def _check_owner(self, draft: Draft, tx: Transaction) -> None:
+        """The answer lists fields and names none (K; its words: public error tables)."""
+        owner = tx.find(str(draft.values["OwnerId"]))
+        if owner is not None and owner.values.get("IsActive") is False:
+            raise ApiError(
+                "INACTIVE_OWNER_OR_USER",
+                f"operation performed with inactive user [{owner.id}] as owner of"
+                f" {draft.item.label.lower()}",
+                fields=(),
+            )
 
     def _check_reference(self, target: Field, value: str, tx: Transaction) -> None:
         pointed = self.schema.find_by_prefix(value)
