@@ -38,7 +38,7 @@ def main() -> int:
         os.execv(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]])
     first, _, last = options.seeds.partition("-")
     if not last:
-        return _replay(int(first), options.bug)
+        return _replay(int(first), options)
     return _soak(range(int(first), int(last) + 1), options)
 
 
@@ -47,30 +47,32 @@ def _options() -> argparse.Namespace:
     parser.add_argument("seeds", help="FIRST-LAST, or one seed to print its history")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--first", action="store_true", help="stop at the first broken promise")
+    parser.add_argument("--automation", action="store_true", help="orgs with automation and moods")
     parser.add_argument("--bug", choices=[*BUGS], help="a mistake to put in first")
     return parser.parse_args()
 
 
-def _play(seed: int, bug: str | None) -> Outcome:
-    with BUGS[bug]() if bug else nullcontext():
+def _play(seed: int, options: argparse.Namespace) -> Outcome:
+    with BUGS[options.bug]() if options.bug else nullcontext():
         try:
-            return play(seed)
+            return play(seed, is_automated=options.automation)
         except Exception:  # noqa: BLE001 - one seed must not end the others
             return Outcome(seed, "error", traceback.format_exc())
 
 
-def _replay(seed: int, bug: str | None) -> int:
-    outcome = _play(seed, bug)
+def _replay(seed: int, options: argparse.Namespace) -> int:
+    outcome = _play(seed, options)
     for line in outcome.lines:
         print(line)
-    print(_verdict(outcome, bug))
+    print(_verdict(outcome, options))
     return 1 if outcome.promise else 0
 
 
-def _verdict(outcome: Outcome, bug: str | None) -> str:
+def _verdict(outcome: Outcome, options: argparse.Namespace) -> str:
     if not outcome.promise:
         return f"seed {outcome.seed}: every promise kept; {_listed(outcome.totals)}"
-    how = f"make replay SEED={outcome.seed}" + (f" BUG={bug}" if bug else "")
+    how = f"make replay SEED={outcome.seed}" + (f" BUG={options.bug}" if options.bug else "")
+    how += " AUTOMATION=1" if options.automation else ""
     return f"seed {outcome.seed}: BROKEN: {outcome.problem}\n  {how}"
 
 
@@ -83,11 +85,11 @@ def _soak(seeds: range, options: argparse.Namespace) -> int:
     totals: Counter[str] = Counter()
     broken: list[Outcome] = []
     with Pool(options.jobs) as pool:
-        for outcome in pool.imap_unordered(partial(_quietly, bug=options.bug), seeds, chunksize=2):
+        for outcome in pool.imap_unordered(partial(_quietly, options=options), seeds, chunksize=2):
             totals.update(outcome.totals)
             if outcome.promise:
                 broken.append(outcome)
-                print(_verdict(outcome, options.bug), flush=True)
+                print(_verdict(outcome, options), flush=True)
                 if options.first:
                     return 1
     lost = sum(item.promise in _LOST for item in broken)
@@ -97,9 +99,9 @@ def _soak(seeds: range, options: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
-def _quietly(seed: int, bug: str | None) -> Outcome:
+def _quietly(seed: int, options: argparse.Namespace) -> Outcome:
     """The history itself can be played again at any time and is not carried between processes."""
-    outcome = _play(seed, bug)
+    outcome = _play(seed, options)
     outcome.lines.clear()
     outcome.problem = outcome.problem.strip().splitlines()[-1][:400] if outcome.promise else ""
     return outcome

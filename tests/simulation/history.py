@@ -13,6 +13,7 @@ import structlog
 from anyio.abc import TaskGroup
 
 from pagerforce.model.ids import Side
+from simulation.automation import automate
 from simulation.checks import Checks
 from simulation.ledger import Ledger, Who
 from simulation.life import Lives
@@ -42,12 +43,12 @@ class Outcome:
     totals: dict[str, int] = field(default_factory=dict)
 
 
-def play(seed: int) -> Outcome:
-    """Plays the history of a seed."""
+def play(seed: int, *, is_automated: bool = False) -> Outcome:
+    """Plays the history of a seed. ``is_automated``: the org may have automation of its own."""
     outcome = Outcome(seed)
     try:
         with work_folder() as folder, _unhurried(), one_key():
-            run(_History(seed, folder, outcome).play())
+            run(_History(seed, folder, outcome, is_automated=is_automated).play())
     except (BrokenPromise, StuckError, BaseExceptionGroup) as error:
         found = _find(error)
         if found is None:
@@ -83,8 +84,9 @@ def _find(error: BaseException) -> tuple[str, str] | None:
 class _History:
     """Puts everybody on the stage and lets them act."""
 
-    def __init__(self, seed: int, folder: Path, outcome: Outcome) -> None:
+    def __init__(self, seed: int, folder: Path, outcome: Outcome, *, is_automated: bool) -> None:
         self._seed = seed
+        self._is_automated = is_automated
         self._folder = folder
         self._outcome = outcome
         self._database = folder / "state" / "pagerforce.db"
@@ -102,6 +104,9 @@ class _History:
         stage = set_up(self._dice("stage"))
         async with anyio.create_task_group() as group:
             weather = Weather(group, stage, pace, self._dice("weather"), self._tell, plan.harm)
+            if self._is_automated:
+                dice = self._dice("automation")
+                weather.moods = automate(stage.sf, stage.faults, dice, self._tell)
             ledger = Ledger(stage.pd, stage.sf, self._tell, weather.lateness)
             dice = self._dice("people")
             people = People(

@@ -9,6 +9,7 @@ from anyio.abc import TaskGroup
 
 from pagerforce.model.ids import Side
 from pagerforce.sandbox.faults import Fault, FaultKind
+from simulation.automation import Moods
 from simulation.plan import Pace
 from simulation.stage import Stage
 
@@ -22,11 +23,12 @@ ENDINGS = (
 )
 WRITES = {Side.PAGERDUTY: ("POST", "PUT"), Side.SALESFORCE: ("POST", "PATCH")}
 MOST_ARMED = 3
+MOODINESS = 0.3
 
 
 @dataclass(slots=True)
 class Weather:
-    """``harm``: 0 to 1, how bad it gets. ``faults``: how much went wrong."""
+    """``harm``: 0 to 1, how bad it gets. ``faults``: how much went wrong. ``moods``: the org's own."""
 
     group: TaskGroup
     stage: Stage
@@ -36,6 +38,7 @@ class Weather:
     harm: float
     faults: int = 0
     is_clear: bool = False
+    moods: Moods | None = None
 
     async def run(self) -> None:
         """Something every now and then, until it clears."""
@@ -44,6 +47,9 @@ class Weather:
             if not self.is_clear and self.dice.random() < self.harm:
                 self.faults += 1
                 self._strike()
+            if not self.is_clear and self.moods is not None and self.dice.random() < MOODINESS:
+                self.faults += 1
+                self._mood(self.moods)
 
     def clear(self) -> None:
         """From now on all is well."""
@@ -54,6 +60,8 @@ class Weather:
             self.stage.roads[side].slow_answers = 0
         self.stage.sf.knobs.lock_errors = self.stage.sf.knobs.query_timeouts = 0
         self.stage.sf.set_remaining_calls(15_000)
+        if self.moods is not None:
+            self.moods.end()
 
     # Late visibility --------------------------------------------------------------------------
 
@@ -93,6 +101,11 @@ class Weather:
         )
         self.stage.faults[side].add(fault)
         self.tell(f"weather: {side}: {fault.count} x {fault.kind} for {fault.method or 'any'}")
+
+    def _mood(self, moods: Moods) -> None:
+        seconds = moods.strike()
+        if seconds:
+            self._later(seconds, moods.end)
 
     def _outage(self) -> None:
         side, seconds = self._side(), self.dice.uniform(5, 60)
