@@ -95,6 +95,7 @@ async def test_people_read_the_alert_and_save(org: Org):
         ("Sforce-Auto-Assign", "FALSE", "no"),
         ("Sforce-Auto-Assign", "01Q000000000001AAA", "005000000000001AAA"),
         ("Sforce-Query-Options", "batchSize=500", "batchSize=many"),
+        ("Sforce-Mru", "updateMru=false", "false"),
     ],
 )
 async def test_header_is_checked_and_remembered(org: Org, name: str, good: str, bad: str):

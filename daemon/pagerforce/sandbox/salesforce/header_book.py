@@ -25,6 +25,7 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
     "sforce-auto-assign": re.compile(
         rf"{_FLAG}|01Q[0-9A-Za-z]{{12}}(?:[0-9A-Za-z]{{3}})?", re.IGNORECASE
     ),
+    "sforce-mru": re.compile(rf"updateMru\s*=\s*{_FLAG}", re.IGNORECASE),
     "sforce-query-options": re.compile(r"batchSize\s*=\s*[0-9]{1,9}", re.IGNORECASE),
 }
 _ALLOW_SAVE = re.compile(r"allowSave\s*=\s*true", re.IGNORECASE)
