@@ -30,6 +30,7 @@ LIMITS = ("apex_cpu_limit", "apex_soql_limit", "apex_async_limit", "concurrent_r
 LOGINS = ("login_rate_exceeded", "token_request_in_process", "token_retry")
 PAGES = ("no_longer_exists", "page_instead_of_answer", "maintenance_page", "url_not_reset")
 MOVED = "http://127.0.0.2:7002"
+MOODS = ("lock", "lock", "limit", "login", "page", "window")
 TOKEN_PATH = "/services/oauth2/token"
 
 
@@ -51,18 +52,17 @@ def _flows(dice: Random) -> list[Flow]:
 
 @dataclass(slots=True)
 class Moods:
-    """An org with moods. ``moves``: it goes to another instance once."""
+    """What an automated org does to its callers: ``kinds`` of it, each as likely as it is there often."""
 
     sf: SalesforceWorld
     faults: Faults
     dice: Random
     tell: Callable[[str], None]
-    moves: bool
+    kinds: list[str]
 
     def strike(self) -> float:
         """Brings one on; gives the seconds after which it is to be ended, 0 where it ends by itself."""
-        kinds = ["lock", "lock", "limit", "login", "page", "window"] + ["move"] * self.moves
-        kind = self.dice.choice(kinds)
+        kind = self.dice.choice(self.kinds)
         self.tell(f"weather: the org has a mood: {kind}")
         return float(getattr(self, f"_{kind}")())
 
@@ -73,6 +73,12 @@ class Moods:
     def _trouble(self, names: tuple[str, ...]) -> int:
         name, count = self.dice.choice(names), self.dice.randrange(1, 4)
         self.sf.troubles.add(Trouble(name, count=count))
+        return 0
+
+    def _lost(self) -> int:
+        """What was written is there, maybe rewritten; its answer is not."""
+        kind = self.dice.choice([FaultKind.DROP_AFTER, FaultKind.ERROR_AFTER])
+        self.faults.add(Fault(kind, method="POST", path="sobjects"))
         return 0
 
     def _lock(self) -> int:
@@ -100,7 +106,7 @@ class Moods:
         return self.dice.randrange(5, 120)
 
     def _move(self) -> int:
-        self.moves = False
+        self.kinds.remove("move")
         old = self.dice.choice(["redirect", "drop", "gone", "not_reset"])
         admin.move_instance(self.sf, MOVED, old=old)
         return 0
@@ -109,7 +115,7 @@ class Moods:
 def automate(
     sf: SalesforceWorld, faults: dict[Side, Faults], dice: Random, tell: Callable[[str], None]
 ) -> Moods | None:
-    """Builds what the seed draws; gives the org's moods where it has any."""
+    """Builds what the seed draws; gives what such an org does to its callers."""
     if dice.random() > AUTOMATED:
         return None
     sf.instance_url = URLS[Side.SALESFORCE]
@@ -122,7 +128,9 @@ def automate(
         tell(f"org: {flow.kind} on {flow.object.removeprefix(P)}.{flow.field.removeprefix(P)}")
     for place, rich in sf.automation.rich.items():
         tell(f"org: {place[1].removeprefix(P)} is rich text, {rich}")
-    has_moods, moves = dice.random() < 0.7, dice.random() < 0.15
-    if not has_moods and not moves:
-        return None
-    return Moods(sf, faults[Side.SALESFORCE], dice, tell, moves)
+    kinds = ["lost"] * 3
+    if dice.random() < 0.7:
+        kinds += MOODS
+    if dice.random() < 0.15:
+        kinds.append("move")
+    return Moods(sf, faults[Side.SALESFORCE], dice, tell, kinds)
