@@ -181,8 +181,8 @@ def _write_report(handle: int, found: Mapping[str, Any]) -> None:
 def _show(found: Mapping[str, Any], path: Path, *, is_json: bool) -> None:
     """Prints the outcome."""
     if is_json:
-        shown = {key: found[key] for key in ("beliefs", "left", "closed")}
-        print_json({**shown, "report": str(path)})
+        left = {key: found[key] for key in ("left", "closed")}
+        print_json({"beliefs": found["beliefs"], "report": str(path), **left})
         return
     _table(found["beliefs"])
     for item in found["closed"]:
