@@ -15,6 +15,7 @@ from pagerforce.errors import PagerforceError
 from pagerforce.model.beliefs import BELIEFS
 from pagerforce.sandbox.desk import open_desk
 from pagerforce.sandbox.faults import Fault, FaultKind
+from pagerforce.sandbox.pagerduty.edits import Both
 from pagerforce.service.clock import SystemClock
 from pagerforce.service.control.desk import Desk, Home
 from pagerforce.service.control.operations import OPERATIONS
@@ -35,6 +36,9 @@ HIDES = {
         "pagerduty.delegate-ends-acknowledgement",
         "pagerduty.acknowledge-reopens",
         "pagerduty.reopen-leaves-no-entry",
+    },
+    "pagerduty.reassign-ends-acknowledgement": {
+        "pagerduty.acknowledge-with-assignments-keeps-both"
     },
     "pagerduty.annotate-entry-bears-text": {"pagerduty.newest-first-within-second"},
     "pagerduty.acknowledge-reopens": {"pagerduty.reopen-leaves-no-entry"},
@@ -305,6 +309,24 @@ async def test_the_command_names_what_differs_and_ends_with_1(folder, name):
         assert is_closed(desk)
 
 
+@pytest.mark.parametrize(
+    ("both", "said"),
+    [
+        (Both.IGNORES, "acknowledged, assigned to PINTEG1"),
+        (Both.ENDS, "triggered, assigned to PJANE01"),
+        (Both.REFUSES, "HTTP 400, code 2001"),
+    ],
+)
+async def test_what_comes_of_an_acknowledge_with_assignments_is_told(folder, both, said):
+    async with asked(folder) as (desk, ask):
+        desk.pagerduty.state.knobs.acknowledge_with_assignments = both.value
+        found = (await ask(urgency="high", wait_seconds=1))["beliefs"]
+        (item,) = [one for one in found if one["status"] == "differs"]
+        assert item["belief"] == "pagerduty.acknowledge-with-assignments-keeps-both"
+        assert (item["expected"], item["seen"]) == ("acknowledged, assigned to PJANE01", said)
+        assert is_closed(desk)
+
+
 async def test_where_the_plan_has_no_priorities_that_is_not_tried(folder):
     async with asked(folder) as (desk, ask):
         desk.pagerduty.state.plan.priorities = False
@@ -318,7 +340,11 @@ async def test_where_the_policy_names_nobody_else_reassigning_is_not_tried(folde
     async with asked(folder) as (desk, ask):
         desk.pagerduty.state.directory.policies["PEPNET1"].levels[:] = [("PINTEG1",)]
         found = {item["belief"]: item for item in (await ask(wait_seconds=1))["beliefs"]}
-        for name in ("reassign-ends-acknowledgement", "one-entry-per-target"):
+        for name in (
+            "reassign-ends-acknowledgement",
+            "acknowledge-with-assignments-keeps-both",
+            "one-entry-per-target",
+        ):
             assert found[f"pagerduty.{name}"]["status"] == "not_tried"
             assert "nobody else" in found[f"pagerduty.{name}"]["reason"]
         assert is_closed(desk)

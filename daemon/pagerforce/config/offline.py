@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from pagerforce.config import certificate, permissions
+from pagerforce.config import acknowledging, certificate, permissions
+from pagerforce.config.acknowledging import acknowledging_lines
 from pagerforce.config.certificate import certificate_line
 from pagerforce.config.checkline import CheckLine, ok, remark, todo
 from pagerforce.config.load import Loaded, load_config
@@ -39,6 +40,7 @@ ADVICE = (
     NO_OBJECTS,
     OUTSIDE_SERVICES,
     DOUBT,
+    *acknowledging.ADVICE,
     *permissions.ADVICE,
     *certificate.ADVICE,
 )
@@ -79,6 +81,7 @@ def offline_lines(
         ok(f"maps: {_names(config.maps)}"),
         _rules_line(loaded),
         *doubt_lines(loaded),
+        *acknowledging_lines(loaded),
         secret_line("PagerDuty API key", find_api_key, config, environ),
         secret_line("Salesforce private key", find_private_key, config, environ),
         *_certificate_lines(config, environ, now),

@@ -101,7 +101,14 @@ _PAGERDUTY = (
         "pagerduty.acknowledge-assigns-to-writer",
         "An acknowledge by REST assigns the incident to the user who writes it.",
         _B,
-        ("pagerduty.actions.status",),
+        ("pagerduty.actions.acknowledge",),
+    ),
+    Belief(
+        "pagerduty.acknowledge-with-assignments-keeps-both",
+        "An acknowledge by REST that is written together with assignments leaves the incident"
+        " acknowledged and assigned to whom it names.",
+        _B,
+        ("pagerduty.actions.acknowledge",),
     ),
     Belief(
         "pagerduty.service-assigns-beside-acknowledge",
@@ -187,7 +194,7 @@ _PAGERDUTY = (
         "pagerduty.acknowledge-reopens",
         "To set a resolved incident to acknowledged opens it again.",
         _D,
-        ("pagerduty.actions.status",),
+        ("pagerduty.actions.acknowledge",),
     ),
     Belief(
         "pagerduty.reopen-leaves-no-entry",

@@ -12,6 +12,9 @@ from pagerforce.model.value import Fields
 NOT_BEFORE = "not_before"
 """Among an expectation's values: no log entry from before this instant is meant (RFC 3339)."""
 
+KEEPS_STATUS = "keeps_status"
+"""Among an expectation's values: that assignment came with an acknowledgement and does not end it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -102,8 +105,25 @@ class EntryCaused:
     after: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class NotCaused:
+    """Log entries that were expected, and which the attempt turned out not to cause.
+
+    ``expected``: by type and, of an assignment, by assignee; ``count``: how many fewer.
+    """
+
+    expected: Expectation
+
+
 Effect: TypeAlias = (
-    IncidentMade | RecordMade | FieldsWritten | FieldsStand | CommentMade | NoteMade | EntryCaused
+    IncidentMade
+    | RecordMade
+    | FieldsWritten
+    | FieldsStand
+    | CommentMade
+    | NoteMade
+    | EntryCaused
+    | NotCaused
 )
 
 

@@ -238,14 +238,14 @@ class PagerDutyClient:
             await self._write("incidents.update", "PUT", path, body, from_email), "incident"
         )
 
-    async def send_updates(self, changes: Mapping[str, Raw], from_email: str) -> None:
-        """Changes up to 250 incidents in one request: all of them, or none."""
+    async def send_updates(self, changes: Mapping[str, Raw], from_email: str) -> tuple[object, ...]:
+        """Changes up to 250 incidents in one request, all of them or none; the incidents as answered."""
         items = [
             {"id": key, "type": "incident_reference", **fields} for key, fields in changes.items()
         ]
         body = {"incidents": items}
         answer = await self._write("incidents.update_many", "PUT", "/incidents", body, from_email)
-        _rows(answer, "incidents")  # a proxy's page with status 200 is no confirmation
+        return _rows(answer, "incidents")  # a proxy's page with status 200 is no confirmation
 
     async def send_note(self, incident_id: str, content: str, from_email: str) -> Raw:
         """Adds a note to an incident and returns it."""

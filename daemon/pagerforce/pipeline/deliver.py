@@ -365,7 +365,8 @@ async def _expect(
 ) -> None:
     """Stores what an attempt will bring back, of each action by itself."""
     for place, action_id in enumerate(task.ids):
-        await traces.expect(tx, action_id, [x for x in expected if x.place == place], now)
+        mine = [x for x in expected if x.place == place]
+        await traces.expect(tx, action_id, mine, now, is_uncertain=task.is_uncertain)
 
 
 def _all(jobs: Sequence[Job], verdict: Verdict) -> Sequence[Sequence[Verdict]]:

@@ -24,7 +24,7 @@ from pagerforce.model.incident import Incident, LogEntry, Person
 from pagerforce.model.link import Link, LinkState
 from pagerforce.model.sequence import LAST, OVERTAKEN
 from pagerforce.model.value import format_whole_second
-from pagerforce.model.verdict import Expectation
+from pagerforce.model.verdict import KEEPS_STATUS, Expectation
 from pagerforce.pipeline.forgotten import OwnEntries
 from pagerforce.pipeline.ruling import Judge, Ruled, World
 from pagerforce.store.outbox import Cause
@@ -137,10 +137,11 @@ def plan_entries(
         before, echo = plan.held.get(entry.incident_id), _echo(entry, plan, hopes)
         is_our_end = echo is not None and entry.type == "resolve"
         is_overtaken = entry.id in fresh.overtaken
-        opened = None if is_our_end else find_reopening(before, entry, is_overtaken=is_overtaken)
+        meant = _as_meant(entry, echo)
+        opened = None if is_our_end else find_reopening(before, meant, is_overtaken=is_overtaken)
         is_doubtful = opened is not None and echo is not None and not _is_settled(echo, entry)
         state = before if opened is None else Held(opened)
-        folded = fold(state, entry, is_overtaken=is_overtaken)
+        folded = fold(state, meant, is_overtaken=is_overtaken)
         kept = before if is_doubtful and before else _kept(state, folded, entry)
         plan.held[entry.incident_id] = kept
         if read.current is not None:
@@ -197,6 +198,16 @@ def _is_settled(echo: Expected, entry: LogEntry) -> bool:
     resolved, and if it is open after all the reconcile tells.
     """
     return echo.is_done and entry.current is not None and entry.current.is_open
+
+
+def _as_meant(entry: LogEntry, echo: Expected | None) -> LogEntry:
+    """The entry as it is folded: who was assigned along with our acknowledgement does not end it.
+
+    Were it otherwise, another acknowledgement of ours follows (pagerduty/actions/acknowledge.py).
+    """
+    if echo is None or KEEPS_STATUS not in echo.what.values:
+        return entry
+    return replace(entry, agent_type="service", channel="auto")
 
 
 def _echo(entry: LogEntry, plan: EntryPlan, hopes: Hopes) -> Expected | None:

@@ -18,6 +18,7 @@ from pagerforce.model.verdict import (
     FieldsWritten,
     HaltSide,
     IncidentMade,
+    NotCaused,
     NoteMade,
     RecordMade,
     Rejected,
@@ -197,8 +198,17 @@ async def _store_effect(
             await traces.put_own_comment(tx, effect, action.id, task.now)
         case NoteMade(incident_id=incident_id, id=note_id):
             await traces.put_own_note(tx, incident_id, note_id, action.id)
-        case EntryCaused(expected=expected, after=after):
-            # A poll that was faster took it for the doing of who shares our account; expected now,
-            # the next such doing would be taken for ours.
-            if not await journal.has_entry(tx, expected, after):
-                await traces.expect_also(tx, action.id, expected, task.now)
+        case EntryCaused() | NotCaused():
+            await _store_entries(tx, task, action, effect)
+
+
+async def _store_entries(
+    tx: Transaction, task: Task, action: Action, effect: EntryCaused | NotCaused
+) -> None:
+    """More entries will come back than the attempt was announced with, or fewer."""
+    if isinstance(effect, NotCaused):
+        await traces.expect_less(tx, action.id, effect.expected)
+    # A poll that was faster took it for the doing of who shares our account; expected now,
+    # the next such doing would be taken for ours.
+    elif not await journal.has_entry(tx, effect.expected, effect.after):
+        await traces.expect_also(tx, action.id, effect.expected, task.now)

@@ -25,11 +25,45 @@ class Expected:
 
 
 async def expect(
-    tx: Transaction, action_id: str, expectations: Sequence[Expectation], now: datetime
+    tx: Transaction,
+    action_id: str,
+    expectations: Sequence[Expectation],
+    now: datetime,
+    *,
+    is_uncertain: bool = False,
 ) -> None:
-    """Stores what an attempt will bring back. A later attempt replaces what an earlier one stored."""
-    await tx.run("DELETE FROM expectation WHERE action_id = ?", (action_id,))
+    """Stores what an attempt will bring back. A later attempt replaces what an earlier one stored.
+
+    Where that one's outcome is uncertain, the people whom it may have assigned are still expected.
+    """
+    if not is_uncertain:
+        await forget(tx, action_id)
+    else:
+        again = {item.values.get("assignee") for item in expectations}
+        for row in await _read_of(tx, action_id):
+            if row.what.kind != "assign" or row.what.values.get("assignee") in again:
+                await tx.run("DELETE FROM expectation WHERE seq = ?", (row.seq,))
     await _put(tx, action_id, expectations, now)
+
+
+async def expect_less(tx: Transaction, action_id: str, unmet: Expectation) -> None:
+    """Some of what an attempt was to bring back will not come."""
+    for row in await _read_of(tx, action_id):
+        is_it = (row.what.kind, row.what.subject) == (unmet.kind, unmet.subject)
+        if is_it and row.what.values.get("assignee") == unmet.values.get("assignee"):
+            await tx.run(
+                "UPDATE expectation SET remaining = MAX(0, remaining - ?) WHERE seq = ?",
+                (unmet.count, row.seq),
+            )
+
+
+async def _read_of(tx: Transaction, action_id: str) -> list[Expected]:
+    rows = await tx.rows(
+        "SELECT seq, action_id, kind, subject, data, actor_id, remaining, 0 FROM expectation "
+        "WHERE action_id = ?",
+        (action_id,),
+    )
+    return each(tx, "expectation", rows, _to_expected)
 
 
 async def expect_also(

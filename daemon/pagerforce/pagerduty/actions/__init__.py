@@ -5,6 +5,7 @@ from pagerforce.model.action import ActionSpec
 from pagerforce.model.mapping import MappingTable
 from pagerforce.model.ports import ActionHandler
 from pagerforce.pagerduty.actions import specs
+from pagerforce.pagerduty.actions.acknowledge import Acknowledge
 from pagerforce.pagerduty.actions.add_note import AddNote
 from pagerforce.pagerduty.actions.automation import RunResponsePlay, RunWorkflow
 from pagerforce.pagerduty.actions.changes import Reassign, SetPriority
@@ -12,7 +13,7 @@ from pagerforce.pagerduty.actions.create_incident import CreateIncident
 from pagerforce.pagerduty.actions.desk import Desk
 from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.actions.stand_in import StandIns
-from pagerforce.pagerduty.actions.status import Acknowledge, Resolve
+from pagerforce.pagerduty.actions.status import Resolve
 from pagerforce.pagerduty.client import PagerDutyClient
 from pagerforce.pagerduty.directory import Directory
 from pagerforce.pagerduty.pace import Lane

@@ -5,7 +5,8 @@ a name. It is then halved until the refused one stands alone. Facts: pagerduty.m
 """
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -15,20 +16,28 @@ from pagerforce.model.action import Task
 from pagerforce.model.incident import Incident
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Verdict
+from pagerforce.pagerduty.actions.advice import is_resolved_refusal
 from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of
 from pagerforce.pagerduty.actions.handler import Handler, only_call
 from pagerforce.pagerduty.actions.stand_in import is_about_requester
 from pagerforce.pagerduty.client import Raw
+from pagerforce.pagerduty.decode import decode_incident
+from pagerforce.pagerduty.refusals import ALREADY_ACKNOWLEDGED
 
 _PLAN_LACKS_IT = 402
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be sent for one incident, and what to say of it once it is done."""
+    """What is to be sent for one incident, and what to say of it once it is done.
+
+    Attributes:
+        instead: what is sent once where PagerDuty refuses this for a part that can be left out.
+    """
 
     fields: Raw
     done: str
+    instead: "Change | None" = None
 
 
 Decider: TypeAlias = Callable[[Task, Writer, Sight], Awaitable[Change | Verdict]]
@@ -41,7 +50,9 @@ class Order:
 
     Attributes:
         decide: made of the task's arguments, every name resolved.
-        before: the incident as it was read; change: what was decided.
+        before: the incident as it was read; change: what was decided, and at last sent.
+        after: the incident as the answer to the write shows it; None where it does not.
+        is_sent_twice: another write followed one that took effect in part.
     """
 
     task: Task
@@ -50,6 +61,19 @@ class Order:
     writer: Writer | None = None
     before: Incident | None = None
     change: Change | None = None
+    after: Incident | None = None
+    is_sent_twice: bool = False
+
+    @property
+    def end(self) -> Verdict:
+        """Its verdict.
+
+        Raises:
+            ValueError: it is under way still.
+        """
+        if self.verdict is None:
+            raise ValueError(f"{self.task.do} ended without a verdict")
+        return self.verdict
 
 
 class ChangeHandler(Handler):
@@ -57,18 +81,11 @@ class ChangeHandler(Handler):
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
         decide = await self._decider(args)
-        writer = await self._desk.writer_of(task)
-        sight = await self._desk.read_incident(task)
-        change = await decide(task, writer, sight)
-        if not isinstance(change, Change):
-            return change
-        try:
-            await self._desk.client.send_update(sight.incident.id, change.fields, writer.email)
-        except RefusedError as error:
-            return self._refused(task, error, writer)
-        order = Order(task, None, decide, writer, sight.incident, change)
-        (verdict,) = await self._after([order], None)
-        return verdict
+        order = Order(task, None, decide, await self._writer_of(task))
+        await self._decide(order, await self._desk.read_incident(task))
+        if order.verdict is None and await self._send([order]):
+            (order.verdict,) = await self._after([order], None)
+        return order.end
 
     async def deliver_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Verdict]]:
         """One attempt at several incidents; what befalls one does not touch the others."""
@@ -82,13 +99,13 @@ class ChangeHandler(Handler):
         sent = [done for mine in by_writer.values() for done in await self._send(mine)]
         for order, verdict in zip(sent, await self._after(sent, read_at), strict=True):
             order.verdict = verdict
-        return [[order.verdict] for order in orders if order.verdict is not None]
+        return [[order.end] for order in orders]
 
     async def _order(self, task: Task) -> Order:
         order = Order(task)
         try:
             order.decide = await self._decider(only_call(task))
-            order.writer = await self._desk.writer_of(task)
+            order.writer = await self._writer_of(task)
         except RemoteError as error:
             order.verdict = self._judge(task, error)
         return order
@@ -118,12 +135,11 @@ class ChangeHandler(Handler):
     async def _send(self, orders: Sequence[Order]) -> list[Order]:
         """Writes for one writer; those that were written."""
         writer = orders[0].writer
-        changes: dict[str, Raw] = {
-            incident_id_of(order.task): order.change.fields for order in orders if order.change
-        }
         try:
-            await self._desk.client.send_updates(changes, writer.email if writer else "")
+            await self._put(orders, writer.email if writer else "")
         except RefusedError as error:
+            if len(orders) == 1 and _takes_less(orders[0], error):
+                return await self._send(orders)
             is_own = not _is_refused_writer(writer, error) and error.status != _PLAN_LACKS_IT
             if len(orders) > 1 and is_own:
                 half = len(orders) // 2
@@ -136,6 +152,21 @@ class ChangeHandler(Handler):
         else:
             return list(orders)
         return []
+
+    async def _put(self, orders: Sequence[Order], email: str) -> None:
+        """One request; keeps what its answer shows. Raises the ``RemoteError`` family."""
+        changes: dict[str, Raw] = {
+            incident_id_of(order.task): order.change.fields for order in orders if order.change
+        }
+        rows: Sequence[object]
+        if len(orders) == 1:
+            ((key, fields),) = changes.items()
+            rows = [await self._desk.client.send_update(key, fields, email)]
+        else:
+            rows = await self._desk.client.send_updates(changes, email)
+        shown = {incident.id: incident for incident in _decoded(rows)}
+        for order in orders:
+            order.after = shown.get(incident_id_of(order.task))
 
     @abstractmethod
     async def _decider(self, args: Mapping[str, Json]) -> Decider:
@@ -153,6 +184,24 @@ class ChangeHandler(Handler):
         if writer is not None and _is_refused_writer(writer, error):
             return self._stand_in(writer, error)
         return self._judge(task, error)
+
+
+def _takes_less(order: Order, error: RefusedError) -> bool:
+    """Whether the change is sent once more, without what can be left out; then it stands so."""
+    less = order.change.instead if order.change else None
+    is_about_it = error.code == ALREADY_ACKNOWLEDGED or is_resolved_refusal(error)
+    if less is None or is_about_it or _is_refused_writer(order.writer, error):
+        return False
+    order.change = less
+    return True
+
+
+def _decoded(rows: Sequence[object]) -> Iterator[Incident]:
+    """The incidents of an answer; one that can't be read tells nothing."""
+    for row in rows:
+        if isinstance(row, Mapping):
+            with suppress(ValueError):
+                yield decode_incident(row)
 
 
 def _is_refused_writer(writer: Writer | None, error: RefusedError) -> bool:

@@ -24,7 +24,7 @@ class SetPriority(ChangeHandler):
     _is_told_by_log = True
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
-        writer = await self._desk.writer_of(task)
+        writer = await self._writer_of(task)
         priority = await self._desk.priority(_priority_text(args))
         values = {"priority": priority.name or priority.id}
         return (Expectation("priority_change", incident_id_of(task), values, writer.user_id),)
@@ -100,7 +100,7 @@ class Reassign(ChangeHandler):
     _is_told_by_log = True
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
-        writer = await self._desk.writer_of(task)
+        writer = await self._writer_of(task)
         destination = await self._destination(args)
         incident_id = incident_id_of(task)
         if destination.users:

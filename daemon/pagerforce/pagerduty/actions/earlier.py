@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from pagerforce.model.action import Task
 from pagerforce.model.incident import LogEntry
-from pagerforce.model.verdict import Expectation
+from pagerforce.model.verdict import KEEPS_STATUS, Expectation
 from pagerforce.pagerduty.actions.desk import Desk, incident_id_of
 from pagerforce.pagerduty.client import MAX_DEPTH
 from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
@@ -42,7 +42,12 @@ async def find_earlier_doing(
 
 
 def _is_fulfilled(expected: Expectation, entry: LogEntry) -> bool:
-    """By type, author and, where the entry tells it, value. An author is needed: others act too."""
+    """By type, author and, where the entry tells it, value. An author is needed: others act too.
+
+    What came along with an acknowledgement does not say that there was one.
+    """
+    if KEEPS_STATUS in expected.values:
+        return False
     if entry.type != expected.kind or not expected.actor_id or entry.agent.id != expected.actor_id:
         return False
     if "priority" in expected.values and entry.priority is not None:

@@ -80,8 +80,12 @@ class Handler(ABC):
         """The person in whose name it went out, where PagerDuty refused it for who asks."""
         if not isinstance(error, RefusedError) or not is_about_requester(error):
             return None
-        writer = await self._desk.writer_of(task)
+        writer = await self._writer_of(task)
         return writer if writer.actor_id is not None else None
+
+    async def _writer_of(self, task: Task) -> Writer:
+        """As whom to write it."""
+        return await self._desk.writer_of(task)
 
     def _stand_in(self, writer: Writer, error: RemoteError) -> Verdict:
         """The next attempt is the integration user's: nothing stops for want of somebody's rights."""

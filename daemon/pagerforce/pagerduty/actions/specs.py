@@ -5,6 +5,7 @@ from pagerforce.model.ids import Side
 from pagerforce.pagerduty.client import MAX_BULK
 
 URGENCIES = ("high", "low")
+ASSIGN_TO = ("writer", "actor", "unchanged")
 
 _ASSIGNEES = Param("assignees", ParamKind.LIST, doc="users, by e-mail or id")
 _POLICY = Param("escalation_policy", doc="an escalation policy, by name or id")
@@ -43,7 +44,15 @@ ACKNOWLEDGE = ActionSpec(
     do="pagerduty.acknowledge",
     side=Side.PAGERDUTY,
     target=TargetKind.INCIDENT,
-    params=(),
+    params=(
+        Param(
+            "assign_to",
+            ParamKind.CHOICE,
+            choices=ASSIGN_TO,
+            default="writer",
+            doc="who has the incident then: who writes it, the person whose change it was, or who had it",
+        ),
+    ),
     doc="acknowledges; never reopens an incident that was resolved meanwhile",
     batch_size=MAX_BULK,
 )

@@ -1,6 +1,7 @@
 """Who can't be written as: people whom PagerDuty refuses as the requester of a change.
 
-With ``act_as = "actor"`` a change goes out as the person whose doing it was. PagerDuty refuses that for
+With ``act_as = "actor"``, and with ``assign_to = "actor"`` of an action, a change goes out as the person
+whose doing it was. PagerDuty refuses that for
 want of rights, or because the person was removed since. That must not stop a page: the integration user
 stands in, for a while, and it is said once per person.
 """

@@ -4,6 +4,7 @@ Facts: pagerduty.md sections 5 and 6.
 """
 
 from datetime import timedelta
+from enum import StrEnum
 
 from pagerforce.sandbox.pagerduty.directory import CustomField, Priority
 from pagerforce.sandbox.pagerduty.entries import (
@@ -16,6 +17,7 @@ from pagerforce.sandbox.pagerduty.entries import (
 )
 from pagerforce.sandbox.pagerduty.journal import Entry
 from pagerforce.sandbox.pagerduty.lifecycle import (
+    acknowledge,
     assignments_of,
     back_to_triggered,
     call_level,
@@ -40,12 +42,52 @@ def assign(state: State, incident: Incident, user_ids: tuple[str, ...], actor: A
 
     By a person, that ends an acknowledgement without an entry.
     """
-    incident.assigned_via = "direct_assignment"
-    incident.assignments = assignments_of(incident, user_ids, state.now())
-    record_assignees(state, incident, actor, "assign", user_ids)
+    _hand(state, incident, user_ids, actor)
     if actor.user_id is not None and state.holds("reassign-ends-acknowledgement"):
         end_acknowledgement(state, incident)
     schedule(state, incident)
+
+
+class Both(StrEnum):
+    """What comes of one write that acknowledges and assigns, which nobody has recorded."""
+
+    KEEPS = "keeps"  # assigned, and acknowledged
+    KEEPS_LAST = "keeps_last"  # acknowledged, and so the writer's for a moment; then assigned
+    IGNORES = "ignores"  # acknowledged, as if no assignments stood there
+    ENDS = "ends"  # acknowledged, and then reassigned, which ends it
+    ASSIGNS = "assigns"  # assigned, as if no status stood there
+    REFUSES = "refuses"
+
+
+def acknowledge_and_assign(
+    state: State, incident: Incident, user_ids: tuple[str, ...], actor: Actor
+) -> None:
+    """One write asks for both; what is refused has been by now."""
+    how = both_in_one(state)
+    if how is Both.ASSIGNS:
+        assign(state, incident, user_ids, actor)
+        return
+    if how is Both.KEEPS:
+        _hand(state, incident, user_ids, actor)
+    acknowledge(state, incident, actor, takes=how is not Both.KEEPS)
+    if how in (Both.KEEPS_LAST, Both.ENDS):
+        _hand(state, incident, user_ids, actor)
+    if how is Both.ENDS:
+        end_acknowledgement(state, incident)
+
+
+def both_in_one(state: State) -> Both:
+    """How this account takes it."""
+    how = Both(state.knobs.acknowledge_with_assignments)
+    is_kept = how in (Both.KEEPS, Both.KEEPS_LAST)
+    is_false = not state.holds("acknowledge-with-assignments-keeps-both")
+    return Both.IGNORES if is_kept and is_false else how
+
+
+def _hand(state: State, incident: Incident, user_ids: tuple[str, ...], actor: Actor) -> None:
+    incident.assigned_via = "direct_assignment"
+    incident.assignments = assignments_of(incident, user_ids, state.now())
+    record_assignees(state, incident, actor, "assign", user_ids)
     _touch(state, incident)
 
 

@@ -123,6 +123,9 @@ def apply_change(state: State, incident: Incident, change: Change, actor: Actor)
             state, incident, actor, status=change.status or "", user_ids=change.user_ids or ()
         )
         return
+    if change.status == "acknowledged" and change.user_ids and change.policy_id is None:
+        edits.acknowledge_and_assign(state, incident, change.user_ids, actor)
+        return
     if change.policy_id is not None:
         edits.delegate(state, incident, change.policy_id, actor)
     elif change.user_ids:
@@ -169,6 +172,9 @@ def _judge(state: State, incident: Incident, change: Change, actor: Actor) -> No
     acknowledgers = [item.agent for item in incident.acknowledgements]
     if change.status == "acknowledged" and actor.agent in acknowledgers:
         raise RefusalError(400, 1002, "Incident Already Acknowledged")
+    is_both = change.status == "acknowledged" and change.user_ids and incident.is_open
+    if is_both and edits.both_in_one(state) is edits.Both.REFUSES:
+        raise refusals.invalid_input("assignments may not be given with a status")
     if change.level is not None:
         policy = state.directory.policies[change.policy_id or incident.policy_id]
         if not 1 <= change.level <= len(policy.levels):

@@ -108,15 +108,17 @@ def service_actor_of(service_id: str) -> Actor:
     return Actor(Agent("service", service_id), "api")
 
 
-def acknowledge(state: State, incident: Incident, actor: Actor) -> None:
+def acknowledge(state: State, incident: Incident, actor: Actor, *, takes: bool = True) -> None:
     """Somebody says they look after it; a person to whom it is not assigned gets it.
 
-    The service writes that down, in the same second and just before the acknowledgement.
+    The service writes that down, in the same second and just before the acknowledgement. Not where it
+    is left with whom it is assigned to (``takes`` False).
     """
     if actor.agent is None:
         raise ValueError("an acknowledgement needs somebody who acknowledges")
     now = state.now()
-    _take(state, incident, actor)
+    if takes:
+        _take(state, incident, actor)
     timeout = state.directory.services[incident.service_id].acknowledgement_timeout
     story = Story(
         "acknowledge_log_entry",
@@ -127,7 +129,7 @@ def acknowledge(state: State, incident: Incident, actor: Actor) -> None:
     others = [item for item in incident.acknowledgements if item.agent != actor.agent]
     incident.acknowledgements = [*others, Acknowledgement(actor.agent, now)]
     _set_status(state, incident, "acknowledged", actor)
-    if not state.holds("service-assign-keeps-status"):
+    if takes and not state.holds("service-assign-keeps-status"):
         back_to_triggered(state, incident)
 
 

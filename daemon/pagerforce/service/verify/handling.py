@@ -157,6 +157,30 @@ async def reassign(scene: Scene) -> None:
     scene.judge_ended("reassign-ends-acknowledgement", new, "assign")
 
 
+async def acknowledge_kept(scene: Scene) -> None:
+    """One write acknowledges the incident and leaves it with somebody else."""
+    name = "acknowledge-with-assignments-keeps-both"
+    if not scene.other:
+        scene.leave("there is nobody else to leave it with: the policy names no other person", name)
+        return
+    if scene.is_acknowledged():
+        scene.leave("the incident was acknowledged still", name)
+        return
+    expected = f"acknowledged, assigned to {scene.other}"
+    try:
+        await scene.act(
+            "acknowledge and assign",
+            "assign",
+            status="acknowledged",
+            assignments=_targets(scene.other),
+        )
+    except RefusedError as error:
+        scene.judge(name, expected, refusal(error), holds=False)
+        return
+    seen = f"{word(scene.state.get('status'))}, assigned to {texts(assigned(scene.state))}"
+    scene.judge(name, expected, seen, holds=seen == expected)
+
+
 async def assign_two(scene: Scene) -> None:
     """It goes to two people at once."""
     if not scene.other:

@@ -42,6 +42,11 @@ STEPS = (
     Step("notes", telling.annotate, ("annotate-entry-bears-text", "newest-first-within-second")),
     Step("status update", telling.update, ("status-update-entry-bears-message",)),
     Step("reassign", handling.reassign, ("reassign-ends-acknowledgement",)),
+    Step(
+        "acknowledge and assign",
+        handling.acknowledge_kept,
+        ("acknowledge-with-assignments-keeps-both",),
+    ),
     Step("assign to two", handling.assign_two, ("one-entry-per-target",)),
     Step("escalate", handling.escalate, ("escalate-ends-acknowledgement",)),
     Step(

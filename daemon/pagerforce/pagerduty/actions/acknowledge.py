@@ -1,0 +1,307 @@
+"""``pagerduty.acknowledge``. Facts: pagerduty.md section 6.
+
+Setting ``acknowledged`` on a resolved incident reopens it, and the API has no way to write only if
+nothing changed. So the incident is read just before, and its log just after.
+
+PagerDuty gives an incident to the user who acknowledges it by REST. ``assign_to`` says otherwise: as
+whom to write (``actor``), or to write those who have it along with the acknowledgement (``unchanged``).
+What PagerDuty does with both in one request is not recorded, so that every answer has its way
+(docs/adr/0007-whose-an-acknowledged-incident-is.md):
+
+    answer                          then
+    acknowledged, assigned as sent  done
+    acknowledged, assigned else     done, and said
+    refused                         the plain acknowledgement in its place
+    triggered still, or again       one plain acknowledgement after it
+    lost                            looked for; found triggered, and by nobody's doing: the plain one
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
+from pagerforce.model.action import Task
+from pagerforce.model.ids import Side
+from pagerforce.model.incident import Incident, IncidentStatus, LogEntry
+from pagerforce.model.value import Json
+from pagerforce.model.verdict import (
+    KEEPS_STATUS,
+    Delivered,
+    Effect,
+    EntryCaused,
+    Expectation,
+    NotCaused,
+    RetryLater,
+    Skipped,
+    Unknown,
+    Verdict,
+)
+from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider, Order
+from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of, text
+from pagerforce.pagerduty.actions.handler import only_call
+from pagerforce.pagerduty.actions.history import read_history, read_pages, was_done
+from pagerforce.pagerduty.actions.specs import ASSIGN_TO
+from pagerforce.pagerduty.actions.status import moved, there_already
+from pagerforce.pagerduty.refusals import ALREADY_ACKNOWLEDGED
+from pagerforce.pagerduty.windows import SECOND, floor_second
+
+_WRITER, _ACTOR, _UNCHANGED = ASSIGN_TO
+_PLAIN = {"status": "acknowledged"}
+_UNDONE = "found acknowledged after a lost answer, and undone since by others"
+_UNDOING = frozenset({"unacknowledge", "resolve", "escalate", "delegate", "assign"})
+# Until a poll has shown who has the incident: a few of them, and then it is acknowledged all the same.
+_UNTIL_SEEN = timedelta(seconds=12)
+_LOOK_AGAIN_SECONDS = 4.0
+
+
+class Acknowledge(ChangeHandler):
+    """Acknowledges an incident that is triggered, and no other."""
+
+    _is_told_by_log = True
+
+    async def _writer_of(self, task: Task) -> Writer:
+        is_as_actor = _assign_to(only_call(task)) == _ACTOR
+        return await self._desk.writer_of(task, as_actor=is_as_actor)
+
+    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
+        writer, incident_id = await self._writer_of(task), incident_id_of(task)
+        is_keeping = _assign_to(args) == _UNCHANGED
+        # Where the assignment ended the acknowledgement, a second one follows.
+        count = 2 if is_keeping else 1
+        told = Expectation("acknowledge", incident_id, actor_id=writer.user_id, count=count)
+        expected = [told]
+        if writer.user_id is not None:
+            # Acknowledging through the API also assigns the incident to the one who does it.
+            values = {"assignee": writer.user_id}
+            expected.append(Expectation("assign", incident_id, values, writer.user_id))
+        return [*expected, *_kept(task, writer)] if is_keeping else expected
+
+    async def _decider(self, args: Mapping[str, Json]) -> Decider:
+        wanted = _assign_to(args)
+        is_keeping = wanted == _UNCHANGED
+
+        async def decide(task: Task, writer: Writer, sight: Sight) -> Change | Verdict:
+            before = sight.incident
+            if before.status is IncidentStatus.RESOLVED:
+                resolved = Skipped(
+                    "the incident is resolved: acknowledging would reopen it", Side.PAGERDUTY
+                )
+                return moved(task, before) or resolved
+            if before.status is IncidentStatus.ACKNOWLEDGED:
+                return there_already(task, "acknowledged")
+            if task.is_uncertain and await self._is_undone(task, writer, is_keeping=is_keeping):
+                return Delivered(_UNDONE)
+            if is_keeping:
+                return _keeping(task, writer, before)
+            remark = "" if wanted else f"; assign_to is none of {', '.join(ASSIGN_TO)}: left out"
+            return Change(_PLAIN, f"acknowledged {before.id}{remark}")
+
+        return decide
+
+    async def _is_undone(self, task: Task, writer: Writer, *, is_keeping: bool) -> bool:
+        """Whether an earlier attempt did it and somebody has undone it: it is not to be done again.
+
+        An assignment that was written along with it is nobody's undoing.
+        """
+        entries = await read_history(self._desk.client, incident_id_of(task), task.event_at)
+        if not was_done(entries, task, writer, "acknowledge", lambda _: True):
+            return False
+        return not is_keeping or _is_undone_by_others(entries, writer)
+
+    def _refused(self, task: Task, error: RefusedError, writer: Writer | None) -> Verdict:
+        if error.code == ALREADY_ACKNOWLEDGED:
+            return there_already(task, "acknowledged")
+        return super()._refused(task, error, writer)
+
+    async def _after(self, orders: Sequence[Order], read_at: datetime | None) -> Sequence[Verdict]:
+        """Acknowledges what is still triggered, and mends what our write opened again."""
+        await self._do_again([order for order in orders if _is_triggered_still(order)])
+        done = [order for order in orders if order.verdict is None]
+        for order, verdict in zip(done, await self._mend(done, read_at), strict=True):
+            order.verdict = verdict
+        return [order.end for order in orders]
+
+    async def _do_again(self, orders: Sequence[Order]) -> None:
+        """One plain acknowledgement for each: PagerDuty did not take both in one."""
+        by_writer: dict[str, list[Order]] = {}
+        for order in orders:
+            said = "its assignees could not be kept: an assignment ends the acknowledgement"
+            order.change = Change(_PLAIN, f"acknowledged {_id(order)} once more; {said}")
+            order.is_sent_twice = True
+            by_writer.setdefault(order.writer.email if order.writer else "", []).append(order)
+        for mine in by_writer.values():
+            await self._send(mine)
+        for order in orders:
+            if isinstance(order.verdict, Skipped):
+                # Not "skipped": log entries of the first write exist and have to be known as ours.
+                order.verdict = Delivered(f"acknowledged {_id(order)}; {order.verdict.reason}")
+            elif order.verdict is not None:
+                # Something was written: the next attempt looks first.
+                why = getattr(order.verdict, "reason", "")
+                order.verdict = Unknown(f"triggered again after both were written: {why}")
+
+    async def _mend(self, orders: Sequence[Order], read_at: datetime | None) -> Sequence[Verdict]:
+        """Resolves what somebody resolved between our look and our write, and so was reopened."""
+        try:
+            resolved_at = await self._resolved_since(orders, read_at)
+        except RemoteError as error:
+            # The acknowledgements themselves are done and must not be sent again.
+            doubt = f"; whether that reopened it could not be seen: {error}"
+            return [Delivered(f"{_done(order)}{doubt}", _unmet(order)) for order in orders]
+        return [await self._mended(order, resolved_at.get(_id(order))) for order in orders]
+
+    async def _mended(self, order: Order, resolved_at: datetime | None) -> Verdict:
+        done, effects = _done(order), _unmet(order)
+        changed_at = _changed_at(order.before)
+        # Of one in the same second it cannot be said which came first; it is taken as the earlier.
+        if resolved_at is None or changed_at is None or resolved_at <= changed_at:
+            return Delivered(done, effects)
+        email = order.writer.email if order.writer else ""
+        actor_id = order.writer.user_id if order.writer else None
+        caused = EntryCaused(Expectation("resolve", _id(order), actor_id=actor_id), resolved_at)
+        try:
+            await self._desk.client.send_update(_id(order), {"status": "resolved"}, email)
+        except RemoteError as error:
+            effects = (*effects, caused) if isinstance(error, UnknownOutcomeError) else effects
+            detail = f"{done}, which reopened it; that could not be mended: {error}"
+            return Delivered(detail, effects)
+        # Not "skipped": its log entry exists and has to be recognised as ours.
+        said = f"{done}, which was resolved meanwhile: resolved it again"
+        return Delivered(said, (*effects, caused))
+
+    async def _resolved_since(
+        self, orders: Sequence[Order], read_at: datetime | None
+    ) -> Mapping[str, datetime]:
+        """When incidents were last resolved, as the log tells; of one incident its own log."""
+        client = self._desk.client
+        since = _changed_at(orders[0].before) if orders else None
+        if since is None:
+            return {}
+        if len(orders) == 1:
+            fetch = partial(client.fetch_incident_log_entries, _id(orders[0]), since)
+        elif read_at is not None and client.server_time is not None:
+            begin = floor_second(read_at) - SECOND
+            end = floor_second(client.server_time) + 2 * SECOND
+            fetch = partial(client.fetch_log_entries, begin, end)
+        else:
+            return {}
+        found: dict[str, datetime] = {}
+        for entry in await read_pages(fetch):
+            key = entry.incident_id or _id(orders[0])
+            if entry.type == "resolve":
+                found[key] = max(entry.at, found.get(key, entry.at))
+        return found
+
+
+def _assign_to(args: Mapping[str, Json]) -> str:
+    """Who is to have the incident; ``""`` for a word that is none. A nicety stops no acknowledgement."""
+    wanted = text(args.get("assign_to")).lower() or _WRITER
+    return wanted if wanted in ASSIGN_TO else ""
+
+
+def _known(task: Task) -> list[str]:
+    """Who has the incident as far as polls have shown: whom entries of ours can name."""
+    people = task.incident.assignees if task.incident is not None else ()
+    return [person.id for person in people if person.id is not None]
+
+
+def _kept(task: Task, writer: Writer) -> list[Expectation]:
+    """The assignments that come back where all who have the incident keep it."""
+    return [
+        Expectation(
+            "assign",
+            incident_id_of(task),
+            {"assignee": user_id, KEEPS_STATUS: True},
+            writer.user_id,
+        )
+        for user_id in _known(task)
+    ]
+
+
+def _keeping(task: Task, writer: Writer, before: Incident) -> Change | Verdict:
+    """The acknowledgement that leaves the incident with those who have it."""
+    done = f"acknowledged {before.id}"
+    plain = Change(_PLAIN, f"{done}; its assignees could not be kept")
+    if task.is_uncertain:
+        # An earlier attempt may have written both, and that did not last.
+        return plain
+    users = [person.id for person in before.assignees]
+    if set(users) <= {writer.user_id}:
+        return Change(_PLAIN, done)
+    if None in users or set(users) != {*_known(task)}:
+        # The entries of our own assignment are known by whom it names, so that has to be seen first.
+        if task.now - (task.first_attempt_at or task.now) < _UNTIL_SEEN:
+            reason = f"who has {before.id} has just changed: the next poll tells"
+            return RetryLater(reason, _LOOK_AGAIN_SECONDS)
+        return replace(plain, done=f"{plain.done}: polls show others than PagerDuty does")
+    targets = [{"assignee": {"id": one, "type": "user_reference"}} for one in users]
+    return Change(
+        {**_PLAIN, "assignments": targets},
+        f"{done}, with those who have it",
+        replace(plain, done=f"{plain.done}: PagerDuty refuses both in one"),
+    )
+
+
+def _is_keeping(order: Order) -> bool:
+    """Whether both were written, and taken."""
+    return order.change is not None and "assignments" in order.change.fields
+
+
+def _is_triggered_still(order: Order) -> bool:
+    is_triggered = order.after is not None and order.after.status is IncidentStatus.TRIGGERED
+    return is_triggered and _is_keeping(order)
+
+
+def _done(order: Order) -> str:
+    """What to say of it."""
+    done = order.change.done if order.change else ""
+    if not _is_keeping(order) or order.before is None or order.after is None:
+        return done
+    if _ids(order.before) == _ids(order.after):
+        return done
+    return f"acknowledged {_id(order)}; PagerDuty did not keep its assignees"
+
+
+def _ids(incident: Incident) -> set[str | None]:
+    return {person.id for person in incident.assignees}
+
+
+def _unmet(order: Order) -> tuple[Effect, ...]:
+    """What was expected in case PagerDuty takes it otherwise than it did."""
+    task, writer = order.task, order.writer
+    if writer is None or task.is_uncertain or _assign_to(only_call(task)) != _UNCHANGED:
+        return ()
+    second = NotCaused(Expectation("acknowledge", _id(order)))
+    if _is_keeping(order):
+        return (second,)
+    if order.is_sent_twice:
+        return ()
+    return (second, *(NotCaused(item) for item in _kept(task, writer)))
+
+
+def _is_undone_by_others(entries: Sequence[LogEntry], writer: Writer) -> bool:
+    """Whether somebody else ended the acknowledgement that we wrote last."""
+    ours = [
+        place
+        for place, entry in enumerate(entries)
+        if entry.type == "acknowledge" and entry.agent.id == writer.user_id
+    ]
+    return any(
+        entry.type in _UNDOING and entry.agent.id != writer.user_id
+        for entry in entries[ours[-1] + 1 :]
+        if not (entry.type == "assign" and entry.is_automatic)
+    )
+
+
+def _id(order: Order) -> str:
+    return incident_id_of(order.task)
+
+
+def _changed_at(before: Incident | None) -> datetime | None:
+    """The last change that our look showed."""
+    if before is None:
+        return None
+    times = (at for at in (before.status_changed_at, before.updated_at) if at is not None)
+    return max(times, default=None)
