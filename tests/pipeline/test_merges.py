@@ -4,6 +4,21 @@ import pytest
 
 from pagerforce.sandbox.faults import Fault, FaultKind
 from rig import INCIDENT, JANE, open_rig
+from rules.kit import is_, rule, toml
+
+CLOSE = {
+    "do": "salesforce.set_field",
+    "field": "BMCServiceDesk__FKStatus__c",
+    "lookup": {"Name": "CLOSED"},
+}
+RECORD = {
+    "do": "salesforce.create_record",
+    "fields": {"BMCServiceDesk__shortDescription__c": "{{ incident.title }}"},
+}
+MERGE_RULES = (
+    rule("record", "pagerduty", [is_("event.type", "equals", "trigger")], RECORD),
+    rule("close", "pagerduty", [is_("incident.status", "changed_to", "resolved")], CLOSE),
+)
 
 
 async def a_page_whose_answer_was_lost(rig, daemon):
@@ -97,6 +112,41 @@ async def test_a_record_made_for_an_incident_that_was_merged_is_linked_to_the_su
         rig.pd.resolve(survivor, by=JANE)
         await daemon.step(3)
         assert all(not row["BMCServiceDesk__state__c"] for row in rig.sf.rows(INCIDENT))
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+async def test_a_merge_is_known_whether_or_not_its_entry_shows_the_incident(tmp_path, is_shown):
+    """What the merged incident had is closed with it, and goes on with the survivor."""
+    rules = toml(*MERGE_RULES)
+    async with open_rig(tmp_path, rules) as rig, rig.daemon() as daemon:
+        survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
+        merged = rig.pd.trigger("PDBA001", "Replication lag")["id"]
+        await daemon.step(3)
+        owned = {incident: record for incident, record, _ in await daemon.links()}
+        rig.pd.knobs.has_incidents_in_entries = is_shown
+        rig.pd.merge(survivor, [merged], by=JANE)
+        await daemon.step(3)
+        heard = [x["event"] for x in await daemon.log() if x["incident"] == merged]
+        assert [one for one in heard if one in ("merge", "resolve")] == ["merge"]
+        assert not rig.record(owned[merged])["BMCServiceDesk__state__c"]
+        assert rig.record(owned[survivor])["BMCServiceDesk__state__c"]
+        assert {incident for incident, _, _ in await daemon.links()} == {survivor}
+
+
+async def test_an_incident_that_may_not_be_read_holds_no_other_up(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        rig.pd.knobs.has_incidents_in_entries = False
+        first, other = (rig.pd.trigger("PNET001", text)["id"] for text in ("one", "two"))
+        await daemon.step(3)
+        forbidden = Fault(
+            FaultKind.ERROR_BEFORE, count=50, method="GET", path=f"/incidents/{first}$", status=403
+        )
+        rig.desk.pagerduty_faults.add(forbidden)
+        rig.pd.resolve(first, by=JANE)
+        rig.pd.resolve(other, by=JANE)
+        await daemon.step(3)
+        heard = {x["incident"] for x in await daemon.log() if x["event"] == "resolve"}
+        assert heard == {first, other}
 
 
 async def test_a_record_closed_while_its_incident_is_merged_resolves_the_survivor(tmp_path):

@@ -62,22 +62,6 @@ RULES = (
 )
 
 
-MERGE = "a resolve entry that does not include its incident is never known to be a merge"
-WRONG = {"pd-27-merged-away": MERGE}
-"""What comes out wrong where entries do not include their incident, and why."""
-
-
-def cases(*, is_included):
-    """The names, with marks for what is known to come out wrong or is not there yet."""
-    found = []
-    for name in names():
-        marks = []
-        if not is_included and name in WRONG:
-            marks.append(pytest.mark.xfail(reason=WRONG[name], strict=True))
-        found.append(pytest.param(name, marks=marks))
-    return found
-
-
 def lay_out(folder, private_key):
     for name, content in (("salesforce.key", private_key), ("pagerduty.key", b"key")):
         (folder / name).write_bytes(content)
@@ -191,13 +175,13 @@ def test_every_input_has_what_must_come_out_next_to_it():
         assert recording.expected["events"], name
 
 
-@pytest.mark.parametrize("name", cases(is_included=True))
+@pytest.mark.parametrize("name", names())
 async def test_what_comes_in_one_poll(tmp_path, private_key, name):
     """All of it at once, so that the incident shown is the one of the end."""
     await play_at_once(tmp_path, private_key, name, is_included=True)
 
 
-@pytest.mark.parametrize("name", cases(is_included=False))
+@pytest.mark.parametrize("name", names())
 async def test_what_comes_in_one_poll_without_the_incident(tmp_path, private_key, name):
     await play_at_once(tmp_path, private_key, name, is_included=False)
 
@@ -213,7 +197,7 @@ async def play_at_once(tmp_path, private_key, name, *, is_included):
         await check(replay)
 
 
-@pytest.mark.parametrize("name", cases(is_included=False))
+@pytest.mark.parametrize("name", names())
 async def test_what_comes_second_by_second(tmp_path, private_key, name):
     """A poll after each second in which something happened."""
     async with replayed(tmp_path, private_key, name, is_included=False) as replay:

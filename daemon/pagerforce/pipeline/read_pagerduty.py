@@ -244,7 +244,7 @@ class PagerDutyReader:
 
     async def _commit(self, batch: EntryBatch, news: EntryNews) -> int:
         self.reporter.flaws(batch.flaws)
-        batch = await self._with_custom_fields(batch)
+        batch = await self._with_incidents(batch)
         found = 0
 
         async def store(entries: Sequence[LogEntry], read_to: datetime = news.start_at) -> None:
@@ -287,18 +287,21 @@ class PagerDutyReader:
             await set_aside(self.database, event, reason, self.clock.now())
         self.reporter.flaws((Flaw(f"log entry {entry.id}", f"{reason}; kept, met by no rule"),))
 
-    async def _with_custom_fields(self, batch: EntryBatch) -> EntryBatch:
-        """New entries with their incidents read one by one, where rules speak of custom fields.
+    async def _with_incidents(self, batch: EntryBatch) -> EntryBatch:
+        """New entries with their incidents read one by one, where the entries do not show enough of them.
 
-        Only that request gives them (facts: pagerduty.md section 6).
+        Where rules speak of custom fields, as only that request gives them; and a resolve that came
+        without its incident: that alone says whether it was a merge (facts: pagerduty.md section 6).
         """
-        if not self.needs_custom_fields():
+        short = [entry for entry in batch.entries if self._shows_too_little(entry)]
+        if not short:
             return batch
         async with self.database.read() as tx:
-            known = await journal.known_events(tx, [event_id_of(entry) for entry in batch.entries])
-        fresh = [entry for entry in batch.entries if event_id_of(entry) not in known]
-        ids = dict.fromkeys(entry.incident_id for entry in fresh if entry.incident_id)
-        looks = await self._lookups.read_all(ids)
+            known = await journal.known_events(tx, [event_id_of(entry) for entry in short])
+        fresh = [entry for entry in short if event_id_of(entry) not in known]
+        looks = await self._lookups.read_all(
+            dict.fromkeys(entry.incident_id for entry in fresh if entry.incident_id)
+        )
         await self._ask_again([key for key, look in looks.items() if look.is_given_up])
         entries = [
             _completed(entry, looks.get(entry.incident_id)) if entry.incident_id else entry
@@ -313,6 +316,10 @@ class PagerDutyReader:
         async with self.database.write() as tx:
             held = await snapshots.read_incidents(tx, ids)
             await snapshots.put_incidents(tx, [(unread(x), at) for x, at in held.values()])
+
+    def _shows_too_little(self, entry: LogEntry) -> bool:
+        is_open_end = entry.type == "resolve" and entry.current is None
+        return self.needs_custom_fields() or is_open_end
 
     def _ago(self, last: LookBack | None, position: Position) -> Reading | None:
         return None if last is None else last.seen_from(self.clock.monotonic(), position.stamp)

@@ -168,6 +168,7 @@ class Knobs:
         rest_channel: the channel type of what is done through the REST API.
         account_zone: the account's time zone.
         refused_requesters: users in whose name nothing may be written.
+        has_incidents_in_entries: whether log entries show their incident where that is asked for.
         acknowledge_with_assignments: what comes of a write that asks for both, see ``edits.Both``.
     """
 
@@ -178,6 +179,7 @@ class Knobs:
     rest_channel: str = "website"
     account_zone: tzinfo = UTC
     refused_requesters: set[str] = field(default_factory=set)
+    has_incidents_in_entries: bool = True
     acknowledge_with_assignments: str = "keeps"
 
 

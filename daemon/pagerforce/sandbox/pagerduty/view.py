@@ -212,7 +212,7 @@ class View:
 
     def _incident_of(self, incident_id: str) -> Json:
         incident = self.state.incidents[incident_id]
-        if "incidents" in self.include:
+        if "incidents" in self.include and self.state.knobs.has_incidents_in_entries:
             # only the incident itself is included: what it refers to stays a reference
             return replace(self, include=frozenset()).incident(incident)
         return self.incident_reference(incident)
