@@ -102,6 +102,7 @@ class _History:
         plan = draw_plan(self._seed, self._dice("plan"))
         pace = plan.pace
         stage = set_up(self._dice("stage"))
+        stage.pd.knobs.acknowledge_with_assignments = plan.both.value
         async with anyio.create_task_group() as group:
             weather = Weather(group, stage, pace, self._dice("weather"), self._tell, plan.harm)
             if self._is_automated:
@@ -140,7 +141,7 @@ class _History:
             group.cancel_scope.cancel()
 
     def _lives(self, group: TaskGroup, stage: Stage, watch: Watch, plan: Plan) -> Lives:
-        loaded, secrets = configure(self._folder, plan.pace)
+        loaded, secrets = configure(self._folder, plan)
         self._listen(watch)
 
         def served(side: Side, request: httpx.Request) -> Callable[[], None]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from random import Random
 
 from pagerforce.pipeline.pace import Sweep
+from pagerforce.sandbox.pagerduty.edits import Both
 
 HARM = (0.0, 0.3, 0.6, 1.0)
 CRASH_RATES = (0.0, 0.5, 0.9)
@@ -63,6 +64,8 @@ class Plan:
         slowness: people take so many times longer than usual.
         deeds: how many things people do.
         has_refresher: the status page is kept up to date; it only reads and costs much.
+        assign_to: whose an incident is to be that a rule acknowledges.
+        both: what PagerDuty makes of an acknowledgement that assigns as well.
     """
 
     pace: Pace
@@ -72,6 +75,8 @@ class Plan:
     slowness: float
     deeds: int
     has_refresher: bool
+    assign_to: str
+    both: Both
 
     def gap(self, dice: Random) -> float:
         """Seconds between two deeds: people come in bursts."""
@@ -83,6 +88,7 @@ def draw_plan(seed: int, dice: Random) -> Plan:
     """The kind of a seed's history."""
     pace = _pace(dice) if seed % LONG_EVERY else _LONG
     is_neglected = dice.random() < 0.35
+    own = Random(f"{seed}/assign_to")  # so that older histories stay what they were
     return Plan(
         pace,
         harm=dice.choice(HARM),
@@ -91,6 +97,8 @@ def draw_plan(seed: int, dice: Random) -> Plan:
         slowness=3.0 if is_neglected else 1.0,
         deeds=dice.randrange(*DEEDS),
         has_refresher=dice.random() < 0.1,
+        assign_to=own.choice(["writer", "actor", "unchanged", "unchanged"]),
+        both=own.choice([*Both]),
     )
 
 

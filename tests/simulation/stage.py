@@ -28,7 +28,7 @@ from pagerforce.sandbox.pagerduty import ACCOUNT_KEY, PagerDutyWorld
 from pagerforce.sandbox.salesforce import SalesforceWorld
 from pagerforce.service.wiring import CATALOG
 from simulation.network import URLS, Road
-from simulation.plan import Pace
+from simulation.plan import Plan
 from simulation.virtual import Clock
 
 _SHARED_MEMORY = Path("/dev/shm")
@@ -106,9 +106,12 @@ def _public_key() -> bytes:
     )
 
 
-def configure(folder: Path, pace: Pace) -> tuple[Loaded, Secrets]:
+def configure(folder: Path, plan: Plan) -> tuple[Loaded, Secrets]:
     """The daemon's configuration, read as the daemon reads it."""
-    rules = Path(__file__).with_name("rules.toml")
+    pace, rules = plan.pace, folder / "rules.toml"
+    plain = '{ do = "pagerduty.acknowledge" }'
+    taking = f'{{ do = "pagerduty.acknowledge", assign_to = "{plan.assign_to}" }}'
+    rules.write_text(Path(__file__).with_name("rules.toml").read_text().replace(plain, taking))
     polling = {"poll_interval": f"{pace.calm}s", "min_poll_interval": f"{pace.busy}s"}
     config = folder / "config.toml"
     config.write_text(
