@@ -7,20 +7,21 @@ one could not close. Nothing else is ever closed.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import anyio
 
 from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.pagerduty.client import PagerDutyClient
+from pagerforce.pagerduty.refusals import ALREADY_RESOLVED
+from pagerforce.service.verify.closing import LOOK_SECONDS, close, find_lost
 from pagerforce.service.verify.entries import Raw
 from pagerforce.service.verify.findings import items, refusal, word
 
 KEY = "pagerforce-verify"
 TITLE = "[pagerforce verify] nothing to do, it is resolved by itself"
-_LOOK_SECONDS = 0.5
 _MARGIN = timedelta(hours=1)
 _MOST_PAGES = 20
-_TRIES = 3
 
 
 @dataclass(slots=True)
@@ -106,7 +107,7 @@ class TestIncidents:
                 new = [one for one in await self.log(incident_id) if one.get("id") not in ids]
                 if any(entry.get("type") == f"{kind}_log_entry" for entry in new):
                     break
-                await anyio.sleep(_LOOK_SECONDS)
+                await anyio.sleep(LOOK_SECONDS)
         return new
 
     async def leftovers(self) -> list[str]:
@@ -135,43 +136,24 @@ class TestIncidents:
         left: list[str] = []
         if self._is_unsure:
             try:
-                self.made += await self._find_lost()
+                self.made += await find_lost(self.leftovers, self.made)
             except RemoteError as error:
                 left.append(
                     f"an incident with the key {self.key} may be open on {self.service_id} and could"
                     f" not be looked for ({refusal(error)}): run verify again, or resolve it there"
                 )
         for incident_id in self.made:
-            problem = await self._close(incident_id)
+            problem = await close(partial(self._close, incident_id))
             if problem:
                 left.append(
                     f"incident {word(incident_id)} could not be resolved ({problem}): resolve it there"
                 )
         return left
 
-    async def _find_lost(self) -> list[str]:
-        """What a request made whose answer never came; it may still be under way."""
-        for _ in range(_TRIES):
-            found = [one for one in await self.leftovers() if one not in self.made]
-            if found:
-                return found
-            await anyio.sleep(_LOOK_SECONDS)
-        return []
-
-    async def _close(self, incident_id: str) -> str:
-        problem = ""
-        for attempt in range(_TRIES):
-            try:
-                if (await self.read(incident_id)).get("status") == "resolved":
-                    return ""
+    async def _close(self, incident_id: str) -> None:
+        try:
+            if (await self.read(incident_id)).get("status") != "resolved":
                 await self.change(incident_id, status="resolved")
-            except RefusedError as error:
-                if error.status == 404 or error.code == "1001":
-                    return ""
-                problem = refusal(error)
-            except RemoteError as error:
-                problem = refusal(error)
-            else:
-                return ""
-            await anyio.sleep(attempt)
-        return problem
+        except RefusedError as error:
+            if error.status != 404 and error.code != ALREADY_RESOLVED:
+                raise

@@ -2,24 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
-import anyio
-
-from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
+from pagerforce.errors import RemoteError, UnknownOutcomeError
 from pagerforce.model.ids import RecordId
 from pagerforce.model.value import Scalar
 from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.decode import found_id
 from pagerforce.salesforce.schema import FieldInfo, ObjectInfo
 from pagerforce.salesforce.soql import Select, compare, equals
+from pagerforce.service.verify.closing import close, find_lost
 from pagerforce.service.verify.findings import refusal
 
 MARK = "[pagerforce verify: record]"
 """Not as the incident's title begins: a rule may copy that into a record, which is not to be deleted."""
 
 _MOST = 50
-_TRIES = 3
-_LOOK_SECONDS = 0.5
 _TEXTS = frozenset({"string", "textarea"})
 _LIKELY = ("shortdescription", "subject", "title", "summary", "description", "name")
 STAMPS = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
@@ -128,40 +126,17 @@ class TestRecords:
         left: list[str] = []
         if self._is_unsure:
             try:
-                self.made += await self._find_lost()
+                self.made += await find_lost(self.leftovers, self.made)
             except RemoteError as error:
                 left.append(
                     f"a record of {self.object_name} with {MARK} in {self.text_field} may be there and"
                     f" could not be looked for ({refusal(error)}): run verify again, or delete it"
                 )
         for record_id in self.made:
-            problem = await self._delete(record_id)
+            problem = await close(partial(self.client.delete, self.object_name, record_id))
             if problem:
                 left.append(
                     f"record {record_id} could not be deleted ({problem}): close or delete it in"
                     " Salesforce"
                 )
         return left
-
-    async def _find_lost(self) -> list[RecordId]:
-        """What a request made whose answer never came; it may still be under way."""
-        for _ in range(_TRIES):
-            found = [one for one in await self.leftovers() if one not in self.made]
-            if found:
-                return found
-            await anyio.sleep(_LOOK_SECONDS)
-        return []
-
-    async def _delete(self, record_id: RecordId) -> str:
-        problem = ""
-        for attempt in range(_TRIES):
-            try:
-                await self.client.delete(self.object_name, record_id)
-            except RefusedError as error:
-                return refusal(error)
-            except RemoteError as error:
-                problem = refusal(error)
-            else:
-                return ""
-            await anyio.sleep(attempt)
-        return problem
