@@ -35,7 +35,10 @@ CATALOG = (
         at_most_one_of=(("escalation_policy", "assignees"),),
         is_page=True,
     ),
-    _pagerduty("acknowledge"),
+    _pagerduty(
+        "acknowledge",
+        Param("assign_to", ParamKind.CHOICE, choices=("writer", "actor", "unchanged")),
+    ),
     _pagerduty("resolve", Param("resolution")),
     _pagerduty("set_priority", Param("priority", required=True)),
     _pagerduty("run_response_play", Param("response_play", required=True), is_repeatable=False),
