@@ -180,6 +180,17 @@ class Daemon:
             await self.poll()
             await self.deliver()
 
+    async def failing_polls(self, error: type[Exception], most: int = 50) -> int:
+        """Polls every half minute until it goes well; how many polls failed before."""
+        for failed in range(most):
+            self.rig.advance(30)
+            try:
+                await self.poll()
+            except error:
+                continue
+            return failed
+        raise AssertionError(f"{most} polls failed")
+
     async def links(self) -> list[tuple[str, str, str]]:
         async with self.parts.database.read() as tx:
             found = await links.read_links(tx)

@@ -38,18 +38,6 @@ def spoil(rig, incident_id, kind=FaultKind.MALFORMED, **given):
     rig.desk.pagerduty_faults.add(Fault(kind, count=ALWAYS, method="GET", path=path, **given))
 
 
-async def polls_that_fail(daemon, error, most=50):
-    """Polls until one succeeds; how many failed before."""
-    for failed in range(most):
-        daemon.rig.advance(30)
-        try:
-            await daemon.poll()
-        except error:
-            continue
-        return failed
-    raise AssertionError(f"{most} polls failed")
-
-
 async def event_types(daemon, incident_id):
     return [item["event"] for item in await daemon.log() if item["incident"] == incident_id]
 
@@ -70,7 +58,7 @@ async def test_an_odd_answer_about_one_incident_fails_a_few_polls_only(
         spoil(rig, odd, kind, **given)
         rig.pd.acknowledge(odd, by=JANE)
         rig.pd.acknowledge(sound, by=JANE)
-        assert await polls_that_fail(daemon, error) == ODD_ANSWERS - 1
+        assert await daemon.failing_polls(error) == ODD_ANSWERS - 1
         assert "acknowledge" in await event_types(daemon, odd)
         assert "acknowledge" in await event_types(daemon, sound)
         said = [line for line in capsys.readouterr().out.splitlines() if "malformed" in line]
@@ -87,7 +75,7 @@ async def test_what_could_not_be_read_is_seen_once_it_can(rig):
         spoil(rig, incident_id)
         rig.pd.set_custom_field(incident_id, "region", "Europe", by=JANE)
         rig.pd.annotate(incident_id, "hello", by=SAM)
-        await polls_that_fail(daemon, RemoteError)
+        await daemon.failing_polls(RemoteError)
         await daemon.step(3, seconds=400)
         assert rig.notes_of(incident_id) == ["hello"]
         rig.desk.pagerduty_faults.clear()
@@ -100,7 +88,7 @@ async def test_a_new_incident_that_could_not_be_read_is_asked_about_again(rig):
         incident_id = rig.pd.trigger("PNET001", "from a monitor")["id"]
         rig.pd.set_custom_field(incident_id, "region", "Europe", by=JANE)
         spoil(rig, incident_id)
-        await polls_that_fail(daemon, RemoteError)
+        await daemon.failing_polls(RemoteError)
         await daemon.step()
         assert rig.notes_of(incident_id) == []
         rig.desk.pagerduty_faults.clear()
@@ -114,7 +102,7 @@ async def test_odd_answers_about_many_incidents_cost_as_many_polls_as_about_one(
         for incident_id in paged:
             spoil(rig, incident_id)
             rig.pd.acknowledge(incident_id, by=JANE)
-        assert await polls_that_fail(daemon, MalformedError) == ODD_ANSWERS - 1
+        assert await daemon.failing_polls(MalformedError) == ODD_ANSWERS - 1
 
 
 async def test_an_incident_that_is_out_of_order_for_long_is_done_without(rig):
@@ -123,7 +111,7 @@ async def test_an_incident_that_is_out_of_order_for_long_is_done_without(rig):
         for incident_id in paged:
             spoil(rig, incident_id, FaultKind.ERROR_BEFORE, status=500)
             rig.pd.acknowledge(incident_id, by=JANE)
-        assert await polls_that_fail(daemon, TransientError) == PATIENCE_SECONDS / 30
+        assert await daemon.failing_polls(TransientError) == PATIENCE_SECONDS / 30
         assert "acknowledge" in await event_types(daemon, incident_id)
 
 
