@@ -37,7 +37,7 @@ async def expect(
     Where that one's outcome is uncertain, the people whom it may have assigned are still expected.
     """
     if not is_uncertain:
-        await forget(tx, action_id)
+        await tx.run("DELETE FROM expectation WHERE action_id = ?", (action_id,))
     else:
         again = {item.values.get("assignee") for item in expectations}
         for row in await _read_of(tx, action_id):
