@@ -123,10 +123,10 @@ def automate(
         sf.automation.flows.extend(_flows(dice))
     if dice.random() < 0.5:
         breaks = dice.choice(["br", "blank"])
-        sf.automation.rich[HISTORY, NOTE] = RichText(breaks, wraps=dice.random() < 0.5)
+        sf.automation.rich_texts[HISTORY, NOTE] = RichText(breaks, wraps=dice.random() < 0.5)
     for flow in sf.automation.flows:
         tell(f"org: {flow.kind} on {flow.object.removeprefix(P)}.{flow.field.removeprefix(P)}")
-    for place, rich in sf.automation.rich.items():
+    for place, rich in sf.automation.rich_texts.items():
         tell(f"org: {place[1].removeprefix(P)} is rich text, {rich}")
     kinds = ["lost"] * 3
     if dice.random() < 0.7:

@@ -77,7 +77,7 @@ class Automation:
     """
 
     flows: list[Flow] = field(default_factory=list)
-    rich: dict[Place, RichText] = field(default_factory=dict)
+    rich_texts: dict[Place, RichText] = field(default_factory=dict)
     byte_limits: dict[Place, int] = field(default_factory=dict)
     duplicates: list[DuplicateRule] = field(default_factory=list)
     bad_fields: list[BadField] = field(default_factory=list)
@@ -92,11 +92,11 @@ class Automation:
 
     def shape(self, full: Schema) -> Schema:
         """The org's schema with what an administrator changed of it."""
-        if not self.deleted_fields and not self.rich:
+        if not self.deleted_fields and not self.rich_texts:
             return full
-        key = (frozenset(self.deleted_fields), frozenset(self.rich))
+        key = (frozenset(self.deleted_fields), frozenset(self.rich_texts))
         if self._shaped is None or self._shaped[0] != key:
-            self._shaped = key, _shape(full, self.deleted_fields, self.rich)
+            self._shaped = key, _shape(full, self.deleted_fields, self.rich_texts)
         return self._shaped[1]
 
     def check_approval(self, row_id: str) -> None:
@@ -125,8 +125,8 @@ class Automation:
         target = draft.item.fields[name.lower()]
         if not isinstance(value, str):
             return
-        if place in self.rich:
-            made = self.rich[place].stored(value)
+        if place in self.rich_texts:
+            made = self.rich_texts[place].stored(value)
             if len(made) > target.length:
                 raise too_long(target, value, target.length)
             draft.values[name] = made
@@ -157,9 +157,9 @@ class Automation:
                 tx.touch(parent.id, {target.name: count}, as_edit=False)
 
 
-def _shape(full: Schema, deleted: set[Place], rich: Mapping[Place, RichText]) -> Schema:
+def _shape(full: Schema, deleted: set[Place], rich_texts: Mapping[Place, RichText]) -> Schema:
     shaped = full.without(deleted, ())
-    for object_name, name in rich:
+    for object_name, name in rich_texts:
         item = shaped.get(object_name)
         target = item.find(name)
         if target is not None:

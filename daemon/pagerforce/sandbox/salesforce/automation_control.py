@@ -23,7 +23,7 @@ def _flow(world: SalesforceWorld, value: object) -> None:
 def _rich_text(world: SalesforceWorld, value: object) -> None:
     given = dict(mapping(value))
     place = _place(world, given.pop("object", None), given.pop("field", None))
-    world.automation.rich[place] = made(RichText, given)
+    world.automation.rich_texts[place] = made(RichText, given)
 
 
 def _byte_limit(world: SalesforceWorld, value: object) -> None:
@@ -111,7 +111,7 @@ def clear(automation: Automation) -> None:
     """Turns all of it off."""
     for part in (
         automation.flows,
-        automation.rich,
+        automation.rich_texts,
         automation.byte_limits,
         automation.duplicates,
         automation.bad_fields,
