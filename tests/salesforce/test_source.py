@@ -190,8 +190,8 @@ async def test_comments_come_once_all_records_of_their_object_have():
 
 
 async def test_comments_of_records_that_cannot_be_read_wait_and_others_do_not():
-    fields = {"Case": frozenset({"No_such_field__c"})}
-    async with sandboxed(fields) as box:
+    async with sandboxed() as box:
+        box.world.access.deny("Case", "read")
         case = box.world.insert("Case", {"Subject": "a"})
         box.world.insert("CaseComment", {"ParentId": case, "CommentBody": "hello"})
         noted = _noted(box, box.incident(), "please look")
@@ -218,20 +218,24 @@ async def test_a_filter_of_the_configuration_holds_for_changes_but_not_for_singl
 
 
 async def test_what_is_refused_for_one_object_does_not_hide_the_others():
-    fields = {"Case": frozenset({"No_such_field__c"})}
-    async with sandboxed(fields) as box:
-        row_id = box.incident()
+    async with sandboxed(where="No_such_field__c = 1") as box:
+        row_id = box.world.insert("Case", {"Subject": "a"})
         batches = []
 
         async def gather():
             async for batch in box.poller.iter_changes(everywhere(), overlap_seconds=0):
                 batches.append(batch)  # noqa: PERF401 - what came before the error counts
 
-        with pytest.raises(RefusedError, match=r"Case.*No_such_field__c") as caught:
+        with pytest.raises(RefusedError, match=rf"{INCIDENT}.*where.*No_such_field__c") as caught:
             await gather()
         assert [r.id for batch in batches for r in batch.records] == [row_id]
-        assert all("Case" not in batch.positions for batch in batches)
+        assert all(INCIDENT not in batch.positions for batch in batches)
         assert caught.value.code == "INVALID_FIELD"
+        assert box.poller.not_read.halted.keys() == {INCIDENT}
+        await gather()  # the others go on; it is told again in five minutes
+        box.clock.advance(301)
+        with pytest.raises(RefusedError):
+            await gather()
 
 
 async def test_a_field_added_later_is_read_once_the_rules_name_it():
@@ -504,15 +508,15 @@ async def test_a_parent_path_that_was_only_tried_is_given_up_when_it_is_refused(
         org.say(200, {"fields": [*DESCRIBE["fields"], created_by]})
         org.say(404, [{"errorCode": "NOT_FOUND", "message": "no User here"}])
         say_parts(org, part_error("INVALID_FIELD"))
-        poller = scripted_poller(line)
-        with pytest.raises(RefusedError, match=INCIDENT):
-            await read(poller, everywhere(FROM_START, INCIDENT))
-        assert "CreatedBy.Name" in soql_of(org.seen[-1])[0]
         org.say(200, {"fields": [*DESCRIBE["fields"], created_by]})
         org.say(404, [{"errorCode": "NOT_FOUND", "message": "no User here"}])
+        say_parts(org, page(), page())
         say_parts(org, page(row(1, 0)))
+        poller = scripted_poller(line)
         await read(poller, everywhere(FROM_START, INCIDENT))
+        assert "CreatedBy.Name" in soql_of(org.seen[2])[0]
         assert "CreatedBy.Name" not in soql_of(org.seen[-1])[0]
+        assert not poller.not_read.columns, "it was only tried"
 
 
 async def test_a_query_that_always_takes_too_long_ends_the_poll():

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 from pagerforce.model.action import ActionSpec, Task
 from pagerforce.model.ids import IncidentId, RecordId
 from pagerforce.model.incident import Incident, LogEntry
+from pagerforce.model.leftout import NotRead
 from pagerforce.model.record import Comment, Record
 from pagerforce.model.verdict import Expectation, Verdict
 
@@ -111,6 +112,11 @@ class SalesforceSource(Protocol):
     @property
     def feeds(self) -> Sequence[str]:
         """The names of everything polled: objects, then comment objects."""
+        ...
+
+    @property
+    def not_read(self) -> NotRead:
+        """Columns and objects that are refused at present; another one after each change."""
         ...
 
     def iter_changes(

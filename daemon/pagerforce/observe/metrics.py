@@ -146,6 +146,15 @@ class Metrics:
             "Unix time at which a certificate expires.",
             "certificate",
         )
+        self.fields_left_out = self._gauge(
+            "fields_left_out", "Fields that the org refuses in the query of an object.", "object"
+        )
+        self.object_halted = self._gauge(
+            "object_halted", "1 while nothing of an object can be read.", "object"
+        )
+        self.rules_off = self._gauge(
+            "rules_off", "Rules switched off because a field they need can't be read."
+        )
         self.drift = self._gauge("drift_found", "Differences the last comparison of links found.")
         self.drift_checked = self._gauge(
             "drift_checked_timestamp_seconds", "Unix time of that comparison; 0: none yet."
@@ -203,6 +212,12 @@ class Metrics:
         """Makes the series of these (ruleset, rule) pairs exist."""
         for ruleset, rule in rules:
             self.rule_matches.labels(shown(ruleset), shown(rule))
+
+    def declare_objects(self, names: Iterable[str]) -> None:
+        """Makes the series of these objects and comment objects exist."""
+        for name in names:
+            self.fields_left_out.labels(name)
+            self.object_halted.labels(name)
 
     def count_match(self, ruleset: str, rule: str) -> None:
         """A rule matched an event; people read its name too, so it is ``shown``."""

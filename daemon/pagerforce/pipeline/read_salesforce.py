@@ -14,6 +14,7 @@ from pagerforce.pipeline.absentees import Absentees
 from pagerforce.pipeline.aside import aside_of_row, is_aside, set_aside
 from pagerforce.pipeline.commit import commit_rows
 from pagerforce.pipeline.isolation import Failed, Troubles, store_apart, store_or_apart
+from pagerforce.pipeline.lost_columns import LostColumns
 from pagerforce.pipeline.pace import Budget, LookBack, Reading, Sweep, low_water_every
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
@@ -34,6 +35,7 @@ _COMPARED = "compared_at:salesforce"
 # Comments have no baseline to compare with: once a day their last day is read again.
 _LATE_COMMENTS = timedelta(hours=25)
 _DONE = "done"
+_NO_FIELDS: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class SalesforceReader:
             ``ConfigError`` where it names what is not there.
         find_own_user: as whom we write; asked for after a restore only.
         fields: object -> the fields that are wanted of its rows now.
+        lost: watches columns that can't be read for a while.
         sweep: how often a poll looks back as far as a row may be late.
     """
 
@@ -63,6 +66,7 @@ class SalesforceReader:
     skew: Callable[[], timedelta]
     find_own_user: Callable[[], Awaitable[str]]
     fields: Callable[[], Mapping[str, frozenset[str]]]
+    lost: LostColumns
     sweep: Sweep = _SWEEP
     _quiet: dict[str, frozenset[str]] = field(default_factory=dict)
     _read_with: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -92,6 +96,7 @@ class SalesforceReader:
                 if known[name] is None:  # its baseline reads it with all of them
                     await put_read_with(tx, name, self._wanted(name))
                 self._read_with[name] = await find_read_with(tx, name)
+            await self.lost.start(tx, self.objects)
         for name in self.objects:
             with self.reporter.contained(f"{name}, formulas"):
                 self._quiet[name] = await self.source.time_driven_fields(name)
@@ -148,8 +153,12 @@ class SalesforceReader:
         overlap = self._overlap(newest, wide)
         self._troubles.begin_round()
         self._single.begin_round()
+        await self.lost.note()
         batches = self.source.iter_changes(positions, overlap_seconds=overlap.total_seconds())
-        found, seen = await self._commit_all(batches)
+        try:
+            found, seen = await self._commit_all(batches)
+        finally:
+            await self.lost.note()
         if overlap >= self.sweep.wide(self.judge().settings.salesforce, wide):
             self._last_wide = LookBack(self.clock.monotonic(), seen, newest)
         self._troubles.end_round()
@@ -248,7 +257,7 @@ class SalesforceReader:
             self.database,
             batch,
             self.judge(),
-            news=NewsRules(self._start_at, self._quiet, self.skew(), self._own_user),
+            news=NewsRules(self._start_at, self._quiet_fields(), self.skew(), self._own_user),
             busy=lambda: self.writes.touched_since(mark),
             now=self.clock.now(),
         )
@@ -256,6 +265,11 @@ class SalesforceReader:
         self._troubles.stored(found)
         self._single.stored(found)
         return found
+
+    def _quiet_fields(self) -> Mapping[str, frozenset[str]]:
+        """Per object, fields that make no event when they differ."""
+        names = self.objects
+        return {name: self._quiet.get(name, _NO_FIELDS) | self.lost.quiet(name) for name in names}
 
     def _overlap(self, newest: datetime, wide: Reading | None) -> timedelta:
         overlap = self.sweep.overlap(self.judge().settings.salesforce, wide=wide)
@@ -272,6 +286,8 @@ class SalesforceReader:
             waiting = await snapshots.read_rechecks(tx)
         found = 0
         for name, ids in waiting.items():
+            if name in self.source.not_read.halted:
+                continue
             if name not in self.objects:  # not read any more, or damaged
                 async with self.database.write() as tx:
                     await snapshots.drop_rechecks(tx, ids)
@@ -314,24 +330,29 @@ class SalesforceReader:
         if last is not None and _NOW <= now - last < _COMPARE_EVERY:
             return 0
         found = await self._late_comments()
-        for name in self.objects:
+        for name in self._readable():
             found += await self._compare_object(name)
         async with self.database.write() as tx:
             await cursors.put_fact(tx, _COMPARED, format_whole_second(now))
         return self.reporter.compared(found)
 
+    def _readable(self) -> list[str]:
+        """The objects of which anything can be read at present."""
+        return [name for name in self.objects if name not in self.source.not_read.halted]
+
     def _wanted(self, name: str) -> frozenset[str]:
-        return self.fields().get(name, frozenset())
+        return self.lost.wanted(name, self.fields().get(name, _NO_FIELDS))
 
     async def _read_new_fields(self) -> int:
         """Reads every row of an object once more where rules speak of fields that it was not read with.
 
         Else such a field of a record would be empty, and its first change none, until something else
-        of the record changes. A field that was not read before makes no event by being read.
+        of the record changes. A field that was not read before makes no event by being read, nor does
+        one that could not be read for a while.
         """
         found = 0
-        for name in self.objects:
-            new = self._wanted(name) - self._read_with[name]
+        for name in self._readable():
+            new = (self._wanted(name) - self._read_with[name]) | self.lost.returned(name)
             if new:
                 _LOG.info("reading_new_fields", object=name, fields=sorted(new))
                 found += await self._compare_object(name)
@@ -349,7 +370,7 @@ class SalesforceReader:
         """Every row is compared with its snapshot, and every snapshot with the rows."""
         mark = self.writes.mark()
         absent = Absentees(name)
-        read_with = self._wanted(name)
+        read_with, returned = self._wanted(name), self.lost.returned(name)
         found = 0
 
         async def store(batch: RowBatch) -> None:
@@ -366,6 +387,7 @@ class SalesforceReader:
             await absent.look_behind(tx)
         async with self.database.write() as tx:
             await put_read_with(tx, name, read_with)
+            await self.lost.compared(tx, name, returned)
         self._read_with[name] = read_with
         return found + await self._bury(absent, mark)
 

@@ -14,7 +14,7 @@ from pagerforce.model.link import Link, LinkState
 from pagerforce.model.record import Record
 from pagerforce.model.value import Fields, Json, Scalar
 from pagerforce.pipeline.settings import PipelineSettings
-from pagerforce.rules.evaluate import Facts, RuleBook, RuleTrace
+from pagerforce.rules.evaluate import NONE_OFF, Facts, RuleBook, RuleTrace
 from pagerforce.rules.template import TemplateProblem, context_of, render_text
 from pagerforce.store.outbox import ActionState, NewAction
 
@@ -90,17 +90,21 @@ class Ruled:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Applies rules, comment settings and delete settings to events. Pure."""
+    """Applies rules, comment settings and delete settings to events. Pure.
+
+    ``off``: (ruleset, rule) -> why it is switched off.
+    """
 
     book: RuleBook
     maps: Mapping[str, Mapping[str, Scalar]]
     settings: PipelineSettings
+    off: Mapping[tuple[str, str], str] = field(default_factory=lambda: NONE_OFF)
 
     def rule(self, event: Event, world: World, now: datetime) -> Ruled:
         """What one event leads to."""
         links = world.links_of(event)
         facts = _facts(event, world, links)
-        evaluation = self.book.evaluate(facts, now)
+        evaluation = self.book.evaluate(facts, now, off=self.off)
         errors = list(evaluation.errors)
         actions = []
         for decide in (

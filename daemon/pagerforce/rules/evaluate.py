@@ -19,6 +19,8 @@ from pagerforce.rules.template import TemplateProblem, context_of, render_args, 
 
 __all__ = ["ConditionTrace", "Evaluation", "Facts", "RuleBook", "RuleTrace"]
 
+NONE_OFF: Mapping[tuple[str, str], str] = {}
+
 _new = tuple.__new__
 """Makes a named tuple in half the time that its own constructor takes."""
 
@@ -74,7 +76,14 @@ class RuleBook:
             shelves.setdefault((rule.run_on, rule.object), []).append(one)
         self._shelves = {key: _Shelf(shelved) for key, shelved in shelves.items()}
 
-    def evaluate(self, facts: Facts, now: datetime, *, every_rule: bool = False) -> Evaluation:
+    def evaluate(
+        self,
+        facts: Facts,
+        now: datetime,
+        *,
+        every_rule: bool = False,
+        off: Mapping[tuple[str, str], str] = NONE_OFF,
+    ) -> Evaluation:
         """Tries the rules on an event.
 
         Args:
@@ -82,8 +91,9 @@ class RuleBook:
             now: when it is ruled on, in the clock of ``event.at``; for ``max_age``.
             every_rule: trace every rule that sees the event, also those that the index could leave
                 out (for ``simulate``).
+            off: (ruleset, rule) -> why it is switched off: it does not match, and its trace says so.
         """
-        run = _Run(facts, now, self.maps)
+        run = _Run(facts, now, self.maps, off)
         source, own_object = facts.event.source, facts.event.object
         chosen: list[_CompiledRule] = []
         for (side, name), shelf in self._shelves.items():
@@ -161,9 +171,14 @@ class _Run:
     """One event going through the rules."""
 
     def __init__(
-        self, facts: Facts, now: datetime, maps: Mapping[str, Mapping[str, Scalar]]
+        self,
+        facts: Facts,
+        now: datetime,
+        maps: Mapping[str, Mapping[str, Scalar]],
+        off: Mapping[tuple[str, str], str] = NONE_OFF,
     ) -> None:
         self._facts = facts
+        self._off = off
         self._age = now - facts.event.at
         self._maps = maps
         self._scenes: dict[str, Scene] = {}
@@ -200,6 +215,9 @@ class _Run:
         if stopper is not None or not rule.enabled:
             reason = "disabled" if stopper is None else f'skipped: rule "{stopper}" said stop'
             self._trace(rule, (), reason, matched=False)
+            return
+        if self._off and (why := self._off.get((rule.ruleset, rule.name))):
+            self._trace(rule, (), why, matched=False)
             return
         conditions: list[ConditionTrace] = []
         scene = self.scene(rule.object)

@@ -48,6 +48,31 @@ def fields_needed(rules: Iterable[Rule]) -> Mapping[str, frozenset[str]]:
     return {name: frozenset(fields) for name, fields in found.items()}
 
 
+def rules_needing(
+    rules: Iterable[Rule], columns: Mapping[str, Mapping[str, str]]
+) -> Mapping[tuple[str, str], str]:
+    """(ruleset, rule) -> why it can't be judged, of those whose conditions or templates need a column.
+
+    A field that a rule only writes keeps nothing back: that write is refused by itself.
+
+    Args:
+        rules: the rules in force.
+        columns: object -> field or parent path that can't be read -> why.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for rule in rules:
+        lost = columns.get(rule.object)
+        if not lost:
+            continue
+        needed = {use.field for use in field_uses([rule])} | set(_template_fields(rule))
+        reasons = [
+            f"record.{path} can't be read ({lost[path]})" for path in sorted(needed & lost.keys())
+        ]
+        if reasons:
+            found[rule.ruleset, rule.name] = f"switched off: {'; '.join(reasons)}"
+    return found
+
+
 def incident_needs(rules: Iterable[Rule]) -> frozenset[str]:
     """What the rules want of incidents that a plain answer of the API does not hold.
 

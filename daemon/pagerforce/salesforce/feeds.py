@@ -4,11 +4,12 @@ A feed is an object or a comment object that is polled. Its columns are the syst
 describe shows), what rules and mappings need, and what ``[[objects]]`` names.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from pagerforce.config.schema import CommentSettings, Config, ObjectSettings
 from pagerforce.errors import RefusedError
+from pagerforce.model.leftout import ALL_READ, LeftOut
 from pagerforce.salesforce.decode import CommentShape, RecordShape
 from pagerforce.salesforce.schema import ObjectInfo, SchemaCache
 from pagerforce.salesforce.soql import Condition, configured, is_path
@@ -48,6 +49,14 @@ class Feed:
         """The field it is ordered by."""
         return self.shape.stamp_field
 
+    @property
+    def needed(self) -> frozenset[str]:
+        """The columns without which its rows say nothing."""
+        needed = {"Id", self.shape.stamp_field}
+        if isinstance(self.shape, CommentShape):
+            needed |= {self.shape.parent_field, self.shape.body_field}
+        return frozenset(needed)
+
 
 class FeedPlan:
     """Knows the feeds of a configuration.
@@ -72,6 +81,7 @@ class FeedPlan:
         self._fields = fields
         self._tried: set[tuple[str, str]] = set()
         self._refused: set[tuple[str, str]] = set()
+        self.not_read = ALL_READ
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,11 +116,17 @@ class FeedPlan:
             # Presets name these two; an org that has no such field is polled all the same.
             named = (settings.service_id_path, settings.external_id_field)
             wanted |= set(await self._visible(name, filter(None, named)))
+        wanted = {path for path in wanted if is_path(path)} - self.not_read.columns_of(name)
         steady = [column for column in _STEADY_COLUMNS if column in info.fields]
-        paths = list(dict.fromkeys([*steady, *sorted(path for path in wanted if is_path(path))]))
+        paths = self._asked_for(name, [*steady, *sorted(wanted)])
         types = {path: await self._type_of(name, path) for path in paths}
-        columns = dict.fromkeys([*await self._system_columns(info), *paths])
+        columns = self._asked_for(name, [*await self._system_columns(info), *paths])
         return tuple(columns), RecordShape(name, types, _stamp_field(info))
+
+    def _asked_for(self, name: str, columns: Iterable[str]) -> list[str]:
+        """Each column once, without those that are refused."""
+        left_out = self.not_read.columns_of(name)
+        return [column for column in dict.fromkeys(columns) if column not in left_out]
 
     async def _object_feed(self, settings: ObjectSettings) -> Feed:
         columns, shape = await self.record_shape(settings.name)
@@ -121,7 +137,9 @@ class FeedPlan:
         stamp = _stamp_field(info)
         names = [name for name in (*_COMMENT_COLUMNS, stamp) if name in info.fields]
         parents = await self._visible(settings.object, _SYSTEM_PARENTS["CreatedById"])
-        columns = dict.fromkeys([*names, *parents, settings.parent_field, settings.body_field])
+        columns = self._asked_for(
+            settings.object, [*names, *parents, settings.parent_field, settings.body_field]
+        )
         shape = CommentShape(
             settings.object, parent.name, settings.parent_field, settings.body_field, stamp
         )
@@ -159,6 +177,29 @@ class FeedPlan:
         self._refused |= mine
         self._tried -= mine
         return bool(mine)
+
+    def leave_out(self, name: str, columns: Mapping[str, LeftOut]) -> None:
+        """From now on these columns are not asked for."""
+        mine = {**columns, **self.not_read.columns.get(name, {})}
+        self.not_read = replace(self.not_read, columns={**self.not_read.columns, name: mine})
+
+    def take_back(self, name: str, columns: Collection[str]) -> None:
+        """These columns are asked for again."""
+        mine = self.not_read.columns.get(name, {})
+        left = {path: why for path, why in mine.items() if path not in columns}
+        others = {key: value for key, value in self.not_read.columns.items() if key != name}
+        found = {**others, name: left} if left else others
+        self.not_read = replace(self.not_read, columns=found)
+
+    def halt(self, name: str, why: LeftOut) -> None:
+        """Nothing of this object or comment object can be read."""
+        self.not_read = replace(self.not_read, halted={**self.not_read.halted, name: why})
+
+    def go_on(self, name: str) -> None:
+        """It is read again."""
+        if name in self.not_read.halted:
+            left = {key: why for key, why in self.not_read.halted.items() if key != name}
+            self.not_read = replace(self.not_read, halted=left)
 
     async def _type_of(self, object_name: str, path: str) -> str | None:
         found = await self._schema.find_field(object_name, path)

@@ -152,6 +152,11 @@ class SchemaCache:
         self._objects.pop(object_name, None)
         self._hidden.clear()
 
+    def forget_all(self) -> None:
+        """Drops everything that is cached: an answer contradicts it, and it may be a parent's."""
+        self._objects.clear()
+        self._hidden.clear()
+
     async def find_field(self, object_name: str, path: str) -> FieldInfo | None:
         """The field at the end of a path, through parents; None where a step does not exist.
 

@@ -21,12 +21,14 @@ from pagerforce.errors import (
     TransientError,
 )
 from pagerforce.model.ids import RecordId
+from pagerforce.model.leftout import NotRead
 from pagerforce.model.ports import Clock, Position, RowBatch
 from pagerforce.salesforce.answers import QUERY_TIMEOUT
 from pagerforce.salesforce.bodies import PartAnswer, Rows, read_rows, read_updated
 from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.decode import CommentShape, Decoded, decode, row_place
 from pagerforce.salesforce.feeds import Feed, FeedPlan
+from pagerforce.salesforce.mending import Mender
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.soql import MAX_PAGE, Select, chunked, compare, is_after, is_in
 
@@ -35,6 +37,7 @@ _PARTS_PER_REQUEST = 25
 _MOST_AHEAD = timedelta(days=1)
 _SMALLEST_PAGE = 50
 _SMALL_PAGE_SECONDS = 3600.0
+_MOST_MENDINGS = 3  # of one feed in one round; each leaves out all that is refused just then
 _ALONE_SECONDS = 60.0  # feeds are asked for one by one after they were too large together
 # Salesforce cuts the seconds off both bounds and wants them more than a minute apart.
 _SHORTEST_SPAN = timedelta(minutes=2)
@@ -130,6 +133,7 @@ class SalesforcePoller:
         self._schema = schema
         self._clock = clock
         self._plan = FeedPlan(schema, config, fields)
+        self._mender = Mender(client, schema, self._plan, clock)
         self._alone_until = float("-inf")
         self._small_pages: dict[str, tuple[float, int]] = {}
 
@@ -142,6 +146,16 @@ class SalesforcePoller:
     def plan(self) -> FeedPlan:
         """What is read of each object; the actions read records the same way."""
         return self._plan
+
+    @property
+    def mender(self) -> Mender:
+        """Finds out what of an object can be read after a refusal."""
+        return self._mender
+
+    @property
+    def not_read(self) -> NotRead:
+        """Columns and objects that the org refuses at present; another object after each change."""
+        return self._plan.not_read
 
     def use_fields(self, fields: Mapping[str, frozenset[str]]) -> None:
         """Takes the fields of new rules, after a reload."""
@@ -161,18 +175,20 @@ class SalesforcePoller:
         """Rows changed since each position minus overlap, to the end; one batch per round.
 
         Comments come with the last of their object's records or after it: what is ruled on without its
-        record meets no rule that speaks of that, and is copied nowhere. A feed that is refused keeps
-        only its comments from being read; its error is raised after the others.
+        record meets no rule that speaks of that, and is copied nowhere. Columns that are refused are
+        left out at once (``not_read``). A feed that is refused all the same keeps only its comments
+        from being read; its error is raised after the others, every five minutes.
 
         Raises:
-            RefusedError: a feed asks for what is not there; the message names the object.
+            RefusedError: a feed can't be read; the message names the object.
             TransientError, MalformedError, BudgetError, CredentialsError: as they came.
         """
         errors: list[RemoteError] = []
+        await self._mender.try_again()
         cursors = await self._start(positions, timedelta(seconds=overlap_seconds), errors)
         asked, unread = cursors, set(positions)
         while asked:
-            answers = await self._ask(asked)
+            answers = await self._mended(asked, await self._ask(asked))
             batch, cursors = self._read_round(cursors, answers, unread, errors)
             if batch is not None:
                 yield batch
@@ -184,8 +200,8 @@ class SalesforcePoller:
         last = after
         ends = {after}
         limit = self._page_size(object_name)
+        feed = await self._plan.feed(object_name)
         while True:
-            feed = await self._plan.feed(object_name)
             beyond = (compare("Id", ">", last),) if last is not None else ()
             select = Select(
                 feed.name, feed.columns, (*beyond, *feed.where), order_by=("Id",), limit=limit
@@ -197,9 +213,8 @@ class SalesforcePoller:
                     raise
                 limit = self._shrink_page(object_name, limit, error)
                 continue
-            except RefusedError:
-                if not self._plan.give_up_tried(object_name):
-                    raise
+            except RefusedError as error:
+                feed = await self._mender.without_refused(feed, error)
                 continue
             if page.rows:
                 yield _to_batch(decode(page.rows, feed.shape, self._horizon()), {})
@@ -230,6 +245,8 @@ class SalesforcePoller:
         select = Select(feed.name, feed.columns, where=(is_in("Id", ids),))
         try:
             rows = await self._client.query_to_end(select.text(), deleted=True)
+        except RefusedError as error:
+            return await self._fetch_chunk(await self._mender.without_refused(feed, error), ids)
         except TooLargeError:
             if len(ids) == 1:
                 raise
@@ -278,7 +295,7 @@ class SalesforcePoller:
             try:
                 feed = await self._plan.feed(name)
             except RefusedError as error:
-                errors.append(_naming(name, error))
+                self._halt(name, error, errors)
                 continue
             limit = self._page_size(name)
             since = position.stamp - overlap
@@ -313,6 +330,31 @@ class SalesforcePoller:
             for cursor, part in zip(group, parts, strict=True):
                 answers[cursor.feed.name] = part
         return answers
+
+    async def _mended(
+        self, cursors: Sequence[_Cursor], answers: Mapping[str, PartAnswer]
+    ) -> Mapping[str, PartAnswer]:
+        """The answers, those of refused queries asked for again without the columns at fault."""
+        found = dict(answers)
+        for cursor in cursors:
+            part = found[cursor.feed.name]
+            for _ in range(_MOST_MENDINGS):
+                if not isinstance(part.error, RefusedError):
+                    break
+                try:
+                    cursor.feed = await self._mender.without_refused(cursor.feed, part.error)
+                except RefusedError as error:
+                    part = PartAnswer(error=error)
+                    break
+                (part,) = await self._ask_together([cursor])
+            found[cursor.feed.name] = part
+        return found
+
+    def _halt(self, name: str, error: RemoteError, errors: list[RemoteError]) -> None:
+        """A feed can't be read; the others are, so that it is only told now and then."""
+        named = _naming(name, error)
+        if self._mender.halted(name, named):
+            errors.append(named)
 
     async def _ask_together(self, group: Sequence[_Cursor]) -> Sequence[PartAnswer]:
         paths = [self._client.query_path(cursor.select(), deleted=True) for cursor in group]
@@ -385,11 +427,14 @@ class SalesforcePoller:
             return None
         except (BudgetError, CredentialsError):
             raise  # the other feeds would meet the same
+        except RefusedError as error:
+            self._halt(cursor.feed.name, error, errors)
+            return None
         except RemoteError as error:
             self._schema.forget(cursor.feed.name)
-            self._plan.give_up_tried(cursor.feed.name)
             errors.append(_naming(cursor.feed.name, error))
             return None
+        self._mender.works(cursor.feed.name)
         return page
 
 

@@ -1,12 +1,13 @@
 """The rules in force, and how a new file replaces them while the daemon runs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from pagerforce.config.load import Loaded
 from pagerforce.config.objects import ObjectSettings
 from pagerforce.config.schema import Config
 from pagerforce.model.action import ActionSpec
+from pagerforce.model.leftout import ALL_READ, NotRead
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.pipeline.settings import (
     CommentRules,
@@ -16,7 +17,7 @@ from pagerforce.pipeline.settings import (
     PipelineSettings,
 )
 from pagerforce.rules.evaluate import RuleBook
-from pagerforce.rules.needs import fields_needed
+from pagerforce.rules.needs import fields_needed, rules_needing
 
 
 def pipeline_settings(
@@ -75,16 +76,36 @@ def fields_read(loaded: Loaded) -> Mapping[str, frozenset[str]]:
 
 @dataclass(slots=True)
 class RulesInForce:
-    """Holds the judge that every batch is ruled by; ``replace`` swaps it between two batches."""
+    """Holds the judge that every batch is ruled by; ``replace`` swaps it between two batches.
+
+    ``not_read``: what the org refuses at present: the rules that need it are switched off.
+    """
 
     loaded: Loaded
     settings: PipelineSettings
-    judge: Judge
+    all_on: Judge
+    not_read: Callable[[], NotRead] = lambda: ALL_READ
+    _present: tuple[NotRead, Judge] | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, loaded: Loaded, settings: PipelineSettings) -> "RulesInForce":
         """The rules of a configuration."""
         return cls(loaded, settings, _judge(loaded, settings))
+
+    @property
+    def judge(self) -> Judge:
+        """The judge of this moment."""
+        not_read = self.not_read()
+        if not not_read.columns:
+            return self.all_on
+        if self._present is None or self._present[0] is not not_read:
+            columns = {
+                name: {path: item.why for path, item in lost.items()}
+                for name, lost in not_read.columns.items()
+            }
+            off = rules_needing(self.loaded.rules, columns)
+            self._present = not_read, replace(self.all_on, off=off)
+        return self._present[1]
 
     def prepare(self, loaded: Loaded) -> Judge:
         """Makes the rules and maps of a new file ready for ``replace``. Takes its time."""
@@ -92,8 +113,9 @@ class RulesInForce:
 
     def replace(self, loaded: Loaded, judge: Judge | None = None) -> None:
         """Puts the rules and maps of a new file in force; other settings need a restart."""
-        self.judge = judge or self.prepare(loaded)
+        self.all_on = judge or self.prepare(loaded)
         self.loaded = loaded
+        self._present = None
 
     @property
     def names(self) -> list[tuple[str, str]]:

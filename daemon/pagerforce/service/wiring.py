@@ -29,6 +29,7 @@ from pagerforce.pagerduty.source import PagerDutyPoller
 from pagerforce.pipeline.claim import Claimer
 from pagerforce.pipeline.deliver import Deliverer
 from pagerforce.pipeline.forgotten import OwnUsers
+from pagerforce.pipeline.lost_columns import LostColumns
 from pagerforce.pipeline.pace import Budget
 from pagerforce.pipeline.poll import PollLoop, Reporter
 from pagerforce.pipeline.read_pagerduty import PagerDutyReader
@@ -228,7 +229,9 @@ async def wire(
         specs = {do: handler.spec for do, handler in handlers.items()}
         settings = pipeline_settings(loaded.config, specs, is_shadow=is_shadow)
         rules = RulesInForce.of(loaded, settings)
+        rules.not_read = lambda: poller.not_read
         metrics.declare_rules(rules.names)
+        metrics.declare_objects(poller.feeds)
         ground = _Ground(database, metrics, rules, clock, outside.random)
         yield _assemble(ground, pagerduty_side, salesforce_side, poller, handlers)
 
@@ -408,6 +411,7 @@ def _assemble(
         skew,
         salesforce.client.user_id,
         lambda: fields_read(rules.loaded),
+        LostColumns(lambda: poller.not_read, database, metrics, lambda: rules.judge),
     )
     settings = rules.settings
     return Parts(
