@@ -77,7 +77,8 @@ async def test_comments_that_may_not_be_created_are_told(tmp_path):
 
 async def test_a_filter_that_is_refused_is_told_with_the_orgs_words(tmp_path):
     line = await only(tmp_path, OBJECT + 'where = "Nonsense__c = 1"\n')
-    assert line.code == "object.not_polled"
+    assert (line.code, line.what) == ("field.wrong", INCIDENT)
+    assert "its filter (where) is refused" in line.remedy
     assert "Nonsense__c" in line.remedy
 
 

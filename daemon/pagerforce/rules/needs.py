@@ -1,6 +1,6 @@
 """What the rules speak of: which fields must be read, and what only the org can verify."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -46,6 +46,34 @@ def fields_needed(rules: Iterable[Rule]) -> Mapping[str, frozenset[str]]:
             if call.do == SET_FIELD and isinstance(written, str):
                 fields.add(written)
     return {name: frozenset(fields) for name, fields in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a rule speaks of a field. ``where``: file and key path; ``rule``: the rule's name."""
+
+    where: str
+    rule: str
+
+
+def places_of(rules: Sequence[Rule]) -> Mapping[tuple[str, str], Place]:
+    """(object, field or parent path) -> the first place that speaks of it, conditions first."""
+    found: dict[tuple[str, str], Place] = {}
+    for rule in rules:
+        for use in field_uses([rule]):
+            found.setdefault((rule.object, use.field), Place(f"{use.where}.field", rule.name))
+    for rule in rules:
+        for where, path in _paths(rule):
+            names = path[1:] if path[0] == "old" else path
+            if names[0] == Root.RECORD and len(names) > 1:
+                key = rule.object, ".".join(names[1:])
+                found.setdefault(key, Place(where, rule.name))
+        for index, call in enumerate(rule.actions):
+            written = call.args.get("field")
+            if call.do == SET_FIELD and isinstance(written, str):
+                place = Place(f"{rule.place}.actions[{index}].field", rule.name)
+                found.setdefault((rule.object, written), place)
+    return found
 
 
 def rules_needing(

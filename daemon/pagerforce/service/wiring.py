@@ -407,7 +407,7 @@ def _assemble(
         tuple(item.name for item in loaded.config.objects),
         start_from,
         lambda: salesforce.budget(rules.loaded),
-        lambda: check_fields(salesforce.schema, rules.loaded),
+        lambda: check_fields(salesforce.client, salesforce.schema, rules.loaded),
         skew,
         salesforce.client.user_id,
         lambda: fields_read(rules.loaded),

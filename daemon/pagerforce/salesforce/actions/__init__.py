@@ -12,6 +12,7 @@ from pagerforce.salesforce.actions.specs import ADD_COMMENT, CREATE_RECORD, SET_
 from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.feeds import FeedPlan
 from pagerforce.salesforce.lookup import LookupResolver
+from pagerforce.salesforce.mending import Mender
 from pagerforce.salesforce.schema import SchemaCache
 
 CATALOG: tuple[ActionSpec, ...] = (SET_FIELD, CREATE_RECORD, ADD_COMMENT)
@@ -43,5 +44,6 @@ def build_handlers(
         config=config,
         mappings=mappings,
         lookups=LookupResolver(client, schema, clock),
+        mender=Mender(client, schema, plan, clock),
     )
     return (SetField(desk), CreateRecord(desk), AddComment(desk))

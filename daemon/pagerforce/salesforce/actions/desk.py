@@ -1,6 +1,7 @@
 """What the actions of the Salesforce side share: reading records and preparing values."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pagerforce.config.schema import Config, Lookup, ObjectSettings
@@ -14,6 +15,7 @@ from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.decode import RecordShape, decode
 from pagerforce.salesforce.feeds import FeedPlan
 from pagerforce.salesforce.lookup import LookupResolver
+from pagerforce.salesforce.mending import Mender
 from pagerforce.salesforce.schema import FieldInfo, SchemaCache
 from pagerforce.salesforce.soql import Select, equals, is_in, is_path
 from pagerforce.salesforce.values import to_payload
@@ -32,6 +34,7 @@ class Desk:
     config: Config
     mappings: MappingTable
     lookups: LookupResolver
+    mender: Mender
 
     def find_object(self, name: str) -> ObjectSettings | None:
         """The ``[[objects]]`` entry of an object (API names know no case)."""
@@ -105,9 +108,30 @@ class Desk:
             MalformedError: the row could not be understood.
             RemoteError: Salesforce could not be asked.
         """
-        reading = await self.reading(object_name, [record_id], extra)
-        rows = await self.client.query_to_end(reading.soql, deleted=True)
-        return reading.records(rows).get(record_id)
+        return (await self.read_records(object_name, [record_id], extra)).get(record_id)
+
+    async def read_records(
+        self, object_name: str, ids: Sequence[RecordId], extra: frozenset[str] = frozenset()
+    ) -> Mapping[RecordId, Record]:
+        """Records as they are now, as ``read_record``; one that is absent is gone.
+
+        A column that is refused is left out from now on: what vanished keeps no other write back.
+
+        Raises:
+            MalformedError: a row could not be understood.
+            RemoteError: Salesforce could not be asked.
+        """
+        reading = await self.reading(object_name, ids, extra)
+        try:
+            rows = await self.client.query_to_end(reading.soql, deleted=True)
+        except RefusedError as error:
+            if object_name not in self.plan.names:
+                raise
+            with suppress(RefusedError):  # the next query tells, also what a poll has mended
+                await self.mender.without_refused(await self.plan.feed(object_name), error)
+            reading = await self.reading(object_name, ids, extra)
+            rows = await self.client.query_to_end(reading.soql, deleted=True)
+        return reading.records(rows)
 
     async def reading(
         self, object_name: str, ids: Sequence[RecordId], extra: frozenset[str] = frozenset()

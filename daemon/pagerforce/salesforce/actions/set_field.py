@@ -164,8 +164,7 @@ class SetField:
     ) -> Mapping[RecordId, Record]:
         paths = frozenset[str]().union(*(order.watched() for order in orders))
         ids = [order.record_id for order in orders]
-        reading = await self._desk.reading(object_name, ids, paths)
-        return reading.records(await self._desk.client.query_to_end(reading.soql, deleted=True))
+        return await self._desk.read_records(object_name, ids, paths)
 
     def _judge(self, order: Order) -> None:
         """Leaves the wishes that may be written; the others get their verdict."""

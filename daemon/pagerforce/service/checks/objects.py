@@ -114,7 +114,7 @@ class ObjectsCheck:
     async def _object(self, item: ObjectSettings) -> list[CheckLine]:
         what = _OBJECT.format(object=item.name)
         problems = await self.asking.ask(
-            what, lambda: object_problems(self.schema, self.loaded, item)
+            what, lambda: object_problems(self.client, self.schema, self.loaded, item)
         )
         if isinstance(problems, CheckLine):
             return [problems]

@@ -160,7 +160,7 @@ async def _ask_org(
     try:
         with anyio.fail_after(ends_at - anyio.current_time()):
             async with desk.sides() as (_, salesforce):
-                await check_fields(salesforce.schema, tried, needed)
+                await check_fields(salesforce.client, salesforce.schema, tried, needed)
                 lines = await WritingCheck(
                     tried,
                     salesforce.client,
@@ -232,7 +232,7 @@ async def _check_fields(desk: Desk, tried: Loaded, needed: Needs, ends_at: float
     try:
         with anyio.fail_after(ends_at - anyio.current_time()):
             async with desk.sides() as (_, salesforce):
-                await check_fields(salesforce.schema, tried, needed)
+                await check_fields(salesforce.client, salesforce.schema, tried, needed)
     except TimeoutError as error:
         raise PagerforceError(
             "the org did not answer in time about the fields that the rules speak of; nothing was "
