@@ -68,6 +68,7 @@ def test_each_recording_that_is_asked_for_is_made():
 def test_the_page_of_metrics_describes_each_series_and_its_labels():
     metrics = Metrics("1", [spec.do for spec in CATALOG])
     metrics.declare_rules([("set", "rule")])
+    metrics.declare_objects(["Case"])
     rows = re.findall(
         r"^\| `(pagerforce_\w+)` \| (\w+) \| (.*?) \|", METRICS_PAGE.read_text(), re.MULTILINE
     )

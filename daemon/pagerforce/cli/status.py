@@ -51,8 +51,17 @@ def _print(answer: dict[str, Any]) -> None:
     for name, source in answer["sources"].items():
         if source["problem"]:
             out.line(f"{name}: {source['problem']}")
+    for item in answer.get("not_read", []):
+        out.line(_not_read(item))
     for remark in answer.get("remarks", []):
         out.line(f"remark: {remark}")
+
+
+def _not_read(item: dict[str, Any]) -> str:
+    what = f"{item['object']}.{item['field']}" if item["field"] else item["object"]
+    rules = ", ".join(f'"{ruleset} / {rule}"' for ruleset, rule in item["rules"])
+    off = f"; switched off: {rules}" if rules else ""
+    return f"not read      {what} since {item['since']}: {item['reason']}{off}"
 
 
 def _unready(sources: dict[str, Any]) -> str:

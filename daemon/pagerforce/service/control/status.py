@@ -21,7 +21,11 @@ class StatusRequest(Request):
 
 
 async def status(desk: Desk, _: StatusRequest) -> Json:
-    """The state, in keys that stay; what is more stands inside them, but for remarks where there are any."""
+    """The state, in keys that stay; what is more stands inside them, but for remarks where there are any.
+
+    So it is with ``not_read``: ``[{object, field (None: all of it), reason, since, rules: [[ruleset,
+    rule]] that are switched off}]``.
+    """
     async with desk.read() as tx:
         depth = await outbox.depth(tx)
         total, _paused = await links.count_links(tx)
@@ -52,7 +56,40 @@ async def status(desk: Desk, _: StatusRequest) -> Json:
         "links": {"total": total, "paused": sorted({link.incident_id for link in paused})},
         "api": {side.value: _budget(side, running) for side in Side},
     }
+    not_read = _not_read(running)
+    if not_read:
+        answer["not_read"] = not_read
     return answer | {"remarks": remarks} if remarks else answer
+
+
+def _not_read(running: Running | None) -> list[Json]:
+    """What Salesforce refuses to be asked for: fields, with the rules that are off, and whole objects."""
+    if running is None:
+        return []
+    parts = running.parts
+    not_read, off = parts.salesforce_poller.not_read, parts.rules.judge.off
+    found: list[Json] = [
+        {
+            "object": name,
+            "field": path,
+            "reason": item.why,
+            "since": format_instant(item.since),
+            "rules": [list(rule) for rule, why in off.items() if f"record.{path} " in why],
+        }
+        for name, columns in not_read.columns.items()
+        for path, item in columns.items()
+    ]
+    found += [
+        {
+            "object": name,
+            "field": None,
+            "reason": item.why,
+            "since": format_instant(item.since),
+            "rules": [],
+        }
+        for name, item in not_read.halted.items()
+    ]
+    return found
 
 
 def _unreadable(tx: Transaction, running: Running | None) -> dict[str, Json]:
