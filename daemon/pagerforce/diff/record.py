@@ -49,6 +49,15 @@ def compare(
     return RecordChange("update", changed, old)
 
 
+def is_merge(before: Record | None, now: Record) -> bool:
+    """Whether a row was merged into another one since it was read last.
+
+    Facts: salesforce.md section 4 (the loser is deleted and names the winner).
+    """
+    known = before.merged_into if before is not None else None
+    return now.merged_into is not None and now.merged_into != known
+
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 _BY_ITSELF = frozenset({"Id", "Name", "CreatedDate", "CreatedById"})
 

@@ -50,6 +50,7 @@ class Event:
         incident / old_incident: right after / right before the event (PagerDuty events).
         record / old_record: likewise (Salesforce events); old_record is empty on create.
         message / subject: of a status update.
+        merged_into: of a record that was merged away, the one that goes on.
         changed: the fields whose old value is known and differs.
         place: its place within its second (``model/sequence.py``).
     """
@@ -72,3 +73,4 @@ class Event:
     place: int = 0
     message: str | None = None
     subject: str | None = None
+    merged_into: RecordId | None = None

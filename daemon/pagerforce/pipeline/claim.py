@@ -28,7 +28,7 @@ from pagerforce.pipeline.target import Pairs, Targets, choose, find_pairs
 from pagerforce.pipeline.tasks import build_task, sides_of
 from pagerforce.rules.evaluate import Facts
 from pagerforce.rules.template import TemplateProblem, context_of, render_args
-from pagerforce.store import journal, outbox, pauses, snapshots, splitting
+from pagerforce.store import journal, links, outbox, pauses, snapshots, splitting
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import find_heads
 from pagerforce.store.outbox import Action, ActionState, Done, Settlement
@@ -168,17 +168,9 @@ class Claimer:
         if event is None or await self._is_looping(tx, head, now):
             return None
         pairs = await find_pairs(tx, head, event)
-        target = head.target
-        is_linked_already = False
+        target, is_linked_already = await self._aim(tx, head, event, pairs, now)
         if target is None:
-            targets, is_linked_already = self._choose(head, event, pairs)
-            if not targets.ids:
-                await self._settle(tx, head, ActionState.SKIPPED, targets.reason, now)
-                return None
-            if len(targets.ids) > 1:
-                await splitting.split(tx, head, targets.ids)
-                return None
-            target = targets.ids[0]
+            return None
         is_overtaken = is_linked_already or await self._is_overtaken(tx, head, event, pairs, now)
         needless = OVERTAKEN if is_overtaken else await self._undone(tx, head, event, now)
         if needless and not head.is_uncertain:
@@ -189,6 +181,36 @@ class Claimer:
         if job is None or not is_overtaken:
             return job
         return replace(job, task=replace(job.task, is_overtaken=True))
+
+    async def _aim(
+        self, tx: Transaction, head: Action, event: Event, pairs: Pairs, now: datetime
+    ) -> tuple[str | None, bool]:
+        """What to act on (None: settled or split), and whether only what exists is to be looked for."""
+        target, is_linked_already = head.target, False
+        if target is None:
+            targets, is_linked_already = self._choose(head, event, pairs)
+            if not targets.ids:
+                await self._settle(tx, head, ActionState.SKIPPED, targets.reason, now)
+                return None, False
+            if len(targets.ids) > 1:
+                await splitting.split(tx, head, targets.ids)
+                return None, False
+            target = targets.ids[0]
+        master = await self._master(tx, head, target)
+        if master != target and await splitting.has_part_on(tx, head, master):
+            reason = f"{target} was merged into {master}, on which it acts anyway"
+            await self._settle(tx, head, ActionState.SKIPPED, reason, now)
+            return None, False
+        return master, is_linked_already
+
+    async def _master(self, tx: Transaction, head: Action, target: str) -> str:
+        """What a target is by now: the record that it was merged into.
+
+        A rule's own write to a record that was merged away stays with it, and is skipped as it is gone.
+        """
+        is_own = head.do == SET_FIELD and head.target is None
+        is_record = self.specs[head.do].target is TargetKind.RECORD
+        return await links.master_of(tx, target) if is_record and not is_own else target
 
     async def _event_of(self, tx: Transaction, head: Action, now: datetime) -> Event | None:
         """The event an action was decided on; where it can't be read the action is settled."""
@@ -252,7 +274,8 @@ class Claimer:
         if not head.is_page or event.record_id is None:
             return False
         record = await snapshots.find_record(tx, event.record_id)
-        if record is not None and record.is_deleted and event.type != "delete":
+        is_gone = record is not None and record.is_deleted and record.merged_into is None
+        if is_gone and event.type != "delete":
             return True
         has_waited = head.attempts > 0 or now - head.created_at > _PATIENCE
         if not has_waited or record is None or record.fields == event.record:

@@ -13,7 +13,7 @@ from pagerforce.diff.acts import find_unsettled, gather
 from pagerforce.diff.fold import Held
 from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, LogEntry
-from pagerforce.model.link import LinkState
+from pagerforce.model.link import Link, LinkState
 from pagerforce.model.ports import EntryBatch, Position, RowBatch
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.causality import ANSWER_WINDOW, depth_of
@@ -272,6 +272,7 @@ async def commit_rows(
     """
     async with database.write() as tx:
         ids = {row.id for row in batch.records}
+        ids |= {row.merged_into for row in batch.records if row.merged_into}
         world = await _world_of_records(tx, ids | {item.parent_id for item in batch.comments})
         objects = {row.object for row in batch.records if row.id not in world.records}
         parents = {item.parent_id for item in batch.comments}
@@ -297,6 +298,8 @@ async def _store_rows(
     await snapshots.add_rechecks(tx, plan.rechecks)
     await traces.put_comments(tx, plan.comments, now)
     await _store_links(tx, plan.new_links, Side.SALESFORCE, skew)
+    for record_id, was_deleted in plan.merges:
+        await links.move_record_links(tx, record_id, revives=was_deleted)
     await store_ruled(tx, plan.ruled, now, doubt)
     for record_id, is_active in plan.activity.items():
         await links.set_links_active(tx, record_id, active=is_active)
@@ -339,7 +342,7 @@ async def _world_of_incidents(
 ) -> World:
     found = await links.links_of(tx, ids)
     merged = [key for key, incident in incidents.items() if incident.merged_into]
-    moved = {key: await links.moved_links(tx, key) for key in merged}
+    moved: dict[str, list[Link]] = {key: await links.moved_links(tx, key) for key in merged}
     linked = {link.record_id for some in (found, *moved.values()) for link in some}
     records = await snapshots.read_records(tx, linked)
     return World(incidents, records, found, await outbox.waiting_members(tx, ids), moved)
@@ -347,12 +350,17 @@ async def _world_of_incidents(
 
 async def _world_of_records(tx: Transaction, ids: Collection[RecordId]) -> World:
     found = await links.links_of(tx, ids)
-    incidents = await snapshots.read_incidents(tx, {link.incident_id for link in found})
+    records = await snapshots.read_records(tx, ids)
+    merged = [key for key, record in records.items() if record.merged_into]
+    moved: dict[str, list[Link]] = {key: await links.links_merged_away(tx, key) for key in merged}
+    linked = {link.incident_id for some in (found, *moved.values()) for link in some}
+    incidents = await snapshots.read_incidents(tx, linked)
     return World(
         {key: incident for key, (incident, _) in incidents.items()},
-        await snapshots.read_records(tx, ids),
+        records,
         found,
         await outbox.waiting_members(tx, ids),
+        moved,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.diff.echo import find_comment, find_made_record, holds
-from pagerforce.diff.record import RecordChange, blank, compare, event_id, merged
+from pagerforce.diff.record import RecordChange, blank, compare, event_id, is_merge, merged
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.following import follows, shows
 from pagerforce.model.ids import EventId, RecordId, Side
@@ -28,6 +28,7 @@ class RowPlan:
 
     ``comments``: each with the id of the action of ours that made it, if any.
     ``activity``: records whose links became active or inactive.
+    ``merges``: records that were merged away, each with whether it was taken for deleted before.
     """
 
     ruled: list[Ruled] = field(default_factory=list)
@@ -36,6 +37,7 @@ class RowPlan:
     comments: list[tuple[Comment, str | None]] = field(default_factory=list)
     new_links: list[NewLink] = field(default_factory=list)
     activity: dict[RecordId, bool] = field(default_factory=dict)
+    merges: list[tuple[RecordId, bool]] = field(default_factory=list)
     consumed: list[int] = field(default_factory=list)
 
 
@@ -76,12 +78,22 @@ class RowContext:
 
 
 def plan_records(rows: Sequence[Record], plan: RowPlan, context: RowContext) -> None:
-    """Adds what these rows lead to."""
+    """Adds what these rows lead to. Links follow merges before anything is ruled on."""
+    for row in rows:
+        if row.id not in context.busy:
+            _plan_merge(row, plan, context.world)
     for row in rows:
         if row.id in context.busy:
             plan.rechecks.append(row)
         else:
             _plan_record(row, plan, context)
+
+
+def _plan_merge(row: Record, plan: RowPlan, world: World) -> None:
+    before = world.records.get(row.id)
+    if is_merge(before, row) and row.merged_into is not None:
+        plan.merges.append((row.id, before is not None and before.is_deleted))
+        world.move_links(row.id, row.merged_into)
 
 
 def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
@@ -92,11 +104,14 @@ def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
     quiet = news.quiet.get(row.object, frozenset())
     change = compare(known, row, start_at=news.start_at[row.object], quiet=quiet)
     after = merged(before, row, change.changed if change else ())
-    if before is None or change is not None or after.fields != before.fields:
+    is_news = before is None or change is not None or after.fields != before.fields
+    if is_news or is_merge(before, row):
         plan.records[row.id] = world.records[row.id] = after
     if change is None:
         return
     event = _record_event(after, change)
+    if is_merge(before, row):
+        event = replace(event, merged_into=row.merged_into)
     echo = _own_creation(row, plan, context) if before is None else None
     if echo is not None:
         plan.ruled.append(Ruled(event, (row.id,), echo_of=echo.action_id))
@@ -104,7 +119,7 @@ def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
             _plan_edit(row, echo, plan, context)
         return
     plan.ruled.append(context.judge.rule(event, world, context.now))
-    if change.type in ("delete", "undelete"):
+    if change.type in ("delete", "undelete") and event.merged_into is None:
         plan.activity[row.id] = change.type == "undelete"
 
 

@@ -15,6 +15,7 @@ from pagerforce.model.record import Record
 from pagerforce.model.value import Fields, Json, Scalar
 from pagerforce.pipeline.settings import PipelineSettings
 from pagerforce.rules.evaluate import NONE_OFF, Facts, RuleBook, RuleTrace
+from pagerforce.rules.syntax import conditions_of
 from pagerforce.rules.template import TemplateProblem, context_of, render_text
 from pagerforce.store.outbox import ActionState, NewAction
 
@@ -28,14 +29,14 @@ class World:
     """What the store knows of the incidents and records of one batch.
 
     ``waiting``: incidents and records for which something still waits in the outbox: a link may be
-    about to be made. ``moved``: what merges took from incidents, as it is linked now.
+    about to be made. ``moved``: what merges took from incidents and records, as it is linked now.
     """
 
     incidents: dict[IncidentId, Incident] = field(default_factory=dict)
     records: dict[RecordId, Record] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)
-    moved: Mapping[IncidentId, list[Link]] = field(default_factory=dict)
+    moved: dict[str, list[Link]] = field(default_factory=dict)
     _by_member: dict[str, list[Link]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -51,6 +52,18 @@ class World:
         self._note(link)
         return True
 
+    def move_links(self, source: RecordId, master: RecordId) -> None:
+        """Links follow the record that survives a merge."""
+        found = self._by_member.pop(source, [])
+        self.links = [link for link in self.links if link.record_id != source]
+        for link in found:
+            mine = self._by_member[link.incident_id]
+            mine[:] = [other for other in mine if other.record_id != source]
+        moved = [replace(link, record_id=master) for link in found]
+        for link in moved:
+            self.add_link(link)
+        self.moved[source] = moved
+
     def _note(self, link: Link) -> None:
         for member in (link.incident_id, link.record_id):
             self._by_member.setdefault(member, []).append(link)
@@ -63,7 +76,11 @@ class World:
         return [link for link in found if link.state is not LinkState.INACTIVE]
 
     def _moved_before(self, event: Event) -> list[Link]:
-        """Of an incident's event up to its merge, seen after it: the links it had."""
+        """Of an incident's event up to its merge, or of a merged record's: the links it had."""
+        if event.source is Side.SALESFORCE:
+            record = self.records.get(event.record_id) if event.record_id else None
+            is_merged = record is not None and record.merged_into is not None
+            return self.moved.get(record.id, []) if record and is_merged else []
         incident = self.incidents.get(event.incident_id) if event.incident_id else None
         if incident is None or not incident.was_merged_after(event.at):
             return []
@@ -112,6 +129,7 @@ class Judge:
             partial(self._comments, event, facts, world, links),
             partial(self._deletion, event),
             partial(self._merging, event, world, links),
+            partial(self._record_merging, event, world, links),
         ):
             try:
                 actions += decide()
@@ -151,7 +169,22 @@ class Judge:
             state=state,
             reason=reason,
         )
+        if self._is_merge_unasked(event, decision):
+            reason = f"the record was merged into {event.merged_into}, not deleted: its links go on there"
+            return [replace(action, state=ActionState.SKIPPED, reason=reason)]
         return [self._shadowed(action)]
+
+    def _is_merge_unasked(self, event: Event, decision: Decision) -> bool:
+        """Whether a rule for deletions met a merge, of which it does not speak.
+
+        It would resolve an incident on which people go on working with the record that remains.
+        """
+        if event.type != "delete" or event.merged_into is None:
+            return False
+        name = decision.ruleset, decision.rule
+        mine = (rule for rule in self.book.rules if (rule.ruleset, rule.name) == name)
+        fields = {c.field for rule in mine for c in conditions_of(rule.condition)}
+        return not any(field.endswith(".MasterRecordId") for field in fields)
 
     def _shadowed(self, action: NewAction) -> NewAction:
         if not self.settings.is_shadow or action.state is not ActionState.PENDING:
@@ -232,9 +265,36 @@ class Judge:
         )
         return [self._shadowed(action)]
 
+    def _record_merging(self, event: Event, world: World, links: Sequence[Link]) -> list[NewAction]:
+        """A note on each incident whose link has moved to the record that remains."""
+        if event.source is not Side.SALESFORCE or event.merged_into is None:
+            return []
+        name = str((event.record or {}).get("Name") or event.record_id)
+        master = world.records.get(event.merged_into)
+        other = str((master.fields.get("Name") if master else None) or event.merged_into)
+        incidents = dict.fromkeys(link.incident_id for link in links)
+        actions = [
+            NewAction(
+                id=_action_id(event.id, MERGE_RULE, incident_id, index),
+                ruleset=MERGE_RULE,
+                rule=str(event.object),
+                position=index,
+                do="pagerduty.add_note",
+                object=str(event.object),
+                written={},
+                args={"text": f"{name} was merged into {other}; linked here now: {other}"},
+                is_page=False,
+                target=incident_id,
+            )
+            for index, incident_id in enumerate(incidents)
+        ]
+        return [self._shadowed(action) for action in actions]
+
     def _deletion(self, event: Event) -> list[NewAction]:
         rules = self.settings.objects.get(event.object or "")
-        if event.type != "delete" or rules is None or not rules.should_resolve_on_delete:
+        if event.type != "delete" or event.merged_into is not None:
+            return []  # a merged record goes on in another one
+        if rules is None or not rules.should_resolve_on_delete:
             return []
         action = NewAction(
             id=_action_id(event.id, DELETE_RULE, rules.name, 0),

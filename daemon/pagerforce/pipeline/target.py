@@ -41,7 +41,7 @@ async def find_pairs(tx: Transaction, action: Action, event: Event) -> Pairs:
     """The links of the event's subject that this action may go along, oldest first."""
     subject = event.incident_id or event.record_id
     found = await links.links_of(tx, [subject]) if subject else []
-    found = found or await _moved_links(tx, event)
+    found = found or await _moved_links(tx, action, event)
     # A deletion is what makes them inactive; and a record that somebody deleted is not made again.
     if event.type != "delete" and action.do != "salesforce.create_record":
         found = [link for link in found if link.state is not LinkState.INACTIVE]
@@ -51,9 +51,19 @@ async def find_pairs(tx: Transaction, action: Action, event: Event) -> Pairs:
     return Pairs(tuple(found), {key: item for key, (item, _) in incidents.items()})
 
 
-async def _moved_links(tx: Transaction, event: Event) -> list[Link]:
-    """What happened to an incident up to its merge is about the records that it had."""
-    if event.source is not Side.PAGERDUTY or event.incident_id is None:
+async def _moved_links(tx: Transaction, action: Action, event: Event) -> list[Link]:
+    """What happened to an incident up to its merge is about the records that it had, and vice versa.
+
+    A page for a record that was merged since is for the one that remains: it may have an incident.
+    """
+    if event.record_id is not None:
+        record = await snapshots.find_record(tx, event.record_id)
+        if record is None or record.merged_into is None:
+            return []
+        if action.do == "pagerduty.create_incident":
+            return await links.links_of(tx, [await links.master_of(tx, record.id)])
+        return await links.links_merged_away(tx, record.id)
+    if event.incident_id is None:
         return []
     incident = await snapshots.find_incident(tx, event.incident_id)
     is_before = incident is not None and incident.was_merged_after(event.at)

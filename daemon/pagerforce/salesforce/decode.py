@@ -140,8 +140,18 @@ def _to_record(
         created_by=_person(row, "CreatedBy"),
         modified_by=_person(row, "LastModifiedBy"),
         is_deleted=row.get("IsDeleted") is True,
-        merged_into=_optional_id(row, "MasterRecordId"),
+        merged_into=_master_of(row, record_id),
     )
+
+
+def _master_of(row: Row, record_id: RecordId) -> RecordId | None:
+    """The row that a deleted one was merged into: of the same object, by the prefix of its Id.
+
+    Once undeleted it is a row of its own again, whether or not the org clears what it names.
+    """
+    master = _optional_id(row, "MasterRecordId") if row.get("IsDeleted") is True else None
+    is_kin = master is not None and master != record_id and master[:3] == record_id[:3]
+    return master if is_kin else None
 
 
 def to_comment(row: Row, shape: CommentShape) -> Comment:

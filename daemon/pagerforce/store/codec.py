@@ -186,6 +186,7 @@ def parse_event(data: Mapping[str, Any]) -> Event:
     comment = data.get("comment")
     incident_id, record_id = data.get("incident_id"), data.get("record_id")
     before, after = data.get("old_incident"), data.get("incident")
+    master = data.get("merged_into")
     return Event(
         id=EventId(_of(str, data["id"])),
         source=Side(data["source"]),
@@ -205,6 +206,7 @@ def parse_event(data: Mapping[str, Any]) -> Event:
         place=data.get("place", 0),
         message=data.get("message"),
         subject=data.get("subject"),
+        merged_into=RecordId(_of(str, master)) if master else None,
     )
 
 

@@ -128,9 +128,10 @@ async def put_link(
 ) -> None:
     """Stores a link (or makes an inactive one active again) and joins both lanes.
 
-    An incident that was merged meanwhile stands for the one that survived it.
+    An incident or a record that was merged meanwhile stands for the one that survived it.
     """
     merged_id, incident_id = incident_id, await _survivor(tx, incident_id)
+    merged_record, record_id = record_id, await master_of(tx, record_id)
     await tx.run(
         "INSERT INTO link (incident_id, record_id, object, is_active, created_at, record_at) "
         "VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO UPDATE SET is_active = 1",
@@ -138,7 +139,10 @@ async def put_link(
     )
     if merged_id != incident_id:
         await _note_move(tx, merged_id, record_id)
-    await join_lanes(tx, list(dict.fromkeys([merged_id, incident_id, record_id])))
+    if merged_record != record_id:
+        await _note_merged(tx, merged_record, incident_id)
+    members = [merged_id, incident_id, merged_record, record_id]
+    await join_lanes(tx, list(dict.fromkeys(members)))
 
 
 async def _note_move(tx: Transaction, source: str, record_id: str) -> None:
@@ -146,17 +150,32 @@ async def _note_move(tx: Transaction, source: str, record_id: str) -> None:
     await tx.run(sql, (source, record_id))
 
 
+async def _note_merged(tx: Transaction, source: str, incident_id: str) -> None:
+    sql = "INSERT OR IGNORE INTO merged_record (record_id, incident_id) VALUES (?, ?)"
+    await tx.run(sql, (source, incident_id))
+
+
 async def _survivor(tx: Transaction, incident_id: str) -> str:
-    """The incident that this one was merged into, itself if it was not; merges may follow merges."""
+    """The incident that this one was merged into, itself if it was not."""
+    return await _end_of_merges(tx, "incident", incident_id)
+
+
+async def master_of(tx: Transaction, record_id: str) -> str:
+    """The record that this one was merged into, itself if it was not."""
+    return await _end_of_merges(tx, "record", record_id)
+
+
+async def _end_of_merges(tx: Transaction, table: str, member: str) -> str:
+    """Merges may follow merges."""
+    part = json_part(f"{table}.data", "$.merged_into")
     row = await tx.row(
         "WITH RECURSIVE chain (id, step) AS (VALUES (?, 0) UNION "
-        f"SELECT {json_part('incident.data', '$.merged_into')}, step + 1 "
-        "FROM chain JOIN incident USING (id) WHERE step < 100 "
-        f"AND {json_part('incident.data', '$.merged_into')} IS NOT NULL) "
+        f"SELECT {part}, step + 1 "
+        f"FROM chain JOIN {table} USING (id) WHERE step < 100 AND {part} IS NOT NULL) "
         "SELECT id FROM chain ORDER BY step DESC LIMIT 1",
-        (incident_id,),
+        (member,),
     )
-    return str(row[0]) if row else incident_id
+    return str(row[0]) if row else member
 
 
 async def set_links_active(tx: Transaction, record_id: str, *, active: bool) -> None:
@@ -176,6 +195,41 @@ async def move_links(tx: Transaction, source: str, survivor: str) -> None:
         await _note_move(tx, source, record_id)
     await tx.run("DELETE FROM link WHERE incident_id = ?", (source,))
     await join_lanes(tx, [source, survivor])
+
+
+async def move_record_links(tx: Transaction, source: str, *, revives: bool) -> None:
+    """Links follow the record that survives a merge; where it is linked already there is one link.
+
+    ``revives``: they ended only because the merge looked like a deletion at first.
+    """
+    master = await master_of(tx, source)
+    rows = await tx.rows(
+        "SELECT incident_id, object, is_active, created_at, record_at FROM link WHERE record_id = ?",
+        (source,),
+    )
+    for incident_id, name, is_active, created_at, record_at in rows:
+        at = LinkTime(_moment(tx, incident_id, created_at), _moment(tx, incident_id, record_at))
+        if is_active or revives:
+            await put_link(tx, incident_id, name, master, at)
+        else:
+            await tx.run(
+                "INSERT OR IGNORE INTO link (incident_id, record_id, object, is_active, created_at, "
+                "record_at) VALUES (?, ?, ?, 0, ?, ?)",
+                (incident_id, master, name, to_stamp(at.incident_at), to_stamp(at.record_at)),
+            )
+        await _note_merged(tx, source, incident_id)
+    await tx.run("DELETE FROM link WHERE record_id = ?", (source,))
+    await join_lanes(tx, [source, master])
+
+
+async def links_merged_away(tx: Transaction, record_id: str) -> list[Link]:
+    """The links that a merge took from this record, as they are now, oldest first."""
+    sql = "SELECT incident_id FROM merged_record WHERE record_id = ?"
+    incidents = {await _survivor(tx, row[0]) for row in await tx.rows(sql, (record_id,))}
+    if not incidents:
+        return []
+    master = await master_of(tx, record_id)
+    return [link for link in await links_of(tx, [master]) if link.incident_id in incidents]
 
 
 async def moved_links(tx: Transaction, source: str) -> list[Link]:

@@ -137,6 +137,7 @@ async def prune_incidents(
         ("lane_member", "member"),
         ("link", "incident_id"),
         ("merged_link", "incident_id"),
+        ("merged_record", "incident_id"),
         ("incident", "id"),
     ):
         await tx.run(f"DELETE FROM {table} WHERE {column} IN ({marks(gone)})", gone)
@@ -163,7 +164,12 @@ async def prune_records(tx: Transaction, now: datetime, limits: Limits, progress
         (*ids, to_stamp(now - limits.journal)),
     )
     gone = [row[0] for row in rows]
-    for table, column in (("recheck", "id"), ("lane_member", "member"), ("record", "id")):
+    for table, column in (
+        ("recheck", "id"),
+        ("lane_member", "member"),
+        ("merged_record", "record_id"),
+        ("record", "id"),
+    ):
         await tx.run(f"DELETE FROM {table} WHERE {column} IN ({marks(gone)})", gone)
     return len(gone)
 

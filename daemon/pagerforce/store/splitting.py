@@ -31,3 +31,12 @@ async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None
         "UPDATE expectation SET action_id = ? WHERE action_id = ? AND subject = ?",
         [(part_id, action_id, target) for part_id, _, target, action_id in parts],
     )
+
+
+async def has_part_on(tx: Transaction, action: Action, target: str) -> bool:
+    """Whether another part of the same action acts on this target."""
+    row = await tx.row(
+        "SELECT 1 FROM action WHERE seq = ? AND id <> ? AND target = ? LIMIT 1",
+        (action.seq, action.id, target),
+    )
+    return row is not None

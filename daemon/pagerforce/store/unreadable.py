@@ -133,6 +133,7 @@ COLUMNS: Mapping[str, str] = {
     "pause": "seq count, lane name, began_at instant, until instant, ended_at instant, reason text, "
     "evidence list",
     "merged_link": "incident_id name, record_id name",
+    "merged_record": "record_id name, incident_id name",
 }
 """By table, its columns with their kinds; the first one is the row's key in a message."""
 
