@@ -99,4 +99,6 @@ def event_id(record: Record, change: RecordChange) -> EventId:
     values = {name: record.fields.get(name) for name in sorted(change.changed)}
     olds = {name: change.old.get(name) for name in sorted(change.changed)}
     digest = hashlib.sha256(_ENCODER.encode([values, olds]).encode()).hexdigest()[:12]
-    return EventId(f"sf:{record.id}:{format_whole_second(record.stamp)}:{change.type}:{digest}")
+    # A parent may change to and fro while the record's own stamp stands still.
+    stamp = max(record.stamp, record.caused_at or record.stamp)
+    return EventId(f"sf:{record.id}:{format_whole_second(stamp)}:{change.type}:{digest}")

@@ -20,6 +20,8 @@ class Record:
             one is None.
         modified_at: LastModifiedDate; stamp: SystemModstamp (whole seconds, may be later).
         merged_into: MasterRecordId of a row merged away.
+        caused_at / caused_by: when and by whom parents were changed lately, of which this may be a
+            child; not kept.
         changed_at: of a snapshot, per field: when somebody else last changed it, as far as polls saw.
     """
 
@@ -34,6 +36,8 @@ class Record:
     is_deleted: bool = False
     merged_into: RecordId | None = None
     changed_at: Mapping[str, datetime] = field(default_factory=dict)
+    caused_at: datetime | None = None
+    caused_by: Person | None = None
 
     @property
     def was_edited(self) -> bool:

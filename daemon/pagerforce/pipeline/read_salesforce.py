@@ -142,11 +142,11 @@ class SalesforceReader:
     async def poll(self) -> int:
         """Reads changed rows to the end, then again what our write made doubtful."""
         async with self.database.read() as tx:
-            positions = await cursors.read_cursors(tx)
+            known = await cursors.read_cursors(tx)
             doubt = await restored.find(tx)
         if doubt is not None:
             self._own_user = await self.find_own_user()
-        positions = {feed: positions[feed] for feed in self.source.feeds}
+        positions = {feed: known[feed] for feed in self.source.feeds}
         newest = max(position.stamp for position in positions.values())
         last, now = self._last_wide, self.clock.monotonic()
         wide = None if last is None else last.seen_from(now, newest)
@@ -154,7 +154,10 @@ class SalesforceReader:
         self._troubles.begin_round()
         self._single.begin_round()
         await self.lost.note()
-        batches = self.source.iter_changes(positions, overlap_seconds=overlap.total_seconds())
+        # Besides its feeds the source keeps cursors of what their rows look up.
+        batches = self.source.iter_changes(
+            {**known, **positions}, overlap_seconds=overlap.total_seconds()
+        )
         try:
             found, seen = await self._commit_all(batches)
         finally:

@@ -105,11 +105,12 @@ def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
     change = compare(known, row, start_at=news.start_at[row.object], quiet=quiet)
     after = merged(before, row, change.changed if change else ())
     is_news = before is None or change is not None or after.fields != before.fields
+    kept = after if after.caused_at is None else replace(after, caused_at=None, caused_by=None)
     if is_news or is_merge(before, row):
-        plan.records[row.id] = world.records[row.id] = after
+        plan.records[row.id] = world.records[row.id] = kept
     if change is None:
         return
-    event = _record_event(after, change)
+    event = _record_event(after if _is_of_parent(before, row, change) else kept, change)
     if is_merge(before, row):
         event = replace(event, merged_into=row.merged_into)
     echo = _own_creation(row, plan, context) if before is None else None
@@ -121,6 +122,12 @@ def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
     plan.ruled.append(context.judge.rule(event, world, context.now))
     if change.type in ("delete", "undelete") and event.merged_into is None:
         plan.activity[row.id] = change.type == "undelete"
+
+
+def _is_of_parent(before: Record | None, row: Record, change: RecordChange) -> bool:
+    """Whether only parents of a row have changed: its own stamp stands still."""
+    is_still = before is not None and before.stamp == row.stamp and change.type == "update"
+    return is_still and all("." in name for name in change.changed)
 
 
 def _plan_edit(row: Record, made: Expected, plan: RowPlan, context: RowContext) -> None:
@@ -200,12 +207,15 @@ def _own_creation(row: Record, plan: RowPlan, context: RowContext) -> Expected |
 
 def _record_event(record: Record, change: RecordChange) -> Event:
     is_new = change.type == "create"
+    at, actor = record.modified_at, record.modified_by
+    if record.caused_at is not None and record.caused_at > at:
+        at, actor = record.caused_at, record.caused_by or actor
     return Event(
         id=event_id(record, change),
         source=Side.SALESFORCE,
         type=change.type,
-        at=record.created_at if is_new else record.modified_at,
-        actor=record.created_by if is_new else record.modified_by,
+        at=record.created_at if is_new else at,
+        actor=record.created_by if is_new else actor,
         object=record.object,
         record_id=record.id,
         record=record.fields,

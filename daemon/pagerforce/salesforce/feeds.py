@@ -88,6 +88,11 @@ class FeedPlan:
         """Objects, then comment objects, in the order of the configuration."""
         return (*self._objects, *(name for name in self._comments if name not in self._objects))
 
+    @property
+    def rule_fields(self) -> Mapping[str, frozenset[str]]:
+        """Object -> the field paths that rules speak of, of objects that are polled."""
+        return {name: self._fields.get(name, frozenset()) for name in self._objects}
+
     def use_fields(self, fields: Mapping[str, frozenset[str]]) -> None:
         """Takes the fields of new rules; the next query asks for them."""
         self._fields = fields

@@ -7,7 +7,7 @@ and no query locator can expire. Facts: salesforce.md sections 2 and 4.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.config.schema import Config
@@ -29,6 +29,7 @@ from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.decode import CommentShape, Decoded, decode, row_place
 from pagerforce.salesforce.feeds import Feed, FeedPlan
 from pagerforce.salesforce.mending import Mender
+from pagerforce.salesforce.parents import ParentWatch, Ride
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.soql import MAX_PAGE, Select, chunked, compare, is_after, is_in
 
@@ -134,6 +135,7 @@ class SalesforcePoller:
         self._clock = clock
         self._plan = FeedPlan(schema, config, fields)
         self._mender = Mender(client, schema, self._plan, clock)
+        self._parents = ParentWatch(client, schema, self._plan, clock)
         self._alone_until = float("-inf")
         self._small_pages: dict[str, tuple[float, int]] = {}
 
@@ -185,15 +187,47 @@ class SalesforcePoller:
         """
         errors: list[RemoteError] = []
         await self._mender.try_again()
-        cursors = await self._start(positions, timedelta(seconds=overlap_seconds), errors)
+        overlap = timedelta(seconds=overlap_seconds)
+        cursors = await self._start(positions, overlap, errors)
+        rides = await self._rides(cursors, positions, overlap)
+        going: list[Ride] = []
+        seats: dict[str, PartAnswer] = {}
         asked, unread = cursors, set(positions)
         while asked:
-            answers = await self._mended(asked, await self._ask(asked))
+            answers = await self._mended(asked, await self._ask(asked, rides, seats))
+            going, rides = [*going, *rides], []
             batch, cursors = self._read_round(cursors, answers, unread, errors)
             if batch is not None:
-                yield batch
+                records = self._parents.mark(batch.records, going, seats)
+                yield replace(batch, records=records)
             asked = [cursor for cursor in cursors if cursor.parent not in unread]
+        async for batch in self._iter_children(going, seats, positions):
+            yield batch
         raise_worst(errors)
+
+    async def _rides(
+        self, cursors: Sequence[_Cursor], positions: Mapping[str, Position], overlap: timedelta
+    ) -> list[Ride]:
+        """The parents that go along with a poll of everything."""
+        if not cursors or not set(self.feeds) <= positions.keys():
+            return []
+        return await self._parents.rides(-len(cursors) % _QUERIES_PER_REQUEST, positions, overlap)
+
+    async def _iter_children(
+        self,
+        rides: Sequence[Ride],
+        seats: Mapping[str, PartAnswer],
+        positions: Mapping[str, Position],
+    ) -> AsyncIterator[RowBatch]:
+        for ride in rides:
+            part = seats.get(ride.feed.name)
+            if part is None:  # no place was left
+                (part,) = await self._client.send_composite(
+                    [self._client.query_path(ride.select())]
+                )
+            position = positions.get(ride.feed.name)
+            async for batch in self._parents.iter_children(ride, part, position):
+                yield batch
 
     async def iter_all(self, object_name: str, after: RecordId | None) -> AsyncIterator[RowBatch]:
         """Every living row by Id, after the given one. Its batches move no position."""
@@ -313,22 +347,34 @@ class SalesforcePoller:
         self._small_pages[name] = (self._clock.monotonic() + _SMALL_PAGE_SECONDS, smaller)
         return smaller
 
-    async def _ask(self, cursors: Sequence[_Cursor]) -> Mapping[str, PartAnswer]:
-        """A page of every feed, comments first: none is then read before its record could be."""
+    async def _ask(
+        self,
+        cursors: Sequence[_Cursor],
+        rides: Sequence[Ride] = (),
+        seats: dict[str, PartAnswer] | None = None,
+    ) -> Mapping[str, PartAnswer]:
+        """A page of every feed, comments first: none is then read before its record could be.
+
+        ``rides`` take the places that are left, and their answers into ``seats``.
+        """
         answers: dict[str, PartAnswer] = {}
         backwards = cursors[::-1]
         is_alone = self._clock.monotonic() < self._alone_until
         size = 1 if is_alone else _QUERIES_PER_REQUEST
         for begin in range(0, len(backwards), size):
             group = backwards[begin : begin + size]
+            along = rides[: size - len(group)]
             try:
-                parts = await self._ask_together(group)
+                parts = await self._ask_together(group, along)
             except TooLargeError as error:
                 self._alone_until = self._clock.monotonic() + _ALONE_SECONDS
                 # One of them is too large, or all of them together are: each is asked for alone.
                 parts = [await self._ask_alone(cursor, error, len(group)) for cursor in group]
-            for cursor, part in zip(group, parts, strict=True):
+            for cursor, part in zip(group, parts, strict=False):
                 answers[cursor.feed.name] = part
+            for ride, part in zip(along, parts[len(group) :], strict=False):
+                if seats is not None:
+                    seats[ride.feed.name] = part
         return answers
 
     async def _mended(
@@ -356,8 +402,11 @@ class SalesforcePoller:
         if self._mender.halted(name, named):
             errors.append(named)
 
-    async def _ask_together(self, group: Sequence[_Cursor]) -> Sequence[PartAnswer]:
+    async def _ask_together(
+        self, group: Sequence[_Cursor], along: Sequence[Ride] = ()
+    ) -> Sequence[PartAnswer]:
         paths = [self._client.query_path(cursor.select(), deleted=True) for cursor in group]
+        paths += [self._client.query_path(ride.select()) for ride in along]
         return await self._client.send_composite(paths)
 
     async def _ask_alone(

@@ -118,7 +118,7 @@ def _source(
     mine: dict[str, Json] = {
         feed: format_instant(position.stamp)
         for feed, position in positions.items()
-        if (feed == cursors.PAGERDUTY) == (side is Side.PAGERDUTY)
+        if (feed == cursors.PAGERDUTY) == (side is Side.PAGERDUTY) and ":" not in feed
     }
     if running is None:
         return {"up": None, "current": False, "lag_seconds": None, "problem": "", "cursors": mine}

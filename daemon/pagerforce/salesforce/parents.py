@@ -1,0 +1,260 @@
+"""Changes of parents that rules look at: ``record.Account.Name`` changes though the child's stamp does not.
+
+The parents are asked for in places that a poll's composite request has left, so that they cost no call;
+the children of one whose watched fields changed are read by its Id. Facts: salesforce.md section 4 (a
+parent's change does not touch its children) and 5 (behind a polymorphic lookup no stamp can be read).
+"""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from pagerforce.errors import BudgetError, CredentialsError, RefusedError, RemoteError
+from pagerforce.model.ids import RecordId
+from pagerforce.model.incident import Person
+from pagerforce.model.ports import Clock, Position, RowBatch
+from pagerforce.model.record import Record
+from pagerforce.salesforce.bodies import PartAnswer, read_rows
+from pagerforce.salesforce.client import SalesforceClient
+from pagerforce.salesforce.decode import RecordShape, decode, row_place
+from pagerforce.salesforce.feeds import FeedPlan
+from pagerforce.salesforce.schema import SchemaCache
+from pagerforce.salesforce.soql import IDS_PER_QUERY, MAX_PAGE, Select, compare, is_after, is_in
+
+PREFIX = "parents:"
+_LONGEST_OVERLAP = timedelta(minutes=5)
+_AT_LEAST_EVERY_SECONDS = 300.0
+_OFF_SECONDS = 3600.0
+_REMEMBERED = 20_000
+_MOST_PAGES = 10  # of parents in one poll; the next goes on
+
+
+@dataclass(slots=True)
+class ParentFeed:
+    """Parents of one object.
+
+    Attributes:
+        object: whose rows they are.
+        fields: what rules look at, and the references that lead further up.
+        children: (object, reference path) pairs by which their children are found.
+    """
+
+    object: str
+    fields: set[str] = field(default_factory=set)
+    children: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        """What its cursor is kept under."""
+        return f"{PREFIX}{self.object}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ride:
+    """A query for changed parents that goes along with a poll."""
+
+    feed: ParentFeed
+    shape: RecordShape
+    since: datetime
+    after: tuple[datetime, RecordId] | None = None
+
+    def select(self) -> str:
+        """The query."""
+        stamp = self.shape.stamp_field
+        start = (
+            compare(stamp, ">=", self.since) if self.after is None else is_after(stamp, *self.after)
+        )
+        columns = dict.fromkeys(["Id", stamp, "LastModifiedById", *self.shape.fields])
+        order = (stamp, "Id")
+        return Select(
+            self.feed.object, tuple(columns), (start,), order_by=order, limit=MAX_PAGE
+        ).text()
+
+
+class ParentWatch:
+    """Finds children whose parents changed.
+
+    Args:
+        client: whom to ask.
+        schema: tells which parent a path leads to.
+        plan: how the children are read.
+        clock: measures whose turn it is.
+    """
+
+    def __init__(
+        self, client: SalesforceClient, schema: SchemaCache, plan: FeedPlan, clock: Clock
+    ) -> None:
+        self._client = client
+        self._schema = schema
+        self._plan = plan
+        self._clock = clock
+        self._asked: dict[str, float] = {}
+        self._off: dict[str, float] = {}
+        self._known: OrderedDict[RecordId, object] = OrderedDict()
+
+    async def rides(
+        self, places: int, positions: Mapping[str, Position], overlap: timedelta
+    ) -> list[Ride]:
+        """Queries for at most so many places, those that waited longest first.
+
+        Where no place is ever left they are asked for by themselves, every five minutes.
+        """
+        now = self._clock.monotonic()
+        feeds = [x for x in await self._feeds() if self._off.get(x.object, now) <= now]
+        feeds.sort(key=lambda item: self._asked.get(item.object, float("-inf")))
+        rides: list[Ride] = []
+        for item in feeds[: max(places, 1)]:
+            waited = now - self._asked.get(item.object, float("-inf"))
+            if not places and waited < _AT_LEAST_EVERY_SECONDS:
+                continue
+            info = await self._schema.describe(item.object)
+            if info.stamp_field is None:
+                self._off[item.object] = now + _OFF_SECONDS
+                continue
+            self._asked[item.object] = now
+            types = {
+                name: info.fields[name].type for name in sorted(item.fields) if name in info.fields
+            }
+            position = positions.get(item.name)
+            since = position.stamp if position else self._client.session.now()
+            shape = RecordShape(item.object, types, info.stamp_field)
+            rides.append(Ride(item, shape, since - min(overlap, _LONGEST_OVERLAP)))
+        return rides
+
+    def mark(
+        self, records: Sequence[Record], rides: Iterable[Ride], seats: Mapping[str, PartAnswer]
+    ) -> tuple[Record, ...]:
+        """Records of the same answer, with when and by whom a parent may have been changed.
+
+        The newest of a feed is read by every poll: it shows a parent's change as soon as the parent does.
+        """
+        changed: list[Record] = []
+        for ride in rides:
+            part = seats.get(ride.feed.name, PartAnswer())
+            try:
+                found = decode(read_rows(part.body).rows, ride.shape).records if part.body else ()
+            except RemoteError:
+                continue  # told where the children are read
+            changed += [parent for parent in found if self._is_changed(parent)]
+        if not changed:
+            return tuple(records)
+        at, by = _cause_of(changed)
+        return tuple(replace(record, caused_at=at, caused_by=by) for record in records)
+
+    async def iter_children(
+        self, ride: Ride, part: PartAnswer, position: Position | None
+    ) -> AsyncIterator[RowBatch]:
+        """The children of the parents that changed; the last batch moves the parents' cursor.
+
+        What is refused is left to the daily comparison for an hour, what may pass to the next poll.
+
+        Raises:
+            BudgetError, CredentialsError: nothing else could be asked either.
+        """
+        try:
+            async for batch in self._iter_children(ride, part, position):
+                yield batch
+        except (BudgetError, CredentialsError):
+            raise
+        except RefusedError:
+            self._off[ride.feed.object] = self._clock.monotonic() + _OFF_SECONDS
+        except RemoteError:
+            return
+
+    async def _iter_children(
+        self, ride: Ride, part: PartAnswer, position: Position | None
+    ) -> AsyncIterator[RowBatch]:
+        end = position or Position(ride.since)
+        if position is None:  # from now on; what was before was read with the children
+            yield RowBatch((), (), {ride.feed.name: Position(self._client.session.now())})
+        for _ in range(_MOST_PAGES):
+            if part.error is not None:
+                raise part.error
+            page = read_rows(part.body)
+            parents = decode(page.rows, ride.shape).records
+            changed = [item for item in parents if self._is_changed(item)]
+            for begin in range(0, len(changed), IDS_PER_QUERY):
+                chunk = changed[begin : begin + IDS_PER_QUERY]
+                async for batch in self._read_children(ride.feed, chunk):
+                    yield batch
+            for item in changed:
+                self._remember(item)
+            places = (row_place(row, ride.shape.stamp_field) for row in reversed(page.rows))
+            last = next((place for place in places if place is not None), None)
+            if last is not None and last[0] >= end.stamp:
+                end = Position(*last)
+                yield RowBatch((), (), {ride.feed.name: end})
+            if last is None or len(page.rows) < MAX_PAGE or last == ride.after:
+                return
+            ride = replace(ride, after=last)
+            (part,) = await self._client.send_composite([self._client.query_path(ride.select())])
+
+    def _is_changed(self, parent: Record) -> bool:
+        """Whether a watched field differs; a parent that is seen for the first time may have changed."""
+        return self._known.get(parent.id) != dict(parent.fields)
+
+    def _remember(self, parent: Record) -> None:
+        self._known[parent.id] = dict(parent.fields)
+        self._known.move_to_end(parent.id)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+
+    async def _read_children(
+        self, feed: ParentFeed, parents: Sequence[Record]
+    ) -> AsyncIterator[RowBatch]:
+        ids = [parent.id for parent in parents]
+        at, by = _cause_of(parents)
+        for name, reference in sorted(feed.children):
+            if name in self._plan.not_read.halted:
+                continue
+            own = await self._plan.feed(name)
+            last: RecordId | None = None
+            while True:
+                beyond = (compare("Id", ">", last),) if last is not None else ()
+                where = (is_in(reference, ids), *beyond, *own.where)
+                select = Select(own.name, own.columns, where, order_by=("Id",), limit=MAX_PAGE)
+                page = await self._client.query(select.text())
+                found = decode(page.rows, own.shape)
+                records = tuple(replace(x, caused_at=at, caused_by=by) for x in found.records)
+                if records:
+                    yield RowBatch(records, (), {}, found.flaws)
+                if len(page.rows) < MAX_PAGE or not records or records[-1].id == last:
+                    break
+                last = records[-1].id
+
+    async def _feeds(self) -> list[ParentFeed]:
+        """The parents that rules look at."""
+        found: dict[str, ParentFeed] = {}
+        for name, paths in self._plan.rule_fields.items():
+            for path in sorted(paths - self._plan.not_read.columns_of(name)):
+                for target, watched, reference in await self._steps(name, path.split(".")):
+                    feed = found.setdefault(target, ParentFeed(target))
+                    feed.fields.add(watched)
+                    feed.children.add((name, reference))
+        return list(found.values())
+
+    async def _steps(self, name: str, steps: Sequence[str]) -> Iterable[tuple[str, str, str]]:
+        """(parent object, field watched of it, reference path of the child), for each step of a path."""
+        found: list[tuple[str, str, str]] = []
+        try:
+            info = await self._schema.describe(name)
+            for place, step in enumerate(steps[:-1]):
+                reference = info.relationship(step)
+                if reference is None or len(reference.reference_to) != 1:
+                    break
+                info = await self._schema.describe(reference.reference_to[0])
+                following = steps[place + 1]
+                onward = info.relationship(following) if place + 2 < len(steps) else None
+                watched = onward.name if onward is not None else following
+                path = ".".join([*steps[:place], reference.name])
+                found.append((info.name, watched, path))
+        except RefusedError:  # hidden from our user: the daily comparison finds it
+            pass
+        return found
+
+
+def _cause_of(parents: Sequence[Record]) -> tuple[datetime, Person]:
+    """When the last of these parents was changed, and by whom, if it was one person."""
+    people = {parent.modified_by for parent in parents}
+    return max(parent.stamp for parent in parents), people.pop() if len(people) == 1 else Person()
