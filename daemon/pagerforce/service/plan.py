@@ -24,6 +24,7 @@ _DAY = 86_400.0
 _BUSY_SECONDS = 30.0  # pipeline/poll.py: the lively pace lasts so long after a poll found something
 _DESCRIBES = 12.0  # a describe is believed for two hours
 _LOOKUPS = 144.0  # what was looked up by name is believed for ten minutes
+_PARENT_CALLS = 288.0  # every five minutes
 _FEEDS_PER_CALL, _PARTS_PER_CALL = 5, 25
 _ROWS_PER_PAGE, _ENTRIES_PER_PAGE = 2_000, 100
 _CHEAP_ENTRIES = 200  # up to so many, the whole late_window is read with every poll
@@ -163,6 +164,9 @@ def _salesforce(loaded: Loaded, given: Assumptions, costs: Mapping[Side, _Cost])
     polls = _polls(calm, config.min_poll_interval.total_seconds(), half)
     what = f"changes of {feeds} objects, every {calm:g} s"
     yield Item(Side.SALESFORCE, what, _DAY / calm * per_poll, polls * per_poll)
+    if feeds % _FEEDS_PER_CALL == 0 and _looks_at_parents(loaded):
+        # Elsewhere they go along in the places that are left.
+        yield Item(Side.SALESFORCE, "parents that rules look at", _PARENT_CALLS, _PARENT_CALLS)
     asked = _DAY / low_water_every(config.late_window).total_seconds()
     low_waters = asked * math.ceil(feeds / _PARTS_PER_CALL)
     yield Item(Side.SALESFORCE, "what is still to be committed", low_waters, low_waters)
@@ -244,6 +248,11 @@ def _feeds(config: Config) -> tuple[int, int]:
     objects = {item.name for item in config.objects}
     comments = {item.comments.object for item in config.objects if item.comments is not None}
     return len(objects | comments), len(comments - objects)
+
+
+def _looks_at_parents(loaded: Loaded) -> bool:
+    needed = fields_needed(loaded.rules)
+    return any("." in path for item in loaded.config.objects for path in needed.get(item.name, ()))
 
 
 def _parents(loaded: Loaded) -> int:
