@@ -165,9 +165,10 @@ class ParentWatch:
     async def _iter_children(
         self, ride: Ride, part: PartAnswer, position: Position | None
     ) -> AsyncIterator[RowBatch]:
-        end = position or Position(ride.since)
-        if position is None:  # from now on; what was before was read with the children
+        if position is None:  # from now on: what was before is read with the children
             yield RowBatch((), (), {ride.feed.name: Position(self._client.session.now())})
+            return
+        end = position
         for _ in range(_MOST_PAGES):
             if part.error is not None:
                 raise part.error
