@@ -1,14 +1,18 @@
 """Recognises what a poll brings back because of our own writes.
 
 By stored values and ids, never by a prefix in a text or by the acting user alone: a person who
-uses the same account is still heard (contract promise 4).
+uses the same account is still heard (contract promise 4). What the org makes of our values is told by the
+traces that are left of them (``model.sameness``), and only while an attempt is open.
 """
 
 from collections.abc import Sequence
 
 from pagerforce.diff.acts import is_of_trigger
+from pagerforce.model.ids import is_same_record_id
 from pagerforce.model.incident import Incident, LogEntry
+from pagerforce.model.parts import is_piece
 from pagerforce.model.record import Comment, Record
+from pagerforce.model.sameness import Likeness, is_telling, likeness
 from pagerforce.model.value import Fields, Scalar, is_equal, parse_instant
 from pagerforce.model.verdict import NOT_BEFORE, Expectation
 
@@ -82,26 +86,76 @@ def _is_text(wanted: Scalar, actual: str | None) -> bool:
 
 
 def find_comment(comment: Comment, expected: Sequence[Expectation]) -> int | None:
-    """Index of the expectation that a comment fulfils."""
+    """Index of the expectation that a comment fulfils, be it with what the org made of its text."""
+    found: int | None = None
     for index, item in enumerate(expected):
         is_place = item.kind == "comment" and item.subject == comment.parent_id
-        is_ours = is_place and _is_actor(item.actor_id, comment.author.id)
-        if is_ours and _is_text(item.values.get("body"), comment.body):
+        if not is_place or not _is_actor(item.actor_id, comment.author.id):
+            continue
+        trace = likeness(item.values.get("body"), comment.body, may_be_cut=False)
+        if trace is Likeness.SAME:
             return index
-    return None
+        is_trace = trace is Likeness.AKIN or is_part(comment, item)
+        if is_trace and found is None:
+            found = index
+    return found
+
+
+def is_part(comment: Comment, item: Expectation) -> bool:
+    """Whether a comment is only a part of an expected one, which the org found too long."""
+    return is_piece(comment.body, str(item.values.get("body")))
 
 
 def find_made_record(record: Record, expected: Sequence[Expectation]) -> int | None:
-    """Index of the expectation of a record to be created that this row is."""
+    """Index of the expectation of a record to be created that this row is.
+
+    Where its values are not all there any more, the one that most of its texts speak for.
+    """
+    best: tuple[int, int | None] = (0, None)
     for index, item in enumerate(expected):
-        is_kind = item.kind == "record" and item.subject == record.object and item.values
-        is_ours = is_kind and _is_actor(item.actor_id, record.created_by.id)
-        if is_ours and holds(record, item.values):
+        if not _may_be_made(record, item):
+            continue
+        if holds(record, item.values):
             return index
-    return None
+        told = _told_by(record, item.values)
+        if told > best[0]:
+            best = told, index
+    return best[1]
+
+
+def may_be_ours(record: Record, expected: Sequence[Expectation]) -> bool:
+    """Whether a row may be a record that is being created, for all that can be said of who made it."""
+    return any(_may_be_made(record, item) for item in expected)
+
+
+def _may_be_made(record: Record, item: Expectation) -> bool:
+    is_kind = item.kind == "record" and item.subject == record.object and item.values
+    return bool(is_kind) and _is_actor(item.actor_id, record.created_by.id)
+
+
+def _told_by(record: Record, values: Fields) -> int:
+    shared = (name for name in values if name in record.fields and is_telling(values[name]))
+    return sum(likeness(values[name], record.fields[name]) for name in shared)
 
 
 def holds(record: Record, values: Fields) -> bool:
     """Whether every one of these values that the row carries stands in it; it must carry one."""
     shared = [name for name in values if name in record.fields]
-    return bool(shared) and all(is_equal(record.fields[name], values[name]) for name in shared)
+    return bool(shared) and all(
+        likeness(values[name], record.fields[name]) is Likeness.SAME for name in shared
+    )
+
+
+def became(record: Record, values: Fields, before: Fields, us: str | None) -> bool:
+    """Whether the org made of these values what the row shows: a trace of each stands there now.
+
+    Only where we were the last to change the row, and the fields are not what they were.
+    """
+    shared = [name for name in values if name in record.fields]
+    if not shared or us is None or record.modified_by.id is None:
+        return False
+    return is_same_record_id(us, record.modified_by.id) and all(
+        likeness(values[name], record.fields[name]) is not Likeness.NONE
+        and not is_equal(record.fields[name], before.get(name))
+        for name in shared
+    )

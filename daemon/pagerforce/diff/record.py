@@ -9,6 +9,7 @@ from datetime import datetime
 from pagerforce.model.following import follows
 from pagerforce.model.ids import EventId
 from pagerforce.model.record import Record
+from pagerforce.model.sameness import Likeness, likeness
 from pagerforce.model.value import Fields, Scalar, format_whole_second, is_equal
 
 
@@ -66,12 +67,12 @@ def blank(record: Record, given: Fields) -> Record:
     """A record of ours that somebody edited before we saw it, as we would have seen it before.
 
     Which of its values are theirs nobody can tell any more: all count as such that are neither what
-    we gave it nor follow from that.
+    we gave it, or what the org makes of that, nor follow from it.
     """
     standing = [
         name
         for name, value in given.items()
-        if name in record.fields and is_equal(record.fields[name], value)
+        if name in record.fields and likeness(value, record.fields[name]) is not Likeness.NONE
     ]
     fields = {
         name: value if name in _BY_ITSELF or follows(name, standing) else given.get(name)

@@ -138,6 +138,9 @@ class Task:
         is_overtaken: the reason for it is gone by now: find what an earlier attempt may have made,
             make nothing new.
         event_place: the event's place within its second.
+        tried_at: when the attempts began whose outcome is unknown, in this host's clock.
+        rivals: rendered arguments of other actions of this kind and object that may have made a row of
+            which nothing is known yet.
         doubt_since: after a restore: what this does may have been done since then, by an action that
             nothing remembers; in PagerDuty's clock. None: its own attempts are all there is.
     """
@@ -167,6 +170,8 @@ class Task:
     is_overtaken: bool = False
     doubt_since: datetime | None = None
     event_place: int = 0
+    tried_at: tuple[datetime, ...] = ()
+    rivals: tuple[Mapping[str, Json], ...] = ()
 
     @property
     def earliest_doing_at(self) -> datetime:

@@ -165,9 +165,13 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """It can never succeed as it is: dead letter. The reason ends with what to do."""
+    """It can never succeed as it is: dead letter. The reason ends with what to do.
+
+    ``is_doubt``: it may have been done already, and nothing that can be looked for says so.
+    """
 
     reason: str
+    is_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ from pagerforce.observe.api_calls import (
 from pagerforce.observe.internal_errors import Part
 from pagerforce.observe.requests import note_request
 
+MAY_BE_IN_DOUBT = frozenset({"salesforce.create_record", "salesforce.add_comment"})
+"""Actions that are looked for by more than a key."""
+
 OUTCOMES = ("delivered", "retried", "dead_letter", "skipped", "shadowed")
 _TYPES = {Side.PAGERDUTY: PAGERDUTY_TYPES, Side.SALESFORCE: SALESFORCE_TYPES}
 CONTRADICTED = ("status", "assignees", "priority", "urgency", "escalation_policy")
@@ -84,6 +87,9 @@ class Metrics:
         self.conflicts = self._counter(
             "conflicts", "Both sides had changed the same thing; whose change stands.", "winner"
         )
+        self.doubts = self._counter(
+            "doubts", "Actions of which nobody can tell whether they took effect.", "action"
+        )
         self.api_requests = self._counter(
             "api_requests", "Requests sent.", "system", "operation", "code"
         )
@@ -112,6 +118,8 @@ class Metrics:
         # Not in the textfile: node_exporter has process series of its own (service/expose.py).
         ProcessCollector(registry=self.registry)
         self._initialise(actions)
+        for do in MAY_BE_IN_DOUBT.intersection(actions):
+            self.doubts.labels(do)
 
     def _declare_condition(self) -> None:
         """Series beyond the contract's, for alerts and the dashboard."""
@@ -231,6 +239,10 @@ class Metrics:
     def count_action(self, do: str, outcome: str) -> None:
         """Counts one outcome of an action, one of ``OUTCOMES``."""
         self.actions.labels(do, outcome).inc()
+
+    def count_doubt(self, do: str) -> None:
+        """An action, one of ``MAY_BE_IN_DOUBT``, may have been done or not, and is left to an operator."""
+        self.doubts.labels(do).inc()
 
     def count_internal_error(self, part: str) -> None:
         """Counts one unexpected error; ``part`` is a value of ``internal_errors.Part``."""

@@ -55,12 +55,14 @@ class Committed:
     Attributes:
         shown: by incident, the snapshot that its entries led to and the incident as it was shown last.
         contradictions: fields in which an incident was believed although its entries say otherwise.
+        unjudged: rows that are to be read again before anything is concluded.
     """
 
     ruled: list[Ruled] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
     shown: Mapping[IncidentId, tuple[Incident, Incident]] = field(default_factory=dict)
     contradictions: Sequence[tuple[IncidentId, str]] = ()
+    unjudged: frozenset[RecordId] = frozenset()
 
     @property
     def actions(self) -> int:
@@ -288,7 +290,8 @@ async def commit_rows(
         await _store_rows(tx, plan, now, news.skew, doubt)
         for feed, position in batch.positions.items():
             await cursors.move_cursor(tx, feed, position)
-    return Committed(plan.ruled, [item.event.type for item in plan.ruled])
+    unjudged = frozenset(row.id for row in plan.rechecks)
+    return Committed(plan.ruled, [item.event.type for item in plan.ruled], unjudged=unjudged)
 
 
 async def _store_rows(

@@ -340,6 +340,8 @@ class Deliverer:
             _LOG.error("side_halted", side=side.value, reason=verdict.reason)
         word = "retried" if state is ActionState.PENDING else state.value
         self._tools.metrics.count_action(action.do, word)
+        if isinstance(verdict, Rejected) and verdict.is_doubt:
+            self._tools.metrics.count_doubt(action.do)
         if isinstance(verdict, Delivered | Skipped) and verdict.winner is not None:
             self._tools.metrics.count_conflict(verdict.winner)
         if state is ActionState.DELIVERED:

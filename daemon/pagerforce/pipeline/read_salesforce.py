@@ -77,6 +77,7 @@ class SalesforceReader:
     _low_water_asked: float = float("-inf")
     _troubles: Troubles = field(default_factory=Troubles)
     _single: Troubles = field(default_factory=Troubles)  # of rows read by Id: no cursor waits
+    _unjudged: set[RecordId] = field(default_factory=set)  # by the commits since it was emptied
 
     async def start(self) -> None:
         """First start of each object: a baseline, resumed where a stop interrupted it."""
@@ -264,6 +265,7 @@ class SalesforceReader:
             busy=lambda: self.writes.touched_since(mark),
             now=self.clock.now(),
         )
+        self._unjudged |= result.unjudged
         found = self.reporter.committed(result)
         self._troubles.stored(found)
         self._single.stored(found)
@@ -296,10 +298,11 @@ class SalesforceReader:
                     await snapshots.drop_rechecks(tx, ids)
                 continue
             mark = self.writes.mark()
+            self._unjudged.clear()
             batch = await self.source.fetch_records(name, ids)
             count, left = await self._commit_rows(replace(batch, positions={}), mark)
             found += count
-            again = left | self.writes.touched_since(mark)
+            again = left | self.writes.touched_since(mark) | self._unjudged
             settled = [item for item in ids if item not in again]
             async with self.database.write() as tx:
                 await snapshots.drop_rechecks(tx, settled)

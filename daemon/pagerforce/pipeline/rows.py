@@ -4,7 +4,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pagerforce.diff.echo import find_comment, find_made_record, holds
+from pagerforce.diff.echo import (
+    became,
+    find_comment,
+    find_made_record,
+    holds,
+    is_part,
+    may_be_ours,
+)
 from pagerforce.diff.record import RecordChange, blank, compare, event_id, is_merge, merged
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.following import follows, shows
@@ -114,6 +121,10 @@ def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
     if is_merge(before, row):
         event = replace(event, merged_into=row.merged_into)
     echo = _own_creation(row, plan, context) if before is None else None
+    if echo is None and before is None and _may_turn_out_ours(row, context):
+        del plan.records[row.id], world.records[row.id]
+        plan.rechecks.append(row)
+        return
     if echo is not None:
         plan.ruled.append(Ruled(event, (row.id,), echo_of=echo.action_id))
         if row.was_edited and not row.is_deleted:
@@ -165,7 +176,7 @@ def _with_own_writes(
     fields = dict(before.fields)
     for item in mine:
         what = item.what
-        if holds(row, what.values):
+        if holds(row, what.values) or became(row, what.values, before.fields, what.actor_id):
             ours = (name for name in row.fields if follows(name, what.values))
             fields |= {name: row.fields[name] for name in ours}
         elif item.is_done:
@@ -203,6 +214,15 @@ def _own_creation(row: Record, plan: RowPlan, context: RowContext) -> Expected |
             Link(link.incident_id, row.object, row.id, LinkState.ACTIVE, link.at, link.at)
         )
     return item
+
+
+def _may_turn_out_ours(row: Record, context: RowContext) -> bool:
+    """Whether a new row of our user bears no trace while a record of ours is being created.
+
+    The org may have left nothing of what we sent, or a person uses our account: the attempt, or the
+    search after its lost answer, tells. Until then the row is read again and again.
+    """
+    return may_be_ours(row, [x.what for x in context.hopes.open() if x.is_under_way])
 
 
 def _record_event(record: Record, change: RecordChange) -> Event:
@@ -251,8 +271,9 @@ def _own_comment(comment: Comment, plan: RowPlan, context: RowContext) -> Expect
     index = find_comment(comment, [item.what for item in waiting])
     if index is None:
         return None
-    context.hopes.consume(waiting[index])
-    plan.consumed.append(waiting[index].seq)
+    if not is_part(comment, waiting[index].what):  # more of it is to come
+        context.hopes.consume(waiting[index])
+        plan.consumed.append(waiting[index].seq)
     return waiting[index]
 
 

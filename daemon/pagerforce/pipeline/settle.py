@@ -31,7 +31,7 @@ from pagerforce.store import disowned, journal, links, snapshots, traces
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import LONGEST_WAIT
 from pagerforce.store.links import LinkTime
-from pagerforce.store.outbox import Action, ActionState, Settlement
+from pagerforce.store.outbox import DOUBT, Action, ActionState, Settlement
 
 _OURS = (
     "fields",
@@ -66,8 +66,9 @@ def settlement_of(
             return Settlement(ActionState.DELIVERED, "delivered", detail)
         case Skipped(reason=reason):
             return Settlement(ActionState.SKIPPED, "skipped", reason)
-        case Rejected(reason=reason):
-            return Settlement(ActionState.DEAD_LETTER, "rejected", reason)
+        case Rejected(reason=reason, is_doubt=is_doubt):
+            word = DOUBT if is_doubt else "rejected"
+            return Settlement(ActionState.DEAD_LETTER, word, reason)
         case HaltSide(reason=reason, after_seconds=after):
             # Nothing was done and nothing is wrong with the action: it waits with its whole side.
             return Settlement(

@@ -1,15 +1,21 @@
 """Builds the task that a handler is given: which incident and record, and what is known of them."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from pagerforce.model.action import ActionSpec, TargetKind, Task
 from pagerforce.model.event import Event
 from pagerforce.model.ids import IncidentId, RecordId, Side
+from pagerforce.model.value import Json
 from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.pipeline.target import Pairs
-from pagerforce.store import attempts, snapshots, traces
+from pagerforce.store import attempts, links, snapshots, traces
 from pagerforce.store.database import Transaction
 from pagerforce.store.outbox import Action
+
+CREATE_RECORD = "salesforce.create_record"
+# Clocks differ, and a link is dated by its record: far enough back to miss none of the rows looked at.
+_LINKED_BEFORE = timedelta(hours=3)
 
 
 def sides_of(
@@ -44,6 +50,10 @@ async def build_task(
     elsewhere = () if is_salesforces else tuple(key for key in tried if key != incident_id)
     parents = [record_id if is_salesforces else incident_id, *elsewhere]
     known = [await traces.own_ids(tx, parent, but_of=head.id) for parent in parents if parent]
+    rivals: tuple[Mapping[str, Json], ...] = ()
+    if head.is_uncertain and head.do == CREATE_RECORD:
+        known.append(await _linked(tx, head, event))
+        rivals = await attempts.rivals_of(tx, head)
     return Task(
         key=head.id,
         ids=tuple(action.id for action in actions),
@@ -69,4 +79,13 @@ async def build_task(
         known_ids=frozenset[str]().union(*known),
         tried_elsewhere=elsewhere,
         doubt_since=head.doubt_since if head.is_uncertain else None,
+        tried_at=await attempts.tried_at(tx, head.id) if head.is_uncertain else (),
+        rivals=rivals,
     )
+
+
+async def _linked(tx: Transaction, head: Action, event: Event) -> frozenset[str]:
+    """Records that are linked already: none of them was made by this action."""
+    name = str((head.args or {}).get("object") or head.object)
+    since = min(filter(None, (event.at, head.doubt_since, head.first_attempt_at)))
+    return await links.linked_since(tx, name, since - _LINKED_BEFORE)

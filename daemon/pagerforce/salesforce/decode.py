@@ -215,6 +215,19 @@ def found_id(row: Row) -> RecordId:
     return record_id
 
 
+def created_at(row: Row) -> datetime:
+    """When a row that was looked for was made.
+
+    Raises:
+        MalformedError: it does not say; what was not understood must not pass for too old.
+    """
+    value = row.get("CreatedDate")
+    try:
+        return parse_stamp(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise MalformedError("query: a row of the answer has no CreatedDate") from error
+
+
 def row_name(row: Row) -> str:
     """The row's Id for a message, if it has one."""
     return _optional_id(row, "Id") or "row without an Id"

@@ -45,6 +45,9 @@ class FieldInfo:
     Attributes:
         is_defaulted: whether a new record gets a value by itself; None where describe omits it.
         is_external_id / is_unique: None where describe omits it.
+        scale: digits behind the point of a number; 0: none, or not told.
+        byte_length: most bytes of a text in UTF-8; 0: not told.
+        is_rich: whether the text is HTML.
         is_restricted: a picklist that takes its own values only.
         inactive_values: of a picklist: what older records may still hold.
     """
@@ -67,6 +70,9 @@ class FieldInfo:
     relationship_name: str | None = None
     picklist_values: tuple[str, ...] = ()
     inactive_values: tuple[str, ...] = ()
+    scale: int = 0
+    byte_length: int = 0
+    is_rich: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,12 +301,20 @@ def _parse_field(item: Mapping[str, object]) -> FieldInfo | None:
         is_restricted=item.get("restrictedPicklist") is True,
         picklist_values=_picklist(values, is_active=True),
         inactive_values=_picklist(values, is_active=False),
+        scale=_count(item, "scale"),
+        byte_length=_count(item, "byteLength"),
+        is_rich=item.get("extraTypeInfo") == "richtextarea",
     )
 
 
 def _flag(item: Mapping[str, object], name: str) -> bool | None:
     value = item.get(name)
     return value if isinstance(value, bool) else None
+
+
+def _count(item: Mapping[str, object], name: str) -> int:
+    value = item.get(name)
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _picklist(values: object, *, is_active: bool) -> tuple[str, ...]:

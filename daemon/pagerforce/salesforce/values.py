@@ -11,15 +11,10 @@ from datetime import date, time
 from functools import lru_cache
 
 from pagerforce.errors import RefusedError
-from pagerforce.model.ids import find_record_id, is_same_record_id, parse_record_id
+from pagerforce.model.ids import find_record_id, parse_record_id
 from pagerforce.model.lengths import MOST_TEXT
-from pagerforce.model.value import (
-    Scalar,
-    format_instant,
-    is_empty,
-    is_equal,
-    parse_instant,
-)
+from pagerforce.model.sameness import is_same
+from pagerforce.model.value import Scalar, format_instant, is_empty, parse_instant
 from pagerforce.salesforce.schema import FieldInfo
 from pagerforce.wire.answer import OutOfRange
 from pagerforce.wire.oddities import is_beyond
@@ -119,19 +114,8 @@ def _to_typed(field: FieldInfo, value: Scalar) -> Scalar:
 
 
 def is_same_value(field: FieldInfo, left: Scalar, right: Scalar) -> bool:
-    """Whether two values of a field are the same to Salesforce, which trims text and folds lines."""
-    if isinstance(left, str) and isinstance(right, str):
-        if field.type in _ID_TYPES and is_same_record_id(left, right):
-            return True
-        return normal_text(left) == normal_text(right)
-    if field.type == "boolean":
-        return bool(left) is bool(right)  # a checkbox that was never set reads as false
-    return is_equal(left, right)
-
-
-def normal_text(text: str) -> str:
-    """Text as it comes back after Salesforce stored it: lines end in LF, no blanks around it."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    """Whether two values of a field are the same to Salesforce, by the field's type."""
+    return is_same(field.type, left, right, scale=field.scale, is_rich=field.is_rich)
 
 
 def _to_boolean(field: FieldInfo, value: Scalar) -> bool:

@@ -1,13 +1,19 @@
 """Attempts at actions: stored before they are made, so that after a crash it is known where to look."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pagerforce.model.ids import IncidentId
+from pagerforce.model.value import Json, parse_stamp
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
 from pagerforce.store.outbox import Action, Settlement
 from pagerforce.store.snapshots import marks
+from pagerforce.store.unreadable import each
+
+_MOST_ATTEMPTS = 100
+_MOST_RIVALS = 500
 
 
 async def begin_attempt(
@@ -41,6 +47,31 @@ async def tried_incidents(tx: Transaction, action: Action) -> tuple[IncidentId, 
         (action.id,),
     )
     return tuple(IncidentId(row[0]) for row in rows)
+
+
+async def tried_at(tx: Transaction, action_id: str) -> tuple[datetime, ...]:
+    """When the attempts of an action began whose answers never came, the newest ones."""
+    rows = await tx.rows(
+        "SELECT started_at FROM attempt WHERE action_id = ? "
+        "AND (verdict IS NULL OR verdict = 'unknown') ORDER BY number DESC LIMIT ?",
+        (action_id, _MOST_ATTEMPTS),
+    )
+    return tuple(each(tx, "attempt", rows, lambda row: parse_stamp(row[0])))
+
+
+async def rivals_of(tx: Transaction, action: Action) -> tuple[Mapping[str, Json], ...]:
+    """Arguments of other actions of this kind and object that may have made what nothing knows of.
+
+    They wait, are under way, or are dead letters, and an attempt of theirs had no answer.
+    """
+    rows = await tx.rows(
+        "SELECT DISTINCT args FROM action JOIN attempt ON attempt.action_id = action.id "
+        "WHERE do = ? AND object = ? AND id <> ? AND args IS NOT NULL "
+        "AND state IN ('pending', 'in_flight', 'dead_letter') "
+        "AND (verdict IS NULL OR verdict = 'unknown') LIMIT ?",
+        (action.do, action.object, action.id, _MOST_RIVALS),
+    )
+    return tuple(each(tx, "action", rows, lambda row: dict(json.loads(row[0]).items())))
 
 
 async def note_outcome(tx: Transaction, action: Action, outcome: Settlement, now: datetime) -> None:

@@ -78,6 +78,12 @@ async def links_of(tx: Transaction, members: Collection[str]) -> list[Link]:
     )
 
 
+async def linked_since(tx: Transaction, object_name: str, since: datetime) -> frozenset[str]:
+    """Records of an object that were linked at or after an instant of Salesforce's clock."""
+    sql = "SELECT record_id FROM link WHERE object = ? AND record_at >= ?"
+    return frozenset(row[0] for row in await tx.rows(sql, (object_name, to_stamp(since))))
+
+
 async def find_links(tx: Transaction, subject: str) -> list[Link]:
     """Links of an incident, or of a record by the first 15 characters of its Id, oldest first."""
     sql = (

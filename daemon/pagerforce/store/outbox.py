@@ -21,6 +21,8 @@ from pagerforce.store.unreadable import GARBAGE, MOST, attempt, each
 
 _PACE_WINDOW = timedelta(minutes=5)
 _DEEPEST = 1_000_000
+DOUBT = "doubt"
+"""Verdict of an attempt that looked for what an earlier one did, and could not tell."""
 
 
 class ActionState(StrEnum):

@@ -15,13 +15,18 @@ from pagerforce.store.unreadable import each
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A stored expectation. ``is_done``: its action is delivered; only what followed is awaited."""
+    """A stored expectation.
+
+    ``is_done``: its action is delivered; only what followed is awaited. ``is_under_way``: its action
+    waits or is being attempted.
+    """
 
     seq: int
     action_id: str
     remaining: int
     what: Expectation
     is_done: bool = False
+    is_under_way: bool = False
 
 
 async def expect(
@@ -99,8 +104,8 @@ async def read_expected(tx: Transaction, subjects: Iterable[str]) -> list[Expect
     found: list[Expected] = []
     for chunk in chunks(set(subjects)):
         rows = await tx.rows(
-            "SELECT seq, action_id, kind, subject, data, actor_id, remaining, EXISTS (SELECT 1 "
-            "FROM action WHERE action.id = action_id AND state = 'delivered') FROM expectation "
+            "SELECT seq, action_id, kind, subject, data, actor_id, remaining, "
+            "(SELECT state FROM action WHERE action.id = action_id) FROM expectation "
             f"WHERE remaining > 0 AND subject IN ({marks(chunk)})",
             chunk,
         )
@@ -109,10 +114,17 @@ async def read_expected(tx: Transaction, subjects: Iterable[str]) -> list[Expect
 
 
 def _to_expected(row: Row) -> Expected:
-    seq, action_id, kind, subject, data, actor_id, remaining, is_done = row
+    seq, action_id, kind, subject, data, actor_id, remaining, state = row
     values = dict(json.loads(data).items())
     what = Expectation(kind, subject, values, actor_id)
-    return Expected(seq, action_id, remaining, what, is_done=bool(is_done))
+    return Expected(
+        seq,
+        action_id,
+        remaining,
+        what,
+        is_done=state == "delivered",
+        is_under_way=state in ("pending", "in_flight"),
+    )
 
 
 async def read_expected_pages(tx: Transaction) -> list[Expected]:

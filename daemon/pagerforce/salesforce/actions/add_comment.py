@@ -1,18 +1,19 @@
 """``salesforce.add_comment``: adds a child row with human text, in parts where it is too long.
 
 A comment has no key to make it unique, so after a lost answer the comments that we made under the
-record are read and compared, and only what is missing is made. Facts: salesforce.md sections 8, 9.
+record are looked through as ``search`` says, and only what is missing is made. Length is counted in the
+field's own unit, and where the org still finds a part too long it is halved. Facts: salesforce.md
+sections 8, 9, 9a.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from pagerforce.config.schema import CommentSettings
 from pagerforce.errors import MalformedError, RefusedError, RemoteError
 from pagerforce.model.action import ActionSpec, Task
 from pagerforce.model.ids import RecordId
-from pagerforce.model.parts import split_text
+from pagerforce.model.parts import halved, split_text
 from pagerforce.model.value import Scalar, is_empty
 from pagerforce.model.verdict import (
     CommentMade,
@@ -23,23 +24,26 @@ from pagerforce.model.verdict import (
     Unknown,
     Verdict,
 )
-from pagerforce.salesforce.actions.desk import Desk
+from pagerforce.salesforce.actions.desk import Desk, unit_of
+from pagerforce.salesforce.actions.search import Comments, Row, Window, doubt, window_of
 from pagerforce.salesforce.actions.specs import ADD_COMMENT
 from pagerforce.salesforce.actions.verdicts import to_verdict
-from pagerforce.salesforce.decode import found_id
-from pagerforce.salesforce.soql import Select, compare, equals
-from pagerforce.salesforce.values import normal_text
+from pagerforce.salesforce.answers import VendorRefusedError
+from pagerforce.salesforce.decode import created_at, found_id
+from pagerforce.salesforce.soql import Condition, Select, compare, configured, equals
 
-_SEARCH_MARGIN = timedelta(hours=1)
+_MOST_HALVINGS = 4  # of a part that the org finds too long
+_REMEDY = "is one of them the comment, `pagerforce failed discard` this"
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """What is to be written: the bodies, and the values that every part carries."""
+    """What is to be written: the text, its parts, and the values that every part carries."""
 
     settings: CommentSettings
     record_id: RecordId
     values: dict[str, Scalar]
+    text: str
     bodies: tuple[str, ...]
 
 
@@ -78,7 +82,7 @@ class AddComment:
             return [Skipped("no record is linked")]
         try:
             draft = await self._draft(task, task.record_id)
-            found = await self._find(task, draft) if task.is_uncertain else {}
+            found = await self._find(task, draft) if task.is_uncertain else None
         except RemoteError as error:
             return [to_verdict(error)]
         return [await self._make(draft, found)]
@@ -100,7 +104,7 @@ class AddComment:
                 verdicts[place] = to_verdict(error)
                 continue
             if len(draft.bodies) > 1:
-                verdicts[place] = await self._make(draft, {})
+                verdicts[place] = await self._make(draft)
             else:
                 drafts.setdefault(draft.settings.object, []).append((place, draft))
         for name, mine in drafts.items():
@@ -117,7 +121,10 @@ class AddComment:
             return dict.fromkeys((place for place, _ in drafts), to_verdict(error))
         verdicts: dict[int, Verdict] = {}
         for (place, draft), result in zip(drafts, results, strict=True):
-            if isinstance(result, RemoteError):
+            if isinstance(result, VendorRefusedError) and _is_too_long(result, draft):
+                verdicts[place] = await self._make(draft, bodies=halved(draft.bodies[0]))
+            elif isinstance(result, RemoteError):
+                self._desk.learn(object_name, result)
                 verdicts[place] = to_verdict(result)
             else:
                 made = CommentMade(object_name, result, draft.record_id)
@@ -136,59 +143,102 @@ class AddComment:
         values: dict[str, Scalar] = {}
         for field, value in comments.fields.items():
             values[field] = await self._desk.prepare(comments.object, field, value)
+        unit = unit_of(comments.object, body)
         try:
-            bodies = split_text(text, body.length)
+            bodies = split_text(text, body.length, unit)
         except ValueError as error:
             raise RefusedError(f"{comments.object}.{body.name}: {error}") from error
         values = {field: value for field, value in values.items() if not is_empty(value)}
         values[comments.parent_field] = record_id
-        return _Draft(comments, record_id, values, bodies)
+        return _Draft(comments, record_id, values, text, bodies)
 
-    async def _find(self, task: Task, draft: _Draft) -> dict[int, RecordId]:
-        """Parts that an earlier attempt made: place -> Id."""
-        settings = draft.settings
+    async def _find(self, task: Task, draft: _Draft) -> Comments:
+        """What an earlier attempt may have made, also what was deleted since."""
+        settings, client = draft.settings, self._desk.client
+        window = window_of(task, client.session.now())
         select = Select(
             settings.object,
-            ("Id", settings.body_field),
-            (
-                equals(settings.parent_field, draft.record_id),
-                equals("CreatedById", await self._desk.client.user_id()),
-                compare("CreatedDate", ">=", task.earliest_doing_at - _SEARCH_MARGIN),
-            ),
+            tuple(dict.fromkeys(["Id", settings.body_field, "CreatedDate"])),
+            await self._made_by_us(draft, window),
             order_by=("CreatedDate", "Id"),
         )
-        found: dict[int, RecordId] = {}
-        for row in await self._desk.client.query_to_end(select.text()):
+        rows = []
+        for row in await client.query_to_end(select.text(), deleted=True):
             record_id, body = found_id(row), row.get(settings.body_field, 0)
             if body is not None and not isinstance(body, str):
                 # It may be the one that is looked for: to conclude nothing is better than a double.
                 raise MalformedError(f"{settings.object} {record_id}: its text is no text")
-            if record_id in task.known_ids or body is None:
-                continue
-            for place, wanted in enumerate(draft.bodies):
-                if place not in found and normal_text(wanted) == normal_text(body):
-                    found[place] = record_id
-                    break
-        return found
+            if record_id not in task.known_ids and body is not None:
+                is_close = window.is_close(created_at(row))
+                rows.append(Row(record_id, {"body": body}, is_close=is_close))
+        comments = Comments.of(rows, draft.text, draft.bodies)
+        await self._leave_out_others(draft, window, comments)
+        return comments
 
-    async def _make(self, draft: _Draft, found: dict[int, RecordId]) -> Verdict:
-        made = dict(found)
-        settings = draft.settings
-        for place, body in enumerate(draft.bodies):
-            if place in made:
-                continue
-            try:
-                made[place] = await self._desk.client.create(
-                    settings.object, {**draft.values, settings.body_field: body}
-                )
-            except RemoteError as error:
-                return _interrupted(error, len(made), len(draft.bodies))
-        effects = tuple(
-            CommentMade(settings.object, made[place], draft.record_id) for place in sorted(made)
+    async def _made_by_us(self, draft: _Draft, window: Window) -> tuple[Condition, ...]:
+        return (
+            equals(draft.settings.parent_field, draft.record_id),
+            equals("CreatedById", await self._desk.client.user_id()),
+            compare("CreatedDate", ">=", window.since),
         )
-        new = len(made) - len(found)
-        detail = f"{settings.object}: {new} made, {len(found)} found; {', '.join(made.values())}"
+
+    async def _leave_out_others(self, draft: _Draft, window: Window, comments: Comments) -> None:
+        """Rows of other kinds that the org makes in our name, as histories, leave no doubt."""
+        where = configured(draft.settings.where)
+        if not where or not comments.strangers():
+            return
+        conditions = (*await self._made_by_us(draft, window), *where)
+        select = Select(draft.settings.object, ("Id",), conditions)
+        kin = await self._desk.client.query_to_end(select.text(), deleted=True)
+        ids = {found_id(row) for row in kin}
+        comments.rows = [row for row in comments.rows if row.id in ids]
+
+    async def _make(
+        self, draft: _Draft, found: Comments | None = None, bodies: Sequence[str] = ()
+    ) -> Verdict:
+        """Makes the parts that are not there; ``bodies``: the parts, where they are not the draft's."""
+        there: list[RecordId] = []
+        new = 0
+        waiting = [(body, _MOST_HALVINGS) for body in bodies or draft.bodies]
+        while waiting:
+            body, halvings = waiting.pop(0)
+            earlier = found.take(body) if found is not None else None
+            if earlier is not None:
+                there.append(earlier)
+                continue
+            strangers = found.strangers() if found is not None else []
+            if strangers:
+                ids = [row.id for row in strangers]
+                return doubt(f"rows of {draft.settings.object}", ids, remedy=_REMEDY)
+            try:
+                there.append(await self._create(draft, body))
+            except VendorRefusedError as error:
+                parts = halved(body) if _is_too_long(error, draft) and halvings else (body,)
+                if len(parts) == 1:
+                    return _interrupted(error, len(there), len(there) + 1 + len(waiting))
+                waiting = [*((part, halvings - 1) for part in parts), *waiting]
+            except RemoteError as error:
+                return _interrupted(error, len(there), len(there) + 1 + len(waiting))
+            else:
+                new += 1
+        name = draft.settings.object
+        effects = tuple(CommentMade(name, made, draft.record_id) for made in there)
+        detail = f"{name}: {new} made, {len(there) - new} found; {', '.join(there)}"
         return Delivered(detail, effects)
+
+    async def _create(self, draft: _Draft, body: str) -> RecordId:
+        settings = draft.settings
+        values = {**draft.values, settings.body_field: body}
+        try:
+            return await self._desk.client.create(settings.object, values)
+        except VendorRefusedError as error:
+            self._desk.learn(settings.object, error)
+            raise
+
+
+def _is_too_long(error: VendorRefusedError, draft: _Draft) -> bool:
+    names = error.fields
+    return error.code == "STRING_TOO_LONG" and (not names or draft.settings.body_field in names)
 
 
 def _interrupted(error: RemoteError, done: int, total: int) -> Verdict:

@@ -2,13 +2,12 @@
 
 With an external id field the record's key is ``pd:<incident id>`` and is looked for before it is
 written, so that a record that exists is adopted and never overwritten. Without one, a record that
-an uncertain attempt may have made is searched by its maker, time and values. Facts: salesforce.md
+an uncertain attempt may have made is looked for as ``search`` says. Facts: salesforce.md
 sections 2 and 8 (Event_ID).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.action import ActionSpec, Task
@@ -20,24 +19,33 @@ from pagerforce.model.verdict import (
     Delivered,
     Expectation,
     RecordMade,
+    Rejected,
     Skipped,
     Unknown,
     Verdict,
 )
 from pagerforce.salesforce.actions.category import inbound_values
 from pagerforce.salesforce.actions.desk import Desk
+from pagerforce.salesforce.actions.search import (
+    Found,
+    Row,
+    doubt,
+    find_record,
+    rival_values,
+    window_of,
+)
 from pagerforce.salesforce.actions.specs import CREATE_RECORD
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
-from pagerforce.salesforce.decode import found_id, value_at
-from pagerforce.salesforce.soql import Condition, Select, compare, equals
-from pagerforce.salesforce.values import from_row, is_same_value
+from pagerforce.salesforce.decode import created_at, found_id, value_at
+from pagerforce.salesforce.soql import Select, compare, equals
+from pagerforce.salesforce.values import from_row
 
-# PagerDuty's clock and Salesforce's need not agree to the minute.
-_SEARCH_MARGIN = timedelta(hours=1)
-# Rounded by the server to the field's scale: such a value may come back as another.
-_ROUNDED_TYPES = frozenset({"double", "currency", "percent"})
 _MADE = "made"
+_REMEDY = (
+    "is one of them the incident's record, `pagerforce links add` it, then"
+    " `pagerforce failed discard` this"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +102,22 @@ class CreateRecord:
         if task.incident_id is None:
             return [Skipped("no incident is there to link the new record to")]
         try:
-            draft = await self._draft(task)
-            if draft.key_field is not None:
-                return [await self._make_by_key(task, draft, draft.key_field)]
-            return [await self._make_by_values(task, draft)]
+            return [await self._make(task, await self._draft(task))]
         except RemoteError as error:
             return [to_verdict(error)]
+
+    async def _make(self, task: Task, draft: _Draft) -> Verdict:
+        try:
+            if draft.key_field is not None:
+                return await self._make_by_key(task, draft, draft.key_field)
+            return await self._make_once(task, draft)
+        except VendorRefusedError as error:
+            self._desk.learn(draft.object, error)
+            verdict = to_verdict(error)
+            if error.fields or not isinstance(verdict, Rejected):
+                return verdict
+            sent = ", ".join(sorted(draft.given))
+            return Rejected(f"{verdict.reason} (fields sent: {sent})")
 
     async def _draft(self, task: Task) -> _Draft:
         call = task.calls[0]
@@ -164,42 +182,40 @@ class CreateRecord:
             )
         return next(iter([*living, *(found_id(row) for row in rows)]), None)
 
-    async def _make_by_values(self, task: Task, draft: _Draft) -> Verdict:
+    async def _make_once(self, task: Task, draft: _Draft) -> Verdict:
         if task.is_uncertain:
-            found = await self._find_by_values(task, draft)
-            if found is not None:
-                return await self._made(task, draft, found, "found made by an earlier attempt")
+            rows = await self._earlier_rows(task, draft)
+            rivals = rival_values(task.rivals, draft.object)
+            finding = find_record(rows, draft.values, rivals)
+            if finding.what is Found.OURS:
+                how = "found made by an earlier attempt"
+                return await self._made(task, draft, finding.ids[0], how)
+            if finding.what is Found.DOUBT:
+                return doubt(f"rows of {draft.object}", finding.ids, remedy=_REMEDY)
         record_id = await self._desk.client.create(draft.object, draft.values)
         return await self._made(task, draft, record_id, _MADE)
 
-    async def _find_by_values(self, task: Task, draft: _Draft) -> RecordId | None:
-        """The oldest record of ours with these values that no other action of ours made."""
+    async def _earlier_rows(self, task: Task, draft: _Draft) -> Sequence[Row]:
+        """What our user made about the time of earlier attempts, also what was deleted since."""
+        client = self._desk.client
+        user_id = await client.user_id()
         infos = {name: await self._desk.field_info(draft.object, name) for name in draft.values}
-        conditions: list[Condition] = [
-            equals("CreatedById", await self._desk.client.user_id()),
-            compare("CreatedDate", ">=", task.earliest_doing_at - _SEARCH_MARGIN),
-        ]
-        # Ids narrow it down safely; texts are compared here, where blanks and lines are folded.
-        conditions += [
-            equals(name, draft.values[name])
-            for name, info in infos.items()
-            if info.type == "reference" and info.is_filterable
-        ]
+        window = window_of(task, client.session.now())
         select = Select(
             draft.object,
-            tuple(dict.fromkeys(["Id", *infos])),
-            tuple(conditions),
+            tuple(dict.fromkeys(["Id", "CreatedDate", *infos])),
+            (equals("CreatedById", user_id), compare("CreatedDate", ">=", window.since)),
             order_by=("CreatedDate", "Id"),
         )
-        for row in await self._desk.client.query_to_end(select.text()):
-            record_id = found_id(row)
-            if record_id not in task.known_ids and all(
-                is_same_value(info, _value(row, name, info.type), draft.values[name])
-                for name, info in infos.items()
-                if info.type not in _ROUNDED_TYPES
-            ):
-                return record_id
-        return None
+        rows = [
+            Row(
+                found_id(row),
+                {name: _value(row, name, info.type) for name, info in infos.items()},
+                is_close=window.is_close(created_at(row)),
+            )
+            for row in await client.query_to_end(select.text(), deleted=True)
+        ]
+        return [row for row in rows if row.id not in task.known_ids]
 
     async def _made(self, task: Task, draft: _Draft, record_id: RecordId, how: str) -> Verdict:
         """The verdict with the record as it stands.

@@ -5,9 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pagerforce.config.schema import Config, Lookup, ObjectSettings
-from pagerforce.errors import MalformedError, RefusedError
+from pagerforce.errors import MalformedError, RefusedError, RemoteError
 from pagerforce.model.ids import RecordId
-from pagerforce.model.lengths import cut, length_of
+from pagerforce.model.lengths import Unit, cut
 from pagerforce.model.mapping import MappingTable
 from pagerforce.model.record import Record
 from pagerforce.model.value import Scalar
@@ -22,6 +22,13 @@ from pagerforce.salesforce.values import to_payload
 
 # Text for people. Of an address or a picklist value the beginning would be another value.
 _PROSE_TYPES = frozenset({"string", "textarea"})
+
+
+STALE_CODES = frozenset({"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE", "INVALID_TYPE"})
+"""A field may be gone, renamed, or hidden from us since it was described."""
+
+# Facts: salesforce.md section 9a. Of other fields it is not known.
+_COUNTED_IN_BYTES = frozenset({("casecomment", "commentbody")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ class Desk:
         if not (value is None or isinstance(value, str | int | float | bool)):
             raise RefusedError(f"{object_name}.{field} takes a single value, not a list or table")
         if self.is_too_long(object_name, info, value):
-            value = cut(str(value), info.length)
+            value = cut(str(value), info.length, unit=unit_of(object_name, info))
         return to_payload(info, value)
 
     def is_too_long(self, object_name: str, field: FieldInfo, value: object) -> bool:
@@ -95,9 +102,14 @@ class Desk:
         return (
             isinstance(value, str)
             and field.type in _PROSE_TYPES
-            and 0 < field.length < length_of(value)
+            and 0 < field.length < unit_of(object_name, field).of(value)
             and not is_key
         )
+
+    def learn(self, object_name: str, error: RemoteError) -> None:
+        """Forgets what was known of an object's fields where an answer contradicts it."""
+        if isinstance(error, RefusedError) and error.code in STALE_CODES:
+            self.schema.forget(object_name)
 
     async def read_record(
         self, object_name: str, record_id: RecordId, extra: frozenset[str] = frozenset()
@@ -113,9 +125,9 @@ class Desk:
     async def read_records(
         self, object_name: str, ids: Sequence[RecordId], extra: frozenset[str] = frozenset()
     ) -> Mapping[RecordId, Record]:
-        """Records as they are now, as ``read_record``; one that is absent is gone.
+        """Records as they are now, deleted ones too; what is absent is gone.
 
-        A column that is refused is left out from now on: what vanished keeps no other write back.
+        Where a field has vanished since it was described, they are read without it.
 
         Raises:
             MalformedError: a row could not be understood.
@@ -125,10 +137,13 @@ class Desk:
         try:
             rows = await self.client.query_to_end(reading.soql, deleted=True)
         except RefusedError as error:
-            if object_name not in self.plan.names:
+            is_polled = object_name in self.plan.names
+            if not is_polled and error.code not in STALE_CODES:
                 raise
-            with suppress(RefusedError):  # the next query tells, also what a poll has mended
-                await self.mender.without_refused(await self.plan.feed(object_name), error)
+            self.learn(object_name, error)
+            if is_polled:
+                with suppress(RefusedError):  # the next query tells, also what a poll has mended
+                    await self.mender.without_refused(await self.plan.feed(object_name), error)
             reading = await self.reading(object_name, ids, extra)
             rows = await self.client.query_to_end(reading.soql, deleted=True)
         return reading.records(rows)
@@ -152,15 +167,20 @@ class Desk:
             tuple(dict.fromkeys([*columns, *types])),
             where=(equals("Id", ids[0]) if len(ids) == 1 else is_in("Id", ids),),
         )
-        return Reading(select.text(), RecordShape(object_name, types, shape.stamp_field))
+        return Reading(select, RecordShape(object_name, types, shape.stamp_field))
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A query for some records by Id, and how its rows are to be understood."""
 
-    soql: str
+    select: Select
     shape: RecordShape
+
+    @property
+    def soql(self) -> str:
+        """The query."""
+        return self.select.text()
 
     def records(self, rows: tuple[Mapping[str, object], ...]) -> dict[RecordId, Record]:
         """The records by Id; one that is absent is gone.
@@ -173,6 +193,14 @@ class Reading:
         if len(found) < len(rows) and decoded.flaws:
             raise MalformedError(f"{decoded.flaws[0].where}: {decoded.flaws[0].what}")
         return found
+
+
+def unit_of(object_name: str, field: FieldInfo) -> Unit:
+    """What the length of a field counts."""
+    is_named = (object_name.lower(), field.name.lower()) in _COUNTED_IN_BYTES
+    if is_named or 0 < field.byte_length <= field.length:
+        return Unit.ENCODED_BYTES
+    return Unit.ENCODED if field.is_rich else Unit.UTF16
 
 
 def lookup_of(value: object) -> Mapping[str, Scalar] | None:

@@ -1,7 +1,15 @@
-"""What one task of ``salesforce.set_field`` has come to: wishes still open, verdicts given."""
+"""What one task of ``salesforce.set_field`` has come to: wishes still open, verdicts given.
 
+**A refused write.** The fields that the org names get the refusal, the others go out again. Where it
+names none, the write is split in halves until the bad field is alone, so that each keeps a verdict of
+its own. A field refused alone may only have missed one that was written after it (a status that wants a
+resolution): once something else is written, it is tried once more. The number of refused writes is
+bounded; what is left then shares the last refusal. What concerns the whole record is not split.
+"""
+
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pagerforce.model.action import Task
 from pagerforce.model.following import follows, shows
@@ -23,6 +31,15 @@ from pagerforce.salesforce.values import is_same_value
 
 _TRIES = 3  # a record that changes under each of three writes is left for later
 _BUSY_SECONDS = 5.0
+_MOST_REFUSALS = 16  # of one task, each a request
+_WHOLE_RECORD = frozenset(
+    {
+        "ENTITY_IS_DELETED",
+        "ENTITY_IS_LOCKED",
+        "INSUFFICIENT_ACCESS_OR_READONLY",
+        "NOT_FOUND",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,9 @@ class Order:
         wishes: calls without a verdict yet.
         before: the record that they are judged by; None: to be read.
         conflicts: how often it was changed by others between reading and writing.
+        parted: wishes of a refused write that go out after ``wishes``, each group as a write.
+        alone: wishes that were refused by themselves before anything was written.
+        refusals: how many writes were refused.
     """
 
     task: Task
@@ -62,6 +82,18 @@ class Order:
     verdicts: dict[int, Verdict]
     before: Record | None = None
     conflicts: int = 0
+    parted: list[list[Wish]] = field(default_factory=list)
+    alone: list[Wish] = field(default_factory=list)
+    refusals: int = 0
+    is_written: bool = False
+
+    def is_open(self) -> bool:
+        """Whether something is to be written; takes up what was put off where nothing else is."""
+        if not self.wishes and self.parted:
+            self.wishes = self.parted.pop(0)
+        elif not self.wishes and self.is_written and self.alone:
+            self.wishes, self.alone, self.is_written = self.alone, [], False
+        return bool(self.wishes)
 
     def answer(self) -> list[Verdict]:
         """One verdict per call."""
@@ -69,8 +101,9 @@ class Order:
 
     def close(self, verdict: Verdict) -> None:
         """Gives every open wish this verdict."""
-        self.verdicts |= dict.fromkeys((wish.place for wish in self.wishes), verdict)
-        self.wishes = []
+        waiting = [wish for group in (self.wishes, *self.parted) for wish in group]
+        self.verdicts |= dict.fromkeys((wish.place for wish in waiting), verdict)
+        self.wishes, self.parted, self.alone = [], [], []
 
     def watched(self) -> frozenset[str]:
         """What to read of the record: the fields to be written, and all that the snapshot holds."""
@@ -100,11 +133,22 @@ class Order:
 
     def refused(self, error: VendorRefusedError) -> None:
         """Salesforce refused the write: the fields it names get that verdict, the others remain."""
-        names = {wish.field.name for wish in self.wishes}
-        refused = (error.fields & names) or names
+        self.refusals += 1
         verdict = to_verdict(error)
-        self.verdicts |= {w.place: verdict for w in self.wishes if w.field.name in refused}
-        self.wishes = [wish for wish in self.wishes if wish.field.name not in refused]
+        named = _named(error, [wish.field.name for wish in self.wishes])
+        if named:
+            self.verdicts |= {w.place: verdict for w in self.wishes if w.field.name in named}
+            self.wishes = [wish for wish in self.wishes if wish.field.name not in named]
+        elif error.code in _WHOLE_RECORD or self.refusals >= _MOST_REFUSALS:
+            self.close(verdict)
+        elif len(self.wishes) == 1:
+            self.verdicts[self.wishes[0].place] = verdict
+            self.alone += [] if self.is_written else self.wishes
+            self.wishes = []
+        else:
+            middle = (len(self.wishes) + 1) // 2
+            self.parted.insert(0, self.wishes[middle:])
+            self.wishes = self.wishes[:middle]
 
     def written(self, after: Record | None, user_id: str | None, *, is_read: bool) -> None:
         """The write took effect; all it changed hangs on the first of its verdicts.
@@ -116,7 +160,7 @@ class Order:
             user_id: as whom we write.
             is_read: whether a reading after the write was tried at all.
         """
-        done, self.wishes = self.wishes, []
+        done, self.wishes, self.before, self.is_written = self.wishes, [], None, True
         modified_at = after.modified_at if after is not None else None
         effects = {
             share[0].place: FieldsWritten(
@@ -140,6 +184,16 @@ def _written(how: str, wish: Wish, *effects: FieldsWritten) -> Delivered:
     return Delivered(f"{how}{wish.remark}{lost}", effects, wish.winner)
 
 
+def _named(error: VendorRefusedError, names: Sequence[str]) -> frozenset[str]:
+    """The fields that a refusal names, in its list or, where it has none, in its words."""
+    if error.fields & set(names):
+        return error.fields & set(names)
+    if error.code != "INVALID_FIELD":
+        return frozenset()
+    words = {word for fault in error.faults for word in re.findall(r"\w+", fault.message)}
+    return frozenset(words & set(names))
+
+
 def standing(fields: Fields, written: FieldInfo) -> dict[str, Scalar]:
     """A field that was found written, and what follows from it."""
     return {path: value for path, value in fields.items() if follows(path, {written.name})}
@@ -153,7 +207,7 @@ def _changed_by_us(
     if after is None:
         return dict(written)
     ours = set(written)
-    if not _is_by(after, user_id):
+    if not is_by(after, user_id):
         # Somebody was there in between: only what still stands as we wrote it is ours.
         ours = {
             wish.field.name
@@ -168,6 +222,7 @@ def _changed_by_us(
     return written | unseen | shown
 
 
-def _is_by(record: Record, user_id: str | None) -> bool:
+def is_by(record: Record, user_id: str | None) -> bool:
+    """Whether this user was the last to change a record."""
     modifier = record.modified_by.id
     return modifier is not None and user_id is not None and is_same_record_id(modifier, user_id)

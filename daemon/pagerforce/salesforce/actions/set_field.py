@@ -15,6 +15,7 @@ from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.action import ActionSpec, Task
 from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.record import Record
+from pagerforce.model.sameness import Likeness, likeness
 from pagerforce.model.sequence import is_overtaken
 from pagerforce.model.value import Fields
 from pagerforce.model.verdict import (
@@ -27,8 +28,9 @@ from pagerforce.model.verdict import (
     Verdict,
 )
 from pagerforce.salesforce.actions.conflict import Ruling, Situation, explain, judge
-from pagerforce.salesforce.actions.desk import Desk
-from pagerforce.salesforce.actions.field_order import Order, Wish, standing
+from pagerforce.salesforce.actions.desk import STALE_CODES, Desk
+from pagerforce.salesforce.actions.field_order import Order, Wish, is_by, standing
+from pagerforce.salesforce.actions.search import window_of
 from pagerforce.salesforce.actions.specs import SET_FIELD
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
@@ -80,11 +82,12 @@ class SetField:
         orders = [await self._order(task) for task in tasks]
         if len(tasks) > 1:
             self._trust_snapshots(orders)
-        while waiting := [order for order in orders if order.wishes]:
+        us = await self._user_id() if any(task.is_uncertain for task in tasks) else None
+        while waiting := [order for order in orders if order.is_open()]:
             try:
                 await self._read(waiting)
                 for order in waiting:
-                    self._judge(order)
+                    self._judge(order, us)
                 await self._send([order for order in waiting if order.wishes])
             except RemoteError as error:
                 for order in waiting:
@@ -163,10 +166,9 @@ class SetField:
         self, object_name: str, orders: Sequence[Order]
     ) -> Mapping[RecordId, Record]:
         paths = frozenset[str]().union(*(order.watched() for order in orders))
-        ids = [order.record_id for order in orders]
-        return await self._desk.read_records(object_name, ids, paths)
+        return await self._desk.read_records(object_name, [x.record_id for x in orders], paths)
 
-    def _judge(self, order: Order) -> None:
+    def _judge(self, order: Order, us: str | None) -> None:
         """Leaves the wishes that may be written; the others get their verdict."""
         before = order.before
         if before is None:
@@ -175,20 +177,29 @@ class SetField:
         for wish in order.wishes:
             situation = self._situation(order.task, wish, before)
             ruling = judge(situation)
-            if ruling is Ruling.WRITE:
-                writable.append(replace(wish, is_contested=situation.is_contested))
-            elif ruling is Ruling.ALREADY_THERE and order.task.is_uncertain:
+            is_there = ruling is Ruling.ALREADY_THERE
+            if order.task.is_uncertain and (is_there or self._is_trace(order, wish, before, us)):
                 fields = standing(before.fields, wish.field)
                 effect = FieldsWritten(order.task.object, before.id, fields, before.modified_at)
                 done = Delivered("found written by an earlier attempt", (effect,))
                 order.verdicts[wish.place] = done
+            elif ruling is Ruling.WRITE:
+                writable.append(replace(wish, is_contested=situation.is_contested))
             else:
-                is_there = ruling is Ruling.ALREADY_THERE
                 winner = None if is_there else Side.SALESFORCE
                 should_stand = is_there and order.task.event_source is Side.PAGERDUTY
                 stands = (FieldsStand(before.id, (wish.field.name,)),) if should_stand else ()
                 order.verdicts[wish.place] = Skipped(explain(ruling, situation), winner, stands)
         order.wishes = writable
+
+    def _is_trace(self, order: Order, wish: Wish, before: Record, us: str | None) -> bool:
+        """Whether what stands is what the org's automation made of an earlier attempt's value."""
+        if not is_by(before, us) or not order.task.tried_at:
+            return False
+        window = window_of(order.task, self._desk.client.session.now())
+        is_then = before.modified_at >= min(start for start, _ in window.spans)
+        current = before.fields.get(wish.field.name)
+        return is_then and likeness(wish.value, current) is not Likeness.NONE
 
     def _situation(self, task: Task, wish: Wish, before: Record) -> Situation:
         snapshot: Fields = task.record.fields if task.record is not None else {}
@@ -229,7 +240,7 @@ class SetField:
                 update.object, update.id, update.values, unmodified_since=update.unmodified_since
             )
         except VendorRefusedError as error:
-            order.refused(error)
+            await self._refused(order, error)
             return
         if not is_written:
             order.changed_meanwhile()
@@ -269,9 +280,24 @@ class SetField:
                 case VendorRefusedError(status=status) if status == _MODIFIED:
                     order.changed_meanwhile()
                 case VendorRefusedError() as refused:
-                    order.refused(refused)
+                    await self._refused(order, refused)
                 case error:
                     order.close(to_verdict(error))
+
+    async def _refused(self, order: Order, error: VendorRefusedError) -> None:
+        """A refused write: of fields that are gone since they were described that is said at once."""
+        self._desk.learn(order.task.object, error)
+        gone = []
+        for wish in order.wishes if error.code in STALE_CODES else ():
+            try:
+                await self._desk.field_info(order.task.object, wish.field.name)
+            except RefusedError as unknown:
+                order.verdicts[wish.place] = to_verdict(unknown)
+                gone.append(wish)
+        if gone:
+            order.wishes = [wish for wish in order.wishes if wish not in gone]
+        else:
+            order.refused(error)
 
     async def _user_id(self) -> str | None:
         try:

@@ -51,8 +51,8 @@ async def retry_failed(desk: Desk, request: SomeLetters) -> Json:
     """Puts dead letters back into the outbox; all of them or, where one is not there, none.
 
     Attempts go on being counted; the time for retries starts anew. What an earlier attempt may have
-    done is looked for first, except where nothing can be looked for: there the operator has
-    looked. Arguments that could not be filled in are filled in anew, from the rule in force.
+    done is looked for first, except where nothing can be looked for or looking left a doubt: there
+    the operator has looked. Arguments that could not be filled in are filled in anew, from the rule in force.
 
     Raises:
         NotFoundError: there is no such dead letter.
@@ -112,10 +112,15 @@ async def _one(tx: Transaction, action_id: str) -> Action:
 
 
 async def _is_uncertain(tx: Transaction, action: Action) -> bool:
-    """Whether an earlier attempt may have taken effect, and that can be looked for."""
+    """Whether an earlier attempt may have taken effect, and that can be looked for.
+
+    Where looking ended in a doubt, the operator has looked.
+    """
     if not _SPECS[action.do].is_repeatable:
         return False
     attempts = await letters.read_attempts(tx, action.id)
+    if attempts and attempts[-1]["verdict"] == outbox.DOUBT:
+        return False
     return action.is_uncertain or any(item["verdict"] in (None, "unknown") for item in attempts)
 
 

@@ -8,12 +8,12 @@ import anyio
 from pagerforce.config.objects import CommentSettings
 from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.ids import RecordId, is_same_record_id
+from pagerforce.model.sameness import normal_text
 from pagerforce.model.value import Json, Scalar, parse_instant
 from pagerforce.salesforce.actions.desk import lookup_of
 from pagerforce.salesforce.decode import value_at
 from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.soql import Select, equals
-from pagerforce.salesforce.values import normal_text
 from pagerforce.service.verify.entries import has_fraction
 from pagerforce.service.verify.findings import Findings, refusal, texts, word
 from pagerforce.service.verify.records import MARK, STAMPS, TestRecords

@@ -1,0 +1,232 @@
+"""What an attempt left whose answer was lost: the one place where that is looked for.
+
+**Theory.** The org stores what it likes: flows rewrite texts and raise priorities, fields trim, round,
+escape and sort. So a row is not recognised by what was sent. What no automation alters is: *who* made it
+(our user), *when* (the attempts' time), *of which object*, and a comment's *parent*. Of the rows that
+fit, those are dropped that other actions of ours made or that are linked. The number that is left says
+what happened:
+
+* none: the attempt had no effect, and it is made again;
+* one, which bears a trace of what was sent: it is ours, whatever else became of its values;
+* several, of which one bears more traces than the others: it is that one. Traces
+  (``model.sameness.likeness``) only ever decide *between* rows, and between us and other actions whose
+  answers were lost as well: a row that looks more like another's is not ours;
+* anything else is a **doubt**: rows that bear no trace (a person who works under our account? a flow that
+  left nothing of the text?), or rows that look as much like one attempt as like another. Nothing is sent
+  then: the action ends as a dead letter that names the rows and what to do.
+
+**Time.** Attempts are noted in this host's clock; the server's is known from its answers. Rows without a
+trace count only within minutes of an attempt. Rows with one count from an hour before the event on, so
+that a clock that was set meanwhile makes no double.
+
+An external id needs none of this: the server itself refuses a second row.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from pagerforce.model.action import Task
+from pagerforce.model.ids import RecordId
+from pagerforce.model.parts import is_piece, number_of
+from pagerforce.model.sameness import Likeness, is_telling, likeness
+from pagerforce.model.value import Fields, Scalar
+from pagerforce.model.verdict import Rejected
+
+_MARGIN = timedelta(hours=1)  # PagerDuty's clock and Salesforce's need not agree to the minute
+_BEFORE = timedelta(minutes=2)  # this host's clock, and how long ago the server's was heard
+_AFTER = timedelta(minutes=5)  # a request may have waited at the server
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When rows of earlier attempts may have been made, in Salesforce's clock.
+
+    Attributes:
+        since: not before then.
+        spans: about the attempts whose outcome is unknown; none: no attempt is remembered.
+    """
+
+    since: datetime
+    spans: tuple[tuple[datetime, datetime], ...]
+
+    def is_close(self, created_at: datetime) -> bool:
+        """Whether a row was made about the time of an attempt."""
+        return any(start <= created_at <= end for start, end in self.spans)
+
+
+def window_of(task: Task, server_now: datetime) -> Window:
+    """The window of a task; ``server_now`` is Salesforce's clock at the task's ``now``."""
+    ahead = server_now - task.now
+    spans = tuple((at + ahead - _BEFORE, at + ahead + _AFTER) for at in task.tried_at)
+    starts = [start for start, _ in spans]
+    return Window(min([task.earliest_doing_at - _MARGIN, *starts]), spans)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of our user that no other action is known to have made.
+
+    ``is_close``: made about the time of an attempt of ours.
+    """
+
+    id: RecordId
+    values: Fields
+    is_close: bool = True
+
+
+class Found(Enum):
+    """What the rows say."""
+
+    NOTHING = auto()
+    OURS = auto()
+    DOUBT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found: our row, or the rows that leave a doubt."""
+
+    what: Found
+    ids: tuple[RecordId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Score:
+    """How much a row looks like what was sent: by texts that are not met by chance, then by all."""
+
+    telling: int
+    all: int
+
+
+def find_record(rows: Sequence[Row], sent: Fields, rivals: Sequence[Fields] = ()) -> Finding:
+    """Which of these rows an attempt with these values made. Pure.
+
+    Args:
+        rows: oldest first.
+        sent: what the record was given.
+        rivals: what other records were given whose answers were lost as well.
+    """
+    alike = [row for row in rows if _is_all_there(sent, row)]
+    if alike:  # one that another attempt made with the very same values serves as well
+        return Finding(Found.OURS, (alike[0].id,))
+    others = [rival for rival in rivals if dict(rival) != dict(sent)]
+    mine = [row for row in rows if not _is_anothers(row, sent, others)]
+    told = sorted(
+        (row for row in mine if _score(sent, row).telling), key=lambda row: _score(sent, row)
+    )
+    if told:
+        best = _score(sent, told[-1])
+        first = [row for row in told if _score(sent, row) == best]
+        is_contested = any(_score(rival, told[-1]).telling >= best.telling for rival in others)
+        if len(first) == 1 and not is_contested:
+            return Finding(Found.OURS, (first[0].id,))
+        return Finding(Found.DOUBT, tuple(row.id for row in first))
+    close = [row for row in mine if row.is_close]
+    if not close:
+        return Finding(Found.NOTHING)
+    if len(close) == 1 and not rivals and _score(sent, close[0]).all:
+        return Finding(Found.OURS, (close[0].id,))
+    return Finding(Found.DOUBT, tuple(row.id for row in close))
+
+
+def _is_all_there(sent: Fields, row: Row) -> bool:
+    """Whether every value stands, but for rounding."""
+    return bool(sent) and all(
+        found is Likeness.SAME or (found is Likeness.AKIN and isinstance(value, int | float))
+        for value, found in ((v, likeness(v, row.values.get(k))) for k, v in sent.items())
+    )
+
+
+def _is_anothers(row: Row, sent: Fields, rivals: Sequence[Fields]) -> bool:
+    return any(_score(rival, row).telling > _score(sent, row).telling for rival in rivals)
+
+
+def _score(sent: Fields, row: Row) -> _Score:
+    found = {name: likeness(value, row.values.get(name)) for name, value in sent.items()}
+    telling = sum(found[name] for name, value in sent.items() if is_telling(value))
+    return _Score(telling, sum(found.values()))
+
+
+@dataclass(slots=True)
+class Comments:
+    """Comments of our user under a record that may be parts of one text.
+
+    Attributes:
+        rows: not taken for a part yet, oldest first; their text is ``values["body"]``.
+        text: all that was to be said.
+    """
+
+    rows: list[Row]
+    text: str
+    taken: dict[str, RecordId] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], text: str, bodies: Sequence[str]) -> "Comments":
+        """The rows, of which those are taken that are these parts."""
+        found = cls(list(rows), text)
+        for wanted in (Likeness.SAME, Likeness.AKIN):
+            for body in bodies:
+                if body not in found.taken:
+                    found._take(body, wanted)
+        return found
+
+    def take(self, body: str) -> RecordId | None:
+        """The comment that is this part; None: there is none."""
+        if body not in self.taken and not self._take(body, Likeness.SAME):
+            self._take(body, Likeness.AKIN)
+        return self.taken.pop(body, None)
+
+    def _take(self, body: str, wanted: Likeness) -> bool:
+        for row in self.rows:
+            stored = row.values.get("body")
+            if likeness(body, stored, may_be_cut=False) is wanted and _has_number(body, stored):
+                self.rows.remove(row)
+                self.taken[body] = row.id
+                return True
+        return False
+
+    def strangers(self) -> list[Row]:
+        """Comments of the attempts' time that are no part of the text: what they are is not known."""
+        return [
+            row
+            for row in self.rows
+            if row.is_close and not is_piece(str(row.values.get("body")), self.text)
+        ]
+
+
+def _has_number(body: str, stored: Scalar) -> bool:
+    """Whether a comment bears the number of a part; a smaller part's text may stand in a larger one."""
+    number = number_of(body)
+    return not number or number in f"{stored} "
+
+
+def doubt(what: str, ids: Sequence[RecordId], *, remedy: str) -> Rejected:
+    """The end of an action of which nobody can tell whether it took effect."""
+    named = ", ".join(ids[:_MOST_NAMED]) + (", ..." if len(ids) > _MOST_NAMED else "")
+    return Rejected(
+        f"in doubt: the answer to an earlier attempt was lost, and whether it took effect can't be told: "
+        f"{len(ids)} {what} of our user from that time may be it, or another attempt's, or a person's who "
+        f"uses our account ({named}). Nothing was sent again. Look at them: {remedy}. If none of them is "
+        "it, `pagerforce failed retry` sends it without looking again",
+        is_doubt=True,
+    )
+
+
+def rival_values(
+    rivals: Sequence[Mapping[str, object]], object_name: str
+) -> list[dict[str, Scalar]]:
+    """What other lost records of this object were given, as far as it is plain values."""
+    found = []
+    for call in rivals:
+        fields = call.get("fields")
+        if call.get("object", object_name) == object_name and isinstance(fields, Mapping):
+            plain = {
+                str(name): value
+                for name, value in fields.items()
+                if value is None or isinstance(value, str | int | float | bool)
+            }
+            found.append(plain)
+    return found
