@@ -31,7 +31,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import IntEnum
 from functools import lru_cache
 
-from pagerforce.model.ids import is_same_record_id
+from pagerforce.model.ids import is_record_id, is_same_record_id
 from pagerforce.model.value import Scalar, is_empty, is_equal, parse_instant
 
 NUMBER_TYPES = frozenset({"int", "long", "double", "currency", "percent"})
@@ -152,7 +152,8 @@ _JUDGES: Mapping[str, Callable[[str, str], bool]] = {
 
 def is_telling(value: Scalar) -> bool:
     """Whether a value is text of a kind that two rows do not share by chance."""
-    return isinstance(value, str) and len(value.strip()) >= _TELLING
+    is_text = isinstance(value, str) and len(value.strip()) >= _TELLING
+    return is_text and not is_record_id(str(value)) and not _DAY.match(str(value))
 
 
 def _likeness_of_texts(sent: str, stored: str, *, may_be_cut: bool) -> Likeness:

@@ -25,10 +25,11 @@ from pagerforce.model.verdict import (
     Verdict,
 )
 from pagerforce.salesforce.actions.category import inbound_values
-from pagerforce.salesforce.actions.desk import Desk
+from pagerforce.salesforce.actions.desk import PROSE_TYPES, Desk
 from pagerforce.salesforce.actions.search import (
     Found,
     Row,
+    Sent,
     doubt,
     find_record,
     rival_values,
@@ -186,7 +187,7 @@ class CreateRecord:
         if task.is_uncertain:
             rows = await self._earlier_rows(task, draft)
             rivals = rival_values(task.rivals, draft.object)
-            finding = find_record(rows, draft.values, rivals)
+            finding = find_record(rows, Sent(draft.values, await self._prose(draft), rivals))
             if finding.what is Found.OURS:
                 how = "found made by an earlier attempt"
                 return await self._made(task, draft, finding.ids[0], how)
@@ -194,6 +195,10 @@ class CreateRecord:
                 return doubt(f"rows of {draft.object}", finding.ids, remedy=_REMEDY)
         record_id = await self._desk.client.create(draft.object, draft.values)
         return await self._made(task, draft, record_id, _MADE)
+
+    async def _prose(self, draft: _Draft) -> frozenset[str]:
+        infos = [await self._desk.field_info(draft.object, name) for name in draft.values]
+        return frozenset(info.name for info in infos if info.type in PROSE_TYPES)
 
     async def _earlier_rows(self, task: Task, draft: _Draft) -> Sequence[Row]:
         """What our user made about the time of earlier attempts, also what was deleted since."""

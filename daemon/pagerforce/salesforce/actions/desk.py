@@ -20,8 +20,8 @@ from pagerforce.salesforce.schema import FieldInfo, SchemaCache
 from pagerforce.salesforce.soql import Select, equals, is_in, is_path
 from pagerforce.salesforce.values import to_payload
 
-# Text for people. Of an address or a picklist value the beginning would be another value.
-_PROSE_TYPES = frozenset({"string", "textarea"})
+PROSE_TYPES = frozenset({"string", "textarea"})
+"""Text for people. Of an address or a picklist value the beginning would be another value."""
 
 
 STALE_CODES = frozenset({"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE", "INVALID_TYPE"})
@@ -101,7 +101,7 @@ class Desk:
         is_key = settings is not None and settings.external_id_field.lower() == field.name.lower()
         return (
             isinstance(value, str)
-            and field.type in _PROSE_TYPES
+            and field.type in PROSE_TYPES
             and 0 < field.length < unit_of(object_name, field).of(value)
             and not is_key
         )

@@ -101,35 +101,54 @@ class _Score:
     all: int
 
 
-def find_record(rows: Sequence[Row], sent: Fields, rivals: Sequence[Fields] = ()) -> Finding:
-    """Which of these rows an attempt with these values made. Pure.
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a record was given.
 
-    Args:
-        rows: oldest first.
-        sent: what the record was given.
+    Attributes:
+        prose: the fields that hold free text: what stands there is not met by chance.
         rivals: what other records were given whose answers were lost as well.
     """
-    alike = [row for row in rows if _is_all_there(sent, row)]
+
+    values: Fields
+    prose: frozenset[str]
+    rivals: Sequence[Fields] = ()
+
+    def score(self, row: Row, values: Fields | None = None) -> _Score:
+        """How much a row looks like this; ``values``: like a rival's."""
+        values = self.values if values is None else values
+        found = {name: likeness(value, row.values.get(name)) for name, value in values.items()}
+        telling = sum(found[name] for name in found.keys() & self.prose if is_telling(values[name]))
+        return _Score(telling, sum(found.values()))
+
+    def others(self) -> list[Fields]:
+        """Rivals that can be told from this by their texts; the rest may have each other's row."""
+        return [x for x in self.rivals if any(x.get(k) != self.values.get(k) for k in self.prose)]
+
+
+def find_record(rows: Sequence[Row], sent: Sent) -> Finding:
+    """Which of these rows, oldest first, an attempt made. Pure."""
+    alike = [row for row in rows if _is_all_there(sent.values, row)]
     if alike:  # one that another attempt made with the very same values serves as well
         return Finding(Found.OURS, (alike[0].id,))
-    others = [rival for rival in rivals if dict(rival) != dict(sent)]
-    mine = [row for row in rows if not _is_anothers(row, sent, others)]
-    told = sorted(
-        (row for row in mine if _score(sent, row).telling), key=lambda row: _score(sent, row)
-    )
-    if told:
-        best = _score(sent, told[-1])
-        first = [row for row in told if _score(sent, row) == best]
-        is_contested = any(_score(rival, told[-1]).telling >= best.telling for rival in others)
-        if len(first) == 1 and not is_contested:
-            return Finding(Found.OURS, (first[0].id,))
-        return Finding(Found.DOUBT, tuple(row.id for row in first))
-    close = [row for row in mine if row.is_close]
+    others = sent.others()
+    scored = [(sent.score(row), row) for row in rows]
+    mine = [
+        (score, row)
+        for score, row in scored
+        if all(sent.score(row, rival).telling <= score.telling for rival in others)
+    ]
+    best = max((score for score, _ in mine), default=_Score(0, 0))
+    if best.telling:
+        first = [row for score, row in mine if score == best]
+        is_shared = any(sent.score(first[0], x).telling >= best.telling for x in others)
+        what = Found.DOUBT if len(first) > 1 or is_shared else Found.OURS
+        return Finding(what, tuple(row.id for row in first))
+    close = [row for _, row in mine if row.is_close]
     if not close:
         return Finding(Found.NOTHING)
-    if len(close) == 1 and not rivals and _score(sent, close[0]).all:
-        return Finding(Found.OURS, (close[0].id,))
-    return Finding(Found.DOUBT, tuple(row.id for row in close))
+    is_only = len(close) == 1 and not sent.rivals and sent.score(close[0]).all > 0
+    return Finding(Found.OURS if is_only else Found.DOUBT, tuple(row.id for row in close))
 
 
 def _is_all_there(sent: Fields, row: Row) -> bool:
@@ -138,16 +157,6 @@ def _is_all_there(sent: Fields, row: Row) -> bool:
         found is Likeness.SAME or (found is Likeness.AKIN and isinstance(value, int | float))
         for value, found in ((v, likeness(v, row.values.get(k))) for k, v in sent.items())
     )
-
-
-def _is_anothers(row: Row, sent: Fields, rivals: Sequence[Fields]) -> bool:
-    return any(_score(rival, row).telling > _score(sent, row).telling for rival in rivals)
-
-
-def _score(sent: Fields, row: Row) -> _Score:
-    found = {name: likeness(value, row.values.get(name)) for name, value in sent.items()}
-    telling = sum(found[name] for name, value in sent.items() if is_telling(value))
-    return _Score(telling, sum(found.values()))
 
 
 @dataclass(slots=True)
