@@ -1,0 +1,171 @@
+"""An org that rewrites what we write: with every answer lost nothing is made twice, paged for or copied back."""
+
+from importlib import resources
+
+import pytest
+
+from control.kit import open_office
+from pagerforce.sandbox.faults import Fault, FaultKind
+from rig import HISTORY, INCIDENT, INTEGRATION, JANE, P, open_rig
+from salesforce.automation import add_flow, as_rich_text, rewriting, setting
+
+SHORT, NOTE = f"{P}shortDescription__c", f"{P}note__c"
+SERVICE = "PDBA001"
+
+
+def without_key() -> str:
+    shipped = (resources.files("pagerforce.sandbox") / "rules.toml").read_text()
+    preset = 'preset = "remedyforce-incident"'
+    return shipped.replace(preset, f'{preset}\nexternal_id_field = ""')
+
+
+def lose(rig, path, kind=FaultKind.DROP_AFTER, method="POST", count=1):
+    rig.desk.salesforce_faults.add(Fault(kind, count=count, method=method, path=path))
+
+
+def raising(rig):
+    """A flow that makes every new record a priority 1."""
+    return setting(**{f"{P}FKPriority__c": rig.id_of("Priority", "1")})
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        rewriting(SHORT, lambda text: f"[DB] {text}"),
+        rewriting(SHORT, str.upper),
+        rewriting(SHORT, lambda _: "Set by the flow"),
+    ],
+)
+@pytest.mark.parametrize("seen_first_by", ["a poll", "the next attempt"])
+async def test_a_rewritten_record_of_ours_is_one_record_and_pages_nobody(
+    tmp_path, flow, seen_first_by
+):
+    async with open_rig(tmp_path, without_key()) as rig, rig.daemon() as daemon:
+        add_flow(rig.sf, INCIDENT, flow)
+        add_flow(rig.sf, INCIDENT, raising(rig))
+        lose(rig, f"/{INCIDENT}$")
+        incident_id = rig.pd.trigger(SERVICE, "Replication lag on the primary")["id"]
+        rig.advance(2)
+        await daemon.parts.pagerduty_reader.poll()
+        await daemon.deliver()
+        if seen_first_by == "a poll":
+            await daemon.parts.salesforce_reader.poll()
+            await daemon.parts.salesforce_reader.poll()
+        rig.advance(70)
+        await daemon.step(4)
+        (record,) = rig.sf.rows(INCIDENT)
+        assert await daemon.links() == [(incident_id, record["Id"], "active")]
+        assert len(rig.incidents()) == 1
+        assert await daemon.dead_letters() == []
+
+
+async def test_a_record_of_a_person_with_our_account_is_heard_once_ours_is_settled(tmp_path):
+    async with open_rig(tmp_path, without_key()) as rig, rig.daemon() as daemon:
+        lose(rig, f"/{INCIDENT}$", FaultKind.DROP_AFTER)
+        rig.pd.trigger(SERVICE, "Replication lag on the primary")
+        rig.advance(2)
+        await daemon.parts.pagerduty_reader.poll()
+        await daemon.deliver()
+        rig.open_record("Something quite different", priority="1", by=INTEGRATION)
+        rig.advance(2)
+        await daemon.parts.salesforce_reader.poll()
+        rig.advance(70)
+        await daemon.step(4)
+        assert len(rig.sf.rows(INCIDENT)) == 2
+        assert len(rig.incidents()) == 2  # the person's record pages
+        assert len(await daemon.links()) == 2
+
+
+async def test_a_doubt_is_told_and_counted_and_sent_once_the_operator_says_so(tmp_path):
+    async with (
+        open_rig(tmp_path, without_key()) as rig,
+        rig.daemon() as daemon,
+        open_office(daemon) as office,
+    ):
+        lose(rig, f"/{INCIDENT}$", FaultKind.DROP_BEFORE)
+        incident_id = rig.pd.trigger(SERVICE, "Replication lag on the primary")["id"]
+        rig.advance(2)
+        await daemon.parts.pagerduty_reader.poll()
+        await daemon.deliver()
+        others = [rig.open_record("A person's own", by=INTEGRATION) for _ in range(2)]
+        rig.advance(70)
+        await daemon.step(4)
+        (letter,) = await daemon.dead_letters()
+        assert all(row in letter["reason"] for row in others)
+        assert "failed discard" in letter["reason"]
+        assert "lag" not in letter["reason"]
+        assert daemon.sample("doubts_total", action="salesforce.create_record") == 1
+        assert len(rig.sf.rows(INCIDENT)) == 2
+        await office.ask("failed retry", ids=[letter["id"]])
+        await daemon.step(2)
+        assert await daemon.dead_letters() == []
+        assert len(rig.sf.rows(INCIDENT)) == 3
+        ((linked, _, _),) = [x for x in await daemon.links() if x[0] == incident_id]
+        assert linked == incident_id
+
+
+@pytest.mark.parametrize(
+    "rewrite", [as_rich_text, str.upper, lambda text: f"Via the integration:\n{text}"]
+)
+@pytest.mark.parametrize("seen_first_by", ["a poll", "the next attempt"])
+async def test_a_rewritten_comment_is_one_comment_and_not_copied_back(
+    tmp_path, rewrite, seen_first_by
+):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        add_flow(rig.sf, HISTORY, rewriting(NOTE, rewrite))
+        lose(rig, "composite/sobjects")
+        lose(rig, HISTORY)
+        rig.pd.annotate(incident_id, 'It is "the switch" & <nothing> else', by=JANE)
+        rig.advance(20)
+        await daemon.parts.pagerduty_reader.poll()
+        await daemon.deliver()
+        if seen_first_by == "a poll":
+            await daemon.parts.salesforce_reader.poll()
+        rig.advance(70)
+        await daemon.step(4)
+        assert len(rig.comments_of(record_id)) == 1
+        assert len(rig.notes_of(incident_id)) == 1
+        assert await daemon.dead_letters() == []
+
+
+@pytest.mark.parametrize("seen_first_by", ["a poll", "the next attempt"])
+async def test_what_a_flow_makes_of_a_lost_write_is_no_change_of_somebody(tmp_path, seen_first_by):
+    rules = without_key() + _SHORT_RULES
+    async with open_rig(tmp_path, rules) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        add_flow(rig.sf, INCIDENT, rewriting(SHORT, lambda text: f"FLOW: {text}", on_update=True))
+        lose(rig, INCIDENT, method="PATCH")
+        rig.pd.annotate(incident_id, "Looking", by=JANE)
+        rig.advance(2)
+        await daemon.parts.pagerduty_reader.poll()
+        await daemon.deliver()
+        if seen_first_by == "a poll":
+            await daemon.parts.salesforce_reader.poll()
+        rig.advance(70)
+        await daemon.step(4)
+        assert rig.record(record_id)[SHORT] == "FLOW: Noted by hand"
+        entries = [x for x in await daemon.log() if x["event"] == "update" and not x["echo_of"]]
+        assert [x for x in entries if SHORT in str(x.get("changed"))] == []
+        assert "Short was changed" not in rig.notes_of(incident_id)
+        rig.change(record_id, by=INTEGRATION, shortDescription="A person's own words")
+        await daemon.step(4)
+        assert "Short was changed" in rig.notes_of(incident_id)
+
+
+_SHORT_RULES = f"""
+[[rulesets]]
+name = "Short"
+[[rulesets.rules]]
+name = "Note sets the short description"
+object = "{INCIDENT}"
+run_on = "pagerduty"
+conditions = [ {{ field = "event.type", op = "equals", value = "annotate" }} ]
+actions = [ {{ do = "salesforce.set_field", field = "{SHORT}", value = "Noted by hand" }} ]
+[[rulesets.rules]]
+name = "A changed short description is noted"
+object = "{INCIDENT}"
+run_on = "salesforce"
+conditions = [ {{ field = "record.{SHORT}", op = "changed" }} ]
+actions = [ {{ do = "pagerduty.add_note", text = "Short was changed" }} ]
+"""
