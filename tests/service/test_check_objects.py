@@ -90,6 +90,22 @@ async def test_a_key_must_be_a_unique_external_id(tmp_path, key):
     await remarks(tmp_path, good)
 
 
+@pytest.mark.parametrize(
+    ("more", "is_told"), [("", True), ('external_id_field = "Window_Key__c"', False)]
+)
+async def test_an_object_that_rules_create_without_a_key_is_named_with_what_that_costs(
+    tmp_path, more, is_told
+):
+    text = on_window(MAKE.format('Name = "x"'), more=f"{more}\n", run_on="pagerduty")
+    async with open_bench(tmp_path, text) as bench:
+        found = await bench.check()
+    told = [line for line in found.lines if line.code == "object.no_key"]
+    assert bool(told) is is_told
+    if told:
+        assert "Window_Key__c" in told[0].remedy
+        assert "dead letter" in told[0].remedy
+
+
 async def test_a_misspelt_field_of_a_conflict_is_told(tmp_path):
     line = await only(tmp_path, OBJECT + 'conflict_fields = { Nope__c = "salesforce" }\n')
     assert (line.code, "Nope__c" in line.what) == ("object.conflict_field", True)

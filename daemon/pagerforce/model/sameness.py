@@ -113,7 +113,9 @@ def _is_text(left: str, right: str) -> bool:
 
 
 def _is_rich_text(left: str, right: str) -> bool:
-    return _squashed(shown_text(left)) == _squashed(shown_text(right))
+    """One of them may be plain text that is yet to become HTML."""
+    one, other = _squashed(shown_text(left)), _squashed(shown_text(right))
+    return one == other or _squashed(left) == other or one == _squashed(right)
 
 
 def _is_id(left: str, right: str) -> bool:

@@ -54,6 +54,13 @@ KEY_DOUBT = remark(
     "{object}: external_id_field {field}",
     "the org does not tell whether it is a unique External ID: make sure that it is",
 )
+NO_KEY = remark(
+    "object.no_key",
+    "{object}: no external_id_field",
+    "rules create its records and nothing makes them unique. After a lost answer a record is looked for"
+    " by its maker and time; where that leaves a doubt nothing is sent, the incident has no linked record"
+    " and a dead letter waits for you. {advice}",
+)
 CONFLICT_FIELD = todo(
     "object.conflict_field",
     "{object}: conflict_fields {field}",
@@ -200,9 +207,26 @@ def _rights(loaded: Loaded, item: ObjectSettings, info: ObjectInfo) -> Iterator[
     )
     if makes and not info.is_createable:
         yield NOT_CREATEABLE.line(object=item.name, why="rules create records")
+    if makes and item.external_id_field not in info.fields:
+        yield NO_KEY.line(object=item.name, advice=_key_advice(info))
     sets = any(call.do == SET_FIELD and name == item.name for name, call in calls)
     if sets and not info.is_updateable:
         yield NOT_UPDATEABLE.line(object=item.name)
+
+
+def _key_advice(info: ObjectInfo) -> str:
+    """Which field may be the key, or that one is to be made."""
+    fit = sorted(
+        name
+        for name, found in info.fields.items()
+        if found.is_external_id and found.is_unique and found.is_createable
+    )
+    if fit:
+        return f"Set external_id_field to a field that nothing else uses: {', '.join(fit)}"
+    return (
+        "Have an administrator make a text field of it (External ID, unique, without regard to case)"
+        " and set external_id_field"
+    )
 
 
 def property_lines(item: ObjectSettings, info: ObjectInfo) -> Iterator[CheckLine]:
