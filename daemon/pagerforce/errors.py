@@ -16,6 +16,7 @@ The tree:
     ├── RemoteError          a remote side did not do what was asked
     │   ├── CredentialsError     it refused who we are
     │   ├── BudgetError          its quota or rate limit is used up
+    │   ├── HaltedError          it takes no writes until somebody acts; it can be read
     │   ├── TransientError       it may work later; nothing was done
     │   │   └── PacedError           we hold it back ourselves, to keep the limit for pages
     │   ├── UnknownOutcomeError  a write may or may not have taken effect
@@ -144,8 +145,40 @@ class BudgetError(RemoteError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class HaltedError(RemoteError):
+    """Nothing was done: the account takes no writes until somebody acts, though it can be read.
+
+    Attributes:
+        retry_after_seconds: when to try again whether it does.
+    """
+
+    def __init__(
+        self, message: str, *, status: int = 0, code: str = "", retry_after_seconds: float
+    ) -> None:
+        super().__init__(message, status=status, code=code)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class TransientError(RemoteError):
-    """Nothing was done and it may work later."""
+    """Nothing was done and it may work later.
+
+    Attributes:
+        retry_after_seconds: not to be tried again before; None: as soon as the back-off allows.
+        detail: the remote side's own words, which may hold customers' text: not for the log.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        code: str = "",
+        retry_after_seconds: float | None = None,
+        detail: str = "",
+    ) -> None:
+        super().__init__(message, status=status, code=code)
+        self.retry_after_seconds = retry_after_seconds
+        self.detail = detail
 
 
 class PacedError(TransientError):

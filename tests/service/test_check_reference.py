@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from pagerforce.salesforce.login import DEFAULT_REMEDY, REMEDIES
+from pagerforce.salesforce.login_table import DEFAULT_REMEDY, LOGIN_TABLE
 from pagerforce.service.check import ADVICE
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "check.md"
@@ -26,7 +26,9 @@ def lines_table():
 
 def logins_table():
     rows = ["| the answer speaks of | what to do |", "|---|---|"]
-    rows += [f"| `{part}` | {remedy} |" for part, remedy in REMEDIES]
+    for row in LOGIN_TABLE:
+        parts = ", ".join(f"`{text}`" for text in row.texts)
+        rows.append(f"| {parts} | {row.advice} |")
     return "\n".join([*rows, f"| anything else | {DEFAULT_REMEDY} |"])
 
 

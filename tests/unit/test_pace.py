@@ -24,7 +24,7 @@ def test_a_failing_side_is_asked_ever_less_often_but_never_forgotten():
     waits = [seconds(failures=n) for n in range(1, 12)]
     assert waits[0] == 15
     assert waits == sorted(waits)
-    assert waits[-1] == 300
+    assert waits[-1] == 80
 
 
 def test_the_rest_of_the_budget_lasts_for_the_rest_of_the_period():

@@ -150,10 +150,14 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """Nothing was done; try again, not before ``after_seconds`` where the remote side said so."""
+    """Nothing was done; try again, not before ``after_seconds`` where the remote side said so.
+
+    ``detail``: its own words, which may hold customers' text: for the action's story, not for the log.
+    """
 
     reason: str
     after_seconds: float | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class HaltSide:
-    """This side takes nothing now (credentials, quota): nothing was done, and others wait too."""
+    """This side takes nothing now (account, quota, storage): nothing was done, and others wait too."""
 
     reason: str
     after_seconds: float | None = None

@@ -7,7 +7,8 @@ from pagerforce.pipeline.settings import Pace
 
 FAST_OVERLAP = timedelta(seconds=60)
 _NEAR_OVERLAP = timedelta(seconds=10)
-_MAX_BACKOFF = timedelta(minutes=5)
+# With the deadline of a call: a side that fails is tried again at least every two minutes.
+_MAX_BACKOFF = timedelta(seconds=80)
 _FURTHEST_BACK = timedelta(days=7)  # what is older than the retention's look back is known no more
 
 

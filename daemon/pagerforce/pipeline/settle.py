@@ -87,9 +87,12 @@ def _repeated(
 ) -> Settlement:
     is_unknown = isinstance(verdict, Unknown)
     word = "unknown" if is_unknown else "retry"
+    reason = verdict.reason
+    if isinstance(verdict, RetryLater) and verdict.detail:
+        reason = f"{reason}: {verdict.detail}"
     began = action.retried_at or action.first_attempt_at or now
     if now - began >= policy.retry_for:
-        tried = f"gave up after {action.attempts + 1} attempts: {verdict.reason}"
+        tried = f"gave up after {action.attempts + 1} attempts: {reason}"
         return Settlement(ActionState.DEAD_LETTER, word, f"{tried}; retry it once that is mended")
     seconds = policy.backoff_seconds(action.attempts + 1)
     if isinstance(verdict, RetryLater) and verdict.after_seconds is not None:
@@ -97,7 +100,7 @@ def _repeated(
     return Settlement(
         ActionState.PENDING,
         word,
-        verdict.reason,
+        reason,
         now + bounded_wait(seconds),
         is_uncertain=is_unknown or action.is_uncertain,
     )

@@ -1,53 +1,82 @@
-"""What Salesforce says when it says no: error bodies of every shape, and what each one means.
+"""What Salesforce says when it says no: error bodies of every shape, and the error each stands for.
 
 Pure. Facts: salesforce.md section 3. The body is usually a JSON array, sometimes an object, XML
 or an HTML page of the edge in front; only codes, field names and the API's own message are kept.
+What a code means stands in ``error_table.py``; here is what an answer means that the table does not
+know: by its status, the family of its code and its text, rather keeping an action than giving it up.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pagerforce.errors import (
     BudgetError,
     CredentialsError,
+    HaltedError,
     RefusedError,
     RemoteError,
     TransientError,
     UnknownOutcomeError,
 )
+from pagerforce.salesforce.error_table import BY_CODE, DEFAULT_ADVICE, PHRASES, WRAPPERS
+from pagerforce.salesforce.meaning import Meaning
 from pagerforce.wire.answer import parse_json, tellable
 
 QUERY_TIMEOUT = "QUERY_TIMEOUT"
-SESSION_EXPIRED = "INVALID_SESSION_ID"
 
+SLOW_SECONDS = 60.0
+"""The shortest wait for what passes within minutes or hours; the back-off makes it longer."""
+_LOCKED_SECONDS = 300.0
 _MESSAGE_CHARS = 500
 _CODE_CHARS = 100
 _MOST_FAULTS = 20
-_TRANSIENT_CODES = frozenset(
-    {"UNABLE_TO_LOCK_ROW", "INVALID_QUERY_LOCATOR", "PROCESSING_HALTED", QUERY_TIMEOUT}
-)
-_OVERLOAD_CODES = frozenset({"SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION"})
-_ACCESS_CODES = frozenset({SESSION_EXPIRED, "API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"})
-# 401s that a new login does not cure: trying again would only fill the login history.
-_INCURABLE = (
-    "Connected app is not attached to Agent",
-    "This session is not valid for use with the REST API",
-)
+_MODIFIED = 412  # a guarded write came too late: the caller asked for it
 _OVERLOAD_STATUSES = frozenset({408, 420, 429})
-# Without a code these come from a proxy or a moment's trouble, not from the request itself.
-_PASSING_STATUSES = frozenset({403, 407, 409, 425})
-_XML_CODE = re.compile(r"<errorCode>([A-Z0-9_]+)</errorCode>")
-_XML_MESSAGE = re.compile(r"<message>([^<]*)</message>")
+# Without a code these are about the request itself, not about a proxy or a moment's trouble.
+_REFUSING_STATUSES = frozenset({411, 413, 414, 415, 431})
+_XML_CODE = re.compile(r"<(?:\w+:)?(?:errorCode|exceptionCode)>(?:\w+:)?([A-Z0-9_]+)</")
+_XML_MESSAGE = re.compile(r"<(?:\w+:)?(?:message|exceptionMessage)>([^<]*)</")
+# Of a body that was cut short because it is very long.
+_CUT_CODE = re.compile(r'"errorCode"\s*:\s*"([A-Z0-9_]{1,100})"')
+
+_PASSING_FAMILY = re.compile(
+    "LIMIT|QUOTA|EXCEEDED|TOO_MANY|TIME_?OUT|TIMED_OUT|UNAVAILABLE|BUSY|MAINTENANCE|IN_PROGRESS"
+    "|LOCK|TEMPORAR|RETRY|INTERNAL|SERVER|UNKNOWN|UNEXPECTED|DOWN|HALTED|CONCURREN"
+)
+_REFUSING_FAMILY = re.compile(
+    "^(INVALID|MALFORMED|MISSING|REQUIRED|DUPLICATE|CANNOT|CANT|NO|NOT|UNSUPPORTED|INSUFFICIENT"
+    "|ILLEGAL|FIELD)_|_(NOT_FOUND|NOT_ALLOWED|NOT_SUPPORTED|NOT_ENABLED|INVALID|REQUIRED|TOO_LONG)$"
+)
+_UNKNOWN_ADVICE = "pagerforce does not know this code and tries again; see what the message names"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One entry of an error body."""
+    """One entry of an error body. ``text``: the whole message, which may be thousands of characters."""
 
     code: str
     message: str
     fields: tuple[str, ...] = ()
+    text: str = field(default="", compare=False, repr=False)
+
+    @property
+    def whole(self) -> str:
+        """The message before it was cut."""
+        return self.text or self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an answer means, what to do about it, and by which text of its message.
+
+    ``is_guess``: no row of the table is about it.
+    """
+
+    meaning: Meaning
+    advice: str = ""
+    said: str = ""
+    is_guess: bool = False
 
 
 class VendorRefusedError(RefusedError):
@@ -55,11 +84,15 @@ class VendorRefusedError(RefusedError):
 
     Attributes:
         faults: every entry of the error body; they may name the offending fields.
+        advice: what a person can do.
     """
 
-    def __init__(self, message: str, *, status: int, code: str, faults: Sequence[Fault]) -> None:
+    def __init__(
+        self, message: str, *, status: int, code: str, faults: Sequence[Fault], advice: str = ""
+    ) -> None:
         super().__init__(message, status=status, code=code)
         self.faults = tuple(faults)
+        self.advice = advice or DEFAULT_ADVICE
 
     @property
     def fields(self) -> frozenset[str]:
@@ -72,12 +105,18 @@ def parse_faults(body: bytes) -> tuple[Fault, ...]:
     try:
         return faults_of(parse_json(body))
     except ValueError:
-        text = body.decode(errors="replace")
-        code = _XML_CODE.search(text)
-        message = _XML_MESSAGE.search(text)
-        if code is None:
-            return ()
-        return (Fault(code.group(1), _shorten(message.group(1) if message else "")),)
+        return _faults_of_text(body.decode(errors="replace"))
+
+
+def _faults_of_text(text: str) -> tuple[Fault, ...]:
+    """The entries of what is no JSON, or not the whole of one."""
+    if (code := _CUT_CODE.search(text)) is not None:
+        return (Fault(code.group(1), "a message that is too long", text=text),)
+    if (code := _XML_CODE.search(text)) is None:
+        return ()
+    message = _XML_MESSAGE.search(text)
+    said = message.group(1) if message else ""
+    return (Fault(code.group(1), _shorten(said), text=said),)
 
 
 def faults_of(body: object) -> tuple[Fault, ...]:
@@ -107,13 +146,8 @@ def _fault(item: Mapping[str, object]) -> tuple[Fault, ...]:
     names = item.get("fields")
     names = names[:_MOST_FAULTS] if isinstance(names, list) else []
     fields = tuple(tellable(name, _CODE_CHARS) for name in names if isinstance(name, str))
-    return (
-        Fault(
-            tellable(code, _CODE_CHARS),
-            _shorten(message if isinstance(message, str) else ""),
-            fields,
-        ),
-    )
+    said = message if isinstance(message, str) else ""
+    return (Fault(tellable(code, _CODE_CHARS), _shorten(said), fields, said),)
 
 
 def _shorten(text: str) -> str:
@@ -121,10 +155,57 @@ def _shorten(text: str) -> str:
 
 
 def is_curable_by_login(status: int, faults: Sequence[Fault]) -> bool:
-    """Whether a new login may help: an expired session, and not one of the two that never heal."""
-    if any(phrase in fault.message for fault in faults for phrase in _INCURABLE):
-        return False
-    return status == 401 or any(fault.code == SESSION_EXPIRED for fault in faults)
+    """Whether a new login may help: the session has ended, or the instance is another."""
+    return judge(status, faults).meaning in (Meaning.SESSION, Meaning.MOVED)
+
+
+def judge(status: int, faults: Sequence[Fault]) -> Judgement:
+    """What an answer with this status and these entries means."""
+    if status == _MODIFIED:
+        return Judgement(Meaning.REFUSED)
+    found = [_judge_fault(status, fault) for fault in faults] or [_judge_status(status)]
+    # A guess says nothing beside an entry that is known.
+    worst = min(found, key=lambda item: (item.is_guess, _ORDER[item.meaning]))
+    if status == 401 and worst.meaning not in (Meaning.ACCOUNT, Meaning.MOVED):
+        return Judgement(Meaning.SESSION)
+    is_overload = status >= 500 or status in _OVERLOAD_STATUSES
+    if is_overload and worst.meaning in (Meaning.SLOW, Meaning.REFUSED):
+        # Even an honest 503 may come from something in front, after the write took effect.
+        return Judgement(Meaning.BROKEN, worst.advice, worst.said)
+    return worst
+
+
+_ORDER = {meaning: place for place, meaning in enumerate(Meaning)}
+
+
+def _judge_fault(status: int, fault: Fault) -> Judgement:
+    for item in BY_CODE.get(fault.code, ()):
+        said = item.find(fault.whole)
+        if said is not None:
+            return Judgement(item.meaning, item.advice, said)
+    if not fault.code:
+        return _judge_status(status)
+    return _judge_unknown(status, fault)
+
+
+def _judge_unknown(status: int, fault: Fault) -> Judgement:
+    """A code that no row is about: rather kept, for ``retry_for``, than given up."""
+    for item in PHRASES:
+        said = item.find(fault.whole)
+        if said:
+            return Judgement(item.meaning, item.advice, said)
+    code = fault.code.upper()
+    is_refusal = _REFUSING_FAMILY.search(code) and not _PASSING_FAMILY.search(code)
+    if is_refusal and 400 <= status < 500:
+        return Judgement(Meaning.REFUSED, is_guess=True)
+    return Judgement(Meaning.SLOW, _UNKNOWN_ADVICE, is_guess=True)
+
+
+def _judge_status(status: int) -> Judgement:
+    """An answer without a code: of a proxy, the edge or the host of an instance that has moved."""
+    if status >= 500 or status in _OVERLOAD_STATUSES:
+        return Judgement(Meaning.BROKEN)
+    return Judgement(Meaning.REFUSED if status in _REFUSING_STATUSES else Meaning.FAST)
 
 
 def to_error(status: int, faults: Sequence[Fault], *, what: str, is_write: bool) -> RemoteError:
@@ -136,37 +217,52 @@ def to_error(status: int, faults: Sequence[Fault], *, what: str, is_write: bool)
         what: what was asked, for the message, e.g. ``query of Case``.
         is_write: whether the request may have changed something.
     """
+    judged = judge(status, faults)
     code = faults[0].code if faults else ""
-    message = f"{what}: {_describe(status, faults)}"
-    kind = _kind_of(status, faults, is_write=is_write)
-    if kind is VendorRefusedError:
-        return VendorRefusedError(message, status=status, code=code, faults=faults)
-    return kind(message, status=status, code=code)
+    if judged.meaning is Meaning.REFUSED:
+        message = f"{what}: {_describe(status, faults)}"
+        return VendorRefusedError(
+            message, status=status, code=code, faults=faults, advice=judged.advice
+        )
+    message, detail = _tell(status, faults, judged)
+    message = f"{what}: {message}" + (f"; {judged.advice}" if judged.advice else "")
+    match judged.meaning:
+        case Meaning.SESSION | Meaning.ACCOUNT:
+            return CredentialsError(message, status=status, code=code)
+        case Meaning.QUOTA:
+            return BudgetError(message, status=status, code=code, retry_after_seconds=SLOW_SECONDS)
+        case Meaning.FULL if is_write:
+            return HaltedError(message, status=status, code=code, retry_after_seconds=SLOW_SECONDS)
+        case Meaning.BROKEN if is_write:
+            return UnknownOutcomeError(message, status=status, code=code)
+        case meaning:
+            return TransientError(
+                message,
+                status=status,
+                code=code,
+                retry_after_seconds=_WAITS.get(meaning),
+                detail=detail,
+            )
 
 
-def _kind_of(status: int, faults: Sequence[Fault], *, is_write: bool) -> type[RemoteError]:
-    codes = {fault.code for fault in faults}
-    if status == 401 or codes & _ACCESS_CODES:
-        return CredentialsError
-    if "REQUEST_LIMIT_EXCEEDED" in codes:
-        is_passing = any("Concurrent" in fault.message for fault in faults)
-        return TransientError if is_passing else BudgetError
-    if codes & _TRANSIENT_CODES or _is_wrapped_lock(faults):
-        return TransientError
-    if status >= 500 or status in _OVERLOAD_STATUSES or codes & _OVERLOAD_CODES:
-        # Even an honest 503 may come from something in front, after the write took effect.
-        return UnknownOutcomeError if is_write else TransientError
-    is_passing = status in _PASSING_STATUSES or 300 <= status < 400
-    return TransientError if not faults and is_passing else VendorRefusedError
+_WAITS = {
+    Meaning.FULL: SLOW_SECONDS,
+    Meaning.SLOW: SLOW_SECONDS,
+    Meaning.LOCKED: _LOCKED_SECONDS,
+}
 
 
-def _is_wrapped_lock(faults: Sequence[Fault]) -> bool:
-    """An Apex trigger that ran into a lock: the code is the trigger's, the message names the lock."""
-    return any(
-        fault.code == "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
-        and "UNABLE_TO_LOCK_ROW" in fault.message
-        for fault in faults
-    )
+def _tell(status: int, faults: Sequence[Fault], judged: Judgement) -> tuple[str, str]:
+    """What is said in the log too, and what only in the action's own story.
+
+    Of what is tried again the log speaks each time: the words of a trigger, a flow or an unknown code
+    may be customers' text.
+    """
+    codes = [fault.code or "no code" for fault in faults]
+    if all(code in BY_CODE and code not in WRAPPERS for code in codes):
+        return _describe(status, faults), ""
+    said = f" ({judged.said})" if judged.said else ""
+    return f"HTTP {status}, {', '.join(codes)}{said}", _describe(status, faults)
 
 
 def _describe(status: int, faults: Sequence[Fault]) -> str:

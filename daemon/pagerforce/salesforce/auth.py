@@ -1,20 +1,22 @@
 """The session with Salesforce: one login at a time, pinned to its org, renewed when it has ended.
 
-A session is renewed only when Salesforce says that it has ended: every request is answered with a
+A session is renewed when Salesforce says that it has ended: every request is answered with a
 401 then and sent again, which costs nothing, whereas a login ahead of time could fail while the
-session still works. A refused login is not repeated until a pause has passed, because each one
-lands in the login history. Facts: salesforce.md section 1.
+session still works. It is questioned when several requests in a row got no answer of the API: the
+instance may have moved, and only the login host names the new one. A refused login is not repeated
+until a pause has passed, because each one lands in the login history. Facts: salesforce.md section 1.
 """
 
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import httpx
 
 from pagerforce.config.schema import SalesforceSettings
 from pagerforce.errors import CredentialsError, RemoteError, TransientError, WrongOrgError
-from pagerforce.model.ids import is_same_record_id
+from pagerforce.model.ids import RecordId, is_same_record_id
 from pagerforce.model.ports import Clock
+from pagerforce.observe.log import get_log
 from pagerforce.observe.turns import Turns
 from pagerforce.salesforce.login import (
     GRANT_TYPE,
@@ -24,14 +26,19 @@ from pagerforce.salesforce.login import (
     read_access,
     to_login_error,
 )
+from pagerforce.salesforce.login_budget import LoginBudget
 from pagerforce.wire.answer import Answer
 from pagerforce.wire.backoff import backoff_seconds
 from pagerforce.wire.exchange import exchange
 from pagerforce.wire.remote_clock import ENOUGH, RemoteClock
 from pagerforce.wire.transport import OPERATION
 
+_LOG = get_log("salesforce")
 _REFUSAL_BASE_SECONDS = 30.0
-_REFUSAL_CAP_SECONDS = 900.0
+# With a poll's own wait and the deadline of a call: asked again at least every two minutes.
+_REFUSAL_CAP_SECONDS = 80.0
+_QUESTIONED_AFTER = 2  # requests in a row without an answer of the API
+_QUESTIONED_EVERY_SECONDS = 60.0
 # A clock that is further off than this may be the reason for a refused assertion.
 _NOTABLE_SKEW = timedelta(seconds=20)
 
@@ -53,6 +60,7 @@ class JwtSession:
         http: from ``wire.transport.build_client``, based on ``login_url``.
         clock: the host's clock; corrected by the server's ``Date`` once one was seen.
         timeout_seconds: total deadline of one login request.
+        made_with: the org that the state was made with, None where none is known yet.
     """
 
     def __init__(
@@ -63,8 +71,10 @@ class JwtSession:
         clock: Clock,
         *,
         timeout_seconds: float = 30.0,
+        made_with: RecordId | None = None,
     ) -> None:
         self._settings = settings
+        self._made_with = made_with
         self._private_key = private_key
         self._http = http
         self._clock = clock
@@ -73,10 +83,13 @@ class JwtSession:
         self._turns = Turns("Salesforce login", _login_hangs)
         self._access: Access | None = None
         self._remote_clock = RemoteClock(clock)
-        self._refusal: CredentialsError | None = None
+        self._refusal: CredentialsError | TransientError | None = None
         self._refusals = 0
         self._retry_at = 0.0
         self._logins = 0
+        self._budget = LoginBudget(clock)
+        self._unanswered = 0
+        self._question_at = 0.0
         self._failure: RemoteError | None = None
 
     @property
@@ -107,17 +120,36 @@ class JwtSession:
             MalformedError: its answer could not be understood.
         """
         current = self._access
-        if current is not None:
+        if current is not None and not self._is_doubted:
             return current
         seen = self._logins
         async with self._turns.taken():
             if self._access is not None:
-                return self._access
+                return await self._question(self._access) if self._is_doubted else self._access
             if self._logins != seen and self._failure is not None:
                 # The login that this caller waited for failed: its failure is this caller's too.
                 raise self._failure.with_traceback(None)
             self._access = await self._login()
             return self._access
+
+    @property
+    def _is_doubted(self) -> bool:
+        is_due = self._clock.monotonic() >= self._question_at
+        return self._unanswered >= _QUESTIONED_AFTER and is_due
+
+    async def _question(self, doubted: Access) -> Access:
+        """Asks the login host for the instance; where it does not tell, the session stays."""
+        self._question_at = self._clock.monotonic() + _QUESTIONED_EVERY_SECONDS
+        try:
+            access = await self._login()
+        except RemoteError as error:
+            _LOG.warning("instance_unknown", reason=str(error))
+            return doubted
+        self._unanswered = 0
+        self._access = access
+        if access.instance_url != doubted.instance_url:
+            _LOG.warning("instance_moved", before=doubted.instance_url, after=access.instance_url)
+        return access
 
     async def renew(self, ended: Access) -> Access:
         """A session other than ``ended``, which Salesforce no longer takes.
@@ -142,13 +174,19 @@ class JwtSession:
     async def _login(self) -> Access:
         if self._refusal is not None and self._clock.monotonic() < self._retry_at:
             raise self._refusal.with_traceback(None)
+        wait = self._budget.take()
+        if wait:
+            raise TransientError(
+                "login: nothing was sent: there were too many logins within a few minutes",
+                retry_after_seconds=wait,
+            )
         self._logins += 1
         self._failure = None
         try:
             access = await self._ask()
         except RemoteError as error:
             self._failure = error
-            if isinstance(error, CredentialsError):
+            if isinstance(error, CredentialsError) or _is_mood(error):
                 self._remember(error)
             raise
         self._refusal = None
@@ -158,12 +196,19 @@ class JwtSession:
         """Forgets how often the session was refused in a row: a request has just worked."""
         self._refusals = 0
 
-    def _remember(self, error: CredentialsError) -> None:
+    def note_answered(self, access: Access, *, is_answered: bool) -> None:
+        """Whether a request of this session got an answer of the API, be it a refusal."""
+        if self._access is access:
+            self._unanswered = 0 if is_answered else self._unanswered + 1
+
+    def _remember(self, error: CredentialsError | TransientError) -> None:
         self._refusals += 1
         self._refusal = error
         pause = backoff_seconds(
             self._refusals, base=_REFUSAL_BASE_SECONDS, cap=_REFUSAL_CAP_SECONDS, jitter=1.0
         )
+        if isinstance(error, TransientError):
+            pause = max(pause, error.retry_after_seconds or 0.0)
         self._retry_at = self._clock.monotonic() + pause
 
     async def _ask(self) -> Access:
@@ -175,13 +220,27 @@ class JwtSession:
         if answer.status != 200:
             raise to_login_error(answer.status, _json_or_none(answer))
         access = read_access(answer.json_object(), login_url=self._login_url)
+        self._check_org(access.org_id)
+        self._made_with = access.org_id
+        return access
+
+    def _check_org(self, found: RecordId) -> None:
         wanted = self._settings.org_id
-        if wanted and not is_same_record_id(access.org_id, wanted):
+        if wanted and not is_same_record_id(found, wanted):
             raise WrongOrgError(
-                f"the login led to Salesforce org {access.org_id}, but salesforce.org_id is"
+                f"the login led to Salesforce org {found}, but salesforce.org_id is"
                 f" {wanted}: check login_url and username, or correct org_id"
             )
-        return access
+        if self._made_with is not None and not is_same_record_id(found, self._made_with):
+            raise WrongOrgError(f"the login led to Salesforce org {found}, but {self._anew()}")
+
+    def _anew(self) -> str:
+        return (
+            f"the state was made with org {self._made_with}, whose Ids mean nothing there (was a"
+            " sandbox refreshed?): check login_url and username, or start anew with this org: stop the"
+            " daemon and move pagerforce.db out of the state folder, with all that lies beside it and"
+            " begins with that name"
+        )
 
     async def _send_dated(self) -> tuple[Answer, bool]:
         """The answer, and whether it shows, or seems to, that the assertion was dated by a wrong clock."""
@@ -211,6 +270,11 @@ class JwtSession:
         )
         self.note_date(answer.headers)
         return answer
+
+
+def _is_mood(error: RemoteError) -> TypeGuard[TransientError]:
+    """Whether the login host asks for a pause, with which nobody is to be blamed."""
+    return isinstance(error, TransientError) and error.retry_after_seconds is not None
 
 
 def _login_hangs() -> TransientError:

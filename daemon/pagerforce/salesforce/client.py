@@ -16,6 +16,7 @@ from pagerforce.errors import (
     CredentialsError,
     MalformedError,
     RemoteError,
+    TooLargeError,
 )
 from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.ports import Clock
@@ -23,6 +24,7 @@ from pagerforce.model.value import Json, Scalar
 from pagerforce.salesforce.answers import (
     Fault,
     is_curable_by_login,
+    judge,
     parse_faults,
     to_error,
 )
@@ -38,6 +40,7 @@ from pagerforce.salesforce.bodies import (
     read_updated,
 )
 from pagerforce.salesforce.login import Access
+from pagerforce.salesforce.meaning import Meaning
 from pagerforce.salesforce.usage import CallUsage, OrgUsage, parse_limit_info, parse_limits
 from pagerforce.wire.answer import Answer
 from pagerforce.wire.exchange import exchange
@@ -315,7 +318,7 @@ class SalesforceClient:
             access = await self._session.renew(access)
             answer = await self._exchange(access, call)
             faults = _faults(answer)
-        if faults is None or answer.status in call.passing:
+        if faults is None or (answer.status in call.passing and _is_readable(answer, faults)):
             self._session.note_success()
             return answer
         error = to_error(answer.status, faults, what=call.operation, is_write=call.is_write)
@@ -332,9 +335,15 @@ class SalesforceClient:
             extensions={OPERATION: call.operation},
         )
         self.usage.count(self._clock.now())
-        answer = await exchange(
-            self._http, request, is_write=call.is_write, deadline_seconds=self._timeout_seconds
-        )
+        try:
+            answer = await exchange(
+                self._http, request, is_write=call.is_write, deadline_seconds=self._timeout_seconds
+            )
+        except RemoteError as error:
+            is_answered = isinstance(error, TooLargeError)
+            self._session.note_answered(access, is_answered=is_answered)
+            raise
+        self._session.note_answered(access, is_answered=_is_of_api(answer))
         self._session.note_date(answer.headers)
         self._note_org(parse_limit_info(answer.headers.get("Sforce-Limit-Info")))
         return answer
@@ -380,3 +389,18 @@ def _faults(answer: Answer) -> tuple[Fault, ...] | None:
     if 200 <= answer.status < 300:
         return None
     return parse_faults(answer.body)
+
+
+def _is_of_api(answer: Answer) -> bool:
+    """Whether the API itself answered: no page of the edge, no other host, nothing broken down."""
+    faults = _faults(answer)
+    if faults is None:
+        return not answer.headers.get("Content-Type", "").startswith("text/html")
+    if not faults:
+        return answer.status in (300, 412)
+    return judge(answer.status, faults).meaning not in (Meaning.MOVED, Meaning.BROKEN)
+
+
+def _is_readable(answer: Answer, faults: Sequence[Fault]) -> bool:
+    """A page that says 404 is no word about the record: the instance may have moved."""
+    return bool(faults) or answer.status != 404

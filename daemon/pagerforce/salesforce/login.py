@@ -15,6 +15,9 @@ import jwt
 
 from pagerforce.errors import CredentialsError, MalformedError, RemoteError, TransientError
 from pagerforce.model.ids import RecordId, parse_record_id
+from pagerforce.salesforce.answers import SLOW_SECONDS
+from pagerforce.salesforce.login_table import DEFAULT_REMEDY, LOGIN_TABLE
+from pagerforce.salesforce.meaning import Meaning
 from pagerforce.wire.answer import tellable
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -34,48 +37,6 @@ _LONGEST_TOKEN = 4096
 _SALESFORCE_DOMAINS = (".salesforce.com", ".force.com")
 _TOKEN = re.compile(r"[!-~]+")  # what a header can carry
 _IDENTITY = re.compile(r"/id/(00D[A-Za-z0-9]{12,15})/(005[A-Za-z0-9]{12,15})/?$")
-_PASSING_ERRORS = frozenset({"server_error", "temporarily_unavailable", "unknown_error"})
-
-_PRE_AUTHORIZE = (
-    "set the app to 'Admin approved users are pre-authorized' and give the user a profile or"
-    " permission set of the app; a change takes up to 10 minutes"
-)
-_ASSIGN = (
-    "give the user a profile or permission set that the app is assigned to;"
-    " a change takes up to 10 minutes"
-)
-_AUDIENCE = (
-    "set salesforce.audience (default: login_url) to the My Domain URL of the org,"
-    " or to https://login.salesforce.com or https://test.salesforce.com as the app wants it"
-)
-_MY_DOMAIN = "an External Client App wants the org's own My Domain URL as login_url and audience"
-_CONSUMER_KEY = "check salesforce.consumer_key; a new app takes up to 10 minutes to be known"
-_CLOCK = "check this host's clock (NTP) and that the certificate of the app is still valid"
-_CERTIFICATE = (
-    "check that the certificate of private_key_file is uploaded to the app, that username"
-    " and consumer_key belong to login_url, and this host's clock (NTP)"
-)
-_IP_RANGE = (
-    "allow this host's address in the login IP ranges of the user's profile, or relax the IP"
-    " restriction in the app's policies"
-)
-_USERNAME = "check salesforce.username: it must be an active user of the org at login_url"
-
-# (part of error or error_description, remedy); the first that is found counts.
-REMEDIES = (
-    ("approved this consumer", _PRE_AUTHORIZE),
-    ("admin approved", _ASSIGN),
-    ("invalid_app_access", _ASSIGN),
-    ("audience", _AUDIENCE),
-    ("app_not_found", _MY_DOMAIN),
-    ("client identifier", _CONSUMER_KEY),
-    ("invalid_client", _CONSUMER_KEY),
-    ("ip restricted", _IP_RANGE),
-    ("expired", _CLOCK),
-    ("assertion", _CERTIFICATE),
-    ("user", _USERNAME),
-)
-DEFAULT_REMEDY = "check salesforce.consumer_key, username, private_key_file and login_url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +152,14 @@ def to_login_error(status: int, body: object) -> RemoteError:
     code = tellable(code, _CODE_CHARS) if isinstance(code, str) else ""
     description = fields.get("error_description")
     description = tellable(description, _DESCRIPTION_CHARS) if isinstance(description, str) else ""
-    if status >= 500 or status in (408, 420, 429) or code in _PASSING_ERRORS:
+    words = f"{code} {description}"
+    row = next((item for item in LOGIN_TABLE if item.find(words) is not None), None)
+    said = ": ".join(part for part in (code or f"HTTP {status}", description) if part)
+    if row is not None and row.meaning is Meaning.SLOW:
+        return TransientError(
+            f"login: {said}", status=status, code=code, retry_after_seconds=SLOW_SECONDS
+        )
+    if status >= 500 or status in (408, 420, 429) or (row and row.meaning is Meaning.FAST):
         return TransientError(f"login: HTTP {status} {code}".rstrip(), status=status, code=code)
     if 300 <= status < 400 or status == 404:
         return CredentialsError(
@@ -199,7 +167,5 @@ def to_login_error(status: int, body: object) -> RemoteError:
             " use the My Domain URL of the org",
             status=status,
         )
-    words = f"{code} {description}".casefold()
-    remedy = next((text for part, text in REMEDIES if part in words), DEFAULT_REMEDY)
-    said = ": ".join(part for part in (code or f"HTTP {status}", description) if part)
+    remedy = row.advice if row is not None else DEFAULT_REMEDY
     return CredentialsError(f"login refused: {said}; {remedy}", status=status, code=code)

@@ -3,8 +3,10 @@
 from pagerforce.errors import (
     BudgetError,
     CredentialsError,
+    HaltedError,
     RefusedError,
     RemoteError,
+    TransientError,
     UnknownOutcomeError,
 )
 from pagerforce.model.verdict import HaltSide, Rejected, RetryLater, Unknown, Verdict
@@ -20,11 +22,13 @@ def verdict_of(error: RemoteError) -> Verdict:
     match error:
         case CredentialsError():
             return HaltSide(reason)
-        case BudgetError():
+        case BudgetError() | HaltedError():
             return HaltSide(reason, error.retry_after_seconds)
         case UnknownOutcomeError():
             return Unknown(reason)
         case RefusedError():
             return Rejected(reason)
+        case TransientError():
+            return RetryLater(reason, error.retry_after_seconds, error.detail)
         case _:
             return RetryLater(reason)

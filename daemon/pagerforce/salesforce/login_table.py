@@ -1,0 +1,136 @@
+"""What the token endpoint's errors mean, by what is said. Pure data; ``error_table.py`` is its sister.
+
+An ``invalid_grant`` is many things: what passes is told by its description, and everything else is a
+fault of the app, the user or the account. Sources: ``fact 1`` is salesforce.md section 1.
+"""
+
+from pagerforce.salesforce.meaning import Meaning, Row, row
+
+_M = Meaning
+_PRE_AUTHORIZE = (
+    "set the app to 'Admin approved users are pre-authorized' and give the user a profile or"
+    " permission set of the app; a change takes up to 10 minutes"
+)
+_ASSIGN = (
+    "give the user a profile or permission set that the app is assigned to;"
+    " a change takes up to 10 minutes"
+)
+_AUDIENCE = (
+    "set salesforce.audience (default: login_url) to the My Domain URL of the org,"
+    " or to https://login.salesforce.com or https://test.salesforce.com as the app wants it"
+)
+_MY_DOMAIN = "an External Client App wants the org's own My Domain URL as login_url and audience"
+_BLOCKED = "unblock the app in the org: Setup, Connected Apps OAuth Usage"
+_CONSUMER_KEY = "check salesforce.consumer_key; a new app takes up to 10 minutes to be known"
+_CLOCK = "check this host's clock (NTP) and that the certificate of the app is still valid"
+_CERTIFICATE = (
+    "check that the certificate of private_key_file is uploaded to the app, that username"
+    " and consumer_key belong to login_url, and this host's clock (NTP)"
+)
+_IP_RANGE = (
+    "allow this host's address in the login IP ranges of the user's profile, or relax the IP"
+    " restriction in the app's policies"
+)
+_USERNAME = "check salesforce.username: it must be an active user of the org at login_url"
+_USER_GONE = "activate (unlock, unfreeze) the user of salesforce.username in the org"
+_ORG_GONE = "the org is locked or its trial has ended: its owner has to settle that with Salesforce"
+_PASSWORD = "set a new password for our user, or give it a profile whose passwords do not expire"  # noqa: S105
+_RATE = "nothing: it passes; see what else logs in as this user (3,600 logins an hour are allowed)"
+_WAIT = "nothing: it passes"
+
+DEFAULT_REMEDY = "check salesforce.consumer_key, username, private_key_file and login_url"
+
+LOGIN_TABLE: tuple[Row, ...] = (
+    row(
+        _M.SLOW,
+        "fact 1: n8n#32325, restforce#412, restforce#744, forcedotcom/cli#3297",
+        "",
+        "login rate exceeded",
+        advice=_RATE,
+    ),
+    row(
+        _M.SLOW,
+        "fact 1: action-destinations#2300",
+        "",
+        "token request is already being processed",
+        advice=_WAIT,
+    ),
+    row(
+        _M.SLOW,
+        "fact 1: amazon-connect#43",
+        "",
+        "unknown_error",
+        "retry your request",
+        advice=_WAIT,
+    ),
+    row(_M.FAST, "fact 1: 5xx; RFC 6749 4.1.2.1", "", "server_error", advice=_WAIT),
+    row(_M.FAST, "RFC 6749 4.1.2.1", "", "temporarily_unavailable", advice=_WAIT),
+    row(_M.ACCOUNT, "fact 1: approve-1", "", "approved this consumer", advice=_PRE_AUTHORIZE),
+    row(
+        _M.ACCOUNT,
+        "fact 1: approve-2",
+        "",
+        "admin approved",
+        "invalid_app_access",
+        advice=_ASSIGN,
+    ),
+    row(_M.ACCOUNT, "fact 1: airbyte#80788", "", "audience", advice=_AUDIENCE),
+    row(
+        _M.ACCOUNT,
+        "fact 1: sim#6508",
+        "",
+        "app_not_found",
+        "OAUTH_EC_APP_NOT_FOUND",
+        advice=_MY_DOMAIN,
+    ),
+    row(_M.ACCOUNT, "fact 1", "", "OAUTH_APP_BLOCKED", advice=_BLOCKED),
+    row(
+        _M.ACCOUNT,
+        "fact 1: laravel#68; sheet",
+        "",
+        "client identifier",
+        "invalid_client",
+        "client credentials",
+        advice=_CONSUMER_KEY,
+    ),
+    row(_M.ACCOUNT, "fact 1: restforce#303, #826, sheet", "", "ip restricted", advice=_IP_RANGE),
+    row(
+        _M.ACCOUNT,
+        "fact 1: restforce#303, #826, sheet",
+        "",
+        "inactive user",
+        "inactive_user",
+        advice=_USER_GONE,
+    ),
+    row(
+        _M.ACCOUNT,
+        "fact 1: restforce#303, #826, sheet; section 3",
+        "",
+        "inactive organization",
+        "inactive_org",
+        "org_locked",
+        "trial_expired",
+        advice=_ORG_GONE,
+    ),
+    row(
+        _M.ACCOUNT,
+        "section 3: jsforce wsdl",
+        "",
+        "expired password",
+        "expired_password",
+        "password expired",
+        advice=_PASSWORD,
+    ),
+    row(_M.ACCOUNT, "fact 1", "", "expired", advice=_CLOCK),
+    row(_M.ACCOUNT, "fact 1: airbyte#80788", "", "assertion", advice=_CERTIFICATE),
+    row(
+        _M.ACCOUNT,
+        "fact 1: restforce#303, #826, sheet",
+        "",
+        "authentication failure",
+        "activation secret",
+        advice=DEFAULT_REMEDY,
+    ),
+    row(_M.ACCOUNT, "fact 1: airbyte#80788", "", "user", advice=_USERNAME),
+)
+"""The first row that fits counts."""
