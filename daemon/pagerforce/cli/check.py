@@ -34,6 +34,7 @@ from pagerforce.config.schema import Config
 from pagerforce.config.secret import find_api_key, find_private_key
 from pagerforce.service.check import check_online
 from pagerforce.service.control.client import call_daemon
+from pagerforce.service.orgs import org_of_state
 from pagerforce.service.plan import DEFAULT_CHANGES, DEFAULT_RECORDS, Assumptions, plan_lines
 from pagerforce.service.wiring import CATALOG
 
@@ -97,7 +98,8 @@ def _check_here(config: Path | None, given: Assumptions | None, bar: Bar | None)
         async def tell(text: str) -> None:
             bar.show(text)
 
-        lines += run_async(check_online, loaded, os.environ, tell)
+        made_with = run_async(org_of_state, loaded, os.environ)
+        lines += run_async(check_online, loaded, os.environ, tell, made_with)
     return lines
 
 

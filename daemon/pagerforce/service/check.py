@@ -10,6 +10,7 @@ from pagerforce.config import offline
 from pagerforce.config.checkline import Advice, CheckLine
 from pagerforce.config.load import Loaded
 from pagerforce.config.secret import load_secrets
+from pagerforce.model.ids import RecordId
 from pagerforce.service import plan
 from pagerforce.service.checks import (
     asking,
@@ -49,19 +50,20 @@ async def check_online(
     loaded: Loaded,
     environ: Mapping[str, str],
     tell: Callable[[str], Awaitable[None]] | None = None,
+    made_with: RecordId | None = None,
 ) -> list[CheckLine]:
     """Tries both connections and looks for everything that rules and mappings name.
 
     Clients of its own: what the daemon remembers of both sides is not what ``check`` is to tell.
     Every call has ``delivery.timeout`` as its deadline, and a side that is silent three times in a
-    row is left alone. ``tell`` is told what is asked for.
+    row is left alone. ``tell`` is told what is asked for; ``made_with`` is the state's own org.
 
     Raises:
         ConfigError: a secret is missing or of no use.
     """
     secrets = load_secrets(loaded.config, environ)
     clock = SystemClock()
-    async with open_sides(loaded, secrets, clock) as (first, second):
+    async with open_sides(loaded, secrets, clock, made_with) as (first, second):
         account = PagerDutyCheck(loaded, first.client, first.directory, clock, asking=Asking(tell))
         org = SalesforceCheck(
             loaded,

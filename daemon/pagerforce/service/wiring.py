@@ -15,7 +15,7 @@ from pagerforce.config.load import Loaded
 from pagerforce.config.paths import state_dir
 from pagerforce.config.secret import Secrets
 from pagerforce.model.action import ActionSpec
-from pagerforce.model.ids import Side
+from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.ports import ActionHandler, Clock, Random
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
@@ -50,6 +50,7 @@ from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.source import SalesforcePoller
 from pagerforce.service.applied import load_in_force
 from pagerforce.service.fieldcheck import check_fields
+from pagerforce.service.orgs import note_org
 from pagerforce.service.outside import Outside
 from pagerforce.service.prune import Pruner
 from pagerforce.service.rulebook import RulesInForce, fields_read, pipeline_settings
@@ -59,6 +60,7 @@ from pagerforce.store.database import (
     Database,
     open_database,
 )
+from pagerforce.store.org import find_org
 from pagerforce.store.retention import LOOK_BACK, Limits
 from pagerforce.wire.backoff import backoff_seconds
 from pagerforce.wire.transport import build_client
@@ -218,10 +220,11 @@ async def wire(
         async with database.write() as tx:
             if await restored.begin(tx):
                 _LOG.warning("restored", what="both sides are read anew, nothing is done twice")
+            made_with = await find_org(tx)
         loaded = await load_in_force(loaded.files[0], database, catalog=CATALOG, environ=environ)
         metrics = Metrics(__version__, [spec.do for spec in CATALOG])
         net = _Net(clock, metrics, outside.transports)
-        salesforce_side = await _salesforce(stack, loaded, secrets, net)
+        salesforce_side = await _salesforce(stack, loaded, secrets, net, made_with)
         pagerduty_side = await _pagerduty(stack, loaded, secrets, net)
         poller = salesforce_side.poller(loaded)
         stand_ins = StandIns(clock, metrics.stand_ins.inc)
@@ -238,13 +241,13 @@ async def wire(
 
 @asynccontextmanager
 async def open_sides(
-    loaded: Loaded, secrets: Secrets, clock: Clock
+    loaded: Loaded, secrets: Secrets, clock: Clock, made_with: RecordId | None = None
 ) -> AsyncIterator[tuple[PagerDutySide, SalesforceSide]]:
-    """Both clients without the rest of the daemon, for ``check``."""
+    """Both clients without the rest of the daemon, for ``check``. ``made_with``: the state's org."""
     async with AsyncExitStack() as stack:
         net = _Net(clock, Metrics(__version__, []))
         pagerduty = await _pagerduty(stack, loaded, secrets, net)
-        yield pagerduty, await _salesforce(stack, loaded, secrets, net)
+        yield pagerduty, await _salesforce(stack, loaded, secrets, net, made_with)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +280,11 @@ async def _pagerduty(
 
 
 async def _salesforce(
-    stack: AsyncExitStack, loaded: Loaded, secrets: Secrets, net: _Net
+    stack: AsyncExitStack,
+    loaded: Loaded,
+    secrets: Secrets,
+    net: _Net,
+    made_with: RecordId | None,
 ) -> SalesforceSide:
     config, clock, metrics = loaded.config, net.clock, net.metrics
     timeout = config.delivery.deadline.total_seconds()
@@ -292,7 +299,12 @@ async def _salesforce(
     )
     await stack.enter_async_context(http)
     session = JwtSession(
-        config.salesforce, secrets.salesforce_private_key, http, clock, timeout_seconds=timeout
+        config.salesforce,
+        secrets.salesforce_private_key,
+        http,
+        clock,
+        timeout_seconds=timeout,
+        made_with=made_with,
     )
     client = SalesforceClient(
         session=session,
@@ -371,6 +383,10 @@ def _assemble(
             return timedelta(0)
         return session.now() - there
 
+    async def check() -> None:
+        await note_org(database, salesforce.client.session)
+        await check_fields(salesforce.client, salesforce.schema, rules.loaded)
+
     writes = WriteLog()
     tools = Tools(
         database,
@@ -407,7 +423,7 @@ def _assemble(
         tuple(item.name for item in loaded.config.objects),
         start_from,
         lambda: salesforce.budget(rules.loaded),
-        lambda: check_fields(salesforce.client, salesforce.schema, rules.loaded),
+        check,
         skew,
         salesforce.client.user_id,
         lambda: fields_read(rules.loaded),

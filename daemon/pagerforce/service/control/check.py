@@ -4,6 +4,7 @@ from pagerforce.config.offline import check_offline, offline_lines
 from pagerforce.model.value import Json
 from pagerforce.service.check import check_online
 from pagerforce.service.control.desk import Desk, Request
+from pagerforce.service.orgs import org_of
 from pagerforce.service.plan import DEFAULT_CHANGES, DEFAULT_RECORDS, Assumptions, plan_lines
 from pagerforce.service.wiring import CATALOG
 
@@ -30,5 +31,5 @@ async def check(desk: Desk, request: CheckRequest) -> Json:
     if request.plan:
         lines += plan_lines(loaded, Assumptions(request.changes, request.records))
     await desk.tell("asking both sides")
-    lines += await check_online(loaded, environ, desk.tell)
+    lines += await check_online(loaded, environ, desk.tell, await org_of(desk.home.reading))
     return [line.to_json() for line in lines]

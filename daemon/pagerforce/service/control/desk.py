@@ -20,6 +20,7 @@ from pagerforce.model.ports import Clock
 from pagerforce.service.applied import load_in_force
 from pagerforce.service.checker.turns import Turns
 from pagerforce.service.control.peers import Caller
+from pagerforce.service.orgs import org_of
 from pagerforce.service.wiring import CATALOG, PagerDutySide, Parts, SalesforceSide, open_sides
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.operators import OperatorAction, record_operator
@@ -152,7 +153,8 @@ class Desk:
             return
         loaded = await self.loaded()
         secrets = load_secrets(loaded.config, self.home.environ)
-        async with open_sides(loaded, secrets, self.home.clock) as sides:
+        made_with = await org_of(self.home.reading)
+        async with open_sides(loaded, secrets, self.home.clock, made_with) as sides:
             yield sides
 
     def running(self) -> Running:

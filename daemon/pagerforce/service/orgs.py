@@ -1,0 +1,40 @@
+"""The Salesforce org that the state was made with: noted at the first login, read before any other."""
+
+from collections.abc import Mapping
+
+from pagerforce.config.load import Loaded
+from pagerforce.config.paths import state_dir
+from pagerforce.errors import StoreError
+from pagerforce.model.ids import RecordId
+from pagerforce.salesforce.auth import JwtSession
+from pagerforce.store.database import FILE_NAME, Database, open_database
+from pagerforce.store.org import find_org, put_org
+
+
+async def note_org(database: Database, session: JwtSession) -> None:
+    """Notes the org in a state that knows none yet.
+
+    Raises:
+        RemoteError, WrongOrgError: of the login, where there was none yet.
+    """
+    access = await session.access()
+    async with database.write() as tx:
+        await put_org(tx, access.org_id)
+
+
+async def org_of(database: Database | None) -> RecordId | None:
+    """The org of a state that is open; None where none is known."""
+    if database is None:
+        return None
+    async with database.read() as tx:
+        return await find_org(tx)
+
+
+async def org_of_state(loaded: Loaded, environ: Mapping[str, str]) -> RecordId | None:
+    """The org of the state on this host; None where there is none, or this user can't read it."""
+    path = state_dir(loaded.config, environ) / FILE_NAME
+    try:
+        async with open_database(path, read_only=True) as database:
+            return await org_of(database)
+    except (StoreError, OSError):
+        return None
