@@ -42,6 +42,10 @@ RECORD = RecordShape(
 COMMENT = CommentShape(HISTORY, INCIDENT, f"{P}FKIncident__c", f"{P}note__c")
 CASE_COMMENT = CommentShape("CaseComment", "Case", "ParentId", "CommentBody")
 
+SETTINGS = SalesforceSettings(
+    login_url="http://127.0.0.1:1", consumer_key="key", username="bot@example.com"
+)
+
 
 class Clock:
     def now(self):
@@ -92,17 +96,18 @@ class Clients:
         return Directory(self.pagerduty(), Clock(), timedelta(minutes=1))
 
     def session(self) -> JwtSession:
-        settings = SalesforceSettings(
-            login_url="http://127.0.0.1:1", consumer_key="key", username="bot@example.com"
-        )
-        return JwtSession(settings, Key(), self.sf_http, Clock())
+        return JwtSession(SETTINGS, Key(), self.sf_http, Clock())
 
     def salesforce(self) -> SalesforceClient:
         session = self.session()
         # White box: a login of its own would need its own answer.
         session._access = Access("token", "http://127.0.0.1:1", "00D0", "0050")
         return SalesforceClient(
-            session=session, http=self.sf_http, clock=Clock(), observer=Observer()
+            session=session,
+            http=self.sf_http,
+            clock=Clock(),
+            observer=Observer(),
+            settings=SETTINGS,
         )
 
 

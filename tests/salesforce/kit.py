@@ -230,7 +230,12 @@ async def connect(url: str, clock: HandClock, **more: object) -> AsyncIterator[L
     ) as http:
         session = JwtSession(settings, Key(), http, clock)
         client = SalesforceClient(
-            session=session, http=http, clock=clock, observer=observer, timeout_seconds=5
+            session=session,
+            http=http,
+            clock=clock,
+            observer=observer,
+            settings=settings,
+            timeout_seconds=5,
         )
         yield Line(clock, observer, http, settings, session, client, SchemaCache(client, clock))
 

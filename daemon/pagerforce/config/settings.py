@@ -128,6 +128,7 @@ class SalesforceSettings(_PolledSide):
     min_poll_interval: Annotated[
         timedelta, duration_between("0.1s", "1h"), Field(validate_default=True)
     ] = parse_duration("3s")
+    allow_duplicates: bool = True
     late_window: Annotated[timedelta, duration_between("1s", "7d")] = parse_duration("15m")
     daily_call_budget: Annotated[int, Field(ge=1, le=100_000_000)] = 20_000
 

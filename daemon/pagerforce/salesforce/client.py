@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import httpx
 
+from pagerforce.config.schema import SalesforceSettings
 from pagerforce.errors import (
     CredentialsError,
     MalformedError,
@@ -51,12 +52,14 @@ _LONGEST_PATH = 8_000
 MAX_SUBREQUESTS = 25
 _MOST_PAGES = 250  # of a query with a limit or a short list of Ids
 MAX_COLLECTION = 200
-_HEADERS = {
-    "Accept": "application/json",
+# Each choice, with those against a header, is told in docs/reference/salesforce-headers.md.
+_HEADERS = {"Accept": "application/json", "Sforce-Call-Options": "client=pagerforce"}
+_WRITE_HEADERS = {
     # Otherwise any write that touches a Case runs assignment rules and can change its owner.
     "Sforce-Auto-Assign": "FALSE",
-    "Sforce-Call-Options": "client=pagerforce",
+    "Sforce-Mru": "updateMru=false",
 }
+_SAVE_DUPLICATES = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class SalesforceClient:
         http: from ``wire.transport.build_client``.
         clock: dates the counted calls.
         observer: told what is left of the org's daily calls.
-        api_version: e.g. ``62.0``.
+        settings: the ``[salesforce]`` section.
         timeout_seconds: total deadline of one request.
     """
 
@@ -97,15 +100,17 @@ class SalesforceClient:
         http: httpx.AsyncClient,
         clock: Clock,
         observer: RequestObserver,
-        api_version: str = "62.0",
+        settings: SalesforceSettings,
         timeout_seconds: float = 30.0,
     ) -> None:
         self._session = session
         self._http = http
         self._clock = clock
         self._observer = observer
-        self._base = f"/services/data/v{api_version.removeprefix('v')}"
+        self._base = f"/services/data/v{settings.api_version.removeprefix('v')}"
         self._timeout_seconds = timeout_seconds
+        duplicates = _SAVE_DUPLICATES if settings.allow_duplicates else {}
+        self._write_headers = _WRITE_HEADERS | duplicates
         self.usage = CallUsage()
 
     @property
@@ -194,7 +199,8 @@ class SalesforceClient:
                 "update_many",
                 is_write=True,
                 json=dict(update.values),
-                headers=_unmodified_since(update.unmodified_since),
+                # A part inherits none but Accept, Authorization and Content-Type from the whole.
+                headers=self._write_headers | _unmodified_since(update.unmodified_since),
             )
             for update in updates
         ]
@@ -331,7 +337,12 @@ class SalesforceClient:
             call.method,
             f"{access.instance_url}{call.path}",
             json=call.json,
-            headers={**_HEADERS, **call.headers, "Authorization": f"Bearer {access.token}"},
+            headers={
+                **_HEADERS,
+                **(self._write_headers if call.is_write else {}),
+                **call.headers,
+                "Authorization": f"Bearer {access.token}",
+            },
             extensions={OPERATION: call.operation},
         )
         self.usage.count(self._clock.now())

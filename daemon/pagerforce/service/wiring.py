@@ -311,7 +311,7 @@ async def _salesforce(
         http=http,
         clock=clock,
         observer=metrics,
-        api_version=config.salesforce.api_version,
+        settings=config.salesforce,
         timeout_seconds=timeout,
     )
     schema = SchemaCache(client, clock)
