@@ -37,8 +37,10 @@ def api_table():
 
 def login_table():
     rows = ["| what is said | meaning | what to do | source |", "|---|---|---|---|"]
-    for row in LOGIN_TABLE:
-        rows.append(f"| {words(row.texts)} | {row.meaning.value} | {row.advice} | {row.source} |")
+    rows += [
+        f"| {words(row.texts)} | {row.meaning.value} | {row.advice} | {row.source} |"
+        for row in LOGIN_TABLE
+    ]
     return "\n".join([*rows, f"| anything else | account | {DEFAULT_REMEDY} | |"])
 
 

@@ -39,6 +39,8 @@ EVENTS: Mapping[str, frozenset[str]] = {
         "field_left_out": "field object reason rules",
         "field_read_again": "field object",
         "incident_out_of_sight": "incident",
+        "instance_moved": "after before",
+        "instance_unknown": "reason",
         "internal_error": "about place where",
         "descriptors_short": "error where",
         "link_paused": "lane reason rules until",
