@@ -239,6 +239,8 @@ def test_what_a_trigger_says_of_what_is_tried_again_stays_out_of_the_log():
 def test_a_body_that_was_cut_short_still_tells_its_code():
     body = b'[{"message":"' + b"x" * 100 + b'","errorCode":"DUPLICATES_DETECTED","duplicateRes'
     assert judge(400, parse_faults(body)).meaning is Meaning.REFUSED
+    value = b'[{"message":"Note: data value too large: ' + b"x" * 100
+    assert judge(400, parse_faults(value)).meaning is Meaning.REFUSED
     soap = b"<soapenv:Fault><sf:exceptionCode>INVALID_SESSION_ID</sf:exceptionCode></soapenv:Fault>"
     assert judge(500, parse_faults(soap)).meaning is Meaning.SESSION
 

@@ -39,6 +39,9 @@ _XML_CODE = re.compile(r"<(?:\w+:)?(?:errorCode|exceptionCode)>(?:\w+:)?([A-Z0-9
 _XML_MESSAGE = re.compile(r"<(?:\w+:)?(?:message|exceptionMessage)>([^<]*)</")
 # Of a body that was cut short because it is very long.
 _CUT_CODE = re.compile(r'"errorCode"\s*:\s*"([A-Z0-9_]{1,100})"')
+# This message repeats the whole value, and its code stands behind it.
+_TOO_LARGE = "data value too large: "
+_CUT = "(a message that is too long)"
 
 _PASSING_FAMILY = re.compile(
     "LIMIT|QUOTA|EXCEEDED|TOO_MANY|TIME_?OUT|TIMED_OUT|UNAVAILABLE|BUSY|MAINTENANCE|IN_PROGRESS"
@@ -111,7 +114,9 @@ def parse_faults(body: bytes) -> tuple[Fault, ...]:
 def _faults_of_text(text: str) -> tuple[Fault, ...]:
     """The entries of what is no JSON, or not the whole of one."""
     if (code := _CUT_CODE.search(text)) is not None:
-        return (Fault(code.group(1), "a message that is too long", text=text),)
+        return (Fault(code.group(1), _CUT, text=text),)
+    if text.lstrip().startswith("[") and _TOO_LARGE in text:
+        return (Fault("STRING_TOO_LONG", _CUT, text=text),)
     if (code := _XML_CODE.search(text)) is None:
         return ()
     message = _XML_MESSAGE.search(text)
