@@ -26,12 +26,6 @@ STAYS = 6
 """So often a page of the edge is met before a new login must have been tried."""
 
 WRONG = {
-    "sf-01-record-currently-unavailable": "a lock in other words is taken for a refusal",
-    "sf-03-lock-beyond-500-characters": "a lock is looked for after the message was cut",
-    "sf-04-read-only-maintenance": "maintenance is taken for a refusal",
-    "sf-06-url-not-reset": "a moved instance is taken for a refusal",
-    "sf-07-404-html": "a page of the edge is taken for a refusal, and no new login is tried",
-    "sf-10-login-rate-exceeded": "too many logins are taken for a wrong key",
     "sf-11-relationship-name-null": "a relationship without a name is given one by guess",
 }
 """What comes out wrong still, and why."""

@@ -23,6 +23,7 @@ from pagerforce.salesforce.meaning import Meaning
 
 M = Meaning
 DATA = Path(__file__).parent / "data"
+CASES = Path(__file__).parents[1] / "recorded" / "salesforce"
 TRIGGER = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
 FLOW = "CANNOT_EXECUTE_FLOW_TRIGGER"
 VALIDATION = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
@@ -159,7 +160,7 @@ def test_no_code_of_the_vendors_list_is_missing():
 )
 @pytest.mark.parametrize("is_write", [False, True])
 def test_bodies_that_came_out_wrong(name, reading, writing, is_write):
-    case = json.loads((DATA / f"{name}.json").read_text())
+    case = json.loads((CASES / f"{name}.json").read_text())
     body = case["body"]
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     error = to_error(case["status"], parse_faults(raw), what="x", is_write=is_write)
@@ -168,7 +169,7 @@ def test_bodies_that_came_out_wrong(name, reading, writing, is_write):
 
 
 def test_a_login_that_came_out_wrong():
-    case = json.loads((DATA / "sf-10-login-rate-exceeded.json").read_text())
+    case = json.loads((CASES / "sf-10-login-rate-exceeded.json").read_text())
     error = to_login_error(case["status"], case["body"])
     assert isinstance(error, TransientError)
     assert error.retry_after_seconds == 60
