@@ -25,11 +25,6 @@ ROW = "a0R000000000001AAA"
 STAYS = 6
 """So often a page of the edge is met before a new login must have been tried."""
 
-WRONG = {
-    "sf-11-relationship-name-null": "a relationship without a name is given one by guess",
-}
-"""What comes out wrong still, and why."""
-
 
 def load(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     recorded, expected = (
@@ -41,13 +36,7 @@ def load(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def cases(*meanings: str):
     found = [name for name in NAMES if load(name)[1]["meaning"] in meanings]
     assert found
-    return [
-        pytest.param(
-            name,
-            marks=[pytest.mark.xfail(reason=WRONG[name], strict=True)] if name in WRONG else [],
-        )
-        for name in found
-    ]
+    return found
 
 
 # How a request meets an answer: alone, as one row of a collection, as a part of a composite. -----
@@ -99,7 +88,6 @@ async def met(way: Way, org, line, case) -> RemoteError:
 def test_every_case_says_what_must_come_of_it():
     given = {path.stem for path in FOLDER.glob("sf-*.json") if ".expected" not in path.name}
     assert given == set(NAMES)
-    assert set(WRONG) <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "sandbox" in load(name)[1]])

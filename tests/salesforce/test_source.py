@@ -504,7 +504,12 @@ async def test_a_parent_that_is_hidden_costs_one_call_and_not_one_per_poll():
 
 async def test_a_parent_path_that_was_only_tried_is_given_up_when_it_is_refused():
     async with scripted() as (org, line):
-        created_by = {"name": "CreatedById", "type": "reference", "referenceTo": ["User"]}
+        created_by = {
+            "name": "CreatedById",
+            "type": "reference",
+            "referenceTo": ["User"],
+            "relationshipName": "CreatedBy",
+        }
         org.say(200, {"fields": [*DESCRIBE["fields"], created_by]})
         org.say(404, [{"errorCode": "NOT_FOUND", "message": "no User here"}])
         say_parts(org, part_error("INVALID_FIELD"))

@@ -90,7 +90,7 @@ class ObjectInfo:
 
     def relationship(self, name: str) -> FieldInfo | None:
         """The reference field that a step of a parent path follows, e.g. ``FKCategory__r``."""
-        return next((f for f in self.fields.values() if _relationship_of(f) == name), None)
+        return next((f for f in self.fields.values() if f.relationship_name == name), None)
 
     @property
     def stamp_field(self) -> str | None:
@@ -106,15 +106,6 @@ class ObjectInfo:
         """Formulas whose value changes by the mere passing of time: differences mean nothing."""
         found = {f.name for f in self.fields.values() if f.is_time_driven}
         return frozenset(found) | _TIME_DRIVEN.get(self.name, frozenset())
-
-
-def _relationship_of(field: FieldInfo) -> str | None:
-    """Its name in paths: as described, else as the platform always forms it."""
-    if field.relationship_name is not None or not field.reference_to:
-        return field.relationship_name
-    if field.name.endswith("__c"):
-        return field.name.removesuffix("__c") + "__r"
-    return field.name.removesuffix("Id")
 
 
 class SchemaCache:
