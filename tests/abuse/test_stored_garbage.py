@@ -48,6 +48,10 @@ async def live(rig):
             await snapshots.add_rechecks(tx, [record])
             await pauses.begin(tx, "PNONE", now, now, reason="a loop", evidence=[{"a": 1}])
             await links.put_link(tx, "PNONE", INCIDENT, record_id, links.LinkTime(now, now))
+            # Only a merge of records makes such a row, which this object of the org does not know.
+            await tx.run(
+                "INSERT INTO merged_record VALUES (?, ?)", (f"{record_id[:-4]}9EAA", "PNONE")
+            )
             action = operators.OperatorAction(0, "root", ["admin"], "links add", {"id": "x"})
             await operators.record_operator(tx, action, now)
             text = (rig.desk.folder / "rules.d" / "rules.toml").read_text()

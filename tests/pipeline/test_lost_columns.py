@@ -2,7 +2,7 @@
 
 import pytest
 
-from pagerforce.errors import RefusedError
+from pagerforce.errors import ConfigError, RefusedError
 from rig import INCIDENT, RAJ, P, open_rig
 
 LOST = f"{P}incidentResolution__c"
@@ -126,6 +126,26 @@ async def test_a_restart_while_a_field_is_lost_does_not_make_a_change_of_its_ret
             rig.change(record_id, incidentResolution="replaced")
             await daemon.step()
             assert len(rig.notes_of(incident_id)) == 2
+
+
+async def test_a_start_goes_on_without_a_field_that_was_there_before(tmp_path, capsys):
+    async with open_rig(tmp_path, RULES) as rig:
+        async with rig.daemon():
+            pass
+        hide(rig)
+        async with rig.daemon() as daemon:
+            await rig.paged(daemon)
+            (trace, *_) = await traces_of(daemon, "Resolution changed")
+            assert "switched off" in trace["reason"]
+        assert "org_changed" in capsys.readouterr().out
+
+
+async def test_a_start_refuses_a_field_that_was_never_there(tmp_path):
+    async with open_rig(tmp_path, RULES) as rig:
+        hide(rig)
+        with pytest.raises(ConfigError, match=LOST):
+            async with rig.daemon():
+                pass
 
 
 async def test_what_cannot_be_left_out_halts_its_object_only(tmp_path):

@@ -54,6 +54,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
         "polling_at_pace": "calls_left seconds source",
         "polling_stretched": "calls_left seconds source",
         "pruned": "comments events incidents operators records",
+        "org_changed": "what where",
         "reading_new_fields": "fields object",
         "ready": "",
         "records_out_of_sight": "count object",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from pagerforce.errors import CredentialsError, RemoteError
 from pagerforce.model.ids import RecordId, Side, find_record_id
+from pagerforce.model.leftout import ALL_READ
 from pagerforce.model.ports import Clock, Flaw, Position, RowBatch, SalesforceSource
 from pagerforce.model.record import Comment, Record
 from pagerforce.model.value import format_whole_second
@@ -47,6 +48,7 @@ class SalesforceReader:
         calls_left: what is left of the daemon's own daily share of calls.
         check: holds the configuration against the org before anything is read; raises
             ``ConfigError`` where it names what is not there.
+        note_all_read: called after a poll that read all that the configuration names.
         find_own_user: as whom we write; asked for after a restore only.
         fields: object -> the fields that are wanted of its rows now.
         lost: watches columns that can't be read for a while.
@@ -63,6 +65,7 @@ class SalesforceReader:
     start_from: datetime | None
     calls_left: Callable[[], Budget]
     check: Callable[[], Awaitable[None]]
+    note_all_read: Callable[[], Awaitable[None]]
     skew: Callable[[], timedelta]
     find_own_user: Callable[[], Awaitable[str]]
     fields: Callable[[], Mapping[str, frozenset[str]]]
@@ -163,6 +166,8 @@ class SalesforceReader:
             found, seen = await self._commit_all(batches)
         finally:
             await self.lost.note()
+        if self.source.not_read == ALL_READ:
+            await self.note_all_read()
         if overlap >= self.sweep.wide(self.judge().settings.salesforce, wide):
             self._last_wide = LookBack(self.clock.monotonic(), seen, newest)
         self._troubles.end_round()

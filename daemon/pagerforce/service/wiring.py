@@ -48,8 +48,8 @@ from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.mappings import MappingResolver
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.source import SalesforcePoller
+from pagerforce.service.accepted import Accepted
 from pagerforce.service.applied import load_in_force
-from pagerforce.service.fieldcheck import check_fields
 from pagerforce.service.orgs import note_org
 from pagerforce.service.outside import Outside
 from pagerforce.service.prune import Pruner
@@ -383,9 +383,11 @@ def _assemble(
             return timedelta(0)
         return session.now() - there
 
+    accepted = Accepted(database, lambda: rules.loaded)
+
     async def check() -> None:
         await note_org(database, salesforce.client.session)
-        await check_fields(salesforce.client, salesforce.schema, rules.loaded)
+        await accepted.check(salesforce.client, salesforce.schema)
 
     writes = WriteLog()
     tools = Tools(
@@ -424,6 +426,7 @@ def _assemble(
         start_from,
         lambda: salesforce.budget(rules.loaded),
         check,
+        accepted.note,
         skew,
         salesforce.client.user_id,
         lambda: fields_read(rules.loaded),

@@ -11,6 +11,7 @@ from pagerforce.model.value import is_empty
 from pagerforce.rules.needs import FieldUse, field_uses, fields_needed
 from pagerforce.rules.operators import SAME_OPERATORS
 from pagerforce.salesforce.client import SalesforceClient
+from pagerforce.salesforce.columns import find_refused
 from pagerforce.salesforce.feeds import FeedPlan
 from pagerforce.salesforce.schema import FieldInfo, ObjectInfo, SchemaCache
 from pagerforce.salesforce.soql import Select
@@ -38,11 +39,6 @@ NOT_UPDATEABLE = todo(
     _OBJECT,
     "our user may not edit its records, and rules set fields: give the user's profile or permission"
     " set Edit",
-)
-NOT_POLLED = todo(
-    "object.not_polled",
-    _OBJECT,
-    "can't be polled: {said}. Correct its where or fields, or the user's access",
 )
 KEY_UNFIT = todo(
     "object.key_unfit",
@@ -87,9 +83,9 @@ ADVICE = (
     ORDERED_BY,
     NOT_CREATEABLE,
     NOT_UPDATEABLE,
-    NOT_POLLED,
     KEY_UNFIT,
     KEY_DOUBT,
+    NO_KEY,
     CONFLICT_FIELD,
     NO_SUCH_VALUE,
     UNKNOWN_VALUE,
@@ -157,7 +153,7 @@ class ObjectsCheck:
         return [ok(f"{item.name}: service_id_path {path}")]
 
     async def _polled(self, item: ObjectSettings) -> list[CheckLine]:
-        """Whether the very query that polls it is taken: its filter, and all columns at once."""
+        """How many columns the query that polls it takes; what rules need of them is looked at before."""
         plan = FeedPlan(self.schema, self.loaded.config, fields_needed(self.loaded.rules))
         return [await self._first_row(plan, name) for name in _names(item)]
 
@@ -165,13 +161,14 @@ class ObjectsCheck:
         what = _OBJECT.format(object=name)
 
         async def read() -> CheckLine:
+            feed = await plan.feed(name)
+            columns = set(feed.columns)
+            select = Select(feed.name, feed.columns, feed.where, limit=1)
             try:
-                feed = await plan.feed(name)
-                select = Select(feed.name, feed.columns, feed.where, limit=1)
                 await self.client.query(select.text(), deleted=True)
             except RefusedError as error:
-                return NOT_POLLED.line(object=name, said=error)
-            return ok(f"{what}: {len(feed.columns)} columns can be polled")
+                columns -= (await find_refused(self.client, feed, error)).keys()
+            return ok(f"{what}: {len(columns)} columns can be polled")
 
         return await self.asking.ask(what, read)
 
