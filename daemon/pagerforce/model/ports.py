@@ -89,6 +89,10 @@ class Position:
     id: RecordId | None = None
 
 
+PARENTS = "parents:"
+"""Begins the names of cursors of parents that rules look at; those stand while no parent changes."""
+
+
 @dataclass(frozen=True, slots=True)
 class RowBatch:
     """Rows of one or more objects and comment objects.

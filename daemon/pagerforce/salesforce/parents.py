@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pagerforce.errors import BudgetError, CredentialsError, RefusedError, RemoteError
 from pagerforce.model.ids import RecordId
 from pagerforce.model.incident import Person
-from pagerforce.model.ports import Clock, Position, RowBatch
+from pagerforce.model.ports import PARENTS, Clock, Position, RowBatch
 from pagerforce.model.record import Record
 from pagerforce.salesforce.bodies import PartAnswer, read_rows
 from pagerforce.salesforce.client import SalesforceClient
@@ -22,7 +22,6 @@ from pagerforce.salesforce.feeds import FeedPlan
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.soql import IDS_PER_QUERY, MAX_PAGE, Select, compare, is_after, is_in
 
-PREFIX = "parents:"
 _LONGEST_OVERLAP = timedelta(minutes=5)
 _AT_LEAST_EVERY_SECONDS = 300.0
 _OFF_SECONDS = 3600.0
@@ -47,7 +46,7 @@ class ParentFeed:
     @property
     def name(self) -> str:
         """What its cursor is kept under."""
-        return f"{PREFIX}{self.object}"
+        return f"{PARENTS}{self.object}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ Every call is one small piece of work for one transaction of its own; the caller
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pagerforce.model.ports import PARENTS
 from pagerforce.store import cursors
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
@@ -98,9 +99,13 @@ async def prune_journal(tx: Transaction, now: datetime, limits: Limits, progress
 
 
 async def _oldest_needed(tx: Transaction, limits: Limits) -> datetime | None:
-    """What is older than this is never read again; None: nothing was ever read."""
+    """What is older than this is never read again; None: nothing was ever read.
+
+    Parents may stand still for years. What was made of them is not told twice: it is in the snapshots.
+    """
     positions = await cursors.read_cursors(tx)
-    oldest = min((position.stamp for position in positions.values()), default=None)
+    stamps = (place.stamp for feed, place in positions.items() if not feed.startswith(PARENTS))
+    oldest = min(stamps, default=None)
     return None if oldest is None else oldest - limits.look_back
 
 
