@@ -53,6 +53,7 @@ MAX_SUBREQUESTS = 25
 _MOST_PAGES = 250  # of a query with a limit or a short list of Ids
 MAX_COLLECTION = 200
 # Each choice, with those against a header, is told in docs/reference/salesforce-headers.md.
+_DESCRIBE = "describe"
 _HEADERS = {"Accept": "application/json", "Sforce-Call-Options": "client=pagerforce"}
 _WRITE_HEADERS = {
     # Otherwise any write that touches a Case runs assignment rules and can change its owner.
@@ -140,7 +141,7 @@ class SalesforceClient:
     async def fetch_describe(self, object_name: str) -> Mapping[str, object]:
         """The describe of an object as it came."""
         path = self._object_path(object_name, "describe")
-        return (await self._send(_Call("GET", path, "describe"))).json_object()
+        return (await self._send(_Call("GET", path, _DESCRIBE))).json_object()
 
     async def query(self, soql: str, *, deleted: bool = False) -> Rows:
         """The first batch of a query; ``deleted`` includes what is in the recycle bin."""
@@ -399,17 +400,29 @@ def _faults(answer: Answer) -> tuple[Fault, ...] | None:
     """The entries of an error body; None where the answer is a success."""
     if 200 <= answer.status < 300:
         return None
-    return parse_faults(answer.body)
+    faults = parse_faults(answer.body)
+    if (
+        not faults
+        and answer.status == 404
+        and answer.operation == _DESCRIBE
+        and not _is_page(answer)
+    ):
+        return (Fault("NOT_FOUND", ""),)  # said in few words; a page may be of the edge
+    return faults
 
 
 def _is_of_api(answer: Answer) -> bool:
     """Whether the API itself answered: no page of the edge, no other host, nothing broken down."""
     faults = _faults(answer)
     if faults is None:
-        return not answer.headers.get("Content-Type", "").startswith("text/html")
+        return not _is_page(answer)
     if not faults:
         return answer.status in (300, 412)
     return judge(answer.status, faults).meaning not in (Meaning.MOVED, Meaning.BROKEN)
+
+
+def _is_page(answer: Answer) -> bool:
+    return answer.headers.get("Content-Type", "").startswith("text/html")
 
 
 def _is_readable(answer: Answer, faults: Sequence[Fault]) -> bool:

@@ -107,8 +107,8 @@ class ParentWatch:
             waited = now - self._asked.get(item.object, float("-inf"))
             if not places and waited < _AT_LEAST_EVERY_SECONDS:
                 continue
-            info = await self._schema.describe(item.object)
-            if info.stamp_field is None:
+            info = await self._schema.find_described(item.object)
+            if info is None or info.stamp_field is None:
                 self._off[item.object] = now + _OFF_SECONDS
                 continue
             self._asked[item.object] = now
@@ -237,20 +237,19 @@ class ParentWatch:
     async def _steps(self, name: str, steps: Sequence[str]) -> Iterable[tuple[str, str, str]]:
         """(parent object, field watched of it, reference path of the child), for each step of a path."""
         found: list[tuple[str, str, str]] = []
-        try:
-            info = await self._schema.describe(name)
-            for place, step in enumerate(steps[:-1]):
-                reference = info.relationship(step)
-                if reference is None or len(reference.reference_to) != 1:
-                    break
-                info = await self._schema.describe(reference.reference_to[0])
-                following = steps[place + 1]
-                onward = info.relationship(following) if place + 2 < len(steps) else None
-                watched = onward.name if onward is not None else following
-                path = ".".join([*steps[:place], reference.name])
-                found.append((info.name, watched, path))
-        except RefusedError:  # hidden from our user: the daily comparison finds it
-            pass
+        info = await self._schema.find_described(name)
+        for place, step in enumerate(steps[:-1]):
+            reference = info.relationship(step) if info is not None else None
+            if reference is None or len(reference.reference_to) != 1:
+                break
+            info = await self._schema.find_described(reference.reference_to[0])
+            if info is None:
+                break  # hidden from our user: the daily comparison finds it
+            following = steps[place + 1]
+            onward = info.relationship(following) if place + 2 < len(steps) else None
+            watched = onward.name if onward is not None else following
+            path = ".".join([*steps[:place], reference.name])
+            found.append((info.name, watched, path))
         return found
 
 

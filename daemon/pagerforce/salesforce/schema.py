@@ -169,7 +169,7 @@ class SchemaCache:
             for info in objects:
                 reference = info.relationship(step)
                 for name in reference.reference_to if reference is not None else ():
-                    target = await self._describe_or_none(name)
+                    target = await self.find_described(name)
                     targets.extend([target] if target is not None else [])
             objects = targets
         return next((info.fields[last] for info in objects if last in info.fields), None)
@@ -219,14 +219,14 @@ class SchemaCache:
         for step in steps:
             references = [item.relationship(step) for item in objects]
             names = [name for item in references if item is not None for name in item.reference_to]
-            targets = [await self._describe_or_none(name) for name in names]
+            targets = [await self.find_described(name) for name in names]
             objects = [target for target in targets if target is not None]
             if names and not objects:
                 return True
         return False
 
-    async def _describe_or_none(self, object_name: str) -> ObjectInfo | None:
-        """A parent object; that it is hidden from us is remembered too, as every poll asks."""
+    async def find_described(self, object_name: str) -> ObjectInfo | None:
+        """A parent object, None where it is hidden from us; that is remembered too, as every poll asks."""
         hidden_at = self._hidden.get(object_name)
         if hidden_at is not None and self._is_fresh(hidden_at):
             return None
@@ -264,12 +264,22 @@ def parse_describe(object_name: str, body: Mapping[str, object]) -> ObjectInfo:
     )
 
 
+def _relationship_of(name: str, item: Mapping[str, object]) -> str | None:
+    """The name of a reference in paths; as the platform forms it where a describe tells nothing of it.
+
+    ``null`` says that no path goes through it.
+    """
+    if "relationshipName" in item or not item.get("referenceTo"):
+        found = item.get("relationshipName")
+        return found if isinstance(found, str) else None
+    return name.removesuffix("__c") + "__r" if name.endswith("__c") else name.removesuffix("Id")
+
+
 def _parse_field(item: Mapping[str, object]) -> FieldInfo | None:
     name, kind, length = item.get("name"), item.get("type"), item.get("length")
     if not isinstance(name, str):
         return None
     targets, values = item.get("referenceTo"), item.get("picklistValues")
-    relationship = item.get("relationshipName")
     formula = item.get("calculatedFormula")
     return FieldInfo(
         name=name,
@@ -284,7 +294,7 @@ def _parse_field(item: Mapping[str, object]) -> FieldInfo | None:
         reference_to=tuple(t for t in targets if isinstance(t, str))
         if isinstance(targets, list)
         else (),
-        relationship_name=relationship if isinstance(relationship, str) else None,
+        relationship_name=_relationship_of(name, item),
         is_nillable=item.get("nillable") is not False,
         is_defaulted=_flag(item, "defaultedOnCreate"),
         is_external_id=_flag(item, "externalId"),
