@@ -422,7 +422,7 @@ def _is_of_api(answer: Answer) -> bool:
 
 
 def _is_page(answer: Answer) -> bool:
-    return answer.headers.get("Content-Type", "").startswith("text/html")
+    return str(answer.headers.get("Content-Type", "")).startswith("text/html")
 
 
 def _is_readable(answer: Answer, faults: Sequence[Fault]) -> bool:
