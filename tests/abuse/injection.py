@@ -114,7 +114,7 @@ def _functions(package: Any) -> Iterator[Seam]:
 
 
 # What contains must not itself be made to raise, nor what opens the state.
-_INFRASTRUCTURE = {"savepoint", "concerns_all", "read_row"}
+_INFRASTRUCTURE = {"savepoint", "concerns_all", "read_row", "each"}
 
 
 def _methods(owner: type, *names: str) -> Iterator[Seam]:
