@@ -67,11 +67,11 @@ fuzz: $(STAMP)  ## many more spoilt answers, and many more examples of every law
 	FUZZ=$(or $(FUZZ),300) FUZZ_LIVES=40 PROPERTY=1000 $(BIN)/python -m pytest -n 2 tests/fuzz tests/property
 
 SEEDS ?= 10000
-soak: $(STAMP)  ## so many seeds of the simulation: make soak SEEDS=500; with AUTOMATION=1 orgs have flows and moods
-	PYTHONPATH=tests $(BIN)/python -m simulation 1-$(SEEDS) $(if $(AUTOMATION),--automation)
+soak: $(STAMP)  ## so many seeds of the simulation: make soak SEEDS=500
+	PYTHONPATH=tests $(BIN)/python -m simulation 1-$(SEEDS)
 
 replay: $(STAMP) ## one seed of the simulation, with its history: make replay SEED=17
-	PYTHONPATH=tests $(BIN)/python -m simulation $(SEED) $(if $(BUG),--bug $(BUG)) $(if $(AUTOMATION),--automation)
+	PYTHONPATH=tests $(BIN)/python -m simulation $(SEED) $(if $(BUG),--bug $(BUG))
 
 types: $(STAMP) ## strict types
 	$(BIN)/mypy

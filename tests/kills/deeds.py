@@ -15,9 +15,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from kills.automation import CASE, plain
 from rig import HISTORY, INCIDENT, INTEGRATION, JANE, RAJ, P
 
-CASE = "Case"
 _STATUS, _PRIORITY = CHANGED = (f"{P}FKStatus__c", f"{P}FKPriority__c")
 _NAMES = {RAJ: "Raj Patel", INTEGRATION: "Integration"}
 _BOT = "PINTEG1"
@@ -166,12 +166,14 @@ class Script:
                 continue
             if group.incident is None:
                 found = [
-                    x["id"] for x in self.pd.incidents() if x["title"].endswith(f": {group.title}")
+                    x["id"]
+                    for x in self.pd.incidents()
+                    if plain(x["title"]).endswith(f": {group.title}")
                 ]
                 group.incident = found[0] if found else None
             else:
                 for name, column in ((INCIDENT, f"{P}shortDescription__c"), (CASE, "Subject")):
-                    rows = [r["Id"] for r in self.sf.rows(name) if r[column] == group.title]
+                    rows = [r["Id"] for r in self.sf.rows(name) if plain(r[column]) == group.title]
                     group.records |= {name: rows[0]} if rows else {}
 
     # Deeds: each tells what it did, or "" --------------------------------------------------------
@@ -329,14 +331,14 @@ class Script:
     def texts_at(self, group: Group, where: str) -> Counter[str]:
         """The notes or comments that stand at an incident or a record."""
         if where == group.incident:
-            return Counter(note["content"] for note in self.pd.notes(where))
+            return Counter(plain(note["content"]) for note in self.pd.notes(where))
         if where == group.records.get(CASE):
             rows = [r["CommentBody"] for r in self.sf.rows("CaseComment") if r["ParentId"] == where]
         else:
             rows = [
                 r[f"{P}note__c"] for r in self.sf.rows(HISTORY) if r[f"{P}FKIncident__c"] == where
             ]
-        return Counter(rows)
+        return Counter(plain(text) for text in rows)
 
     def missing_texts(self, group: Group) -> list[str]:
         places = [place for place in (group.incident, *group.records.values()) if place]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import anyio
 
+from kills.automation import automate
 from kills.crash_points import CrashPoint
 from kills.deeds import Script
 from kills.ledger import Findings, attempts, check, heard_changes, read_rows, waiting
@@ -212,6 +213,7 @@ async def run(kills: int, seed: int, folder: Path) -> Reckoning:
     async with open_desk(folder, pace=pace, rules=RULES) as desk:
         # Limits are another test's business: the script does a month's work in a minute.
         desk.pagerduty.knobs.requests_per_minute = 10**6
+        automate(desk.salesforce)
         text = desk.config.read_text() + "\n[delivery]\nloop_limit = 10000\n"
         desk.config.write_text(text)
         return await Run(desk, seed).play(kills)

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kills.deeds import CASE, CHANGED, Script
+from kills.automation import CASE
+from kills.deeds import CHANGED, Script
 from pagerforce.pipeline.entries import CONSEQUENCE
 from rig import INCIDENT
 

@@ -76,6 +76,28 @@ async def test_a_record_of_a_person_with_our_account_is_heard_once_ours_is_settl
         assert len(await daemon.links()) == 2
 
 
+async def test_a_record_that_is_made_while_a_lost_one_is_looked_for_is_not_taken_for_it(tmp_path):
+    async with open_rig(tmp_path, without_key()) as rig, rig.daemon() as daemon:
+        lose(rig, f"/{INCIDENT}$", FaultKind.DROP_BEFORE)
+        rig.pd.trigger(SERVICE, "Replication lag on the primary")
+        rig.advance(2)
+        await daemon.parts.pagerduty_reader.poll()
+        await daemon.deliver()
+        assert rig.sf.rows(INCIDENT) == []
+        rig.advance(70)
+        rig.pd.trigger(SERVICE, "Disk is full")
+        rig.advance(2)
+        await daemon.parts.pagerduty_reader.poll()
+        late = Fault(FaultKind.LATENCY, seconds=0.5, method="GET", path="queryAll")
+        rig.desk.salesforce_faults.add(late)  # the look comes when the other record is there
+        await daemon.deliver()
+        await daemon.step()
+        assert len(rig.sf.rows(INCIDENT)) == 2
+        linked = [record for _, record, _ in await daemon.links()]
+        assert sorted(linked) == sorted(row["Id"] for row in rig.sf.rows(INCIDENT))
+        assert await daemon.dead_letters() == []
+
+
 async def test_a_doubt_is_told_and_counted_and_sent_once_the_operator_says_so(tmp_path):
     async with (
         open_rig(tmp_path, without_key()) as rig,

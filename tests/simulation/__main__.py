@@ -1,7 +1,7 @@
 """Plays seeds and says what came of them.
 
 ``python -m simulation 1-200`` plays a range on all cores, ``python -m simulation 17`` replays one
-seed and prints its history. Exit code 1: a promise was broken.
+seed and prints its history. Exit code 1: a promise was broken, or too much stays in doubt.
 """
 
 import argparse
@@ -29,6 +29,11 @@ _DOUBLED = (
     Promise.AT_MOST_ONCE,
 )
 
+PER_DOUBT = 1000
+"""Of so many lost answers one may stay in doubt."""
+ENOUGH_TO_JUDGE = 1000
+"""Of fewer lost answers the share of doubts says nothing."""
+
 
 def main() -> int:
     options = _options()
@@ -47,7 +52,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("seeds", help="FIRST-LAST, or one seed to print its history")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--first", action="store_true", help="stop at the first broken promise")
-    parser.add_argument("--automation", action="store_true", help="orgs with automation and moods")
     parser.add_argument("--bug", choices=[*BUGS], help="a mistake to put in first")
     return parser.parse_args()
 
@@ -55,7 +59,7 @@ def _options() -> argparse.Namespace:
 def _play(seed: int, options: argparse.Namespace) -> Outcome:
     with BUGS[options.bug]() if options.bug else nullcontext():
         try:
-            return play(seed, is_automated=options.automation)
+            return play(seed)
         except Exception:  # noqa: BLE001 - one seed must not end the others
             return Outcome(seed, "error", traceback.format_exc())
 
@@ -72,7 +76,6 @@ def _verdict(outcome: Outcome, options: argparse.Namespace) -> str:
     if not outcome.promise:
         return f"seed {outcome.seed}: every promise kept; {_listed(outcome.totals)}"
     how = f"make replay SEED={outcome.seed}" + (f" BUG={options.bug}" if options.bug else "")
-    how += " AUTOMATION=1" if options.automation else ""
     return f"seed {outcome.seed}: BROKEN: {outcome.problem}\n  {how}"
 
 
@@ -87,6 +90,8 @@ def _soak(seeds: range, options: argparse.Namespace) -> int:
     with Pool(options.jobs) as pool:
         for outcome in pool.imap_unordered(partial(_quietly, options=options), seeds, chunksize=2):
             totals.update(outcome.totals)
+            if outcome.totals.get("doubts"):
+                print(f"seed {outcome.seed}: {outcome.totals['doubts']} in doubt", flush=True)
             if outcome.promise:
                 broken.append(outcome)
                 print(_verdict(outcome, options), flush=True)
@@ -96,7 +101,12 @@ def _soak(seeds: range, options: argparse.Namespace) -> int:
     doubled = sum(item.promise in _DOUBLED for item in broken)
     print(f"{len(seeds)} histories in {time.monotonic() - began:.0f} s: {len(broken)} broken")
     print(f"lost {lost}, doubled {doubled}; {_listed(totals)}")
-    return 1 if broken else 0
+    lost_answers, doubts = totals["lost_answers"], totals["doubts"]
+    print(f"doubts: {doubts} after {lost_answers} lost answers of new records and comments")
+    too_many = lost_answers >= ENOUGH_TO_JUDGE and doubts * PER_DOUBT > lost_answers
+    if too_many:
+        print(f"BROKEN: more than one doubt in {PER_DOUBT}")
+    return 1 if broken or too_many else 0
 
 
 def _quietly(seed: int, options: argparse.Namespace) -> Outcome:

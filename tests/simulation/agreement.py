@@ -41,8 +41,8 @@ class Agreement:
                 continue
             for name in FIELDS:
                 held = known["fields"].get(name)
-                if name in known["fields"] and held != row.values[name]:
-                    text = f"{name} of {record_id} is {row.values[name]!r}, held as {held!r}"
+                if name in known["fields"] and held != row.values.get(name):
+                    text = f"{name} of {record_id} is {row.values.get(name)!r}, held as {held!r}"
                     raise BrokenPromise(Promise.CONVERGED, text)
 
     def _pairs(self) -> None:

@@ -1,136 +1,157 @@
-"""What an administrator built into the org of a history: drawn from the seed, behind ``--automation``.
+"""What an administrator built into the org of a history, drawn from the seed by dice of its own.
 
-More than a third of the histories have some: flows that rewrite what is written, rich text, an org with
-moods (locks in all wordings, maintenance, limits, logins refused for now), and rarely one that moves.
+Two in five histories have such an org: several kinds of automation together, rules that write what it
+rewrites, and moods, among them always answers that get lost after the work was done. Where the object of
+its records has no external id, nothing but ``salesforce.actions.search`` keeps a record from being made twice.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from pagerforce.model.ids import Side
-from pagerforce.sandbox.faults import Fault, FaultKind, Faults
-from pagerforce.sandbox.salesforce import SalesforceWorld, admin
+from pagerforce.sandbox.salesforce import SalesforceWorld
+from pagerforce.sandbox.salesforce.automation import DuplicateRule
+from pagerforce.sandbox.salesforce.field_kinds import picklist
 from pagerforce.sandbox.salesforce.flows import Flow
 from pagerforce.sandbox.salesforce.rich_text import RichText
-from pagerforce.sandbox.salesforce.troubles import Trouble
 from simulation.ledger import HISTORY, INCIDENT, P
-from simulation.network import URLS
+from simulation.moods import KINDS
 
-AUTOMATED = 0.5
-SHORT, PRIORITY, NOTE = (f"{P}{name}__c" for name in ("shortDescription", "FKPriority", "note"))
-LOCKS = (
-    "row_lock_in_trigger",
-    "row_lock_in_nested_triggers",
-    "row_lock_in_flow",
-    "record_currently_unavailable",
-    "record_currently_unavailable_in_flow",
+AUTOMATED = 0.4
+SHORT, PRIORITY, NOTE, CONTACT = (
+    f"{P}{name}__c" for name in ("shortDescription", "FKPriority", "note", "contactType")
 )
-LIMITS = ("apex_cpu_limit", "apex_soql_limit", "apex_async_limit", "concurrent_requests_limit")
-LOGINS = ("login_rate_exceeded", "token_request_in_process", "token_retry")
-PAGES = ("no_longer_exists", "page_instead_of_answer", "maintenance_page", "url_not_reset")
-MOVED = "http://127.0.0.2:7002"
-MOODS = ("lock", "lock", "limit", "login", "page", "window")
-TOKEN_PATH = "/services/oauth2/token"
+HOURS, DUE, REGIONS = f"{P}TotalWorkTime__c", f"{P}dueDateTime__c", "Regions__c"
+CALLED_EVENT = f'{CONTACT} = "Event"'
+FEWEST, MOST = 3, 7
+"""Kinds of automation of an automated org."""
+
+RULES = f"""
+[[rulesets.rules]]
+name = "Numbers and choices"
+object = "{INCIDENT}"
+run_on = "pagerduty"
+conditions = [{{ field = "event.type", op = "equals", value = "priority_change" }}]
+actions = [
+  {{ do = "salesforce.set_field", field = "{HOURS}", value = 7.25 }},
+  {{ do = "salesforce.set_field", field = "{REGIONS}", value = "APAC;EMEA" }},
+]
+"""
+"""What rules write besides, of types whose values an org stores in its own way."""
+GIVEN = f'{CALLED_EVENT}, {HOURS} = 2.5, {DUE} = "2026-03-04T15:45:10Z", {REGIONS} = "AMER;EMEA"'
+"""What a new record is given besides."""
 
 
-def _flows(dice: Random) -> list[Flow]:
-    ranks: list[object] = ["1", "2", "3", "4", "5"]
-    offered = [
-        Flow("prefix", INCIDENT, SHORT, "[Desk] "),
-        Flow("upper", INCIDENT, SHORT, on="insert"),
-        Flow("raise", INCIDENT, PRIORITY, ranks, on="insert"),
-        Flow("default", INCIDENT, PRIORITY, "3", on="insert"),
-        Flow("default", INCIDENT, "OwnerId", "Service Desk", on="insert"),
-        Flow("trim", INCIDENT, "*"),
-        Flow("trim", HISTORY, "*"),
-        Flow("crlf", HISTORY, NOTE),
-        Flow("prefix", HISTORY, NOTE, "From the desk: "),
-    ]
-    return dice.sample(offered, dice.randrange(1, 5))
+@dataclass(frozen=True, slots=True)
+class Org:
+    """How the org of a history is built.
+
+    Attributes:
+        names: the kinds of automation that it has; none: it is as it was installed.
+        byte_limit: most bytes of a comment; 0: no such limit.
+        has_key: records have an external id. Without one they are looked for after a lost answer.
+        moods: what it does to its callers, each as likely as it is there often.
+    """
+
+    names: tuple[str, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    rich: RichText | None = None
+    byte_limit: int = 0
+    has_key: bool = True
+    moods: tuple[str, ...] = ()
+
+    @property
+    def is_automated(self) -> bool:
+        return bool(self.names)
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether texts or ranks are not stored as they are sent."""
+        return bool(REWRITING.intersection(self.names))
+
+    def rules(self, written: str) -> str:
+        """The rules of a history in this org."""
+        if not self.is_automated:
+            return written
+        preset = 'preset = "remedyforce-incident"'
+        keyless = f'{preset}\nexternal_id_field = ""'
+        written = written if self.has_key else written.replace(preset, keyless)
+        return written.replace(CALLED_EVENT, GIVEN) + RULES
 
 
-@dataclass(slots=True)
-class Moods:
-    """What an automated org does to its callers: ``kinds`` of it, each as likely as it is there often."""
-
-    sf: SalesforceWorld
-    faults: Faults
-    dice: Random
-    tell: Callable[[str], None]
-    kinds: list[str]
-
-    def strike(self) -> float:
-        """Brings one on; gives the seconds after which it is to be ended, 0 where it ends by itself."""
-        kind = self.dice.choice(self.kinds)
-        self.tell(f"weather: the org has a mood: {kind}")
-        return float(getattr(self, f"_{kind}")())
-
-    def end(self) -> None:
-        """The org is in a good mood; where it went, it stays."""
-        self.sf.troubles.clear()
-
-    def _trouble(self, names: tuple[str, ...]) -> int:
-        name, count = self.dice.choice(names), self.dice.randrange(1, 4)
-        self.sf.troubles.add(Trouble(name, count=count))
-        return 0
-
-    def _lost(self) -> int:
-        """What was written is there, maybe rewritten; its answer is not."""
-        kind = self.dice.choice([FaultKind.DROP_AFTER, FaultKind.ERROR_AFTER])
-        self.faults.add(Fault(kind, method="POST", path="sobjects"))
-        return 0
-
-    def _lock(self) -> int:
-        return self._trouble(LOCKS)
-
-    def _limit(self) -> int:
-        return self._trouble(LIMITS)
-
-    def _login(self) -> int:
-        name = self.dice.choice(LOGINS)
-        self.faults.add(Fault(FaultKind.ERROR_BEFORE, answer=name, path=TOKEN_PATH))
-        self.sf.expire_tokens()
-        return 0
-
-    def _page(self) -> int:
-        kind = self.dice.choice([FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER])
-        path = "^/services/data/"
-        self.faults.add(Fault(kind, answer=self.dice.choice(PAGES), path=path))
-        return 0
-
-    def _window(self) -> int:
-        name = self.dice.choice(["read_only_maintenance", "org_in_maintenance"])
-        operation = "write" if name == "read_only_maintenance" else "any"
-        self.sf.troubles.add(Trouble(name, operation, count=None))
-        return self.dice.randrange(5, 120)
-
-    def _move(self) -> int:
-        self.kinds.remove("move")
-        old = self.dice.choice(["redirect", "drop", "gone", "not_reset"])
-        admin.move_instance(self.sf, MOVED, old=old)
-        return 0
+def _flow(kind: str, place: tuple[str, str], value: object = None, on: str = "both") -> Flow:
+    return Flow(kind, *place, value, on)  # type: ignore[arg-type]
 
 
-def automate(
-    sf: SalesforceWorld, faults: dict[Side, Faults], dice: Random, tell: Callable[[str], None]
-) -> Moods | None:
-    """Builds what the seed draws; gives what such an org does to its callers."""
+RANKS: list[object] = ["1", "2", "3", "4", "5"]
+FLOWS = {
+    "prefixed titles": (_flow("prefix", (INCIDENT, SHORT), "[Desk] "),),
+    "upper case": (_flow("upper", (INCIDENT, SHORT), on="insert"),),
+    "raised priority": (_flow("raise", (INCIDENT, PRIORITY), RANKS, "insert"),),
+    "default priority": (_flow("default", (INCIDENT, PRIORITY), "3", "insert"),),
+    "default owner": (_flow("default", (INCIDENT, "OwnerId"), "Service Desk", "insert"),),
+    "trimmed blanks": (_flow("trim", (INCIDENT, "*")), _flow("trim", (HISTORY, "*"))),
+    "line ends": (_flow("crlf", (HISTORY, NOTE)),),
+    "prefixed comments": (_flow("prefix", (HISTORY, NOTE), "From the desk: "),),
+    "rounding": (_flow("round", (INCIDENT, HOURS), 0), _flow("day", (INCIDENT, DUE))),
+    "picklist order": (_flow("order", (INCIDENT, REGIONS)),),
+}
+OTHERS = ("rich text", "byte limit", "duplicates alert")
+REWRITING = frozenset(
+    {"prefixed titles", "upper case", "raised priority", "prefixed comments", "rich text"}
+)
+
+
+def draw_org(dice: Random) -> Org:
+    """The org of a seed."""
     if dice.random() > AUTOMATED:
-        return None
-    sf.instance_url = URLS[Side.SALESFORCE]
-    if dice.random() < 0.8:
-        sf.automation.flows.extend(_flows(dice))
-    if dice.random() < 0.5:
-        breaks = dice.choice(["br", "blank"])
-        sf.automation.rich_texts[HISTORY, NOTE] = RichText(breaks, wraps=dice.random() < 0.5)
-    for flow in sf.automation.flows:
-        tell(f"org: {flow.kind} on {flow.object.removeprefix(P)}.{flow.field.removeprefix(P)}")
-    for place, rich in sf.automation.rich_texts.items():
-        tell(f"org: {place[1].removeprefix(P)} is rich text, {rich}")
-    kinds = ["lost"] * 3
-    if dice.random() < 0.7:
-        kinds += MOODS
-    if dice.random() < 0.15:
-        kinds.append("move")
-    return Moods(sf, faults[Side.SALESFORCE], dice, tell, kinds)
+        return Org()
+    names = dice.sample([*FLOWS, *OTHERS], dice.randrange(FEWEST, MOST))
+    if not REWRITING.intersection(names):
+        names.append(dice.choice(sorted(REWRITING)))
+    rich = RichText(dice.choice(["br", "blank", "kept"]), wraps=dice.random() < 0.5)
+    limit = dice.choice([60, 100, 255])
+    moods = [kind for kind in KINDS if dice.random() < (0.15 if kind == "move" else 0.5)]
+    return Org(
+        tuple(names),
+        tuple(flow for name in names for flow in FLOWS.get(name, ())),
+        rich if "rich text" in names else None,
+        limit if "byte limit" in names else 0,
+        has_key=dice.random() < 0.4,
+        moods=(*["lost"] * max(3, len(moods)), *moods),
+    )
+
+
+def build(org: Org, sf: SalesforceWorld, tell: Callable[[str], None]) -> None:
+    """Puts it up."""
+    if not org.is_automated:
+        return
+    incident = sf.schema.get(INCIDENT)
+    regions = picklist(REGIONS, "EMEA", "APAC", "AMER", multiple=True, restricted=True)
+    fields = {**incident.fields, REGIONS.lower(): regions}
+    sf.schema.objects[INCIDENT.lower()] = replace(incident, fields=fields)
+    sf.automation.flows.extend(org.flows)
+    if org.rich is not None:
+        sf.automation.rich_texts[HISTORY, NOTE] = org.rich
+    if org.byte_limit:
+        sf.automation.byte_limits[HISTORY, NOTE] = org.byte_limit
+    if "duplicates alert" in org.names:
+        sf.automation.duplicates.append(DuplicateRule(INCIDENT, (CONTACT,)))
+    tell(f"org: {', '.join(org.names)}; external id: {org.has_key}; moods: {', '.join(org.moods)}")
+
+
+def flourish(org: Org, dice: Random) -> str:
+    """What people write behind the words of a deed: what an org stores in its own way."""
+    if not org.is_automated:
+        return ""
+    return dice.choice(["", "", *FLOURISHES])
+
+
+FLOURISHES = (
+    ' & "more" <here>',
+    "\nin two lines",
+    "  two  blanks ",
+    " 日本語のノート" * 3,
+    " many words" * 12,
+    " it's <b>bold</b>",
+)

@@ -18,6 +18,9 @@ _EXPLAINED = (
     r"must not be sent twice|is not sent again",  # a workflow whose outcome is unknown: contract promise 2
 )
 
+ONCE = ("salesforce.create_record", "salesforce.add_comment")
+"""What may end in doubt where its answer was lost."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checks:
@@ -34,6 +37,7 @@ class Checks:
         Copies(scene).run()
         Agreement(scene).run()
         _Outbox(scene).nothing_twice()
+        _Outbox(scene).count_doubts()
         return scene.tally
 
 
@@ -51,8 +55,16 @@ class _Outbox:
         for action in self.scene.state.all_actions():
             if action.state in ("pending", "in_flight"):
                 raise BrokenPromise(Promise.QUIET, f"{action} still waits")
-            if action.state == "dead_letter" and not self._is_explained(action):
+            is_dead = action.state == "dead_letter" and not action.in_doubt
+            if is_dead and not self._is_explained(action):
                 raise BrokenPromise(Promise.CONTAINED, f"dead letter without need: {action}")
+
+    def count_doubts(self) -> None:
+        """Of what is written once, and of how often it was not known whether it had been."""
+        for action in self.scene.state.all_actions():
+            if action.do in ONCE:
+                self.scene.tally.lost_answers += action.lost_answers
+                self.scene.tally.doubts += action.in_doubt
 
     def _is_explained(self, action: StoredAction) -> bool:
         is_gone = action.record_id is not None and self.scene.was_deleted(action.record_id)

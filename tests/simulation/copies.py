@@ -9,7 +9,7 @@ from pagerforce.model.value import parse_instant
 from simulation.ledger import HISTORY, LogEntry, P, Who
 from simulation.promises import BrokenPromise, Promise
 from simulation.scene import Scene
-from simulation.watch import token_in
+from simulation.watch import is_repeated, token_in
 
 _CLOCK_DOUBT = timedelta(seconds=4)
 
@@ -132,9 +132,10 @@ class Copies:
             for event in self.scene.state.events.values()
             if event.echo_of is None and event.type in ("comment", "annotate")
         }
+        tokens.pop(None, None)  # what bears none: a later part of a long text
         for where, text in self._as_made():
             event = tokens.get(token_in(text))
-            if any(text.endswith(repeated) for repeated in self.scene.ledger.repeated):
+            if is_repeated(text, self.scene.ledger.repeated):
                 continue
             if event is not None:
                 places[where, event.record_id or event.incident_id].append((event.seq, text))

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -13,11 +14,12 @@ import structlog
 from anyio.abc import TaskGroup
 
 from pagerforce.model.ids import Side
-from simulation.automation import automate
+from simulation.automation import Org, build, draw_org, flourish
 from simulation.checks import Checks
 from simulation.ledger import Ledger, Who
 from simulation.life import Lives
-from simulation.network import Network
+from simulation.moods import Moods
+from simulation.network import URLS, Network
 from simulation.people import People
 from simulation.plan import Pace, Plan, draw_plan
 from simulation.promises import BrokenPromise, Promise
@@ -43,12 +45,12 @@ class Outcome:
     totals: dict[str, int] = field(default_factory=dict)
 
 
-def play(seed: int, *, is_automated: bool = False) -> Outcome:
-    """Plays the history of a seed. ``is_automated``: the org may have automation of its own."""
+def play(seed: int) -> Outcome:
+    """Plays the history of a seed."""
     outcome = Outcome(seed)
     try:
         with work_folder() as folder, _unhurried(), one_key():
-            run(_History(seed, folder, outcome, is_automated=is_automated).play())
+            run(_History(seed, folder, outcome).play())
     except (BrokenPromise, StuckError, BaseExceptionGroup) as error:
         found = _find(error)
         if found is None:
@@ -84,9 +86,8 @@ def _find(error: BaseException) -> tuple[str, str] | None:
 class _History:
     """Puts everybody on the stage and lets them act."""
 
-    def __init__(self, seed: int, folder: Path, outcome: Outcome, *, is_automated: bool) -> None:
+    def __init__(self, seed: int, folder: Path, outcome: Outcome) -> None:
         self._seed = seed
-        self._is_automated = is_automated
         self._folder = folder
         self._outcome = outcome
         self._database = folder / "state" / "pagerforce.db"
@@ -100,21 +101,21 @@ class _History:
 
     async def play(self) -> None:
         plan = draw_plan(self._seed, self._dice("plan"))
+        org = draw_org(self._dice("org"))
         pace = plan.pace
         stage = set_up(self._dice("stage"))
         stage.pd.knobs.acknowledge_with_assignments = plan.both.value
         async with anyio.create_task_group() as group:
             weather = Weather(group, stage, pace, self._dice("weather"), self._tell, plan.harm)
-            if self._is_automated:
-                dice = self._dice("automation")
-                weather.moods = automate(stage.sf, stage.faults, dice, self._tell)
+            weather.moods = self._automate(org, stage)
             ledger = Ledger(stage.pd, stage.sf, self._tell, weather.lateness)
             dice = self._dice("people")
             people = People(
                 stage.pd, stage.sf, dice, self._tell, weather.delay_row, ledger.repeated
             )
+            people.flourish = partial(flourish, org, self._dice("flourish"))
             watch = Watch(ledger)
-            lives = self._lives(group, stage, watch, plan)
+            lives = self._lives(group, stage, watch, plan, org)
             group.start_soon(lives.run, name="lives")
             while not is_started(self._database):
                 await anyio.sleep(1)
@@ -134,14 +135,25 @@ class _History:
                 "crashes": lives.crashes,
                 "faults": weather.faults,
                 "minutes": int(anyio.current_time() / 60),
+                "automated": int(org.is_automated),
+                "rewriting": int(org.rewrites),
             }
             lives.stop()
             with anyio.fail_after(STOP_SECONDS):
                 await lives.ended.wait()
             group.cancel_scope.cancel()
 
-    def _lives(self, group: TaskGroup, stage: Stage, watch: Watch, plan: Plan) -> Lives:
-        loaded, secrets = configure(self._folder, plan)
+    def _automate(self, org: Org, stage: Stage) -> Moods | None:
+        """Builds the org; what it does to its callers, where it has moods."""
+        build(org, stage.sf, self._tell)
+        if not org.is_automated:
+            return None
+        stage.sf.instance_url = URLS[Side.SALESFORCE]
+        dice, faults = self._dice("automation"), stage.faults[Side.SALESFORCE]
+        return Moods(stage.sf, faults, dice, self._tell, [*org.moods])
+
+    def _lives(self, group: TaskGroup, stage: Stage, watch: Watch, plan: Plan, org: Org) -> Lives:
+        loaded, secrets = configure(self._folder, plan, org)
         self._listen(watch)
 
         def served(side: Side, request: httpx.Request) -> Callable[[], None]:

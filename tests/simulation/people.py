@@ -24,6 +24,7 @@ class People:
         delay_row: called before each write in Salesforce; may open a long transaction for it.
         repeated: collects what was written again word for word.
         done: counts the deeds that were accepted.
+        flourish: what is written behind a deed's words.
         reopened / merged: incidents to which that was done; no entry tells of it.
     """
 
@@ -33,6 +34,7 @@ class People:
     tell: Callable[[str], None]
     delay_row: Callable[[], None]
     repeated: set[str]
+    flourish: Callable[[], str] = str
     number: int = 0
     done: int = 0
     reopened: set[str] = field(default_factory=set)
@@ -95,7 +97,7 @@ class People:
     # In PagerDuty -----------------------------------------------------------------------------
 
     def _monitoring(self) -> str:
-        made = self.pd.trigger(self.dice.choice(SERVICES), f"{self.token} trouble")
+        made = self.pd.trigger(self.dice.choice(SERVICES), f"{self.token} trouble{self.flourish()}")
         return str(made["id"])
 
     def _alert_again(self) -> str | None:
@@ -111,7 +113,7 @@ class People:
 
     def _by_hand(self) -> str:
         made = self.pd.create(
-            self.dice.choice(SERVICES), f"{self.token} by hand", by=self._person()
+            self.dice.choice(SERVICES), f"{self.token} by hand{self.flourish()}", by=self._person()
         )
         return str(made["id"])
 
@@ -142,7 +144,7 @@ class People:
 
     def _note(self) -> str | None:
         if incident := self._one(self._incidents()):
-            self.pd.annotate(incident, f"{self.token} note", by=self._anyone())
+            self.pd.annotate(incident, f"{self.token} note{self.flourish()}", by=self._anyone())
         return incident
 
     def _repeat(self) -> str | None:
@@ -242,7 +244,7 @@ class People:
 
     def _record(self) -> str:
         values = {
-            f"{P}shortDescription__c": f"{self.token} record",
+            f"{P}shortDescription__c": f"{self.token} record{self.flourish()}",
             f"{P}FKCategory__c": self.id_of("Category", self.dice.choice(CATEGORIES[:2])),
             f"{P}FKPriority__c": self.id_of("Priority", self.dice.choice("1135")),
             f"{P}FKStatus__c": self.id_of("Status", "NEW"),
@@ -273,7 +275,7 @@ class People:
 
     def _describe(self) -> str | None:
         if record := self._one(self._records(is_open=True)):
-            self._change(record, RAJ, shortDescription=f"{self.token} described")
+            self._change(record, RAJ, shortDescription=f"{self.token} described{self.flourish()}")
         return record
 
     def _take(self) -> str | None:
@@ -292,7 +294,7 @@ class People:
                 {
                     f"{P}FKIncident__c": record,
                     f"{P}FKAction__c": self.id_of("Action", "Notes"),
-                    f"{P}note__c": f"{self.token} comment",
+                    f"{P}note__c": f"{self.token} comment{self.flourish()}",
                 },
                 by=by,
             )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from simulation.automation import HOURS, REGIONS
 from simulation.ledger import HISTORY, Ledger, P, RowWrite, Who
 from simulation.people import People
 from simulation.promises import BrokenPromise, Promise
@@ -14,13 +15,19 @@ FIELDS = {
     f"{P}FKStatus__c": f"{P}FKStatus__r.Name",
     f"{P}FKPriority__c": f"{P}FKPriority__r.Name",
     "OwnerId": "OwnerId",
+    HOURS: HOURS,
+    REGIONS: REGIONS,
 }
-"""Fields that people change, and the path under which rules see them."""
+"""Fields that people, rules or flows change, and the path under which rules see them."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What is counted over a history."""
+    """What is counted over a history.
+
+    ``lost_answers``: attempts at making a record or comment of which it was not known whether they had;
+    ``doubts``: of these actions, what was given up because nobody can tell.
+    """
 
     changes: int = 0
     ruled: int = 0
@@ -28,6 +35,8 @@ class Tally:
     copies: int = 0
     agreeing: int = 0
     excused: int = 0
+    lost_answers: int = 0
+    doubts: int = 0
 
 
 @dataclass(slots=True)
@@ -83,7 +92,7 @@ class Scene:
         return bool(triggers and others) and min(others) < min(triggers)
 
     def value(self, write: RowWrite, field_name: str) -> str:
-        value = write.row.values[field_name]
+        value = write.row.values.get(field_name)
         target = self.ledger.sf.store.find(str(value)) if field_name.startswith(P) else None
         return self.shown(target.values["Name"] if target is not None else value)
 

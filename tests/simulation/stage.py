@@ -27,6 +27,7 @@ from pagerforce.sandbox.faults import Faults
 from pagerforce.sandbox.pagerduty import ACCOUNT_KEY, PagerDutyWorld
 from pagerforce.sandbox.salesforce import SalesforceWorld
 from pagerforce.service.wiring import CATALOG
+from simulation.automation import Org
 from simulation.network import URLS, Road
 from simulation.plan import Plan
 from simulation.virtual import Clock
@@ -106,12 +107,13 @@ def _public_key() -> bytes:
     )
 
 
-def configure(folder: Path, plan: Plan) -> tuple[Loaded, Secrets]:
+def configure(folder: Path, plan: Plan, org: Org) -> tuple[Loaded, Secrets]:
     """The daemon's configuration, read as the daemon reads it."""
     pace, rules = plan.pace, folder / "rules.toml"
     plain = '{ do = "pagerduty.acknowledge" }'
     taking = f'{{ do = "pagerduty.acknowledge", assign_to = "{plan.assign_to}" }}'
-    rules.write_text(Path(__file__).with_name("rules.toml").read_text().replace(plain, taking))
+    written = Path(__file__).with_name("rules.toml").read_text().replace(plain, taking)
+    rules.write_text(org.rules(written))
     polling = {"poll_interval": f"{pace.calm}s", "min_poll_interval": f"{pace.busy}s"}
     config = folder / "config.toml"
     config.write_text(

@@ -34,7 +34,8 @@ class StoredEvent:
 class StoredAction:
     """A row of the outbox.
 
-    ``was_unknown``: an answer was lost; ``was_cut_off``: the process died during an attempt.
+    ``was_unknown``: how often an answer was lost; ``was_cut_off``: how often the process died during an
+    attempt; ``in_doubt``: how often it was given up because nobody can tell whether it took effect.
     """
 
     id: str
@@ -48,6 +49,12 @@ class StoredAction:
     attempts: int
     was_unknown: int
     was_cut_off: int
+    in_doubt: int
+
+    @property
+    def lost_answers(self) -> int:
+        """After how many of its attempts it was not known what they did."""
+        return self.was_unknown + self.was_cut_off
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +107,11 @@ def _read(database: sqlite3.Connection) -> State:
     actions: dict[int, list[StoredAction]] = defaultdict(list)
     for row in database.execute(
         "SELECT id, event_seq, do, state, coalesce(reason, ''), incident_id, record_id, "
-        "coalesce(args, ''), attempts, EXISTS (SELECT 1 FROM attempt WHERE action_id = action.id "
-        "AND verdict = 'unknown'), EXISTS (SELECT 1 FROM attempt WHERE action_id = action.id "
-        "AND verdict IS NULL) FROM action ORDER BY seq, part"
+        "coalesce(args, ''), attempts, "
+        "(SELECT count(*) FROM attempt WHERE action_id = action.id AND verdict = 'unknown'), "
+        "(SELECT count(*) FROM attempt WHERE action_id = action.id AND verdict IS NULL), "
+        "(SELECT count(*) FROM attempt WHERE action_id = action.id AND verdict = 'doubt') "
+        "FROM action ORDER BY seq, part"
     ):
         actions[row[1]].append(StoredAction(*row))
     links = [

@@ -3,7 +3,7 @@
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -13,7 +13,7 @@ from pagerforce.model.ids import Side
 from simulation.ledger import HISTORY, INCIDENT, Ledger, LogEntry, P, RowWrite, Who
 from simulation.promises import BrokenPromise, Promise
 
-_TOKEN = re.compile(r"\bd\d+\.")
+_TOKEN = re.compile(r"\bd\d+\.", re.IGNORECASE)
 _INCIDENT_PATH = re.compile(r"/incidents/(\w+)$")
 _FORBIDDEN = ("internal_error", "no_heartbeat")
 _EARLIER = """
@@ -33,7 +33,15 @@ stands there already is settled first."""
 def token_in(text: object) -> str | None:
     """The token of the deed that a text comes from; the last one, as copies put words before it."""
     found = _TOKEN.findall(str(text or ""))
-    return found[-1] if found else None
+    return found[-1].lower() if found else None
+
+
+def is_repeated(text: str, repeated: Iterable[str]) -> bool:
+    """Whether a copy, whole or in parts, has words that somebody repeated with the daemon's account.
+
+    That these are copied once, and not twice, is seen by the copies themselves.
+    """
+    return token_in(text) in {token_in(item) for item in repeated}
 
 
 def _now() -> float:
@@ -84,7 +92,8 @@ class Watch:
     def _row(self, made: RowWrite) -> None:
         values = made.row.values
         if made.row.object == INCIDENT:
-            key = str(values[f"{P}Event_ID__c"])
+            # Each incident has a title of its own, whatever a flow makes of its record's.
+            key = str(token_in(values[f"{P}shortDescription__c"]))
             if key in self.records:
                 text = f"{key} has {self.records[key]} and now {made.row.id}"
                 raise BrokenPromise(Promise.NO_SECOND_RECORD, text)
@@ -101,7 +110,7 @@ class Watch:
 
     def _is_no_echo(self, text: str, *, from_side: Side) -> None:
         """A copy that comes back to the side on which somebody wrote it."""
-        if any(text.endswith(repeated) for repeated in self.ledger.repeated):
+        if is_repeated(text, self.ledger.repeated):
             return
         token = token_in(text)
         wrote = {Side.PAGERDUTY: self._is_note, Side.SALESFORCE: self._is_comment}[from_side]

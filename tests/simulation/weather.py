@@ -9,7 +9,7 @@ from anyio.abc import TaskGroup
 
 from pagerforce.model.ids import Side
 from pagerforce.sandbox.faults import Fault, FaultKind
-from simulation.automation import Moods
+from simulation.moods import Moods
 from simulation.plan import Pace
 from simulation.stage import Stage
 

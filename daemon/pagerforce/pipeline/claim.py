@@ -12,6 +12,7 @@ from pagerforce.model.value import Json, format_instant
 from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
+from pagerforce.pipeline.apart import find_apart
 from pagerforce.pipeline.causality import ANSWER_WINDOW, decisions_of, is_crowd
 from pagerforce.pipeline.folding import (
     LOOK_AHEAD,
@@ -87,12 +88,16 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Claimer:
-    """Decides what is attempted next; settles what needs no attempt."""
+    """Decides what is attempted next; settles what needs no attempt.
+
+    ``keyed``: objects with an external id, in lower case.
+    """
 
     specs: Mapping[str, ActionSpec]
     judge: Callable[[], Judge]
     limits: DeliveryLimits
     metrics: Metrics
+    keyed: frozenset[str] = frozenset()
     _full_at: dict[str, datetime] = field(default_factory=dict)
     _crowded: set[Side] = field(default_factory=set)
 
@@ -134,7 +139,8 @@ class Claimer:
         limit = min(slots * largest, _MOST_AT_ONCE)
         heads = await find_heads(tx, now, limit=limit, kinds=kinds, under_way=under_way)
         failed = [(item.action, item.error) for item in heads.unreadable]
-        kept = _kept_back(heads.actions, packing, now)
+        apart = await find_apart(tx, heads.actions, under_way, self.keyed)
+        kept = apart | _kept_back(heads.actions, packing, now)
         for head in heads.actions:
             if head.id in kept or not packing.has_room(head.do, alone=_goes_alone(head)):
                 continue

@@ -400,7 +400,8 @@ def _assemble(
         verdict_of,
         skew,
     )
-    claimer = Claimer(rules.settings.specs, lambda: rules.judge, limits, metrics)
+    keyed = frozenset(x.name.lower() for x in loaded.config.objects if x.external_id_field)
+    claimer = Claimer(rules.settings.specs, lambda: rules.judge, limits, metrics, keyed)
     deliverer = Deliverer(tools, claimer, writes)
     start_from = loaded.config.daemon.start_at
     pagerduty_reader = PagerDutyReader(
