@@ -11,7 +11,7 @@ from random import Random
 
 from pagerforce.sandbox.salesforce import SalesforceWorld
 from pagerforce.sandbox.salesforce.automation import DuplicateRule
-from pagerforce.sandbox.salesforce.field_kinds import picklist
+from pagerforce.sandbox.salesforce.field_kinds import picklist, text
 from pagerforce.sandbox.salesforce.flows import Flow
 from pagerforce.sandbox.salesforce.rich_text import RichText
 from simulation.ledger import HISTORY, INCIDENT, P
@@ -22,7 +22,10 @@ SHORT, PRIORITY, NOTE, CONTACT = (
     f"{P}{name}__c" for name in ("shortDescription", "FKPriority", "note", "contactType")
 )
 HOURS, DUE, REGIONS = f"{P}TotalWorkTime__c", f"{P}dueDateTime__c", "Regions__c"
+WORDS = "Words__c"
+"""A field of the customer's own, which an administrator deletes and restores."""
 CALLED_EVENT = f'{CONTACT} = "Event"'
+ADMINISTERED = 0.4
 FEWEST, MOST = 3, 7
 """Kinds of automation of an automated org."""
 
@@ -50,6 +53,7 @@ class Org:
         names: the kinds of automation that it has; none: it is as it was installed.
         byte_limit: most bytes of a comment; 0: no such limit.
         has_key: records have an external id. Without one they are looked for after a lost answer.
+        is_administered: somebody deletes and restores a field, and changes parents.
         moods: what it does to its callers, each as likely as it is there often.
     """
 
@@ -58,6 +62,7 @@ class Org:
     rich: RichText | None = None
     byte_limit: int = 0
     has_key: bool = True
+    is_administered: bool = False
     moods: tuple[str, ...] = ()
 
     @property
@@ -119,6 +124,7 @@ def draw_org(dice: Random) -> Org:
         limit if "byte limit" in names else 0,
         has_key=dice.random() < 0.4,
         moods=(*["lost"] * max(3, len(moods)), *moods),
+        is_administered=dice.random() < ADMINISTERED,
     )
 
 
@@ -128,7 +134,7 @@ def build(org: Org, sf: SalesforceWorld, tell: Callable[[str], None]) -> None:
         return
     incident = sf.schema.get(INCIDENT)
     regions = picklist(REGIONS, "EMEA", "APAC", "AMER", multiple=True, restricted=True)
-    fields = {**incident.fields, REGIONS.lower(): regions}
+    fields = {**incident.fields, REGIONS.lower(): regions, WORDS.lower(): text(WORDS)}
     sf.schema.objects[INCIDENT.lower()] = replace(incident, fields=fields)
     sf.automation.flows.extend(org.flows)
     if org.rich is not None:
@@ -137,7 +143,8 @@ def build(org: Org, sf: SalesforceWorld, tell: Callable[[str], None]) -> None:
         sf.automation.byte_limits[HISTORY, NOTE] = org.byte_limit
     if "duplicates alert" in org.names:
         sf.automation.duplicates.append(DuplicateRule(INCIDENT, (CONTACT,)))
-    tell(f"org: {', '.join(org.names)}; external id: {org.has_key}; moods: {', '.join(org.moods)}")
+    tell(f"org: {', '.join(org.names)}; moods: {', '.join(org.moods)}")
+    tell(f"org: records have an external id: {org.has_key}; administered: {org.is_administered}")
 
 
 def flourish(org: Org, dice: Random) -> str:

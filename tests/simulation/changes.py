@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pagerforce.sandbox.pagerduty.journal import Entry
+from simulation.automation import WORDS
 from simulation.ledger import HISTORY, INCIDENT, INTEGRATION, P, RowWrite, Truth, Who
 from simulation.promises import BrokenPromise, Promise
-from simulation.scene import FIELDS, Scene
+from simulation.scene import FIELDS, PARENT, Scene
 from simulation.state import StoredAction, StoredEvent
 
 
@@ -192,8 +193,10 @@ class Changes:
                 self._is_somebodys(event, rows[str(event.record_id)])
 
     def _is_somebodys(self, event: StoredEvent, writes: list[RowWrite]) -> None:
-        by_path = {path: name for name, path in FIELDS.items()}
+        by_path = {path: name for name, path in FIELDS.items()} | {WORDS: WORDS}
         for path in event.changed:
+            if path == PARENT and event.record.get(path) in self.scene.codes:
+                return
             name = by_path.get(path)
             if name is None:
                 continue

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from simulation.administrator import Administrator, check_administration
 from simulation.agreement import Agreement
 from simulation.changes import Changes
 from simulation.copies import Copies
@@ -29,15 +30,18 @@ class Checks:
     ledger: Ledger
     people: People
     watch: Watch
+    administrator: Administrator
 
     def run(self, state: State) -> Tally:
-        scene = Scene(self.ledger, self.people, self.watch, state)
+        codes = frozenset(code for given in self.administrator.codes.values() for _, code in given)
+        scene = Scene(self.ledger, self.people, self.watch, state, codes)
         _Outbox(scene).nothing_waits()
         Changes(scene).run()
         Copies(scene).run()
         Agreement(scene).run()
         _Outbox(scene).nothing_twice()
         _Outbox(scene).count_doubts()
+        check_administration(scene, self.administrator)
         return scene.tally
 
 
@@ -65,6 +69,8 @@ class _Outbox:
             if action.do in ONCE:
                 self.scene.tally.lost_answers += action.lost_answers
                 self.scene.tally.doubts += action.in_doubt
+                if action.in_doubt:
+                    self.scene.ledger.tell(f"in doubt: {action}")
 
     def _is_explained(self, action: StoredAction) -> bool:
         is_gone = action.record_id is not None and self.scene.was_deleted(action.record_id)

@@ -14,6 +14,7 @@ import structlog
 from anyio.abc import TaskGroup
 
 from pagerforce.model.ids import Side
+from simulation.administrator import ASKED_AGAIN, Administrator
 from simulation.automation import Org, build, draw_org, flourish
 from simulation.checks import Checks
 from simulation.ledger import Ledger, Who
@@ -91,6 +92,7 @@ class _History:
         self._folder = folder
         self._outcome = outcome
         self._database = folder / "state" / "pagerforce.db"
+        self._administrator: Administrator
 
     def _dice(self, name: str) -> Random:
         """Each its own, so that one more throw of one changes nothing for the others."""
@@ -114,6 +116,9 @@ class _History:
                 stage.pd, stage.sf, dice, self._tell, weather.delay_row, ledger.repeated
             )
             people.flourish = partial(flourish, org, self._dice("flourish"))
+            self._administrator = Administrator(
+                stage.sf, self._dice("administrator"), self._tell, org.is_administered
+            )
             watch = Watch(ledger)
             lives = self._lives(group, stage, watch, plan, org)
             group.start_soon(lives.run, name="lives")
@@ -126,10 +131,11 @@ class _History:
             await self._live_through(stage, people, weather, plan, ledger)
             self._tell("the weather clears")
             weather.clear()
+            self._administrator.leave()
             lives.calm()
             while not lives.is_well():
                 await anyio.sleep(1)
-            await self._judge(Checks(ledger, people, watch), lives, pace)
+            await self._judge(Checks(ledger, people, watch, self._administrator), lives, pace)
             self._outcome.totals |= {
                 "deeds": people.done,
                 "crashes": lives.crashes,
@@ -185,6 +191,7 @@ class _History:
         for _ in range(plan.deeds):
             stage.pd.hide_new_entries(weather.lateness())
             people.act()
+            self._administrator.act()
             ledger.note_truths()
             stage.pd.hide_new_entries(0)
             await anyio.sleep(plan.gap(dice))
@@ -192,6 +199,8 @@ class _History:
     async def _judge(self, checks: Checks, lives: Lives, pace: Pace) -> None:
         """Lets everything come to rest, looks at it, and sees that it stays so."""
         await anyio.sleep(checks.ledger.seconds_hidden())
+        if self._administrator.is_there:
+            await anyio.sleep(ASKED_AGAIN)
         end = anyio.current_time() + PATIENCE_SECONDS
         while not await self._is_at_rest(checks.ledger, lives, pace):
             if anyio.current_time() > end:

@@ -20,6 +20,9 @@ FIELDS = {
 }
 """Fields that people, rules or flows change, and the path under which rules see them."""
 
+PARENT = f"{P}FKCategory__r.{P}Abbreviation__c"
+"""A parent's field that an administrator changes, as rules see it."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -41,12 +44,16 @@ class Tally:
 
 @dataclass(slots=True)
 class Scene:
-    """A history that has come to rest: what happened, and what the daemon has of it."""
+    """A history that has come to rest: what happened, and what the daemon has of it.
+
+    ``codes``: what an administrator gave to parents.
+    """
 
     ledger: Ledger
     people: People
     watch: Watch
     state: State
+    codes: frozenset[str] = frozenset()
     tally: Tally = field(default_factory=Tally)
 
     def found(self, event_id: str, what: str) -> StoredEvent:

@@ -27,6 +27,7 @@ from pagerforce.sandbox.faults import Faults
 from pagerforce.sandbox.pagerduty import ACCOUNT_KEY, PagerDutyWorld
 from pagerforce.sandbox.salesforce import SalesforceWorld
 from pagerforce.service.wiring import CATALOG
+from simulation.administrator import RULES as ADMINISTERED_RULES
 from simulation.automation import Org
 from simulation.network import URLS, Road
 from simulation.plan import Plan
@@ -113,7 +114,7 @@ def configure(folder: Path, plan: Plan, org: Org) -> tuple[Loaded, Secrets]:
     plain = '{ do = "pagerduty.acknowledge" }'
     taking = f'{{ do = "pagerduty.acknowledge", assign_to = "{plan.assign_to}" }}'
     written = Path(__file__).with_name("rules.toml").read_text().replace(plain, taking)
-    rules.write_text(org.rules(written))
+    rules.write_text(org.rules(written) + (ADMINISTERED_RULES if org.is_administered else ""))
     polling = {"poll_interval": f"{pace.calm}s", "min_poll_interval": f"{pace.busy}s"}
     config = folder / "config.toml"
     config.write_text(

@@ -8,8 +8,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
+
+from simulation.automation import draw_org
+from simulation.moods import KINDS
 
 TESTS = Path(__file__).parents[1]
 SEEDS, CHUNK = 200, 20
@@ -50,6 +54,17 @@ def test_a_seed_is_the_same_history_every_time():
     assert len(first.stdout.splitlines()) > 50
     assert "daemon killed" in first.stdout
     assert simulate("5").stdout != first.stdout
+
+
+def test_enough_orgs_rewrite_and_lose_answers():
+    orgs = [draw_org(Random(f"{seed}/org")) for seed in range(1, 1001)]
+    automated = [org for org in orgs if org.is_automated]
+    assert len(automated) > len(orgs) / 3
+    assert all(len(org.names) >= 3 for org in automated)
+    losing = [org for org in automated if org.rewrites and "lost" in org.moods]
+    assert len(losing) > len(orgs) / 5
+    assert sum(not org.has_key for org in losing) > len(orgs) / 5
+    assert {kind for org in orgs for kind in org.moods} == {"lost", *KINDS}
 
 
 @pytest.mark.parametrize("bug", FOUND)
