@@ -17,7 +17,7 @@ from pagerforce.sandbox.salesforce import make_app
 from pagerforce.sandbox.server import serve
 from rig import JANE, open_rig
 
-CASES = Path(__file__).parents[1] / "salesforce" / "data"
+CASES = Path(__file__).parents[1] / "recorded" / "salesforce"
 
 
 def fault(code, message="", status=400):

@@ -26,7 +26,7 @@ from pagerforce.pipeline.packing import Carriage, Packing
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.target import Pairs, Targets, choose, find_pairs
-from pagerforce.pipeline.tasks import build_task, sides_of
+from pagerforce.pipeline.tasks import CREATE_RECORD, build_task, sides_of
 from pagerforce.rules.evaluate import Facts
 from pagerforce.rules.template import TemplateProblem, context_of, render_args
 from pagerforce.store import journal, links, outbox, pauses, snapshots, splitting
@@ -139,7 +139,7 @@ class Claimer:
         limit = min(slots * largest, _MOST_AT_ONCE)
         heads = await find_heads(tx, now, limit=limit, kinds=kinds, under_way=under_way)
         failed = [(item.action, item.error) for item in heads.unreadable]
-        apart = await find_apart(tx, heads.actions, under_way, self.keyed)
+        apart = await self._apart(tx, heads.actions, under_way, is_careful=is_careful)
         kept = apart | _kept_back(heads.actions, packing, now)
         for head in heads.actions:
             if head.id in kept or not packing.has_room(head.do, alone=_goes_alone(head)):
@@ -157,6 +157,24 @@ class Claimer:
             else:
                 packing.add(job)
         return Claimed(packing.batches(now), is_moved, failed)
+
+    async def _apart(
+        self,
+        tx: Transaction,
+        heads: Sequence[Action],
+        under_way: Collection[str],
+        *,
+        is_careful: bool,
+    ) -> frozenset[str]:
+        """Those that wait for other new records; where that can't be told, those that are looked for."""
+        try:
+            async with savepoint(tx) if is_careful else nullcontext():
+                return await find_apart(tx, heads, under_way, self.keyed)
+        except Exception as error:
+            if not is_careful or concerns_all(error):
+                raise
+            report_internal_error(self.metrics, Part.STORE, error, about="new records")
+            return frozenset(x.id for x in heads if x.do == CREATE_RECORD and x.is_uncertain)
 
     async def _end_pauses(self, tx: Transaction, now: datetime, *, is_careful: bool) -> None:
         """A pause that can't be ended keeps its own lane only."""
