@@ -1,6 +1,6 @@
 """Codes of the vendor's list about what this program never touches: solutions, portals, mail, metadata.
 
-Should one come all the same, automation of the org was at it, and it is a refusal (``meanings.py``).
+Should one come all the same, automation of the org was at it, and it is a refusal (``error_table.py``).
 """
 
 OTHER_CODES = """

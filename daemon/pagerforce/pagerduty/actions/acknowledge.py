@@ -116,7 +116,7 @@ class Acknowledge(ChangeHandler):
         return super()._refused(task, error, writer)
 
     async def _after(self, orders: Sequence[Order], read_at: datetime | None) -> Sequence[Verdict]:
-        """Acknowledges what is still triggered, and mends what our write opened again."""
+        """Acknowledges what is still triggered, and closes what our write opened again."""
         await self._do_again([order for order in orders if _is_triggered_still(order)])
         done = [order for order in orders if order.verdict is None]
         for order, verdict in zip(done, await self._mend(done, read_at), strict=True):
@@ -165,7 +165,7 @@ class Acknowledge(ChangeHandler):
             await self._desk.client.send_update(_id(order), {"status": "resolved"}, email)
         except RemoteError as error:
             effects = (*effects, caused) if isinstance(error, UnknownOutcomeError) else effects
-            detail = f"{done}, which reopened it; that could not be mended: {error}"
+            detail = f"{done}, which reopened it; that could not be taken back: {error}"
             return Delivered(detail, effects)
         # Not "skipped": its log entry exists and has to be recognised as ours.
         said = f"{done}, which was resolved meanwhile: resolved it again"
