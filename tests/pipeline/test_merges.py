@@ -355,3 +355,22 @@ async def test_a_write_whose_answer_was_lost_is_known_after_a_merge_brought_anot
             assert len(rig.notes_of(survivor)) == 2, "Jane's, and what the merge says"
         else:
             assert {rig.status_of(record) for record in (elder, record_id)} == {"ACKNOWLEDGED"}
+
+
+async def test_a_merge_that_a_comparison_found_is_not_told_again_by_its_late_entry(tmp_path):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        _, incident_id = await rig.paged(daemon)
+        survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
+        alert = rig.pd.trigger("PNET001", "An alert")["id"]
+        rig.pd.merge(incident_id, [alert], by=JANE)  # only what has alerts can be merged
+        await daemon.step(2)
+        rig.pd.hide_new_entries(900)
+        rig.pd.merge(survivor, [incident_id], by=JANE)
+        rig.pd.hide_new_entries(0)
+        await daemon.step(3, seconds=200)
+        told = [x["event"] for x in await daemon.log() if x["incident"] == incident_id]
+        assert told.count("merge") == 1
+        await daemon.step(3, seconds=300)
+        told = [x["event"] for x in await daemon.log() if x["incident"] == incident_id]
+        assert (told[-1], told.count("merge")) == ("resolve", 1)
+        assert len([x for x in rig.notes_of(survivor) if "was merged" in x]) == 1

@@ -78,7 +78,7 @@ def fold(held: Held | None, entry: LogEntry, *, is_overtaken: bool = False) -> F
     # A first trigger that shows after others of its second is late as well.
     is_behind = is_late or (is_first and held is not None and held.entry_at is not None)
     kept = held if is_behind and held is not None else Held(after, entry.at, entry.type)
-    kind = _event_type(entry, after, is_first=is_first)
+    kind = _event_type(entry, before, after, is_first=is_first)
     return Folded(kind, before, after, kept, is_late_start=is_first and is_behind)
 
 
@@ -157,10 +157,14 @@ def _is_first_trigger(held: Held | None, entry: LogEntry, *, is_late: bool) -> b
     return is_early and (is_late or held.entry_at is None)
 
 
-def _event_type(entry: LogEntry, after: Incident, *, is_first: bool) -> str:
+def _event_type(
+    entry: LogEntry, before: Incident | None, after: Incident, *, is_first: bool
+) -> str:
     if entry.type == "trigger" and not is_first:
         return "update"
-    if entry.type == "resolve" and after.merged_into is not None:
+    # A merge that a comparison found before its entry came has been told.
+    is_told = before is not None and before.merged_into == after.merged_into
+    if entry.type == "resolve" and after.merged_into is not None and not is_told:
         return "merge"
     return entry.type
 
