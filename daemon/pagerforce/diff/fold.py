@@ -162,8 +162,9 @@ def _event_type(
 ) -> str:
     if entry.type == "trigger" and not is_first:
         return "update"
-    # A merge that a comparison found before its entry came has been told.
-    is_told = before is not None and before.merged_into == after.merged_into
+    # A merge that a comparison found before its entry came has been told: the incident is over.
+    is_over = before is not None and before.status is IncidentStatus.RESOLVED
+    is_told = is_over and before is not None and before.merged_into == after.merged_into
     if entry.type == "resolve" and after.merged_into is not None and not is_told:
         return "merge"
     return entry.type
