@@ -53,7 +53,6 @@ MAX_SUBREQUESTS = 25
 _MOST_PAGES = 250  # of a query with a limit or a short list of Ids
 MAX_COLLECTION = 200
 # Each choice, with those against a header, is told in docs/reference/salesforce-headers.md.
-_DESCRIBE = "describe"
 _HEADERS = {"Accept": "application/json", "Sforce-Call-Options": "client=pagerforce"}
 _WRITE_HEADERS = {
     # Otherwise any write that touches a Case runs assignment rules and can change its owner.
@@ -141,7 +140,7 @@ class SalesforceClient:
     async def fetch_describe(self, object_name: str) -> Mapping[str, object]:
         """The describe of an object as it came."""
         path = self._object_path(object_name, "describe")
-        return (await self._send(_Call("GET", path, _DESCRIBE))).json_object()
+        return (await self._send(_Call("GET", path, "describe"))).json_object()
 
     async def query(self, soql: str, *, deleted: bool = False) -> Rows:
         """The first batch of a query; ``deleted`` includes what is in the recycle bin."""
@@ -404,7 +403,7 @@ def _faults(answer: Answer) -> tuple[Fault, ...] | None:
     if (
         not faults
         and answer.status == 404
-        and answer.operation == _DESCRIBE
+        and answer.operation == "describe"
         and not _is_page(answer)
     ):
         return (Fault("NOT_FOUND", ""),)  # said in few words; a page may be of the edge
