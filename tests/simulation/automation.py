@@ -154,11 +154,12 @@ def flourish(org: Org, dice: Random) -> str:
     return dice.choice(["", "", *FLOURISHES])
 
 
+# No two pieces of one text are alike: a comment in parts is judged by the text of each part.
 FLOURISHES = (
     ' & "more" <here>',
     "\nin two lines",
     "  two  blanks ",
-    " 日本語のノート" * 3,
-    " many words" * 12,
+    " 日本語のノート 二番目の文 三つ目の言葉",
+    "".join(f" words {number}" for number in range(1, 17)),
     " it's <b>bold</b>",
 )

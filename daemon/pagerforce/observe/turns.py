@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import anyio
+from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from pagerforce.observe import pulse
 
@@ -32,6 +33,7 @@ class Turns:
         self._what = what
         self._longest_wait = longest_wait
         self._too_long = too_long
+        self._is_fast = is_fast
         self._lock = anyio.Lock(fast_acquire=is_fast)
 
     @asynccontextmanager
@@ -52,8 +54,19 @@ class Turns:
             self._lock.release()
 
     async def _acquire(self) -> None:
+        # Mostly nobody waits; a deadline costs several times what the lock does.
+        if self._is_fast:
+            await checkpoint_if_cancelled()
+        else:
+            await checkpoint()
+        try:
+            self._lock.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._wait()
+        pulse.beat()
+
+    async def _wait(self) -> None:
         with anyio.move_on_after(self._longest_wait) as scope:
             await self._lock.acquire()
-        pulse.beat()
         if scope.cancelled_caught:
             raise self._too_long()

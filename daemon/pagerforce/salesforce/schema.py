@@ -134,15 +134,21 @@ class SchemaCache:
             RefusedError: there is no such object, or it is hidden from our user.
             RemoteError: it could not be asked for.
         """
-        async with (
-            self._turns.taken()
-        ):  # many ask for the same at the start; one of them fetches it
-            cached = self._objects.get(object_name)
-            if cached is not None and self._is_fresh(cached[0]):
-                return cached[1]
+        cached = self._cached(object_name)
+        if cached is not None:
+            return cached
+        # Many ask for the same at the start; one of them fetches it.
+        async with self._turns.taken():
+            cached = self._cached(object_name)
+            if cached is not None:
+                return cached
             info = parse_describe(object_name, await self._client.fetch_describe(object_name))
             self._objects[object_name] = (self._clock.monotonic(), info)
             return info
+
+    def _cached(self, object_name: str) -> ObjectInfo | None:
+        since, info = self._objects.get(object_name, (0.0, None))
+        return info if info is not None and self._is_fresh(since) else None
 
     def forget(self, object_name: str) -> None:
         """Drops what is cached of an object, after an answer that it contradicts."""

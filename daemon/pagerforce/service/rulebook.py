@@ -17,7 +17,7 @@ from pagerforce.pipeline.settings import (
     PipelineSettings,
 )
 from pagerforce.rules.evaluate import RuleBook
-from pagerforce.rules.needs import fields_needed, rules_needing
+from pagerforce.rules.needs import fields_needed, incident_needs, rules_needing
 
 
 def pipeline_settings(
@@ -79,13 +79,18 @@ class RulesInForce:
     """Holds the judge that every batch is ruled by; ``replace`` swaps it between two batches.
 
     ``not_read``: what the org refuses at present: the rules that need it are switched off.
+    ``needs``: what the rules want of incidents beyond a plain answer (``incident_needs``).
     """
 
     loaded: Loaded
     settings: PipelineSettings
     all_on: Judge
     not_read: Callable[[], NotRead] = lambda: ALL_READ
+    needs: frozenset[str] = field(default=frozenset(), init=False)
     _present: tuple[NotRead, Judge] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.needs = incident_needs(self.loaded.rules)
 
     @classmethod
     def of(cls, loaded: Loaded, settings: PipelineSettings) -> "RulesInForce":
@@ -115,6 +120,7 @@ class RulesInForce:
         """Puts the rules and maps of a new file in force; other settings need a restart."""
         self.all_on = judge or self.prepare(loaded)
         self.loaded = loaded
+        self.needs = incident_needs(loaded.rules)
         self._present = None
 
     @property

@@ -141,7 +141,7 @@ class PagerDutySide:
             self.directory,
             self.clock,
             services=loaded.config.pagerduty.services,
-            needs_custom_fields=_needs_custom_fields(loaded),
+            needs_custom_fields="custom_fields" in incident_needs(loaded.rules),
         )
 
     async def find_ours(self, loaded: Loaded) -> OwnUsers:
@@ -153,10 +153,6 @@ class PagerDutySide:
         )
         ids = frozenset(person.id for person in people if person is not None and person.id)
         return OwnUsers(ids, may_be_anybody=settings.act_as == "actor")
-
-
-def _needs_custom_fields(loaded: Loaded) -> bool:
-    return "custom_fields" in incident_needs(loaded.rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +407,7 @@ def _assemble(
         clock,
         Reporter(Side.PAGERDUTY, metrics, deliverer.wake, deliverer.expect_more),
         start_from,
-        lambda: _needs_custom_fields(rules.loaded),
+        lambda: "custom_fields" in rules.needs,
         skew,
         lambda: pagerduty.find_ours(rules.loaded),
         pagerduty,

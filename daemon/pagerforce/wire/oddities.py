@@ -4,7 +4,7 @@ The decoders leave such things out or cut them; this says so, without repeating 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pagerforce.model.lengths import MOST_ITEMS, MOST_TEXT
 from pagerforce.wire.answer import MAX_INTEGER, OutOfRange
@@ -17,12 +17,33 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.\-]{1,60}")
 
 def find_oddities(row: Mapping[str, object]) -> tuple[str, ...]:
     """Places in a row that are beyond what is plausible, each with what is wrong; the first few."""
+    if _is_plain(row, 0):
+        return ()
     found: list[str] = []
     for place, what in _walk(row, (), 0):
         found.append(f"{'.'.join(place) or 'it'} {what}")
         if len(found) == _MAX_TOLD:
             break
     return tuple(found)
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Whether there is nothing to tell: nearly always, so it is found out without keeping places."""
+    if isinstance(value, str):
+        return len(value) <= MOST_TEXT
+    if value is None or isinstance(value, bool):
+        return True
+    if isinstance(value, int | float):
+        return not is_beyond(value)
+    items: Iterable[object] = ()
+    if isinstance(value, list):
+        items = value
+    elif isinstance(value, dict) and all(len(key) <= _MAX_KEY for key in value):
+        items = value.values()
+    else:
+        return False
+    is_sound = depth < MAX_DEPTH and len(value) <= MOST_ITEMS
+    return is_sound and all(_is_plain(item, depth + 1) for item in items)
 
 
 _Place = tuple[str, ...]
@@ -54,9 +75,6 @@ def _walk_object(
     if len(value) > MOST_ITEMS:
         yield place, f"has more than {MOST_ITEMS} members"
     for key, item in value.items():
-        # Most are short texts; a call for each would cost as much as decoding them.
-        if isinstance(item, str) and len(item) <= MOST_TEXT and len(key) <= _MAX_KEY:
-            continue
         if len(key) > _MAX_KEY:
             yield place, f"has a member whose name is longer than {_MAX_KEY} characters"
         yield from _walk(item, (*place, key if _PLAIN.fullmatch(key) else "?"), depth + 1)
