@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from pagerforce.model.action import Rival
 from pagerforce.model.verdict import Delivered, Rejected, Unknown
 from pagerforce.sandbox.faults import Fault, FaultKind
 from salesforce.automation import add_flow, as_rich_text, rewriting, setting
@@ -95,10 +96,9 @@ async def test_of_two_lost_records_each_finds_its_own():
         add_flow(box.world, INCIDENT, rewriting(SHORT, lambda text: f"[NET] {text}"))
         fields = {SHORT: "Switch is down in hall 2", DESCRIPTION: "no light"}
         one, other = creating(fields=GIVEN), creating(fields=fields, incident="PINC002")
-        await lost(box, one)
+        rival = Rival(one.calls[0], (await lost(box, one),))
         at = await lost(box, other)
-        rivals = tuple(one.calls)
-        found = made(await box.deliver(again(other, at=at, rivals=rivals)))
+        found = made(await box.deliver(again(other, at=at, rivals=(rival,))))
         assert found.fields[SHORT] == "[NET] Switch is down in hall 2"
         assert len(box.world.rows(INCIDENT)) == 2
 
@@ -108,11 +108,42 @@ async def test_what_another_lost_attempt_made_is_not_taken():
         add_flow(box.world, INCIDENT, rewriting(SHORT, lambda text: f"[NET] {text}"))
         one = creating(fields=GIVEN)
         other = creating(fields={**GIVEN, SHORT: "Switch is down"}, incident="PINC002")
-        await lost(box, one)
+        rival = Rival(one.calls[0], (await lost(box, one),))
         at = await lost(box, other, FaultKind.DROP_BEFORE)
-        made(await box.deliver(again(other, at=at, rivals=tuple(one.calls))))
+        made(await box.deliver(again(other, at=at, rivals=(rival,))))
         shorts = sorted(row[SHORT] for row in box.world.rows(INCIDENT))
         assert shorts == ["[NET] Router is down", "[NET] Switch is down"]
+
+
+@pytest.mark.parametrize(("minutes", "is_doubt"), [(10, False), (0, True)])
+async def test_only_an_attempt_of_that_time_makes_a_row_doubtful(minutes, is_doubt):
+    async with sandboxed(external_id_field="") as box:
+        add_flow(box.world, INCIDENT, rewriting(SHORT, lambda _: "Set by the flow"))
+        fields = {SHORT: "Router is down", CONTACT: "Event"}
+        one = creating(service=None, fields=fields, incident="PINC002")
+        rival = Rival(one.calls[0], (await lost(box, one, FaultKind.DROP_BEFORE),))
+        box.clock.advance(minutes * 60)
+        task = creating(service=None, fields={**fields, SHORT: "Switch is down"})
+        at = await lost(box, task)
+        (row,) = box.world.rows(INCIDENT)
+        uncertain = again(task, at=at, rivals=(rival,), now=box.clock.now())
+        verdict = await box.deliver(uncertain)
+        if is_doubt:
+            assert isinstance(verdict, Rejected)
+            assert verdict.is_doubt
+        else:
+            assert made(verdict).id == row["Id"]
+        assert len(box.world.rows(INCIDENT)) == 1
+
+
+async def test_a_row_from_before_the_attempt_leaves_no_doubt():
+    async with sandboxed(external_id_field="") as box:
+        box.incident(by=OURS, **{SHORT: "Something else"})
+        box.clock.advance(60)
+        task = creating(service=None, fields={**GIVEN, CONTACT: "Chat"})
+        at = await lost(box, task, FaultKind.DROP_BEFORE)
+        made(await box.deliver(again(task, at=at, now=box.clock.now())))
+        assert len(box.world.rows(INCIDENT)) == 2
 
 
 async def test_a_row_of_our_user_without_a_trace_is_a_doubt_and_nothing_is_sent():

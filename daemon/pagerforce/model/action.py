@@ -117,6 +117,19 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Rival:
+    """Another action whose answers were lost as well.
+
+    Attributes:
+        call: its rendered arguments.
+        tried_at: when the attempts began whose outcome is unknown, in this host's clock.
+    """
+
+    call: Mapping[str, Json]
+    tried_at: tuple[datetime, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One delivery: what a handler needs to know, resolved and read from the store beforehand.
 
@@ -139,8 +152,8 @@ class Task:
             make nothing new.
         event_place: the event's place within its second.
         tried_at: when the attempts began whose outcome is unknown, in this host's clock.
-        rivals: rendered arguments of other actions of this kind and object that may have made a row of
-            which nothing is known yet.
+        rivals: other actions of this kind and object that may have made a row of which nothing is
+            known yet.
         doubt_since: after a restore: what this does may have been done since then, by an action that
             nothing remembers; in PagerDuty's clock. None: its own attempts are all there is.
     """
@@ -171,7 +184,7 @@ class Task:
     doubt_since: datetime | None = None
     event_place: int = 0
     tried_at: tuple[datetime, ...] = ()
-    rivals: tuple[Mapping[str, Json], ...] = ()
+    rivals: tuple[Rival, ...] = ()
 
     @property
     def earliest_doing_at(self) -> datetime:

@@ -1,12 +1,10 @@
 """Builds the task that a handler is given: which incident and record, and what is known of them."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from pagerforce.model.action import ActionSpec, TargetKind, Task
+from pagerforce.model.action import ActionSpec, Rival, TargetKind, Task
 from pagerforce.model.event import Event
 from pagerforce.model.ids import IncidentId, RecordId, Side
-from pagerforce.model.value import Json
 from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.pipeline.target import Pairs
 from pagerforce.store import attempts, links, snapshots, traces
@@ -50,7 +48,7 @@ async def build_task(
     elsewhere = () if is_salesforces else tuple(key for key in tried if key != incident_id)
     parents = [record_id if is_salesforces else incident_id, *elsewhere]
     known = [await traces.own_ids(tx, parent, but_of=head.id) for parent in parents if parent]
-    rivals: tuple[Mapping[str, Json], ...] = ()
+    rivals: tuple[Rival, ...] = ()
     if head.is_uncertain and head.do == CREATE_RECORD:
         known.append(await _linked(tx, head, event))
         rivals = await attempts.rivals_of(tx, head)

@@ -1,13 +1,14 @@
 """Attempts at actions: stored before they are made, so that after a crash it is known where to look."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
+from pagerforce.model.action import Rival
 from pagerforce.model.ids import IncidentId
-from pagerforce.model.value import Json, parse_stamp
+from pagerforce.model.value import parse_stamp
 from pagerforce.store.codec import to_stamp
-from pagerforce.store.database import Transaction
+from pagerforce.store.database import Row, Transaction
 from pagerforce.store.outbox import Action, Settlement
 from pagerforce.store.snapshots import marks
 from pagerforce.store.unreadable import each
@@ -59,19 +60,25 @@ async def tried_at(tx: Transaction, action_id: str) -> tuple[datetime, ...]:
     return tuple(each(tx, "attempt", rows, lambda row: parse_stamp(row[0])))
 
 
-async def rivals_of(tx: Transaction, action: Action) -> tuple[Mapping[str, Json], ...]:
-    """Arguments of other actions of this kind and object that may have made what nothing knows of.
+async def rivals_of(tx: Transaction, action: Action) -> tuple[Rival, ...]:
+    """Other actions of this kind and object that may have made what nothing knows of.
 
     They wait, are under way, or are dead letters, and an attempt of theirs had no answer.
     """
     rows = await tx.rows(
-        "SELECT DISTINCT args FROM action JOIN attempt ON attempt.action_id = action.id "
+        "SELECT args, json_group_array(started_at) FROM action "
+        "JOIN attempt ON attempt.action_id = action.id "
         "WHERE do = ? AND object = ? AND id <> ? AND args IS NOT NULL "
         "AND state IN ('pending', 'in_flight', 'dead_letter') "
-        "AND (verdict IS NULL OR verdict = 'unknown') LIMIT ?",
+        "AND (verdict IS NULL OR verdict = 'unknown') GROUP BY action.id LIMIT ?",
         (action.do, action.object, action.id, _MOST_RIVALS),
     )
-    return tuple(each(tx, "action", rows, lambda row: dict(json.loads(row[0]).items())))
+    return tuple(each(tx, "action", rows, _to_rival))
+
+
+def _to_rival(row: Row) -> Rival:
+    call = dict(json.loads(row[0]).items())
+    return Rival(call, tuple(parse_stamp(text) for text in json.loads(row[1])))
 
 
 async def note_outcome(tx: Transaction, action: Action, outcome: Settlement, now: datetime) -> None:

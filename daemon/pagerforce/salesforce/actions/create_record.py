@@ -28,11 +28,11 @@ from pagerforce.salesforce.actions.category import inbound_values
 from pagerforce.salesforce.actions.desk import PROSE_TYPES, Desk
 from pagerforce.salesforce.actions.search import (
     Found,
+    Rivals,
     Row,
     Sent,
     doubt,
     find_record,
-    rival_values,
     window_of,
 )
 from pagerforce.salesforce.actions.specs import CREATE_RECORD
@@ -185,9 +185,10 @@ class CreateRecord:
 
     async def _make_once(self, task: Task, draft: _Draft) -> Verdict:
         if task.is_uncertain:
-            rows = await self._earlier_rows(task, draft)
-            rivals = rival_values(task.rivals, draft.object)
-            finding = find_record(rows, Sent(draft.values, await self._prose(draft), rivals))
+            rivals = Rivals.of(task, draft.object, self._desk.client.session.now())
+            rows = await self._earlier_rows(task, draft, rivals)
+            sent = Sent(draft.values, await self._prose(draft), rivals.values)
+            finding = find_record(rows, sent)
             if finding.what is Found.OURS:
                 how = "found made by an earlier attempt"
                 return await self._made(task, draft, finding.ids[0], how)
@@ -200,7 +201,7 @@ class CreateRecord:
         infos = [await self._desk.field_info(draft.object, name) for name in draft.values]
         return frozenset(info.name for info in infos if info.type in PROSE_TYPES)
 
-    async def _earlier_rows(self, task: Task, draft: _Draft) -> Sequence[Row]:
+    async def _earlier_rows(self, task: Task, draft: _Draft, rivals: Rivals) -> Sequence[Row]:
         """What our user made about the time of earlier attempts, also what was deleted since."""
         client = self._desk.client
         user_id = await client.user_id()
@@ -217,6 +218,7 @@ class CreateRecord:
                 found_id(row),
                 {name: _value(row, name, info.type) for name, info in infos.items()},
                 is_close=window.is_close(created_at(row)),
+                may_be=rivals.about(created_at(row)),
             )
             for row in await client.query_to_end(select.text(), deleted=True)
         ]

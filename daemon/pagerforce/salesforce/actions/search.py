@@ -16,13 +16,13 @@ what happened:
   then: the action ends as a dead letter that names the rows and what to do.
 
 **Time.** Attempts are noted in this host's clock; the server's is known from its answers. Rows without a
-trace count only within minutes of an attempt. Rows with one count from an hour before the event on, so
-that a clock that was set meanwhile makes no double.
+trace count only from seconds before an attempt to minutes after it. Rows with one count from an hour
+before the event on, so that a clock that was set meanwhile makes no double.
 
 An external id needs none of this: the server itself refuses a second row.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -35,7 +35,7 @@ from pagerforce.model.value import Fields, Scalar
 from pagerforce.model.verdict import Rejected
 
 _MARGIN = timedelta(hours=1)  # PagerDuty's clock and Salesforce's need not agree to the minute
-_BEFORE = timedelta(minutes=2)  # this host's clock, and how long ago the server's was heard
+_BEFORE = timedelta(seconds=30)  # whole seconds, and how far clocks of one side may differ
 _AFTER = timedelta(minutes=5)  # a request may have waited at the server
 _MOST_NAMED = 5
 
@@ -54,27 +54,36 @@ class Window:
 
     def is_close(self, created_at: datetime) -> bool:
         """Whether a row was made about the time of an attempt."""
-        return any(start <= created_at <= end for start, end in self.spans)
+        return _is_within(created_at, self.spans)
 
 
 def window_of(task: Task, server_now: datetime) -> Window:
     """The window of a task; ``server_now`` is Salesforce's clock at the task's ``now``."""
-    ahead = server_now - task.now
-    spans = tuple((at + ahead - _BEFORE, at + ahead + _AFTER) for at in task.tried_at)
+    spans = _spans(task.tried_at, server_now - task.now)
     starts = [start for start, _ in spans]
     return Window(min([task.earliest_doing_at - _MARGIN, *starts]), spans)
+
+
+def _is_within(at: datetime, spans: Sequence[tuple[datetime, datetime]]) -> bool:
+    return any(start <= at <= end for start, end in spans)
+
+
+def _spans(tried_at: Iterable[datetime], ahead: timedelta) -> tuple[tuple[datetime, datetime], ...]:
+    return tuple((at + ahead - _BEFORE, at + ahead + _AFTER) for at in tried_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row of our user that no other action is known to have made.
 
-    ``is_close``: made about the time of an attempt of ours.
+    ``is_close``: made about the time of an attempt of ours. ``may_be``: the rivals, by their places in
+    ``Sent.rivals``, about the time of whose attempts it was made.
     """
 
     id: RecordId
     values: Fields
     is_close: bool = True
+    may_be: frozenset[int] = frozenset()
 
 
 class Found(Enum):
@@ -147,7 +156,7 @@ def find_record(rows: Sequence[Row], sent: Sent) -> Finding:
     close = [row for _, row in mine if row.is_close]
     if not close:
         return Finding(Found.NOTHING)
-    is_only = len(close) == 1 and not sent.rivals and sent.score(close[0]).all > 0
+    is_only = len(close) == 1 and not close[0].may_be and sent.score(close[0]).all > 0
     return Finding(Found.OURS if is_only else Found.DOUBT, tuple(row.id for row in close))
 
 
@@ -224,18 +233,39 @@ def doubt(what: str, ids: Sequence[RecordId], *, remedy: str) -> Rejected:
     )
 
 
-def rival_values(
-    rivals: Sequence[Mapping[str, object]], object_name: str
-) -> list[dict[str, Scalar]]:
-    """What other lost records of this object were given, as far as it is plain values."""
-    found = []
-    for call in rivals:
-        fields = call.get("fields")
-        if call.get("object", object_name) == object_name and isinstance(fields, Mapping):
-            plain = {
-                str(name): value
-                for name, value in fields.items()
-                if value is None or isinstance(value, str | int | float | bool)
-            }
-            found.append(plain)
-    return found
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """Other lost records of this object.
+
+    Attributes:
+        values: what each was given, as far as it is plain values.
+        spans: about the times of its attempts, in Salesforce's clock.
+    """
+
+    values: tuple[Fields, ...]
+    spans: tuple[tuple[tuple[datetime, datetime], ...], ...]
+
+    @classmethod
+    def of(cls, task: Task, object_name: str, server_now: datetime) -> "Rivals":
+        """The rivals of a task that make records of this object."""
+        found = [
+            (_plain(fields), _spans(rival.tried_at, server_now - task.now))
+            for rival in task.rivals
+            if rival.call.get("object", object_name) == object_name
+            and isinstance(fields := rival.call.get("fields"), Mapping)
+        ]
+        return cls(tuple(values for values, _ in found), tuple(spans for _, spans in found))
+
+    def about(self, created_at: datetime) -> frozenset[int]:
+        """The places of those that may have made a row of this moment."""
+        return frozenset(
+            place for place, spans in enumerate(self.spans) if _is_within(created_at, spans)
+        )
+
+
+def _plain(fields: Mapping[str, object]) -> dict[str, Scalar]:
+    return {
+        str(name): value
+        for name, value in fields.items()
+        if value is None or isinstance(value, str | int | float | bool)
+    }
