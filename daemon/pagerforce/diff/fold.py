@@ -373,7 +373,9 @@ def find_drift(
         return None if _is_stale(before, now, server_now - grace) else ("reopen", now)
     changed_at = now.updated_at or now.status_changed_at or now.created_at
     is_settled = changed_at is not None and server_now - changed_at >= grace
-    doubtful = () if is_settled else [name for name in _TOLD if name not in believed]
+    doubtful = [] if is_settled else [name for name in _TOLD if name not in believed]
+    if "status" in doubtful:  # a merge is told by the entry that ends the incident
+        doubtful += ["merged_into", "resolve_reason"]
     after = replace(now, **{name: getattr(before, name) for name in doubtful})
     # The list call carries no custom fields (facts: pagerduty.md section 6): what is known stays.
     after = after if after.custom_fields else replace(after, custom_fields=before.custom_fields)

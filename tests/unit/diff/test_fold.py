@@ -146,6 +146,23 @@ def test_title_is_taken_at_once_but_a_status_only_after_its_entry_had_time():
     assert drift(replace(OPEN, updated_at=at(900))) is None
 
 
+def test_a_merge_is_told_by_its_entry_or_after_that_had_time_and_never_without_its_status():
+    merged = replace(
+        OPEN,
+        title="Up",
+        status=IncidentStatus.RESOLVED,
+        resolve_reason="merge_resolve_reason",
+        merged_into=IncidentId("PBIG"),
+        updated_at=at(990),
+    )
+    kind, after = drift(merged)
+    assert (kind, after.title, after.status) == ("update", "Up", IncidentStatus.TRIGGERED)
+    assert (after.merged_into, after.resolve_reason) == (None, None)
+    assert drift(replace(merged, title="Down")) is None
+    kind, after = drift(replace(merged, updated_at=at(900)))
+    assert (kind, after.merged_into, after.status) == ("merge", "PBIG", IncidentStatus.RESOLVED)
+
+
 def test_reopened_at_once_but_not_by_a_list_that_lags_behind_the_resolve():
     resolved = held(status=IncidentStatus.RESOLVED, status_changed_at=at(980))
     lagging = replace(OPEN, status_changed_at=at(0))
