@@ -146,6 +146,7 @@ async def sample(running, name, **labels):
 
 async def _fuzz(running, story, proxy, other):
     """Changes one side's answers, while the other side's work has to go on."""
+    await _is_up(running, other)  # it may have been odd itself until now
     story.pairs = [await _pair(running, story) for _ in range(PAIRS)]
     proxy.is_on = True
     before = await sample(running, "last_success_timestamp_seconds", source=other)
@@ -162,6 +163,12 @@ async def _fuzz(running, story, proxy, other):
     proxy.is_on = False
     after = await sample(running, "last_success_timestamp_seconds", source=other)
     assert after > before
+
+
+async def _is_up(running, source):
+    with anyio.fail_after(PATIENCE):
+        while await sample(running, "source_up", source=source) != 1:
+            await anyio.sleep(0.1)
 
 
 async def _pair(running, story):
