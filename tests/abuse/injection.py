@@ -15,9 +15,11 @@ import pagerforce.pipeline
 import pagerforce.salesforce.actions
 import pagerforce.store
 from pagerforce.observe.metrics import Metrics
+from pagerforce.own_writes.waiting import Waiting
+from pagerforce.own_writes.whose import Known
 from pagerforce.pagerduty.source import PagerDutyPoller
 from pagerforce.pipeline.deliver import Deliverer
-from pagerforce.pipeline.entries import EntryPlan, Hopes
+from pagerforce.pipeline.entries import EntryPlan
 from pagerforce.pipeline.pace import Budget
 from pagerforce.pipeline.poll import PollLoop
 from pagerforce.pipeline.read_pagerduty import PagerDutyReader
@@ -143,7 +145,7 @@ class Plan:
 
 
 # What every call is given: it holds the guilty thing among all others.
-_SURROUNDINGS = (RowContext, World, Hopes, RowPlan, EntryPlan, Judge, *_READERS)
+_SURROUNDINGS = (RowContext, World, Known, Waiting, RowPlan, EntryPlan, Judge, *_READERS)
 
 
 def _is_about(arguments: Sequence[object], tokens: frozenset[str]) -> bool:

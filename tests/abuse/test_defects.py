@@ -18,7 +18,7 @@ from pagerforce.pipeline import commit, entries, rows
 from pagerforce.pipeline.aside import SET_ASIDE
 from pagerforce.rules.evaluate import _Run
 from pagerforce.service.prune import Pruner
-from pagerforce.store import outbox, retention, traces
+from pagerforce.store import outbox, own_writes, retention
 from pagerforce.store.outbox import Settlement
 from process import Running, command, open_stage, until
 from rig import INCIDENT, JANE, P, open_rig
@@ -158,23 +158,23 @@ async def test_what_must_not_be_sent_twice_survives_a_raise_before_it_is_sent(
 async def test_what_must_not_be_sent_twice_keeps_its_outcome(tmp_path, monkeypatch, place):
     async with opened_with_workflow(tmp_path) as (rig, daemon):
         _, incident_id = await rig.paged(daemon)
-        settle, forget = outbox.settle, traces.forget
+        settle, drop = outbox.settle, own_writes.drop
 
         async def fail_settle(tx, action, outcome, now):
             if action.do == "pagerduty.run_workflow":
                 raise Injected
             await settle(tx, action, outcome, now)
 
-        async def fail_forget(tx, action_id, *rest):
+        async def fail_drop(tx, action_id, *rest):
             if outbox_of[action_id] == "pagerduty.run_workflow":
                 raise ValueError("text of a customer")
-            await forget(tx, action_id, *rest)
+            await drop(tx, action_id, *rest)
 
         outbox_of = _Words(daemon)
         if place in ("settle", "both"):
             monkeypatch.setattr(outbox, "settle", fail_settle)
         if place in ("effects", "both"):
-            monkeypatch.setattr(traces, "forget", fail_forget)
+            monkeypatch.setattr(own_writes, "drop", fail_drop)
         rig.pd.acknowledge(incident_id, by=JANE)
         for _ in range(3):
             await turn(rig, daemon, 70)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kills.automation import CASE
 from kills.deeds import CHANGED, Script
-from pagerforce.pipeline.entries import CONSEQUENCE
+from pagerforce.own_writes.whose import CONSEQUENCE
 from rig import INCIDENT
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pagerforce.errors import SchemaTooNewError, StoreError
-from pagerforce.store import migrate, outbox, snapshots, traces
+from pagerforce.store import migrate, outbox, own_writes, snapshots
 from pagerforce.store.backup import restore
 from pagerforce.store.database import open_database
 from pagerforce.store.journal import Filter, read_dead_letters, read_log
@@ -71,7 +71,7 @@ async def test_an_earlier_database_becomes_one_of_today(tmp_path, schema):
         assert [x["reason"] for x in await read_dead_letters(tx)] == ["refused; correct the rule"]
         assert [x["event"] for x in await read_log(tx, Filter())] == ["create", "comment"]
         assert (await snapshots.find_incident(tx, "QINC1")).title == "Core switch down"
-        assert await traces.seen_comments(tx, ["a0H000000000001EAA"]) == {"a0H000000000001EAA"}
+        assert await own_writes.seen_comments(tx, ["a0H000000000001EAA"]) == {"a0H000000000001EAA"}
     async with open_database(fresh):
         pass
     assert schema_of(old) == schema_of(fresh), "the sum of the migrations is the schema"

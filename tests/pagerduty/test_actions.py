@@ -5,15 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+from pagerforce.model.expectation import EntryExpected, PageExpected
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Person
 from pagerforce.model.mapping import ResolvedMapping
 from pagerforce.model.record import Record
 from pagerforce.model.value import parse_instant
 from pagerforce.model.verdict import (
-    NOT_BEFORE,
     Delivered,
-    Expectation,
     HaltSide,
     IncidentMade,
     NoteMade,
@@ -184,8 +183,7 @@ async def test_an_incident_assigned_to_the_integration_says_that_nobody_was_woke
 
 async def test_the_creation_is_announced_by_its_key(rig):
     expected = await rig.handler(CREATE).expectations(rig.task(CREATE, PAGE))
-    values = {"title": "INC-1: disk full"}
-    assert list(expected) == [Expectation("incident", KEY, values, BOT)]
+    assert list(expected) == [PageExpected(KEY, "INC-1: disk full", BOT)]
 
 
 @pytest.mark.parametrize(
@@ -752,8 +750,9 @@ async def test_who_writes(rig, configure, act_as, email, writer):
     incident = rig.trigger()
     task = {"incident_id": incident, "actor": Person(email=email)}
     (expected,) = await rig.handler(NOTE).expectations(rig.task(NOTE, {"text": "hi"}, **task))
-    values = {"text": "hi", NOT_BEFORE: expected.values[NOT_BEFORE]}
-    assert expected == Expectation("annotate", incident, values, writer)
+    assert expected.not_before is not None
+    wanted = EntryExpected("annotate", incident, writer, text="hi")
+    assert replace(expected, not_before=None) == wanted
     await rig.deliver(NOTE, {"text": "hi"}, **task)
     assert rig.world.notes(incident)[0]["user"]["id"] == writer
 
@@ -828,16 +827,14 @@ async def test_every_entry_we_cause_was_announced(rig, do, args):
     caused = [entry for entry in caused if entry.type != "notify"]
     assert caused
     for entry in caused:
-        fitting = [item for item in expected if item.kind == entry.type]
-        assert fitting, entry.type
-        assert fitting[0].subject == entry.incident_id
-        assert entry.is_automatic or fitting[0].actor_id == entry.agent.id
-        values = fitting[0].values
-        assert values.get("text") in (None, entry.note)
-        if "assignee" in values:
-            assert values["assignee"] in {person.id for person in entry.assignees}
-        if "priority" in values:
-            assert values["priority"] == entry.priority.name
+        fitting = next(item for item in expected if item.type == entry.type)
+        assert fitting.incident_id == entry.incident_id
+        assert entry.is_automatic or fitting.actor_id == entry.agent.id
+        assert fitting.text in (None, entry.note)
+        if fitting.assignee is not None:
+            assert fitting.assignee in {person.id for person in entry.assignees}
+        if fitting.priority is not None:
+            assert fitting.priority == entry.priority.name
 
 
 # Refusals of every kind

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
+from pagerforce.model.expectation import CommentExpected, EntryExpected, FieldsExpected
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person, Ref
 from pagerforce.model.record import Comment, Record
-from pagerforce.model.verdict import Expectation
 
 T0 = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 PAGE = "PABC"
@@ -121,21 +121,20 @@ def entries(kinds=KINDS, current=None):
     )
 
 
-expectations = st.builds(
-    Expectation,
-    kind=st.sampled_from(
-        ["annotate", "acknowledge", "assign", "priority_change", "comment", "fields"]
-    ),
-    subject=st.sampled_from([PAGE, "POTHER", RECORD]),
-    values=st.fixed_dictionaries(
-        {},
-        optional={
-            "text": st.sampled_from(["a", "a b", "c"]),
-            "body": st.sampled_from(["a", "a b", "c"]),
-            "assignee": st.sampled_from(["PJ", "PS"]),
-            "priority": st.sampled_from(["P1", "P2"]),
-        },
-    ),
-    actor_id=st.none() | st.sampled_from(["PJ", "PB"]),
-    count=st.integers(1, 3),
+actors = st.none() | st.sampled_from(["PJ", "PB"])
+words = st.sampled_from(["a", "a b", "c"])
+expectations = (
+    st.builds(
+        EntryExpected,
+        type=st.sampled_from(["annotate", "acknowledge", "assign", "priority_change"]),
+        incident_id=st.sampled_from([PAGE, "POTHER"]),
+        actor_id=actors,
+        text=st.none() | words,
+        assignee=st.none() | st.sampled_from(["PJ", "PS"]),
+        priority=st.none() | st.sampled_from(["P1", "P2"]),
+        not_before=st.none() | moments,
+        count=st.integers(1, 3),
+    )
+    | st.builds(CommentExpected, st.just(RECORD), words, actors)
+    | st.builds(FieldsExpected, st.just(RECORD), st.just({"Name": "a"}), actors)
 )

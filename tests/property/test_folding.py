@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pagerforce.diff.acts import gather
 from pagerforce.diff.fold import Held, changed_fields, find_drift, fold
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person
-from pagerforce.pipeline.entries import Fresh, Hopes, plan_entries
+from pagerforce.own_writes.whose import Known
+from pagerforce.pipeline.entries import Fresh, plan_entries
 from pagerforce.pipeline.ruling import Ruled, World
 from property.strategies import PAGE, T0, entries, incidents, known_people, moments, refs
 
@@ -153,7 +154,7 @@ def test_entries_read_again_are_the_same_events(story):
     told, _ = live(story)
 
     def plan():
-        return plan_entries(Fresh(told), {}, World(), Hopes([], {}), _NoRules(), T0)
+        return plan_entries(Fresh(told), {}, World(), Known(), _NoRules(), T0)
 
     once, again = plan(), plan()
     assert [item.event for item in once.ruled] == [item.event for item in again.ruled]

@@ -41,8 +41,7 @@ async def test_the_expectation_is_the_text():
     async with sandboxed() as box:
         row_id = box.incident()
         (expected,) = await box.handlers[DO].expectations(saying(row_id, "hello"))
-        assert (expected.kind, expected.subject) == ("comment", row_id)
-        assert expected.values == {"body": "hello"}
+        assert (expected.parent_id, expected.body) == (row_id, "hello")
         assert bodies(box) == []
 
 
@@ -57,7 +56,7 @@ async def test_a_long_comment_goes_on_in_numbered_parts():
         assert [body[:6] for body in rows] == ["(1/3) ", "(2/3) ", "(3/3) "]
         assert all(len(body) <= 4000 for body in rows)
         assert len(verdict.effects) == 3
-        assert [e.values["body"] for e in expected] == list(split_text(text, 4000))
+        assert [e.body for e in expected] == list(split_text(text, 4000))
         assert "".join(body[6:] for body in rows).split() == text.split()
 
 

@@ -40,13 +40,12 @@ async def test_a_record_is_made_with_its_key_and_the_category_of_the_service():
 async def test_the_expectation_is_the_key_and_what_it_is_given_is_kept():
     async with sandboxed() as box:
         expected, given = await box.handlers[DO].expectations(creating())
-        assert expected.kind == "record"
-        assert expected.subject == INCIDENT
+        assert expected.object == INCIDENT
         assert expected.values == {EVENT_ID: "pd:PINC001"}
         assert expected.actor_id == await box.line.client.user_id()
         assert box.world.rows(INCIDENT) == []
         record = made(await box.deliver(creating()))
-        assert (given.kind, given.subject) == ("given", INCIDENT)
+        assert given.object == INCIDENT
         assert given.values[EVENT_ID] == "pd:PINC001"
         row = box.world.row(INCIDENT, record.id)
         assert given.values == {name: row[name] for name in given.values}

@@ -11,7 +11,7 @@ from unittest.mock import patch
 from pagerforce.model.ports import EntryBatch, Position, RowBatch
 from pagerforce.pagerduty.actions.add_note import AddNote
 from pagerforce.pipeline import read_pagerduty, read_salesforce
-from pagerforce.store import cursors, traces
+from pagerforce.store import cursors, own_writes
 from pagerforce.store.database import Database
 
 
@@ -55,7 +55,7 @@ def expectation_not_consumed() -> Iterator[None]:
     async def keep(*_: object) -> None:
         return None
 
-    with patch.object(traces, "consume", keep):
+    with patch.object(own_writes, "note_seen", keep):
         yield
 
 

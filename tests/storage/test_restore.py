@@ -4,8 +4,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from pagerforce.own_writes.whose import FORGOTTEN
 from pagerforce.store.backup import back_up, restore
-from pagerforce.store.restored import FORGOTTEN
 from rig import INCIDENT, JANE, SAM, open_rig
 
 

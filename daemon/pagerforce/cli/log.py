@@ -20,7 +20,7 @@ from pagerforce.cli.console import (
 from pagerforce.cli.desk import ask
 from pagerforce.errors import ForbiddenError, PagerforceError
 from pagerforce.model.value import parse_instant
-from pagerforce.pipeline.entries import CONSEQUENCE
+from pagerforce.own_writes.whose import CONSEQUENCE
 
 _FOLLOW_SECONDS = 1.0
 _LEVELS = ("error", "warning", "info", "debug")

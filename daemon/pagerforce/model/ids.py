@@ -75,3 +75,8 @@ def parse_record_id(text: str) -> RecordId:
 def is_same_record_id(left: str, right: str) -> bool:
     """Whether two texts name the same record: 15 and 18 characters compare as one Id."""
     return is_record_id(left) and is_record_id(right) and left[:15] == right[:15]
+
+
+def event_id_of(entry_id: str) -> EventId:
+    """The event of a log entry. Entries are append-only: an entry's id identifies the change."""
+    return EventId(f"pd:{entry_id}")

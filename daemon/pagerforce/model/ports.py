@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from pagerforce.model.action import ActionSpec, Task
+from pagerforce.model.expectation import Expectation
 from pagerforce.model.ids import IncidentId, RecordId
 from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.leftout import NotRead
 from pagerforce.model.record import Comment, Record
-from pagerforce.model.verdict import Expectation, Verdict
+from pagerforce.model.verdict import Verdict
 
 
 class Clock(Protocol):

@@ -4,38 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
+from pagerforce.model.expectation import EntryExpected
 from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.record import Record
 from pagerforce.model.value import Fields
-
-NOT_BEFORE = "not_before"
-"""Among an expectation's values: no log entry from before this instant is meant (RFC 3339)."""
-
-KEEPS_STATUS = "keeps_status"
-"""Among an expectation's values: that assignment came with an acknowledgement and does not end it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What a poll will bring back because of an attempt of ours; consumed once.
-
-    Attributes:
-        kind: a log entry type (``acknowledge``, ``annotate``, ...), ``incident`` (an incident with
-            our key), ``record``, ``given`` (all that a new record was given), ``comment`` or ``fields``.
-        subject: the incident id, the record id, the incident key, or the object's name.
-        values: what identifies it: text of a note, expected field values, assignee ids.
-        actor_id: id of the user we act as, None if it is not known.
-        count: how many such entries the attempt causes.
-        place: which of the task's calls brings it; each call is settled by itself.
-    """
-
-    kind: str
-    subject: str
-    values: Fields = field(default_factory=dict)
-    actor_id: str | None = None
-    count: int = 1
-    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +74,7 @@ class EntryCaused:
     ``after``: whole second; what was stored of such entries later than that was already read.
     """
 
-    expected: Expectation
+    expected: EntryExpected
     after: datetime
 
 
@@ -112,7 +85,7 @@ class NotCaused:
     ``expected``: by type and, of an assignment, by assignee; ``count``: how many fewer.
     """
 
-    expected: Expectation
+    expected: EntryExpected
 
 
 Effect: TypeAlias = (

@@ -3,10 +3,9 @@
 from datetime import datetime
 
 from pagerforce.model.event import Event
-from pagerforce.model.ids import EventId, Side
+from pagerforce.model.ids import EventId, Side, event_id_of
 from pagerforce.model.incident import LogEntry
 from pagerforce.model.record import Comment, Record
-from pagerforce.pipeline.entries import event_id_of
 from pagerforce.store import journal
 from pagerforce.store.database import Database
 
@@ -17,7 +16,7 @@ SET_ASIDE = "(internal error)"
 def aside_of_entry(entry: LogEntry) -> Event:
     """A log entry as an event, without the incident that may be what can't be stored."""
     return Event(
-        id=event_id_of(entry),
+        id=event_id_of(entry.id),
         source=Side.PAGERDUTY,
         type=entry.type,
         at=entry.at,

@@ -6,28 +6,29 @@ writer comes between; nothing on the network is awaited meanwhile.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pagerforce.diff.acts import find_unsettled, gather
 from pagerforce.diff.fold import Held
-from pagerforce.model.ids import IncidentId, RecordId, Side
+from pagerforce.model.ids import IncidentId, RecordId, Side, event_id_of
 from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.link import Link, LinkState
 from pagerforce.model.ports import EntryBatch, Position, RowBatch
+from pagerforce.model.restore import Doubt
 from pagerforce.observe.metrics import Metrics
+from pagerforce.own_writes.forgotten import NOBODY, OwnComments, OwnEntries, OwnUsers
+from pagerforce.own_writes.waiting import Waiting
+from pagerforce.own_writes.whose import Known
 from pagerforce.pipeline.causality import ANSWER_WINDOW, depth_of
 from pagerforce.pipeline.entries import (
     Comparison,
     EntryPlan,
     Fresh,
-    Hopes,
     NewLink,
-    event_id_of,
     plan_drift,
     plan_entries,
 )
-from pagerforce.pipeline.forgotten import NOBODY, OwnComments, OwnEntries, OwnUsers
 from pagerforce.pipeline.rows import NewsRules, RowContext, RowPlan, plan_comments, plan_records
 from pagerforce.pipeline.ruling import Judge, Ruled, World
 from pagerforce.pipeline.target import NOTHING_LINKED
@@ -37,13 +38,12 @@ from pagerforce.store import (
     late_starts,
     links,
     outbox,
+    own_writes,
     restored,
     snapshots,
-    traces,
 )
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.outbox import ActionState, Origin
-from pagerforce.store.restored import Doubt
 
 NO_SKEW = timedelta(0)
 
@@ -111,7 +111,7 @@ async def commit_entries(
         doubt = await restored.find(tx)
         own = OwnEntries(doubt, news.ours)
         found = await _fresh(tx, batch, judge, news.start_at)
-        fresh = [entry for entry in found.entries if not own.should_wait(entry)]
+        fresh = found.entries
         ids = {entry.incident_id for entry in fresh if entry.incident_id}
         held = {
             key: Held(item, at)
@@ -124,15 +124,18 @@ async def commit_entries(
         has_keyless = any(
             e.type == "trigger" and e.current and not e.current.incident_key for e in fresh
         )
-        hopes = replace(await _hopes(tx, ids | keys, with_pages=has_keyless), own=own)
-        await _meet(tx, world, hopes, own.records_of(fresh))
-        plan = plan_entries(replace(found, entries=fresh), held, world, hopes, judge, now)
+        waiting = await _waiting(tx, ids | keys, with_pages=has_keyless)
+        await _meet(tx, world, waiting.records() | own.records_of(fresh))
+        known = Known(waiting, entries=own)
+        plan = plan_entries(found, held, world, known, judge, now)
         await _store_entries(tx, plan, held, now, news.skew, doubt)
+        await own_writes.note_seen(tx, waiting.seen())
         position = Position(batch.read_to)
         await cursors.move_cursor(tx, cursors.PAGERDUTY, position)
     # A reopening has no entry of its own.
     opened = [item.event.type for item in plan.ruled if item.event.type == "reopen"]
-    types = [*(entry.type for entry in fresh), *opened]
+    read = (entry for entry in fresh if entry.id not in plan.undecided)
+    types = [*(entry.type for entry in read), *opened]
     shown = {key: (plan.held[key].incident, now) for key, now in plan.shown.items()}
     return Committed(plan.ruled, types, shown)
 
@@ -143,12 +146,12 @@ async def _fresh(tx: Transaction, batch: EntryBatch, judge: Judge, start_at: dat
     With what the entries beside them, known already, tell about them.
     """
     entries = gather(list({entry.id: entry for entry in batch.entries}.values()))
-    known = await journal.known_events(tx, [event_id_of(entry) for entry in entries])
+    known = await journal.known_events(tx, [event_id_of(entry.id) for entry in entries])
     unsettled = find_unsettled(entries, batch.seen_at)
     fresh = [
         entry
         for entry in entries
-        if event_id_of(entry) not in known and entry.at >= start_at and entry.id not in unsettled
+        if event_id_of(entry.id) not in known and entry.at >= start_at and entry.id not in unsettled
     ]
     followed = await _followed(tx, fresh, judge.settings.services)
     echoes = {key: action for key, action in known.items() if action is not None}
@@ -162,7 +165,7 @@ def _overtaken(entries: Sequence[LogEntry], known: Collection[str]) -> frozenset
     later: set[tuple[IncidentId | None, datetime]] = set()
     for entry in reversed(entries):
         second = entry.incident_id, entry.at
-        if event_id_of(entry) in known:
+        if event_id_of(entry.id) in known:
             later.add(second)
         elif second in later:
             found.add(entry.id)
@@ -222,9 +225,9 @@ async def commit_drift(
             tx, ids, {key: item.incident for key, item in held.items()}
         )
         keys = {item.incident_key for item in wanted if item.incident_key}
-        hopes = await _hopes(tx, keys)
-        await _meet(tx, world, hopes)
-        plan = plan_drift(held, wanted, world, hopes, judge, comparison)
+        waiting = await _waiting(tx, keys)
+        await _meet(tx, world, waiting.records())
+        plan = plan_drift(held, wanted, world, waiting, judge, comparison)
         plan.ruled = await _new_only(tx, plan.ruled)
         await _store_entries(tx, plan, held, now, comparison.skew, await restored.find(tx))
     types = [item.event.type for item in plan.ruled]
@@ -256,7 +259,6 @@ async def _store_entries(
         await late_starts.put_behind(tx, start.id, NOTHING_LINKED, now)
     for source, survivor in plan.merges:
         await links.move_links(tx, source, survivor)
-    await traces.consume(tx, plan.consumed)
 
 
 async def commit_rows(
@@ -278,16 +280,17 @@ async def commit_rows(
         world = await _world_of_records(tx, ids | {item.parent_id for item in batch.comments})
         objects = {row.object for row in batch.records if row.id not in world.records}
         parents = {item.parent_id for item in batch.comments}
-        hopes = await _hopes(tx, {*ids, *parents, *objects})
+        waiting = await _waiting(tx, {*ids, *parents, *objects})
         doubt = await restored.find(tx)
-        own = OwnComments(doubt, news.own_user)
-        context = RowContext(world, hopes, judge, news, busy(), now, own)
+        known = Known(waiting, comments=OwnComments(doubt, news.own_user))
+        context = RowContext(world, known, judge, news, busy(), now)
         plan = RowPlan()
         plan_records(batch.records, plan, context)
-        seen = await traces.seen_comments(tx, [item.id for item in batch.comments])
+        seen = await own_writes.seen_comments(tx, [item.id for item in batch.comments])
         plan_comments(batch.comments, seen, plan, context)
         plan.ruled = await _new_only(tx, plan.ruled)
         await _store_rows(tx, plan, now, news.skew, doubt)
+        await own_writes.note_seen(tx, waiting.seen())
         for feed, position in batch.positions.items():
             await cursors.move_cursor(tx, feed, position)
     unjudged = frozenset(row.id for row in plan.rechecks)
@@ -299,14 +302,13 @@ async def _store_rows(
 ) -> None:
     await snapshots.put_records(tx, plan.records.values())
     await snapshots.add_rechecks(tx, plan.rechecks)
-    await traces.put_comments(tx, plan.comments, now)
+    await own_writes.put_comments(tx, plan.comments, now)
     await _store_links(tx, plan.new_links, Side.SALESFORCE, skew)
     for record_id, was_deleted in plan.merges:
         await links.move_record_links(tx, record_id, revives=was_deleted)
     await store_ruled(tx, plan.ruled, now, doubt)
     for record_id, is_active in plan.activity.items():
         await links.set_links_active(tx, record_id, active=is_active)
-    await traces.consume(tx, plan.consumed)
 
 
 async def _store_links(
@@ -317,11 +319,8 @@ async def _store_links(
         await links.put_link(tx, link.incident_id, link.object, link.record_id, at)
 
 
-async def _meet(
-    tx: Transaction, world: World, hopes: Hopes, others: Collection[RecordId] = ()
-) -> None:
+async def _meet(tx: Transaction, world: World, ids: Collection[RecordId]) -> None:
     """Adds the records that incidents of ours, not linked yet, will be linked to."""
-    ids = {cause.record_id for cause in hopes.causes.values() if cause.record_id} | set(others)
     world.records |= await snapshots.read_records(tx, ids - world.records.keys())
 
 
@@ -367,11 +366,13 @@ async def _world_of_records(tx: Transaction, ids: Collection[RecordId]) -> World
     )
 
 
-async def _hopes(tx: Transaction, subjects: Collection[str], *, with_pages: bool = False) -> Hopes:
+async def _waiting(
+    tx: Transaction, subjects: Collection[str], *, with_pages: bool = False
+) -> Waiting:
     """Expectations about these subjects; ``with_pages``: and of all incidents yet to be seen."""
-    expected = await traces.read_expected(tx, subjects)
+    expected = await own_writes.read_expected(tx, subjects)
     if with_pages:
         known = {item.seq for item in expected}
-        pages = await traces.read_expected_pages(tx)
+        pages = await own_writes.read_expected_pages(tx)
         expected += [item for item in pages if item.seq not in known]
-    return Hopes(expected, await outbox.causes(tx, [item.action_id for item in expected]))
+    return Waiting(expected, await own_writes.causes(tx, [item.action_id for item in expected]))

@@ -15,11 +15,11 @@ from anyio.abc import TaskGroup
 
 from pagerforce.errors import RemoteError, StoreUnavailableError, TransientError
 from pagerforce.model.action import Task
+from pagerforce.model.expectation import Expectation, place_of
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import ActionHandler, BatchHandler
 from pagerforce.model.verdict import (
     Delivered,
-    Expectation,
     HaltSide,
     Rejected,
     RetryLater,
@@ -37,7 +37,7 @@ from pagerforce.pipeline.patience import Patience
 from pagerforce.pipeline.settle import bounded_wait
 from pagerforce.pipeline.tools import Tools
 from pagerforce.pipeline.write_log import WriteLog
-from pagerforce.store import attempts, outbox, traces
+from pagerforce.store import attempts, outbox, own_writes
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import LONGEST_WAIT, has_work
 from pagerforce.store.outbox import Action, ActionState
@@ -367,8 +367,8 @@ async def _expect(
 ) -> None:
     """Stores what an attempt will bring back, of each action by itself."""
     for place, action_id in enumerate(task.ids):
-        mine = [x for x in expected if x.place == place]
-        await traces.expect(tx, action_id, mine, now, is_uncertain=task.is_uncertain)
+        mine = [x for x in expected if place_of(x) == place]
+        await own_writes.expect(tx, action_id, mine, now, is_uncertain=task.is_uncertain)
 
 
 def _all(jobs: Sequence[Job], verdict: Verdict) -> Sequence[Sequence[Verdict]]:

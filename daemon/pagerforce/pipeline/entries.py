@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pagerforce.diff.acts import TRIGGER, is_first_call
-from pagerforce.diff.echo import find_created, find_entry, find_page
+from pagerforce.diff.acts import TRIGGER
 from pagerforce.diff.fold import (
     Folded,
     Held,
@@ -19,20 +18,25 @@ from pagerforce.diff.fold import (
     still_true,
 )
 from pagerforce.model.event import CommentText, Event
-from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
+from pagerforce.model.expectation import EntryExpected
+from pagerforce.model.ids import EventId, IncidentId, RecordId, Side, event_id_of
 from pagerforce.model.incident import Incident, LogEntry, Person
 from pagerforce.model.link import Link, LinkState
 from pagerforce.model.sequence import LAST, OVERTAKEN
 from pagerforce.model.value import format_whole_second
-from pagerforce.model.verdict import KEEPS_STATUS, Expectation
-from pagerforce.pipeline.forgotten import OwnEntries
+from pagerforce.own_writes.forgotten import OwnEntries
+from pagerforce.own_writes.matching import find_created
+from pagerforce.own_writes.waiting import Waiting
+from pagerforce.own_writes.whose import (
+    Known,
+    Ours,
+    Theirs,
+    Undecided,
+    Whose,
+    maker,
+    whose,
+)
 from pagerforce.pipeline.ruling import Judge, Ruled, World
-from pagerforce.store.outbox import Cause
-from pagerforce.store.restored import FORGOTTEN
-from pagerforce.store.traces import Expected
-
-CONSEQUENCE = "(consequence)"
-"""Stands for the id of an action: PagerDuty did it by itself beside somebody's act, whose event tells it."""
 
 SILENT = frozenset({"title", "service"})
 """Fields whose changes leave no entry: that the incident shows another value contradicts nothing."""
@@ -55,42 +59,20 @@ class EntryPlan:
     """What one batch of entries, or one reconcile, leads to; stored in one transaction.
 
     ``late_starts``: triggers that were seen after what followed them. ``echoes``: entries that are the
-    doing of an action, by their event. ``shown``: by incident, the snapshot that entries led to and the
-    incident as their last one shows it. ``contradictions``: fields in which an incident was believed
-    although its entries say otherwise.
+    doing of an action, by their event. ``undecided``: ids of entries that are to be read again.
+    ``shown``: by incident, the snapshot that entries led to and the incident as their last one shows it.
+    ``contradictions``: fields in which an incident was believed although its entries say otherwise.
     """
 
     ruled: list[Ruled] = field(default_factory=list)
     held: dict[IncidentId, Held] = field(default_factory=dict)
     new_links: list[NewLink] = field(default_factory=list)
     merges: list[tuple[IncidentId, IncidentId]] = field(default_factory=list)
-    consumed: list[int] = field(default_factory=list)
     late_starts: list[Event] = field(default_factory=list)
     echoes: dict[EventId, str] = field(default_factory=dict)
+    undecided: set[str] = field(default_factory=set)
     shown: dict[IncidentId, Incident] = field(default_factory=dict)
     contradictions: list[tuple[IncidentId, str]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Hopes:
-    """Expectations of our own writes, each good for as many matches as it has left.
-
-    ``causes``: per action its object, the record and the incident its event was about. ``own``: what
-    is our own doing though nothing remembers it.
-    """
-
-    expected: Sequence[Expected]
-    causes: Mapping[str, Cause]
-    own: OwnEntries = field(default_factory=OwnEntries)
-    used: dict[int, int] = field(default_factory=dict)
-
-    def open(self) -> list[Expected]:
-        """Those that still have a match left."""
-        return [item for item in self.expected if item.remaining > self.used.get(item.seq, 0)]
-
-    def consume(self, item: Expected) -> None:
-        """One match less is left."""
-        self.used[item.seq] = self.used.get(item.seq, 0) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +90,11 @@ class Fresh:
     echoes: Mapping[EventId, str] = field(default_factory=dict)
 
 
-def event_id_of(entry: LogEntry) -> EventId:
-    """Entries are append-only: their id identifies the change."""
-    return EventId(f"pd:{entry.id}")
-
-
 def plan_entries(
     fresh: Fresh,
     held: Mapping[IncidentId, Held],
     world: World,
-    hopes: Hopes,
+    known: Known,
     judge: Judge,
     now: datetime,
 ) -> EntryPlan:
@@ -126,46 +103,73 @@ def plan_entries(
     ``held``: the snapshots before. ``world`` goes along with what happens.
     """
     plan = EntryPlan(held=dict(held), echoes=dict(fresh.echoes))
+    known = replace(known, echoes=plan.echoes)
     for number, read in enumerate(fresh.entries):
         entry = read
         if read.type == TRIGGER and read.incident_id and _is_new(plan.held.get(read.incident_id)):
             later = (x for x in fresh.entries[number:] if x.incident_id == read.incident_id)
             entry = as_of_trigger(read, later)
-        if entry.incident_id is None:
+        doer = whose(entry, known)
+        if isinstance(doer, Undecided):
+            plan.undecided.add(entry.id)
+        elif entry.incident_id is None:
             plan.ruled.append(Ruled(_bare_event(entry), ()))
-            continue
-        before, echo = plan.held.get(entry.incident_id), _echo(entry, plan, hopes)
-        is_our_end = echo is not None and entry.type == "resolve"
-        is_overtaken = entry.id in fresh.overtaken
-        meant = _as_meant(entry, echo)
-        opened = None if is_our_end else find_reopening(before, meant, is_overtaken=is_overtaken)
-        is_doubtful = opened is not None and echo is not None and not _is_settled(echo, entry)
-        state = before if opened is None else Held(opened)
-        folded = fold(state, meant, is_overtaken=is_overtaken)
-        kept = before if is_doubtful and before else _kept(state, folded, entry)
-        plan.held[entry.incident_id] = kept
-        if read.current is not None:
-            plan.shown[entry.incident_id] = read.current
-        world.incidents[entry.incident_id] = plan.held[entry.incident_id].incident
-        _link_ours(entry.current, entry.at, plan, world, hopes, made_by=_maker(entry))
-        _link_forgotten(entry, plan, world, hopes.own)
-        if before is not None and opened is not None and not is_doubtful:
-            told = _reopening(entry, before.incident, opened)
-            plan.ruled.append(judge.rule(told, world, now))
-        event = _event(entry, folded.type, folded.before, folded.after)
-        if is_overtaken:
-            event = replace(event, place=OVERTAKEN)
-        echo_of = _echo_of(entry, echo, plan, hopes)
-        if echo_of is not None:
-            plan.echoes[event.id] = echo_of
-            plan.ruled.append(Ruled(event, (entry.incident_id,), echo_of=echo_of))
-            continue
-        plan.ruled.append(judge.rule(event, world, now))
-        if folded.is_late_start:
-            plan.late_starts.append(event)
-        if folded.type == "merge" and folded.after.merged_into:
-            plan.merges.append((entry.incident_id, folded.after.merged_into))
+        else:
+            if isinstance(doer, Ours):
+                known.waiting.use(doer.item)
+            is_overtaken = entry.id in fresh.overtaken
+            seen = _Seen(entry, entry.incident_id, read.current, doer, is_overtaken)
+            _plan_entry(seen, plan, world, known, judge, now)
     return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An entry and whose doing it is.
+
+    ``shown``: the incident as it was read along. ``is_overtaken``: it comes before one that is known.
+    """
+
+    entry: LogEntry
+    incident_id: IncidentId
+    shown: Incident | None
+    whose: Whose
+    is_overtaken: bool
+
+
+def _plan_entry(
+    seen: _Seen, plan: EntryPlan, world: World, known: Known, judge: Judge, now: datetime
+) -> None:
+    """Applies an entry to its incident's snapshot and, where it is theirs, has it judged."""
+    entry, doer = seen.entry, seen.whose
+    before = plan.held.get(seen.incident_id)
+    is_our_end = isinstance(doer, Ours) and entry.type == "resolve"
+    meant = _as_meant(entry, doer)
+    opened = None if is_our_end else find_reopening(before, meant, is_overtaken=seen.is_overtaken)
+    is_doubtful = opened is not None and isinstance(doer, Ours) and not _is_settled(doer, entry)
+    state = before if opened is None else Held(opened)
+    folded = fold(state, meant, is_overtaken=seen.is_overtaken)
+    kept = before if is_doubtful and before else _kept(state, folded, entry)
+    plan.held[seen.incident_id] = kept
+    if seen.shown is not None:
+        plan.shown[seen.incident_id] = seen.shown
+    world.incidents[seen.incident_id] = kept.incident
+    _link_ours(entry.current, entry.at, plan, world, known.waiting, made_by=maker(entry))
+    _link_forgotten(entry, plan, world, known.entries)
+    if before is not None and opened is not None and not is_doubtful:
+        plan.ruled.append(judge.rule(_reopening(entry, before.incident, opened), world, now))
+    event = _event(entry, folded.type, folded.before, folded.after)
+    if seen.is_overtaken:
+        event = replace(event, place=OVERTAKEN)
+    if not isinstance(doer, Theirs | Undecided):
+        plan.echoes[event.id] = doer.echo_of
+        plan.ruled.append(Ruled(event, (seen.incident_id,), echo_of=doer.echo_of))
+        return
+    plan.ruled.append(judge.rule(event, world, now))
+    if folded.is_late_start:
+        plan.late_starts.append(event)
+    if folded.type == "merge" and folded.after.merged_into:
+        plan.merges.append((seen.incident_id, folded.after.merged_into))
 
 
 def _is_new(held: Held | None) -> bool:
@@ -173,64 +177,24 @@ def _is_new(held: Held | None) -> bool:
     return held is None or held.entry_at is None
 
 
-def _echo_of(entry: LogEntry, echo: Expected | None, plan: EntryPlan, hopes: Hopes) -> str | None:
-    """Why an entry meets no rule: the action whose doing it or its cause is, or ``CONSEQUENCE``."""
-    if echo is not None:
-        return echo.action_id
-    if entry.cause_id is not None:
-        ours = plan.echoes.get(EventId(f"pd:{entry.cause_id}"))
-        if ours is not None or entry.cause_type != TRIGGER:
-            return ours or CONSEQUENCE
-    if is_first_call(entry):
-        waiting = (
-            hopes.open()
-        )  # a page that waits still: its trigger is seen later than its first call
-        page = find_page(entry, [item.what for item in waiting])
-        if page is not None:
-            return waiting[page].action_id
-    return FORGOTTEN if hopes.own.is_forgotten(entry) else None
-
-
-def _is_settled(echo: Expected, entry: LogEntry) -> bool:
+def _is_settled(ours: Ours, entry: LogEntry) -> bool:
     """Whether an acknowledge of ours is known to have opened nothing that has to be closed again.
 
     It may have crossed a resolve. Until it is settled that cannot be told: the incident stays held as
     resolved, and if it is open after all the reconcile tells.
     """
-    return echo.is_done and entry.current is not None and entry.current.is_open
+    return ours.item.is_done and entry.current is not None and entry.current.is_open
 
 
-def _as_meant(entry: LogEntry, echo: Expected | None) -> LogEntry:
+def _as_meant(entry: LogEntry, doer: Whose) -> LogEntry:
     """The entry as it is folded: who was assigned along with our acknowledgement does not end it.
 
     Were it otherwise, another acknowledgement of ours follows (pagerduty/actions/acknowledge.py).
     """
-    if echo is None or KEEPS_STATUS not in echo.what.values:
+    what = doer.item.what if isinstance(doer, Ours) else None
+    if not isinstance(what, EntryExpected) or not what.keeps_status:
         return entry
     return replace(entry, agent_type="service", channel="auto")
-
-
-def _echo(entry: LogEntry, plan: EntryPlan, hopes: Hopes) -> Expected | None:
-    """The expectation an entry fulfils."""
-    waiting = hopes.open()
-    if entry.cause_id is not None:
-        # What PagerDuty did beside an act is only that one's: a person's may look like ours.
-        ours = plan.echoes.get(EventId(f"pd:{entry.cause_id}"))
-        waiting = [item for item in waiting if item.action_id == ours]
-    whats: list[Expectation] = [item.what for item in waiting]
-    index = find_created(entry.current, whats, _maker(entry)) if entry.type == "trigger" else None
-    if index is None:
-        index = find_entry(entry, whats)
-    if index is None:
-        return None
-    hopes.consume(waiting[index])
-    plan.consumed.append(waiting[index].seq)
-    return waiting[index]
-
-
-def _maker(entry: LogEntry) -> str | None:
-    """Who triggered the incident, where this is the entry that tells."""
-    return entry.agent.id if entry.type == "trigger" else None
 
 
 def _link_ours(
@@ -238,7 +202,7 @@ def _link_ours(
     seen_at: datetime,
     plan: EntryPlan,
     world: World,
-    hopes: Hopes,
+    waiting: Waiting,
     *,
     made_by: str | None = None,
 ) -> None:
@@ -247,8 +211,8 @@ def _link_ours(
     The answer to its creation may be lost and its trigger entry late; what people do with it
     meanwhile must reach the record.
     """
-    index = find_created(incident, [item.what for item in hopes.expected], made_by)
-    cause = None if index is None else hopes.causes.get(hopes.expected[index].action_id)
+    index = find_created(incident, [item.what for item in waiting.expected], made_by)
+    cause = None if index is None else waiting.causes.get(waiting.expected[index].action_id)
     if incident is not None and cause is not None and cause.record_id is not None:
         at = incident.created_at or seen_at
         _link(NewLink(incident.id, cause.object, cause.record_id, at), plan, world)
@@ -270,7 +234,7 @@ def _link(link: NewLink, plan: EntryPlan, world: World) -> None:
 
 def _bare_event(entry: LogEntry) -> Event:
     return Event(
-        event_id_of(entry), Side.PAGERDUTY, entry.type, entry.at, entry.agent, note=entry.note
+        event_id_of(entry.id), Side.PAGERDUTY, entry.type, entry.at, entry.agent, note=entry.note
     )
 
 
@@ -278,7 +242,7 @@ def _event(entry: LogEntry, kind: str, before: Incident | None, after: Incident)
     author = entry.agent.name or entry.agent.email or entry.agent.id or "PagerDuty"
     is_note = entry.type == "annotate" and entry.note is not None
     return Event(
-        id=event_id_of(entry),
+        id=event_id_of(entry.id),
         source=Side.PAGERDUTY,
         type=kind,
         at=entry.at,
@@ -297,7 +261,7 @@ def _event(entry: LogEntry, kind: str, before: Incident | None, after: Incident)
 
 def _reopening(entry: LogEntry, before: Incident, after: Incident) -> Event:
     return Event(
-        id=EventId(f"{event_id_of(entry)}:reopen"),
+        id=EventId(f"{event_id_of(entry.id)}:reopen"),
         source=Side.PAGERDUTY,
         type="reopen",
         at=after.status_changed_at or entry.at,
@@ -336,7 +300,7 @@ def plan_drift(
     held: Mapping[IncidentId, Held],
     seen: Sequence[Incident],
     world: World,
-    hopes: Hopes,
+    waiting: Waiting,
     judge: Judge,
     comparison: Comparison,
 ) -> EntryPlan:
@@ -347,7 +311,7 @@ def plan_drift(
     """
     plan, server_now = EntryPlan(), comparison.server_now
     for incident in seen:
-        _link_ours(incident, server_now, plan, world, hopes)
+        _link_ours(incident, server_now, plan, world, waiting)
         known = held.get(incident.id)
         if known is None:
             if incident.created_at and server_now - incident.created_at >= RECONCILE_GRACE:

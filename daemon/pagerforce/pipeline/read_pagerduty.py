@@ -5,15 +5,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from pagerforce.model.ids import IncidentId, Side
+from pagerforce.model.ids import IncidentId, Side, event_id_of
 from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.ports import Clock, EntryBatch, Flaw, PagerDutySource, Position
+from pagerforce.model.restore import Doubt, Turn
 from pagerforce.model.value import format_whole_second
 from pagerforce.observe.log import get_log
+from pagerforce.own_writes.forgotten import NOBODY, OwnUsers
 from pagerforce.pipeline.aside import aside_of_entry, set_aside
 from pagerforce.pipeline.commit import EntryNews, commit_drift, commit_entries
-from pagerforce.pipeline.entries import Comparison, event_id_of
-from pagerforce.pipeline.forgotten import NOBODY, OwnUsers
+from pagerforce.pipeline.entries import Comparison
 from pagerforce.pipeline.isolation import Failed, Troubles, store_apart, store_or_apart
 from pagerforce.pipeline.lookups import Look, Lookups, unread
 from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, LookBack, Reading, Sweep
@@ -21,9 +22,8 @@ from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.pipeline.suspects import Suspects
-from pagerforce.store import cursors, disowned, journal, restored, snapshots, traces
+from pagerforce.store import cursors, journal, own_writes, restored, snapshots
 from pagerforce.store.database import Database
-from pagerforce.store.restored import Doubt, Turn
 from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("poll")
@@ -207,7 +207,7 @@ class PagerDutyReader:
     async def _read_entries(self, doubt: Doubt | None) -> int:
         async with self.database.read() as tx:
             position = (await cursors.read_cursors(tx))[cursors.PAGERDUTY]
-            again = await disowned.find_disowned(tx)
+            again = await own_writes.find_disowned(tx)
         wide, fast = self._ago(self._last_wide, position), self._ago(self._last_fast, position)
         pace = self.judge().settings.pagerduty
         overlap = self.sweep.overlap(pace, wide=wide, fast=fast)
@@ -234,7 +234,7 @@ class PagerDutyReader:
         self._troubles.end_round()
         if again:
             async with self.database.write() as tx:
-                await disowned.forget_disowned(tx, again)
+                await own_writes.forget_disowned(tx, again)
         this = LookBack.made(begun, self.clock.monotonic(), seen, read_to)
         if overlap >= self.sweep.wide(pace, wide):
             self._last_wide = this
@@ -297,8 +297,8 @@ class PagerDutyReader:
         if not short:
             return batch
         async with self.database.read() as tx:
-            known = await journal.known_events(tx, [event_id_of(entry) for entry in short])
-        fresh = [entry for entry in short if event_id_of(entry) not in known]
+            known = await journal.known_events(tx, [event_id_of(entry.id) for entry in short])
+        fresh = [entry for entry in short if event_id_of(entry.id) not in known]
         looks = await self._lookups.read_all(
             dict.fromkeys(entry.incident_id for entry in fresh if entry.incident_id)
         )
@@ -348,7 +348,7 @@ class PagerDutyReader:
             seen = [incident for incident in in_full if incident is not None]
         with self.reporter.contained("expectations"):
             async with self.database.write() as tx:
-                await traces.expire(tx, self.clock.now() - _EXPECTATION_LIFE)
+                await own_writes.expire(tx, self.clock.now() - _EXPECTATION_LIFE)
         found = 0
 
         async def store(incidents: Sequence[Incident]) -> None:

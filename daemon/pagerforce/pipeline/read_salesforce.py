@@ -9,6 +9,7 @@ from pagerforce.model.ids import RecordId, Side, find_record_id
 from pagerforce.model.leftout import ALL_READ
 from pagerforce.model.ports import Clock, Flaw, Position, RowBatch, SalesforceSource
 from pagerforce.model.record import Comment, Record
+from pagerforce.model.restore import Turn
 from pagerforce.model.value import format_whole_second
 from pagerforce.observe.log import get_log
 from pagerforce.pipeline.absentees import Absentees
@@ -25,7 +26,6 @@ from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.store import cursors, restored, snapshots
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.reading_with import find_read_with, put_read_with
-from pagerforce.store.restored import Turn
 from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("poll")

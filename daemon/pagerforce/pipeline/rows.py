@@ -1,32 +1,20 @@
 """Pure: Salesforce rows and comments -> events with what the rules say."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pagerforce.diff.echo import (
-    became,
-    find_comment,
-    find_made_record,
-    holds,
-    is_part,
-    may_be_ours,
-)
 from pagerforce.diff.record import RecordChange, blank, compare, event_id, is_merge, merged
 from pagerforce.model.event import CommentText, Event
-from pagerforce.model.following import follows, shows
 from pagerforce.model.ids import EventId, RecordId, Side
 from pagerforce.model.link import Link, LinkState
 from pagerforce.model.record import Comment, Record
-from pagerforce.model.value import Fields, is_equal
-from pagerforce.pipeline.entries import Hopes, NewLink
-from pagerforce.pipeline.forgotten import OwnComments
+from pagerforce.own_writes.snapshot import given_by, with_own_writes
+from pagerforce.own_writes.waiting import Expected
+from pagerforce.own_writes.whose import Known, Ours, Theirs, Undecided, whose
+from pagerforce.pipeline.entries import NewLink
 from pagerforce.pipeline.ruling import Judge, Ruled, World
-from pagerforce.store.restored import FORGOTTEN
 from pagerforce.store.retention import is_too_old_for_news
-from pagerforce.store.traces import Expected
-
-NOTHING_FORGOTTEN = OwnComments()
 
 
 @dataclass(slots=True)
@@ -45,7 +33,6 @@ class RowPlan:
     new_links: list[NewLink] = field(default_factory=list)
     activity: dict[RecordId, bool] = field(default_factory=dict)
     merges: list[tuple[RecordId, bool]] = field(default_factory=list)
-    consumed: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +59,14 @@ class RowContext:
     Attributes:
         busy: records that a write of ours was under way on since the poll began: what this poll
             read may show half of it, so they are read again later.
-        own: which comments are our own doing though nothing remembers it.
     """
 
     world: World
-    hopes: Hopes
+    known: Known
     judge: Judge
     news: NewsRules
     busy: Collection[RecordId]
     now: datetime
-    own: OwnComments = NOTHING_FORGOTTEN
 
 
 def plan_records(rows: Sequence[Record], plan: RowPlan, context: RowContext) -> None:
@@ -106,7 +91,7 @@ def _plan_merge(row: Record, plan: RowPlan, world: World) -> None:
 def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
     world = context.world
     before = world.records.get(row.id)
-    known = _with_own_writes(before, row, plan, context.hopes)
+    known = with_own_writes(before, row, context.known.waiting)
     news = context.news
     quiet = news.quiet.get(row.object, frozenset())
     change = compare(known, row, start_at=news.start_at[row.object], quiet=quiet)
@@ -120,15 +105,13 @@ def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
     event = _record_event(after if _is_of_parent(before, row, change) else kept, change)
     if is_merge(before, row):
         event = replace(event, merged_into=row.merged_into)
-    echo = _own_creation(row, plan, context) if before is None else None
-    if echo is None and before is None and _may_turn_out_ours(row, context):
+    doer = Theirs() if before is not None else whose(row, context.known)
+    if isinstance(doer, Undecided):
         del plan.records[row.id], world.records[row.id]
         plan.rechecks.append(row)
         return
-    if echo is not None:
-        plan.ruled.append(Ruled(event, (row.id,), echo_of=echo.action_id))
-        if row.was_edited and not row.is_deleted:
-            _plan_edit(row, echo, plan, context)
+    if isinstance(doer, Ours):
+        _plan_ours(row, event, doer.item, plan, context)
         return
     plan.ruled.append(context.judge.rule(event, world, context.now))
     if change.type in ("delete", "undelete") and event.merged_into is None:
@@ -141,88 +124,28 @@ def _is_of_parent(before: Record | None, row: Record, change: RecordChange) -> b
     return is_still and all("." in name for name in change.changed)
 
 
-def _plan_edit(row: Record, made: Expected, plan: RowPlan, context: RowContext) -> None:
-    """Somebody was at a record of ours before we saw it for the first time."""
-    before = blank(row, _given_by(made, plan, context.hopes))
-    edit = compare(before, row, start_at=context.news.start_at[row.object])
-    if edit is not None:
-        after = merged(before, row, edit.changed)
-        plan.records[row.id] = context.world.records[row.id] = after
-        event = _record_event(after, edit)
-        plan.ruled.append(context.judge.rule(event, context.world, context.now))
-
-
-def _given_by(made: Expected, plan: RowPlan, hopes: Hopes) -> Fields:
-    """What the action that made a record gave it."""
-    for item in hopes.open():
-        if item.what.kind == "given" and item.action_id == made.action_id:
-            hopes.consume(item)
-            plan.consumed.append(item.seq)
-            return item.what.values
-    return {}
-
-
-def _with_own_writes(
-    before: Record | None, row: Record, plan: RowPlan, hopes: Hopes
-) -> Record | None:
-    """The snapshot with what writes of ours have made of it that it does not hold yet.
-
-    That is all of a write whose answer was lost, and of one after which the record was not read what
-    followed from it; the first row that comes after the latter settles it, whatever it shows.
-    """
-    mine = [x for x in hopes.open() if x.what.kind == "fields" and x.what.subject == row.id]
-    if before is None or not mine:
-        return before
-    fields = dict(before.fields)
-    for item in mine:
-        what = item.what
-        if holds(row, what.values) or became(row, what.values, before.fields, what.actor_id):
-            ours = (name for name in row.fields if follows(name, what.values))
-            fields |= {name: row.fields[name] for name in ours}
-        elif item.is_done:
-            fields |= dict.fromkeys(_never_seen(row, what.values))
-        if item.is_done:
-            hopes.consume(item)
-            plan.consumed.append(item.seq)
-    return replace(before, fields=fields)
-
-
-def _never_seen(row: Record, written: Fields) -> Iterator[str]:
-    """Names behind references of ours that somebody replaced at once; whatever stands there is news."""
-    lost = [
-        name
-        for name, value in written.items()
-        if name in row.fields and not is_equal(row.fields[name], value)
-    ]
-    return (path for path in row.fields if path not in written and shows(path, lost))
-
-
-def _own_creation(row: Record, plan: RowPlan, context: RowContext) -> Expected | None:
-    """The expectation of ours that a new row fulfils; the record is linked as soon as it is seen."""
-    waiting = context.hopes.open()
-    index = find_made_record(row, [item.what for item in waiting])
-    if index is None:
-        return None
-    item = waiting[index]
-    context.hopes.consume(item)
-    plan.consumed.append(item.seq)
-    cause = context.hopes.causes.get(item.action_id)
+def _plan_ours(
+    row: Record, event: Event, made: Expected, plan: RowPlan, context: RowContext
+) -> None:
+    """A record of ours is linked as soon as it is seen; what somebody did to it before is an edit."""
+    waiting, world = context.known.waiting, context.world
+    waiting.use(made)
+    cause = waiting.causes.get(made.action_id)
     if cause is not None and cause.incident_id is not None:
         link = NewLink(cause.incident_id, row.object, row.id, row.created_at)
         plan.new_links.append(link)
-        context.world.add_link(
+        world.add_link(
             Link(link.incident_id, row.object, row.id, LinkState.ACTIVE, link.at, link.at)
         )
-    return item
-
-
-def _may_turn_out_ours(row: Record, context: RowContext) -> bool:
-    """Whether a new row of our user bears no trace while a record of ours is being created.
-
-    The org may have left nothing of what we sent, or a person uses our account: the attempt, or the
-    search after its lost answer, tells. Until then the row is read again and again.
-    """
-    return may_be_ours(row, [x.what for x in context.hopes.open() if x.is_under_way])
+    plan.ruled.append(Ruled(event, (row.id,), echo_of=made.action_id))
+    if not row.was_edited or row.is_deleted:
+        return
+    before = blank(row, given_by(made, waiting))
+    edit = compare(before, row, start_at=context.news.start_at[row.object])
+    if edit is not None:
+        after = merged(before, row, edit.changed)
+        plan.records[row.id] = world.records[row.id] = after
+        plan.ruled.append(context.judge.rule(_record_event(after, edit), world, context.now))
 
 
 def _record_event(record: Record, change: RecordChange) -> Event:
@@ -255,26 +178,16 @@ def plan_comments(
         if is_old or comment.created_at < context.news.start_at[comment.object]:
             plan.comments.append((comment, None))
             continue
-        echo = _own_comment(comment, plan, context)
-        plan.comments.append((comment, echo.action_id if echo else None))
+        doer = whose(comment, context.known)
+        if isinstance(doer, Ours) and doer.is_used:
+            context.known.waiting.use(doer.item)
+        made_by = doer.item.action_id if isinstance(doer, Ours) else None
+        plan.comments.append((comment, made_by))
         event = _comment_event(comment, context.world.records.get(comment.parent_id))
-        if echo is not None:
-            plan.ruled.append(Ruled(event, (comment.parent_id,), echo_of=echo.action_id))
-        elif context.own.is_forgotten(comment):
-            plan.ruled.append(Ruled(event, (comment.parent_id,), echo_of=FORGOTTEN))
-        else:
+        if isinstance(doer, Theirs | Undecided):
             plan.ruled.append(context.judge.rule(event, context.world, context.now))
-
-
-def _own_comment(comment: Comment, plan: RowPlan, context: RowContext) -> Expected | None:
-    waiting = context.hopes.open()
-    index = find_comment(comment, [item.what for item in waiting])
-    if index is None:
-        return None
-    if not is_part(comment, waiting[index].what):  # more of it is to come
-        context.hopes.consume(waiting[index])
-        plan.consumed.append(waiting[index].seq)
-    return waiting[index]
+        else:
+            plan.ruled.append(Ruled(event, (comment.parent_id,), echo_of=doer.echo_of))
 
 
 def _comment_event(comment: Comment, record: Record | None) -> Event:

@@ -27,18 +27,12 @@ from pagerforce.model.verdict import (
     Unknown,
     Verdict,
 )
-from pagerforce.store import disowned, journal, links, snapshots, traces
+from pagerforce.own_writes.life import fate_of
+from pagerforce.store import links, own_writes, snapshots
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import LONGEST_WAIT
 from pagerforce.store.links import LinkTime
 from pagerforce.store.outbox import DOUBT, Action, ActionState, Settlement
-
-_OURS = (
-    "fields",
-    "record",
-    "given",
-    "comment",
-)  # expectations that a stored snapshot or id replaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +109,10 @@ async def store_effects(
     """
     for effect in verdict.effects if isinstance(verdict, Delivered | Skipped) else ():
         await _store_effect(tx, task, action, effect, skew)
-    if isinstance(verdict, Delivered):
-        if not any(isinstance(x, FieldsWritten) and not x.is_followed for x in verdict.effects):
-            await traces.forget(tx, action.id, _OURS)
-    elif not isinstance(verdict, Unknown) and not action.is_uncertain:
-        await traces.forget(tx, action.id)
-        if task.incident_id is not None:
-            await disowned.disown(tx, action.id, task.incident_id)
-    elif isinstance(verdict, Skipped):
-        # Entries of an earlier attempt may still come, but the record was read just now: who
-        # puts these values there from here on is not us.
-        await traces.forget(tx, action.id, ("fields",))
+    fate = fate_of(verdict, is_uncertain=action.is_uncertain)
+    await own_writes.drop(tx, action.id, fate.dropped)
+    if fate.is_disowned and task.incident_id is not None:
+        await own_writes.disown(tx, action.id, task.incident_id)
 
 
 def _written_at(task: Task, names: Iterable[str]) -> dict[str, datetime]:
@@ -160,7 +147,7 @@ async def _store_fields(
         return
     if isinstance(effect, FieldsWritten):
         after = _written(known, task, effect)
-        await traces.supersede(tx, effect.record_id, effect.fields, by=action.id)
+        await own_writes.supersede(tx, effect.record_id, effect.fields, by=action.id)
     else:
         after = _standing(known, task, effect)
     await snapshots.put_records(tx, [after])
@@ -190,7 +177,7 @@ async def _store_effect(
         case IncidentMade(incident=incident):
             if await snapshots.find_incident(tx, incident.id) is None:
                 await snapshots.put_incidents(tx, [(incident, None)])
-            await traces.know_incident(tx, action.id, incident.id)
+            await own_writes.know_incident(tx, action.id, incident.id)
             if task.record_id is not None:
                 at = LinkTime.seen(Side.PAGERDUTY, incident.created_at or task.now, skew)
                 await links.put_link(tx, incident.id, task.object, task.record_id, at)
@@ -199,9 +186,9 @@ async def _store_effect(
         case FieldsWritten() | FieldsStand():
             await _store_fields(tx, task, action, effect)
         case CommentMade():
-            await traces.put_own_comment(tx, effect, action.id, task.now)
+            await own_writes.put_own_comment(tx, effect, action.id, task.now)
         case NoteMade(incident_id=incident_id, id=note_id):
-            await traces.put_own_note(tx, incident_id, note_id, action.id)
+            await own_writes.put_own_note(tx, incident_id, note_id, action.id)
         case EntryCaused() | NotCaused():
             await _store_entries(tx, task, action, effect)
 
@@ -211,8 +198,8 @@ async def _store_entries(
 ) -> None:
     """More entries will come back than the attempt was announced with, or fewer."""
     if isinstance(effect, NotCaused):
-        await traces.expect_less(tx, action.id, effect.expected)
+        await own_writes.expect_less(tx, action.id, effect.expected)
     # A poll that was faster took it for the doing of who shares our account; expected now,
     # the next such doing would be taken for ours.
-    elif not await journal.has_entry(tx, effect.expected, effect.after):
-        await traces.expect_also(tx, action.id, effect.expected, task.now)
+    elif not await own_writes.is_known_as_theirs(tx, effect.expected, effect.after):
+        await own_writes.expect_also(tx, action.id, [effect.expected], task.now)

@@ -7,7 +7,7 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.pipeline.target import Pairs
-from pagerforce.store import attempts, links, snapshots, traces
+from pagerforce.store import attempts, links, own_writes, snapshots
 from pagerforce.store.database import Transaction
 from pagerforce.store.outbox import Action
 
@@ -47,7 +47,7 @@ async def build_task(
     tried = await attempts.tried_incidents(tx, head) if head.is_uncertain else ()
     elsewhere = () if is_salesforces else tuple(key for key in tried if key != incident_id)
     parents = [record_id if is_salesforces else incident_id, *elsewhere]
-    known = [await traces.own_ids(tx, parent, but_of=head.id) for parent in parents if parent]
+    known = [await own_writes.own_ids(tx, parent, but_of=head.id) for parent in parents if parent]
     rivals: tuple[Rival, ...] = ()
     if head.is_uncertain and head.do == CREATE_RECORD:
         known.append(await _linked(tx, head, event))

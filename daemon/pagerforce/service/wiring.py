@@ -19,6 +19,7 @@ from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.ports import ActionHandler, Clock, Random
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
+from pagerforce.own_writes.forgotten import OwnUsers
 from pagerforce.pagerduty.actions import CATALOG as PAGERDUTY_CATALOG
 from pagerforce.pagerduty.actions import build_handlers as build_pagerduty_handlers
 from pagerforce.pagerduty.actions.stand_in import StandIns
@@ -28,7 +29,6 @@ from pagerforce.pagerduty.pace import Lane
 from pagerforce.pagerduty.source import PagerDutyPoller
 from pagerforce.pipeline.claim import Claimer
 from pagerforce.pipeline.deliver import Deliverer
-from pagerforce.pipeline.forgotten import OwnUsers
 from pagerforce.pipeline.lost_columns import LostColumns
 from pagerforce.pipeline.pace import Budget
 from pagerforce.pipeline.poll import PollLoop, Reporter

@@ -9,10 +9,9 @@ from typing import Any
 from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId
 from pagerforce.model.value import parse_stamp
-from pagerforce.model.verdict import Expectation
 from pagerforce.store.codec import Encoder, from_text, parse_event, to_stamp
 from pagerforce.store.database import Transaction
-from pagerforce.store.snapshots import chunks, json_part, marks
+from pagerforce.store.snapshots import chunks, marks
 from pagerforce.store.unreadable import MOST, attempt, each
 
 _CLOCK_MARGIN = timedelta(days=1)
@@ -69,16 +68,6 @@ async def append(tx: Transaction, entries: Sequence[Entry], seen_at: datetime) -
         ],
     )
     return range(first, first + len(entries))
-
-
-async def has_entry(tx: Transaction, wanted: Expectation, after: datetime) -> bool:
-    """Whether a log entry like this, later than ``after``, is stored already as somebody's doing."""
-    row = await tx.row(
-        "SELECT 1 FROM event WHERE incident_id = ? AND type = ? AND at > ? AND echo_of IS NULL "
-        f"AND {json_part('data', '$.actor.id')} IS ? LIMIT 1",
-        (wanted.subject, wanted.kind, to_stamp(after), wanted.actor_id),
-    )
-    return row is not None
 
 
 async def find_event(tx: Transaction, seq: int) -> Event | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pagerforce.model.ids import ActionId, IncidentId, RecordId
+from pagerforce.model.ids import ActionId
 from pagerforce.model.value import Json, parse_stamp
 from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Row, Transaction
@@ -417,25 +417,3 @@ async def find_action(tx: Transaction, action_id: str) -> Action | None:
     """One action by id; None also where it can't be read."""
     rows = await tx.rows(f"SELECT {COLUMNS} FROM action WHERE id = ?", (action_id,))
     return next(iter(each(tx, "action", rows, to_action)), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What an action was decided about: its object, and the record or incident of its event."""
-
-    object: str
-    record_id: RecordId | None
-    incident_id: IncidentId | None
-
-
-async def causes(tx: Transaction, ids: Sequence[str]) -> dict[str, Cause]:
-    """The cause of each of these actions."""
-    found: dict[str, Cause] = {}
-    for chunk in chunks(set(ids)):
-        rows = await tx.rows(
-            "SELECT action.id, action.object, event.record_id, event.incident_id FROM action "
-            f"JOIN event ON event.seq = action.event_seq WHERE action.id IN ({marks(chunk)})",
-            chunk,
-        )
-        found |= {action_id: Cause(*rest) for action_id, *rest in rows}
-    return found

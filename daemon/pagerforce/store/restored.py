@@ -15,70 +15,19 @@ Own writes come back as well, and nothing remembers them. They are found in thre
 3. *Again* PagerDuty: the notes that waited are recognised now, or were a person's after all.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
+from pagerforce.model.restore import Doubt, Turn
 from pagerforce.store import cursors
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
 from pagerforce.store.facts import BACKED_UP_AT, RESTORE_TURN
 from pagerforce.store.heads import HEAD, IS_DUE, LANES, PAUSED_LANES, due_between
 
-FORGOTTEN = "(forgotten)"  # stands for the id of an action of ours that the backup does not know
 _START = "restore:cursor"  # where PagerDuty's cursor stood in the backup
 _SINCE = "restore:since"  # when the backup was made, in PagerDuty's clock
 _UNTIL = "restore:until:"  # + side: when it was read anew for the first time, in its own clock
-
-
-class Turn(StrEnum):
-    """Which side is to be read anew."""
-
-    NEW = "new"  # as the restore has left it
-    PAGERDUTY = "pagerduty"
-    SALESFORCE = "salesforce"
-    AGAIN = "again"
-    DONE = "done"
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """What a restore left in doubt.
-
-    Attributes:
-        turn: what is read anew next.
-        since: when the backup was made, in PagerDuty's clock as far as it is known.
-        until: per side, since when nothing is in doubt any more, in its own clock.
-        start: where PagerDuty's cursor stood in the backup.
-    """
-
-    turn: Turn
-    since: datetime
-    until: dict[Side, datetime]
-    start: datetime
-
-    @property
-    def is_over(self) -> bool:
-        """Whether both sides have been read anew."""
-        return self.turn is Turn.DONE
-
-    def covers_time(self, side: Side, at: datetime) -> bool:
-        """Whether something of a side happened before it was read anew."""
-        until = self.until.get(side)
-        return until is None or at <= until
-
-    def covers(self, event: Event) -> bool:
-        """Whether what follows from an event may have been done already.
-
-        A record's change is the difference to a snapshot as old as the backup, whatever its time.
-        """
-        is_difference = event.source is Side.SALESFORCE and self.turn in (
-            Turn.PAGERDUTY,
-            Turn.SALESFORCE,
-        )
-        return is_difference or self.covers_time(event.source, event.at)
 
 
 async def begin(tx: Transaction) -> bool:

@@ -23,15 +23,14 @@ from functools import partial
 
 from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.action import Task
-from pagerforce.model.ids import Side
+from pagerforce.model.expectation import EntryExpected, Expectation
+from pagerforce.model.ids import IncidentId, Side
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import (
-    KEEPS_STATUS,
     Delivered,
     Effect,
     EntryCaused,
-    Expectation,
     NotCaused,
     RetryLater,
     Skipped,
@@ -70,12 +69,12 @@ class Acknowledge(ChangeHandler):
         is_keeping = _assign_to(args) == _UNCHANGED
         # Where the assignment ended the acknowledgement, a second one follows.
         count = 2 if is_keeping else 1
-        told = Expectation("acknowledge", incident_id, actor_id=writer.user_id, count=count)
-        expected = [told]
+        told = EntryExpected("acknowledge", incident_id, writer.user_id, count=count)
+        expected: list[Expectation] = [told]
         if writer.user_id is not None:
             # Acknowledging through the API also assigns the incident to the one who does it.
-            values = {"assignee": writer.user_id}
-            expected.append(Expectation("assign", incident_id, values, writer.user_id))
+            us = writer.user_id
+            expected.append(EntryExpected("assign", incident_id, us, assignee=us))
         return [*expected, *_kept(task, writer)] if is_keeping else expected
 
     async def _decider(self, args: Mapping[str, Json]) -> Decider:
@@ -160,7 +159,7 @@ class Acknowledge(ChangeHandler):
             return Delivered(done, effects)
         email = order.writer.email if order.writer else ""
         actor_id = order.writer.user_id if order.writer else None
-        caused = EntryCaused(Expectation("resolve", _id(order), actor_id=actor_id), resolved_at)
+        caused = EntryCaused(EntryExpected("resolve", _id(order), actor_id), resolved_at)
         try:
             await self._desk.client.send_update(_id(order), {"status": "resolved"}, email)
         except RemoteError as error:
@@ -207,14 +206,15 @@ def _known(task: Task) -> list[str]:
     return [person.id for person in people if person.id is not None]
 
 
-def _kept(task: Task, writer: Writer) -> list[Expectation]:
+def _kept(task: Task, writer: Writer) -> list[EntryExpected]:
     """The assignments that come back where all who have the incident keep it."""
     return [
-        Expectation(
+        EntryExpected(
             "assign",
             incident_id_of(task),
-            {"assignee": user_id, KEEPS_STATUS: True},
             writer.user_id,
+            assignee=user_id,
+            keeps_status=True,
         )
         for user_id in _known(task)
     ]
@@ -273,7 +273,7 @@ def _unmet(order: Order) -> tuple[Effect, ...]:
     task, writer = order.task, order.writer
     if writer is None or task.is_uncertain or _assign_to(only_call(task)) != _UNCHANGED:
         return ()
-    second = NotCaused(Expectation("acknowledge", _id(order)))
+    second = NotCaused(EntryExpected("acknowledge", _id(order)))
     if _is_keeping(order):
         return (second,)
     if order.is_sent_twice:
@@ -295,7 +295,7 @@ def _is_undone_by_others(entries: Sequence[LogEntry], writer: Writer) -> bool:
     )
 
 
-def _id(order: Order) -> str:
+def _id(order: Order) -> IncidentId:
     return incident_id_of(order.task)
 
 

@@ -11,18 +11,11 @@ from datetime import timedelta
 
 from pagerforce.errors import MalformedError, RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.action import Task
+from pagerforce.model.expectation import EntryExpected, Expectation
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.parts import split_text
 from pagerforce.model.value import Json
-from pagerforce.model.verdict import (
-    Delivered,
-    Expectation,
-    NoteMade,
-    Rejected,
-    Skipped,
-    Unknown,
-    Verdict,
-)
+from pagerforce.model.verdict import Delivered, NoteMade, Rejected, Skipped, Unknown, Verdict
 from pagerforce.pagerduty.actions.advice import is_too_long
 from pagerforce.pagerduty.actions.desk import Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
@@ -45,7 +38,7 @@ class AddNote(Handler):
         content = verbatim(args.get("text"))
         texts = dict.fromkeys((content, *split_text(content, PART_CHARS)))
         return [
-            Expectation("annotate", incident_id, {"text": text}, writer.user_id)
+            EntryExpected("annotate", incident_id, writer.user_id, text=text)
             for incident_id in (incident_id_of(task), *task.tried_elsewhere)
             for text in texts
         ]

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from pagerforce.errors import RefusedError
 from pagerforce.model.action import Task
+from pagerforce.model.expectation import Expectation
 from pagerforce.model.incident import IncidentStatus
 from pagerforce.model.value import Json
-from pagerforce.model.verdict import Delivered, Expectation, Skipped, Verdict
+from pagerforce.model.verdict import Delivered, Skipped, Verdict
 from pagerforce.pagerduty.actions.desk import text
 from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.directory import is_play_id

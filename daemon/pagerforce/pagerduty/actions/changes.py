@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from pagerforce.errors import RefusedError
 from pagerforce.model.action import Task
+from pagerforce.model.expectation import EntryExpected, Expectation
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Ref
 from pagerforce.model.value import Json
-from pagerforce.model.verdict import Delivered, Expectation, Skipped, Verdict
+from pagerforce.model.verdict import Delivered, Skipped, Verdict
 from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider
 from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of, text, texts
 from pagerforce.pagerduty.actions.history import is_overruled, read_history, was_done
@@ -26,8 +27,9 @@ class SetPriority(ChangeHandler):
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer = await self._writer_of(task)
         priority = await self._desk.priority(_priority_text(args))
-        values = {"priority": priority.name or priority.id}
-        return (Expectation("priority_change", incident_id_of(task), values, writer.user_id),)
+        told = priority.name or priority.id
+        incident_id = incident_id_of(task)
+        return (EntryExpected("priority_change", incident_id, writer.user_id, priority=told),)
 
     async def _decider(self, args: Mapping[str, Json]) -> Decider:
         priority = await self._desk.priority(_priority_text(args))
@@ -105,12 +107,12 @@ class Reassign(ChangeHandler):
         incident_id = incident_id_of(task)
         if destination.users:
             return [
-                Expectation("assign", incident_id, {"assignee": user_id}, writer.user_id)
+                EntryExpected("assign", incident_id, writer.user_id, assignee=user_id)
                 for user_id in destination.users
             ]
         # Which of these a change of policy causes is not documented.
         kinds = ("delegate", "escalate", "assign")
-        return [Expectation(kind, incident_id, {}, writer.user_id) for kind in kinds]
+        return [EntryExpected(kind, incident_id, writer.user_id) for kind in kinds]
 
     async def _decider(self, args: Mapping[str, Json]) -> Decider:
         destination = await self._destination(args)

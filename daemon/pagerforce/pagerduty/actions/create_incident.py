@@ -12,11 +12,12 @@ from typing import TypeVar
 
 from pagerforce.errors import RefusedError, TransientError, UnknownOutcomeError
 from pagerforce.model.action import OVERTAKEN, ActionSpec, Task
+from pagerforce.model.expectation import Expectation, PageExpected
 from pagerforce.model.incident import Incident
 from pagerforce.model.keys import IncidentKey
 from pagerforce.model.lengths import cut
 from pagerforce.model.value import Json
-from pagerforce.model.verdict import Delivered, Expectation, IncidentMade, Skipped, Verdict
+from pagerforce.model.verdict import Delivered, IncidentMade, Skipped, Verdict
 from pagerforce.pagerduty.actions.desk import Desk, UnknownNameError, Writer, text, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.actions.lost_page import Wanted, find_page
@@ -60,7 +61,7 @@ class CreateIncident(Handler):
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer = await self._writer(task, await self._assignee(args, []), [])
         title = _title(task, args, [])
-        return (Expectation("incident", _key(task), {"title": title}, writer.user_id),)
+        return (PageExpected(_key(task), title, writer.user_id),)
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
         order = await self._order(task, args)

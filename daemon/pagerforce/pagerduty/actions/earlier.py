@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from pagerforce.model.action import Task
+from pagerforce.model.expectation import EntryExpected, Expectation
 from pagerforce.model.incident import LogEntry
-from pagerforce.model.verdict import KEEPS_STATUS, Expectation
 from pagerforce.pagerduty.actions.desk import Desk, incident_id_of
 from pagerforce.pagerduty.client import MAX_DEPTH
 from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
@@ -46,12 +46,12 @@ def _is_fulfilled(expected: Expectation, entry: LogEntry) -> bool:
 
     What came along with an acknowledgement does not say that there was one.
     """
-    if KEEPS_STATUS in expected.values:
+    if not isinstance(expected, EntryExpected) or expected.keeps_status:
         return False
-    if entry.type != expected.kind or not expected.actor_id or entry.agent.id != expected.actor_id:
+    if entry.type != expected.type or not expected.actor_id or entry.agent.id != expected.actor_id:
         return False
-    if "priority" in expected.values and entry.priority is not None:
-        return expected.values["priority"] in (entry.priority.id, entry.priority.name)
-    if "assignee" in expected.values and entry.assignees is not None:
-        return expected.values["assignee"] in {person.id for person in entry.assignees}
+    if expected.priority is not None and entry.priority is not None:
+        return expected.priority in (entry.priority.id, entry.priority.name)
+    if expected.assignee is not None and entry.assignees is not None:
+        return expected.assignee in {person.id for person in entry.assignees}
     return True

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from pagerforce.errors import (
@@ -13,17 +12,9 @@ from pagerforce.errors import (
     UnknownOutcomeError,
 )
 from pagerforce.model.action import ActionSpec, Task
-from pagerforce.model.value import Json, format_instant
-from pagerforce.model.verdict import (
-    NOT_BEFORE,
-    Delivered,
-    Expectation,
-    Rejected,
-    RetryLater,
-    Skipped,
-    Unknown,
-    Verdict,
-)
+from pagerforce.model.expectation import Expectation, not_before
+from pagerforce.model.value import Json
+from pagerforce.model.verdict import Delivered, Rejected, RetryLater, Skipped, Unknown, Verdict
 from pagerforce.pagerduty.actions.advice import is_resolved_refusal, rejection_reason
 from pagerforce.pagerduty.actions.desk import Desk, Writer
 from pagerforce.pagerduty.actions.earlier import find_earlier_doing
@@ -56,11 +47,8 @@ class Handler(ABC):
         began_at = self._desk.client.server_time
         if began_at is None or task.is_uncertain:  # an earlier attempt may have done it
             return expected
-        since = {NOT_BEFORE: format_instant(began_at - _CLOCK_DOUBT)}
-        return [
-            item if item.kind == "incident" else replace(item, values={**item.values, **since})
-            for item in expected
-        ]
+        since = began_at - _CLOCK_DOUBT
+        return [not_before(item, since) for item in expected]
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
         """One attempt."""

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from pagerforce.model.action import Task
+from pagerforce.model.expectation import EntryExpected, Expectation
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident, IncidentStatus
 from pagerforce.model.value import Json
-from pagerforce.model.verdict import Delivered, Expectation, RetryLater, Skipped, Verdict
+from pagerforce.model.verdict import Delivered, RetryLater, Skipped, Verdict
 from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider
 from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.actions.history import read_history, was_done
@@ -25,7 +26,7 @@ class Resolve(ChangeHandler):
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - the entry bears the resolution, but not everywhere
         writer = await self._writer_of(task)
-        return (Expectation("resolve", incident_id_of(task), actor_id=writer.user_id),)
+        return (EntryExpected("resolve", incident_id_of(task), writer.user_id),)
 
     async def _decider(self, args: Mapping[str, Json]) -> Decider:
         fields = {"status": "resolved"}

@@ -12,18 +12,11 @@ from dataclasses import dataclass
 from pagerforce.config.schema import CommentSettings
 from pagerforce.errors import MalformedError, RefusedError, RemoteError
 from pagerforce.model.action import ActionSpec, Task
+from pagerforce.model.expectation import CommentExpected, Expectation
 from pagerforce.model.ids import RecordId
 from pagerforce.model.parts import halved, split_text
 from pagerforce.model.value import Scalar, is_empty
-from pagerforce.model.verdict import (
-    CommentMade,
-    Delivered,
-    Expectation,
-    Rejected,
-    Skipped,
-    Unknown,
-    Verdict,
-)
+from pagerforce.model.verdict import CommentMade, Delivered, Rejected, Skipped, Unknown, Verdict
 from pagerforce.salesforce.actions.desk import Desk, unit_of
 from pagerforce.salesforce.actions.search import Comments, Row, Window, doubt, window_of
 from pagerforce.salesforce.actions.specs import ADD_COMMENT
@@ -71,10 +64,7 @@ class AddComment:
         except RefusedError:
             return ()  # nothing will be sent: the attempt says why
         user_id = await self._desk.client.user_id()
-        return tuple(
-            Expectation("comment", draft.record_id, {"body": body}, user_id)
-            for body in draft.bodies
-        )
+        return tuple(CommentExpected(draft.record_id, body, user_id) for body in draft.bodies)
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
         """Makes the parts that are not there yet, in their order."""

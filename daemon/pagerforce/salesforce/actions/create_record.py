@@ -11,19 +11,12 @@ from dataclasses import dataclass
 
 from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.action import ActionSpec, Task
+from pagerforce.model.expectation import Expectation, RecordExpected, RecordGiven
 from pagerforce.model.ids import RecordId
 from pagerforce.model.incident import Person
 from pagerforce.model.record import Record
 from pagerforce.model.value import Scalar, is_empty
-from pagerforce.model.verdict import (
-    Delivered,
-    Expectation,
-    RecordMade,
-    Rejected,
-    Skipped,
-    Unknown,
-    Verdict,
-)
+from pagerforce.model.verdict import Delivered, RecordMade, Rejected, Skipped, Unknown, Verdict
 from pagerforce.salesforce.actions.category import inbound_values
 from pagerforce.salesforce.actions.desk import PROSE_TYPES, Desk
 from pagerforce.salesforce.actions.search import (
@@ -94,8 +87,8 @@ class CreateRecord:
         values = {draft.key_field: draft.key} if draft.key_field else dict(draft.values)
         user_id = await self._desk.client.user_id()
         return (
-            Expectation("record", draft.object, values, user_id),
-            Expectation("given", draft.object, draft.given),
+            RecordExpected(draft.object, values, user_id),
+            RecordGiven(draft.object, draft.given),
         )
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.action import ActionSpec, Task
+from pagerforce.model.expectation import Expectation, FieldsExpected
 from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.record import Record
 from pagerforce.model.sameness import Likeness, likeness
@@ -20,7 +21,6 @@ from pagerforce.model.sequence import is_overtaken
 from pagerforce.model.value import Fields
 from pagerforce.model.verdict import (
     Delivered,
-    Expectation,
     FieldsStand,
     FieldsWritten,
     Skipped,
@@ -67,9 +67,7 @@ class SetField:
             return ()
         user_id = await self._desk.client.user_id()
         return [
-            Expectation(
-                "fields", task.record_id, {wish.field.name: wish.value}, user_id, place=wish.place
-            )
+            FieldsExpected(task.record_id, {wish.field.name: wish.value}, user_id, wish.place)
             for wish in wishes
         ]
 

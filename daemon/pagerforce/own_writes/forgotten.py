@@ -13,7 +13,7 @@ from pagerforce.model.ids import RecordId, Side, is_same_record_id
 from pagerforce.model.incident import LogEntry
 from pagerforce.model.keys import IncidentKey, parse_incident_key
 from pagerforce.model.record import Comment
-from pagerforce.store.restored import Doubt, Turn
+from pagerforce.model.restore import Doubt, Turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,37 @@
-"""Recognises what a poll brings back because of our own writes.
+"""Which expectation a thing seen fulfils. Pure.
 
-By stored values and ids, never by a prefix in a text or by the acting user alone: a person who
-uses the same account is still heard (contract promise 4). What the org makes of our values is told by the
-traces that are left of them (``model.sameness``), and only while an attempt is open.
+By stored values and ids, never by a prefix in a text or by the acting user alone: a person who uses the same
+account is still heard (docs/guarantees.md). What the org makes of our values is told by the traces that are
+left of them (``model.sameness``), and only while an attempt is open.
 """
 
 from collections.abc import Sequence
 
-from pagerforce.diff.acts import is_of_trigger
+from pagerforce.diff.acts import TRIGGER, is_of_trigger
+from pagerforce.model.expectation import (
+    CommentExpected,
+    EntryExpected,
+    Expectation,
+    PageExpected,
+    RecordExpected,
+)
 from pagerforce.model.ids import is_same_record_id
 from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.parts import is_piece
 from pagerforce.model.record import Comment, Record
 from pagerforce.model.sameness import Likeness, is_telling, likeness
-from pagerforce.model.value import Fields, Scalar, is_equal, parse_instant
-from pagerforce.model.verdict import NOT_BEFORE, Expectation
+from pagerforce.model.value import Fields, is_equal
 
 
 def find_entry(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
     """Index of the expectation that a log entry fulfils."""
     for index, item in enumerate(expected):
-        is_kind = item.subject == entry.incident_id and item.kind == entry.type
-        is_ours = is_kind and _is_by(item, entry)
-        if is_ours and _fits_entry(item.values, entry):
+        if (
+            isinstance(item, EntryExpected)
+            and (item.incident_id, item.type) == (entry.incident_id, entry.type)
+            and _is_by(item, entry)
+            and _fits(item, entry)
+        ):
             return index
     return None
 
@@ -39,11 +48,11 @@ def find_created(
         return None
     key, title = incident.incident_key, incident.title
     for index, item in enumerate(expected):
-        is_keyed = key is not None and item.subject == key
+        if not isinstance(item, PageExpected):
+            continue
+        is_keyed = key is not None and item.key == key
         is_named = key is None and made_by is not None and made_by == item.actor_id
-        if item.kind == "incident" and (
-            is_keyed or (is_named and title is not None and item.values.get("title") == title)
-        ):
+        if is_keyed or (is_named and title is not None and item.title == title):
             return index
     return None
 
@@ -51,14 +60,16 @@ def find_created(
 def find_page(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
     """Index of the expectation of a page whose trigger is yet to be seen and whose first call this is."""
     for index, item in enumerate(expected):
-        if item.kind == "trigger" and item.subject == entry.incident_id:
+        if not isinstance(item, EntryExpected):
+            continue
+        if (item.incident_id, item.type) == (entry.incident_id, TRIGGER):
             return index
     return find_created(entry.current, expected)
 
 
-def _is_by(item: Expectation, entry: LogEntry) -> bool:
+def _is_by(item: EntryExpected, entry: LogEntry) -> bool:
     """Whether we caused it; what the service assigns because of our write bears the service's name."""
-    if entry.type == "assign" and entry.is_automatic and "assignee" in item.values:
+    if entry.type == "assign" and entry.is_automatic and item.assignee is not None:
         return not is_of_trigger(entry)
     return _is_actor(item.actor_id, entry.agent.id)
 
@@ -68,31 +79,32 @@ def _is_actor(wanted: str | None, actual: str | None) -> bool:
     return wanted is None or actual is None or wanted == actual
 
 
-def _fits_entry(values: Fields, entry: LogEntry) -> bool:
-    if NOT_BEFORE in values and entry.at < parse_instant(str(values[NOT_BEFORE])):
+def _fits(item: EntryExpected, entry: LogEntry) -> bool:
+    if item.not_before is not None and entry.at < item.not_before:
         return False
-    if "text" in values and not _is_text(values["text"], entry.note):
+    if item.text is not None and not _is_text(item.text, entry.note):
         return False
-    if "assignee" in values and entry.assignees is not None:
-        return values["assignee"] in {person.id for person in entry.assignees}
-    if "priority" in values and entry.priority is not None:
-        return values["priority"] in (entry.priority.id, entry.priority.name)
+    if item.assignee is not None and entry.assignees is not None:
+        return item.assignee in {person.id for person in entry.assignees}
+    if item.priority is not None and entry.priority is not None:
+        return item.priority in (entry.priority.id, entry.priority.name)
     return True
 
 
-def _is_text(wanted: Scalar, actual: str | None) -> bool:
+def _is_text(wanted: str, actual: str | None) -> bool:
     """Texts are compared without the white space that a remote side may trim or normalise."""
-    return " ".join(str(wanted).split()) == " ".join((actual or "").split())
+    return " ".join(wanted.split()) == " ".join((actual or "").split())
 
 
 def find_comment(comment: Comment, expected: Sequence[Expectation]) -> int | None:
     """Index of the expectation that a comment fulfils, be it with what the org made of its text."""
     found: int | None = None
     for index, item in enumerate(expected):
-        is_place = item.kind == "comment" and item.subject == comment.parent_id
-        if not is_place or not _is_actor(item.actor_id, comment.author.id):
+        if not isinstance(item, CommentExpected) or item.parent_id != comment.parent_id:
             continue
-        trace = likeness(item.values.get("body"), comment.body, may_be_cut=False)
+        if not _is_actor(item.actor_id, comment.author.id):
+            continue
+        trace = likeness(item.body, comment.body, may_be_cut=False)
         if trace is Likeness.SAME:
             return index
         is_trace = trace is Likeness.AKIN or is_part(comment, item)
@@ -103,7 +115,7 @@ def find_comment(comment: Comment, expected: Sequence[Expectation]) -> int | Non
 
 def is_part(comment: Comment, item: Expectation) -> bool:
     """Whether a comment is only a part of an expected one, which the org found too long."""
-    return is_piece(comment.body, str(item.values.get("body")))
+    return isinstance(item, CommentExpected) and is_piece(comment.body, item.body)
 
 
 def find_made_record(record: Record, expected: Sequence[Expectation]) -> int | None:
@@ -113,7 +125,7 @@ def find_made_record(record: Record, expected: Sequence[Expectation]) -> int | N
     """
     best: tuple[int, int | None] = (0, None)
     for index, item in enumerate(expected):
-        if not _may_be_made(record, item):
+        if not isinstance(item, RecordExpected) or not _may_be_made(record, item):
             continue
         if holds(record, item.values):
             return index
@@ -125,12 +137,12 @@ def find_made_record(record: Record, expected: Sequence[Expectation]) -> int | N
 
 def may_be_ours(record: Record, expected: Sequence[Expectation]) -> bool:
     """Whether a row may be a record that is being created, for all that can be said of who made it."""
-    return any(_may_be_made(record, item) for item in expected)
+    return any(isinstance(item, RecordExpected) and _may_be_made(record, item) for item in expected)
 
 
-def _may_be_made(record: Record, item: Expectation) -> bool:
-    is_kind = item.kind == "record" and item.subject == record.object and item.values
-    return bool(is_kind) and _is_actor(item.actor_id, record.created_by.id)
+def _may_be_made(record: Record, item: RecordExpected) -> bool:
+    is_object = item.object == record.object and bool(item.values)
+    return is_object and _is_actor(item.actor_id, record.created_by.id)
 
 
 def _told_by(record: Record, values: Fields) -> int:

@@ -1,0 +1,106 @@
+"""What polls will bring back because of an attempt of our own: a closed union, one type per thing seen.
+
+How long an expectation lasts and what it recognises: ``own_writes``.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from pagerforce.model.ids import IncidentId, RecordId
+from pagerforce.model.value import Fields
+
+
+@dataclass(frozen=True, slots=True)
+class PageExpected:
+    """A new incident.
+
+    Attributes:
+        key: its incident key.
+        title: what it is known by, along with its maker, where alerts hide the key.
+        actor_id: the user we act as; None: not known.
+    """
+
+    key: str
+    title: str | None = None
+    actor_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryExpected:
+    """Log entries of an incident.
+
+    Attributes:
+        type: of the entry, e.g. ``acknowledge``.
+        actor_id: the user we act as; None: not known.
+        text: of a note.
+        assignee: id of the user whom the entry names.
+        priority: id or name.
+        not_before: no entry from before this instant is meant.
+        keeps_status: this assignment came with an acknowledgement and does not end it.
+        count: how many such entries the attempt causes.
+    """
+
+    type: str
+    incident_id: IncidentId
+    actor_id: str | None = None
+    text: str | None = None
+    assignee: str | None = None
+    priority: str | None = None
+    not_before: datetime | None = None
+    keeps_status: bool = False
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RecordExpected:
+    """A new record of an object: with its external id, or else with these values."""
+
+    object: str
+    values: Fields = field(default_factory=dict)
+    actor_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordGiven:
+    """All that a new record was given: what else stands there when it is first seen, somebody changed."""
+
+    object: str
+    values: Fields = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CommentExpected:
+    """A new comment under a record."""
+
+    parent_id: RecordId
+    body: str
+    actor_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsExpected:
+    """Values in an existing record.
+
+    ``place``: which of the task's calls writes them; each call is settled by itself.
+    """
+
+    record_id: RecordId
+    values: Fields = field(default_factory=dict)
+    actor_id: str | None = None
+    place: int = 0
+
+
+Expectation: TypeAlias = (
+    PageExpected | EntryExpected | RecordExpected | RecordGiven | CommentExpected | FieldsExpected
+)
+
+
+def not_before(item: Expectation, since: datetime) -> Expectation:
+    """The same, without log entries from before that time."""
+    return replace(item, not_before=since) if isinstance(item, EntryExpected) else item
+
+
+def place_of(item: Expectation) -> int:
+    """Which of the task's calls brings it."""
+    return item.place if isinstance(item, FieldsExpected) else 0

@@ -1,0 +1,53 @@
+"""The snapshot of a record with what our own writes have made of it, before a row is compared. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pagerforce.model.expectation import FieldsExpected, RecordGiven
+from pagerforce.model.following import follows, shows
+from pagerforce.model.record import Record
+from pagerforce.model.value import Fields, is_equal
+from pagerforce.own_writes.matching import became, holds
+from pagerforce.own_writes.waiting import Expected, Waiting
+
+
+def with_own_writes(before: Record | None, row: Record, waiting: Waiting) -> Record | None:
+    """The snapshot with what writes of ours have made of it that it does not hold yet.
+
+    That is all of a write whose answer was lost, and of one after which the record was not read what
+    followed from it; the first row that comes after the latter settles it, whatever it shows.
+    """
+    if before is None:
+        return None
+    fields = dict(before.fields)
+    for item in waiting.open():
+        what = item.what
+        if not isinstance(what, FieldsExpected) or what.record_id != row.id:
+            continue
+        if holds(row, what.values) or became(row, what.values, before.fields, what.actor_id):
+            ours = (name for name in row.fields if follows(name, what.values))
+            fields |= {name: row.fields[name] for name in ours}
+        elif item.is_done:
+            fields |= dict.fromkeys(_never_seen(row, what.values))
+        if item.is_done:
+            waiting.use(item)
+    return before if fields == before.fields else replace(before, fields=fields)
+
+
+def _never_seen(row: Record, written: Fields) -> Iterator[str]:
+    """Names behind references of ours that somebody replaced at once; whatever stands there is news."""
+    lost = [
+        name
+        for name, value in written.items()
+        if name in row.fields and not is_equal(row.fields[name], value)
+    ]
+    return (path for path in row.fields if path not in written and shows(path, lost))
+
+
+def given_by(made: Expected, waiting: Waiting) -> Fields:
+    """What the action that made a record gave it."""
+    for item in waiting.open({made.action_id}):
+        if isinstance(item.what, RecordGiven):
+            waiting.use(item)
+            return item.what.values
+    return {}

@@ -1,0 +1,349 @@
+"""The SQL of our own writes: what is expected, which notes and comments we made, what is to be read again.
+
+What it means is in ``own_writes``.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from pagerforce.model.expectation import (
+    CommentExpected,
+    EntryExpected,
+    Expectation,
+    FieldsExpected,
+    PageExpected,
+    RecordExpected,
+    RecordGiven,
+)
+from pagerforce.model.ids import IncidentId, RecordId, Side
+from pagerforce.model.record import Comment
+from pagerforce.model.value import Fields, Scalar, format_instant, parse_instant, parse_stamp
+from pagerforce.model.verdict import CommentMade
+from pagerforce.own_writes.life import Kinds
+from pagerforce.own_writes.waiting import Cause, Expected
+from pagerforce.store.codec import to_stamp, to_text
+from pagerforce.store.cursors import put_fact
+from pagerforce.store.database import Row, Transaction
+from pagerforce.store.snapshots import chunks, json_part, marks
+from pagerforce.store.unreadable import each
+
+_READ_AGAIN = "read_again_from:pagerduty:"  # and the action's id
+
+# Words of the column ``kind``; any other is the type of a log entry.
+_PAGE, _RECORD, _GIVEN, _COMMENT, _FIELDS = "incident", "record", "given", "comment", "fields"
+_WORDS: Mapping[type[Expectation], str] = {
+    PageExpected: _PAGE,
+    RecordExpected: _RECORD,
+    RecordGiven: _GIVEN,
+    CommentExpected: _COMMENT,
+    FieldsExpected: _FIELDS,
+}
+
+
+def _to_row(item: Expectation) -> tuple[str, str, Fields, str | None, int]:
+    """Kind, subject, data, actor and count."""
+    match item:
+        case PageExpected():
+            return _PAGE, item.key, _said(title=item.title), item.actor_id, 1
+        case RecordExpected():
+            return _RECORD, item.object, item.values, item.actor_id, 1
+        case RecordGiven():
+            return _GIVEN, item.object, item.values, None, 1
+        case CommentExpected():
+            return _COMMENT, item.parent_id, {"body": item.body}, item.actor_id, 1
+        case FieldsExpected():
+            return _FIELDS, item.record_id, item.values, item.actor_id, 1
+        case EntryExpected():
+            data = _said(
+                text=item.text,
+                assignee=item.assignee,
+                priority=item.priority,
+                not_before=None if item.not_before is None else format_instant(item.not_before),
+                keeps_status=item.keeps_status or None,
+            )
+            return item.type, item.incident_id, data, item.actor_id, item.count
+
+
+def _said(**values: Scalar) -> Fields:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _from_row(kind: str, subject: str, data: Fields, actor_id: str | None) -> Expectation:
+    def text(name: str) -> str | None:
+        value = data.get(name)
+        return None if value is None else str(value)
+
+    match kind:
+        case "incident":
+            return PageExpected(subject, text("title"), actor_id)
+        case "record":
+            return RecordExpected(subject, data, actor_id)
+        case "given":
+            return RecordGiven(subject, data)
+        case "comment":
+            return CommentExpected(RecordId(subject), text("body") or "", actor_id)
+        case "fields":
+            return FieldsExpected(RecordId(subject), data, actor_id)
+    since = text("not_before")
+    return EntryExpected(
+        kind,
+        IncidentId(subject),
+        actor_id,
+        text("text"),
+        text("assignee"),
+        text("priority"),
+        None if since is None else parse_instant(since),
+        keeps_status=bool(data.get("keeps_status")),
+    )
+
+
+async def expect(
+    tx: Transaction,
+    action_id: str,
+    expectations: Sequence[Expectation],
+    now: datetime,
+    *,
+    is_uncertain: bool = False,
+) -> None:
+    """Stores what an attempt will bring back. A later attempt replaces what an earlier one stored.
+
+    Where that one's outcome is uncertain, the people whom it may have assigned are still expected.
+    """
+    if not is_uncertain:
+        await tx.run("DELETE FROM expectation WHERE action_id = ?", (action_id,))
+    again = {item.assignee for item in expectations if isinstance(item, EntryExpected)}
+    for row in await _read_of(tx, action_id):
+        what = row.what
+        if not isinstance(what, EntryExpected) or what.type != "assign" or what.assignee in again:
+            await tx.run("DELETE FROM expectation WHERE seq = ?", (row.seq,))
+    await expect_also(tx, action_id, expectations, now)
+
+
+async def expect_less(tx: Transaction, action_id: str, unmet: EntryExpected) -> None:
+    """Some of what an attempt was to bring back will not come."""
+    wanted = unmet.type, unmet.incident_id, unmet.assignee
+    for row in await _read_of(tx, action_id):
+        what = row.what
+        if (
+            isinstance(what, EntryExpected)
+            and (what.type, what.incident_id, what.assignee) == wanted
+        ):
+            await tx.run(
+                "UPDATE expectation SET remaining = MAX(0, remaining - ?) WHERE seq = ?",
+                (unmet.count, row.seq),
+            )
+
+
+async def _read_of(tx: Transaction, action_id: str) -> list[Expected]:
+    rows = await tx.rows(
+        "SELECT seq, action_id, kind, subject, data, actor_id, remaining, NULL FROM expectation "
+        "WHERE action_id = ?",
+        (action_id,),
+    )
+    return each(tx, "expectation", rows, _to_expected)
+
+
+async def expect_also(
+    tx: Transaction, action_id: str, expectations: Sequence[Expectation], now: datetime
+) -> None:
+    """Stores what else an attempt turned out to bring back."""
+    rows = []
+    for item in expectations:
+        kind, subject, data, actor_id, count = _to_row(item)
+        rows.append((action_id, kind, subject, to_text(data), actor_id, count, to_stamp(now)))
+    await tx.run_many(
+        "INSERT INTO expectation (action_id, kind, subject, data, actor_id, remaining, made_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+
+
+async def read_expected(tx: Transaction, subjects: Iterable[str]) -> list[Expected]:
+    """What is expected of these subjects, oldest first."""
+    found: list[Expected] = []
+    for chunk in chunks(set(subjects)):
+        rows = await tx.rows(
+            "SELECT seq, action_id, kind, subject, data, actor_id, remaining, "
+            "(SELECT state FROM action WHERE action.id = action_id) FROM expectation "
+            f"WHERE remaining > 0 AND subject IN ({marks(chunk)})",
+            chunk,
+        )
+        found += each(tx, "expectation", rows, _to_expected)
+    return sorted(found, key=lambda item: item.seq)
+
+
+def _to_expected(row: Row) -> Expected:
+    seq, action_id, kind, subject, data, actor_id, remaining, state = row
+    return Expected(
+        seq,
+        action_id,
+        remaining,
+        _from_row(kind, subject, dict(json.loads(data).items()), actor_id),
+        is_done=state == "delivered",
+        is_under_way=state in ("pending", "in_flight"),
+    )
+
+
+async def read_expected_pages(tx: Transaction) -> list[Expected]:
+    """Every incident that is expected to show up, oldest first."""
+    rows = await tx.rows(
+        f"SELECT subject FROM expectation WHERE remaining > 0 AND kind = '{_PAGE}'"
+    )
+    found = await read_expected(tx, [row[0] for row in rows])
+    return [item for item in found if isinstance(item.what, PageExpected)]
+
+
+async def causes(tx: Transaction, ids: Sequence[str]) -> dict[str, Cause]:
+    """The cause of each of these actions."""
+    found: dict[str, Cause] = {}
+    for chunk in chunks(set(ids)):
+        rows = await tx.rows(
+            "SELECT action.id, action.object, event.record_id, event.incident_id FROM action "
+            f"JOIN event ON event.seq = action.event_seq WHERE action.id IN ({marks(chunk)})",
+            chunk,
+        )
+        found |= {row[0]: Cause(*row[1:]) for row in rows}
+    return found
+
+
+async def know_incident(tx: Transaction, action_id: str, incident_id: str) -> None:
+    """The incident an action made has an id: its trigger entry is known by that from now on.
+
+    Its key may vanish: an incident with alerts shows none (facts: pagerduty.md section 6).
+    """
+    await tx.run(
+        "UPDATE expectation SET kind = 'trigger', subject = ?, data = '{}' "
+        f"WHERE action_id = ? AND kind = '{_PAGE}'",
+        (incident_id, action_id),
+    )
+
+
+async def note_seen(tx: Transaction, seqs: Iterable[int]) -> None:
+    """Each of these has been seen once more."""
+    sql = "UPDATE expectation SET remaining = remaining - 1 WHERE seq = ?"
+    await tx.run_many(sql, [(seq,) for seq in seqs])
+
+
+async def drop(tx: Transaction, action_id: str, kinds: Kinds) -> None:
+    """Nothing of these kinds comes back because of this action any more."""
+    if not kinds:
+        return
+    words = [_WORDS[kind] for kind in kinds if kind in _WORDS]
+    where = f"kind IN ({marks(words)})"
+    if EntryExpected in kinds:
+        others = [*_WORDS.values()]
+        where, words = f"({where} OR kind NOT IN ({marks(others)}))", [*words, *others]
+    await tx.run(f"DELETE FROM expectation WHERE action_id = ? AND {where}", (action_id, *words))
+
+
+async def supersede(tx: Transaction, record_id: str, written: Collection[str], *, by: str) -> None:
+    """What delivered writes put into these fields of a record comes back no more.
+
+    ``by``: the action whose write has replaced it.
+    """
+    await tx.run(
+        f"DELETE FROM expectation WHERE kind = '{_FIELDS}' AND subject = ? AND action_id <> ? "
+        "AND EXISTS (SELECT 1 FROM action WHERE action.id = action_id AND state = 'delivered') "
+        "AND NOT EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(expectation.data) "
+        "THEN expectation.data END) "
+        "WHERE key NOT IN (SELECT value FROM json_each(?)))",
+        (record_id, by, json.dumps([*written])),
+    )
+
+
+async def expire(tx: Transaction, before: datetime) -> None:
+    """Drops expectations made before then of actions that are done: what is later never arrives."""
+    await tx.run(
+        "DELETE FROM expectation WHERE made_at < ? AND action_id NOT IN "
+        "(SELECT id FROM action WHERE state IN ('pending', 'in_flight'))",
+        (to_stamp(before),),
+    )
+
+
+async def is_known_as_theirs(tx: Transaction, wanted: EntryExpected, after: datetime) -> bool:
+    """Whether a log entry like this, later than ``after``, is stored already as somebody's doing."""
+    row = await tx.row(
+        "SELECT 1 FROM event WHERE incident_id = ? AND type = ? AND at > ? AND echo_of IS NULL "
+        f"AND {json_part('data', '$.actor.id')} IS ? LIMIT 1",
+        (wanted.incident_id, wanted.type, to_stamp(after), wanted.actor_id),
+    )
+    return row is not None
+
+
+async def disown(tx: Transaction, action_id: str, incident_id: IncidentId) -> None:
+    """Nothing came of this action: entries that were taken for its echo are to be read again.
+
+    A person uses the integration's account and does, while an attempt of ours is under way, what it is
+    about to do: the poll takes their entry for ours, and then the attempt finds nothing left to do. The
+    entry is forgotten and read again, now as what it is.
+    """
+    where = "FROM event WHERE incident_id = ? AND echo_of = ? AND source = ?"
+    values = (incident_id, action_id, Side.PAGERDUTY.value)
+    row = await tx.row(f"SELECT min(at) {where}", values)
+    if row is not None and row[0] is not None:
+        await tx.run(f"DELETE {where}", values)
+        await put_fact(tx, f"{_READ_AGAIN}{action_id}", str(row[0]))
+
+
+async def find_disowned(tx: Transaction) -> Mapping[str, datetime]:
+    """From when on the log is to be read again, by the names to end that with."""
+    rows = await tx.rows(
+        "SELECT name, value FROM fact WHERE name BETWEEN ? AND ?", (_READ_AGAIN, f"{_READ_AGAIN}~")
+    )
+    return dict(each(tx, "fact", rows, lambda row: (row[0], parse_stamp(row[1]))))
+
+
+async def forget_disowned(tx: Transaction, names: Collection[str]) -> None:
+    """The log was read again for these."""
+    await tx.run_many("DELETE FROM fact WHERE name = ?", [(name,) for name in names])
+
+
+async def seen_comments(tx: Transaction, ids: Iterable[str]) -> set[str]:
+    """Which of these comments are known, seen before or made by us."""
+    known: set[str] = set()
+    for chunk in chunks(set(ids)):
+        sql = f"SELECT id FROM comment WHERE id IN ({marks(chunk)})"
+        known |= {row[0] for row in await tx.rows(sql, chunk)}
+    return known
+
+
+async def put_comments(
+    tx: Transaction, comments: Iterable[tuple[Comment, str | None]], now: datetime
+) -> None:
+    """Stores comments as seen, each with the id of the action of ours that made it, if any."""
+    stamp = to_stamp(now)
+    await tx.run_many(
+        "INSERT OR IGNORE INTO comment (id, object, parent_id, action_id, seen_at) "
+        "VALUES (?, ?, ?, ?, ?)",
+        [(item.id, item.object, item.parent_id, action_id, stamp) for item, action_id in comments],
+    )
+
+
+async def put_own_comment(
+    tx: Transaction, made: CommentMade, action_id: str, now: datetime
+) -> None:
+    """A comment of ours now exists."""
+    await tx.run(
+        "INSERT INTO comment (id, object, parent_id, action_id, seen_at) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET action_id = excluded.action_id",
+        (made.id, made.object, made.parent_id, action_id, to_stamp(now)),
+    )
+
+
+async def put_own_note(tx: Transaction, incident_id: str, note_id: str, action_id: str) -> None:
+    """A note of ours now exists."""
+    await tx.run(
+        "INSERT OR IGNORE INTO note (incident_id, id, action_id) VALUES (?, ?, ?)",
+        (incident_id, note_id, action_id),
+    )
+
+
+async def own_ids(tx: Transaction, parent: str, *, but_of: str) -> frozenset[str]:
+    """Notes of an incident or comments of a record that other actions of ours made."""
+    rows = await tx.rows(
+        "SELECT id FROM note WHERE incident_id = ? AND action_id <> ? "
+        "UNION ALL SELECT id FROM comment WHERE parent_id = ? AND action_id <> ?",
+        (parent, but_of, parent, but_of),
+    )
+    return frozenset(row[0] for row in rows)
