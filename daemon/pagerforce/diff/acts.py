@@ -208,4 +208,9 @@ def _is_carried_out(act: LogEntry, assignment: Act) -> bool:
 
 def _took_it(act: LogEntry, assignment: Act) -> bool:
     """Whether somebody acknowledged, and so the service gave the incident to them just before."""
-    return act.type == "acknowledge" and act.agent.id in {who.id for who in _targets(assignment)}
+    is_automatic = all(entry.is_automatic for entry in assignment if entry.type in _HANDED)
+    return (
+        is_automatic
+        and act.type == "acknowledge"
+        and act.agent.id in {who.id for who in _targets(assignment)}
+    )

@@ -93,6 +93,16 @@ def test_who_takes_it_within_the_second_of_the_first_call_is_not_called_with_the
     ]
 
 
+def test_who_is_assigned_with_others_by_a_person_and_then_takes_it_was_assigned_with_them():
+    acts = [
+        entry("a", "assign", SAM, [JANE]),
+        entry("b", "assign", SAM, [SAM]),
+        entry("k", "acknowledge", SAM),
+    ]
+    both = ["PJANE", "PSAM"]
+    assert told(acts) == [("a", both, None), ("b", both, None), ("k", [], None)]
+
+
 def test_two_who_take_it_within_a_second_are_two_acts():
     acts = [
         auto("a", SAM),
