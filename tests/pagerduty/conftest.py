@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from openapi import SCHEMA_FILE, Schema, ValidatingApp
+from openapi import Schema, ValidatingApp
 from pagerforce.config.schema import Config
 from pagerforce.model.action import Task
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
@@ -25,9 +25,10 @@ from pagerforce.pagerduty.source import PagerDutyPoller
 from pagerforce.sandbox.faults import Faults
 from pagerforce.sandbox.pagerduty import ACCOUNT_KEY, PagerDutyWorld, make_app, seeded_world
 from pagerforce.sandbox.server import serve
+from published import SCHEMA_FILE
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-SCHEMA = Schema() if SCHEMA_FILE.exists() else None
+SCHEMA = None if SCHEMA_FILE is None else Schema(SCHEMA_FILE)
 
 
 @dataclass

@@ -1,8 +1,9 @@
 import pytest
 
-from openapi import Schema, ValidatingApp, needs_schema
+from openapi import Schema, ValidatingApp
 from pagerforce.sandbox.faults import Fault, FaultKind
 from pagerforce.sandbox.pagerduty import USER_KEY
+from published import SCHEMA_FILE, needs_schema
 from sandbox_pagerduty import DATABASE, JANE, NETWORK, SAM, headers, open_account
 
 pytestmark = needs_schema
@@ -23,7 +24,8 @@ INCIDENT_INCLUDES = [
 
 @pytest.fixture(scope="module")
 def schema():
-    return Schema()
+    assert SCHEMA_FILE is not None
+    return Schema(SCHEMA_FILE)
 
 
 @pytest.fixture
