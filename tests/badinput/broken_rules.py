@@ -109,7 +109,7 @@ def _note(text: str, rule: str = _SALESFORCE) -> str:
 
 
 DOUBTED_RULES = [
-    # the contract has such an action become a dead letter when it is rendered: they stop no start
+    # such an action becomes a dead letter when it is rendered: they stop no start
     (_note("{{ recrod.Name }}"), f"{_A}.text", 'did you mean "record"?'),
     (_note("{{ incidnet.title }}"), f"{_A}.text", 'did you mean "incident"?'),
     (_note("{{ whatever }}"), f"{_A}.text", "names begin with comment, event, incident"),

@@ -22,7 +22,7 @@ from process import open_stage
 
 A, U, M, N = Role.AUDITOR, Role.USER, Role.MANAGER, Role.ADMIN
 EVERYONE, TAB = {A, U, M, N}, {A, M, N}
-# Contract section 3, written out by hand: who may use which command.
+# The table of docs/reference/commands.md, written out by hand: who may use which command.
 ALLOWED = {
     "check": TAB,
     "status": TAB,
@@ -55,7 +55,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize("command", sorted({*ALLOWED, *NEEDS, *OPERATIONS}))
-def test_each_cell_is_as_the_contract_has_it(command):
+def test_each_cell_is_as_written_out_here(command):
     assert {role for role in Role if not missing([role], command)} == ALLOWED[command]
     assert missing([], command)
 

@@ -23,7 +23,7 @@ from pagerforce.service.wiring import CATALOG
 from pagerforce.wire.transport import NO_ANSWER_CODE
 
 SOURCE = Path(pagerforce.__file__).parent
-CONTRACT = {
+PROMISED = {
     "ready": set(),
     "build_info": {"version"},
     "source_up": {"source"},
@@ -65,9 +65,9 @@ def series_of(text):
     }
 
 
-def test_every_series_of_the_contract_exists_before_anything_happened(browser):
+def test_every_promised_series_exists_before_anything_happened(browser):
     found = series_of(browser.get("/metrics").text)
-    for name, labels in CONTRACT.items():
+    for name, labels in PROMISED.items():
         suffix = "_count" if name in {"poll_duration_seconds", "sync_latency_seconds"} else ""
         shapes = {
             frozenset(key for key, _ in pairs)

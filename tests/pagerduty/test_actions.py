@@ -72,7 +72,7 @@ def record(**fields):
     )
 
 
-def test_the_catalog_is_the_contracts():
+def test_the_catalog_is_as_promised():
     assert {spec.do.removeprefix("pagerduty.") for spec in CATALOG} == {
         "create_incident",
         "acknowledge",

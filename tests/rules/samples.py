@@ -1,6 +1,6 @@
 """What every operator says of a value of every type: one operand for true, one for false.
 
-Written by hand from the contract's words, so that nothing here is computed by what it tests.
+Written by hand from the words of docs/reference/rules.md, so that nothing here is computed by what it tests.
 """
 
 from dataclasses import dataclass

@@ -75,7 +75,7 @@ def foretold(items, side, seconds, *, busy):
 
 
 def calm(rig):
-    """The contract's own pace instead of a test's."""
+    """The default pace instead of a test's."""
     text = rig.desk.config.read_text()
     lines = [line for line in text.splitlines() if "poll_interval" not in line]
     rig.desk.config.write_text("\n".join(lines))

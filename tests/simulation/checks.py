@@ -16,7 +16,7 @@ from simulation.watch import Watch
 
 _EXPLAINED = (
     r"This incident is closed",  # the package's own validation; an operator decides
-    r"must not be sent twice|is not sent again",  # a workflow whose outcome is unknown: contract promise 2
+    r"must not be sent twice|is not sent again",  # a workflow whose outcome is unknown: docs/guarantees.md, 2
 )
 
 ONCE = ("salesforce.create_record", "salesforce.add_comment")

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Promise(StrEnum):
-    """Contract section 5, in the words of this package."""
+    """docs/guarantees.md, in the words of this package."""
 
     NOTHING_LOST = "nothing lost"
     RULED_ONCE = "ruled on exactly once"

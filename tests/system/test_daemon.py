@@ -209,7 +209,7 @@ async def test_reading_commands_while_it_runs(tmp_path):
         assert "FAIL" not in out
 
 
-async def test_every_metric_of_the_contract_is_there_from_the_start(tmp_path):
+async def test_every_promised_metric_is_there_from_the_start(tmp_path):
     names = [
         "ready",
         "build_info",

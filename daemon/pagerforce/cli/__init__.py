@@ -1,1 +1,1 @@
-"""The command line: one module per command of the contract."""
+"""The command line: one module per command."""

@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 @contextmanager
 def reporting() -> Iterator[None]:
-    """Turns our errors into a message and the contract's exit code, never a traceback."""
+    """Turns our errors into a message and its exit code, never a traceback."""
     try:
         yield
     except ConfigError as error:

@@ -1,6 +1,6 @@
 """The sections of the configuration that stand once: daemon, metrics, both sides, delivery.
 
-Attribute names, defaults and units are the contract's (section 2). Durations are ``timedelta``.
+Attribute names, defaults and units are those of docs/configuration.md. Durations are ``timedelta``.
 A path is absolute once loaded: relative ones are taken from the configuration file's folder. Where
 the configuration writes ``""`` for "none", a path is ``None`` here and a text stays ``""``.
 """

@@ -40,7 +40,7 @@ OVERTAKEN = "the record has changed meanwhile: the rule's conditions no longer h
 
 
 class TargetKind(StrEnum):
-    """What an action acts on (contract section 2, "What an action acts on")."""
+    """What an action acts on (docs/reference/rules.md, "Actions")."""
 
     INCIDENT = "incident"  # a linked incident (open ones only), or the incident itself
     INCIDENT_ANY = "incident_any"  # as above, resolved ones too
@@ -58,7 +58,7 @@ class ActionSpec:
         exactly_one_of: groups of parameters of which one, and only one, must be given.
         at_most_one_of: groups of parameters of which no two may be given.
         is_repeatable: False where nothing can be looked for after a lost answer, so that it is sent
-            at most once (contract promise 2).
+            at most once (docs/guarantees.md, 2).
         is_page: delivered before anything else that waits.
         batch_size: how many of them, of different links, one request can carry.
         patience_seconds: how long, in a burst, one waits for others to share its request.

@@ -45,7 +45,7 @@ class Event:
 
     Attributes:
         id: deterministic, so that the same change is never an event twice.
-        type: one of the contract's types, or an unknown log entry's own name.
+        type: one of the types in docs/reference/rules.md, or an unknown log entry's own name.
         at: when it happened on its own side, aware UTC.
         incident / old_incident: right after / right before the event (PagerDuty events).
         record / old_record: likewise (Salesforce events); old_record is empty on create.

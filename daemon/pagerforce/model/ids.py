@@ -19,7 +19,7 @@ _SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 class Side(StrEnum):
-    """One of the two systems kept in step; the value is the contract's word for it."""
+    """One of the two systems kept in step; the value is the word that users see."""
 
     PAGERDUTY = "pagerduty"
     SALESFORCE = "salesforce"

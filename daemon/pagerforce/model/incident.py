@@ -74,7 +74,7 @@ class LogEntry:
 
     Attributes:
         id: the entry's id; entries are append-only, so it identifies a change for ever.
-        type: the contract's event type (``acknowledge``, ``annotate``, ...), the entry's own name
+        type: the event type that rules see (``acknowledge``, ``annotate``, ...), the entry's own name
             without ``_log_entry`` for all others.
         at: ``created_at``, whole seconds.
         incident_id: None where the entry names no incident.

@@ -8,7 +8,7 @@ from pagerforce.model.ids import IncidentId, RecordId
 
 
 class LinkState(StrEnum):
-    """What the contract shows as a link's state."""
+    """What users see as a link's state."""
 
     ACTIVE = "active"
     PAUSED = "paused"

@@ -1,4 +1,4 @@
-"""Every metric series of pagerforce (contract section 4), declared and pre-initialised in one place.
+"""Every metric series of pagerforce (docs/reference/metrics.md), declared and pre-initialised in one place.
 
 No label ever carries an incident or record id, or customers' text; every label's values are a closed
 set or come from the configuration. docs/reference/metrics.md describes each series.
@@ -122,7 +122,7 @@ class Metrics:
             self.doubts.labels(do)
 
     def _declare_condition(self) -> None:
-        """Series beyond the contract's, for alerts and the dashboard."""
+        """More series, for alerts and the dashboard."""
         self.started = self._gauge("start_timestamp_seconds", "Unix time of the start.")
         self.is_shadow = self._gauge("shadow", "1 where nothing is written to either side.")
         self.poll_interval = self._gauge(
@@ -232,7 +232,7 @@ class Metrics:
         self.rule_matches.labels(shown(ruleset), shown(rule)).inc()
 
     def count_event(self, source: Side, kind: str, count: int = 1) -> None:
-        """Counts changes; types outside the contract's list count as ``other``."""
+        """Counts changes; types that rules have no word for count as ``other``."""
         known = kind if kind in _TYPES[source] else OTHER
         self.events.labels(source.value, known).inc(count)
 

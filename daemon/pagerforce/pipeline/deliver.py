@@ -2,7 +2,7 @@
 
 An attempt is stored before it is made, with what it will bring back, and its outcome together with
 everything it changed in one transaction. What was under way when the process died is looked for
-before it is sent again (contract promise 2). A full disk is waited out: nothing is sent that can't be
+before it is sent again (docs/guarantees.md, 2). A full disk is waited out: nothing is sent that can't be
 noted, and what was sent is noted as soon as that is possible.
 """
 

@@ -360,7 +360,7 @@ def _action_id(event_id: str, ruleset: str, rule: str, index: int) -> ActionId:
 
 
 def show_trace(trace: RuleTrace) -> Mapping[str, Json]:
-    """A rule's trace as contract section 3 shapes it for the command ``log``."""
+    """A rule's trace in the form that the command ``log`` shows."""
     return {
         "ruleset": trace.ruleset,
         "rule": trace.rule,

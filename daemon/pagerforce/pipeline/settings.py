@@ -30,7 +30,7 @@ class ObjectRules:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryLimits:
-    """Contract section 2, ``[delivery]``."""
+    """``[delivery]`` of docs/configuration.md."""
 
     concurrency: int = 8
     retry_for: timedelta = timedelta(hours=24)

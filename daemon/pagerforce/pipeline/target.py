@@ -1,6 +1,6 @@
 """What an action acts on, resolved when it is about to be delivered.
 
-Contract section 2, "What an action acts on": later actions of an event see the link that an earlier
+docs/reference/rules.md, "Actions": later actions of an event see the link that an earlier
 one made, so the links of the moment count, not those of the decision.
 """
 

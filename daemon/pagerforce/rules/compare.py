@@ -1,6 +1,6 @@
 """How two values compare: by value where they are numbers, booleans, dates or Ids, else as text.
 
-Contract section 2, "Operators". A record's field has no declared type here, so the two values say
+docs/reference/rules.md, "Operators". A record's field has no declared type here, so the two values say
 what they are: text that reads as the other side's type is taken as that type.
 Facts: salesforce.md section 5 (text compares without case, Ids with it).
 """

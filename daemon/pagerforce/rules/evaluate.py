@@ -26,7 +26,7 @@ _new = tuple.__new__
 
 TRACE_ALL_UP_TO = 50
 """With no more rules than this for a side and object, every rule that sees an event is traced; with
-more, those that the index leaves out are not (contract: each event, "the rules it met")."""
+more, those that the index leaves out are not."""
 
 
 class RuleTrace(NamedTuple):

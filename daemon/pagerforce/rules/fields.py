@@ -1,6 +1,6 @@
 """The fields that conditions see: their names, kinds and closed sets of values.
 
-Contract section 2, "Fields that conditions and templates see".
+docs/reference/rules.md, "Fields".
 """
 
 import functools

@@ -136,7 +136,7 @@ def field_uses(rules: Iterable[Rule]) -> tuple[FieldUse, ...]:
 def doubts(rules: Iterable[Rule]) -> tuple[Problem, ...]:
     """What is allowed but hardly meant: for ``check`` and ``rules`` to show before it matters.
 
-    Names in templates that can never be defined (the contract has such an action dead-lettered when
+    Names in templates that can never be defined (such an action is dead-lettered when
     it is rendered, so they do not stop the start), and PagerDuty event types that look like a
     misspelt known one (any log entry's own name is a type).
     """

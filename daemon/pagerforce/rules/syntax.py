@@ -18,7 +18,7 @@ class Mode(StrEnum):
 
 
 class Operator(StrEnum):
-    """The operators of contract section 2, by the words a user writes."""
+    """The operators of docs/reference/rules.md, by the words a user writes."""
 
     EQUALS = "equals"
     NOT_EQUALS = "not_equals"

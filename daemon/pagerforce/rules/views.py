@@ -61,7 +61,7 @@ EMPTY = EmptyText()
 
 
 class NothingView(View):
-    """A subject that is not there: every part of it is empty (contract: "empty if none")."""
+    """A subject that is not there: every part of it is empty."""
 
     __slots__ = ()
 

@@ -125,7 +125,7 @@ async def begin_of(tx: Transaction, since: datetime) -> int:
 
 
 async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
-    """Entries for the command ``log``, oldest first, as contract section 3 shapes them, plus ``seq``."""
+    """Entries for ``log``, oldest first, in the form of docs/reference/commands.md, plus ``seq``."""
     after = wanted.after_seq
     if wanted.since and not (wanted.incident or wanted.record):
         after = max(after, await begin_of(tx, wanted.since) - 1)
@@ -214,7 +214,7 @@ async def _actions(tx: Transaction, event_seq: int) -> list[dict[str, Any]]:
 
 
 async def read_dead_letters(tx: Transaction) -> list[dict[str, Any]]:
-    """Dead letters for ``failed list``, oldest first, as contract section 3 shapes them."""
+    """Dead letters for ``failed list``, oldest first, in the form of docs/reference/commands.md."""
     rows = await tx.rows(
         "SELECT action.id, do, coalesce(action.incident_id, event.incident_id), action.object, "
         "coalesce(action.record_id, event.record_id), reason, attempts, "

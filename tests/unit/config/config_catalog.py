@@ -1,4 +1,4 @@
-"""The contract's action table as a small catalog, and a way to write configurations for tests."""
+"""The table of actions as a small catalog, and a way to write configurations for tests."""
 
 import tomllib
 from collections.abc import Mapping

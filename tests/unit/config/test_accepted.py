@@ -14,7 +14,7 @@ def config_of(tmp_path, text=""):
     return load(write(tmp_path, text)).config
 
 
-def test_a_minimal_file_has_the_contracts_defaults(tmp_path):
+def test_a_minimal_file_has_the_documented_defaults(tmp_path):
     config = config_of(tmp_path)
     assert config.pagerduty.api_url == "https://api.pagerduty.com"
     assert config.pagerduty.poll_interval == timedelta(seconds=10)

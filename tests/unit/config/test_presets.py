@@ -21,7 +21,7 @@ def test_a_preset_fills_every_key(name):
     assert given["comments"].keys() == CommentSettings.model_fields.keys()
 
 
-def test_remedyforce_is_the_contracts_example(tmp_path):
+def test_remedyforce_is_filled_in(tmp_path):
     item = the_object(tmp_path, 'preset = "remedyforce-incident"')
     assert item.name == "BMCServiceDesk__Incident__c"
     assert item.external_id_field == "BMCServiceDesk__Event_ID__c"

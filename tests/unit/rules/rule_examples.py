@@ -1,4 +1,4 @@
-"""A small catalog that mirrors the contract's table of actions, and builders for rules and events."""
+"""A small catalog that mirrors the table of actions, and builders for rules and events."""
 
 from datetime import UTC, datetime
 

@@ -1,7 +1,7 @@
 """Which service an incident goes to where its action names none. Pure.
 
 The record's category comes first, as it carries a service id of its own; then the outbound service
-mappings, in the order of the configuration (contract section 2).
+mappings, in the order of the configuration.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,7 +44,7 @@ def choose_service(task: Task, config: Config, mappings: Sequence[ResolvedMappin
 
 
 def is_same(left: Scalar, right: Scalar) -> bool:
-    """Whether a field holds a mapping's value, compared as the contract's ``equals`` compares."""
+    """Whether a field holds a mapping's value, compared as the operator ``equals`` compares."""
     if isinstance(left, str) and isinstance(right, str):
         if _looks_like_id(left) and _looks_like_id(right):
             return is_same_record_id(left, right)

@@ -1,4 +1,4 @@
-"""The declarations of PagerDuty's actions, as the rules parser reads them (contract section 2)."""
+"""The declarations of PagerDuty's actions, as the rules parser reads them."""
 
 from pagerforce.model.action import ActionSpec, Param, ParamKind, TargetKind
 from pagerforce.model.ids import Side

@@ -15,7 +15,7 @@ from pagerforce.pagerduty.actions.history import read_history, was_done
 
 _REOPENED = "found resolved after a lost answer, and reopened since by others"
 _MOVE_SECONDS = 10.0
-# The merge's entry may be an hour late (contract promise 1).
+# The merge's entry may be an hour late (docs/guarantees.md, 1).
 _LONGEST_MOVE = timedelta(minutes=90)
 
 

@@ -1,6 +1,6 @@
 """Whether a value may be written over what stands in a record now. Pure.
 
-Contract section 2, "Details": newest wins is judged on a field only if it differs from the
+``conflict`` of docs/configuration.md: newest wins is judged on a field only if it differs from the
 snapshot: the event's time against the record's LastModifiedDate; a tie goes to the person.
 """
 

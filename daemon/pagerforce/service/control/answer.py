@@ -22,7 +22,7 @@ from pagerforce.model.value import Json
 from pagerforce.observe.internal_errors import internal_error_text
 
 _SPLIT_DEPTH = 3
-FAILED, USAGE, FORBIDDEN = 1, 2, 3  # contract section 3, exit codes
+FAILED, USAGE, FORBIDDEN = 1, 2, 3  # docs/reference/commands.md, exit codes
 
 
 def line_of(key: str, value: Json) -> bytes:

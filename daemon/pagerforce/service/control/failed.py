@@ -31,7 +31,7 @@ class SomeLetters(Request):
 
 
 async def list_failed(desk: Desk, _: AllLetters) -> Json:
-    """Every dead letter, oldest first, as contract section 3 shapes it."""
+    """Every dead letter, oldest first, as docs/reference/commands.md shows it."""
     async with desk.read() as tx:
         return await journal.read_dead_letters(tx)
 

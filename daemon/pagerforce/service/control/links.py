@@ -42,7 +42,7 @@ class PairEdit(Pair):
 
 
 async def list_links(desk: Desk, _: AllLinks) -> Json:
-    """Every link, oldest first, as contract section 3 shapes it."""
+    """Every link, oldest first, as docs/reference/commands.md shows it."""
     async with desk.read() as tx:
         return [show_link(link) async for link in links.iter_links(tx)]
 
@@ -180,7 +180,7 @@ async def _one(tx: Transaction, incident: str, record: str) -> Link:
 
 
 def show_link(link: Link) -> dict[str, Json]:
-    """A link as contract section 3 shapes it."""
+    """A link as docs/reference/commands.md shows it."""
     return {
         "incident": link.incident_id,
         "object": link.object,

@@ -1,6 +1,6 @@
-"""Who may do what: the contract's role table. Pure.
+"""Who may do what: the role table. Pure.
 
-``GRANTS`` is the table of contract section 3, cell by cell; ``NEEDS`` says which cells a command
+``GRANTS`` is the table of docs/reference/commands.md, cell by cell; ``NEEDS`` says which cells a command
 needs, all of them. Somebody with several roles has the union of their cells.
 """
 

@@ -1,17 +1,17 @@
-"""The contract's own configuration, word for word but for addresses and secrets, does the job."""
+"""The full configuration, changed in nothing but addresses and secrets, does the job."""
 
 from pathlib import Path
 
 from process import open_stage, until
 
-CONTRACT = Path(__file__).parents[1] / "unit" / "config" / "contract.toml"
+FULL = Path(__file__).parents[1] / "unit" / "config" / "full.toml"
 P = "BMCServiceDesk__"
 
 
-async def test_the_contracts_configuration_does_the_job(tmp_path):
+async def test_the_full_configuration_does_the_job(tmp_path):
     async with open_stage(tmp_path) as stage:
         desk = stage.desk
-        stage.use_config(CONTRACT.read_text("utf-8"))
+        stage.use_config(FULL.read_text("utf-8"))
         async with stage.daemon(STATE_DIRECTORY=str(desk.folder / "state")) as running:
             await running.ready(20)
             sf, pd = desk.salesforce, desk.pagerduty

@@ -1,4 +1,4 @@
-"""The contract's own example of section 2, word for word, and what it must mean."""
+"""A configuration with every section, and what it must mean."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="module")
 def loaded():
-    return load(HERE / "contract.toml")
+    return load(HERE / "full.toml")
 
 
 def test_every_section_means_what_it_says(loaded):
@@ -28,7 +28,7 @@ def test_every_section_means_what_it_says(loaded):
     assert config.salesforce.jwt_audience == "https://acme.my.salesforce.com"
     assert config.delivery.retry_for == timedelta(hours=24)
     assert config.maps == {"priority": {"P1": "1", "P2": "2", "default": "3"}}
-    assert loaded.files == (HERE / "contract.toml",)
+    assert loaded.files == (HERE / "full.toml",)
 
 
 def test_the_object_is_the_remedyforce_incident(loaded):
