@@ -5,7 +5,7 @@ meanings. The first row that fits counts. Codes that stand for somebody else's e
 flow) are read by their message, whole: it names the real cause at any depth, in English whatever the
 language of the org, because it is a code or a text of Apex.
 
-Sources: ``fact`` is salesforce.md section 3 (``fact 1``: section 1); ``WSDL`` is the list of codes in
+Sources: *recorded* and *believed* as in docs/reference/beliefs.md; ``WSDL`` is the list of codes in
 the vendor's Partner WSDL, version 47, whose names and descriptions in the SOAP API guide are all that
 is known of them. A code that stands nowhere here is judged by ``answers.py``; the
 token endpoint's errors stand in ``login_table.py``.
@@ -63,7 +63,7 @@ _WRAPPERS = (
 _WITHIN = (
     row(
         _M.FAST,
-        "fact: DLRS#1241, DLRS#847, restforce#624, and the same lock met by a SELECT FOR UPDATE",
+        "recorded: DLRS#847, DLRS#1241, restforce/restforce#624, and the lock met by a SELECT FOR UPDATE",
         _WRAPPERS,
         "UNABLE_TO_LOCK_ROW",
         "Record Currently Unavailable",
@@ -71,14 +71,14 @@ _WITHIN = (
     ),
     row(
         _M.SLOW,
-        "fact: the code of read-only maintenance, passed on; public code id 13037239848",
+        "recorded: the code of read-only maintenance, passed on",
         _WRAPPERS,
         "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
         advice=_READ_ONLY,
     ),
     row(_M.FULL, "WSDL, passed on", _WRAPPERS, "STORAGE_LIMIT_EXCEEDED", advice=_STORAGE),
-    row(_M.LOCKED, "fact (K), passed on", _WRAPPERS, "ENTITY_IS_LOCKED", advice=_APPROVAL),
-    row(_M.SLOW, "fact: likely", _WRAPPERS, "AsyncApexExecutions Limit exceeded", advice=_ASYNC),
+    row(_M.LOCKED, "believed, passed on", _WRAPPERS, "ENTITY_IS_LOCKED", advice=_APPROVAL),
+    row(_M.SLOW, "believed", _WRAPPERS, "AsyncApexExecutions Limit exceeded", advice=_ASYNC),
     row(
         _M.SLOW,
         "the texts of System.LimitException and of QueryException in the Apex guide: they depend on"
@@ -111,26 +111,26 @@ _WITHIN = (
     row(_M.REFUSED, "below", _WRAPPERS, "INACTIVE_OWNER_OR_USER", advice=_INACTIVE),
     row(
         _M.REFUSED,
-        "fact",
+        "believed",
         "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
         "FIELD_CUSTOM_VALIDATION_EXCEPTION",
         advice=_VALIDATION,
     ),
     row(
         _M.REFUSED,
-        "fact",
+        "believed",
         "FIELD_CUSTOM_VALIDATION_EXCEPTION",
         advice=_VALIDATION,
     ),
     row(
         _M.REFUSED,
-        "fact",
+        "recorded",
         "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY CUSTOM_APEX_ERROR APEX_ERROR",
         advice=f"a trigger of the org says no: see its message, correct what it names; {RETRY}",
     ),
     row(
         _M.REFUSED,
-        "fact",
+        "recorded",
         "CANNOT_EXECUTE_FLOW_TRIGGER FLOW_EXCEPTION",
         advice=f"a flow of the org failed: its administrator finds why in the flow's error e-mail; {RETRY}",
     ),
@@ -144,36 +144,36 @@ _WITHIN = (
 _PASSING = (
     row(
         _M.FAST,
-        "fact: jsforce#1018, salto#4424; K for the locator",
+        "recorded: jsforce/jsforce#1018, salto-io/salto#4424; believed for the locator",
         "UNABLE_TO_LOCK_ROW QUERY_TIMEOUT INVALID_QUERY_LOCATOR",
     ),
     row(
         _M.FAST,
-        "fact 2 (K): the part itself was not run because another failed; WSDL",
+        "believed: the part itself was not run because another failed; WSDL",
         "PROCESSING_HALTED ALL_OR_NONE_OPERATION_ROLLED_BACK BATCH_PROCESSING_HALTED",
     ),
     row(_M.FAST, "WSDL: somebody else was writing the same", "COLLISION_DETECTED"),
     row(
         _M.FAST,
-        "fact: salto#3056, sfcli#2180: not the limit of the day",
+        "recorded: salto-io/salto#3056, salesforcecli/cli#2180: not the limit of the day",
         "REQUEST_LIMIT_EXCEEDED",
         "Concurrent",
     ),
     row(
         _M.QUOTA,
-        "fact: public code ids 26523179426, 56363573843",
+        "recorded: answers that other clients print",
         "REQUEST_LIMIT_EXCEEDED",
         advice="see what else calls this org, lower daily_call_budget, or buy more calls",
     ),
     row(
         _M.SLOW,
-        "fact: jsforce wsdl, public code ids 34073124756, 13037239848",
+        "recorded: other clients name it; WSDL",
         "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
         advice=_READ_ONLY,
     ),
     row(
         _M.SLOW,
-        "fact: jsforce wsdl",
+        "WSDL",
         "ORG_IN_MAINTENANCE",
         advice="the org is in maintenance: nothing to do, it comes back by itself",
     ),
@@ -229,12 +229,12 @@ _PASSING = (
     ),
     row(
         _M.BROKEN,
-        "fact: restforce#570, salto#3240; WSDL",
+        "recorded: restforce/restforce#570, salto-io/salto#3240; WSDL",
         "SERVER_UNAVAILABLE UNKNOWN_EXCEPTION INTERNAL_ERROR REQUEST_RUNNING_TOO_LONG",
     ),
     row(
         _M.LOCKED,
-        "fact (K); WSDL for the second",
+        "believed; WSDL for the second",
         "ENTITY_IS_LOCKED ALREADY_IN_PROCESS",
         advice=_APPROVAL,
     ),
@@ -243,29 +243,37 @@ _PASSING = (
 _ACCOUNT = (
     row(
         _M.ACCOUNT,
-        "fact: jsforce http-api skips them: a new login does not cure them",
+        "recorded: jsforce skips them, as a new login does not cure them",
         "INVALID_SESSION_ID",
         "Connected app is not attached to Agent",
         "This session is not valid for use with the REST API",
         advice="give the app the scope 'api', and our user a licence that may use the API",
     ),
-    row(_M.SESSION, "fact: REST-errors; WSDL", "INVALID_SESSION_ID INVALID_AUTH_HEADER"),
-    row(_M.MOVED, "fact: amazon-connect#12; WSDL", "URL_NOT_RESET ORG_NOT_OWNED_BY_INSTANCE"),
+    row(
+        _M.SESSION,
+        "documented: REST API guide, status codes; WSDL",
+        "INVALID_SESSION_ID INVALID_AUTH_HEADER",
+    ),
+    row(
+        _M.MOVED,
+        "recorded: amazon-connect/amazon-connect-salesforce-lambda#12; WSDL",
+        "URL_NOT_RESET ORG_NOT_OWNED_BY_INSTANCE",
+    ),
     row(
         _M.ACCOUNT,
-        "fact: jsforce wsdl",
+        "WSDL",
         "INVALID_OPERATION_WITH_EXPIRED_PASSWORD PASSWORD_EXPIRED",
         advice=_PASSWORD,
     ),
     row(
         _M.ACCOUNT,
-        "fact: jsforce wsdl; public code id 34073124756",
+        "WSDL; recorded: another integration's table of errors",
         "ORG_LOCKED TRIAL_EXPIRED INACTIVE_ORGANIZATION",
         advice=_ORG_GONE,
     ),
     row(
         _M.ACCOUNT,
-        "public code id 34073124756; WSDL",
+        "recorded: another integration's table of errors; WSDL",
         "INACTIVE_USER PASSWORD_LOCKOUT",
         advice=_USER_GONE,
     ),
@@ -273,7 +281,7 @@ _ACCOUNT = (
     row(_M.ACCOUNT, "WSDL", "LOGIN_DURING_RESTRICTED_TIME", advice=_HOURS),
     row(
         _M.ACCOUNT,
-        "fact (K); WSDL",
+        "believed; WSDL",
         "API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED CLIENT_NOT_ACCESSIBLE_FOR_USER",
         advice=_API,
     ),
@@ -292,7 +300,7 @@ _ACCOUNT = (
     ),
     row(
         _M.ACCOUNT,
-        "fact 1: the app itself is stopped",
+        "believed: the app itself is stopped",
         "OAUTH_APP_BLOCKED OAUTH_EC_APP_NOT_FOUND",
         advice="unblock the app in the org (Setup, Connected Apps OAuth Usage), or install it",
     ),
@@ -302,40 +310,45 @@ _ACCOUNT = (
         "UNSUPPORTED_API_VERSION UNSUPPORTED_CLIENT CLIENT_REQUIRE_UPDATE_FOR_USER",
         advice="raise salesforce.api_version to one that the org serves",
     ),
-    row(_M.FULL, "WSDL; public code id 34073124756", "STORAGE_LIMIT_EXCEEDED", advice=_STORAGE),
+    row(
+        _M.FULL,
+        "WSDL; recorded: another integration's table of errors",
+        "STORAGE_LIMIT_EXCEEDED",
+        advice=_STORAGE,
+    ),
 )
 
 _REFUSED = (
-    row(_M.REFUSED, "fact (K)", "FIELD_FILTER_VALIDATION_EXCEPTION", advice=_FILTER),
+    row(_M.REFUSED, "believed", "FIELD_FILTER_VALIDATION_EXCEPTION", advice=_FILTER),
     row(_M.REFUSED, "WSDL", "RELATED_ENTITY_FILTER_VALIDATION_EXCEPTION", advice=_FILTER),
-    row(_M.REFUSED, "fact (K); WSDL", "REQUIRED_FIELD_MISSING MISSING_ARGUMENT", advice=_REQUIRED),
-    row(_M.REFUSED, "fact: public code id 47549484497", "STRING_TOO_LONG", advice=_TOO_LONG),
+    row(_M.REFUSED, "believed; WSDL", "REQUIRED_FIELD_MISSING MISSING_ARGUMENT", advice=_REQUIRED),
+    row(_M.REFUSED, "recorded: a test of apache/camel", "STRING_TOO_LONG", advice=_TOO_LONG),
     row(
         _M.REFUSED,
-        "fact (K); WSDL",
+        "believed; WSDL",
         "INVALID_CROSS_REFERENCE_KEY INVALID_CROSS_REFERENCE_TYPE_FOR_FIELD MALFORMED_ID"
         " INVALID_ID_FIELD",
         advice=f"the Id points to nothing that fits: correct it; {RETRY}",
     ),
     row(
         _M.REFUSED,
-        "fact (K); WSDL",
+        "believed; WSDL",
         "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST INVALID_STATUS",
         advice=f"use a value of the picklist, e.g. through a map and translate; {RETRY}",
     ),
     row(
         _M.REFUSED,
-        "fact (K); WSDL",
+        "believed; WSDL",
         "INVALID_FIELD_FOR_INSERT_UPDATE FIELD_NOT_UPDATABLE CANNOT_REPARENT_RECORD",
         advice=(
             "the field can't be written (a formula, or read-only for our user): use another;"
             f" {RETRY}"
         ),
     ),
-    row(_M.REFUSED, "fact: also what our user may not read", "INVALID_FIELD", advice=_FIELD),
+    row(_M.REFUSED, "recorded: also what our user may not read", "INVALID_FIELD", advice=_FIELD),
     row(
         _M.REFUSED,
-        "fact: public code ids 41610123380, 67026059393; WSDL",
+        "recorded: answers that other clients print; WSDL",
         "JSON_PARSER_ERROR NUMBER_OUTSIDE_VALID_RANGE INVALID_TYPE_ON_FIELD_IN_RECORD"
         " INVALID_DATE_FORMAT INVALID_EMAIL_ADDRESS TEXT_DATA_OUTSIDE_SUPPORTED_CHARSET"
         " FIELD_INTEGRITY_EXCEPTION CLONE_FIELD_INTEGRITY_EXCEPTION",
@@ -343,13 +356,13 @@ _REFUSED = (
     ),
     row(
         _M.REFUSED,
-        "fact: DLRS#788",
+        "recorded: DLRS#788",
         "DUPLICATE_VALUE DUPLICATE_EXTERNAL_ID",
         advice=f"another record holds this unique value: change one of them; {RETRY}",
     ),
     row(
         _M.REFUSED,
-        "fact: REST-dup",
+        "documented: REST API guide, duplicate rule header",
         "DUPLICATES_DETECTED",
         advice=(
             "a duplicate rule of the org blocks this record: in Setup, Duplicate Rules, set the rule's"
@@ -359,24 +372,29 @@ _REFUSED = (
     ),
     row(
         _M.REFUSED,
-        "fact; WSDL",
+        "believed; WSDL",
         "ENTITY_IS_DELETED",
         advice="the record is deleted: undelete it or remove the link",
     ),
     row(
         _M.REFUSED,
-        "fact; WSDL",
+        "believed; WSDL",
         "NOT_FOUND ITEM_NOT_FOUND RECORD_NOT_FOUND MISSING_RECORD ENTITY_IS_ARCHIVED",
         advice="the record is gone or hidden from our user: remove the link or share the record",
     ),
     row(
         _M.REFUSED,
-        "fact; WSDL",
+        "believed; WSDL",
         "INSUFFICIENT_ACCESS_OR_READONLY INSUFFICIENT_ACCESS APEX_DATA_ACCESS_RESTRICTION"
         " INVALID_READ_ONLY_USER_DML TRANSFER_REQUIRES_READ INVALID_ACCESS_LEVEL",
         advice=_ACCESS,
     ),
-    row(_M.REFUSED, "fact", "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", advice=_ACCESS_THERE),
+    row(
+        _M.REFUSED,
+        "believed",
+        "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+        advice=_ACCESS_THERE,
+    ),
     row(
         _M.REFUSED,
         "WSDL; https://developer.salesforce.com, SOAP API, StatusCode",
@@ -407,7 +425,7 @@ _REFUSED = (
     ),
     row(
         _M.REFUSED,
-        "fact, WSDL: what we asked can't be asked; our own queries and paths never are so",
+        "believed, WSDL: what we asked can't be asked; our own queries and paths never are so",
         "MALFORMED_QUERY QUERY_TOO_COMPLICATED EXCEEDED_ID_LIMIT INVALID_REPLICATION_DATE INVALID_TYPE"
         " INVALID_TYPE_FOR_OPERATION INVALID_QUERY_FILTER_OPERATOR INVALID_QUERY_SCOPE"
         " ENTITY_NOT_QUERYABLE METHOD_NOT_ALLOWED NOT_ACCEPTABLE UNSUPPORTED_MEDIA_TYPE"

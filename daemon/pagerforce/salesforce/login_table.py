@@ -1,7 +1,7 @@
 """What the token endpoint's errors mean, by what is said. Pure data; ``error_table.py`` is its sister.
 
 An ``invalid_grant`` is many things: what passes is told by its description, and everything else is a
-fault of the app, the user or the account. Sources: ``fact 1`` is salesforce.md section 1.
+fault of the app, the user or the account. Sources: as there.
 """
 
 from pagerforce.salesforce.meaning import Meaning, Row, row
@@ -43,60 +43,72 @@ DEFAULT_REMEDY = "check salesforce.consumer_key, username, private_key_file and 
 LOGIN_TABLE: tuple[Row, ...] = (
     row(
         _M.SLOW,
-        "fact 1: n8n#32325, restforce#412, restforce#744, forcedotcom/cli#3297",
+        "recorded: n8n-io/n8n#32325, restforce/restforce#412 and #744, forcedotcom/cli#3297",
         "",
         "login rate exceeded",
         advice=_RATE,
     ),
     row(
         _M.SLOW,
-        "fact 1: action-destinations#2300",
+        "recorded: segmentio/action-destinations#2300",
         "",
         "token request is already being processed",
         advice=_WAIT,
     ),
     row(
         _M.SLOW,
-        "fact 1: amazon-connect#43",
+        "recorded: amazon-connect/amazon-connect-salesforce-lambda#43",
         "",
         "unknown_error",
         "retry your request",
         advice=_WAIT,
     ),
-    row(_M.FAST, "fact 1: 5xx; RFC 6749 4.1.2.1", "", "server_error", advice=_WAIT),
+    row(_M.FAST, "believed; RFC 6749 4.1.2.1", "", "server_error", advice=_WAIT),
     row(_M.FAST, "RFC 6749 4.1.2.1", "", "temporarily_unavailable", advice=_WAIT),
-    row(_M.ACCOUNT, "fact 1: approve-1", "", "approved this consumer", advice=_PRE_AUTHORIZE),
     row(
         _M.ACCOUNT,
-        "fact 1: approve-2",
+        "recorded: answers that other clients print",
+        "",
+        "approved this consumer",
+        advice=_PRE_AUTHORIZE,
+    ),
+    row(
+        _M.ACCOUNT,
+        "recorded: answers that other clients print",
         "",
         "admin approved",
         "invalid_app_access",
         advice=_ASSIGN,
     ),
-    row(_M.ACCOUNT, "fact 1: airbyte#80788", "", "audience", advice=_AUDIENCE),
+    row(_M.ACCOUNT, "recorded: airbytehq/airbyte#80788", "", "audience", advice=_AUDIENCE),
     row(
         _M.ACCOUNT,
-        "fact 1: sim#6508",
+        "recorded: simstudioai/sim#6508",
         "",
         "app_not_found",
         "OAUTH_EC_APP_NOT_FOUND",
         advice=_MY_DOMAIN,
     ),
-    row(_M.ACCOUNT, "fact 1", "", "OAUTH_APP_BLOCKED", advice=_BLOCKED),
+    row(_M.ACCOUNT, "believed", "", "OAUTH_APP_BLOCKED", advice=_BLOCKED),
     row(
         _M.ACCOUNT,
-        "fact 1: laravel#68; sheet",
+        "recorded: frankkessler/salesforce-laravel-oauth2-rest#68",
         "",
         "client identifier",
         "invalid_client",
         "client credentials",
         advice=_CONSUMER_KEY,
     ),
-    row(_M.ACCOUNT, "fact 1: restforce#303, #826, sheet", "", "ip restricted", advice=_IP_RANGE),
     row(
         _M.ACCOUNT,
-        "fact 1: restforce#303, #826, sheet",
+        "recorded: restforce/restforce#303 and #826",
+        "",
+        "ip restricted",
+        advice=_IP_RANGE,
+    ),
+    row(
+        _M.ACCOUNT,
+        "recorded: restforce/restforce#303 and #826",
         "",
         "inactive user",
         "inactive_user",
@@ -104,7 +116,7 @@ LOGIN_TABLE: tuple[Row, ...] = (
     ),
     row(
         _M.ACCOUNT,
-        "fact 1: restforce#303, #826, sheet; section 3",
+        "recorded: restforce/restforce#303 and #826; the API's codes",
         "",
         "inactive organization",
         "inactive_org",
@@ -114,23 +126,23 @@ LOGIN_TABLE: tuple[Row, ...] = (
     ),
     row(
         _M.ACCOUNT,
-        "section 3: jsforce wsdl",
+        "WSDL",
         "",
         "expired password",
         "expired_password",
         "password expired",
         advice=_PASSWORD,
     ),
-    row(_M.ACCOUNT, "fact 1", "", "expired", advice=_CLOCK),
-    row(_M.ACCOUNT, "fact 1: airbyte#80788", "", "assertion", advice=_CERTIFICATE),
+    row(_M.ACCOUNT, "believed", "", "expired", advice=_CLOCK),
+    row(_M.ACCOUNT, "recorded: airbytehq/airbyte#80788", "", "assertion", advice=_CERTIFICATE),
     row(
         _M.ACCOUNT,
-        "fact 1: restforce#303, #826, sheet",
+        "recorded: restforce/restforce#303 and #826",
         "",
         "authentication failure",
         "activation secret",
         advice=DEFAULT_REMEDY,
     ),
-    row(_M.ACCOUNT, "fact 1: airbyte#80788", "", "user", advice=_USERNAME),
+    row(_M.ACCOUNT, "recorded: airbytehq/airbyte#80788", "", "user", advice=_USERNAME),
 )
 """The first row that fits counts."""
