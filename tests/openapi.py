@@ -2,7 +2,7 @@
 
 Put :class:`ValidatingApp` between any client and any PagerDuty application and look at its
 violations afterwards. Where the schema is known to be wrong, it is patched in memory, each patch
-with the reason beside it; the traps are those of pagerduty.md section 5 unless said otherwise.
+with the reason beside it; see `pagerduty.schema-refuses-entries`.
 """
 
 import json
@@ -22,9 +22,9 @@ from referencing.jsonschema import DRAFT4
 USER_KEYS = frozenset({"sandbox-user-key"})
 """Keys with which ``From`` is not needed."""
 
-# Answers of facts section 2 that may meet any operation, whether or not the schema lists them.
+# What may meet any operation, whether or not the schema lists it (`pagerduty.error-statuses`).
 ANY_ERROR = frozenset({400, 401, 402, 403, 404, 408, 413, 422, 429})
-# Removed from the schema in September 2025, perhaps still alive (facts section 7).
+# Removed from the schema in September 2025, perhaps still alive (`pagerduty.response-plays-removed`).
 UNLISTED = frozenset(
     {
         ("GET", "/response_plays"),
@@ -39,7 +39,7 @@ _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
 
 @_FORMATS.checks("date-time")
 def _is_stamp(value: object) -> bool:
-    """Whole seconds and always a zone (facts section 1)."""
+    """Whole seconds (`pagerduty.whole-seconds`) and always a zone."""
     return not isinstance(value, str) or _STAMP.fullmatch(value) is not None
 
 
@@ -119,7 +119,7 @@ class Schema:
             try:
                 body = json.loads(body) if body else None
             except ValueError:
-                # a 429 or 5xx may come from something before PagerDuty (facts section 2)
+                # a 429 or 5xx may come from something before PagerDuty (`pagerduty.error-body-forms`)
                 return [] if status == 429 or status >= 500 else ["the body is not JSON"]
         if status >= 400:
             return self._check_error(status, body)
@@ -139,7 +139,7 @@ class Schema:
         if body is None:
             return [] if status == 429 or status >= 500 else ["an error without a body"]
         if isinstance(body, dict) and isinstance(body.get("error"), str):
-            return []  # seen on /users/me (facts section 1)
+            return []  # see `pagerduty.account-key-without-user`
         pointer = "#/components/responses/Conflict/content/application~1json/schema"
         problems = _errors(self._answers, pointer, body)
         if not isinstance(body, dict) or not isinstance(body.get("error"), dict):
@@ -344,7 +344,8 @@ def _patched(original: dict[str, Any]) -> dict[str, Any]:
         related[name] = {"anyOf": [related[name], full]}
     # The alternatives of a channel overlap, so that ordinary ones fit several.
     schemas["Channel"]["anyOf"] = schemas["Channel"].pop("oneOf")
-    # The body requires a type without defining it, and its details are a text (facts section 6).
+    # The body requires a type without defining it, and its details are a text
+    # (`pagerduty.details-are-text`).
     schemas["IncidentBody"]["properties"] = {
         "type": {"type": "string", "enum": ["incident_body"]},
         "details": {"type": "string"},
@@ -352,7 +353,7 @@ def _patched(original: dict[str, Any]) -> dict[str, Any]:
     # A property with an empty name.
     del schemas["Notification"]["properties"][""]
     # A custom field's value is described as an object around the value, in overlapping
-    # alternatives; every example, and facts section 6, have the bare value.
+    # alternatives; every example has the bare value (`pagerduty.custom-values-are-bare`).
     bare = {"type": ["boolean", "number", "string", "array"], "nullable": True}
     schemas["CustomFieldsFieldValue"]["properties"]["value"] = bare
     schemas["IncidentTypeCustomFields"]["properties"]["default_value"] = bare
@@ -368,7 +369,7 @@ def _patched(original: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_nulls(spec: dict[str, Any]) -> dict[str, Any]:
-    """Any field that is not required may be null in an answer (facts section 1)."""
+    """Any field that is not required may be null in an answer (`pagerduty.parts-may-be-missing`)."""
     for node in _nodes(spec):
         properties = node.get("properties")
         if isinstance(properties, dict):

@@ -165,7 +165,7 @@ async def test_a_search_that_fails_leaves_the_outcome_uncertain(rig):
 
 
 async def test_who_creates_and_is_assigned_would_not_be_woken(rig, configure):
-    """Facts section 6: creator == assignee is created acknowledged, without a notification."""
+    """Fact: `pagerduty.creator-assigned-acknowledges`."""
     configure(act_as="actor")
     task = {"actor": Person(email="jane.doe@example.com")}
     page = {**PAGE, "assignees": ["jane.doe@example.com"]}

@@ -1,4 +1,7 @@
-"""What administrators and the platform do to an org while a client works in it. Facts: sections 3 to 5."""
+"""What administrators and the platform do to an org while a client works in it.
+
+Facts: docs/vendors/salesforce.md.
+"""
 
 from datetime import timedelta
 from email.utils import format_datetime

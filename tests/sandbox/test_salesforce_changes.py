@@ -1,4 +1,7 @@
-"""How changes become visible: stamps, late commits, updated, deleted. Facts: sections 2 and 4."""
+"""How changes become visible: stamps, late commits, updated, deleted.
+
+Facts: docs/vendors/salesforce.md#cursor.
+"""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Several calls in one: composite, batch and collections. Facts: salesforce.md section 2."""
+"""Several calls in one: composite, batch and collections. Facts: docs/vendors/salesforce.md#rest."""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""Duplicate rules, and the request headers that change what the API does. Facts: sections 2 and 3."""
+"""Duplicate rules, and the request headers that change what the API does.
+
+Fact: `salesforce.duplicate-rule-header`.
+"""
 
 import pytest
 

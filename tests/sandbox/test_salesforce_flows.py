@@ -1,4 +1,7 @@
-"""What an org's own automation makes of what is sent: flows, rich text, limits. Facts: section 9a."""
+"""What an org's own automation makes of what is sent: flows, rich text, limits.
+
+Facts: docs/vendors/salesforce.md#values.
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""How the org refuses: named answers as faults and as troubles of one operation. Facts: sections 1 and 3."""
+"""How the org refuses: named answers as faults and as troubles of one operation.
+
+Facts: docs/vendors/salesforce.md#errors.
+"""
 
 import httpx
 import pytest

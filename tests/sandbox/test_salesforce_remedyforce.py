@@ -1,4 +1,7 @@
-"""The Remedyforce package's rules and derivations, and Case. Facts: sections 8 and 9."""
+"""The Remedyforce package's rules and derivations, and Case.
+
+Facts: docs/vendors/salesforce.md#remedyforce and #case.
+"""
 
 from datetime import UTC, datetime
 

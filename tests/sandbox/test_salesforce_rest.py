@@ -1,4 +1,4 @@
-"""The sandbox's sObject resources over real HTTP, against facts/salesforce.md sections 2 and 3."""
+"""The sandbox's sObject resources over real HTTP, against docs/vendors/salesforce.md#rest and #errors."""
 
 from urllib.parse import quote
 

@@ -1,4 +1,4 @@
-"""The sandbox's SOQL: grammar, types, and what queries find. Facts: salesforce.md section 5."""
+"""The sandbox's SOQL: grammar, types, and what queries find. Facts: docs/vendors/salesforce.md#soql."""
 
 from datetime import UTC, datetime, timedelta
 from string import printable

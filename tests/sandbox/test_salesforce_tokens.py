@@ -1,4 +1,4 @@
-"""The JWT bearer endpoint over real HTTP. Facts: salesforce.md section 1."""
+"""The JWT bearer endpoint over real HTTP. Facts: docs/vendors/salesforce.md#login."""
 
 import base64
 import json

@@ -1,6 +1,6 @@
 """Pure: whose an incident is once a rule has acknowledged it, for ``check``.
 
-Facts: pagerduty.md section 6.
+Fact: ``pagerduty.acknowledge-assigns-to-writer``.
 """
 
 from collections.abc import Iterator

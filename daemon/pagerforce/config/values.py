@@ -28,7 +28,7 @@ _API_VERSION = re.compile(r"[1-9]\d{1,2}\.0")
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[Zz]|[+-]\d\d:\d\d)",
 )
-# PagerDuty's keys: 20 characters, or a regional prefix and "+" (facts: pagerduty.md section 1).
+# PagerDuty's keys: 20 characters, or a regional prefix and "+" (`pagerduty.key-form`).
 _LOOKS_LIKE_API_KEY = re.compile(r"(?=.*[A-Z])[A-Za-z0-9_+-]{20}|(?:pd[a-z]{2}|u|y)\+[\w+-]{8,}")
 _MOST_PARENTS = 5
 

@@ -1,7 +1,7 @@
 """Folds PagerDuty's log entries onto an incident's snapshot: the state just after each entry.
 
-The API reports an incident only as it is now (facts: pagerduty.md section 5), so that three entries
-found in one poll would all show the last status. Each entry's own meaning is applied to the
+The API reports an incident only as it is now (``pagerduty.included-incident-is-current``), so that three
+entries found in one poll would all show the last status. Each entry's own meaning is applied to the
 snapshot instead:
 
     entry             status        assignees            other
@@ -377,7 +377,7 @@ def find_drift(
     if "status" in doubtful:  # a merge is told by the entry that ends the incident
         doubtful += ["merged_into", "resolve_reason"]
     after = replace(now, **{name: getattr(before, name) for name in doubtful})
-    # The list call carries no custom fields (facts: pagerduty.md section 6): what is known stays.
+    # The list call carries no custom fields (`pagerduty.list-without-custom-fields`): what is known stays.
     after = after if after.custom_fields else replace(after, custom_fields=before.custom_fields)
     if not changed_fields(before, after):
         return None

@@ -53,7 +53,7 @@ def compare(
 def is_merge(before: Record | None, now: Record) -> bool:
     """Whether a row was merged into another one since it was read last.
 
-    Facts: salesforce.md section 4 (the loser is deleted and names the winner).
+    Fact: ``salesforce.merge-loser-names-winner``.
     """
     known = before.merged_into if before is not None else None
     return now.merged_into is not None and now.merged_into != known

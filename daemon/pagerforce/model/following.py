@@ -4,8 +4,8 @@ What follows is part of the write and comes back as its echo; everything else th
 Remedyforce package changes in return (a computed priority, a roll-up) is a change of its own and is
 ruled on like any other.
 
-Facts: salesforce.md section 8 (name copies such as ``Status_ID``; closing derives state and close
-date), section 5 (parent paths).
+Facts: ``salesforce.remedyforce-name-copies``, ``salesforce.remedyforce-closing-by-status``,
+``salesforce.rows-nest-parents``.
 """
 
 from collections.abc import Collection

@@ -1,6 +1,6 @@
 """Identifiers of both sides and their normal forms.
 
-Facts: salesforce.md section 5 (Ids compare case-sensitively; 15 and 18 characters are one Id).
+Fact: ``salesforce.ids-of-two-lengths``.
 """
 
 import re

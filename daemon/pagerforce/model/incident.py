@@ -1,4 +1,4 @@
-"""A PagerDuty incident and its log entries in our words. Facts: pagerduty.md sections 5, 6."""
+"""A PagerDuty incident and its log entries in our words. Facts: docs/vendors/pagerduty.md."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """How long a text is to the systems we write to, and how it is cut where it is too long. Pure.
 
-Each field counts in a unit of its own (facts: salesforce.md section 9a). Where none is known length is
+Each field counts in a unit of its own (``salesforce.comment-counted-in-bytes``). Where none is known, it is
 counted in UTF-16 units, as both vendors' languages do: a count in characters would be too short for some
 text and this one is never too long.
 """

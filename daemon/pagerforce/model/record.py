@@ -1,4 +1,4 @@
-"""Salesforce records and comments in our own words. Facts: salesforce.md sections 2, 4 and 8."""
+"""Salesforce records and comments in our own words. Facts: docs/vendors/salesforce.md."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -20,7 +20,7 @@ date cut to its day, a rounded number. It is a trace, never a proof, and is used
 known besides: our user made the row or was the last to change it, and an attempt of ours is open. A
 person's change is told from the snapshot by neither: that is compared byte for byte (``diff.record``).
 
-Facts: salesforce.md section 9a.
+Facts: docs/vendors/salesforce.md#values.
 """
 
 import html

@@ -42,7 +42,7 @@ def find_created(
     """Index of the expectation whose incident this is, by its incident key.
 
     ``made_by``: who triggered it, where that is known: an incident that has alerts by now, say by a
-    merge, shows no key (facts: pagerduty.md section 6) and is known by its maker and its title.
+    merge, shows no key (``pagerduty.key-hidden-by-alerts``) and is known by its maker and its title.
     """
     if incident is None:
         return None

@@ -1,1 +1,1 @@
-"""The PagerDuty side: reads log entries and incidents, delivers actions. Facts: pagerduty.md."""
+"""The PagerDuty side: reads log entries and incidents, delivers actions. Facts: docs/vendors/pagerduty.md."""

@@ -1,7 +1,7 @@
 """One method is one request to PagerDuty's REST API v2. Nothing is retried or repeated here.
 
 Only documented endpoints and parameters are used. Bodies come back as decoded JSON, to be read by
-``decode``. Facts: pagerduty.md sections 1, 4, 6 and 7.
+``decode``. Facts: docs/vendors/pagerduty.md.
 """
 
 import json

@@ -1,5 +1,6 @@
-"""Reads PagerDuty's JSON leniently into our words. Pure. Facts: pagerduty.md sections 5 and 6.
+"""Reads PagerDuty's JSON leniently into our words. Pure.
 
+Facts: ``pagerduty.parts-may-be-missing``, ``pagerduty.schema-refuses-entries``.
 Any field but the id (and, of a log entry, its type and time) may be missing, null or of another
 form: it is then not known. The official schema is no guide here: it refuses every acknowledge
 entry, and ordinary channels.

@@ -1,7 +1,7 @@
 """Users, services, policies, priorities and workflows: found by id, e-mail or name, and cached.
 
-Facts: pagerduty.md section 7. What is not found is remembered too, but only shortly: somebody may
-be creating it right now. Two who ask for the same thing at once make one request.
+Facts: docs/vendors/pagerduty.md#reference-data-and-actions. What is not found is remembered too, but only
+shortly: somebody may be creating it right now. Two who ask for the same thing at once make one request.
 """
 
 import re
@@ -113,7 +113,7 @@ class Directory:
         return (await self.fetch_key_holder()).owner
 
     async def fetch_key_holder(self) -> KeyHolder:
-        """Which kind of key it is. Facts: pagerduty.md section 1: an account key is answered 400."""
+        """Which kind of key it is. Fact: ``pagerduty.account-key-without-user``."""
 
         async def fetch() -> KeyHolder:
             try:
@@ -159,7 +159,8 @@ class Directory:
         """A response play by id or name; None only where a list of them clearly lacks it.
 
         Raises:
-            RefusedError: also where PagerDuty has ended response plays (pagerduty.md section 7).
+            RefusedError: also where PagerDuty has ended response plays
+            (``pagerduty.response-plays-removed``).
         """
         wanted = id_or_name.strip()
 

@@ -1,4 +1,7 @@
-"""Reads one window of the account's log, all pages of it. Facts: pagerduty.md sections 4, 5, 9."""
+"""Reads one window of the account's log, all pages of it.
+
+Facts: ``pagerduty.pages-are-live``, ``pagerduty.newest-first-within-second``.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

@@ -1,5 +1,6 @@
-"""Lists every open incident, whatever its age. Facts: pagerduty.md sections 6 and 9.
+"""Lists every open incident, whatever its age.
 
+Facts: ``pagerduty.list-window-of-a-month``, ``pagerduty.pages-are-live``.
 The list is live: an incident that is resolved while pages are read moves all behind it forward, and
 one of them is skipped. So more than one page is read again until nothing new turns up. More than
 the API pages through is read service by service and status by status; windows of creation time

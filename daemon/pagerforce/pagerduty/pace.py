@@ -1,7 +1,6 @@
 """Keeps the key's rate limit, so that a page is never the request that is refused. Pure.
 
-Facts: pagerduty.md section 3: 960 requests a minute per key, ``ratelimit-remaining`` and
-``ratelimit-reset`` (seconds) on evaluated answers, both absent on some.
+Facts: ``pagerduty.requests-per-minute``, ``pagerduty.limit-headers``, ``pagerduty.operation-limits``.
 """
 
 from collections import deque

@@ -1,4 +1,4 @@
-"""What PagerDuty's errors mean. Facts: pagerduty.md sections 2 and 3.
+"""What PagerDuty's errors mean. Facts: docs/vendors/pagerduty.md#errors.
 
 Codes are reused, so a refusal is recognised by the texts in ``errors`` as well. The body of an
 error is taken as it comes: ``errors`` may be absent, one text or an object by field, ``error`` may be a

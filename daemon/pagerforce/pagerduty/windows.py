@@ -3,7 +3,8 @@
 The API pages through 10,000 rows at most, and does not say whether ``since`` and ``until`` belong to
 the window. So a window is asked for a second early, and what lies outside is dropped here. It lists
 entries newest first, also within a second: that order is kept, as ids and stamps do not tell it.
-Facts: pagerduty.md sections 4, 5 and 9.
+Facts: ``pagerduty.pages-of-hundred``, ``pagerduty.log-bounds-on-creation``,
+``pagerduty.newest-first-within-second``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Records that the daily comparison does not find any more: deleted for good, or hidden from us.
 
-A row that is purged leaves no stamp for a poll to find (facts: salesforce.md section 2, the log of
-deletions is cut after hours), so its snapshot is all that tells. A permission that was taken from our
+A row that is purged leaves no stamp for a poll to find (``salesforce.deletions-are-forgotten``),
+so its snapshot is all that tells. A permission that was taken from our
 user looks the same: where many are missing at once that is the likelier story, and nothing is done.
 """
 

@@ -61,7 +61,7 @@ def low_water_every(late_window: timedelta) -> timedelta:
     """How often to ask Salesforce since when transactions are open.
 
     At least once before a row can fall out of the window unseen; no more often than every five
-    minutes (facts: salesforce.md section 2).
+    minutes (``salesforce.low-water-mark``).
     """
     return max(timedelta(minutes=5), min(timedelta(minutes=10), late_window * 2 / 3))
 

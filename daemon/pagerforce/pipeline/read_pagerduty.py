@@ -291,7 +291,8 @@ class PagerDutyReader:
         """New entries with their incidents read one by one, where the entries do not show enough of them.
 
         Where rules speak of custom fields, as only that request gives them; and a resolve that came
-        without its incident: that alone says whether it was a merge (facts: pagerduty.md section 6).
+        without its incident: that alone says whether it was a merge
+        (``pagerduty.merge-resolves-the-source``).
         """
         short = [entry for entry in batch.entries if self._shows_too_little(entry)]
         if not short:
@@ -339,7 +340,7 @@ class PagerDutyReader:
         return self.reporter.committed(result)
 
     async def _reconcile(self) -> int:
-        """Changes that leave no entry: title, service, bridge, reopening (pagerduty.md 9.5)."""
+        """Changes that leave no entry (``pagerduty.changes-without-entry``)."""
         server_now = await self.source.fetch_server_time()
         seen = list(await self.source.fetch_open_incidents())
         seen += await self._vanished({incident.id for incident in seen})
@@ -397,7 +398,7 @@ class PagerDutyReader:
         return self._start_at
 
     def budget(self) -> Budget:
-        """What reading may still spend of the minute's limit (facts: pagerduty.md section 3)."""
+        """What reading may still spend of the minute's limit (``pagerduty.requests-per-minute``)."""
         allowed = self.meter.allowed()
         left = max(0, allowed - self.meter.spent())
         return Budget(left, _MINUTE, self._calls_per_poll, allowed, _MINUTE)

@@ -2,7 +2,7 @@
 
 docs/reference/rules.md, "Operators". A record's field has no declared type here, so the two values say
 what they are: text that reads as the other side's type is taken as that type.
-Facts: salesforce.md section 5 (text compares without case, Ids with it).
+Facts: ``salesforce.text-without-case``, ``salesforce.ids-of-two-lengths``.
 """
 
 import math

@@ -56,7 +56,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 CUSTOM_FIELDS = "custom_fields."
 MAX_FIELD_CHARS = 512
 MAX_SEGMENTS = 6
-"""A path of five parents and a field: Salesforce goes no further (facts/salesforce.md section 5)."""
+"""A path of five parents and a field: no further (``salesforce.five-parent-steps``)."""
 
 _SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 

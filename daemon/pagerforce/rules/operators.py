@@ -2,7 +2,7 @@
 
 Everything that can be refused when rules are loaded is refused here, with the reason, so that
 evaluation never has to guess what a silent false would mean.
-Facts: salesforce.md section 2 (describe's field types).
+Fact: ``salesforce.describe-tells-fields`` (the types).
 """
 
 import functools

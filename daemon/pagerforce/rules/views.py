@@ -171,7 +171,7 @@ class _Names:
 
 
 def find_field(fields: Mapping[str, object], path: str) -> str | None:
-    """The key under which a field stands: API names do not differ by case (salesforce.md section 5)."""
+    """The key under which a field stands, in any case (``salesforce.names-without-case``)."""
     if path in fields:
         return path
     folded = path.lower()

@@ -1,6 +1,6 @@
 """What Salesforce says when it says no: error bodies of every shape, and the error each stands for.
 
-Pure. Facts: salesforce.md section 3. The body is usually a JSON array, sometimes an object, XML
+Pure. Facts: docs/vendors/salesforce.md#errors. The body is usually a JSON array, sometimes an object, XML
 or an HTML page of the edge in front; only codes, field names and the API's own message are kept.
 What a code means stands in ``error_table.py``; here is what an answer means that the table does not
 know: by its status, the family of its code and its text, rather keeping an action than giving it up.

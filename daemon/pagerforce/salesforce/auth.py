@@ -4,7 +4,8 @@ A session is renewed when Salesforce says that it has ended: every request is an
 401 then and sent again, which costs nothing, whereas a login ahead of time could fail while the
 session still works. It is questioned when several requests in a row got no answer of the API: the
 instance may have moved, and only the login host names the new one. A refused login is not repeated
-until a pause has passed, because each one lands in the login history. Facts: salesforce.md section 1.
+until a pause has passed, because each one lands in the login history. Facts:
+docs/vendors/salesforce.md#login.
 """
 
 from datetime import datetime, timedelta

@@ -1,6 +1,6 @@
 """What the bodies of Salesforce's answers say: rows, parts of a composite, results of a collection. Pure.
 
-Facts: salesforce.md section 2.
+Facts: docs/vendors/salesforce.md#rest.
 """
 
 import re

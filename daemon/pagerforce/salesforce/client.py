@@ -1,6 +1,6 @@
 """Salesforce's REST API, one method per request. Nothing is retried but what an ended session cut.
 
-Facts: salesforce.md sections 2 and 3. Every method raises the ``RemoteError`` family and
+Facts: docs/vendors/salesforce.md#rest and #errors. Every method raises the ``RemoteError`` family and
 ``WrongOrgError``; a write whose answer is lost or not understood raises ``UnknownOutcomeError``.
 """
 

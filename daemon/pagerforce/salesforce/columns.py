@@ -1,9 +1,9 @@
 """Columns that the org refuses in a query: which ones they are is found by asking.
 
 A describe tells what there is, not what SOQL takes: behind a polymorphic ``Owner.`` stand few fields,
-and a field that was deleted or hidden is refused for every user of the query at once (facts:
-salesforce.md sections 3 and 5, INVALID_FIELD). The message helps to guess; only a query that is taken
-proves anything.
+and a field that was deleted or hidden is refused for every user of the query at once
+(``salesforce.unreadable-is-invalid``, ``salesforce.owner-shows-few-fields``). The message helps to guess;
+only a query that is taken proves anything.
 """
 
 import re

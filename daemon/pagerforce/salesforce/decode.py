@@ -1,7 +1,7 @@
 """Rows of a query become records and comments; a row that makes no sense becomes a flaw. Pure.
 
-Parents come nested, or as null where the lookup is empty; ours are flat, under their path. Facts:
-salesforce.md section 2.
+Parents come nested, or as null where the lookup is empty; ours are flat, under their path. Fact:
+``salesforce.rows-nest-parents``.
 """
 
 from collections.abc import Mapping, Sequence

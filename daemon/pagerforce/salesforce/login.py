@@ -1,6 +1,6 @@
 """The JWT bearer login in pure functions: the assertion, the answer, and what a refusal means.
 
-Facts: salesforce.md section 1. The assertion is a secret for as long as it lives: it is in no
+Facts: docs/vendors/salesforce.md#login. The assertion is a secret for as long as it lives: it is in no
 message.
 """
 

@@ -1,6 +1,6 @@
 """How many logins there may be: Salesforce counts those of a user, and locks out who tries too often.
 
-Facts: salesforce.md section 1. A few at once are free, as after a restart of the org; then one every
+Fact: ``salesforce.login-rate``. A few at once are free, as after a restart of the org; then one every
 twenty seconds, 180 an hour, where the vendor's limit is 3,600 for all that log in as this user.
 """
 

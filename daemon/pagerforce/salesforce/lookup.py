@@ -1,7 +1,7 @@
 """``{ lookup = { Name = "CLOSED" } }``: finds the one Id behind a reference field.
 
 The field's describe says which objects it may point to; of several (Owner: users and queues) every
-one that has all the lookup's fields is searched. Facts: salesforce.md sections 5 and 8.
+one that has all the lookup's fields is searched. Fact: ``salesforce.owner-shows-few-fields``.
 """
 
 from collections.abc import Mapping

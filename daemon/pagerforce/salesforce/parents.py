@@ -1,8 +1,8 @@
 """Changes of parents that rules look at: ``record.Account.Name`` changes though the child's stamp does not.
 
 The parents are asked for in places that a poll's composite request has left, so that they cost no call;
-the children of one whose watched fields changed are read by its Id. Facts: salesforce.md section 4 (a
-parent's change does not touch its children) and 5 (behind a polymorphic lookup no stamp can be read).
+the children of one whose watched fields changed are read by its Id. Facts:
+``salesforce.formulas-leave-the-stamp``, ``salesforce.owner-shows-few-fields``.
 """
 
 from collections import OrderedDict

@@ -1,7 +1,7 @@
 """What the org's objects look like: describes, cached, and the checks they allow.
 
-Facts: salesforce.md section 2 (describe), 4 (SystemModstamp that cannot be filtered, formulas that
-move by themselves) and 8 (the time-driven formulas of Remedyforce).
+Facts: ``salesforce.describe-tells-fields``, ``salesforce.stamp-may-be-unfilterable``,
+``salesforce.remedyforce-formulas-of-time``.
 """
 
 import re

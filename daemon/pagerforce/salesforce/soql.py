@@ -1,7 +1,7 @@
 """SOQL text: the one place where queries are put together and values escaped. Pure.
 
 Names come from the configuration and are checked against the grammar of identifiers; values are
-typed literals. Facts: salesforce.md section 5.
+typed literals. Facts: docs/vendors/salesforce.md#soql.
 """
 
 import re

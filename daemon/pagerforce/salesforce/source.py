@@ -3,7 +3,7 @@
 All feeds of one round are asked for in one composite request, each by a keyset over its stamp and
 Id, from the stored position minus the overlap on. A feed goes on from the last row that was
 returned for as long as its pages are full, so neither equal stamps nor a batch boundary lose a row
-and no query locator can expire. Facts: salesforce.md sections 2 and 4.
+and no query locator can expire. Facts: docs/vendors/salesforce.md#cursor.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How many API calls were made and how many the org has left. Facts: salesforce.md sections 2, 6."""
+"""How many API calls were made and how many the org has left. Facts: docs/vendors/salesforce.md#limits."""
 
 import re
 from collections import deque

@@ -2,7 +2,7 @@
 
 ``from_row`` is how a value read becomes ours; ``to_payload`` how a configured or rendered value
 becomes what Salesforce stores. Both give the same canonical form, so that what is wanted can be
-compared with what stands. Facts: salesforce.md sections 2, 5 and 8.
+compared with what stands. Facts: docs/vendors/salesforce.md#values.
 """
 
 import math

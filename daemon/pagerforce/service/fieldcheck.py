@@ -1,9 +1,9 @@
 """Holds the objects and fields that a configuration names against the org: its describe, and a query.
 
-A describe may show what no query takes: behind ``Owner.`` stand few of a user's fields (facts:
-salesforce.md section 5). So the very query that polls an object is asked for one row. What is found
-here keeps the daemon from doing its job, so it is asked for before anything is read. What would fail
-only when a rule fires is for ``service/checks`` to tell.
+A describe may show what no query takes: behind ``Owner.`` stand few of a user's fields
+(``salesforce.owner-shows-few-fields``). So the very query that polls an object is asked for one row.
+What is found here keeps the daemon from doing its job, so it is asked for before anything is read. What
+would fail only when a rule fires is for ``service/checks`` to tell.
 """
 
 from collections.abc import Collection, Iterator, Mapping

@@ -210,7 +210,7 @@ async def causes(tx: Transaction, ids: Sequence[str]) -> dict[str, Cause]:
 async def know_incident(tx: Transaction, action_id: str, incident_id: str) -> None:
     """The incident an action made has an id: its trigger entry is known by that from now on.
 
-    Its key may vanish: an incident with alerts shows none (facts: pagerduty.md section 6).
+    Its key may vanish: an incident with alerts shows none (``pagerduty.key-hidden-by-alerts``).
     """
     await tx.run(
         "UPDATE expectation SET kind = 'trigger', subject = ?, data = '{}' "

@@ -152,7 +152,7 @@ async def prune_incidents(
 async def prune_records(tx: Transaction, now: datetime, limits: Limits, progress: Progress) -> int:
     """Forgets records deleted long ago that nothing is linked to; returns how many.
 
-    The recycle bin holds them for 15 days (facts: salesforce.md section 6): nothing undeletes them.
+    The recycle bin holds them for 15 days (``salesforce.deletions-are-forgotten``): nothing undeletes them.
     """
     stretch = await tx.rows(
         "SELECT id FROM record WHERE id > ? ORDER BY id LIMIT ?", (progress.record, _BATCH)

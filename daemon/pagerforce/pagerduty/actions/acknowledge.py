@@ -1,4 +1,4 @@
-"""``pagerduty.acknowledge``. Facts: pagerduty.md section 6.
+"""``pagerduty.acknowledge``. Fact: ``pagerduty.no-conditional-write``.
 
 Setting ``acknowledged`` on a resolved incident reopens it, and the API has no way to write only if
 nothing changed. So the incident is read just before, and its log just after.

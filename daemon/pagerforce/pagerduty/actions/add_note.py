@@ -1,4 +1,4 @@
-"""``pagerduty.add_note``. Facts: pagerduty.md section 6.
+"""``pagerduty.add_note``. Fact: ``pagerduty.notes-without-key``.
 
 A note has no key of ours, so that after a lost answer it is looked for by its text, its author and
 its time before it is sent again. No maximum of its length is documented: a note goes out whole, and

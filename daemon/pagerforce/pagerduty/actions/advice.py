@@ -1,4 +1,4 @@
-"""What an operator is to do about a refusal. Pure. Facts: pagerduty.md section 2."""
+"""What an operator is to do about a refusal. Pure. Fact: ``pagerduty.refusal-codes``."""
 
 from pagerforce.errors import RefusedError
 from pagerforce.pagerduty.refusals import ALREADY_RESOLVED

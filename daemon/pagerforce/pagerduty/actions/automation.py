@@ -1,5 +1,6 @@
-"""``pagerduty.run_response_play`` and ``pagerduty.run_workflow``. Facts: pagerduty.md section 7.
+"""``pagerduty.run_response_play`` and ``pagerduty.run_workflow``.
 
+Facts: ``pagerduty.workflow-start-only``, ``pagerduty.response-plays-removed``.
 Neither can be looked for afterwards, so both are sent at most once. Response plays were taken out
 of the documented API on 2025-09-09; accounts that still have them are served as before.
 """

@@ -1,7 +1,7 @@
 """Changes of incidents that are there: read, decide, write, one at a time or up to 250 in one request.
 
 The bulk request is all or nothing: one incident that is refused has the whole of it refused, without
-a name. It is then halved until the refused one stands alone. Facts: pagerduty.md section 6.
+a name. It is then halved until the refused one stands alone. Fact: ``pagerduty.bulk-all-or-nothing``.
 """
 
 from abc import abstractmethod

@@ -1,4 +1,4 @@
-"""``pagerduty.set_priority`` and ``pagerduty.reassign``. Facts: pagerduty.md section 6."""
+"""``pagerduty.set_priority`` and ``pagerduty.reassign``. Fact: ``pagerduty.no-conditional-write``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

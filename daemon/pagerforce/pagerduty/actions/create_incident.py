@@ -1,4 +1,4 @@
-"""``pagerduty.create_incident``: the page. Facts: pagerduty.md section 6.
+"""``pagerduty.create_incident``: the page. Fact: ``pagerduty.key-free-after-resolve``.
 
 The incident key is deterministic and unique to the action. PagerDuty refuses a second open incident
 with it on the same service, but not one after the first is resolved: after a lost answer both are

@@ -1,7 +1,7 @@
 """After a restore: whether an incident's log shows that a change of ours was made already.
 
 What people did since must not be undone by doing it again (an incident that we resolved and somebody
-reopened, say), so the present state alone does not tell. Facts: pagerduty.md section 5.
+reopened, say), so the present state alone does not tell. Facts: docs/vendors/pagerduty.md#log-entries.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,8 @@
 
 The API writes whatever it is told and has no way to write only if nothing changed, so before a write
 the log is asked two things: has somebody decided otherwise since, and has an earlier attempt of ours,
-whose answer was lost, taken effect. Facts: pagerduty.md sections 5 and 6.
+whose answer was lost, taken effect. Facts: ``pagerduty.no-conditional-write``,
+``pagerduty.own-entries-bear-writer``.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,4 +1,4 @@
-"""Finds the incident that an earlier attempt may have made. Facts: pagerduty.md section 6.
+"""Finds the incident that an earlier attempt may have made. Fact: ``pagerduty.key-hidden-by-alerts``.
 
 By its key first, which is ours alone: on whatever service somebody has put the incident, it is the one.
 An incident that has alerts by now shows no key of its own: it is known by its title, and where somebody

@@ -1,7 +1,7 @@
 """How an incident began: the texts its trigger entry was written with, which nobody can change.
 
 An incident that has alerts shows no key of its own, and its title may have been changed since; the log
-still holds both as they were. Facts: pagerduty.md section 4.
+still holds both as they were. Fact: ``pagerduty.trigger-entry-keeps-event``.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""``pagerduty.resolve``, and what it shares with ``acknowledge``. Facts: pagerduty.md section 6."""
+"""``pagerduty.resolve``, and what it shares with ``acknowledge``.
+
+Fact: ``pagerduty.no-conditional-write``.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta

@@ -2,8 +2,8 @@
 
 A comment has no key to make it unique, so after a lost answer the comments that we made under the
 record are looked through as ``search`` says, and only what is missing is made. Length is counted in the
-field's own unit, and where the org still finds a part too long it is halved. Facts: salesforce.md
-sections 8, 9, 9a.
+field's own unit, and where the org still finds a part too long it is halved. Facts:
+``salesforce.comments-without-key``, ``salesforce.comment-counted-in-bytes``.
 """
 
 from collections.abc import Sequence

@@ -2,8 +2,8 @@
 
 With an external id field the record's key is ``pd:<incident id>`` and is looked for before it is
 written, so that a record that exists is adopted and never overwritten. Without one, a record that
-an uncertain attempt may have made is looked for as ``search`` says. Facts: salesforce.md
-sections 2 and 8 (Event_ID).
+an uncertain attempt may have made is looked for as ``search`` says. Facts:
+``salesforce.upsert-by-external-id``, ``salesforce.remedyforce-event-id``.
 """
 
 from collections.abc import Mapping, Sequence

@@ -27,7 +27,7 @@ PROSE_TYPES = frozenset({"string", "textarea"})
 STALE_CODES = frozenset({"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE", "INVALID_TYPE"})
 """A field may be gone, renamed, or hidden from us since it was described."""
 
-# Facts: salesforce.md section 9a. Of other fields it is not known.
+# Fact: `salesforce.comment-counted-in-bytes`. Of other fields it is not known.
 _COUNTED_IN_BYTES = frozenset({("casecomment", "commentbody")})
 
 

@@ -3,7 +3,8 @@
 A record is read right before, each field is judged, all that remain go out in one PATCH guarded by
 ``If-Unmodified-Since``, and the record is read right after: what the write and the package's own
 triggers changed is then known and will not be taken for news. Several records at once go out as the
-parts of one composite request, each with its own guard. Facts: salesforce.md sections 2, 8.
+parts of one composite request, each with its own guard. Facts:
+``salesforce.if-unmodified-since-guards``, ``salesforce.composite-is-one-call``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,6 +1,6 @@
 """The PagerDuty half of the sandbox: an account in memory, and its REST API.
 
-Written from ``pagerduty.md`` and the published schema. ``seeded_world`` makes the account,
+Written from docs/vendors/pagerduty.md and the published schema. ``seeded_world`` makes the account,
 ``make_app`` serves it; tests and the demo play people and monitoring through the world's methods.
 """
 

@@ -1,7 +1,7 @@
 """The PagerDuty REST API as a Starlette application over a world.
 
-Facts: pagerduty.md. Below ``/__sandbox__/`` are two endpoints of the sandbox's own, for use by hand:
-``faults`` and ``events``; the latter plays the Events API, which the daemon never calls.
+Facts: docs/vendors/pagerduty.md. Below ``/__sandbox__/`` are two endpoints of the sandbox's own, for use by
+hand: ``faults`` and ``events``; the latter plays the Events API, which the daemon never calls.
 """
 
 import json

@@ -1,6 +1,6 @@
 """One request as the endpoints see it: who asks, for what, with which body.
 
-Facts: pagerduty.md sections 1 and 3.
+Facts: ``pagerduty.key-header``, ``pagerduty.from-header``, ``pagerduty.limit-headers``.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Endpoints below one incident: notes, alerts, merge, snooze, responders, updates, custom fields.
 
-Facts: pagerduty.md section 6.
+Facts: docs/vendors/pagerduty.md#incidents.
 """
 
 from pagerforce.sandbox.pagerduty import edits, lifecycle, refusals

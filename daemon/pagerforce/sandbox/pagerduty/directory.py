@@ -1,6 +1,6 @@
 """The part of an account that seldom changes: people, services, policies, priorities, workflows.
 
-Facts: pagerduty.md section 7.
+Facts: docs/vendors/pagerduty.md#reference-data-and-actions.
 """
 
 from dataclasses import dataclass, field
@@ -84,7 +84,7 @@ class IncidentType:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """An API key. Facts: pagerduty.md section 1.
+    """An API key. Facts: ``pagerduty.from-header``, ``pagerduty.read-only-key``.
 
     ``user_id``: whose key it is, None for an account key; ``read_only``: only GET is permitted.
     """

@@ -1,6 +1,6 @@
 """Endpoints of reference data and of what can be started on an incident.
 
-Facts: pagerduty.md section 7.
+Facts: docs/vendors/pagerduty.md#reference-data-and-actions.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """Shows users, services, policies, priorities and workflows as the API does.
 
-Facts: pagerduty.md section 7, and the schema.
+Facts: docs/vendors/pagerduty.md#reference-data-and-actions, and the schema.
 """
 
 from collections.abc import Set as AbstractSet

@@ -1,6 +1,6 @@
 """Changes to an incident other than its status, with the log entries they write, if any.
 
-Facts: pagerduty.md sections 5 and 6.
+Facts: docs/vendors/pagerduty.md#log-entries and #incidents.
 """
 
 from datetime import timedelta

@@ -1,7 +1,7 @@
 """Writes log entries, as the account itself does when something happens to an incident.
 
-Facts: pagerduty.md section 5. Changes for which no entry type is attested (reopen, title, service,
-conference bridge, edited notes) write none here either.
+Facts: docs/vendors/pagerduty.md#log-entries. Changes for which no entry type is attested (reopen, title,
+service, conference bridge, edited notes) write none here either.
 """
 
 from dataclasses import dataclass, field

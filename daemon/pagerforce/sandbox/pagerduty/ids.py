@@ -13,7 +13,7 @@ _SHORT = ("P", 7)
 
 
 class IdMaker:
-    """Makes ids that start with P, Q or R. Facts: pagerduty.md section 1, "IDs"."""
+    """Makes ids that start with P, Q or R. Fact: ``pagerduty.ids-without-order``."""
 
     def __init__(self) -> None:
         self._made: Counter[str] = Counter()

@@ -1,7 +1,7 @@
 """Reads what a request wants of an incident, and judges it before anything is done.
 
 A bulk update is all or nothing, so every item is read and judged first and only then applied.
-Facts: pagerduty.md section 6.
+Facts: docs/vendors/pagerduty.md#incidents.
 """
 
 from dataclasses import dataclass
@@ -201,7 +201,7 @@ def _read_urgency(body: Json) -> str | None:
 
 
 def _read_body(body: Json, errors: list[str]) -> str | None:
-    """The details, which may only be a text (facts section 6)."""
+    """The details, which may only be a text (``pagerduty.details-are-text``)."""
     wrapper = body.get("body")
     if wrapper is None:
         return None

@@ -1,4 +1,4 @@
-"""Endpoints that list, show, open and change incidents. Facts: pagerduty.md section 6."""
+"""Endpoints that list, show, open and change incidents. Facts: docs/vendors/pagerduty.md#incidents."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,7 +33,7 @@ def list_incidents(call: Call) -> Answer:
     fits = _read_filter(call)
     found = [incident for incident in _in_window(call) if fits(incident)]
     view = call.view()
-    # custom fields can be included for one incident only (facts section 6)
+    # custom fields can be included for one incident only (`pagerduty.list-without-custom-fields`)
     plain = replace(view, include=view.include - {"custom_fields"})
     return classic_page(call.query, "incidents", _sorted(call, found), plain.incident)
 
@@ -69,7 +69,7 @@ def update_incidents(call: Call) -> Answer:
         incident = call.state.find_incident(str(item.get("id")))
         if incident is None:
             raise RefusalError(400, 1004, "Invalid ID")
-        staying = {**item, "service": None}  # moving is for the single form (facts section 6)
+        staying = {**item, "service": None}  # `pagerduty.service-moves-alone`
         changes.append((incident, read_change(call.state, incident, staying, actor)))
     for incident, change in changes:
         apply_change(call.state, incident, change, actor)

@@ -1,6 +1,6 @@
 """The log: append-only entries, some of which become visible later than they were made.
 
-Facts: pagerduty.md sections 5 and 9.
+Facts: ``pagerduty.entries-within-late-window``, ``pagerduty.newest-first-within-second``.
 """
 
 from bisect import bisect_left, bisect_right, insort

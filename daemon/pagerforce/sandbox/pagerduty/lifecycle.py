@@ -1,7 +1,7 @@
 """How an incident is opened, acknowledged, resolved, reopened and merged, with its log entries.
 
 The rules of who may do what, and what is refused, stand with the endpoints; here it is done.
-Facts: pagerduty.md sections 5 and 6.
+Facts: docs/vendors/pagerduty.md#log-entries and #incidents.
 """
 
 from dataclasses import dataclass, field
@@ -64,7 +64,8 @@ class MonitoringEvent:
 def open_by_user(state: State, new: NewIncident, actor: Actor) -> Incident:
     """A person opens an incident, in the UI or through the REST API.
 
-    Who assigns it to themselves has it acknowledged at once and is not notified (facts section 6).
+    Who assigns it to themselves has it acknowledged at once and is not notified
+    (``pagerduty.creator-assigned-acknowledges``).
     """
     incident = _add(state, new, actor)
     channel: dict[str, object] = {"type": "web_trigger", "subject": new.title, "summary": new.title}

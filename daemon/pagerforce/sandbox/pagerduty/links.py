@@ -1,4 +1,7 @@
-"""References and links, as they stand in every PagerDuty object. Facts: pagerduty.md section 1."""
+"""References and links, as they stand in every PagerDuty object.
+
+Fact: ``pagerduty.references-may-lack-links``.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Endpoints of the log. Facts: pagerduty.md section 5."""
+"""Endpoints of the log. Facts: docs/vendors/pagerduty.md#log-entries."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Pages of lists. Facts: pagerduty.md section 4."""
+"""Pages of lists. Facts: docs/vendors/pagerduty.md#pagination."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""How the API says no. Facts: pagerduty.md section 2."""
+"""How the API says no. Facts: docs/vendors/pagerduty.md#errors."""
 
 from pagerforce.sandbox.pagerduty.links import Json
 

@@ -1,4 +1,7 @@
-"""Times as PagerDuty writes and reads them. Facts: pagerduty.md section 1, "Dates"."""
+"""Times as PagerDuty writes and reads them.
+
+Facts: ``pagerduty.times-in-account-zone``, ``pagerduty.whole-seconds``.
+"""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache

@@ -98,7 +98,7 @@ class ResponderRequest:
 
 @dataclass(slots=True)
 class Incident:
-    """One incident. Facts: pagerduty.md section 6."""
+    """One incident. Facts: docs/vendors/pagerduty.md#incidents."""
 
     id: str
     number: int
@@ -158,7 +158,7 @@ class Run:
 
 @dataclass(slots=True)
 class Knobs:
-    """What real accounts differ in, or what nobody documents. Facts: pagerduty.md, "UNK".
+    """What real accounts differ in, or what nobody documents.
 
     Attributes:
         false_beliefs: names of facts about PagerDuty that do not hold here, for ``verify`` to find.

@@ -1,7 +1,7 @@
 """Shows incidents, log entries, notes and alerts as the API does.
 
 What is a reference and what is shown in full depends on ``include[]``; times are written in the
-zone asked for. Facts: pagerduty.md sections 5 and 6, and the schema.
+zone asked for. Facts: docs/vendors/pagerduty.md#log-entries and #incidents, and the schema.
 """
 
 from copy import deepcopy

@@ -1,7 +1,7 @@
 """What the API's user may do: hidden fields, denied rights, records that are not shared.
 
 People who act through the world's own methods have every right; these knobs bind the API alone.
-Facts: salesforce.md sections 3 and 4 (an unreadable field is INVALID_FIELD, an unshared row 404).
+Facts: ``salesforce.unreadable-is-invalid``, ``salesforce.unshared-is-not-found``.
 """
 
 from collections.abc import Iterator

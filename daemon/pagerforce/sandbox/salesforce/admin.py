@@ -1,6 +1,6 @@
 """What an administrator, or the platform itself, does to an org while others work in it.
 
-Facts: salesforce.md section 3 (moved instances), section 4 (roll-ups move only the parent's stamp).
+Facts: ``salesforce.instance-moves``, ``salesforce.roll-up-moves-the-parent``.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """The org on HTTP: login, the REST API's envelope, and the sandbox's own control endpoints.
 
-Facts: salesforce.md section 1 (token endpoint), section 2 (``Sforce-Limit-Info`` on every answer),
-section 3 (statuses). The ``Date`` header comes from the fault middleware, by the org's clock.
+Facts: docs/vendors/salesforce.md#login, #rest, #errors and #limits. The ``Date`` header comes from the
+fault middleware, by the org's clock.
 """
 
 import json
@@ -37,7 +37,7 @@ from pagerforce.sandbox.salesforce.world import SalesforceWorld
 MAX_URI_BYTES = 16_384
 MAX_BODY_BYTES = 6 * 1024 * 1024
 OLDEST_VERSION, NEWEST_VERSION = 31, 68
-"""v21 to v30 are retired; v68 is the newest the facts know."""
+"""v21 to v30 are retired (``salesforce.versions-retire``); v68 is the newest that we know of."""
 
 _DATA = "/services/data"
 _VERSION = re.compile(r"v([0-9]{2})\.0")

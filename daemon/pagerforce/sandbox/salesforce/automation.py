@@ -1,7 +1,7 @@
 """What an administrator built into the org: flows, rich text, limits, duplicate rules, roll-ups, approvals.
 
 All off until a test, or a person with curl, turns it on for an object; it then holds for people's
-writes as for those of the API. Facts: salesforce.md sections 3, 5 and 9a.
+writes as for those of the API. Facts: docs/vendors/salesforce.md#errors and #values.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,7 @@
 """Turns what a caller sent for a field into what is stored, or says why not.
 
-Facts: salesforce.md section 3 (codes). An empty text is stored as null, as Salesforce does.
+Facts: ``salesforce.values-of-another-type``, ``salesforce.text-is-trimmed``. An empty text is stored as
+null, as Salesforce does.
 """
 
 import math

@@ -1,6 +1,6 @@
 """``/composite/sobjects``: up to 200 rows in one call.
 
-Facts: salesforce.md section 2. A result's errors say ``statusCode`` where other resources say
+Fact: ``salesforce.collections-of-rows``. A result's errors say ``statusCode`` where other resources say
 ``errorCode``, and the HTTP status is 200 whatever became of the rows.
 """
 

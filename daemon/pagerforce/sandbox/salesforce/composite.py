@@ -1,7 +1,7 @@
 """``/composite`` and ``/composite/batch``: several calls in one.
 
-Facts: salesforce.md section 2. The outer answer is 200 even when parts fail; with ``allOrNone``
-everything is rolled back and the other parts say PROCESSING_HALTED.
+Facts: ``salesforce.composite-is-one-call``, ``salesforce.batch-counts-each``. The outer answer is 200 even
+when parts fail; with ``allOrNone`` everything is rolled back and the other parts say PROCESSING_HALTED.
 """
 
 import re

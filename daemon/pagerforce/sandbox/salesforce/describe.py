@@ -1,6 +1,6 @@
 """``/sobjects`` and ``/sobjects/X/describe``: what the org says about its objects.
 
-Facts: salesforce.md section 2. What this user's rights hide is not in it.
+Fact: ``salesforce.describe-tells-fields``. What this user's rights hide is not in it.
 """
 
 from email.utils import parsedate_to_datetime

@@ -244,7 +244,7 @@ class Dml:
             self._check_owner(draft, tx)
 
     def _check_owner(self, draft: Draft, tx: Transaction) -> None:
-        """The answer lists fields and names none (K; its words: public error tables)."""
+        """The answer lists fields and names none (believed; the words are those of public error tables)."""
         owner = tx.find(str(draft.values["OwnerId"]))
         if owner is not None and owner.values.get("IsActive") is False:
             raise ApiError(
@@ -299,7 +299,7 @@ class Dml:
         stamps = self._stamps_of(tx, "delete-moves-system-modstamp")
         changes: dict[str, Value] = {"IsDeleted": deleted, **stamps}
         if not deleted and "MasterRecordId" in row.values:
-            changes["MasterRecordId"] = None  # it names a row only while this one is deleted (K)
+            changes["MasterRecordId"] = None  # it names a row only while this one is deleted
         tx.stage(Row(row.object, row.id, {**row.values, **changes}))
 
     def _stamps_of(self, tx: Transaction, fact: str) -> dict[str, Value]:

@@ -1,6 +1,6 @@
 """What the org answers when it refuses: one exception, and the errors that several places raise.
 
-Facts: salesforce.md section 3 (codes and statuses). The body forms (array, ``statusCode``) are
+Facts: docs/vendors/salesforce.md#errors. The body forms (array, ``statusCode``) are
 made where the answer is made, in :mod:`.rest` and :mod:`.collections_api`.
 """
 
@@ -74,7 +74,7 @@ def validation_failed(message: str, *fields: str) -> ApiError:
 
 
 def too_long(field: Field, given: str, limit: int) -> ApiError:
-    """A text that does not fit; the platform repeats all of it (facts, section 3)."""
+    """A text that does not fit; the platform repeats all of it (``salesforce.too-long-repeats-the-text``)."""
     return ApiError(
         "STRING_TOO_LONG",
         f"{field.label}: data value too large: {given} (max length={limit})",

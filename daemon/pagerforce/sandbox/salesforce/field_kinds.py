@@ -1,4 +1,4 @@
-"""Short constructors for fields, so that the object definitions read as the facts are written."""
+"""Short constructors for fields, so that the object definitions are short to read."""
 
 from pagerforce.sandbox.salesforce.schema import Field, FieldType, Formula, Value
 
@@ -18,7 +18,7 @@ def short_area(name: str, length: int = 255) -> Field:
 
 
 def long_area(name: str, length: int = LONG_TEXT, *, html: bool = False) -> Field:
-    """A long text area: neither filterable nor sortable (facts, section 5)."""
+    """A long text area: neither filterable nor sortable (``salesforce.long-text-unfilterable``)."""
     return Field(name=name, type=FieldType.TEXTAREA, length=length, filterable=False, html=html)
 
 

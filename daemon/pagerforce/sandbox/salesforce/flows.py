@@ -1,7 +1,7 @@
 """What an org's own flows make of a value before it is saved: one function for each kind.
 
-They act on insert and on update alike, on what the write sets. Facts: salesforce.md section 9a (blanks,
-order of a multi-select picklist, scales, dates).
+They act on insert and on update alike, on what the write sets. Facts:
+docs/vendors/salesforce.md#values.
 """
 
 from collections.abc import Callable, Mapping

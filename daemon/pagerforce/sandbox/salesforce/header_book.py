@@ -1,6 +1,6 @@
 """Request headers that change what the API does: read, checked for form, and remembered.
 
-Facts: salesforce.md sections 2 and 3. What the platform answers to one it cannot read is not documented
+Facts: docs/vendors/salesforce.md#rest. What the platform answers to one it cannot read is not documented
 where we looked; here that is 400 INVALID_HEADER, so that a client that sends one is found out.
 """
 

@@ -1,6 +1,6 @@
 """Query results that wait for their next page.
 
-Facts: salesforce.md section 2: a locator is good for a limited time and few are kept per user.
+Fact: ``salesforce.query-more-locator``.
 """
 
 import re

@@ -1,6 +1,6 @@
 """An instance that the org has left, and how it answers.
 
-Facts: salesforce.md sections 2 and 3 (``URL_NOT_RESET``, the page of a URL that is no more). A connection
+Facts: ``salesforce.instance-moves``, ``salesforce.page-is-no-answer``. A connection
 that is refused outright is had by serving the org a second time and ending the first server.
 """
 

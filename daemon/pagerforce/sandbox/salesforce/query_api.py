@@ -1,6 +1,6 @@
 """``/query``, ``/queryAll`` and the pages behind ``nextRecordsUrl``.
 
-Facts: salesforce.md section 2.
+Fact: ``salesforce.query-more-locator``.
 """
 
 import re

@@ -1,6 +1,6 @@
 """The org's daily API calls, counted over a rolling 24 hours.
 
-Facts: salesforce.md section 6 and ``Sforce-Limit-Info`` in section 2.
+Facts: docs/vendors/salesforce.md#limits.
 """
 
 from collections import deque

@@ -1,6 +1,6 @@
 """How orgs word what they refuse: one table, name -> status and body.
 
-Facts: salesforce.md sections 1 and 3. A status that the facts mark UNK is given as they guess it. The
+Facts: docs/vendors/salesforce.md#login and #errors. A status that nobody documents is a guess. The
 names are what ``Fault.answer`` and :class:`.troubles.Trouble` take.
 """
 

@@ -1,7 +1,7 @@
 """The Remedyforce objects: the managed package ``BMCServiceDesk__``.
 
-Facts: salesforce.md section 8. ``PagerDuty_Service_ID__c`` on Category is what an administrator
-adds for the daemon, hence without the package's prefix.
+Facts: docs/vendors/salesforce.md#remedyforce. ``PagerDuty_Service_ID__c`` on Category is what an
+administrator adds for the daemon, hence without the package's prefix.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Values and rows as the REST API puts them into JSON.
 
-Facts: salesforce.md section 2: ``attributes`` on every record, parents nested or null, datetimes
+Facts: ``salesforce.rows-nest-parents``, ``salesforce.times-as-answered``: datetimes
 as ``2021-05-26T16:37:48.000+0000``, times of day as ``13:14:15.000Z``.
 """
 

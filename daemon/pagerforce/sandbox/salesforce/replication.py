@@ -1,7 +1,6 @@
 """``/sobjects/X/updated`` and ``/sobjects/X/deleted``.
 
-Facts: salesforce.md section 2: seconds are zeroed, bounds are inclusive, ``latestDateCovered`` is
-the start of any transaction that is still open.
+Facts: ``salesforce.low-water-mark``, ``salesforce.replication-by-minutes``.
 """
 
 from collections.abc import Iterator

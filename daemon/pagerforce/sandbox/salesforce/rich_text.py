@@ -1,7 +1,7 @@
 """What a rich text field makes of what it is sent, and how long a text is in bytes.
 
-Facts: salesforce.md section 9a. What comes back is HTML: ``&``, ``<``, ``>`` and quotes are entities,
-the apostrophe is ``&#39;``; the length is that of the encoded form.
+Fact: ``salesforce.rich-text-is-encoded``. What comes back is HTML: ``&``, ``<``, ``>`` and quotes are
+entities, the apostrophe is ``&#39;``; the length is that of the encoded form.
 """
 
 import re

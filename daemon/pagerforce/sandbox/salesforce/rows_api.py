@@ -1,6 +1,6 @@
 """``/sobjects/X/…``: create, read, update, delete, and upsert by external id.
 
-Facts: salesforce.md section 2.
+Facts: docs/vendors/salesforce.md#rest.
 """
 
 from collections.abc import Mapping

@@ -72,7 +72,8 @@ class Field:
         children: the relationship name a subquery on the parent uses, ``""`` for none.
         cascade: master-detail: the row is deleted with its parent.
         restricted: a picklist that takes only its own values.
-        formula: computed at read time; never stored, never moves a stamp (facts, section 4).
+        formula: computed at read time; never stored, never moves a stamp
+        (``salesforce.formulas-leave-the-stamp``).
     """
 
     name: str
@@ -146,7 +147,7 @@ def define_object(
 
 
 def system_fields() -> tuple[Field, ...]:
-    """Id, deletion mark and audit fields (facts, section 4: stamps are whole seconds)."""
+    """Id, deletion mark and audit fields (``salesforce.whole-second-stamps``)."""
 
     def read_only(name: str, kind: FieldType, parent: str = "") -> Field:
         return Field(

@@ -1,6 +1,7 @@
 """Finds what the names in a query mean: fields, parent paths, child relationships.
 
-Facts: salesforce.md section 5 (five parent steps, polymorphic owners, FIELDS() and its limit).
+Facts: ``salesforce.five-parent-steps``, ``salesforce.owner-shows-few-fields``,
+``salesforce.fields-function``.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Turns WHERE into a function from row to yes or no, judging every comparison's types first.
 
-Facts: salesforce.md section 5: text compares case-insensitively, Ids exactly but 15 and 18
+Facts: docs/vendors/salesforce.md#soql: text compares case-insensitively, Ids exactly but 15 and 18
 characters alike; long text can't be filtered.
 """
 

@@ -1,6 +1,6 @@
 """Cuts a SOQL text into tokens.
 
-Facts: salesforce.md section 5 (escapes, literal formats).
+Facts: ``salesforce.text-escapes``, ``salesforce.literals-of-times``.
 """
 
 import re

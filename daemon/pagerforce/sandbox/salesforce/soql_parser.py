@@ -1,6 +1,6 @@
 """Reads SOQL by recursive descent.
 
-Facts: salesforce.md section 5. As on the platform AND and OR do not mix without parentheses.
+Facts: docs/vendors/salesforce.md#soql. As on the platform AND and OR do not mix without parentheses.
 Not read here: GROUP BY and aggregates besides COUNT(), TYPEOF, FOR VIEW, geolocation.
 """
 

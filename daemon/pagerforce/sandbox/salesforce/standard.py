@@ -1,8 +1,8 @@
 """The standard objects that matter here, and one plain custom object of the customer's own.
 
-Facts: salesforce.md section 9 (Case, CaseComment), section 5 (polymorphic owner) and section 8
-(queues through QueueSobject; View All). Permission objects: the vendor's Object Reference,
-ObjectPermissions and PermissionSetAssignment.
+Facts: docs/vendors/salesforce.md#case, ``salesforce.owner-shows-few-fields``,
+``salesforce.remedyforce-is-private``, ``salesforce.remedyforce-queues``. Permission objects: the vendor's
+Object Reference, ObjectPermissions and PermissionSetAssignment.
 """
 
 from collections.abc import Callable
@@ -229,7 +229,7 @@ def _change_window() -> SObject:
 
 
 def _sampler() -> SObject:
-    """A field of every type that describe reports with a single value (facts, section 2)."""
+    """A field of every type that describe reports with a single value."""
     return define_object(
         SAMPLER,
         "Field Sampler",

@@ -1,7 +1,8 @@
 """Rows in memory, with the one property that breaks naive pollers: commit comes after the stamp.
 
 Every row has versions; a version becomes visible at an instant of its own, so a row written by a
-long transaction carries the stamp of the write and shows only later (facts, section 4).
+long transaction carries the stamp of the write and shows only later
+(``salesforce.rows-within-late-window``).
 """
 
 from bisect import bisect_left, insort

@@ -1,6 +1,6 @@
 """The OAuth 2.0 JWT bearer endpoint's work: assertions in, access tokens out.
 
-Facts: salesforce.md section 1. Signatures are really verified, against the certificates that were
+Facts: docs/vendors/salesforce.md#login. Signatures are really verified, against the certificates that were
 uploaded with :meth:`TokenDesk.trust`.
 """
 

@@ -1,7 +1,6 @@
 """What the Remedyforce package and the platform derive and forbid when rows are written.
 
-Facts: salesforce.md section 8 (validation rules, lookup filter, ``IncidentTrigger``, roll-up) and
-section 9 (Case). The derivations marked K or inferred there are written as stated there.
+Facts: docs/vendors/salesforce.md#remedyforce and #case.
 """
 
 import re
@@ -195,7 +194,7 @@ def _validate_history(draft: Draft, tx: Transaction) -> None:
 
 
 def _roll_up_history(row: Row, tx: Transaction, *, as_edit: bool) -> None:
-    """Sums the durations on the incident, which moves its stamp (facts, section 8)."""
+    """Sums the durations on the incident, which moves its stamp (``salesforce.roll-up-moves-the-parent``)."""
     parent_field = api_name("FKIncident")
     parent_id = row.values[parent_field]
     parent = tx.find(parent_id) if isinstance(parent_id, str) else None

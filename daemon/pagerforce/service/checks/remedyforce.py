@@ -1,6 +1,6 @@
 """What the Remedyforce package refuses by rules of its own, which no describe shows. Pure.
 
-Facts: salesforce.md section 8.
+Facts: docs/vendors/salesforce.md#remedyforce.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
