@@ -71,7 +71,7 @@ _PAGERDUTY = (
         "pagerduty.own-entries-bear-writer",
         "The agent of an entry that we caused is the user whom we write as.",
         _R,
-        ("diff.echo", "pipeline.entries"),
+        ("own_writes.matching", "pipeline.entries"),
     ),
     Belief(
         "pagerduty.whole-seconds",
@@ -115,7 +115,7 @@ _PAGERDUTY = (
         "An acknowledge that changes the assignee is accompanied, in the same second, by an assign"
         " entry of the service, channel auto.",
         _R,
-        ("diff.echo", "diff.acts"),
+        ("own_writes.whose", "diff.acts"),
     ),
     Belief(
         "pagerduty.service-assign-keeps-status",
@@ -237,7 +237,7 @@ _SALESFORCE = (
         "salesforce.last-modified-by-is-us",
         "A record that we change bears our user in LastModifiedById.",
         _D,
-        ("salesforce.actions.conflict", "diff.echo"),
+        ("salesforce.actions.conflict", "own_writes.matching"),
     ),
     Belief(
         "salesforce.whole-second-stamps",
@@ -262,7 +262,7 @@ _SALESFORCE = (
         "A comment's text comes back as it was written, but for the form of its line ends and blanks"
         " around it.",
         _B,
-        ("salesforce.actions.add_comment", "diff.echo"),
+        ("salesforce.actions.add_comment", "own_writes.matching"),
     ),
     Belief(
         "salesforce.deleted-rows-in-queryAll",
