@@ -12,6 +12,7 @@ import pytest
 
 from abuse.injection import Injected
 from pagerforce.errors import StatementError, StoreDamagedError
+from pagerforce.model.outbox import Settlement
 from pagerforce.model.verdict import RetryLater
 from pagerforce.pagerduty.actions.automation import RunWorkflow
 from pagerforce.pipeline import commit, entries, rows
@@ -19,7 +20,6 @@ from pagerforce.pipeline.aside import SET_ASIDE
 from pagerforce.rules.evaluate import _Run
 from pagerforce.service.prune import Pruner
 from pagerforce.store import outbox, own_writes, retention
-from pagerforce.store.outbox import Settlement
 from process import Running, command, open_stage, until
 from rig import INCIDENT, JANE, P, open_rig
 

@@ -7,8 +7,8 @@ import pytest
 
 from pagerforce.model.event import Event
 from pagerforce.model.ids import ActionId, EventId, IncidentId, RecordId, Side
+from pagerforce.model.outbox import Action, ActionState
 from pagerforce.pipeline.folding import Waiting, find_undoing, is_foldable
-from pagerforce.store.outbox import Action, ActionState
 from rig import INCIDENT, JANE, START, P, open_rig
 
 STATUS = f"{P}FKStatus__c"

@@ -4,9 +4,9 @@ import pytest
 
 from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId, RecordId, Side
+from pagerforce.model.outbox import Done
 from pagerforce.pipeline.causality import depth_of
 from pagerforce.store import pauses
-from pagerforce.store.outbox import Done
 from rig import INCIDENT, JANE, START, P, open_rig
 
 RULES = f"""

@@ -10,6 +10,7 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident, IncidentStatus
 from pagerforce.model.link import Link, LinkState
+from pagerforce.model.outbox import Action, ActionState
 from pagerforce.pagerduty.windows import (
     MAX_SPAN,
     SECOND,
@@ -22,7 +23,6 @@ from pagerforce.pagerduty.windows import (
 from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Reading, Sweep, next_delay
 from pagerforce.pipeline.settings import Pace
 from pagerforce.pipeline.target import Pairs, choose
-from pagerforce.store.outbox import Action, ActionState
 from pagerforce.wire.backoff import backoff_seconds
 from property.strategies import T0, moments
 

@@ -10,6 +10,7 @@ from pagerforce.errors import SchemaTooNewError, StoreError
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.ids import ActionId, EventId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
+from pagerforce.model.outbox import ActionState, NewAction, Settlement
 from pagerforce.model.ports import Position
 from pagerforce.model.record import Record
 from pagerforce.store import attempts, cursors, journal, links, outbox, pauses, snapshots, splitting
@@ -17,7 +18,6 @@ from pagerforce.store.codec import parse_event, parse_incident, parse_record, to
 from pagerforce.store.database import open_database
 from pagerforce.store.heads import find_heads, has_work
 from pagerforce.store.migrate import known_schema
-from pagerforce.store.outbox import ActionState, NewAction, Settlement
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 LINKED = links.LinkTime(NOW, NOW)

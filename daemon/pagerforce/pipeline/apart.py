@@ -14,9 +14,9 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from pagerforce.model.outbox import Action
 from pagerforce.pipeline.tasks import CREATE_RECORD
 from pagerforce.store.database import Row, Transaction
-from pagerforce.store.outbox import Action
 from pagerforce.store.unreadable import each
 
 

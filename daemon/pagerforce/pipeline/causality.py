@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from pagerforce.model.event import Event
 from pagerforce.model.ids import is_same_record_id
-from pagerforce.store.outbox import Done
+from pagerforce.model.outbox import Done
 
 ANSWER_WINDOW = timedelta(minutes=10)
 """How long after a write a change of the same thing counts as its answer."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pagerforce.model.action import OVERTAKEN, ActionSpec, TargetKind, Task
 from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
+from pagerforce.model.outbox import Action, ActionState, Done, Settlement
 from pagerforce.model.value import Json, format_instant
 from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.log import get_log
@@ -32,7 +33,6 @@ from pagerforce.rules.template import TemplateProblem, context_of, render_args
 from pagerforce.store import journal, links, outbox, pauses, snapshots, splitting
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import find_heads
-from pagerforce.store.outbox import Action, ActionState, Done, Settlement
 from pagerforce.store.savepoint import savepoint
 from pagerforce.store.trouble import concerns_all
 

@@ -14,6 +14,7 @@ from pagerforce.diff.fold import Held
 from pagerforce.model.ids import IncidentId, RecordId, Side, event_id_of
 from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.link import Link, LinkState
+from pagerforce.model.outbox import ActionState, Origin
 from pagerforce.model.ports import EntryBatch, Position, RowBatch
 from pagerforce.model.restore import Doubt
 from pagerforce.observe.metrics import Metrics
@@ -43,7 +44,6 @@ from pagerforce.store import (
     snapshots,
 )
 from pagerforce.store.database import Database, Transaction
-from pagerforce.store.outbox import ActionState, Origin
 
 NO_SKEW = timedelta(0)
 

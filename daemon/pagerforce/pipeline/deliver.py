@@ -17,6 +17,7 @@ from pagerforce.errors import RemoteError, StoreUnavailableError, TransientError
 from pagerforce.model.action import Task
 from pagerforce.model.expectation import Expectation, place_of
 from pagerforce.model.ids import Side
+from pagerforce.model.outbox import Action, ActionState
 from pagerforce.model.ports import ActionHandler, BatchHandler
 from pagerforce.model.verdict import (
     Delivered,
@@ -40,7 +41,6 @@ from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.store import attempts, outbox, own_writes
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import LONGEST_WAIT, has_work
-from pagerforce.store.outbox import Action, ActionState
 from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("deliver")

@@ -14,11 +14,11 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId, Side
 from pagerforce.model.incident import Incident, IncidentStatus
 from pagerforce.model.link import Link
+from pagerforce.model.outbox import NewAction
 from pagerforce.model.record import Record
 from pagerforce.pipeline.ruling import Judge, Ruled, World
 from pagerforce.rules.inspection import is_template
 from pagerforce.rules.template import roots_of, texts_of
-from pagerforce.store.outbox import NewAction
 
 _EVENTS = {
     IncidentStatus.TRIGGERED: ("trigger", None),

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
+from pagerforce.model.outbox import Action
 from pagerforce.model.sequence import is_older
-from pagerforce.store.outbox import Action
 
 BACKLOG_AFTER = timedelta(minutes=1)
 """Fresh actions go out one by one, however many a poll found: people watch the steps."""

@@ -8,13 +8,13 @@ from pagerforce.diff.record import RecordChange, blank, compare, event_id, is_me
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.ids import EventId, RecordId, Side
 from pagerforce.model.link import Link, LinkState
+from pagerforce.model.news import is_too_old_for_news
 from pagerforce.model.record import Comment, Record
 from pagerforce.own_writes.snapshot import given_by, with_own_writes
 from pagerforce.own_writes.waiting import Expected
 from pagerforce.own_writes.whose import Known, Ours, Theirs, Undecided, whose
 from pagerforce.pipeline.entries import NewLink
 from pagerforce.pipeline.ruling import Judge, Ruled, World
-from pagerforce.store.retention import is_too_old_for_news
 
 
 @dataclass(slots=True)

@@ -11,13 +11,13 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import ActionId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.link import Link, LinkState
+from pagerforce.model.outbox import ActionState, NewAction
 from pagerforce.model.record import Record
 from pagerforce.model.value import Fields, Json, Scalar
 from pagerforce.pipeline.settings import PipelineSettings
 from pagerforce.rules.evaluate import NONE_OFF, Facts, RuleBook, RuleTrace
 from pagerforce.rules.syntax import conditions_of
 from pagerforce.rules.template import TemplateProblem, context_of, render_text
-from pagerforce.store.outbox import ActionState, NewAction
 
 COMMENT_RULE = "(comments)"  # the ruleset's name of what [objects.comments] decides
 MERGE_RULE = "(merge)"  # likewise for the note that tells of a merge

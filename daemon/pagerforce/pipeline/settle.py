@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pagerforce.diff.record import blank
 from pagerforce.model.action import Task
 from pagerforce.model.ids import Side
+from pagerforce.model.outbox import DOUBT, Action, ActionState, Settlement
 from pagerforce.model.record import Record
 from pagerforce.model.sequence import written_at
 from pagerforce.model.verdict import (
@@ -32,7 +33,6 @@ from pagerforce.store import links, own_writes, snapshots
 from pagerforce.store.database import Transaction
 from pagerforce.store.heads import LONGEST_WAIT
 from pagerforce.store.links import LinkTime
-from pagerforce.store.outbox import DOUBT, Action, ActionState, Settlement
 
 
 @dataclass(frozen=True, slots=True)

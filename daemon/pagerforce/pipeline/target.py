@@ -12,10 +12,10 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.link import Link, LinkState
+from pagerforce.model.outbox import Action
 from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.store import links, snapshots
 from pagerforce.store.database import Transaction
-from pagerforce.store.outbox import Action
 
 CLOCK_DOUBT = timedelta(seconds=2)
 NOTHING_LINKED = "nothing linked"

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from pagerforce.model.action import ActionSpec, Rival, TargetKind, Task
 from pagerforce.model.event import Event
 from pagerforce.model.ids import IncidentId, RecordId, Side
+from pagerforce.model.outbox import Action
 from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.pipeline.target import Pairs
 from pagerforce.store import attempts, links, own_writes, snapshots
 from pagerforce.store.database import Transaction
-from pagerforce.store.outbox import Action
 
 CREATE_RECORD = "salesforce.create_record"
 # Clocks differ, and a link is dated by its record: far enough back to miss none of the rows looked at.

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from pagerforce.model.action import Rival
 from pagerforce.model.ids import IncidentId
+from pagerforce.model.outbox import Action, Settlement
 from pagerforce.model.value import parse_stamp
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Row, Transaction
-from pagerforce.store.outbox import Action, Settlement
 from pagerforce.store.snapshots import marks
 from pagerforce.store.unreadable import each
 

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from pagerforce.model.ids import ActionId
+from pagerforce.model.outbox import Action, ActionState
 from pagerforce.model.value import parse_instant
 from pagerforce.store.database import Row
-from pagerforce.store.outbox import Action, ActionState, to_action
+from pagerforce.store.outbox import ActionRow, to_action
 
 T = TypeVar("T")
 
@@ -32,34 +33,35 @@ def read_row(row: Row, now: datetime) -> Action | DamagedAction:
         return DamagedAction(_stand_in(row, now), error)
 
 
-def _stand_in(row: Row, now: datetime) -> Action:
+def _stand_in(columns: Row, now: datetime) -> Action:
     """The row without what may be garbage: arguments, targets and places."""
-    created_at = _or_none(parse_instant, row[21]) or now
+    row = ActionRow._make(columns)
+    created_at = _or_none(parse_instant, row.created_at) or now
     return Action(
-        id=ActionId(str(row[0])),
-        seq=int(row[1]),
-        part=int(row[2]),
-        event_seq=int(row[3]),
-        ruleset=str(row[4]),
-        rule=str(row[5]),
-        position=int(row[6]),
-        do=str(row[7]),
-        object=str(row[8]),
+        id=ActionId(str(row.id)),
+        seq=int(row.seq),
+        part=int(row.part),
+        event_seq=int(row.event_seq),
+        ruleset=str(row.ruleset),
+        rule=str(row.rule),
+        position=int(row.position),
+        do=str(row.do),
+        object=str(row.object),
         written={},
         args=None,
-        lane=str(row[11]),
-        is_page=bool(row[12]),
+        lane=str(row.lane),
+        is_page=bool(row.is_page),
         target=None,
         state=ActionState.PENDING,
         reason=None,
-        attempts=int(row[16]),
-        is_uncertain=bool(row[17]),
-        first_attempt_at=_or_none(parse_instant, row[18]) or created_at,
+        attempts=int(row.attempts),
+        is_uncertain=bool(row.is_uncertain),
+        first_attempt_at=_or_none(parse_instant, row.first_attempt_at) or created_at,
         incident_id=None,
         record_id=None,
         created_at=created_at,
-        depth=int(row[22]),
-        retried_at=_or_none(parse_instant, row[24]),
+        depth=int(row.depth),
+        retried_at=_or_none(parse_instant, row.retried_at),
     )
 
 

@@ -9,10 +9,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pagerforce.model.outbox import Action
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.damaged import DamagedAction, read_row
 from pagerforce.store.database import Transaction
-from pagerforce.store.outbox import COLUMNS, Action
+from pagerforce.store.outbox import COLUMNS
 from pagerforce.store.snapshots import marks
 
 LONGEST_WAIT = timedelta(minutes=5)

@@ -10,7 +10,7 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId
 from pagerforce.model.value import parse_stamp
 from pagerforce.store.codec import Encoder, from_text, parse_event, to_stamp
-from pagerforce.store.database import Transaction
+from pagerforce.store.database import Row, Transaction
 from pagerforce.store.snapshots import chunks, marks
 from pagerforce.store.unreadable import MOST, attempt, each
 
@@ -150,20 +150,24 @@ async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
         f"WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?"
     )
     rows = await tx.rows(sql, [*values, wanted.limit])
+    return [await _to_entry(tx, row) for row in rows]
+
+
+async def _to_entry(tx: Transaction, row: Row) -> dict[str, Any]:
+    """An event as ``log --json`` shows it; what can't be read of it is empty."""
+    *shown, rules, seen_at, data, context = row
     keys = ("seq", "at", "source", "event", "incident", "object", "record", "echo_of")
-    return [
-        dict(zip(keys, row[:8], strict=True))
-        | {
-            "rules": attempt(tx, "event", row[0], partial(_rules, row[8])) or [],
-            "actions": await _actions(tx, row[0]),
-            "recorded": {
-                "seen_at": row[9],
-                "event": attempt(tx, "event", row[0], partial(_event, row[10], row[9])) or {},
-                "context": attempt(tx, "event", row[0], partial(_object, row[11])) or {},
-            },
-        }
-        for row in rows
-    ]
+    entry = dict(zip(keys, shown, strict=True))
+    seq = entry["seq"]
+    return entry | {
+        "rules": attempt(tx, "event", seq, partial(_rules, rules)) or [],
+        "actions": await _actions(tx, seq),
+        "recorded": {
+            "seen_at": seen_at,
+            "event": attempt(tx, "event", seq, partial(_event, data, seen_at)) or {},
+            "context": attempt(tx, "event", seq, partial(_object, context)) or {},
+        },
+    }
 
 
 async def _last_within(

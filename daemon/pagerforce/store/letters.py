@@ -6,10 +6,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from pagerforce.model.outbox import Action
 from pagerforce.model.value import Json
 from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Transaction
-from pagerforce.store.outbox import Action
 from pagerforce.store.unreadable import attempt
 
 

@@ -10,9 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from typing import NamedTuple
 
 from pagerforce.model.ids import ActionId
+from pagerforce.model.outbox import FRESH, Action, ActionState, Done, NewAction, Origin, Settlement
 from pagerforce.model.value import Json, parse_stamp
 from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Row, Transaction
@@ -21,48 +22,12 @@ from pagerforce.store.unreadable import GARBAGE, MOST, attempt, each
 
 _PACE_WINDOW = timedelta(minutes=5)
 _DEEPEST = 1_000_000
-DOUBT = "doubt"
-"""Verdict of an attempt that looked for what an earlier one did, and could not tell."""
 
 
-class ActionState(StrEnum):
-    """Where an action stands."""
+class ActionRow(NamedTuple):
+    """A row of the table ``action``, as it is stored."""
 
-    PENDING = "pending"
-    IN_FLIGHT = "in_flight"
-    DELIVERED = "delivered"
-    SKIPPED = "skipped"
-    DEAD_LETTER = "dead_letter"
-    SHADOWED = "shadowed"
-    DISCARDED = "discarded"
-
-
-@dataclass(frozen=True, slots=True)
-class NewAction:
-    """An action to be stored.
-
-    ``args`` None: rendered when it is delivered. ``target`` None: resolved then.
-    """
-
-    id: ActionId
-    ruleset: str
-    rule: str
-    position: int
-    do: str
-    object: str
-    written: Mapping[str, Json]
-    args: Mapping[str, Json] | None
-    is_page: bool
-    state: ActionState = ActionState.PENDING
-    reason: str | None = None
-    target: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """A stored action."""
-
-    id: ActionId
+    id: str
     seq: int
     part: int
     event_seq: int
@@ -71,87 +36,71 @@ class Action:
     position: int
     do: str
     object: str
-    written: Mapping[str, Json]
-    args: Mapping[str, Json] | None
+    written: str
+    args: str | None
     lane: str
-    is_page: bool
+    is_page: int
     target: str | None
-    state: ActionState
+    state: str
     reason: str | None
     attempts: int
-    is_uncertain: bool
-    first_attempt_at: datetime | None
+    is_uncertain: int
+    first_attempt_at: str | None
     incident_id: str | None
     record_id: str | None
-    created_at: datetime
+    created_at: str
     depth: int
-    doubt_since: datetime | None = None
-    retried_at: datetime | None = None
+    doubt_since: str | None
+    retried_at: str | None
 
 
-COLUMNS = (
-    "id, seq, part, event_seq, ruleset, rule, position, do, object, written, args, lane, is_page, "
-    "target, state, reason, attempts, is_uncertain, first_attempt_at, incident_id, record_id, "
-    "created_at, depth, doubt_since, retried_at"
-)
+COLUMNS = ", ".join(ActionRow._fields)
 
 
-def to_action(row: Row) -> Action:
+def to_action(columns: Row) -> Action:
     """An action from a row of ``COLUMNS``.
 
     Raises:
         Exception: any of ``unreadable.GARBAGE``: it can't be read.
     """
-    first, doubt = row[18], row[23]
-    if not 0 < row[3] < MOST:
+    row = ActionRow._make(columns)
+    if not 0 < row.event_seq < MOST:
         raise ValueError("names no event")
     return Action(
-        id=ActionId(row[0]),
-        seq=row[1],
-        part=row[2],
-        event_seq=row[3],
-        ruleset=row[4],
-        rule=row[5],
-        position=row[6],
-        do=row[7],
-        object=row[8],
-        written=_arguments(row[9]),
-        args=None if row[10] is None else _arguments(row[10]),
-        lane=row[11],
-        is_page=bool(row[12]),
-        target=row[13],
-        state=ActionState(row[14]),
-        reason=row[15],
-        attempts=min(row[16], MOST),
-        is_uncertain=bool(row[17]),
-        first_attempt_at=parse_stamp(first) if first else None,
-        incident_id=row[19],
-        record_id=row[20],
-        created_at=parse_stamp(row[21]),
-        depth=min(row[22], _DEEPEST),
-        doubt_since=parse_stamp(doubt) if doubt else None,
-        retried_at=parse_stamp(row[24]) if row[24] else None,
+        id=ActionId(row.id),
+        seq=row.seq,
+        part=row.part,
+        event_seq=row.event_seq,
+        ruleset=row.ruleset,
+        rule=row.rule,
+        position=row.position,
+        do=row.do,
+        object=row.object,
+        written=_arguments(row.written),
+        args=None if row.args is None else _arguments(row.args),
+        lane=row.lane,
+        is_page=bool(row.is_page),
+        target=row.target,
+        state=ActionState(row.state),
+        reason=row.reason,
+        attempts=min(row.attempts, MOST),
+        is_uncertain=bool(row.is_uncertain),
+        first_attempt_at=_instant(row.first_attempt_at),
+        incident_id=row.incident_id,
+        record_id=row.record_id,
+        created_at=parse_stamp(row.created_at),
+        depth=min(row.depth, _DEEPEST),
+        doubt_since=_instant(row.doubt_since),
+        retried_at=_instant(row.retried_at),
     )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return parse_stamp(text) if text else None
 
 
 def _arguments(text: str) -> Mapping[str, Json]:
     return dict(json.loads(text).items())
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What led to actions.
-
-    Attributes:
-        depth: how many actions of ours, each leading to the next, they are the end of.
-        doubt_since: since then they may have been carried out already (store/restored.py).
-    """
-
-    depth: int = 1
-    doubt_since: datetime | None = None
-
-
-FRESH = Origin()
 
 
 async def enqueue(
@@ -218,23 +167,6 @@ async def followers(tx: Transaction, head: Action, *, limit: int) -> list[Action
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What became of an attempt. ``next_at`` is set where the action stays in the outbox.
-
-    ``requests``: what was asked meanwhile, each as (system, operation, answer).
-    """
-
-    state: ActionState
-    verdict: str
-    reason: str
-    next_at: datetime | None = None
-    is_uncertain: bool = False
-    incident_id: str | None = None
-    record_id: str | None = None
-    requests: Sequence[Sequence[str]] = ()
-
-
 async def settle(tx: Transaction, action: Action, outcome: Settlement, now: datetime) -> None:
     """Stores the outcome of the attempt that runs, or of an action that needed none."""
     is_done = outcome.next_at is None
@@ -291,11 +223,12 @@ async def set_aside(tx: Transaction, kinds: Collection[str] | None = None) -> in
 
 
 def _is_readable(row: Row, kinds: Collection[str] | None) -> bool:
+    *columns, has_event = row
     try:
-        action = to_action(row)
+        action = to_action(tuple(columns))
     except GARBAGE:
         return False
-    return (kinds is None or action.do in kinds) and bool(row[-1])
+    return (kinds is None or action.do in kinds) and bool(has_event)
 
 
 async def recover(tx: Transaction, kinds: Collection[str] | None = None) -> int:
@@ -307,25 +240,6 @@ async def recover(tx: Transaction, kinds: Collection[str] | None = None) -> int:
     return await tx.run(
         "UPDATE action SET state = 'pending', is_uncertain = 1 WHERE state = 'in_flight'"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """An action that was delivered, as far as what it may have led to matters.
-
-    ``event_at``: when its cause happened, in the clock of the side where it did.
-    """
-
-    id: str
-    do: str
-    ruleset: str
-    rule: str
-    args: Mapping[str, Json]
-    record_id: str | None
-    incident_id: str | None
-    finished_at: datetime
-    depth: int
-    event_at: datetime
 
 
 async def recent(
@@ -346,17 +260,18 @@ async def recent(
 
 
 def _to_done(row: Row) -> Done:
+    action_id, do, ruleset, rule, args, record_id, incident_id, finished_at, depth_, event_at = row
     return Done(
-        id=row[0],
-        do=row[1],
-        ruleset=row[2],
-        rule=row[3],
-        args=_arguments(row[4]) if row[4] else {},
-        record_id=row[5],
-        incident_id=row[6],
-        finished_at=parse_stamp(row[7]),
-        depth=min(row[8], _DEEPEST),
-        event_at=parse_stamp(row[9]),
+        id=action_id,
+        do=do,
+        ruleset=ruleset,
+        rule=rule,
+        args=_arguments(args) if args else {},
+        record_id=record_id,
+        incident_id=incident_id,
+        finished_at=parse_stamp(finished_at),
+        depth=min(depth_, _DEEPEST),
+        event_at=parse_stamp(event_at),
     )
 
 

@@ -15,6 +15,7 @@ Every call is one small piece of work for one transaction of its own; the caller
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pagerforce.model.news import COMMENT_DAYS
 from pagerforce.model.ports import PARENTS
 from pagerforce.store import cursors
 from pagerforce.store.codec import to_stamp
@@ -26,7 +27,6 @@ from pagerforce.store.unreadable import MOST
 JOURNAL_DAYS = timedelta(days=90)
 JOURNAL_EVENTS = 250_000
 PAIR_DAYS = timedelta(days=365)
-COMMENT_DAYS = timedelta(days=365)
 # As far as any feed is read back: Salesforce's low water mark reaches 14 days, its recycle bin 15.
 LOOK_BACK = timedelta(days=16)
 OPERATOR_DAYS = timedelta(days=365)
@@ -180,7 +180,7 @@ async def prune_records(tx: Transaction, now: datetime, limits: Limits, progress
 
 
 async def prune_comments(tx: Transaction, now: datetime, limits: Limits, progress: Progress) -> int:
-    """Forgets comments seen long ago; returns how many. See ``is_too_old_for_news``."""
+    """Forgets comments seen long ago; returns how many. See ``model.news``."""
     stretch = await tx.rows(
         "SELECT id, seen_at FROM comment WHERE id > ? ORDER BY id LIMIT ?",
         (progress.comment, _BATCH),
@@ -215,11 +215,3 @@ async def _refused_beyond(tx: Transaction, most: int) -> list[int]:
         (REFUSED, _BATCH, REFUSED, most),
     )
     return [row[0] for row in rows]
-
-
-def is_too_old_for_news(created_at: datetime, now: datetime) -> bool:
-    """Whether a comment that nobody knows may be one that was forgotten: it is no news then.
-
-    An edit brings a comment back however old it is; only its id would tell that it was seen before.
-    """
-    return created_at < now - COMMENT_DAYS

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from pagerforce.model.outbox import Action
 from pagerforce.store.database import Transaction
-from pagerforce.store.outbox import Action
 
 
 async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None:

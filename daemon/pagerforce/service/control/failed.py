@@ -7,6 +7,7 @@ from pydantic import Field
 
 from pagerforce.config.load import Loaded
 from pagerforce.errors import NotFoundError, PagerforceError
+from pagerforce.model.outbox import DOUBT, Action, ActionState
 from pagerforce.model.value import Json
 from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.service.control.desk import Desk, Name, Request
@@ -14,7 +15,6 @@ from pagerforce.service.control.journal import ActionId, why
 from pagerforce.service.wiring import CATALOG
 from pagerforce.store import journal, letters, outbox
 from pagerforce.store.database import Transaction
-from pagerforce.store.outbox import Action, ActionState
 
 _SPECS = {spec.do: spec for spec in CATALOG}
 
@@ -119,7 +119,7 @@ async def _is_uncertain(tx: Transaction, action: Action) -> bool:
     if not _SPECS[action.do].is_repeatable:
         return False
     attempts = await letters.read_attempts(tx, action.id)
-    if attempts and attempts[-1]["verdict"] == outbox.DOUBT:
+    if attempts and attempts[-1]["verdict"] == DOUBT:
         return False
     return action.is_uncertain or any(item["verdict"] in (None, "unknown") for item in attempts)
 

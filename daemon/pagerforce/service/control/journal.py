@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pagerforce.errors import NotFoundError, PagerforceError
+from pagerforce.model.outbox import Action, ActionState
 from pagerforce.model.value import Json, parse_instant
 from pagerforce.service.control.desk import Desk, Name, Request
 from pagerforce.store import journal, letters, operators, outbox, pauses
@@ -164,11 +165,11 @@ def _attempt(item: Mapping[str, Any]) -> dict[str, Json]:
     return {**item, "requests": requests}
 
 
-async def _waits(tx: Transaction, action: outbox.Action) -> str | None:
+async def _waits(tx: Transaction, action: Action) -> str | None:
     """What keeps a waiting action, in words; None where it does not wait."""
-    if action.state not in (outbox.ActionState.PENDING, outbox.ActionState.IN_FLIGHT):
+    if action.state not in (ActionState.PENDING, ActionState.IN_FLIGHT):
         return None
-    if action.state is outbox.ActionState.IN_FLIGHT:
+    if action.state is ActionState.IN_FLIGHT:
         return "the answer to the attempt that is under way"
     pause = await pauses.find_pause(tx, action.lane)
     if pause is not None:

@@ -1,0 +1,128 @@
+"""An action on its way: decided, stored, attempted, settled."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pagerforce.model.ids import ActionId
+from pagerforce.model.value import Json
+
+DOUBT = "doubt"
+"""Verdict of an attempt that looked for what an earlier one did, and could not tell."""
+
+
+class ActionState(StrEnum):
+    """Where an action stands."""
+
+    PENDING = "pending"
+    IN_FLIGHT = "in_flight"
+    DELIVERED = "delivered"
+    SKIPPED = "skipped"
+    DEAD_LETTER = "dead_letter"
+    SHADOWED = "shadowed"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class NewAction:
+    """An action to be stored.
+
+    ``args`` None: rendered when it is delivered. ``target`` None: resolved then.
+    """
+
+    id: ActionId
+    ruleset: str
+    rule: str
+    position: int
+    do: str
+    object: str
+    written: Mapping[str, Json]
+    args: Mapping[str, Json] | None
+    is_page: bool
+    state: ActionState = ActionState.PENDING
+    reason: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A stored action."""
+
+    id: ActionId
+    seq: int
+    part: int
+    event_seq: int
+    ruleset: str
+    rule: str
+    position: int
+    do: str
+    object: str
+    written: Mapping[str, Json]
+    args: Mapping[str, Json] | None
+    lane: str
+    is_page: bool
+    target: str | None
+    state: ActionState
+    reason: str | None
+    attempts: int
+    is_uncertain: bool
+    first_attempt_at: datetime | None
+    incident_id: str | None
+    record_id: str | None
+    created_at: datetime
+    depth: int
+    doubt_since: datetime | None = None
+    retried_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What led to actions.
+
+    Attributes:
+        depth: how many actions of ours, each leading to the next, they are the end of.
+        doubt_since: since then they may have been carried out already (store/restored.py).
+    """
+
+    depth: int = 1
+    doubt_since: datetime | None = None
+
+
+FRESH = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of an attempt. ``next_at`` is set where the action stays in the outbox.
+
+    ``requests``: what was asked meanwhile, each as (system, operation, answer).
+    """
+
+    state: ActionState
+    verdict: str
+    reason: str
+    next_at: datetime | None = None
+    is_uncertain: bool = False
+    incident_id: str | None = None
+    record_id: str | None = None
+    requests: Sequence[Sequence[str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An action that was delivered, as far as what it may have led to matters.
+
+    ``event_at``: when its cause happened, in the clock of the side where it did.
+    """
+
+    id: str
+    do: str
+    ruleset: str
+    rule: str
+    args: Mapping[str, Json]
+    record_id: str | None
+    incident_id: str | None
+    finished_at: datetime
+    depth: int
+    event_at: datetime
