@@ -13,10 +13,11 @@ from pagerforce.salesforce.answers import (
     Fault,
     VendorRefusedError,
     faults_of,
-    is_curable_by_login,
+    judge,
     parse_faults,
     to_error,
 )
+from pagerforce.salesforce.meaning import Meaning
 
 TABLE = [
     # status, code, message, reading, writing
@@ -70,7 +71,7 @@ def test_error_codes_mean_what_the_table_says(status, code, message, reading, wr
     assert message in f"{error} {getattr(error, 'detail', '')}"
 
 
-@pytest.mark.parametrize("status", [420, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [403, 404, 420, 429, 500, 502, 503, 504])
 def test_a_status_without_a_readable_body_leaves_a_write_unknown(status):
     faults = parse_faults(b"<html><body>Down for Maintenance</body></html>")
     assert faults == ()
@@ -79,7 +80,8 @@ def test_a_status_without_a_readable_body_leaves_a_write_unknown(status):
 
 
 def test_a_proxy_that_refuses_without_a_reason_is_not_the_end_of_an_action():
-    assert isinstance(to_error(403, (), what="create", is_write=True), TransientError)
+    assert isinstance(to_error(403, (), what="create", is_write=True), UnknownOutcomeError)
+    assert isinstance(to_error(302, (), what="create", is_write=True), TransientError)
     assert isinstance(to_error(414, (), what="query", is_write=False), RefusedError)
 
 
@@ -115,9 +117,10 @@ def test_a_refusal_names_the_offending_fields():
     ],
 )
 def test_two_refusals_are_not_cured_by_a_login(message):
-    assert not is_curable_by_login(401, (Fault("INVALID_SESSION_ID", message),))
-    assert is_curable_by_login(401, (Fault("INVALID_SESSION_ID", "Session expired or invalid"),))
-    assert is_curable_by_login(401, ())
+    assert judge(401, (Fault("INVALID_SESSION_ID", message),)).meaning is not Meaning.SESSION
+    ended = (Fault("INVALID_SESSION_ID", "Session expired or invalid"),)
+    assert judge(401, ended).meaning is Meaning.SESSION
+    assert judge(401, ()).meaning is Meaning.SESSION
 
 
 json_values = st.recursive(

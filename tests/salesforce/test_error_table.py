@@ -154,8 +154,8 @@ def test_no_code_of_the_vendors_list_is_missing():
         ("sf-01-record-currently-unavailable", TransientError, TransientError),
         ("sf-03-lock-beyond-500-characters", TransientError, TransientError),
         ("sf-04-read-only-maintenance", TransientError, TransientError),
-        ("sf-06-url-not-reset", TransientError, TransientError),
-        ("sf-07-404-html", TransientError, TransientError),
+        ("sf-06-url-not-reset", TransientError, UnknownOutcomeError),
+        ("sf-07-404-html", TransientError, UnknownOutcomeError),
     ],
 )
 @pytest.mark.parametrize("is_write", [False, True])
@@ -165,7 +165,7 @@ def test_bodies_that_came_out_wrong(name, reading, writing, is_write):
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     error = to_error(case["status"], parse_faults(raw), what="x", is_write=is_write)
     assert isinstance(error, writing if is_write else reading)
-    assert isinstance(to_verdict(error), RetryLater)
+    assert isinstance(to_verdict(error), RetryLater | Unknown)
 
 
 def test_a_login_that_came_out_wrong():
@@ -249,4 +249,4 @@ def test_a_body_that_was_cut_short_still_tells_its_code():
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 403, 404, 405, 407, 409, 410])
 def test_a_page_is_no_refusal(status):
     error = to_error(status, (), what="create", is_write=True)
-    assert isinstance(to_verdict(error), RetryLater)
+    assert isinstance(to_verdict(error), RetryLater | Unknown)

@@ -65,6 +65,19 @@ async def test_a_record_that_was_not_made_is_made(kind):
         assert len(box.world.rows(INCIDENT)) == 1
 
 
+@pytest.mark.parametrize("page", ["no_longer_exists", "url_not_reset", "maintenance_page"])
+async def test_a_write_that_took_effect_behind_a_page_is_not_sent_again(page):
+    async with sandboxed(external_id_field="") as box:
+        task = creating(fields=GIVEN)
+        at = box.clock.now()
+        fault = Fault(FaultKind.ERROR_AFTER, method="POST", path="/sobjects/", answer=page)
+        box.faults.add(fault)
+        assert isinstance(await box.deliver(task), Unknown)
+        box.clock.advance(30)
+        made(await box.deliver(again(task, at=at, now=box.clock.now())))
+        assert len(box.world.rows(INCIDENT)) == 1
+
+
 async def test_values_that_types_store_otherwise_are_found():
     fields = {
         "Name": "Switch exchange",

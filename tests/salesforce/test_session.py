@@ -3,7 +3,7 @@
 import pytest
 from starlette.responses import JSONResponse
 
-from pagerforce.errors import CredentialsError, TransientError, WrongOrgError
+from pagerforce.errors import CredentialsError, TransientError, UnknownOutcomeError, WrongOrgError
 from pagerforce.salesforce.login_budget import LoginBudget
 from salesforce.kit import HandClock, scripted
 
@@ -130,7 +130,7 @@ async def test_an_account_is_tried_again_at_least_every_two_minutes():
 async def test_a_page_that_says_404_is_no_deletion():
     async with scripted() as (org, line):
         org.answers += [(404, PAGE, {})]
-        with pytest.raises(TransientError):
+        with pytest.raises(UnknownOutcomeError):
             await line.client.delete("Case", "500000000000001AAA")
         gone = [{"errorCode": "NOT_FOUND", "message": "gone"}]
         org.answers += [(404, gone, {})]

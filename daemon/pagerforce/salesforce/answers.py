@@ -32,6 +32,7 @@ _MESSAGE_CHARS = 500
 _CODE_CHARS = 100
 _MOST_FAULTS = 20
 _MODIFIED = 412  # a guarded write came too late: the caller asked for it
+_ERRORS_FROM = 400  # below: a redirect, and nothing was done
 _OVERLOAD_STATUSES = frozenset({408, 420, 429})
 # Without a code these are about the request itself, not about a proxy or a moment's trouble.
 _REFUSING_STATUSES = frozenset({411, 413, 414, 415, 431})
@@ -159,11 +160,6 @@ def _shorten(text: str) -> str:
     return tellable(text, _MESSAGE_CHARS)
 
 
-def is_curable_by_login(status: int, faults: Sequence[Fault]) -> bool:
-    """Whether a new login may help: the session has ended, or the instance is another."""
-    return judge(status, faults).meaning in (Meaning.SESSION, Meaning.MOVED)
-
-
 def judge(status: int, faults: Sequence[Fault]) -> Judgement:
     """What an answer with this status and these entries means."""
     if status == _MODIFIED:
@@ -207,10 +203,13 @@ def _judge_unknown(status: int, fault: Fault) -> Judgement:
 
 
 def _judge_status(status: int) -> Judgement:
-    """An answer without a code: of a proxy, the edge or the host of an instance that has moved."""
-    if status >= 500 or status in _OVERLOAD_STATUSES:
-        return Judgement(Meaning.BROKEN)
-    return Judgement(Meaning.REFUSED if status in _REFUSING_STATUSES else Meaning.FAST)
+    """An answer without a code: of a proxy, the edge or the host of an instance that has moved.
+
+    Whatever its status, something in front may have given it after a write took effect.
+    """
+    if status in _REFUSING_STATUSES:
+        return Judgement(Meaning.REFUSED)
+    return Judgement(Meaning.FAST if status < _ERRORS_FROM else Meaning.BROKEN)
 
 
 def to_error(status: int, faults: Sequence[Fault], *, what: str, is_write: bool) -> RemoteError:
@@ -238,7 +237,7 @@ def to_error(status: int, faults: Sequence[Fault], *, what: str, is_write: bool)
             return BudgetError(message, status=status, code=code, retry_after_seconds=SLOW_SECONDS)
         case Meaning.FULL if is_write:
             return HaltedError(message, status=status, code=code, retry_after_seconds=SLOW_SECONDS)
-        case Meaning.BROKEN if is_write:
+        case Meaning.BROKEN | Meaning.MOVED if is_write:
             return UnknownOutcomeError(message, status=status, code=code)
         case meaning:
             return TransientError(

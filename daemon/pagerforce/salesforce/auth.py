@@ -158,9 +158,13 @@ class JwtSession:
         Raises:
             CredentialsError, WrongOrgError, TransientError, MalformedError: as ``access``.
         """
+        self.leave(ended)
+        return await self.access()
+
+    def leave(self, ended: Access) -> None:
+        """The next request needs another session than this one."""
         if self._access is ended:
             self._access = None
-        return await self.access()
 
     def refuse(self, access: Access, error: CredentialsError) -> None:
         """Ends a session that was refused although it was fresh, and pauses before the next login."""

@@ -24,7 +24,6 @@ from pagerforce.model.ports import Clock
 from pagerforce.model.value import Json, Scalar
 from pagerforce.salesforce.answers import (
     Fault,
-    is_curable_by_login,
     judge,
     parse_faults,
     to_error,
@@ -316,11 +315,18 @@ class SalesforceClient:
         return read_updated((await self._send(_Call("GET", path, "updated"))).json_object())
 
     async def _send(self, call: "_Call") -> Answer:
-        """One request, sent again once where the session had ended."""
+        """One request, sent again once where the session had ended.
+
+        A write that a moved instance answers is not sent again: something in front of it may have
+        answered after the write took effect. The next attempt logs in and looks first.
+        """
         access = await self._session.access()
         answer = await self._exchange(access, call)
         faults = _faults(answer)
-        if faults is not None and is_curable_by_login(answer.status, faults):
+        meaning = None if faults is None else judge(answer.status, faults).meaning
+        if meaning is Meaning.MOVED and call.is_write:
+            self._session.leave(access)
+        elif meaning in (Meaning.SESSION, Meaning.MOVED):
             access = await self._session.renew(access)
             answer = await self._exchange(access, call)
             faults = _faults(answer)
