@@ -30,6 +30,7 @@ _READS = ("log_entries.list", "incidents.list", "notes.list", "composite", "quer
 _LONGEST_LIFE = 100  # requests within which a life must reach its named point
 _MUCH = 30  # actions waiting, with which the script lets the daemon catch up
 _STUCK_SECONDS = 30.0  # without any progress at the end, it is stuck
+_CALLS_TO_READ_ALL = 30  # of both sides: logins, and several polls
 _FRESH_EVERY = 10  # each so many lives a whole new interpreter
 
 
@@ -197,9 +198,10 @@ class Run:
         return self.script.is_settled() and waiting(self.database) == 0
 
     async def _linger(self, life: Life) -> None:
-        """Long enough for everything to be read once more: what is doubled or heard twice shows."""
-        for _ in range(15):
-            if not life.is_over:
+        """Until everything was read once more: what is doubled or heard twice shows."""
+        calls = self._calls
+        with anyio.fail_after(2 * _STUCK_SECONDS):
+            while not life.is_over and self._calls - calls < _CALLS_TO_READ_ALL:
                 await anyio.sleep(0.1)
 
 
