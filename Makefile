@@ -8,8 +8,9 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 .DEFAULT_GOAL := help
 MONITORING := $(VENV)/.monitoring
 ALTERNATIVES := $(VENV)/.alternatives
+SITE := $(VENV)/.site
 COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet
-.PHONY: help venv demo sandbox install uninstall test test-monitoring hostile abuse kills fuzz soak replay monitoring-dashboard monitoring-pictures bench bench-smoke check fix types lock clean
+.PHONY: help venv demo sandbox install uninstall test test-monitoring hostile abuse kills fuzz soak replay monitoring-dashboard monitoring-pictures bench bench-smoke check docs fix types lock clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
@@ -86,15 +87,23 @@ bench: $(ALTERNATIVES) ## every figure of docs/benchmarks.md anew (ONLY=idle: th
 bench-smoke: $(ALTERNATIVES) ## the same at tiny sizes: whether each benchmark still works
 	$(BIN)/python -m bench --smoke
 
+$(SITE): $(STAMP) docs/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r docs/requirements.lock
+	@touch $@
+
+docs: $(SITE)   ## the documents as a site in build/docs; a broken link is an error
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs build/docs
+	@echo "open build/docs/index.html"
+
 check: $(STAMP) ## format, lint, strict types, import rules
-	$(BIN)/ruff format --check daemon tests bench monitoring
-	$(BIN)/ruff check daemon tests bench monitoring
+	$(BIN)/ruff format --check daemon tests bench monitoring docs
+	$(BIN)/ruff check daemon tests bench monitoring docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 fix: $(STAMP)   ## format and mend what can be mended
-	$(BIN)/ruff format daemon tests bench monitoring
-	$(BIN)/ruff check --fix daemon tests bench monitoring
+	$(BIN)/ruff format daemon tests bench monitoring docs
+	$(BIN)/ruff check --fix daemon tests bench monitoring docs
 
 lock:           ## renew the locks: of development, of what is installed, of what builds it (needs uv)
 	$(COMPILE) --group dev -o requirements.lock pyproject.toml
@@ -102,6 +111,7 @@ lock:           ## renew the locks: of development, of what is installed, of wha
 	$(COMPILE) -c requirements.lock --group build -o packaging/build.lock
 	$(COMPILE) -c requirements.lock --group monitoring -o monitoring/requirements.lock
 	$(COMPILE) -c requirements.lock --group alternatives -o bench/requirements.lock
+	$(COMPILE) -c requirements.lock --group docs -o docs/requirements.lock
 
 clean:          ## remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
