@@ -5,6 +5,7 @@ Not read here: GROUP BY and aggregates besides COUNT(), TYPEOF, FOR VIEW, geoloc
 """
 
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 
 from pagerforce.sandbox.salesforce.coerce import parse_moment
 from pagerforce.sandbox.salesforce.errors import ApiError
@@ -43,6 +44,7 @@ _COMPARISONS = {item.value: item for item in Comparison} | {"<>": Comparison.NOT
 _CLAUSES = ("FROM", "WHERE", "ORDER", "LIMIT", "OFFSET", "FOR", "WITH", "GROUP", "HAVING")
 
 
+@lru_cache(maxsize=256)  # polls ask the same again and again, and a tree never changes
 def parse_soql(query: str) -> Select:
     """The tree of a whole query.
 
