@@ -35,11 +35,11 @@ def test_each_alert_links_to_its_heading_in_the_runbook_that_the_daemon_serves()
     assert "<script" not in page
 
 
-def test_each_heading_says_what_it_means_how_to_look_and_how_to_mend():
+def test_each_heading_says_what_it_means_how_to_diagnose_and_how_to_fix_it():
     for part in RUNBOOK.read_text().split("\n## ")[1:]:
         name, _, text = part.partition("\n")
         if name.startswith("Pagerforce"):
-            for word in ("**Means.**", "**Look.**", "**Remedy.**"):
+            for word in ("**Means.**", "**Diagnose.**", "**Fix.**"):
                 assert word in text, f"{name}: {word}"
 
 
