@@ -1,4 +1,4 @@
-# pagerforce: everything a developer or a stranger runs. `make help` lists it.
+# pagerforce: everything that a developer or a new user runs. `make help` lists it.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -25,7 +25,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-venv: $(STAMP)  ## the environment in .venv, with the program and all tools
+venv: $(STAMP)  ## create the environment .venv with the program and all tools
 
 demo: $(STAMP)  ## the whole system against the built-in sandbox, in under a minute
 	@$(BIN)/pagerforce demo
@@ -33,42 +33,42 @@ demo: $(STAMP)  ## the whole system against the built-in sandbox, in under a min
 sandbox: $(STAMP) ## only the sandbox, for trying rules by hand
 	@$(BIN)/pagerforce sandbox
 
-install:        ## for the whole system, with DESTDIR for packages (see packaging/install.sh)
+install:        ## install for the whole system; DESTDIR= for packages (see packaging/install.sh)
 	@PYTHON="$(PYTHON)" packaging/install.sh install
 
-uninstall:      ## takes the program away; state and configuration stay
+uninstall:      ## remove the program; state and configuration stay
 	@packaging/install.sh uninstall
 
 $(MONITORING): $(STAMP) monitoring/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r monitoring/requirements.lock
 	@touch $@
 
-test: $(STAMP)  ## all tests but those against the real Prometheus
+test: $(STAMP)  ## all tests except those against the real Prometheus
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not monitoring"
 
 test-monitoring: $(MONITORING) ## alerts, dashboard and metrics against the real Prometheus
 	$(BIN)/python -m pytest tests/monitoring
 
-monitoring-dashboard: $(MONITORING) ## make the Grafana dashboard anew
+monitoring-dashboard: $(MONITORING) ## generate the Grafana dashboard
 	$(BIN)/python monitoring/grafana/dashboard.py
 
 monitoring-pictures: $(MONITORING) ## draw the dashboard from the demo under a real Prometheus
 	PAGERFORCE_PICTURES=docs/images $(BIN)/python -m pytest -q tests/monitoring/test_dashboard.py -k picture
 
-hostile: $(STAMP) ## storage: full disks, power cuts, restores, migrations, retention
+hostile: $(STAMP) ## storage tests: full disks, power cuts, restores, migrations, retention
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/storage tests/migration tests/store
 
-abuse: $(STAMP) ## attacks by operators, local users and odd answers; longer with ABUSE=10
+abuse: $(STAMP) ## attacks by operators, local users and malformed answers; longer with ABUSE=10
 	ABUSE=$(or $(ABUSE),1) $(BIN)/python -m pytest -n 2 --dist worksteal tests/abuse
 
-kills: $(STAMP) ## the real daemon under kill -9, KILLS=200 times (SEED= plays a run again)
+kills: $(STAMP) ## the real daemon under kill -9, KILLS=200 times (SEED= repeats a run)
 	@cd tests && ../$(BIN)/python -m kills.harness $(or $(KILLS),200) $(SEED)
 
-fuzz: $(STAMP)  ## many more spoilt answers, and many more examples of every law
+fuzz: $(STAMP)  ## many more malformed answers, and many more examples of every law
 	FUZZ=$(or $(FUZZ),300) FUZZ_LIVES=40 PROPERTY=1000 $(BIN)/python -m pytest -n 2 tests/fuzz tests/property
 
 SEEDS ?= 10000
-soak: $(STAMP)  ## so many seeds of the simulation: make soak SEEDS=500
+soak: $(STAMP)  ## many seeds of the simulation: make soak SEEDS=500
 	PYTHONPATH=tests $(BIN)/python -m simulation 1-$(SEEDS)
 
 replay: $(STAMP) ## one seed of the simulation, with its history: make replay SEED=17
@@ -81,17 +81,17 @@ $(ALTERNATIVES): $(STAMP) bench/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.lock
 	@touch $@
 
-bench: $(ALTERNATIVES) ## every figure of docs/benchmarks.md anew (ONLY=idle: that section)
+bench: $(ALTERNATIVES) ## measure every figure of docs/benchmarks.md again (ONLY=idle: that section)
 	$(BIN)/python -m bench --write $(if $(ONLY),--only $(ONLY))
 
-bench-smoke: $(ALTERNATIVES) ## the same at tiny sizes: whether each benchmark still works
+bench-smoke: $(ALTERNATIVES) ## the same at tiny sizes, to test each benchmark
 	$(BIN)/python -m bench --smoke
 
 $(SITE): $(STAMP) docs/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r docs/requirements.lock
 	@touch $@
 
-docs: $(SITE)   ## the documents as a site in build/docs; a broken link is an error
+docs: $(SITE)   ## build the documents as a site in build/docs; a broken link is an error
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs build/docs
 	@echo "open build/docs/index.html"
 
@@ -101,11 +101,11 @@ check: $(STAMP) ## format, lint, strict types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-fix: $(STAMP)   ## format and mend what can be mended
+fix: $(STAMP)   ## format, and apply automatic fixes
 	$(BIN)/ruff format daemon tests bench monitoring docs
 	$(BIN)/ruff check --fix daemon tests bench monitoring docs
 
-lock:           ## renew the locks: of development, of what is installed, of what builds it (needs uv)
+lock:           ## renew all lock files: development, installation, build, monitoring, bench, docs (needs uv)
 	$(COMPILE) --group dev -o requirements.lock pyproject.toml
 	$(COMPILE) -c requirements.lock -o packaging/run.lock pyproject.toml
 	$(COMPILE) -c requirements.lock --group build -o packaging/build.lock
@@ -113,5 +113,5 @@ lock:           ## renew the locks: of development, of what is installed, of wha
 	$(COMPILE) -c requirements.lock --group alternatives -o bench/requirements.lock
 	$(COMPILE) -c requirements.lock --group docs -o docs/requirements.lock
 
-clean:          ## remove what the targets made
+clean:          ## remove the files made by the targets
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Installs pagerforce for the whole system, or takes it away again: `make install`, `make uninstall`.
+# Installs pagerforce for the whole system, or removes it: `make install`, `make uninstall`.
 #
-#   DESTDIR   what is put before every path, for packages; nothing of the running system is touched then
+#   DESTDIR   prefix of every path, for packages; the running system is not touched then
 #   PREFIX    the program's own folder                                       /opt/pagerforce
 #   UNITDIR   systemd's units                                                /etc/systemd/system
 #   PYTHON    the interpreter to build on                                    python3
 #   WHEELS    a folder of wheels to install from, without any network        (none)
 #
-# The program is built beside its place and moved in at the end: an installation that fails half way
-# leaves the one before it as it was. Configuration, state and the service user outlive both.
+# The program is built beside its final place and moved there at the end: a failed installation leaves
+# the previous one unchanged. Configuration, state and the service user stay after both.
 set -eu
 umask 022
 
@@ -46,7 +46,7 @@ check_python() {
 pip_install() { # PYTHON-OF-THE-VENV ARGUMENTS...
   python=$1; shift
   [ -z "$WHEELS" ] || set -- --no-index --find-links "$WHEELS" "$@"
-  # nothing but our own checkout is built here: a package's own build would run as root
+  # only this checkout is built here: the build of another package would run as root
   "$python" -m pip --disable-pip-version-check install --quiet --no-compile --only-binary :all: "$@"
 }
 
@@ -59,7 +59,7 @@ build() { # FOLDER: a virtual environment with the program in it, as it will sta
   pip_install "$1/bin/python" --no-deps --no-index "$WORK"/wheel/*.whl
   "$1/bin/python" -m pip --disable-pip-version-check uninstall --quiet --yes setuptools pip 2>/dev/null
   rm -f "$1"/bin/activate* "$1"/bin/Activate.ps1
-  # it was built under another name than it will run under
+  # it was built under another path than its final one
   find "$1/bin" -type f -exec sed -i "1s|^#!$1/|#!$PREFIX/|" {} +
   sed -i "s|$1|$PREFIX|g" "$1/pyvenv.cfg"
   "$1/bin/python" -m compileall -q -s "$1" -p "$PREFIX" "$1/lib" || fail "the installed program does not compile"
