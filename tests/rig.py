@@ -4,16 +4,22 @@ Both clocks are moved by the test, so that a day of life takes a second, and the
 nothing may depend on this host's clock being right.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from pagerforce.config.load import load_config
 from pagerforce.config.secret import load_secrets
+from pagerforce.errors import RemoteError
 from pagerforce.sandbox.clock import ManualClock
 from pagerforce.sandbox.desk import Desk, open_desk
+from pagerforce.sandbox.faults import Fault, FaultKind, Faults
 from pagerforce.service.wiring import CATALOG, Parts, wire
 from pagerforce.store import journal, links, outbox
 from pagerforce.store.journal import Filter
@@ -87,6 +93,40 @@ class Rig:
             await parts.salesforce_reader.start()
             await daemon.step()
             yield daemon
+
+    # Moments between two requests ------------------------------------------------------------
+
+    @asynccontextmanager
+    async def dying_at(
+        self, faults: Faults, method: str, path: str, *, is_served: bool
+    ) -> AsyncIterator[None]:
+        """The process dies while it waits for the answer to the first such request of the block.
+
+        The block steps a life to its end. Nothing that it asks from that moment on arrives anywhere,
+        and the next life finds the state file as it was then. ``is_served``: that request arrived.
+        """
+        state = self.desk.folder / "state" / "pagerforce.db"
+        copy = state.with_suffix(".then")
+        both = (self.desk.pagerduty_faults, self.desk.salesforce_faults)
+
+        def die() -> None:
+            with closing(sqlite3.connect(state)) as source, closing(sqlite3.connect(copy)) as to:
+                source.backup(to)
+            kind = FaultKind.DROP_AFTER if is_served else FaultKind.DROP_BEFORE
+            faults.add(Fault(kind, method=method, path=path))
+            for one in both:
+                one.add(Fault(FaultKind.DROP_BEFORE, count=1_000_000))
+
+        before(faults, method, path, die)
+        with suppress(RemoteError):
+            yield
+        assert copy.exists(), f"there was no {method} {path}"
+        for one in both:
+            one.clear()
+        for ending in ("-wal", "-shm"):
+            state.with_name(state.name + ending).unlink(missing_ok=True)
+        copy.chmod(0o600)
+        copy.replace(state)
 
     # The sandbox's people --------------------------------------------------------------------
 
@@ -216,6 +256,52 @@ class Daemon:
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.parts.metrics.registry.get_sample_value(f"pagerforce_{name}", labels)
+
+
+def before(faults: Faults, method: str, path: str, act: Callable[[], None]) -> None:
+    """Something happens right before the first request of this method to such a path is served."""
+
+    async def look(asked: str, at: str) -> None:
+        if asked == method and re.search(path, at):
+            faults.on_request = None
+            act()
+
+    faults.on_request = look
+
+
+def after(faults: Faults, method: str, path: str, act: Callable[[], None]) -> None:
+    """Something happens between the first such request and whatever is asked of that side next."""
+
+    async def wait(*_: str) -> None:
+        faults.on_request = None
+        act()
+
+    def arm() -> None:
+        faults.on_request = wait
+
+    before(faults, method, path, arm)
+
+
+@asynccontextmanager
+async def held(
+    faults: Faults, method: str, path: str, work: Callable[[], Awaitable[None]]
+) -> AsyncIterator[None]:
+    """The block runs while ``work`` waits for the first such request to be served; then it ends."""
+    came, may_go = anyio.Event(), anyio.Event()
+
+    async def hold(asked: str, at: str) -> None:
+        if asked == method and re.search(path, at) and not came.is_set():
+            came.set()
+            await may_go.wait()
+
+    faults.on_request = hold
+    async with anyio.create_task_group() as group:
+        group.start_soon(work)
+        with anyio.fail_after(30):
+            await came.wait()
+        yield
+        may_go.set()
+    faults.on_request = None
 
 
 @asynccontextmanager

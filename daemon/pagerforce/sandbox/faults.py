@@ -6,7 +6,7 @@ error looks on the wire comes in as an :data:`ErrorShape`.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from email.utils import format_datetime
 from enum import StrEnum
@@ -130,10 +130,13 @@ class Faults:
 
     Attributes:
         answers: the names that a fault's ``answer`` may have; the application puts its vendor's here.
+        on_request: told method and path of each request, and awaited, before anything is done about
+            it, so that something may happen between two requests.
     """
 
     def __init__(self) -> None:
         self.answers: frozenset[str] = frozenset()
+        self.on_request: Callable[[str, str], Awaitable[None]] | None = None
         self._armed: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
@@ -226,6 +229,8 @@ class FaultMiddleware:
         if path.startswith(CONTROL_PREFIX):
             await self._app(scope, receive, dated)
             return
+        if self._faults.on_request is not None:
+            await self._faults.on_request(scope["method"], path)
         ending: Fault | None = None
         for fault in self._faults.take(scope["method"], path):
             if fault.kind is FaultKind.LATENCY:

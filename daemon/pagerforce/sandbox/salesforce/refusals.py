@@ -173,6 +173,7 @@ REFUSALS: Mapping[str, Refusal] = {
         "You have attempted to reach a URL that no longer exists on salesforce.com.",
     ),
     "page_instead_of_answer": _page(200, "Login", "Please log in."),
+    "request_timeout_page": _page(408, "Request Timeout", "The request took too long."),
     "maintenance_page": _page(503, "Down for Maintenance", "Sorry for the inconvenience."),
     # The account.
     "expired_password": _api(
