@@ -7,7 +7,7 @@ nothing may depend on this host's clock being right.
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -100,10 +100,10 @@ class Rig:
     async def dying_at(
         self, faults: Faults, method: str, path: str, *, is_served: bool
     ) -> AsyncIterator[None]:
-        """The process dies while it waits for the answer to the first such request of the block.
+        """The life of the block dies while it waits for the answer to its first such request.
 
-        The block steps a life to its end. Nothing that it asks from that moment on arrives anywhere,
-        and the next life finds the state file as it was then. ``is_served``: that request arrived.
+        Nothing that it asks from that moment on arrives anywhere, and the next life finds the state
+        file as it was then. ``is_served``: that request itself arrived.
         """
         state = self.desk.folder / "state" / "pagerforce.db"
         copy = state.with_suffix(".then")
@@ -118,8 +118,10 @@ class Rig:
                 one.add(Fault(FaultKind.DROP_BEFORE, count=1_000_000))
 
         before(faults, method, path, die)
-        with suppress(RemoteError):
+        try:
             yield
+        except* RemoteError:
+            pass
         assert copy.exists(), f"there was no {method} {path}"
         for one in both:
             one.clear()

@@ -102,6 +102,37 @@ async def test_a_retry_after_a_lost_answer_looks_before_it_sends(folder):
         assert len(rig.notes_of(incident_id)) == 1
 
 
+async def test_the_time_for_attempts_starts_anew_with_a_retry(folder):
+    async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
+        record_id, incident_id = await rig.paged(daemon)
+        path = f"/incidents/{incident_id}/notes"
+        down = Fault(FaultKind.ERROR_BEFORE, count=10_000, status=503, path=path)
+        rig.desk.pagerduty_faults.add(down)
+        rig.comment(record_id, "The UPS is beeping")
+        await daemon.step()
+
+        async def hours_pass(hours):
+            for _ in range(2 * hours):
+                rig.advance(1800)
+                await daemon.deliver()
+
+        await hours_pass(25)
+        (letter,) = await daemon.dead_letters()
+        await office.ask("failed retry", ids=[letter["id"]])
+        await daemon.deliver()
+        assert await daemon.dead_letters() == [], "an old letter that meets trouble is tried again"
+        await hours_pass(22)
+        assert await daemon.dead_letters() == []
+        await hours_pass(4)
+        assert [x["id"] for x in await daemon.dead_letters()] == [letter["id"]]
+        await office.ask("failed retry", ids=[letter["id"]])
+        await daemon.deliver()
+        rig.desk.pagerduty_faults.clear()
+        await hours_pass(1)
+        assert await daemon.dead_letters() == []
+        assert rig.notes_of(incident_id) == ["[Raj Patel] The UPS is beeping"]
+
+
 async def test_why_tells_event_rule_values_attempts_and_answers(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         record_id, incident_id = await rig.paged(daemon)

@@ -119,53 +119,6 @@ async def test_a_value_a_person_put_back_after_a_lost_answer_stands(tmp_path):
         assert rig.status_of(record_id) == "NEW"
 
 
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing after it runs."""
-
-
-def kill_before(daemon, monkeypatch, step):
-    """The process ends right before this step of the delivery of an action."""
-
-    async def die(*_):
-        raise Killed
-
-    monkeypatch.setattr(daemon.parts.deliverer, step, die)
-
-
-@pytest.mark.parametrize("step", ["_attempt", "_deliver", "_settle"])
-@pytest.mark.parametrize("what", ["page", "note", "comment", "record", "field"])
-async def test_a_kill_anywhere_makes_nothing_twice(tmp_path, monkeypatch, step, what):
-    async with open_rig(tmp_path) as rig:
-        with pytest.raises(BaseExceptionGroup):
-            async with rig.daemon() as daemon:
-                record_id, incident_id = await rig.paged(daemon)
-                kill_before(daemon, monkeypatch, step)
-                if what == "page":
-                    rig.raise_to_1(rig.open_record("the second"))
-                elif what == "note":
-                    rig.comment(record_id, "only once")
-                elif what == "comment":
-                    rig.pd.annotate(incident_id, "only once", by=JANE)
-                elif what == "record":
-                    rig.pd.trigger("PDBA001", "Replication lag")
-                else:
-                    rig.pd.acknowledge(incident_id, by=JANE)
-                await daemon.step()
-        async with rig.daemon() as daemon:
-            await settle(daemon)
-            both = {"[Raj Patel] only once", "[PagerDuty - Jane Doe] only once", "only once"}
-            notes, comments = rig.notes_of(incident_id), rig.comments_of(record_id)
-            assert len(rig.incidents()) == (2 if what in ("page", "record") else 1)
-            assert len(rig.sf.rows(INCIDENT)) == (2 if what in ("page", "record") else 1)
-            assert (len(notes), len(comments)) == (
-                (1, 1) if what in ("note", "comment") else (0, 0)
-            )
-            assert both.issuperset(notes + comments)
-            assert rig.status_of(record_id) == ("ACKNOWLEDGED" if what == "field" else "NEW")
-            assert await daemon.dead_letters() == []
-            assert len(await daemon.links()) == (2 if what in ("page", "record") else 1)
-
-
 async def test_lock_errors_are_tried_again(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
