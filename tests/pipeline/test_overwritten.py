@@ -13,7 +13,11 @@ STATUS = toml(
         "acknowledged",
         "pagerduty",
         [is_("event.type", "equals", "acknowledge")],
-        {"do": "salesforce.set_field", "field": f"{P}FKStatus__c", "lookup": {"Name": "ACKNOWLEDGED"}},
+        {
+            "do": "salesforce.set_field",
+            "field": f"{P}FKStatus__c",
+            "lookup": {"Name": "ACKNOWLEDGED"},
+        },
     ),
     rule("told", "salesforce", [is_(f"record.{P}FKStatus__r.Name", "changed_to", "x")], stop=True),
 )
