@@ -1,5 +1,8 @@
 """A change of a parent that rules look at is found with the next poll, though the child stands still."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from rig import INCIDENT, P, open_rig
 
 CATEGORY = f"{P}Category__c"
@@ -82,3 +85,20 @@ async def test_it_costs_no_call_while_no_parent_changes(tmp_path):
         rig.advance(2)
         await daemon.parts.salesforce_reader.poll()
         assert usage.calls_in_last_day(rig.host.now()) == before + 1
+
+
+async def test_a_parent_from_the_future_hides_no_other(tmp_path):
+    async with open_rig(tmp_path, RULES) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        odd = rig.open_record("Paper jam", category="Printing")
+        await daemon.step()
+        row = rig.sf.store.find(rig.record(odd)[f"{P}FKCategory__c"])
+        ahead = {**row.values, "SystemModstamp": rig.remote.now() + timedelta(days=400)}
+        rig.sf.store.put([replace(row, values=ahead)], rig.remote.now())
+        await daemon.step()
+        rig.advance(7200)
+        rig.open_record("Something else", category="Printing")  # and no poll looks back so far
+        await daemon.step()
+        rename(rig, rig.record(record_id)[f"{P}FKCategory__c"], "Networks")
+        await daemon.step()
+        assert len(await updates_of(daemon, record_id)) == 1

@@ -203,6 +203,14 @@ def row_place(row: Row, stamp_field: str) -> tuple[datetime, RecordId] | None:
         return None
 
 
+def last_place(
+    rows: Sequence[Row], stamp_field: str, latest: datetime | None = None
+) -> tuple[datetime, RecordId] | None:
+    """Where the last row of a page stands, of those that are not later than ``latest``."""
+    places = (row_place(row, stamp_field) for row in reversed(rows))
+    return next((x for x in places if x and (latest is None or x[0] <= latest)), None)
+
+
 def found_id(row: Row) -> RecordId:
     """The Id of a row that was looked for.
 

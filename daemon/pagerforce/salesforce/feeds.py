@@ -6,6 +6,7 @@ describe shows), what rules and mappings need, and what ``[[objects]]`` names.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from pagerforce.config.schema import CommentSettings, Config, ObjectSettings
 from pagerforce.errors import RefusedError
@@ -13,6 +14,9 @@ from pagerforce.model.leftout import ALL_READ, LeftOut
 from pagerforce.salesforce.decode import CommentShape, RecordShape
 from pagerforce.salesforce.schema import ObjectInfo, SchemaCache
 from pagerforce.salesforce.soql import Condition, configured, is_path
+
+CLOCK_DOUBT = timedelta(minutes=1)
+"""A row may be so far ahead of what is known of the org's clock."""
 
 _SYSTEM_COLUMNS = (
     "Id",

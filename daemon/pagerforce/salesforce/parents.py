@@ -17,8 +17,8 @@ from pagerforce.model.ports import PARENTS, Clock, Position, RowBatch
 from pagerforce.model.record import Record
 from pagerforce.salesforce.bodies import PartAnswer, read_rows
 from pagerforce.salesforce.client import SalesforceClient
-from pagerforce.salesforce.decode import RecordShape, decode, row_place
-from pagerforce.salesforce.feeds import FeedPlan
+from pagerforce.salesforce.decode import RecordShape, decode, last_place
+from pagerforce.salesforce.feeds import CLOCK_DOUBT, FeedPlan
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.soql import IDS_PER_QUERY, MAX_PAGE, Select, compare, is_after, is_in
 
@@ -180,10 +180,11 @@ class ParentWatch:
                     yield batch
             for item in changed:
                 self._remember(item)
-            places = (row_place(row, ride.shape.stamp_field) for row in reversed(page.rows))
-            last = next((place for place in places if place is not None), None)
-            if last is not None and last[0] >= end.stamp:
-                end = Position(*last)
+            stamp_field = ride.shape.stamp_field
+            last = last_place(page.rows, stamp_field)
+            seen = last_place(page.rows, stamp_field, self._client.session.now() + CLOCK_DOUBT)
+            if seen is not None and seen[0] >= end.stamp:
+                end = Position(*seen)
                 yield RowBatch((), (), {ride.feed.name: end})
             if last is None or len(page.rows) < MAX_PAGE or last == ride.after:
                 return

@@ -26,8 +26,8 @@ from pagerforce.model.ports import Clock, Position, RowBatch
 from pagerforce.salesforce.answers import QUERY_TIMEOUT
 from pagerforce.salesforce.bodies import PartAnswer, Rows, read_rows, read_updated
 from pagerforce.salesforce.client import SalesforceClient
-from pagerforce.salesforce.decode import CommentShape, Decoded, decode, row_place
-from pagerforce.salesforce.feeds import Feed, FeedPlan
+from pagerforce.salesforce.decode import CommentShape, Decoded, decode, last_place, row_place
+from pagerforce.salesforce.feeds import CLOCK_DOUBT, Feed, FeedPlan
 from pagerforce.salesforce.mending import Mender
 from pagerforce.salesforce.parents import ParentWatch, Ride
 from pagerforce.salesforce.schema import SchemaCache
@@ -54,14 +54,16 @@ class _Cursor:
         last: the last row read; the next page begins after it.
         position: what may be stored; never behind where it began.
         ends: where its pages ended so far.
-        horizon: later than this no stamp can be: a row that says so moves nothing, as everything
-            after it would be missed for good.
+        horizon: later than this no stamp can be: a row that says so is a flaw.
+        reached: the org's time. A row from after it does not move the position, as what is changed
+            until then would be missed.
     """
 
     feed: Feed
     since: datetime
     position: Position
     horizon: datetime
+    reached: datetime
     last: tuple[datetime, RecordId] | None = None
     limit: int = MAX_PAGE
     ends: set[tuple[datetime, RecordId]] = field(default_factory=set)
@@ -94,15 +96,15 @@ class _Cursor:
             MalformedError: a full page that leads no further would be read for ever.
         """
         is_more = page.next_path is not None or len(page.rows) >= self.limit
-        places = (row_place(row, self.feed.stamp_field) for row in reversed(page.rows))
-        last = next((x for x in places if x is not None and x[0] <= self.horizon), None)
+        last = last_place(page.rows, self.feed.stamp_field, self.horizon)
         if is_more and (last is None or last in self.ends or not self._is_onward(last)):
             raise MalformedError(f"{self.feed.name}: a page of changes leads no further")
         if last is not None:
             self.last = last
             self.ends.add(last)
-            if last[0] >= self.position.stamp:
-                self.position = Position(*last)
+        seen = last_place(page.rows, self.feed.stamp_field, self.reached)
+        if seen is not None and seen[0] >= self.position.stamp:
+            self.position = Position(*seen)
         return is_more
 
     def _is_onward(self, place: tuple[datetime, RecordId]) -> bool:
@@ -333,7 +335,8 @@ class SalesforcePoller:
                 continue
             limit = self._page_size(name)
             since = position.stamp - overlap
-            cursors.append(_Cursor(feed, since, position, self._horizon(), limit=limit))
+            horizon, reached = self._horizon(), self._client.session.now() + CLOCK_DOUBT
+            cursors.append(_Cursor(feed, since, position, horizon, reached, limit=limit))
         return cursors
 
     def _page_size(self, name: str) -> int:
