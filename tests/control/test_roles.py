@@ -235,16 +235,23 @@ async def test_without_the_daemon_the_files_rights_decide(folder, people):
             ("links", "remove", "PX", "a0R000000000001"),
             ("failed", "retry", "a123"),
             ("rules", "rollback"),
+            ("drift", "--apply"),
         ]
         answers = await ask_as(people["admin"], [*reading, *changing], config)
-        assert [code for code, _, _ in answers] == [3] * 7, answers
+        assert [code for code, _, _ in answers] == [3] * 8, answers
         state.chmod(0o755)
         (state / "pagerforce.db").chmod(0o644)
         answers = await ask_as(people["stranger"], [*reading, *changing], config)
-        assert [code for code, _, _ in answers] == [0] * 4 + [3] * 3, answers
+        assert [code for code, _, _ in answers] == [0] * 4 + [3] * 4, answers
         assert answers[0][1] == "[]\n"
         assert json.loads(answers[1][1])["ready"] is False
         answers = await ask_as("root", [*changing, ("log-level", "debug")], config)
-        assert [code for code, _, _ in answers] == [1] * 4, answers
-        assert "needs the running daemon" in answers[3][2]
+        assert [code for code, _, _ in answers] == [1, 1, 1, 0, 1], answers
+        assert "compared 0 links" in answers[3][1]
+        assert "needs the running daemon" in answers[4][2]
+        ((code, _, err),) = await ask_as(people["stranger"], [("drift",)], config)
+        assert (code, "Traceback" in err) == (2, False), (
+            "it asks both sides: the secrets are closed"
+        )
+        assert "api_key_file" in err
         assert (state / "pagerforce.db").stat().st_uid == 0
