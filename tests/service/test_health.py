@@ -14,7 +14,8 @@ from pagerforce.observe import pulse
 from pagerforce.observe.turns import Turns
 from pagerforce.pipeline import patience
 from pagerforce.service.eventloop import PatientLoop
-from pagerforce.service.health import Heartbeats, place_of_wait
+from pagerforce.service.health import LONGEST_SILENCE_SECONDS, Heartbeats, place_of_wait
+from pagerforce.service.watchdog import ENDED_AFTER_SECONDS
 
 
 class Hand:
@@ -49,6 +50,20 @@ async def test_a_loop_beats_by_its_work_until_it_ends(hearts, clock):
 
     await hearts.run("poll", loop)
     clock.at = 200
+    assert hearts.silent() == []
+
+
+def test_one_silent_loop_is_named_while_all_others_beat(hearts, clock):
+    beats = {name: hearts.register(name) for name in ("pagerduty", "salesforce", "delivery")}
+    for _ in range(12):
+        clock.at += 5
+        for name in ("pagerduty", "delivery"):
+            beats[name]()
+        assert hearts.silent() == (["salesforce"] if clock.at > LONGEST_SILENCE_SECONDS else [])
+    assert hearts.silences(ENDED_AFTER_SECONDS) == []
+    clock.at += 1
+    assert [x.loop for x in hearts.silences(ENDED_AFTER_SECONDS)] == ["salesforce"]
+    beats["salesforce"]()
     assert hearts.silent() == []
 
 
