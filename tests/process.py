@@ -76,22 +76,29 @@ class Running:
 class Stage:
     """A sandbox with the wall's time, and daemons that work against it."""
 
-    prefix: tuple[str, ...] = ()
-    """What the daemon is started by, such as ``prlimit``."""
-
     def __init__(self, desk: Desk, port: int) -> None:
         self.desk = desk
         self.url = f"http://127.0.0.1:{port}"
 
     @asynccontextmanager
     async def daemon(
-        self, *, program: Sequence[str] = ("-m", "pagerforce"), **environ: str
+        self,
+        *,
+        program: Sequence[str] = ("-m", "pagerforce"),
+        prefix: Sequence[str] = (),
+        **environ: str,
     ) -> AsyncIterator[Running]:
-        """``program``: what Python runs in place of pagerforce itself."""
+        """A life.
+
+        Args:
+            program: what Python runs in place of pagerforce itself.
+            prefix: what starts Python, such as ``prlimit``.
+            environ: of the process.
+        """
         log = self.desk.folder / "daemon.log"
         with log.open("ab") as stream:
             process = await anyio.open_process(
-                [*self.prefix, sys.executable, *program, "run", "--config", str(self.desk.config)],
+                [*prefix, sys.executable, *program, "run", "--config", str(self.desk.config)],
                 stdin=None,
                 stdout=stream,
                 stderr=stream,

@@ -1,42 +1,14 @@
 """Calls on the control socket by users of any role, and a watch on what they cost the daemon."""
 
-import grp
 import json
 import os
-import shutil
 import socket
-import subprocess
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
-import pytest
-
-from pagerforce.service.control.roles import Role
-
-needs_root = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("groupadd"),
-    reason="needs root and groupadd, to come to the socket as users of other groups",
-)
-
-
-@contextmanager
-def groups():
-    """The groups of the roles; those that this host did not have are removed again."""
-    made = []
-    for role in Role:
-        try:
-            grp.getgrnam(role.value)
-        except KeyError:
-            subprocess.run(["groupadd", "--system", role.value], check=True)
-            made.append(role.value)
-    try:
-        yield {role: grp.getgrnam(role.value).gr_gid for role in Role}
-    finally:
-        for name in made:
-            subprocess.run(["groupdel", name], check=False)
 
 
 def connect_as(path, uid, gid):

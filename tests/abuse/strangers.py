@@ -34,10 +34,9 @@ def open_folder() -> Iterator[Path]:
 @asynccontextmanager
 async def few_descriptors(stage: Stage, most: int) -> AsyncIterator[Running]:
     """A daemon that may open so many files and no more."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage, "prefix", ("prlimit", f"--nofile={most}:{most}", "--"))
-        async with stage.daemon() as running:
-            yield running
+    prefix = ("prlimit", f"--nofile={most}:{most}", "--")
+    async with stage.daemon(prefix=prefix) as running:
+        yield running
 
 
 def port_of(running: Running) -> list[object]:

@@ -6,10 +6,11 @@ import sqlite3
 
 import anyio
 
-from abuse.callers import Watch, answer_of, connect_as, groups, head_of, needs_root
+from abuse.callers import Watch, answer_of, connect_as, head_of
 from abuse.test_operator_input import MIB, STALL_SECONDS, Socket, folder
 from pagerforce.service.control.roles import Role
 from process import open_stage
+from userbase import make_user_base, needs_users
 
 __all__ = ["folder"]
 LINKS = 40_000 * int(os.environ.get("ABUSE", "1"))
@@ -57,36 +58,34 @@ def fill(path):
         )
 
 
-@needs_root
+@needs_users
 async def test_large_answers_stop_nothing_and_are_bounded(folder):
-    with groups() as gids:
-        async with open_stage(folder) as stage:
-            async with stage.daemon() as running:
-                await running.ready(60)
-                await running.stop()
-            fill(folder / "state" / "pagerforce.db")
-            async with stage.daemon() as running:
-                await running.ready(60)
-                door = Socket(stage, running, gids)
-                for word, form in (
-                    ("links list", {}),
-                    ("failed list", {}),
-                    ("log", {}),
-                    ("status", {}),
-                    ("simulate", {}),
-                    ("failed retry", {"ids": [f"b{i}" for i in range(9_000)]}),
-                ):
-                    with Watch(running) as watch:
-                        answer = await door.form(word, 7, Role.MANAGER, **form)
-                    assert answer is not None, word
-                    if word == "simulate":
-                        assert answer["result"]["is_cut"], (
-                            "so many are not tried in the time there is"
-                        )
-                        assert 0 < answer["result"]["events"] < EVENTS
-                    assert watch.stall < STALL_SECONDS, (word, watch.stall)
-                    assert watch.memory < 512 * MIB, (word, watch.memory)
-                await nobody_reads(door)
+    users = make_user_base(folder, [role.value for role in Role])
+    async with open_stage(folder) as stage:
+        async with stage.daemon(prefix=users.prefix) as running:
+            await running.ready(60)
+            await running.stop()
+        fill(folder / "state" / "pagerforce.db")
+        async with stage.daemon(prefix=users.prefix) as running:
+            await running.ready(60)
+            door = Socket(stage, running, users)
+            for word, form in (
+                ("links list", {}),
+                ("failed list", {}),
+                ("log", {}),
+                ("status", {}),
+                ("simulate", {}),
+                ("failed retry", {"ids": [f"b{i}" for i in range(9_000)]}),
+            ):
+                with Watch(running) as watch:
+                    answer = await door.form(word, 7, Role.MANAGER, **form)
+                assert answer is not None, word
+                if word == "simulate":
+                    assert answer["result"]["is_cut"], "so many are not tried in the time there is"
+                    assert 0 < answer["result"]["events"] < EVENTS
+                assert watch.stall < STALL_SECONDS, (word, watch.stall)
+                assert watch.memory < 512 * MIB, (word, watch.memory)
+            await nobody_reads(door)
 
 
 async def nobody_reads(door):
@@ -95,7 +94,7 @@ async def nobody_reads(door):
     with Watch(door.running) as watch:
         for uid in range(60_000, 60_005):
             for _ in range(4):
-                connection = connect_as(door.path, uid, door.gids[Role.USER])
+                connection = connect_as(door.path, uid, door.users.gids[Role.USER.value])
                 connection.sendall(head_of("links list", 2) + b"{}")
                 held.append(connection)
         await anyio.sleep(8)

@@ -16,14 +16,13 @@ from abuse.callers import (
     answer_of,
     children_of,
     connect_as,
-    groups,
     head_of,
-    needs_root,
     send,
 )
 from abuse.operator_attacks import EVENT, EVENTS, FORMS, NESTED, RECORD, TEMPLATES, rule, rules
 from pagerforce.service.control.roles import Role
 from process import open_stage, until
+from userbase import make_user_base, needs_users
 
 MIB = 1024 * 1024
 QUICK = frozenset(
@@ -51,9 +50,9 @@ SECRET = "Payroll of Jane Doe"
 
 
 @pytest.fixture(scope="module")
-def gids():
-    with groups() as found:
-        yield found
+def users(tmp_path_factory):
+    """The groups of the roles, for the daemon alone."""
+    return make_user_base(tmp_path_factory.mktemp("users"), [role.value for role in Role])
 
 
 @pytest.fixture
@@ -67,12 +66,12 @@ def folder():
 class Socket:
     """The control socket of a running daemon, as this or that user."""
 
-    def __init__(self, stage, running, gids):
+    def __init__(self, stage, running, users):
         self.path = stage.desk.folder / "control.sock"
-        self.stage, self.running, self.gids = stage, running, gids
+        self.stage, self.running, self.users = stage, running, users
 
     def connect(self, uid=USER, role=Role.USER):
-        return connect_as(self.path, uid, self.gids[role])
+        return connect_as(self.path, uid, self.users.gids[role.value])
 
     async def ask(self, word, body, uid=USER, role=Role.USER):
         connection = self.connect(uid, role)
@@ -84,9 +83,9 @@ class Socket:
 
 
 @asynccontextmanager
-async def open_socket(folder, gids):
+async def open_socket(folder, users):
     """A daemon with an event of a record with a customer's text."""
-    async with open_stage(folder) as stage, stage.daemon() as running:
+    async with open_stage(folder) as stage, stage.daemon(prefix=users.prefix) as running:
         await running.ready(60)
         sf = stage.desk.salesforce
         sf.insert(
@@ -99,12 +98,12 @@ async def open_socket(folder, gids):
             },
         )
         await until(lambda: len(stage.desk.pagerduty.incidents()) == 1, "a page")
-        yield Socket(stage, running, gids)
+        yield Socket(stage, running, users)
 
 
-@needs_root
-async def test_nothing_that_is_handed_in_stops_the_loop_or_grows_the_daemon(folder, gids):
-    async with open_socket(folder, gids) as door:
+@needs_users
+async def test_nothing_that_is_handed_in_stops_the_loop_or_grows_the_daemon(folder, users):
+    async with open_socket(folder, users) as door:
         bad = []
         for what, (word, body) in all_attacks().items():
             began = time.monotonic()
@@ -165,9 +164,9 @@ def stuck(door, uid=USER, role=Role.USER):
     return connection
 
 
-@needs_root
-async def test_rules_are_applied_while_others_keep_the_checker_busy(folder, gids):
-    async with open_socket(folder, gids) as door, anyio.create_task_group() as group:
+@needs_users
+async def test_rules_are_applied_while_others_keep_the_checker_busy(folder, users):
+    async with open_socket(folder, users) as door, anyio.create_task_group() as group:
 
         async def keep_busy(uid):
             while True:
@@ -195,9 +194,9 @@ async def test_rules_are_applied_while_others_keep_the_checker_busy(folder, gids
         group.cancel_scope.cancel()
 
 
-@needs_root
-async def test_a_checker_goes_with_its_caller_and_with_the_daemon(folder, gids):
-    async with open_socket(folder, gids) as door:
+@needs_users
+async def test_a_checker_goes_with_its_caller_and_with_the_daemon(folder, users):
+    async with open_socket(folder, users) as door:
         pid = door.running.process.pid
         connection = stuck(door)
         await until(lambda: len(children_of(pid)) == 1, "a checker", 30)
@@ -211,9 +210,9 @@ async def test_a_checker_goes_with_its_caller_and_with_the_daemon(folder, gids):
         connection.close()
 
 
-@needs_root
-async def test_a_checker_does_not_outlive_a_daemon_that_was_killed(folder, gids):
-    async with open_socket(folder, gids) as door:
+@needs_users
+async def test_a_checker_does_not_outlive_a_daemon_that_was_killed(folder, users):
+    async with open_socket(folder, users) as door:
         pid = door.running.process.pid
         connection = stuck(door)
         await until(lambda: len(children_of(pid)) == 1, "a checker", 30)
@@ -231,9 +230,9 @@ def is_alive(pid):
         return False
 
 
-@needs_root
-async def test_large_rules_come_into_force_without_stopping_the_loop(folder, gids):
-    async with open_socket(folder, gids) as door:
+@needs_users
+async def test_large_rules_come_into_force_without_stopping_the_loop(folder, users):
+    async with open_socket(folder, users) as door:
         text = rules(*(rule(i, title=f"{{{{ record.Name }}}} {i}") for i in range(1_500)))
         with Watch(door.running) as watch:
             for word, form in (
@@ -248,9 +247,9 @@ async def test_large_rules_come_into_force_without_stopping_the_loop(folder, gid
         assert watch.memory < 512 * MIB
 
 
-@needs_root
-async def test_who_may_not_read_the_log_sees_no_text_of_recorded_events(folder, gids):
-    async with open_socket(folder, gids) as door:
+@needs_users
+async def test_who_may_not_read_the_log_sees_no_text_of_recorded_events(folder, users):
+    async with open_socket(folder, users) as door:
         field = f"{P}shortDescription__c"
         text = (
             rules(

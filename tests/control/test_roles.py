@@ -1,12 +1,8 @@
 """The role table: cell by cell as a pure table, and by real processes of real users of real groups."""
 
-import grp
 import json
 import os
-import pwd
-import shutil
 import stat
-import subprocess
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -19,6 +15,7 @@ from pagerforce.service.control.operations import OPERATIONS
 from pagerforce.service.control.roles import GRANTS, NEEDS, Role, missing
 from pagerforce.store.backup import restore
 from process import open_stage
+from userbase import make_user_base, needs_users
 
 A, U, M, N = Role.AUDITOR, Role.USER, Role.MANAGER, Role.ADMIN
 EVERYONE, TAB = {A, U, M, N}, {A, M, N}
@@ -72,57 +69,22 @@ def test_several_roles_have_the_union_and_unknown_commands_are_the_administrator
 # Real processes of real users --------------------------------------------------------------------
 
 USERS = {"auditor": A, "user": U, "manager": M, "admin": N, "stranger": None}
-needs_root = pytest.mark.skipif(
-    os.geteuid() != 0, reason="needs root, to make users and groups and to run processes as them"
-)
-needs_tools = pytest.mark.skipif(
-    not all(shutil.which(tool) for tool in ("useradd", "userdel", "groupadd", "groupdel")),
-    reason="needs useradd, userdel, groupadd and groupdel",
-)
-
-
-def run(*words):
-    subprocess.run(words, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
-def people():
-    """One user per role, by its real group, and one without; removed again afterwards."""
-    made_groups, made_users = [], []
-    prefix = f"pf{os.getpid() % 100000}"
-    try:
-        for role in Role:
-            try:
-                grp.getgrnam(role.value)
-            except KeyError:
-                run("groupadd", "--system", role.value)
-                made_groups.append(role.value)
-        for name, role in USERS.items():
-            groups = ["--groups", role.value] if role else []
-            run(
-                "useradd",
-                "--no-create-home",
-                "--shell",
-                "/usr/sbin/nologin",
-                *groups,
-                prefix + name,
-            )
-            made_users.append(prefix + name)
-        yield {name: prefix + name for name in USERS}
-    finally:
-        for name in made_users:
-            run("userdel", name)
-        for name in made_groups:
-            run("groupdel", name)
+def people(tmp_path_factory):
+    """One user per role, by its group, and one without."""
+    users = {name: role and role.value for name, role in USERS.items()}
+    return make_user_base(tmp_path_factory.mktemp("users"), [x.value for x in Role], users)
 
 
-async def ask_as(user, commands, config, folder=None):
+async def ask_as(people, user, commands, config, folder=None):
     """Runs commands of the command line in one process of another user, with the groups of a login."""
     launcher = Path(__file__).with_name("as_user.py")
     lines = [[*words, "--config", str(config)] for words in commands]
     with anyio.fail_after(120):
         done = await anyio.run_process(
-            [sys.executable, str(launcher), user],
+            [*people.prefix, sys.executable, str(launcher), user],
             input=json.dumps(lines).encode(),
             env={**os.environ, "COLUMNS": "200"},
             cwd=folder,
@@ -168,17 +130,16 @@ TRIES = {
 }
 
 
-@needs_root
-@needs_tools
+@needs_users
 async def test_the_daemon_judges_real_users_by_their_real_groups(folder, people):
     place = folder / "place"
     place.mkdir()
     place.chmod(0o1777)
     (place / "new.toml").write_text('[[rulesets]]\nname = "New"\n')
-    async with open_stage(folder) as stage, stage.daemon() as running:
+    async with open_stage(folder) as stage, stage.daemon(prefix=people.prefix) as running:
         await running.ready(60)
         for name, role in USERS.items():
-            answers = await ask_as(people[name], TRIES.values(), stage.desk.config, place)
+            answers = await ask_as(people, name, TRIES.values(), stage.desk.config, place)
             for word, (code, out, err) in zip(TRIES, answers, strict=True):
                 assert "Traceback" not in err, (name, word, err)
                 if role in ALLOWED[word]:
@@ -186,19 +147,19 @@ async def test_the_daemon_judges_real_users_by_their_real_groups(folder, people)
                     assert "not for" not in err
                 else:
                     assert (code, out) == (3, ""), (name, word, out, err)
-                    assert people[name] in err or "is not for" in err
+                    assert name in err or "is not for" in err
         expected = {
-            (people[name], word)
+            (name, word)
             for name, role in USERS.items()
             for word in TRIES
             if role not in ALLOWED[word]
         }
         # Who may not even look is refused before it matters whether something is to be repaired.
-        expected -= {(people[name], "drift --apply") for name in ("user", "stranger")}
+        expected -= {(name, "drift --apply") for name in ("user", "stranger")}
         with anyio.fail_after(60):  # what is folded is written down a little later
             while True:
                 ((code, out, _),) = await ask_as(
-                    "root", [("log", "--audit", "--json")], stage.desk.config
+                    people, "root", [("log", "--audit", "--json")], stage.desk.config
                 )
                 assert code == 0
                 entries = [json.loads(line) for line in out.splitlines()]
@@ -213,20 +174,19 @@ async def test_the_daemon_judges_real_users_by_their_real_groups(folder, people)
                 await anyio.sleep(1)
         assert refused == expected
         changed = [x for x in entries if x["outcome"] == "done"]
-        assert {x["operator"]["user"] for x in changed} == {people["manager"], people["admin"]}
+        assert {x["operator"]["user"] for x in changed} == {"manager", "admin"}
         expected = {"log-level", "drift --apply", "rules apply", "rules rollback", "backup"}
         assert {x["command"] for x in changed} == expected
         copy = (place / "copy.db").stat()
-        assert pwd.getpwuid(copy.st_uid).pw_name == people["admin"]
+        assert copy.st_uid == people.uids["admin"]
         assert stat.S_IMODE(copy.st_mode) == 0o600
         restore(place / "copy.db", folder / "again" / "pagerforce.db", datetime.now(UTC))
 
 
-@needs_root
-@needs_tools
+@needs_users
 async def test_without_the_daemon_the_files_rights_decide(folder, people):
     async with open_stage(folder) as stage:
-        async with stage.daemon() as running:
+        async with stage.daemon(prefix=people.prefix) as running:
             await running.ready(60)
             await running.stop()
         config, state = stage.desk.config, folder / "state"
@@ -237,19 +197,19 @@ async def test_without_the_daemon_the_files_rights_decide(folder, people):
             ("rules", "rollback"),
             ("drift", "--apply"),
         ]
-        answers = await ask_as(people["admin"], [*reading, *changing], config)
+        answers = await ask_as(people, "admin", [*reading, *changing], config)
         assert [code for code, _, _ in answers] == [3] * 8, answers
         state.chmod(0o755)
         (state / "pagerforce.db").chmod(0o644)
-        answers = await ask_as(people["stranger"], [*reading, *changing], config)
+        answers = await ask_as(people, "stranger", [*reading, *changing], config)
         assert [code for code, _, _ in answers] == [0] * 4 + [3] * 4, answers
         assert answers[0][1] == "[]\n"
         assert json.loads(answers[1][1])["ready"] is False
-        answers = await ask_as("root", [*changing, ("log-level", "debug")], config)
+        answers = await ask_as(people, "root", [*changing, ("log-level", "debug")], config)
         assert [code for code, _, _ in answers] == [1, 1, 1, 0, 1], answers
         assert "compared 0 links" in answers[3][1]
         assert "needs the running daemon" in answers[4][2]
-        ((code, _, err),) = await ask_as(people["stranger"], [("drift",)], config)
+        ((code, _, err),) = await ask_as(people, "stranger", [("drift",)], config)
         assert (code, "Traceback" in err) == (2, False), (
             "it asks both sides: the secrets are closed"
         )
