@@ -95,7 +95,7 @@ async def test_a_page_goes_out_while_reading_has_to_wait_which_is_no_failure(tmp
             with pytest.raises(PacedError):
                 for _ in range(100):
                     await daemon.parts.pagerduty_reader.poll()
-            await daemon.parts.pagerduty._turn()
+            await daemon.parts.pagerduty.run(daemon.parts.pagerduty.stop)  # one turn
             assert daemon.parts.pagerduty.state.failures == 0
             rig.open_record(priority="1")
             await daemon.parts.salesforce_reader.poll()

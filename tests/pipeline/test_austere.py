@@ -10,7 +10,7 @@ import re
 import pytest
 
 from pagerforce.sandbox import desk as desk_module
-from rig import INCIDENT, JANE, P, open_rig
+from rig import INCIDENT, JANE, HostClock, P, open_rig
 
 _OPTIONAL_HEADERS = {
     b"date",
@@ -106,7 +106,7 @@ def austere(monkeypatch):
 async def test_the_whole_way(tmp_path):
     async with open_rig(tmp_path) as rig:
         # Without Date headers the daemon has only its own clock, which then must be right.
-        rig.host._now = rig.remote.now()
+        rig.host = HostClock(rig.remote.now())
         async with rig.daemon() as daemon:
             record_id, incident_id = await rig.paged(daemon)
             assert rig.pd.incident(incident_id)["service"]["id"] == "PNET001"
@@ -127,7 +127,7 @@ async def test_the_whole_way(tmp_path):
 
 async def test_a_service_path_that_can_be_neither_judged_nor_read_is_given_up(tmp_path):
     async with open_rig(tmp_path) as rig:
-        rig.host._now = rig.remote.now()
+        rig.host = HostClock(rig.remote.now())
         rig.sf.access.hidden.add((f"{P}Category__c", "PagerDuty_Service_ID__c"))
         rig.open_record("was there before")
         rig.advance(30)

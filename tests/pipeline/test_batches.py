@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from pagerforce.sandbox.faults import Fault, FaultKind
-from rig import INCIDENT, JANE, SAM, P, open_rig
+from rig import INCIDENT, JANE, SAM, P, before, open_rig
 
 FULL = 25
 
@@ -323,17 +323,14 @@ async def test_one_that_was_resolved_between_look_and_bulk_write_is_resolved_aga
             bulk.set_status(record, "IN PROGRESS")
         bulk.advance(2)
         await daemon.parts.salesforce_reader.poll()
-        # The list of open incidents is read; then, while the writing waits, Jane resolves one.
-        handler = daemon.parts.deliverer._tools.handlers["pagerduty.acknowledge"]
-        send = handler._send
 
-        async def send_late(orders):
+        # The list of open incidents is read; then, while the writing waits, Jane resolves one.
+        def resolve():
             bulk.advance(2)
             bulk.pd.resolve(first, by=JANE)
             bulk.advance(1)
-            return await send(orders)
 
-        handler._send = send_late  # the moment in between is not to be had over HTTP
+        before(bulk.desk.pagerduty_faults, "PUT", "/incidents", resolve)
         await daemon.deliver()
         assert statuses(bulk, [first]) == {"resolved"}
         assert statuses(bulk, others) == {"acknowledged"}

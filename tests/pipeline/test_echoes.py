@@ -71,29 +71,22 @@ async def test_what_we_gave_a_record_is_not_taken_for_an_edit_of_who_edited_some
         assert rig.status_of(record_id) == "ACKNOWLEDGED"
 
 
-class Ended(BaseException):
-    """Stands for the end of the process: nothing contains it."""
-
-
-async def test_what_a_person_with_our_account_did_long_before_our_attempt_is_heard(
-    tmp_path, monkeypatch
-):
+async def test_what_a_person_with_our_account_did_long_before_our_attempt_is_heard(tmp_path):
     async with open_rig(tmp_path) as rig:
-        with pytest.raises(BaseExceptionGroup):
-            async with rig.daemon() as daemon:
-                record_id, incident_id = await rig.paged(daemon)
-                rig.pd.resolve(incident_id, by="PINTEG1")
-                rig.advance(360)  # its entry is not read yet
-                rig.set_status(record_id, "CLOSED")
-                rig.advance(2)
-                await daemon.parts.salesforce_reader.poll()
-
-                async def die(*_):
-                    raise Ended
-
-                # Patched: the process ends once the attempt is announced, and nothing was sent.
-                monkeypatch.setattr(daemon.parts.deliverer, "_deliver", die)
-                await daemon.deliver()
+        async with rig.daemon() as daemon:
+            record_id, incident_id = await rig.paged(daemon)
+            rig.pd.resolve(incident_id, by="PINTEG1")
+            rig.advance(360)  # its entry is not read yet
+            rig.set_status(record_id, "CLOSED")
+            rig.advance(2)
+            await daemon.parts.salesforce_reader.poll()
+        # The process ends once the attempt is announced, with its first look at the incident.
+        look = f"/incidents/{incident_id}"
+        async with (
+            rig.dying_at(rig.desk.pagerduty_faults, "GET", look, is_served=False),
+            rig.daemon(delivers_first=True),
+        ):
+            pass
         async with rig.daemon() as daemon:
             await daemon.step(4)
             (resolve,) = [x for x in await daemon.log() if x["event"] == "resolve"]

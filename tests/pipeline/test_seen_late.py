@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pagerforce.pagerduty.client import PagerDutyClient
 from pagerforce.sandbox.faults import Fault, FaultKind
-from rig import INCIDENT, JANE, SAM, open_rig
+from rig import INCIDENT, JANE, SAM, before, open_rig
 
 
 async def test_a_comment_on_a_record_of_ours_that_comes_on_a_later_page_is_copied(tmp_path):
@@ -189,28 +188,23 @@ async def test_a_reopening_behind_an_acknowledge_that_is_not_settled_is_left_to_
 
 
 async def test_an_acknowledge_that_crossed_a_resolve_and_lost_its_answer_is_told_as_a_reopening(
-    tmp_path, monkeypatch
+    tmp_path,
 ):
     async with open_rig(tmp_path, _STATUS_RULES) as rig, rig.daemon() as daemon:
         incident_id = rig.pd.trigger("PNET001", "Switch flaps")["id"]
         await daemon.step()
         ((_, record_id, _),) = await daemon.links()
-        look = PagerDutyClient.fetch_incident
 
-        async def look_then_resolve(client, incident_id, include=()):
-            found = await look(client, incident_id, include)
-            monkeypatch.undo()
+        def resolve():
             rig.advance(2)
             rig.pd.resolve(incident_id, by=JANE)
             rig.advance(2)
-            return found
 
         rig.set_status(record_id, "IN PROGRESS")
         rig.advance(1)
         rig.desk.pagerduty_faults.add(Fault(FaultKind.DROP_AFTER, count=1, method="PUT"))
         await daemon.parts.salesforce_reader.poll()
-        # Patched: nothing else brings a resolve between our look and our write.
-        monkeypatch.setattr(PagerDutyClient, "fetch_incident", look_then_resolve)
+        before(rig.desk.pagerduty_faults, "PUT", "/incidents", resolve)  # after our look
         await daemon.deliver()
         await daemon.step()
         daemon.parts.pagerduty_reader.reconcile_soon()

@@ -8,11 +8,10 @@ import anyio
 import pytest
 
 from pagerforce.errors import CredentialsError, RemoteError
-from pagerforce.pagerduty.client import PagerDutyClient
 from pagerforce.sandbox import desk as desk_module
 from pagerforce.sandbox.faults import Fault, FaultKind
 from process import until
-from rig import HISTORY, INCIDENT, JANE, RAJ, P, open_rig
+from rig import HISTORY, INCIDENT, JANE, RAJ, P, after, before, open_rig
 
 TRIES = [FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER]
 
@@ -314,27 +313,21 @@ async def test_nobody_is_woken_for_a_record_that_was_deleted_meanwhile(tmp_path)
         assert (await daemon.outcomes())["pagerduty.create_incident skipped"] == 1
 
 
-async def test_resolving_again_what_our_acknowledge_reopened_is_known_as_ours(
-    tmp_path, monkeypatch
-):
+async def test_resolving_again_what_our_acknowledge_reopened_is_known_as_ours(tmp_path):
     async with open_rig(tmp_path, _ACK_RULES) as rig, rig.daemon() as daemon:
         record_id = rig.open_record()
         await daemon.step()
         (incident,) = rig.incidents()
-        look = PagerDutyClient.fetch_incident
 
-        async def look_then_resolve(client, incident_id, include=()):
-            found = await look(client, incident_id, include)
+        def resolve():
             rig.advance(2)
-            rig.pd.resolve(incident_id, by=JANE)
+            rig.pd.resolve(incident["id"], by=JANE)
             rig.advance(2)
-            monkeypatch.undo()
-            return found
 
         rig.set_status(record_id, "IN PROGRESS")
         rig.advance(1)
         await daemon.parts.salesforce_reader.poll()
-        monkeypatch.setattr(PagerDutyClient, "fetch_incident", look_then_resolve)
+        before(rig.desk.pagerduty_faults, "PUT", "/incidents", resolve)  # after our look
         await daemon.deliver()
         await daemon.step()
         assert rig.pd.incident(incident["id"])["status"] == "resolved"
@@ -649,17 +642,11 @@ async def test_what_follows_from_a_write_that_could_not_be_read_back_is_no_event
         rig.pd.resolve(incident_id, by=JANE)
         rig.advance(2)
         await daemon.parts.pagerduty_reader.poll()
-        client = daemon.parts.salesforce_side.client
-        update = client.update
-
-        async def update_then_fail(*args, **kwargs):
-            done = await update(*args, **kwargs)
-            rig.desk.salesforce_faults.add(Fault(FaultKind.ERROR_BEFORE, count=1, method="GET"))
-            return done
-
-        client.update = update_then_fail  # the fault must hit the very next read
+        faults = rig.desk.salesforce_faults
+        fails = Fault(FaultKind.ERROR_BEFORE, method="GET")
+        after(faults, "PATCH", INCIDENT, lambda: faults.add(fails))
         await daemon.deliver()
-        client.update = update
+        assert faults.armed() == ()
         await settle(daemon)
         assert rig.status_of(record_id) == "CLOSED"
         updates = [
@@ -677,7 +664,7 @@ async def test_a_record_of_ours_is_known_although_the_next_attempt_could_not_eve
         await daemon.deliver()
         (record,) = rig.sf.rows(INCIDENT)
         rig.desk.salesforce_faults.add(Fault(FaultKind.ERROR_BEFORE, count=1, method="GET"))
-        daemon.parts.salesforce_side.schema._objects.clear()  # so that it has to ask for something
+        daemon.parts.salesforce_side.schema.forget_all()  # so that it has to ask for something
         rig.advance(70)
         await daemon.deliver()
         rig.desk.salesforce_faults.clear()

@@ -13,6 +13,7 @@ from pagerforce.model.verdict import (
     Unknown,
 )
 from pagerforce.sandbox.faults import Fault, FaultKind
+from rig import after
 from salesforce.kit import CATEGORY, INCIDENT, SHORT, START, STATUS, make_task, sandboxed
 
 DO = "salesforce.set_field"
@@ -323,17 +324,10 @@ async def test_a_write_that_cannot_be_read_back_is_looked_at_again():
     """What follows from it, such as the state, must be known before a poll shows it."""
     async with sandboxed() as box:
         row_id, snapshot = await prepared(box)
-        original = box.line.client.update
-
-        async def update(*args, **kwargs):
-            done = await original(*args, **kwargs)
-            box.faults.add(Fault(FaultKind.ERROR_BEFORE, method="GET"))
-            return done
-
-        box.line.client.update = update
+        fails = Fault(FaultKind.ERROR_BEFORE, method="GET")
+        after(box.faults, "PATCH", INCIDENT, lambda: box.faults.add(fails))
         one = task(row_id, snapshot, put(SHORT, "x"), at=box.clock.now())
         assert isinstance(await box.deliver(one), Unknown)
-        box.line.client.update = original
         again = task(row_id, snapshot, put(SHORT, "x"), at=box.clock.now(), is_uncertain=True)
         verdict = await box.deliver(again)
         assert isinstance(verdict, Delivered)

@@ -44,7 +44,7 @@ async def test_the_daemon_gives_the_same_remedy_when_its_login_is_refused(tmp_pa
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         rig.sf.expire_tokens()
         rig.sf.tokens.refusal = TokenError("invalid_grant", "audience is invalid")
-        await daemon.parts.salesforce._turn()
+        await daemon.parts.salesforce.run(daemon.parts.salesforce.stop)  # one turn
         assert daemon.parts.salesforce.state.problem == said
 
 
