@@ -8,13 +8,10 @@ from datetime import datetime, timedelta
 from pagerforce.model.action import OVERTAKEN, ActionSpec, TargetKind, Task
 from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
-from pagerforce.model.outbox import Action, ActionState, Done, Settlement
-from pagerforce.model.value import Json, format_instant
+from pagerforce.model.outbox import Action, ActionState, Settlement
 from pagerforce.observe.internal_errors import Part, report_internal_error
-from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.apart import find_apart
-from pagerforce.pipeline.causality import ANSWER_WINDOW, decisions_of, is_crowd
 from pagerforce.pipeline.folding import (
     LOOK_AHEAD,
     SET_FIELD,
@@ -23,6 +20,7 @@ from pagerforce.pipeline.folding import (
     is_foldable,
     may_undo,
 )
+from pagerforce.pipeline.loops import pause_if_looping
 from pagerforce.pipeline.packing import Carriage, Packing
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.pipeline.settings import DeliveryLimits
@@ -36,14 +34,11 @@ from pagerforce.store.heads import find_heads
 from pagerforce.store.savepoint import savepoint
 from pagerforce.store.trouble import concerns_all
 
-_LOG = get_log("deliver")
 _GROUPED = SET_FIELD  # consecutive ones of an event on a record are one write
 _GROUP_LIMIT = 50
 _TRIES_TOGETHER = 2
 _MOST_AT_ONCE = 500  # others must get at the database too
 _PATIENCE = timedelta(minutes=1)  # a page that waits longer is judged again
-_MOST_PARTS = 25  # records of one incident, as far as its loops are looked for
-_LOOP_WINDOW = timedelta(minutes=1)
 _CLOCK_DOUBT = timedelta(seconds=5)  # the clocks are known to the second
 
 
@@ -189,7 +184,7 @@ class Claimer:
     async def _prepare(self, tx: Transaction, head: Action, now: datetime) -> Job | None:
         """A job for the first action of a lane; None where it was settled, split or paused."""
         event = await self._event_of(tx, head, now)
-        if event is None or await self._is_looping(tx, head, now):
+        if event is None or await pause_if_looping(tx, head, self.limits, now):
             return None
         pairs = await find_pairs(tx, head, event)
         target, is_linked_already = await self._aim(tx, head, event, pairs, now)
@@ -257,34 +252,6 @@ class Claimer:
             # The link may be our own doing, seen by a poll before the answer: look, make nothing.
             return Targets((str(event.record_id),)), True
         return targets, False
-
-    async def _is_looping(self, tx: Transaction, head: Action, now: datetime) -> bool:
-        """Pauses the lane where its rules seem to run in a circle.
-
-        What led to a pause that is over does not lead to the next one.
-        """
-        limit = self.limits.loop_limit
-        ended_at = await pauses.last_end(tx, head.lane, now)
-        since = max(filter(None, (now - _LOOP_WINDOW, ended_at)))
-        recent = await outbox.recent(tx, head.lane, since, now, limit=limit * _MOST_PARTS)
-        recent = decisions_of(recent)
-        is_new = ended_at is None or head.created_at > ended_at
-        if is_crowd(recent, limit):
-            reason = f"{len(recent)} actions within a minute"
-        elif head.depth > limit and is_new:
-            reason = f"{head.depth} actions, each answered by a change of what it wrote"
-            recent = await outbox.recent(tx, head.lane, now - ANSWER_WINDOW, now, limit=limit)
-        else:
-            return False
-        until = now + self.limits.loop_pause
-        reason += ": is there a loop between the rules, or with an automation?"
-        evidence = [_evidence(done) for done in recent]
-        await pauses.begin(tx, head.lane, now, until, reason=reason, evidence=evidence)
-        rules = sorted({f"{done.ruleset} / {done.rule}" for done in recent})
-        _LOG.warning(
-            "link_paused", lane=head.lane, reason=reason, rules=rules, until=format_instant(until)
-        )
-        return True
 
     async def _is_overtaken(
         self, tx: Transaction, head: Action, event: Event, pairs: Pairs, now: datetime
@@ -405,15 +372,3 @@ def _kept_back(heads: Sequence[Action], packing: Packing[Job], now: datetime) ->
 def _goes_alone(action: Action) -> bool:
     """What failed twice may be at fault itself; what may have had effect is looked for by itself."""
     return action.attempts >= _TRIES_TOGETHER or action.is_uncertain
-
-
-def _evidence(done: Done) -> dict[str, Json]:
-    """An action as the operator is shown it: never its texts."""
-    return {
-        "action_id": done.id,
-        "action": done.do,
-        "ruleset": done.ruleset,
-        "rule": done.rule,
-        "at": format_instant(done.finished_at),
-        "depth": done.depth,
-    }
