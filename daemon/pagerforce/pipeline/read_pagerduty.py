@@ -13,13 +13,13 @@ from pagerforce.model.value import format_whole_second
 from pagerforce.observe.log import get_log
 from pagerforce.own_writes.forgotten import NOBODY, OwnUsers
 from pagerforce.pipeline.aside import aside_of_entry, set_aside
-from pagerforce.pipeline.commit import EntryNews, commit_drift, commit_entries
-from pagerforce.pipeline.entries import Comparison
+from pagerforce.pipeline.commit import EntryNews, commit_entries
 from pagerforce.pipeline.isolation import Failed, Troubles, store_apart, store_or_apart
 from pagerforce.pipeline.lookups import Look, Lookups, unread
 from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, LookBack, Reading, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
+from pagerforce.pipeline.reconcile import Reconciler
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.pipeline.suspects import Suspects
 from pagerforce.store import cursors, journal, own_writes, restored, snapshots
@@ -29,9 +29,6 @@ from pagerforce.store.trouble import concerns_all
 _LOG = get_log("poll")
 _SWEEP = Sweep(cheap=200, every=timedelta(minutes=15))
 _IN_FULL = 200  # open incidents read one by one for the baseline, at most
-_LOOKUPS = 50  # incidents fetched one by one in a reconcile, at most
-# An entry that has not come by then, never will: expectations must not outlive it for long.
-_EXPECTATION_LIFE = timedelta(hours=3)
 START = "start_at:pagerduty"
 _IS_LEARNT = "custom_fields:pagerduty"
 _MINUTE = 60.0
@@ -78,16 +75,27 @@ class PagerDutyReader:
     _last_fast: LookBack | None = None
     _calls_per_poll: int = 1
     _reconciled: float | None = None
-    _out_of_sight: set[IncidentId] = field(default_factory=set)
     _suspects: Suspects = field(default_factory=Suspects)
     _troubles: Troubles = field(default_factory=Troubles)
     _lookups: Lookups = field(init=False)
+    _reconciler: Reconciler = field(init=False)
 
     def __post_init__(self) -> None:
         async def find(incident_id: IncidentId) -> Incident | None:
             return await self.source.find_incident(incident_id)  # another one after a reload
 
         self._lookups = Lookups(find, self.reporter, self.clock)
+        self._reconciler = Reconciler(
+            source=lambda: self.source,
+            database=self.database,
+            judge=self.judge,
+            clock=self.clock,
+            reporter=self.reporter,
+            needs_custom_fields=self.needs_custom_fields,
+            skew=self.skew,
+            lookups=self._lookups,
+            suspects=self._suspects,
+        )
 
     async def start(self) -> None:
         """First start: a baseline of what is open, silently; then only what changes after it."""
@@ -192,11 +200,11 @@ class PagerDutyReader:
         with self.reporter.contained("custom fields"):
             await self._learn_custom_fields()
         with self.reporter.contained("contradictions"):
-            found += await self._ask_suspects()
+            found += await self._reconciler.ask_suspects()
         due = self.judge().settings.reconcile.total_seconds()
         if self._reconciled is None or self.clock.monotonic() - self._reconciled >= due:
             with self.reporter.contained("reconcile"):
-                found += await self._reconcile()
+                found += await self._reconciler.reconcile()
             self._reconciled = self.clock.monotonic()
         return found
 
@@ -324,73 +332,6 @@ class PagerDutyReader:
 
     def _ago(self, last: LookBack | None, position: Position) -> Reading | None:
         return None if last is None else last.seen_from(self.clock.monotonic(), position.stamp)
-
-    async def _ask_suspects(self) -> int:
-        """Everything has been read: incidents that are not as their entries say are asked, and believed."""
-        due = self._suspects.end_round(self.clock.monotonic())
-        if not due:
-            return 0
-        looks = [await self._lookups.read(key, odd_answers=1) for key in due]
-        seen = [look.incident for look in looks if look.incident is not None]
-        server_now, believed = await self.source.fetch_server_time(), self._suspects.believe(seen)
-        self._suspects.forget(due)
-        comparison = Comparison(server_now, self.skew(), believed)
-        now = self.clock.now()
-        result = await commit_drift(self.database, seen, self.judge(), comparison, now)
-        return self.reporter.committed(result)
-
-    async def _reconcile(self) -> int:
-        """Changes that leave no entry (``pagerduty.changes-without-entry``)."""
-        server_now = await self.source.fetch_server_time()
-        seen = list(await self.source.fetch_open_incidents())
-        seen += await self._vanished({incident.id for incident in seen})
-        if self.needs_custom_fields():
-            in_full = [await self._if_changed(incident) for incident in seen]
-            seen = [incident for incident in in_full if incident is not None]
-        with self.reporter.contained("expectations"):
-            async with self.database.write() as tx:
-                await own_writes.expire(tx, self.clock.now() - _EXPECTATION_LIFE)
-        found = 0
-
-        async def store(incidents: Sequence[Incident]) -> None:
-            nonlocal found
-            comparison, now = Comparison(server_now, self.skew()), self.clock.now()
-            result = await commit_drift(self.database, incidents, self.judge(), comparison, now)
-            found += self.reporter.committed(result)
-
-        for failed in await store_or_apart(seen, store):
-            # The next reconcile sees it again.
-            self.reporter.failed(failed.error, f"incident {failed.item.id}")
-        return self.reporter.compared(found)
-
-    async def _vanished(self, seen: set[IncidentId]) -> list[Incident]:
-        """Incidents we hold as open that the list does not show any more, as they are now."""
-        async with self.database.read() as tx:
-            held = await snapshots.read_open_incidents(tx)
-        missing = [key for key in held if key not in seen and key not in self._out_of_sight]
-        found: list[Incident] = []
-        for incident_id in missing[:_LOOKUPS]:
-            look = await self._lookups.read(incident_id, odd_answers=1)
-            if look.incident is not None:
-                found.append(look.incident)
-            elif not look.is_given_up:
-                self._out_of_sight.add(incident_id)
-                _LOG.warning("incident_out_of_sight", incident=incident_id)
-        return found
-
-    async def _if_changed(self, incident: Incident) -> Incident | None:
-        """With its custom fields, where it has changed since it was last seen.
-
-        None where it can't be read: its change must not count as seen, so the next reconcile asks again.
-        """
-        held = None
-        with self.reporter.contained(f"incident {incident.id}"):
-            async with self.database.read() as tx:
-                held = await snapshots.find_incident(tx, incident.id)
-        if held is not None and held.updated_at == incident.updated_at:
-            return incident
-        look = await self._lookups.read(incident.id, odd_answers=1)
-        return None if look.is_given_up else look.incident or incident
 
     def _started(self) -> datetime:
         if self._start_at is None:
