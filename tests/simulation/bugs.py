@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from pagerforce.model.ports import EntryBatch, Position, RowBatch
 from pagerforce.pagerduty.actions.add_note import AddNote
-from pagerforce.pipeline import read_pagerduty, read_salesforce
+from pagerforce.pipeline import read_pagerduty, row_intake
 from pagerforce.store import cursors, own_writes
 from pagerforce.store.database import Database
 
@@ -34,7 +34,7 @@ def cursor_before_commit() -> Iterator[None]:
 @contextmanager
 def row_cursor_before_commit() -> Iterator[None]:
     """The same mistake on Salesforce's side."""
-    commit = read_salesforce.commit_rows
+    commit = row_intake.commit_rows
 
     async def move_then_commit(
         database: Database, batch: RowBatch, *args: object, **options: object
@@ -44,7 +44,7 @@ def row_cursor_before_commit() -> Iterator[None]:
                 await cursors.move_cursor(tx, feed, position)
         return await commit(database, batch, *args, **options)
 
-    with patch.object(read_salesforce, "commit_rows", move_then_commit):
+    with patch.object(row_intake, "commit_rows", move_then_commit):
         yield
 
 

@@ -1,32 +1,29 @@
 """Reads Salesforce: changed rows and comments from the cursors on; once, everything that is there."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.errors import CredentialsError, RemoteError
-from pagerforce.model.ids import RecordId, Side, find_record_id
+from pagerforce.model.ids import Side, find_record_id
 from pagerforce.model.leftout import ALL_READ
-from pagerforce.model.ports import Clock, Flaw, Position, RowBatch, SalesforceSource
-from pagerforce.model.record import Comment, Record
+from pagerforce.model.ports import Clock, Position, RowBatch, SalesforceSource
+from pagerforce.model.record import Record
 from pagerforce.model.restore import Turn
 from pagerforce.model.value import format_whole_second
 from pagerforce.observe.log import get_log
 from pagerforce.pipeline.absentees import Absentees
-from pagerforce.pipeline.aside import aside_of_row, is_aside, set_aside
-from pagerforce.pipeline.commit import commit_rows
-from pagerforce.pipeline.isolation import Failed, Troubles, store_apart, store_or_apart
+from pagerforce.pipeline.isolation import store_or_apart
 from pagerforce.pipeline.lost_columns import LostColumns
 from pagerforce.pipeline.pace import Budget, LookBack, Reading, Sweep, low_water_every
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
-from pagerforce.pipeline.rows import NewsRules
+from pagerforce.pipeline.row_intake import RowIntake
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.store import cursors, restored, snapshots
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.reading_with import find_read_with, put_read_with
-from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("poll")
 _SWEEP = Sweep(cheap=1000, every=timedelta(minutes=5))
@@ -71,16 +68,23 @@ class SalesforceReader:
     fields: Callable[[], Mapping[str, frozenset[str]]]
     lost: LostColumns
     sweep: Sweep = _SWEEP
-    _quiet: dict[str, frozenset[str]] = field(default_factory=dict)
     _read_with: dict[str, frozenset[str]] = field(default_factory=dict)
-    _start_at: dict[str, datetime] = field(default_factory=dict)
     _last_wide: LookBack | None = None
     _low_water: datetime | None = None
-    _own_user: str | None = None
     _low_water_asked: float = float("-inf")
-    _troubles: Troubles = field(default_factory=Troubles)
-    _single: Troubles = field(default_factory=Troubles)  # of rows read by Id: no cursor waits
-    _unjudged: set[RecordId] = field(default_factory=set)  # by the commits since it was emptied
+    _intake: RowIntake = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._intake = RowIntake(
+            database=self.database,
+            judge=self.judge,
+            clock=self.clock,
+            reporter=self.reporter,
+            writes=self.writes,
+            objects=self.objects,
+            skew=self.skew,
+            lost=self.lost,
+        )
 
     async def start(self) -> None:
         """First start of each object: a baseline, resumed where a stop interrupted it."""
@@ -95,7 +99,7 @@ class SalesforceReader:
             await cursors.mend_cursors(tx, server_now, started)
             await restored.note_clock(tx, Side.SALESFORCE, server_now, self.clock.now())
             for feed, start_at in known.items():
-                self._start_at[feed] = start_at or await _begin(tx, feed, begin)
+                self._intake.start_at[feed] = start_at or await _begin(tx, feed, begin)
             for name in self.objects:
                 if known[name] is None:  # its baseline reads it with all of them
                     await put_read_with(tx, name, self._wanted(name))
@@ -103,7 +107,7 @@ class SalesforceReader:
             await self.lost.start(tx, self.objects)
         for name in self.objects:
             with self.reporter.contained(f"{name}, formulas"):
-                self._quiet[name] = await self.source.time_driven_fields(name)
+                self._intake.quiet[name] = await self.source.time_driven_fields(name)
             await self._baseline(name)
 
     async def _baseline(self, name: str) -> None:
@@ -117,7 +121,7 @@ class SalesforceReader:
         async for batch in self.source.iter_all(name, last):
             self.reporter.flaws(batch.flaws)
             # Rows changed since the start are left to the poll: it makes the events of them.
-            old = [row for row in batch.records if row.stamp < self._start_at[name]]
+            old = [row for row in batch.records if row.stamp < self._intake.start_at[name]]
             count += len(old)
             for failed in await store_or_apart(old, self._put_records):
                 self.reporter.failed(failed.error, f"{name} {failed.item.id}")
@@ -149,28 +153,28 @@ class SalesforceReader:
             known = await cursors.read_cursors(tx)
             doubt = await restored.find(tx)
         if doubt is not None:
-            self._own_user = await self.find_own_user()
+            self._intake.own_user = await self.find_own_user()
         positions = {feed: known[feed] for feed in self.source.feeds}
         newest = max(position.stamp for position in positions.values())
         last, now = self._last_wide, self.clock.monotonic()
         wide = None if last is None else last.seen_from(now, newest)
         overlap = self._overlap(newest, wide)
-        self._troubles.begin_round()
-        self._single.begin_round()
+        self._intake.troubles.begin_round()
+        self._intake.single.begin_round()
         await self.lost.note()
         # Besides its feeds the source keeps cursors of what their rows look up.
         batches = self.source.iter_changes(
             {**known, **positions}, overlap_seconds=overlap.total_seconds()
         )
         try:
-            found, seen = await self._commit_all(batches)
+            found, seen = await self._intake.take_all(batches)
         finally:
             await self.lost.note()
         if self.source.not_read == ALL_READ:
             await self.note_all_read()
         if overlap >= self.sweep.wide(self.judge().settings.salesforce, wide):
             self._last_wide = LookBack(self.clock.monotonic(), seen, newest)
-        self._troubles.end_round()
+        self._intake.troubles.end_round()
         with self.reporter.contained("rows to be read again"):
             found += await self._recheck()
         with self.reporter.contained("new fields"):
@@ -179,111 +183,15 @@ class SalesforceReader:
             await self._ask_low_water(positions)
         with self.reporter.contained("comparison"):
             found += await self._compare_daily()
-        self._single.end_round()
+        self._intake.single.end_round()
         if doubt is not None and doubt.turn is Turn.SALESFORCE:
             async with self.database.write() as tx:
                 await restored.end_turn(tx, doubt.turn)
         return found
 
-    async def _commit_all(self, batches: AsyncIterator[RowBatch]) -> tuple[int, int]:
-        """Commits batches as they come; returns how many events and how many rows there were."""
-        mark = self.writes.mark()
-        found = seen = 0
-
-        async def store(batch: RowBatch) -> None:
-            nonlocal found, seen
-            self.reporter.flaws(batch.flaws)
-            seen += len(batch.records) + len(batch.comments)
-            found += await self._commit_feed(batch, mark)
-
-        with self.reporter.reading():
-            await each_read_ahead(batches, store)
-        return found, seen
-
-    async def _commit_feed(self, batch: RowBatch, mark: int) -> int:
-        """Commits rows as they come; cursors stay where one of them has to be read again."""
-        if not self._troubles.is_holding:
-            try:
-                return await self._commit(batch, mark)
-            except Exception as error:
-                if concerns_all(error):
-                    raise
-        found, failed = await self._commit_apart(batch, mark)
-        for one in failed:
-            if not await self._is_over(one, self._troubles):
-                self._troubles.hold()
-        if not self._troubles.is_holding:
-            await self._commit(RowBatch((), (), batch.positions), mark)
-        return found
-
-    async def _commit_rows(self, batch: RowBatch, mark: int) -> tuple[int, frozenset[RecordId]]:
-        """Commits rows without cursors; how many events, and which records are to be read again."""
-        try:
-            return await self._commit(batch, mark), frozenset()
-        except Exception as error:
-            if concerns_all(error):
-                raise
-        found, failed = await self._commit_apart(batch, mark)
-        left = [one.item for one in failed if not await self._is_over(one, self._single)]
-        records = [row for row in left if isinstance(row, Record)]
-        async with self.database.write() as tx:
-            await snapshots.add_rechecks(tx, records)
-        return found, frozenset(row.id for row in records)
-
-    async def _commit_apart(
-        self, batch: RowBatch, mark: int
-    ) -> tuple[int, Sequence[Failed[Record | Comment]]]:
-        found = 0
-
-        async def store(rows: Sequence[Record | Comment]) -> None:
-            nonlocal found
-            records = tuple(row for row in rows if isinstance(row, Record))
-            comments = tuple(row for row in rows if isinstance(row, Comment))
-            found += await self._commit(RowBatch(records, comments, {}), mark)
-
-        rows: Sequence[Record | Comment] = [*batch.records, *batch.comments]
-        failed = await store_apart(rows, store)
-        return found, failed
-
-    async def _is_over(self, failed: Failed[Record | Comment], troubles: Troubles) -> bool:
-        """Whether a row that can't be stored is tried no more: it is set aside now, or was before."""
-        row, event = failed.item, aside_of_row(failed.item)
-        if await is_aside(self.database, event):
-            return True
-        name = f"{row.object} {row.id}"
-        reason = self.reporter.failed(failed.error, name)
-        patience, now = self.judge().settings.limits.retry_for, self.clock.monotonic()
-        at = row.stamp if isinstance(row, Record) else row.created_at
-        if not troubles.is_hopeless(event.id, at, now, patience):
-            return False
-        with self.reporter.contained(f"{name}, set aside"):
-            await set_aside(self.database, event, reason, self.clock.now())
-        self.reporter.flaws((Flaw(name, f"{reason}; kept, met by no rule"),))
-        return True
-
-    async def _commit(self, batch: RowBatch, mark: int) -> int:
-        result = await commit_rows(
-            self.database,
-            batch,
-            self.judge(),
-            news=NewsRules(self._start_at, self._quiet_fields(), self.skew(), self._own_user),
-            busy=lambda: self.writes.touched_since(mark),
-            now=self.clock.now(),
-        )
-        self._unjudged |= result.unjudged
-        found = self.reporter.committed(result)
-        self._troubles.stored(found)
-        self._single.stored(found)
-        return found
-
-    def _quiet_fields(self) -> Mapping[str, frozenset[str]]:
-        """Per object, fields that make no event when they differ."""
-        names = self.objects
-        return {name: self._quiet.get(name, _NO_FIELDS) | self.lost.quiet(name) for name in names}
-
     def _overlap(self, newest: datetime, wide: Reading | None) -> timedelta:
         overlap = self.sweep.overlap(self.judge().settings.salesforce, wide=wide)
-        held = self._troubles.oldest()
+        held = self._intake.troubles.oldest()
         if held is not None:
             overlap = max(overlap, newest - held)
         if self._low_water is not None:
@@ -303,11 +211,11 @@ class SalesforceReader:
                     await snapshots.drop_rechecks(tx, ids)
                 continue
             mark = self.writes.mark()
-            self._unjudged.clear()
+            self._intake.unjudged.clear()
             batch = await self.source.fetch_records(name, ids)
-            count, left = await self._commit_rows(replace(batch, positions={}), mark)
+            count, left = await self._intake.take_rows(replace(batch, positions={}), mark)
             found += count
-            again = left | self.writes.touched_since(mark) | self._unjudged
+            again = left | self.writes.touched_since(mark) | self._intake.unjudged
             settled = [item for item in ids if item not in again]
             async with self.database.write() as tx:
                 await snapshots.drop_rechecks(tx, settled)
@@ -374,7 +282,9 @@ class SalesforceReader:
             positions = await cursors.read_cursors(tx)
         mine = {x: positions[x] for x in self.source.feeds if x not in self.objects}
         overlap = _LATE_COMMENTS.total_seconds()
-        found, _ = await self._commit_all(self.source.iter_changes(mine, overlap_seconds=overlap))
+        found, _ = await self._intake.take_all(
+            self.source.iter_changes(mine, overlap_seconds=overlap)
+        )
         return found
 
     async def _compare_object(self, name: str) -> int:
@@ -387,7 +297,7 @@ class SalesforceReader:
         async def store(batch: RowBatch) -> None:
             nonlocal found
             self.reporter.flaws(batch.flaws)
-            count, _ = await self._commit_rows(replace(batch, positions={}), mark)
+            count, _ = await self._intake.take_rows(replace(batch, positions={}), mark)
             found += count
             if not batch.flaws:  # a row that could not be read is there all the same
                 async with self.database.read() as tx:
@@ -414,7 +324,7 @@ class SalesforceReader:
         async with self.database.read() as tx:
             held = await snapshots.read_records(tx, absent.ids)
         gone = absent.deletions(held, there.records, server_now)
-        found, _ = await self._commit_rows(RowBatch(gone, (), {}, there.flaws), mark)
+        found, _ = await self._intake.take_rows(RowBatch(gone, (), {}, there.flaws), mark)
         return found
 
     def budget(self) -> Budget:
