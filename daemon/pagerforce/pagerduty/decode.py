@@ -15,13 +15,13 @@ from itertools import islice
 from typing import TypeVar
 
 from pagerforce.errors import internal_error_text
-from pagerforce.model.ids import IncidentId, is_plain_id
+from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person, Ref
-from pagerforce.model.lengths import MOST_ID, MOST_NAME, MOST_TEXT
+from pagerforce.model.lengths import MOST_ID, MOST_TEXT
 from pagerforce.model.ports import Flaw
-from pagerforce.model.value import Json, parse_stamp
-from pagerforce.wire.answer import MAX_INTEGER, OutOfRange
-from pagerforce.wire.oddities import MAX_DEPTH, find_oddities, is_beyond
+from pagerforce.pagerduty.custom_fields import decode_custom_fields, read_custom_fields
+from pagerforce.pagerduty.kinds import as_id, as_instant, as_integer, as_items, as_mapping, as_text
+from pagerforce.wire.oddities import find_oddities
 
 T = TypeVar("T")
 
@@ -33,8 +33,6 @@ _ALIASES = {
     "unacknowledgement": "unacknowledge",
 }
 _MOST_PEOPLE = 250
-_MOST_CUSTOM_FIELDS = 250
-_CUSTOM_SIZE = 100_000  # characters and members of all custom fields of an incident together
 _NUMBERED_TITLE = re.compile(r"\[#\d+\] ?")
 _NEW_URGENCY = re.compile(r"\bto\W+(high|low)\b", re.IGNORECASE)
 _ANY_URGENCY = re.compile(r"\b(high|low)\b", re.IGNORECASE)
@@ -75,18 +73,18 @@ def odd_rows(rows: Iterable[object], kind: str) -> list[Flaw]:
 
 def _odd_fields(value: object) -> Iterable[str]:
     """What of an incident is not of its kind, and shows by nothing else."""
-    raw = _mapping(value)
+    raw = as_mapping(value)
     number = raw.get("incident_number")
-    if number is not None and _integer(number) is None:
+    if number is not None and as_integer(number) is None:
         yield "incident_number is no number of an incident"
     try:
-        _read_custom_fields(raw.get("custom_fields"))
+        read_custom_fields(raw.get("custom_fields"))
     except ValueError as error:
         yield str(error)
 
 
 def _place(row: Mapping[str, object], kind: str) -> str:
-    return f"{kind} {_id(row.get('id')) or 'without an id'}"
+    return f"{kind} {as_id(row.get('id')) or 'without an id'}"
 
 
 def decode_incident(raw: Mapping[str, object]) -> Incident:
@@ -95,32 +93,32 @@ def decode_incident(raw: Mapping[str, object]) -> Incident:
     Raises:
         ValueError: it has no id.
     """
-    incident_id = _id(raw.get("id"))
+    incident_id = as_id(raw.get("id"))
     if incident_id is None:
         raise ValueError("has no id")
-    reason = _mapping(raw.get("resolve_reason"))
-    survivor = _id(_mapping(reason.get("incident")).get("id"))
+    reason = as_mapping(raw.get("resolve_reason"))
+    survivor = as_id(as_mapping(reason.get("incident")).get("id"))
     return Incident(
         id=IncidentId(incident_id),
-        number=_integer(raw.get("incident_number")),
+        number=as_integer(raw.get("incident_number")),
         title=_title(raw),
         status=_status(raw.get("status")),
-        urgency=_text(raw.get("urgency")),
-        html_url=_text(raw.get("html_url")),
-        incident_key=_text(raw.get("incident_key")),
-        created_at=_instant(raw.get("created_at")),
-        updated_at=_instant(raw.get("updated_at")),
-        status_changed_at=_instant(raw.get("last_status_change_at")),
+        urgency=as_text(raw.get("urgency")),
+        html_url=as_text(raw.get("html_url")),
+        incident_key=as_text(raw.get("incident_key")),
+        created_at=as_instant(raw.get("created_at")),
+        updated_at=as_instant(raw.get("updated_at")),
+        status_changed_at=as_instant(raw.get("last_status_change_at")),
         service=decode_ref(raw.get("service")),
         escalation_policy=decode_ref(raw.get("escalation_policy")),
         priority=decode_ref(raw.get("priority")),
         assignees=_people(
-            _mapping(item).get("assignee") for item in _items(raw.get("assignments"))
+            as_mapping(item).get("assignee") for item in as_items(raw.get("assignments"))
         ),
-        resolve_reason=_text(reason.get("type")),
+        resolve_reason=as_text(reason.get("type")),
         merged_into=None if survivor is None else IncidentId(survivor),
         conference_bridge=_bridge(raw.get("conference_bridge")),
-        custom_fields=_custom_fields(raw.get("custom_fields")),
+        custom_fields=decode_custom_fields(raw.get("custom_fields")),
     )
 
 
@@ -169,25 +167,25 @@ def decode_log_entry(
         ValueError: it has no id, type or time; the text says which.
     """
     to_incident = to_incident or decode_incident
-    entry_id, full_type = _id(raw.get("id")), _text(raw.get("type"), MOST_ID)
+    entry_id, full_type = as_id(raw.get("id")), as_text(raw.get("type"), MOST_ID)
     if entry_id is None:
         raise ValueError("has no id")
     if full_type is None:
         raise ValueError("has no type")
-    at = _instant(raw.get("created_at"))
+    at = as_instant(raw.get("created_at"))
     if at is None:
         raise ValueError("has no time")
     kind = full_type.removesuffix("_reference").removesuffix(_ENTRY_SUFFIX)
     kind = _ALIASES.get(kind, kind)
-    incident = _mapping(raw.get("incident"))
-    incident_id = _id(incident.get("id"))
-    agent = _mapping(raw.get("agent"))
-    agent_type = _text(agent.get("type"))
+    incident = as_mapping(raw.get("incident"))
+    incident_id = as_id(incident.get("id"))
+    agent = as_mapping(raw.get("agent"))
+    agent_type = as_text(agent.get("type"))
     is_graded = kind == "priority_change"
     priority, had_priority = _new_priority(raw) if is_graded else (None, False)
     old_priority, had_old = _old_priority(raw) if is_graded else (None, False)
     has_assignees = isinstance(raw.get("assignees"), list)
-    first_id = _id(_mapping(incident.get("first_trigger_log_entry")).get("id"))
+    first_id = as_id(as_mapping(incident.get("first_trigger_log_entry")).get("id"))
     return LogEntry(
         id=entry_id,
         type=kind,
@@ -197,11 +195,11 @@ def decode_log_entry(
         current=to_incident(incident) if incident_id and "status" in incident else None,
         agent=decode_person(agent),
         agent_type=agent_type.removesuffix(_REFERENCE_SUFFIX) if agent_type else None,
-        channel=_text(_mapping(raw.get("channel")).get("type")),
+        channel=as_text(as_mapping(raw.get("channel")).get("type")),
         note=_note(kind, raw),
         message=_of_update(kind, raw, "message"),
         subject=_of_update(kind, raw, "subject"),
-        assignees=_people(_items(raw.get("assignees"))) if has_assignees else None,
+        assignees=_people(as_items(raw.get("assignees"))) if has_assignees else None,
         priority=priority,
         had_priority=had_priority,
         old_priority=old_priority,
@@ -214,20 +212,20 @@ def decode_log_entry(
 
 def decode_ref(value: object) -> Ref | None:
     """A reference, or the whole thing where it was included; None where there is no id."""
-    raw = _mapping(value)
-    ref_id = _id(raw.get("id"))
+    raw = as_mapping(value)
+    ref_id = as_id(raw.get("id"))
     if ref_id is None:
         return None
-    return Ref(ref_id, _text(raw.get("name")) or _text(raw.get("summary")))
+    return Ref(ref_id, as_text(raw.get("name")) or as_text(raw.get("summary")))
 
 
 def decode_person(value: object) -> Person:
     """A user or another agent; whatever is not said stays None."""
-    raw = _mapping(value)
+    raw = as_mapping(value)
     return _known_person(
-        _id(raw.get("id")),
-        _text(raw.get("name")) or _text(raw.get("summary")),
-        _text(raw.get("email")),
+        as_id(raw.get("id")),
+        as_text(raw.get("name")) or as_text(raw.get("summary")),
+        as_text(raw.get("email")),
     )
 
 
@@ -251,13 +249,13 @@ class Note:
 def decode_note(raw: Mapping[str, object]) -> Note:
     """A note; whatever is not said stays empty."""
     content = raw.get("content")
-    kind = _text(_mapping(raw.get("user")).get("type")) or ""
+    kind = as_text(as_mapping(raw.get("user")).get("type")) or ""
     return Note(
-        id=_id(raw.get("id")),
+        id=as_id(raw.get("id")),
         content=content[:MOST_TEXT] if isinstance(content, str) else "",
         user=decode_person(raw.get("user")),
         is_by_bot=kind.startswith("bot_user"),
-        created_at=_instant(raw.get("created_at")),
+        created_at=as_instant(raw.get("created_at")),
     )
 
 
@@ -267,21 +265,21 @@ def is_assigned_by_policy(raw: Mapping[str, object]) -> bool:
 
 
 def _title(raw: Mapping[str, object]) -> str | None:
-    title = _text(raw.get("title"))
+    title = as_text(raw.get("title"))
     if title is not None:
         return title
-    summary = _text(raw.get("summary"))
+    summary = as_text(raw.get("summary"))
     return None if summary is None else _NUMBERED_TITLE.sub("", summary, count=1)
 
 
 def _note(kind: str, raw: Mapping[str, object]) -> str | None:
     """The human text of an entry: a note's stands in its channel, a resolution's in ``note``."""
-    channel = _mapping(raw.get("channel"))
-    note = _text(raw.get("note"), MOST_TEXT)
+    channel = as_mapping(raw.get("channel"))
+    note = as_text(raw.get("note"), MOST_TEXT)
     if kind == "annotate":
-        return _text(channel.get("summary"), MOST_TEXT) or note
+        return as_text(channel.get("summary"), MOST_TEXT) or note
     if note is None and kind == "resolve":
-        return _text(channel.get("note"), MOST_TEXT)
+        return as_text(channel.get("note"), MOST_TEXT)
     return note
 
 
@@ -289,7 +287,7 @@ def _of_update(kind: str, raw: Mapping[str, object], name: str) -> str | None:
     """A text of a status update: at the top of its entry, or in its channel."""
     if kind != "status_update":
         return None
-    return _text(raw.get(name)) or _text(_mapping(raw.get("channel")).get(name))
+    return as_text(raw.get(name)) or as_text(as_mapping(raw.get("channel")).get(name))
 
 
 def _new_priority(raw: Mapping[str, object]) -> tuple[Ref | None, bool]:
@@ -304,77 +302,28 @@ def _priority(
     raw: Mapping[str, object], key: str, words: re.Pattern[str]
 ) -> tuple[Ref | None, bool]:
     """A priority that the entry's channel or, without that, its summary states; and whether it does."""
-    channel = _mapping(raw.get("channel"))
+    channel = as_mapping(raw.get("channel"))
     if key in channel:
-        stated = _mapping(channel[key])
-        name = _text(stated.get("name")) or _text(stated.get("summary"))
-        ref_id = _id(stated.get("id")) or ""
+        stated = as_mapping(channel[key])
+        name = as_text(stated.get("name")) or as_text(stated.get("summary"))
+        ref_id = as_id(stated.get("id")) or ""
         return (Ref(ref_id, name) if name or ref_id else None), True
-    said = words.search(_text(raw.get("summary")) or "")
+    said = words.search(as_text(raw.get("summary")) or "")
     return (Ref("", said.group(1)), True) if said else (None, False)
 
 
 def _new_urgency(raw: Mapping[str, object]) -> str | None:
     """The new urgency, which stands only in the summary, in words that are not documented."""
-    summary = _text(raw.get("summary")) or ""
+    summary = as_text(raw.get("summary")) or ""
     if said := _NEW_URGENCY.search(summary):
         return said.group(1).lower()
     words = {word.lower() for word in _ANY_URGENCY.findall(summary)}
     return words.pop() if len(words) == 1 else None
 
 
-def _custom_fields(value: object) -> Mapping[str, Json]:
-    """Custom fields by name; none of them where one is implausible: what is known of them then stays."""
-    try:
-        return _read_custom_fields(value)
-    except ValueError:
-        return {}
-
-
-def _read_custom_fields(value: object) -> Mapping[str, Json]:
-    items = _items(value)
-    if len(items) > _MOST_CUSTOM_FIELDS:
-        raise ValueError(f"has more than {_MOST_CUSTOM_FIELDS} custom fields")
-    fields: dict[str, Json] = {}
-    room = _Room(_CUSTOM_SIZE)
-    for item in items:
-        raw = _mapping(item)
-        name = _text(raw.get("name"), MOST_ID)
-        if name is not None:
-            fields[name] = _json(raw.get("value"), room)
-    return fields
-
-
-class _Room:
-    """How much more there may be."""
-
-    def __init__(self, left: int) -> None:
-        self._left = left
-
-    def take(self, size: int) -> None:
-        self._left -= size
-        if self._left < 0:
-            raise ValueError("has custom fields that are too large")
-
-
-def _json(value: object, room: _Room, depth: int = 0) -> Json:
-    if depth > MAX_DEPTH:
-        raise ValueError("has a custom field that is nested too deeply")
-    room.take(1 + len(value) if isinstance(value, str) else 1)
-    if isinstance(value, list):
-        return [_json(item, room, depth + 1) for item in value]
-    if isinstance(value, Mapping):
-        for key in value:
-            room.take(len(key))
-        return {key: _json(item, room, depth + 1) for key, item in value.items()}
-    if isinstance(value, OutOfRange) or (isinstance(value, int | float) and is_beyond(value)):
-        raise ValueError("has a custom field that is no number of 64 bits")
-    return value if isinstance(value, str | int | float | bool) else None
-
-
 def _bridge(value: object) -> str | None:
-    raw = _mapping(value)
-    parts = (_text(raw.get("conference_number")), _text(raw.get("conference_url")))
+    raw = as_mapping(value)
+    parts = (as_text(raw.get("conference_number")), as_text(raw.get("conference_url")))
     return " ".join(part for part in parts if part) or None
 
 
@@ -388,40 +337,3 @@ def _status(value: object) -> IncidentStatus | None:
         return IncidentStatus(str(value))
     except ValueError:
         return None
-
-
-def _instant(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        return parse_stamp(value)
-    except ValueError:
-        return None
-
-
-def _integer(value: object) -> int | None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    return value if 0 <= value <= MAX_INTEGER else None
-
-
-def _text(value: object, most: int = MOST_NAME) -> str | None:
-    """A text that is not empty, cut where it is longer than any such text can be."""
-    if not isinstance(value, str) or not value:
-        return None
-    if len(value) > most:
-        value = value[:most]
-    return None if value.isspace() else value
-
-
-def _id(value: object) -> str | None:
-    """An id; what can't be one is none."""
-    return value if isinstance(value, str) and is_plain_id(value) else None
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}  # JSON as it was parsed
-
-
-def _items(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
