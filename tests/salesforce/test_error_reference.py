@@ -7,7 +7,8 @@ import re
 import sys
 from pathlib import Path
 
-from pagerforce.salesforce.error_table import DEFAULT_ADVICE, RETRY, TABLE
+from pagerforce.salesforce.advice import DEFAULT_ADVICE, RETRY
+from pagerforce.salesforce.error_table import TABLE
 from pagerforce.salesforce.login_table import DEFAULT_REMEDY, LOGIN_TABLE
 from pagerforce.salesforce.meaning import Meaning
 

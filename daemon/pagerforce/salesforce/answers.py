@@ -19,7 +19,8 @@ from pagerforce.errors import (
     TransientError,
     UnknownOutcomeError,
 )
-from pagerforce.salesforce.error_table import BY_CODE, DEFAULT_ADVICE, PHRASES, WRAPPERS
+from pagerforce.salesforce.advice import DEFAULT_ADVICE
+from pagerforce.salesforce.error_table import BY_CODE, PHRASES, WRAPPERS
 from pagerforce.salesforce.meaning import Meaning
 from pagerforce.wire.answer import parse_json, tellable
 

@@ -4,6 +4,7 @@ An ``invalid_grant`` is many things: what passes is told by its description, and
 fault of the app, the user or the account. Sources: as there.
 """
 
+from pagerforce.salesforce.advice import IP, ORG_GONE, PASSWORD
 from pagerforce.salesforce.meaning import Meaning, Row, row
 
 _M = Meaning
@@ -27,14 +28,8 @@ _CERTIFICATE = (
     "check that the certificate of private_key_file is uploaded to the app, that username"
     " and consumer_key belong to login_url, and this host's clock (NTP)"
 )
-_IP_RANGE = (
-    "allow this host's address in the login IP ranges of the user's profile, or relax the IP"
-    " restriction in the app's policies"
-)
 _USERNAME = "check salesforce.username: it must be an active user of the org at login_url"
 _USER_GONE = "activate (unlock, unfreeze) the user of salesforce.username in the org"
-_ORG_GONE = "the org is locked or its trial has ended: its owner has to settle that with Salesforce"
-_PASSWORD = "set a new password for our user, or give it a profile whose passwords do not expire"  # noqa: S105
 _RATE = "nothing: it passes; see what else logs in as this user (3,600 logins an hour are allowed)"
 _WAIT = "nothing: it passes"
 
@@ -104,7 +99,7 @@ LOGIN_TABLE: tuple[Row, ...] = (
         "recorded: restforce/restforce#303 and #826",
         "",
         "ip restricted",
-        advice=_IP_RANGE,
+        advice=IP,
     ),
     row(
         _M.ACCOUNT,
@@ -122,7 +117,7 @@ LOGIN_TABLE: tuple[Row, ...] = (
         "inactive_org",
         "org_locked",
         "trial_expired",
-        advice=_ORG_GONE,
+        advice=ORG_GONE,
     ),
     row(
         _M.ACCOUNT,
@@ -131,7 +126,7 @@ LOGIN_TABLE: tuple[Row, ...] = (
         "expired password",
         "expired_password",
         "password expired",
-        advice=_PASSWORD,
+        advice=PASSWORD,
     ),
     row(_M.ACCOUNT, "believed", "", "expired", advice=_CLOCK),
     row(_M.ACCOUNT, "recorded: airbytehq/airbyte#80788", "", "assertion", advice=_CERTIFICATE),

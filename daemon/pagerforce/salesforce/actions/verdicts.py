@@ -2,8 +2,8 @@
 
 from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.verdict import Rejected, Verdict
+from pagerforce.salesforce.advice import DEFAULT_ADVICE, RETRY
 from pagerforce.salesforce.answers import VendorRefusedError
-from pagerforce.salesforce.error_table import DEFAULT_ADVICE, RETRY
 from pagerforce.wire.verdicts import verdict_of
 
 

@@ -1,9 +1,143 @@
-"""Codes of the vendor's list about what this program never touches: solutions, portals, mail, metadata.
+"""Errors of Salesforce that say no for good: rows of ``error_table.py``. Pure data."""
 
-Should one come all the same, automation of the org was at it, and it is a refusal (``error_table.py``).
-"""
+from pagerforce.salesforce.advice import (
+    ACCESS,
+    ACCESS_THERE,
+    FIELD,
+    FILTER,
+    INACTIVE,
+    PACKAGE,
+    POLICY,
+    REQUIRED,
+    RETRY,
+    TOO_LONG,
+)
+from pagerforce.salesforce.meaning import Meaning, row
 
-OTHER_CODES = """
+_M = Meaning
+
+REFUSED = (
+    row(_M.REFUSED, "believed", "FIELD_FILTER_VALIDATION_EXCEPTION", advice=FILTER),
+    row(_M.REFUSED, "WSDL", "RELATED_ENTITY_FILTER_VALIDATION_EXCEPTION", advice=FILTER),
+    row(_M.REFUSED, "believed; WSDL", "REQUIRED_FIELD_MISSING MISSING_ARGUMENT", advice=REQUIRED),
+    row(_M.REFUSED, "recorded: a test of apache/camel", "STRING_TOO_LONG", advice=TOO_LONG),
+    row(
+        _M.REFUSED,
+        "believed; WSDL",
+        "INVALID_CROSS_REFERENCE_KEY INVALID_CROSS_REFERENCE_TYPE_FOR_FIELD MALFORMED_ID"
+        " INVALID_ID_FIELD",
+        advice=f"the Id points to nothing that fits: correct it; {RETRY}",
+    ),
+    row(
+        _M.REFUSED,
+        "believed; WSDL",
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST INVALID_STATUS",
+        advice=f"use a value of the picklist, e.g. through a map and translate; {RETRY}",
+    ),
+    row(
+        _M.REFUSED,
+        "believed; WSDL",
+        "INVALID_FIELD_FOR_INSERT_UPDATE FIELD_NOT_UPDATABLE CANNOT_REPARENT_RECORD",
+        advice=(
+            "the field can't be written (a formula, or read-only for our user): use another;"
+            f" {RETRY}"
+        ),
+    ),
+    row(_M.REFUSED, "recorded: also what our user may not read", "INVALID_FIELD", advice=FIELD),
+    row(
+        _M.REFUSED,
+        "recorded: answers that other clients print; WSDL",
+        "JSON_PARSER_ERROR NUMBER_OUTSIDE_VALID_RANGE INVALID_TYPE_ON_FIELD_IN_RECORD"
+        " INVALID_DATE_FORMAT INVALID_EMAIL_ADDRESS TEXT_DATA_OUTSIDE_SUPPORTED_CHARSET"
+        " FIELD_INTEGRITY_EXCEPTION CLONE_FIELD_INTEGRITY_EXCEPTION",
+        advice=f"the value does not fit the field: correct it in the rule; {RETRY}",
+    ),
+    row(
+        _M.REFUSED,
+        "recorded: DLRS#788",
+        "DUPLICATE_VALUE DUPLICATE_EXTERNAL_ID",
+        advice=f"another record holds this unique value: change one of them; {RETRY}",
+    ),
+    row(
+        _M.REFUSED,
+        "documented: REST API guide, duplicate rule header",
+        "DUPLICATES_DETECTED",
+        advice=(
+            "a duplicate rule of the org blocks this record: in Setup, Duplicate Rules, set the rule's"
+            " action to Allow, or except our user by a condition of the rule. With Allow and Alert,"
+            f" salesforce.allow_duplicates = true saves it; {RETRY}"
+        ),
+    ),
+    row(
+        _M.REFUSED,
+        "believed; WSDL",
+        "ENTITY_IS_DELETED",
+        advice="the record is deleted: undelete it or remove the link",
+    ),
+    row(
+        _M.REFUSED,
+        "believed; WSDL",
+        "NOT_FOUND ITEM_NOT_FOUND RECORD_NOT_FOUND MISSING_RECORD ENTITY_IS_ARCHIVED",
+        advice="the record is gone or hidden from our user: remove the link or share the record",
+    ),
+    row(
+        _M.REFUSED,
+        "believed; WSDL",
+        "INSUFFICIENT_ACCESS_OR_READONLY INSUFFICIENT_ACCESS APEX_DATA_ACCESS_RESTRICTION"
+        " INVALID_READ_ONLY_USER_DML TRANSFER_REQUIRES_READ INVALID_ACCESS_LEVEL",
+        advice=ACCESS,
+    ),
+    row(
+        _M.REFUSED,
+        "believed",
+        "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+        advice=ACCESS_THERE,
+    ),
+    row(
+        _M.REFUSED,
+        "WSDL; https://developer.salesforce.com, SOAP API, StatusCode",
+        "INACTIVE_OWNER_OR_USER INVALID_OWNER OP_WITH_INVALID_USER_TYPE_EXCEPTION INVALID_USERID"
+        " NO_SUCH_USER_EXISTS",
+        advice=INACTIVE,
+    ),
+    row(
+        _M.REFUSED,
+        "WSDL",
+        "PACKAGE_DISABLED PACKAGE_LICENSE_REQUIRED INVALID_PACKAGE_LICENSE LICENSE_LIMIT_EXCEEDED"
+        " INVALID_PACKAGE_VERSION",
+        advice=PACKAGE,
+    ),
+    row(_M.REFUSED, "WSDL", "TXN_SECURITY_NO_ACCESS", advice=f"{POLICY}; {RETRY}"),
+    row(
+        _M.REFUSED,
+        "WSDL",
+        "UNAVAILABLE_RECORDTYPE_EXCEPTION",
+        advice=f"give our user's profile the record type, or set RecordTypeId in the rule; {RETRY}",
+    ),
+    row(
+        _M.REFUSED,
+        "WSDL",
+        "SELF_REFERENCE_FROM_TRIGGER SELF_REFERENCE_FROM_FLOW MAX_DEPTH_IN_FLOW_EXECUTION"
+        " MIXED_DML_OPERATION FAILED_ACTIVATION",
+        advice=f"the org's own triggers and flows get in each other's way: mend them; {RETRY}",
+    ),
+    row(
+        _M.REFUSED,
+        "believed, WSDL: what we asked can't be asked; our own queries and paths never are so",
+        "MALFORMED_QUERY QUERY_TOO_COMPLICATED EXCEEDED_ID_LIMIT INVALID_REPLICATION_DATE INVALID_TYPE"
+        " INVALID_TYPE_FOR_OPERATION INVALID_QUERY_FILTER_OPERATOR INVALID_QUERY_SCOPE"
+        " ENTITY_NOT_QUERYABLE METHOD_NOT_ALLOWED NOT_ACCEPTABLE UNSUPPORTED_MEDIA_TYPE"
+        " EXCEEDED_MAX_SIZE_REQUEST PAYLOAD_SIZE_EXCEEDED OPERATION_TOO_LARGE POST_BODY_PARSE_ERROR"
+        " XML_PARSER_ERROR INVALID_OPERATION INVALID_ARGUMENT_TYPE INVALID_INPUT INVALID_API_INPUT"
+        " PRECONDITION_FAILED MODIFIED NOT_MODIFIED ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE",
+        advice=f"check the names, filters and values of the configuration that it speaks of; {RETRY}",
+    ),
+)
+
+
+# Solutions, portals, mail, metadata: what this program never touches. Should one come all the same,
+# automation of the org was at it, and it is a refusal.
+_OTHER_CODES = """
 APEX_REST_SERVICES_DISABLED ARGUMENT_OBJECT_PARSE_ERROR ASSIGNEE_TYPE_REQUIRED
 ASYNC_OPERATION_LOCATOR ASYNC_QUERY_UNSUPPORTED_QUERY AURA_COMPILE_ERROR AUTH_PROVIDER_NEEDS_AUTH
 AUTH_PROVIDER_NOT_FOUND BAD_CUSTOM_ENTITY_PARENT_DOMAIN BCC_NOT_ALLOWED_IF_BCC_COMPLIANCE_ENABLED
@@ -121,3 +255,5 @@ USER_WITH_APEX_SHARES_EXCEPTION VF_COMPILE_ERROR WEBLINK_SIZE_LIMIT_EXCEEDED WEB
 WEBSTORE_NOT_FOUND WRONG_CONTROLLER_TYPE XCLEAN_DJ_MATCH_IGNORABLE_ERROR
 XCLEAN_DJ_MATCH_NON_RETRIABLE_ERROR
 """
+
+OTHER = (row(_M.REFUSED, "WSDL: about what this program never touches", _OTHER_CODES),)
