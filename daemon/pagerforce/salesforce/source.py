@@ -7,7 +7,7 @@ and no query locator can expire. Facts: docs/vendors/salesforce.md#cursor.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pagerforce.config.schema import Config
@@ -23,93 +23,26 @@ from pagerforce.errors import (
 from pagerforce.model.ids import RecordId
 from pagerforce.model.leftout import NotRead
 from pagerforce.model.ports import Clock, Position, RowBatch
-from pagerforce.salesforce.answers import QUERY_TIMEOUT
 from pagerforce.salesforce.bodies import PartAnswer, Rows, read_rows, read_updated
 from pagerforce.salesforce.client import SalesforceClient
-from pagerforce.salesforce.decode import CommentShape, Decoded, decode, last_place, row_place
+from pagerforce.salesforce.decode import Decoded, decode, row_place
+from pagerforce.salesforce.feed_pages import (
+    QUERIES_PER_REQUEST,
+    FeedCursor,
+    FeedPages,
+    asks_for_less,
+)
 from pagerforce.salesforce.feeds import CLOCK_DOUBT, Feed, FeedPlan
 from pagerforce.salesforce.mending import Mender
 from pagerforce.salesforce.parents import ParentWatch, Ride
 from pagerforce.salesforce.schema import SchemaCache
-from pagerforce.salesforce.soql import MAX_PAGE, Select, chunked, compare, is_after, is_in
+from pagerforce.salesforce.soql import Select, chunked, compare, is_in
 
-_QUERIES_PER_REQUEST = 5  # of one composite request
 _PARTS_PER_REQUEST = 25
 _MOST_AHEAD = timedelta(days=1)
-_SMALLEST_PAGE = 50
-_SMALL_PAGE_SECONDS = 3600.0
-_MOST_MENDINGS = 3  # of one feed in one round; each leaves out all that is refused just then
-_ALONE_SECONDS = 60.0  # feeds are asked for one by one after they were too large together
 # Salesforce cuts the seconds off both bounds and wants them more than a minute apart.
 _SHORTEST_SPAN = timedelta(minutes=2)
 _LONGEST_SPAN = timedelta(days=29)
-
-
-@dataclass(slots=True)
-class _Cursor:
-    """Where the reading of one feed stands within one call of ``iter_changes``.
-
-    Attributes:
-        since: inclusive start, as long as no row was read.
-        last: the last row read; the next page begins after it.
-        position: what may be stored; never behind where it began.
-        ends: where its pages ended so far.
-        horizon: later than this no stamp can be: a row that says so is a flaw.
-        reached: the org's time. A row from after it does not move the position, as what is changed
-            until then would be missed.
-    """
-
-    feed: Feed
-    since: datetime
-    position: Position
-    horizon: datetime
-    reached: datetime
-    last: tuple[datetime, RecordId] | None = None
-    limit: int = MAX_PAGE
-    ends: set[tuple[datetime, RecordId]] = field(default_factory=set)
-
-    @property
-    def parent(self) -> str | None:
-        """Of a feed of comments, the object whose records they belong to."""
-        shape = self.feed.shape
-        return shape.parent_object if isinstance(shape, CommentShape) else None
-
-    def select(self) -> str:
-        stamp_field = self.feed.stamp_field
-        start = (
-            compare(stamp_field, ">=", self.since)
-            if self.last is None
-            else is_after(stamp_field, *self.last)
-        )
-        return Select(
-            self.feed.name,
-            self.feed.columns,
-            where=(start, *self.feed.where),
-            order_by=(stamp_field, "Id"),
-            limit=self.limit,
-        ).text()
-
-    def take(self, page: Rows) -> bool:
-        """Moves over a page that was read; whether there is more.
-
-        Raises:
-            MalformedError: a full page that leads no further would be read for ever.
-        """
-        is_more = page.next_path is not None or len(page.rows) >= self.limit
-        last = last_place(page.rows, self.feed.stamp_field, self.horizon)
-        if is_more and (last is None or last in self.ends or not self._is_onward(last)):
-            raise MalformedError(f"{self.feed.name}: a page of changes leads no further")
-        if last is not None:
-            self.last = last
-            self.ends.add(last)
-        seen = last_place(page.rows, self.feed.stamp_field, self.reached)
-        if seen is not None and seen[0] >= self.position.stamp:
-            self.position = Position(*seen)
-        return is_more
-
-    def _is_onward(self, place: tuple[datetime, RecordId]) -> bool:
-        # Ids are compared by the server alone, in an order of its own: only stamps are ours to judge.
-        return self.last is None or place[0] >= self.last[0]
 
 
 class SalesforcePoller:
@@ -134,12 +67,10 @@ class SalesforcePoller:
     ) -> None:
         self._client = client
         self._schema = schema
-        self._clock = clock
         self._plan = FeedPlan(schema, config, fields)
         self._mender = Mender(client, schema, self._plan, clock)
+        self._pages = FeedPages(client, self._mender, clock)
         self._parents = ParentWatch(client, schema, self._plan, clock)
-        self._alone_until = float("-inf")
-        self._small_pages: dict[str, tuple[float, int]] = {}
 
     @property
     def feeds(self) -> Sequence[str]:
@@ -196,7 +127,7 @@ class SalesforcePoller:
         seats: dict[str, PartAnswer] = {}
         asked, unread = cursors, set(positions)
         while asked:
-            answers = await self._mended(asked, await self._ask(asked, rides, seats))
+            answers = await self._pages.mended(asked, await self._pages.ask(asked, rides, seats))
             going, rides = [*going, *rides], []
             batch, cursors = self._read_round(cursors, answers, unread, errors)
             if batch is not None:
@@ -208,12 +139,12 @@ class SalesforcePoller:
         raise_worst(errors)
 
     async def _rides(
-        self, cursors: Sequence[_Cursor], positions: Mapping[str, Position], overlap: timedelta
+        self, cursors: Sequence[FeedCursor], positions: Mapping[str, Position], overlap: timedelta
     ) -> list[Ride]:
         """The parents that go along with a poll of everything."""
         if not cursors or not set(self.feeds) <= positions.keys():
             return []
-        return await self._parents.rides(-len(cursors) % _QUERIES_PER_REQUEST, positions, overlap)
+        return await self._parents.rides(-len(cursors) % QUERIES_PER_REQUEST, positions, overlap)
 
     async def _iter_children(
         self,
@@ -235,7 +166,7 @@ class SalesforcePoller:
         """Every living row by Id, after the given one. Its batches move no position."""
         last = after
         ends = {after}
-        limit = self._page_size(object_name)
+        limit = self._pages.size(object_name)
         feed = await self._plan.feed(object_name)
         while True:
             beyond = (compare("Id", ">", last),) if last is not None else ()
@@ -245,9 +176,9 @@ class SalesforcePoller:
             try:
                 page = await self._client.query(select.text())
             except (TransientError, TooLargeError) as error:
-                if not _asks_for_less(error, limit):
+                if not asks_for_less(error, limit):
                     raise
-                limit = self._shrink_page(object_name, limit, error)
+                limit = self._pages.shrink(object_name, limit, error)
                 continue
             except RefusedError as error:
                 feed = await self._mender.without_refused(feed, error)
@@ -322,7 +253,7 @@ class SalesforcePoller:
         positions: Mapping[str, Position],
         overlap: timedelta,
         errors: list[RemoteError],
-    ) -> list[_Cursor]:
+    ) -> list[FeedCursor]:
         cursors = []
         for name in self.feeds:
             position = positions.get(name)
@@ -333,71 +264,11 @@ class SalesforcePoller:
             except RefusedError as error:
                 self._halt(name, error, errors)
                 continue
-            limit = self._page_size(name)
+            limit = self._pages.size(name)
             since = position.stamp - overlap
             horizon, reached = self._horizon(), self._client.session.now() + CLOCK_DOUBT
-            cursors.append(_Cursor(feed, since, position, horizon, reached, limit=limit))
+            cursors.append(FeedCursor(feed, since, position, horizon, reached, limit=limit))
         return cursors
-
-    def _page_size(self, name: str) -> int:
-        """Rows of a feed's page: fewer for a while after the server took too long over it."""
-        until, limit = self._small_pages.get(name, (0.0, MAX_PAGE))
-        return limit if self._clock.monotonic() < until else MAX_PAGE
-
-    def _shrink_page(self, name: str, limit: int, error: RemoteError) -> int:
-        is_large = isinstance(error, TooLargeError)
-        smaller = max(1, limit // 4) if is_large else max(_SMALLEST_PAGE, limit // 2)
-        self._small_pages[name] = (self._clock.monotonic() + _SMALL_PAGE_SECONDS, smaller)
-        return smaller
-
-    async def _ask(
-        self,
-        cursors: Sequence[_Cursor],
-        rides: Sequence[Ride] = (),
-        seats: dict[str, PartAnswer] | None = None,
-    ) -> Mapping[str, PartAnswer]:
-        """A page of every feed, comments first: none is then read before its record could be.
-
-        ``rides`` take the places that are left, and their answers into ``seats``.
-        """
-        answers: dict[str, PartAnswer] = {}
-        backwards = cursors[::-1]
-        is_alone = self._clock.monotonic() < self._alone_until
-        size = 1 if is_alone else _QUERIES_PER_REQUEST
-        for begin in range(0, len(backwards), size):
-            group = backwards[begin : begin + size]
-            along = rides[: size - len(group)]
-            try:
-                parts = await self._ask_together(group, along)
-            except TooLargeError as error:
-                self._alone_until = self._clock.monotonic() + _ALONE_SECONDS
-                # One of them is too large, or all of them together are: each is asked for alone.
-                parts = [await self._ask_alone(cursor, error, len(group)) for cursor in group]
-            for cursor, part in zip(group, parts, strict=False):
-                answers[cursor.feed.name] = part
-            for ride, part in zip(along, parts[len(group) :], strict=False):
-                if seats is not None:
-                    seats[ride.feed.name] = part
-        return answers
-
-    async def _mended(
-        self, cursors: Sequence[_Cursor], answers: Mapping[str, PartAnswer]
-    ) -> Mapping[str, PartAnswer]:
-        """The answers, those of refused queries asked for again without the columns at fault."""
-        found = dict(answers)
-        for cursor in cursors:
-            part = found[cursor.feed.name]
-            for _ in range(_MOST_MENDINGS):
-                if not isinstance(part.error, RefusedError):
-                    break
-                try:
-                    cursor.feed = await self._mender.without_refused(cursor.feed, part.error)
-                except RefusedError as error:
-                    part = PartAnswer(error=error)
-                    break
-                (part,) = await self._ask_together([cursor])
-            found[cursor.feed.name] = part
-        return found
 
     def _halt(self, name: str, error: RemoteError, errors: list[RemoteError]) -> None:
         """A feed can't be read; the others are, so that it is only told now and then."""
@@ -405,36 +276,18 @@ class SalesforcePoller:
         if self._mender.halted(name, named):
             errors.append(named)
 
-    async def _ask_together(
-        self, group: Sequence[_Cursor], along: Sequence[Ride] = ()
-    ) -> Sequence[PartAnswer]:
-        paths = [self._client.query_path(cursor.select(), deleted=True) for cursor in group]
-        paths += [self._client.query_path(ride.select()) for ride in along]
-        return await self._client.send_composite(paths)
-
-    async def _ask_alone(
-        self, cursor: _Cursor, error: RemoteError, were_together: int
-    ) -> PartAnswer:
-        if were_together == 1:
-            return PartAnswer(error=error)
-        try:
-            (part,) = await self._ask_together([cursor])
-        except TooLargeError as alone:
-            return PartAnswer(error=alone)
-        return part
-
     def _read_round(
         self,
-        cursors: Sequence[_Cursor],
+        cursors: Sequence[FeedCursor],
         answers: Mapping[str, PartAnswer],
         unread: set[str],
         errors: list[RemoteError],
-    ) -> tuple[RowBatch | None, list[_Cursor]]:
+    ) -> tuple[RowBatch | None, list[FeedCursor]]:
         """What was answered, objects first; the feeds that have yet more are returned.
 
         ``unread``: feeds that were not read to their end, or could not be; comments wait for theirs.
         """
-        unfinished: list[_Cursor] = []
+        unfinished: list[FeedCursor] = []
         found = Decoded()
         positions: dict[str, Position] = {}
         for cursor in cursors:
@@ -458,10 +311,10 @@ class SalesforcePoller:
 
     def _page_of(
         self,
-        cursor: _Cursor,
+        cursor: FeedCursor,
         part: PartAnswer,
         errors: list[RemoteError],
-        unfinished: list[_Cursor],
+        unfinished: list[FeedCursor],
     ) -> Rows | None:
         """A feed's page; None where there is none, with the reason in ``errors``."""
         try:
@@ -471,8 +324,8 @@ class SalesforcePoller:
             if cursor.take(page):
                 unfinished.append(cursor)
         except (TransientError, TooLargeError) as error:
-            if _asks_for_less(error, cursor.limit):
-                cursor.limit = self._shrink_page(cursor.feed.name, cursor.limit, error)
+            if asks_for_less(error, cursor.limit):
+                cursor.limit = self._pages.shrink(cursor.feed.name, cursor.limit, error)
                 unfinished.append(cursor)
             else:
                 errors.append(_naming(cursor.feed.name, error))
@@ -491,13 +344,6 @@ class SalesforcePoller:
 
 
 _PARTS = ("records", "comments", "flaws")
-
-
-def _asks_for_less(error: RemoteError, limit: int) -> bool:
-    """Whether a smaller page may do what this one could not."""
-    if isinstance(error, TooLargeError):
-        return limit > 1
-    return error.code == QUERY_TIMEOUT and limit > _SMALLEST_PAGE
 
 
 def raise_worst(errors: Sequence[RemoteError]) -> None:
