@@ -28,7 +28,7 @@ from pagerforce.service.checks.carried import CarriedCheck
 from pagerforce.service.checks.pagerduty import PagerDutyCheck
 from pagerforce.service.checks.salesforce import SalesforceCheck
 from pagerforce.service.clock import SystemClock
-from pagerforce.service.wiring import open_sides
+from pagerforce.service.sides import open_sides
 
 ADVICE: tuple[Advice, ...] = (
     *offline.ADVICE,

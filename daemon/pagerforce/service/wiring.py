@@ -1,52 +1,37 @@
 """The composition root: the only place where concrete classes of all packages meet."""
 
-import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 import anyio
 import anyio.lowlevel
-import httpx
 
 from pagerforce import __version__
 from pagerforce.config.load import Loaded
 from pagerforce.config.paths import state_dir
 from pagerforce.config.secret import Secrets
 from pagerforce.model.action import ActionSpec
-from pagerforce.model.ids import RecordId, Side
+from pagerforce.model.ids import Side
 from pagerforce.model.ports import ActionHandler, Clock, Random
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
-from pagerforce.own_writes.forgotten import OwnUsers
 from pagerforce.pagerduty.actions import CATALOG as PAGERDUTY_CATALOG
-from pagerforce.pagerduty.actions import build_handlers as build_pagerduty_handlers
 from pagerforce.pagerduty.actions.stand_in import StandIns
-from pagerforce.pagerduty.client import PagerDutyClient, open_http
-from pagerforce.pagerduty.directory import Directory
-from pagerforce.pagerduty.pace import Lane
-from pagerforce.pagerduty.source import PagerDutyPoller
 from pagerforce.pipeline.claim import Claimer
 from pagerforce.pipeline.deliver import Deliverer
 from pagerforce.pipeline.lost_columns import LostColumns
-from pagerforce.pipeline.pace import Budget
 from pagerforce.pipeline.poll import PollLoop, Reporter
 from pagerforce.pipeline.read_pagerduty import PagerDutyReader
 from pagerforce.pipeline.read_salesforce import SalesforceReader
+from pagerforce.pipeline.ruling import Judge
 from pagerforce.pipeline.settings import PipelineSettings
 from pagerforce.pipeline.settle import RetryPolicy
 from pagerforce.pipeline.tools import Tools
 from pagerforce.pipeline.write_log import WriteLog
-from pagerforce.rules.needs import fields_needed, incident_needs
+from pagerforce.rules.needs import fields_needed
 from pagerforce.salesforce.actions import CATALOG as SALESFORCE_CATALOG
-from pagerforce.salesforce.actions import build_handlers as build_salesforce_handlers
-from pagerforce.salesforce.auth import JwtSession
-from pagerforce.salesforce.client import SalesforceClient
-from pagerforce.salesforce.feeds import FeedPlan
-from pagerforce.salesforce.lookup import LookupResolver
-from pagerforce.salesforce.mappings import MappingResolver
-from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.source import SalesforcePoller
 from pagerforce.service.accepted import Accepted
 from pagerforce.service.applied import load_in_force
@@ -54,21 +39,23 @@ from pagerforce.service.orgs import note_org
 from pagerforce.service.outside import Outside
 from pagerforce.service.prune import Pruner
 from pagerforce.service.rulebook import RulesInForce, fields_read, pipeline_settings
-from pagerforce.store import restored
-from pagerforce.store.database import (
-    FILE_NAME,
-    Database,
-    open_database,
+from pagerforce.service.sides import (
+    Net,
+    PagerDutySide,
+    SalesforceSide,
+    build_handlers,
+    open_pagerduty,
+    open_salesforce,
 )
+from pagerforce.store import restored
+from pagerforce.store.database import FILE_NAME, Database, open_database
 from pagerforce.store.org import find_org
 from pagerforce.store.retention import LOOK_BACK, Limits
 from pagerforce.wire.backoff import backoff_seconds
-from pagerforce.wire.transport import build_client
 from pagerforce.wire.verdicts import verdict_of
 
 CATALOG: tuple[ActionSpec, ...] = (*PAGERDUTY_CATALOG, *SALESFORCE_CATALOG)
 _LOG = get_log("service")
-_DIRECTORY_TTL = timedelta(minutes=10)
 _BACKOFF_BASE = 2.0
 _BACKOFF_CAP = 300.0
 _NAMES_AT_ONCE = 500
@@ -84,8 +71,8 @@ class Parts:
     deliverer: Deliverer
     pagerduty: PollLoop
     salesforce: PollLoop
-    pagerduty_side: "PagerDutySide"
-    salesforce_side: "SalesforceSide"
+    pagerduty_side: PagerDutySide
+    salesforce_side: SalesforceSide
     pagerduty_reader: PagerDutyReader
     salesforce_reader: SalesforceReader
     salesforce_poller: SalesforcePoller
@@ -112,83 +99,6 @@ class Parts:
             self.pagerduty_reader.source = source
 
         return put_in_force
-
-
-@dataclass(frozen=True, slots=True)
-class PagerDutySide:
-    """PagerDuty's client and what builds upon it."""
-
-    client: PagerDutyClient
-    directory: Directory
-    clock: Clock
-
-    def sent(self) -> int:
-        """Requests of reading since the start."""
-        return self.client.line.reads_sent
-
-    def spent(self) -> int:
-        """Requests of the last minute."""
-        return self.client.line.spent()
-
-    def allowed(self) -> int:
-        """How many there may be within a minute for reading to go on."""
-        return self.client.line.allowed(Lane.READ)
-
-    def poller(self, loaded: Loaded) -> PagerDutyPoller:
-        """What reads the log, for these rules."""
-        return PagerDutyPoller(
-            self.client,
-            self.directory,
-            self.clock,
-            services=loaded.config.pagerduty.services,
-            needs_custom_fields="custom_fields" in incident_needs(loaded.rules),
-        )
-
-    async def find_ours(self, loaded: Loaded) -> OwnUsers:
-        """As whom our writes stand in the log."""
-        settings = loaded.config.pagerduty
-        people = (
-            await self.directory.find_key_owner(),
-            await self.directory.find_user_by_email(settings.from_email),
-        )
-        ids = frozenset(person.id for person in people if person is not None and person.id)
-        return OwnUsers(ids, may_be_anybody=settings.act_as == "actor")
-
-
-@dataclass(frozen=True, slots=True)
-class SalesforceSide:
-    """Salesforce's client and what builds upon it."""
-
-    client: SalesforceClient
-    schema: SchemaCache
-    lookups: LookupResolver
-    mappings: MappingResolver
-    clock: Clock
-
-    def poller(self, loaded: Loaded) -> SalesforcePoller:
-        """What reads rows, for these rules."""
-        fields = fields_needed(loaded.rules)
-        return SalesforcePoller(self.client, self.schema, loaded.config, fields, self.clock)
-
-    def budget(self, loaded: Loaded) -> Budget:
-        """What is left of the daemon's own daily share, on a rolling day."""
-        usage = self.client.usage
-        spent = usage.calls_in_last_day(self.clock.now())
-        allowed = loaded.config.salesforce.daily_call_budget
-        feeds = len(loaded.config.objects) + sum(
-            item.comments is not None for item in loaded.config.objects
-        )
-        left, seconds = max(0, allowed - spent), _left_of_day(spent, allowed)
-        return Budget(left, seconds, math.ceil(feeds / 5), allowed)
-
-
-def _left_of_day(spent: int, allowed: int) -> float:
-    """Seconds for which the rest must last: the longer, the more of the share is spent.
-
-    Up to half of the share polling keeps its pace; from there on it stretches, so that the rest
-    lasts for a day.
-    """
-    return 86_400.0 if spent > allowed / 2 else 0.0
 
 
 @asynccontextmanager
@@ -219,234 +129,158 @@ async def wire(
             made_with = await find_org(tx)
         loaded = await load_in_force(loaded.files[0], database, catalog=CATALOG, environ=environ)
         metrics = Metrics(__version__, [spec.do for spec in CATALOG])
-        net = _Net(clock, metrics, outside.transports)
-        salesforce_side = await _salesforce(stack, loaded, secrets, net, made_with)
-        pagerduty_side = await _pagerduty(stack, loaded, secrets, net)
+        net = Net(clock, metrics, outside.transports)
+        salesforce_side = await open_salesforce(stack, loaded, secrets, net, made_with)
+        pagerduty_side = await open_pagerduty(stack, loaded, secrets, net)
         poller = salesforce_side.poller(loaded)
         stand_ins = StandIns(clock, metrics.stand_ins.inc)
-        handlers = _handlers(loaded, pagerduty_side, salesforce_side, poller.plan, stand_ins)
+        handlers = build_handlers(loaded, pagerduty_side, salesforce_side, poller.plan, stand_ins)
         specs = {do: handler.spec for do, handler in handlers.items()}
         settings = pipeline_settings(loaded.config, specs, is_shadow=is_shadow)
         rules = RulesInForce.of(loaded, settings)
         rules.not_read = lambda: poller.not_read
         metrics.declare_rules(rules.names)
         metrics.declare_objects(poller.feeds)
-        ground = _Ground(database, metrics, rules, clock, outside.random)
-        yield _assemble(ground, pagerduty_side, salesforce_side, poller, handlers)
-
-
-@asynccontextmanager
-async def open_sides(
-    loaded: Loaded, secrets: Secrets, clock: Clock, made_with: RecordId | None = None
-) -> AsyncIterator[tuple[PagerDutySide, SalesforceSide]]:
-    """Both clients without the rest of the daemon, for ``check``. ``made_with``: the state's org."""
-    async with AsyncExitStack() as stack:
-        net = _Net(clock, Metrics(__version__, []))
-        pagerduty = await _pagerduty(stack, loaded, secrets, net)
-        yield pagerduty, await _salesforce(stack, loaded, secrets, net, made_with)
-
-
-@dataclass(frozen=True, slots=True)
-class _Net:
-    """What both clients need."""
-
-    clock: Clock
-    metrics: Metrics
-    transports: Mapping[Side, httpx.AsyncBaseTransport] = field(default_factory=dict)
-
-
-async def _pagerduty(
-    stack: AsyncExitStack, loaded: Loaded, secrets: Secrets, net: _Net
-) -> PagerDutySide:
-    config, clock, metrics = loaded.config, net.clock, net.metrics
-    timeout = config.delivery.deadline.total_seconds()
-    http = open_http(
-        api_url=config.pagerduty.api_url,
-        api_key=secrets.pagerduty_api_key.reveal(),
-        timeout_seconds=timeout,
-        ca_file=config.daemon.ca_file,
-        observer=metrics,
-        transport=net.transports.get(Side.PAGERDUTY),
-    )
-    await stack.enter_async_context(http)
-    client = PagerDutyClient(http, deadline_seconds=timeout, observer=metrics, clock=clock)
-    # A page waits for the names it needs: they are as important as itself.
-    directory = Directory(client.at(Lane.PAGE), clock, _DIRECTORY_TTL)
-    return PagerDutySide(client, directory, clock)
-
-
-async def _salesforce(
-    stack: AsyncExitStack,
-    loaded: Loaded,
-    secrets: Secrets,
-    net: _Net,
-    made_with: RecordId | None,
-) -> SalesforceSide:
-    config, clock, metrics = loaded.config, net.clock, net.metrics
-    timeout = config.delivery.deadline.total_seconds()
-    http = build_client(
-        base_url=config.salesforce.login_url,
-        timeout_seconds=timeout,
-        ca_file=config.daemon.ca_file,
-        observer=metrics,
-        system=Side.SALESFORCE,
-        headers={},
-        transport=net.transports.get(Side.SALESFORCE),
-    )
-    await stack.enter_async_context(http)
-    session = JwtSession(
-        config.salesforce,
-        secrets.salesforce_private_key,
-        http,
-        clock,
-        timeout_seconds=timeout,
-        made_with=made_with,
-    )
-    client = SalesforceClient(
-        session=session,
-        http=http,
-        clock=clock,
-        observer=metrics,
-        settings=config.salesforce,
-        timeout_seconds=timeout,
-    )
-    schema = SchemaCache(client, clock)
-    lookups = LookupResolver(client, schema, clock)
-    mappings = MappingResolver(config, schema, lookups)
-    return SalesforceSide(client, schema, lookups, mappings, clock)
-
-
-def _handlers(
-    loaded: Loaded,
-    pagerduty: PagerDutySide,
-    salesforce: SalesforceSide,
-    plan: FeedPlan,
-    stand_ins: StandIns,
-) -> dict[str, ActionHandler]:
-    mappings, clock = salesforce.mappings, salesforce.clock
-    found: Sequence[ActionHandler] = (
-        *build_pagerduty_handlers(
-            pagerduty.client, pagerduty.directory, loaded.config, mappings, stand_ins
-        ),
-        *build_salesforce_handlers(
-            salesforce.client, salesforce.schema, loaded.config, mappings, clock, plan
-        ),
-    )
-    return {handler.spec.do: handler for handler in found}
-
-
-def _jittered(chance: Random) -> Callable[[int], float]:
-    """The wait after so many attempts, never the same for two."""
-
-    def wait(attempts: int) -> float:
-        return backoff_seconds(
-            attempts, base=_BACKOFF_BASE, cap=_BACKOFF_CAP, jitter=chance.random()
+        yield _assemble(
+            _Ground(
+                database=database,
+                metrics=metrics,
+                rules=rules,
+                clock=clock,
+                random=outside.random,
+                pagerduty=pagerduty_side,
+                salesforce=salesforce_side,
+                poller=poller,
+                handlers=handlers,
+            )
         )
-
-    return wait
 
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """What both sides stand on."""
+    """What the loops stand on."""
 
     database: Database
     metrics: Metrics
     rules: RulesInForce
     clock: Clock
     random: Random
+    pagerduty: PagerDutySide
+    salesforce: SalesforceSide
+    poller: SalesforcePoller
+    handlers: Mapping[str, ActionHandler]
 
+    def judge(self) -> Judge:
+        """The rules in force: other ones after a reload."""
+        return self.rules.judge
 
-def _assemble(
-    ground: _Ground,
-    pagerduty: PagerDutySide,
-    salesforce: SalesforceSide,
-    poller: SalesforcePoller,
-    handlers: Mapping[str, ActionHandler],
-) -> Parts:
-    database, metrics = ground.database, ground.metrics
-    rules, clock = ground.rules, ground.clock
-    loaded = rules.loaded
-    limits = rules.settings.limits
-
-    def skew() -> timedelta:
+    def skew(self) -> timedelta:
         """How far Salesforce's clock is ahead of PagerDuty's, as their answers tell.
 
         Until both have answered they are taken for equal, as both are kept right; this host's may not be.
         """
-        there, session = pagerduty.client.server_time, salesforce.client.session
+        there, session = self.pagerduty.client.server_time, self.salesforce.client.session
         if there is None or not session.is_dated:
             return timedelta(0)
         return session.now() - there
 
-    accepted = Accepted(database, lambda: rules.loaded)
+    def wait(self, attempts: int) -> float:
+        """Seconds after so many attempts, never the same for two."""
+        return backoff_seconds(
+            attempts, base=_BACKOFF_BASE, cap=_BACKOFF_CAP, jitter=self.random.random()
+        )
+
+
+def _assemble(ground: _Ground) -> Parts:
+    clock, metrics, settings = ground.clock, ground.metrics, ground.rules.settings
+    writes = WriteLog()
+    deliverer = _deliverer(ground, writes)
+    pagerduty = _pagerduty_reader(ground, deliverer)
+    salesforce = _salesforce_reader(ground, deliverer, writes)
+    return Parts(
+        database=ground.database,
+        metrics=metrics,
+        rules=ground.rules,
+        deliverer=deliverer,
+        pagerduty=PollLoop(
+            Side.PAGERDUTY, pagerduty, settings.pagerduty, clock=clock, metrics=metrics
+        ),
+        salesforce=PollLoop(
+            Side.SALESFORCE, salesforce, settings.salesforce, clock=clock, metrics=metrics
+        ),
+        pagerduty_side=ground.pagerduty,
+        salesforce_side=ground.salesforce,
+        pagerduty_reader=pagerduty,
+        salesforce_reader=salesforce,
+        salesforce_poller=ground.poller,
+        pruner=Pruner(ground.database, clock, metrics, _limits(settings)),
+    )
+
+
+def _deliverer(ground: _Ground, writes: WriteLog) -> Deliverer:
+    settings = ground.rules.settings
+    limits = settings.limits
+    tools = Tools(
+        database=ground.database,
+        handlers=ground.handlers,
+        clock=ground.clock,
+        metrics=ground.metrics,
+        limits=limits,
+        policy=RetryPolicy(limits.retry_for, ground.wait),
+        verdict_of=verdict_of,
+        skew=ground.skew,
+    )
+    objects = ground.rules.loaded.config.objects
+    keyed = frozenset(item.name.lower() for item in objects if item.external_id_field)
+    claimer = Claimer(settings.specs, ground.judge, limits, ground.metrics, keyed)
+    return Deliverer(tools, claimer, writes)
+
+
+def _reporter(side: Side, ground: _Ground, deliverer: Deliverer) -> Reporter:
+    return Reporter(side, ground.metrics, deliverer.wake, deliverer.expect_more)
+
+
+def _pagerduty_reader(ground: _Ground, deliverer: Deliverer) -> PagerDutyReader:
+    rules, side = ground.rules, ground.pagerduty
+    return PagerDutyReader(
+        source=side.poller(rules.loaded),
+        database=ground.database,
+        judge=ground.judge,
+        clock=ground.clock,
+        reporter=_reporter(Side.PAGERDUTY, ground, deliverer),
+        start_from=rules.loaded.config.daemon.start_at,
+        needs_custom_fields=lambda: "custom_fields" in rules.needs,
+        skew=ground.skew,
+        find_ours=lambda: side.find_ours(rules.loaded),
+        meter=side,
+    )
+
+
+def _salesforce_reader(ground: _Ground, deliverer: Deliverer, writes: WriteLog) -> SalesforceReader:
+    rules, side, poller = ground.rules, ground.salesforce, ground.poller
+    config = rules.loaded.config
+    accepted = Accepted(ground.database, lambda: rules.loaded)
 
     async def check() -> None:
-        await note_org(database, salesforce.client.session)
-        await accepted.check(salesforce.client, salesforce.schema)
+        await note_org(ground.database, side.client.session)
+        await accepted.check(side.client, side.schema)
 
-    writes = WriteLog()
-    tools = Tools(
-        database,
-        handlers,
-        clock,
-        metrics,
-        limits,
-        RetryPolicy(limits.retry_for, _jittered(ground.random)),
-        verdict_of,
-        skew,
-    )
-    keyed = frozenset(x.name.lower() for x in loaded.config.objects if x.external_id_field)
-    claimer = Claimer(rules.settings.specs, lambda: rules.judge, limits, metrics, keyed)
-    deliverer = Deliverer(tools, claimer, writes)
-    start_from = loaded.config.daemon.start_at
-    pagerduty_reader = PagerDutyReader(
-        pagerduty.poller(loaded),
-        database,
-        lambda: rules.judge,
-        clock,
-        Reporter(Side.PAGERDUTY, metrics, deliverer.wake, deliverer.expect_more),
-        start_from,
-        lambda: "custom_fields" in rules.needs,
-        skew,
-        lambda: pagerduty.find_ours(rules.loaded),
-        pagerduty,
-    )
-    salesforce_reader = SalesforceReader(
-        poller,
-        database,
-        lambda: rules.judge,
-        clock,
-        Reporter(Side.SALESFORCE, metrics, deliverer.wake, deliverer.expect_more),
-        writes,
-        tuple(item.name for item in loaded.config.objects),
-        start_from,
-        lambda: salesforce.budget(rules.loaded),
-        check,
-        accepted.note,
-        skew,
-        salesforce.client.user_id,
-        lambda: fields_read(rules.loaded),
-        LostColumns(lambda: poller.not_read, database, metrics, lambda: rules.judge),
-    )
-    settings = rules.settings
-    return Parts(
-        database,
-        metrics,
-        rules,
-        deliverer,
-        PollLoop(
-            Side.PAGERDUTY, pagerduty_reader, settings.pagerduty, clock=clock, metrics=metrics
-        ),
-        PollLoop(
-            Side.SALESFORCE, salesforce_reader, settings.salesforce, clock=clock, metrics=metrics
-        ),
-        pagerduty,
-        salesforce,
-        pagerduty_reader,
-        salesforce_reader,
-        poller,
-        Pruner(database, clock, metrics, _limits(rules.settings)),
+    return SalesforceReader(
+        source=poller,
+        database=ground.database,
+        judge=ground.judge,
+        clock=ground.clock,
+        reporter=_reporter(Side.SALESFORCE, ground, deliverer),
+        writes=writes,
+        objects=tuple(item.name for item in config.objects),
+        start_from=config.daemon.start_at,
+        calls_left=lambda: side.budget(rules.loaded),
+        check=check,
+        note_all_read=accepted.note,
+        skew=ground.skew,
+        find_own_user=side.client.user_id,
+        fields=lambda: fields_read(rules.loaded),
+        lost=LostColumns(lambda: poller.not_read, ground.database, ground.metrics, ground.judge),
     )
 
 

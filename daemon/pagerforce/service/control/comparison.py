@@ -15,7 +15,7 @@ from pagerforce.model.value import Json
 from pagerforce.pipeline.drift import Wish
 from pagerforce.pipeline.entries import RECONCILE_GRACE
 from pagerforce.service.control.desk import Desk
-from pagerforce.service.wiring import PagerDutySide, SalesforceSide
+from pagerforce.service.sides import PagerDutySide, SalesforceSide
 from pagerforce.store import cursors, snapshots
 
 _CHUNK = 200

@@ -21,7 +21,8 @@ from pagerforce.service.applied import load_in_force
 from pagerforce.service.checker.turns import Turns
 from pagerforce.service.control.peers import Caller
 from pagerforce.service.orgs import org_of
-from pagerforce.service.wiring import CATALOG, PagerDutySide, Parts, SalesforceSide, open_sides
+from pagerforce.service.sides import PagerDutySide, SalesforceSide, open_sides
+from pagerforce.service.wiring import CATALOG, Parts
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.operators import OperatorAction, record_operator
 

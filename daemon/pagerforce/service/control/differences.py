@@ -9,7 +9,7 @@ from pagerforce.pipeline.drift import Wish
 from pagerforce.salesforce.actions.desk import lookup_of
 from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.values import is_same_value, to_payload
-from pagerforce.service.wiring import SalesforceSide
+from pagerforce.service.sides import SalesforceSide
 
 
 async def find_difference(

@@ -21,7 +21,8 @@ from pagerforce.service.control.comparison import Findings, read_incidents, read
 from pagerforce.service.control.desk import Desk, Request
 from pagerforce.service.control.differences import find_difference
 from pagerforce.service.rulebook import RulesInForce, pipeline_settings
-from pagerforce.service.wiring import CATALOG, SalesforceSide
+from pagerforce.service.sides import SalesforceSide
+from pagerforce.service.wiring import CATALOG
 from pagerforce.store import links, outbox, snapshots
 from pagerforce.store.database import Database, Transaction
 

@@ -9,7 +9,7 @@ from pagerforce.model.ids import IncidentId, RecordId, Side, parse_record_id
 from pagerforce.model.incident import Incident
 from pagerforce.model.record import Record
 from pagerforce.service.control.desk import Desk
-from pagerforce.service.wiring import PagerDutySide, SalesforceSide
+from pagerforce.service.sides import PagerDutySide, SalesforceSide
 from pagerforce.store import cursors, links, snapshots
 from pagerforce.store.database import Transaction
 from pagerforce.store.links import LinkTime

@@ -19,6 +19,7 @@ from pagerforce.model.ids import Side
 from pagerforce.model.incident import Ref
 from pagerforce.model.value import Json, Scalar
 from pagerforce.service.control.desk import Desk, Request
+from pagerforce.service.sides import PagerDutySide, SalesforceSide
 from pagerforce.service.verify.findings import refusal
 from pagerforce.service.verify.incidents import TestIncidents
 from pagerforce.service.verify.records import MARK, TestRecords, fill_required, find_text_field
@@ -26,7 +27,6 @@ from pagerforce.service.verify.run import Outcome, leave_side, run_incident, run
 from pagerforce.service.verify.salesforce import RecordStory
 from pagerforce.service.verify.scene import Cast, Scene
 from pagerforce.service.verify.values import configured_values
-from pagerforce.service.wiring import PagerDutySide, SalesforceSide
 
 
 class VerifyRequest(Request):

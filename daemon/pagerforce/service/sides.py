@@ -1,0 +1,216 @@
+"""Both sides: their clients and what builds upon them, with the daemon or without it."""
+
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import httpx
+
+from pagerforce import __version__
+from pagerforce.config.load import Loaded
+from pagerforce.config.secret import Secrets
+from pagerforce.model.ids import RecordId, Side
+from pagerforce.model.ports import ActionHandler, Clock
+from pagerforce.observe.metrics import Metrics
+from pagerforce.own_writes.forgotten import OwnUsers
+from pagerforce.pagerduty.actions import build_handlers as build_pagerduty_handlers
+from pagerforce.pagerduty.actions.stand_in import StandIns
+from pagerforce.pagerduty.client import PagerDutyClient, open_http
+from pagerforce.pagerduty.directory import Directory
+from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.source import PagerDutyPoller
+from pagerforce.pipeline.pace import Budget
+from pagerforce.rules.needs import fields_needed, incident_needs
+from pagerforce.salesforce.actions import build_handlers as build_salesforce_handlers
+from pagerforce.salesforce.auth import JwtSession
+from pagerforce.salesforce.client import SalesforceClient
+from pagerforce.salesforce.feeds import FeedPlan
+from pagerforce.salesforce.lookup import LookupResolver
+from pagerforce.salesforce.mappings import MappingResolver
+from pagerforce.salesforce.schema import SchemaCache
+from pagerforce.salesforce.source import SalesforcePoller
+from pagerforce.wire.transport import build_client
+
+_DIRECTORY_TTL = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class PagerDutySide:
+    """PagerDuty's client and what builds upon it."""
+
+    client: PagerDutyClient
+    directory: Directory
+    clock: Clock
+
+    def sent(self) -> int:
+        """Requests of reading since the start."""
+        return self.client.line.reads_sent
+
+    def spent(self) -> int:
+        """Requests of the last minute."""
+        return self.client.line.spent()
+
+    def allowed(self) -> int:
+        """How many there may be within a minute for reading to go on."""
+        return self.client.line.allowed(Lane.READ)
+
+    def poller(self, loaded: Loaded) -> PagerDutyPoller:
+        """What reads the log, for these rules."""
+        return PagerDutyPoller(
+            self.client,
+            self.directory,
+            self.clock,
+            services=loaded.config.pagerduty.services,
+            needs_custom_fields="custom_fields" in incident_needs(loaded.rules),
+        )
+
+    async def find_ours(self, loaded: Loaded) -> OwnUsers:
+        """As whom our writes stand in the log."""
+        settings = loaded.config.pagerduty
+        people = (
+            await self.directory.find_key_owner(),
+            await self.directory.find_user_by_email(settings.from_email),
+        )
+        ids = frozenset(person.id for person in people if person is not None and person.id)
+        return OwnUsers(ids, may_be_anybody=settings.act_as == "actor")
+
+
+@dataclass(frozen=True, slots=True)
+class SalesforceSide:
+    """Salesforce's client and what builds upon it."""
+
+    client: SalesforceClient
+    schema: SchemaCache
+    lookups: LookupResolver
+    mappings: MappingResolver
+    clock: Clock
+
+    def poller(self, loaded: Loaded) -> SalesforcePoller:
+        """What reads rows, for these rules."""
+        fields = fields_needed(loaded.rules)
+        return SalesforcePoller(self.client, self.schema, loaded.config, fields, self.clock)
+
+    def budget(self, loaded: Loaded) -> Budget:
+        """What is left of the daemon's own daily share, on a rolling day."""
+        usage = self.client.usage
+        spent = usage.calls_in_last_day(self.clock.now())
+        allowed = loaded.config.salesforce.daily_call_budget
+        feeds = len(loaded.config.objects) + sum(
+            item.comments is not None for item in loaded.config.objects
+        )
+        left, seconds = max(0, allowed - spent), _left_of_day(spent, allowed)
+        return Budget(left, seconds, math.ceil(feeds / 5), allowed)
+
+
+def _left_of_day(spent: int, allowed: int) -> float:
+    """Seconds for which the rest must last: the longer, the more of the share is spent.
+
+    Up to half of the share polling keeps its pace; from there on it stretches, so that the rest
+    lasts for a day.
+    """
+    return 86_400.0 if spent > allowed / 2 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """What both clients need."""
+
+    clock: Clock
+    metrics: Metrics
+    transports: Mapping[Side, httpx.AsyncBaseTransport] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def open_sides(
+    loaded: Loaded, secrets: Secrets, clock: Clock, made_with: RecordId | None = None
+) -> AsyncIterator[tuple[PagerDutySide, SalesforceSide]]:
+    """Both clients without the rest of the daemon, for ``check``. ``made_with``: the state's org."""
+    async with AsyncExitStack() as stack:
+        net = Net(clock, Metrics(__version__, []))
+        pagerduty = await open_pagerduty(stack, loaded, secrets, net)
+        yield pagerduty, await open_salesforce(stack, loaded, secrets, net, made_with)
+
+
+async def open_pagerduty(
+    stack: AsyncExitStack, loaded: Loaded, secrets: Secrets, net: Net
+) -> PagerDutySide:
+    """PagerDuty's client and what builds upon it, until the stack is closed."""
+    config, clock, metrics = loaded.config, net.clock, net.metrics
+    timeout = config.delivery.deadline.total_seconds()
+    http = open_http(
+        api_url=config.pagerduty.api_url,
+        api_key=secrets.pagerduty_api_key.reveal(),
+        timeout_seconds=timeout,
+        ca_file=config.daemon.ca_file,
+        observer=metrics,
+        transport=net.transports.get(Side.PAGERDUTY),
+    )
+    await stack.enter_async_context(http)
+    client = PagerDutyClient(http, deadline_seconds=timeout, observer=metrics, clock=clock)
+    # A page waits for the names it needs: they are as important as itself.
+    directory = Directory(client.at(Lane.PAGE), clock, _DIRECTORY_TTL)
+    return PagerDutySide(client, directory, clock)
+
+
+async def open_salesforce(
+    stack: AsyncExitStack,
+    loaded: Loaded,
+    secrets: Secrets,
+    net: Net,
+    made_with: RecordId | None,
+) -> SalesforceSide:
+    """Salesforce's, likewise. ``made_with``: the org that the state was made with."""
+    config, clock, metrics = loaded.config, net.clock, net.metrics
+    timeout = config.delivery.deadline.total_seconds()
+    http = build_client(
+        base_url=config.salesforce.login_url,
+        timeout_seconds=timeout,
+        ca_file=config.daemon.ca_file,
+        observer=metrics,
+        system=Side.SALESFORCE,
+        headers={},
+        transport=net.transports.get(Side.SALESFORCE),
+    )
+    await stack.enter_async_context(http)
+    session = JwtSession(
+        config.salesforce,
+        secrets.salesforce_private_key,
+        http,
+        clock,
+        timeout_seconds=timeout,
+        made_with=made_with,
+    )
+    client = SalesforceClient(
+        session=session,
+        http=http,
+        clock=clock,
+        observer=metrics,
+        settings=config.salesforce,
+        timeout_seconds=timeout,
+    )
+    schema = SchemaCache(client, clock)
+    lookups = LookupResolver(client, schema, clock)
+    mappings = MappingResolver(config, schema, lookups)
+    return SalesforceSide(client, schema, lookups, mappings, clock)
+
+
+def build_handlers(
+    loaded: Loaded,
+    pagerduty: PagerDutySide,
+    salesforce: SalesforceSide,
+    plan: FeedPlan,
+    stand_ins: StandIns,
+) -> dict[str, ActionHandler]:
+    """What carries out each action, by its word."""
+    mappings, clock = salesforce.mappings, salesforce.clock
+    found: Sequence[ActionHandler] = (
+        *build_pagerduty_handlers(
+            pagerduty.client, pagerduty.directory, loaded.config, mappings, stand_ins
+        ),
+        *build_salesforce_handlers(
+            salesforce.client, salesforce.schema, loaded.config, mappings, clock, plan
+        ),
+    )
+    return {handler.spec.do: handler for handler in found}
