@@ -79,6 +79,16 @@ class Metrics:
         )
         self.database_size = self._gauge("database_size_bytes", "Size of the state database.")
         self._declare_condition()
+        self._declare_counts()
+        self.registry.register(_BuildInfo(version))
+        # Not in the textfile: node_exporter has process series of its own (service/expose.py).
+        ProcessCollector(registry=self.registry)
+        self._initialise(actions)
+        for do in MAY_BE_IN_DOUBT.intersection(actions):
+            self.doubts.labels(do)
+
+    def _declare_counts(self) -> None:
+        """What happened so far."""
         self.events = self._counter("events", "Changes seen, before any folding.", "source", "type")
         self.rule_matches = self._counter(
             "rule_matches", "Events a rule matched.", "ruleset", "rule"
@@ -114,12 +124,6 @@ class Metrics:
             "Incidents that were believed although their log entries say otherwise.",
             "what",
         )
-        self.registry.register(_BuildInfo(version))
-        # Not in the textfile: node_exporter has process series of its own (service/expose.py).
-        ProcessCollector(registry=self.registry)
-        self._initialise(actions)
-        for do in MAY_BE_IN_DOUBT.intersection(actions):
-            self.doubts.labels(do)
 
     def _declare_condition(self) -> None:
         """More series, for alerts and the dashboard."""
