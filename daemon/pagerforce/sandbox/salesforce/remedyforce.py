@@ -126,6 +126,65 @@ def _incident_formulas() -> tuple[Field, ...]:
     )
 
 
+def _incident_flags_and_texts() -> tuple[Field, ...]:
+    return (
+        _flag("state", default=True),
+        *(
+            _flag(bare)
+            for bare in (
+                "inactive",
+                "Is_New_Record",
+                "followUp",
+                "closeTasks",
+                "Approved",
+                "firstCallResolution",
+                "RF_SkipTriggerExecution",
+            )
+        ),
+        *_long(32000, "incidentDescription", "incidentResolution", "note"),
+        *_long(32768, "RF_IntegrationData", "EmailServiceAddress"),
+        kind.short_area(api_name("shortDescription")),
+        *_texts(255, "Service_Request_Title", "Client_Name", "Feedback"),
+        *_texts(80, "TemplateName"),
+        *_texts(40, "queueName"),
+    )
+
+
+def _incident_values() -> tuple[Field, ...]:
+    return (
+        *_moments(
+            "openDateTime",
+            "closeDateTime",
+            "dueDateTime",
+            "respondedDateTime",
+            "responseDateTime",
+            "completedDate",
+            "followUpDateTime",
+            "outageFrom",
+            "outageTo",
+            "StatusChangeDate",
+            "recommendedFixDateTime",
+        ),
+        kind.picklist(
+            api_name("contactType"),
+            *("Event", "Chat", "Email message", "Mail Listen", "Own observation", "Phone"),
+        ),
+        kind.picklist(api_name("IncidentType"), "Incident", "Self Service"),
+        kind.picklist(api_name("ClosureCategory"), "Successful", "Unsuccessful"),
+        kind.picklist(api_name("Client_Type"), "User", "Contact", "Lead", restricted=True),
+        kind.picklist(api_name("PreferredContactMethod"), "Email", "Phone"),
+        kind.external_key(api_name("Event_ID")),
+        kind.number(api_name("Total_Duration"), writable=False),
+        *_numbers(
+            "UpdateCount",
+            "Reassigned_Count",
+            "TotalWorkTime",
+            "RF_TimeToClose",
+            "RF_HasAttachments",
+        ),
+    )
+
+
 def _incident() -> SObject:
     return define_object(
         INCIDENT,
@@ -136,55 +195,8 @@ def _incident() -> SObject:
             kind.lookup("OwnerId", "User", "Group"),
             *_incident_lookups(),
             *_incident_formulas(),
-            _flag("state", default=True),
-            *(
-                _flag(bare)
-                for bare in (
-                    "inactive",
-                    "Is_New_Record",
-                    "followUp",
-                    "closeTasks",
-                    "Approved",
-                    "firstCallResolution",
-                    "RF_SkipTriggerExecution",
-                )
-            ),
-            *_long(32000, "incidentDescription", "incidentResolution", "note"),
-            *_long(32768, "RF_IntegrationData", "EmailServiceAddress"),
-            kind.short_area(api_name("shortDescription")),
-            *_texts(255, "Service_Request_Title", "Client_Name", "Feedback"),
-            *_texts(80, "TemplateName"),
-            *_texts(40, "queueName"),
-            *_moments(
-                "openDateTime",
-                "closeDateTime",
-                "dueDateTime",
-                "respondedDateTime",
-                "responseDateTime",
-                "completedDate",
-                "followUpDateTime",
-                "outageFrom",
-                "outageTo",
-                "StatusChangeDate",
-                "recommendedFixDateTime",
-            ),
-            kind.picklist(
-                api_name("contactType"),
-                *("Event", "Chat", "Email message", "Mail Listen", "Own observation", "Phone"),
-            ),
-            kind.picklist(api_name("IncidentType"), "Incident", "Self Service"),
-            kind.picklist(api_name("ClosureCategory"), "Successful", "Unsuccessful"),
-            kind.picklist(api_name("Client_Type"), "User", "Contact", "Lead", restricted=True),
-            kind.picklist(api_name("PreferredContactMethod"), "Email", "Phone"),
-            kind.external_key(api_name("Event_ID")),
-            kind.number(api_name("Total_Duration"), writable=False),
-            *_numbers(
-                "UpdateCount",
-                "Reassigned_Count",
-                "TotalWorkTime",
-                "RF_TimeToClose",
-                "RF_HasAttachments",
-            ),
+            *_incident_flags_and_texts(),
+            *_incident_values(),
         ),
     )
 
@@ -248,76 +260,86 @@ def _task() -> SObject:
     )
 
 
-def _reference_data() -> tuple[SObject, ...]:
+def _status() -> SObject:
     applies = ("appliesToIncident", "appliesToTask", "appliesToProblem")
-    return (
-        define_object(
-            STATUS,
-            "Status",
-            "a0S",
-            (
-                kind.text("Name", 80, required=True),
-                _flag("state", default=True),
-                *(_flag(bare) for bare in ("workStatus", *applies, "defaultStatus")),
-                *(_flag(bare) for bare in ("inactive", "system")),
-                kind.external_key(api_name("Sequence"), 10, unique=False),
-            ),
+    return define_object(
+        STATUS,
+        "Status",
+        "a0S",
+        (
+            kind.text("Name", 80, required=True),
+            _flag("state", default=True),
+            *(_flag(bare) for bare in ("workStatus", *applies, "defaultStatus")),
+            *(_flag(bare) for bare in ("inactive", "system")),
+            kind.external_key(api_name("Sequence"), 10, unique=False),
         ),
-        define_object(
-            CATEGORY,
-            "Category",
-            "a0C",
-            (
-                kind.text("Name", 80, required=True),
-                kind.text(api_name("Abbreviation"), 20),
-                kind.lookup(api_name("FKParentCategory"), CATEGORY),
-                kind.lookup(api_name("FKUrgency"), URGENCY),
-                *_texts(255, "parentTree"),
-                _flag("AvailableForIncidents", default=True),
-                _flag("AvailableForServiceCatalog"),
-                _flag("inactive"),
-                *_numbers("children"),
-                kind.text("PagerDuty_Service_ID__c", 20),
-            ),
+    )
+
+
+def _category() -> SObject:
+    return define_object(
+        CATEGORY,
+        "Category",
+        "a0C",
+        (
+            kind.text("Name", 80, required=True),
+            kind.text(api_name("Abbreviation"), 20),
+            kind.lookup(api_name("FKParentCategory"), CATEGORY),
+            kind.lookup(api_name("FKUrgency"), URGENCY),
+            *_texts(255, "parentTree"),
+            _flag("AvailableForIncidents", default=True),
+            _flag("AvailableForServiceCatalog"),
+            _flag("inactive"),
+            *_numbers("children"),
+            kind.text("PagerDuty_Service_ID__c", 20),
         ),
-        define_object(
-            PRIORITY,
-            "Priority",
-            "a0P",
-            (
-                kind.text("Name", 80, required=True),
-                kind.lookup(api_name("FKImpact"), IMPACT),
-                kind.lookup(api_name("FKUrgency"), URGENCY),
-                *_texts(255, "description"),
-                _flag("inactive"),
-            ),
+    )
+
+
+def _priority() -> SObject:
+    return define_object(
+        PRIORITY,
+        "Priority",
+        "a0P",
+        (
+            kind.text("Name", 80, required=True),
+            kind.lookup(api_name("FKImpact"), IMPACT),
+            kind.lookup(api_name("FKUrgency"), URGENCY),
+            *_texts(255, "description"),
+            _flag("inactive"),
         ),
-        define_object(
-            ACTION,
-            "Action",
-            "a0A",
-            (
-                kind.text("Name", 80, required=True),
-                kind.text(api_name("Abbreviation"), 20),
-                _flag("appliesToIncident", default=True),
-                _flag("Display_In_SelfService"),
-                _flag("inactive"),
-                _flag("system"),
-            ),
+    )
+
+
+def _action() -> SObject:
+    return define_object(
+        ACTION,
+        "Action",
+        "a0A",
+        (
+            kind.text("Name", 80, required=True),
+            kind.text(api_name("Abbreviation"), 20),
+            _flag("appliesToIncident", default=True),
+            _flag("Display_In_SelfService"),
+            _flag("inactive"),
+            _flag("system"),
         ),
-        define_object(
-            TEMPLATE,
-            "Template",
-            "a0L",
-            (
-                kind.text("Name", 80, required=True),
-                kind.picklist(
-                    api_name("templateFor"),
-                    *("Incident", "Task", "Change Request", "Release", "Request Detail"),
-                ),
-                *(_flag(bare) for bare in ("systemTemplate", "inactive", "HasRecurrence")),
-                *_texts(255, "description"),
+    )
+
+
+def _template() -> SObject:
+    return define_object(
+        TEMPLATE,
+        "Template",
+        "a0L",
+        (
+            kind.text("Name", 80, required=True),
+            kind.picklist(
+                api_name("templateFor"),
+                *("Incident", "Task", "Change Request", "Release", "Request Detail"),
             ),
+            *(_flag(bare) for bare in ("systemTemplate", "inactive", "HasRecurrence")),
+            *_texts(255, "description"),
         ),
     )
 
@@ -337,7 +359,11 @@ def remedyforce_objects() -> tuple[SObject, ...]:
         _incident(),
         _history(),
         _task(),
-        *_reference_data(),
+        _status(),
+        _category(),
+        _priority(),
+        _action(),
+        _template(),
         _scale(IMPACT, "Impact", "a0I"),
         _scale(URGENCY, "Urgency", "a0U"),
         _named(REQUEST_DEFINITION, "Request Definition", "a0D"),

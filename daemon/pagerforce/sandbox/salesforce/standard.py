@@ -37,8 +37,8 @@ def _full_name() -> Field:
     return kind.formula("Name", join)
 
 
-def _read_only_setup() -> tuple[SObject, ...]:
-    user = define_object(
+def _user() -> SObject:
+    return define_object(
         "User",
         "User",
         "005",
@@ -57,7 +57,10 @@ def _read_only_setup() -> tuple[SObject, ...]:
         ),
         setup=True,
     )
-    group = define_object(
+
+
+def _group() -> SObject:
+    return define_object(
         "Group",
         "Group",
         "00G",
@@ -69,14 +72,20 @@ def _read_only_setup() -> tuple[SObject, ...]:
         ),
         setup=True,
     )
-    queue = define_object(
+
+
+def _queue() -> SObject:
+    return define_object(
         "QueueSobject",
         "Queue Sobject",
         "03g",
         (kind.lookup("QueueId", "Group"), kind.text("SobjectType", 40)),
         setup=True,
     )
-    organization = define_object(
+
+
+def _organization() -> SObject:
+    return define_object(
         "Organization",
         "Organization",
         "00D",
@@ -90,7 +99,10 @@ def _read_only_setup() -> tuple[SObject, ...]:
         ),
         setup=True,
     )
-    return user, group, queue, organization, *_permissions()
+
+
+def _read_only_setup() -> tuple[SObject, ...]:
+    return _user(), _group(), _queue(), _organization(), *_permissions()
 
 
 def _permissions() -> tuple[SObject, ...]:
