@@ -28,7 +28,7 @@ from pagerforce.config.schema import (
 from pagerforce.model.action import Task
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Person
-from pagerforce.model.ports import ActionHandler
+from pagerforce.model.ports import ActionHandler, Position
 from pagerforce.model.record import Record
 from pagerforce.model.verdict import Verdict
 from pagerforce.salesforce.actions import build_handlers
@@ -368,3 +368,21 @@ async def sandboxed(
         handlers = build_handlers(line.client, line.schema, config, mappings, clock, poller.plan)
         by_name = {handler.spec.do: handler for handler in handlers}
         yield Sandbox(world, faults, clock, line, config, poller, by_name, mappings)
+
+
+FROM_START = Position(START - timedelta(minutes=1))
+
+
+def everywhere(position=FROM_START, *feeds):
+    return dict.fromkeys(feeds or (INCIDENT, "Case", HISTORY, "CaseComment"), position)
+
+
+async def read(poller, positions=None, overlap=0.0):
+    wanted = everywhere() if positions is None else positions
+    batches = [b async for b in poller.iter_changes(wanted, overlap_seconds=overlap)]
+    records = [record for batch in batches for record in batch.records]
+    comments = [comment for batch in batches for comment in batch.comments]
+    positions = {}
+    for batch in batches:
+        positions |= batch.positions
+    return records, comments, positions
