@@ -1,6 +1,5 @@
 """A defect stays small: what one action, row or rule raises costs that one a retry, nothing else."""
 
-import importlib
 import os
 import sqlite3
 import sys
@@ -10,18 +9,18 @@ from pathlib import Path
 import anyio
 import pytest
 
+from abuse.defects import titles, turn
 from abuse.injection import Injected
 from pagerforce.errors import StatementError, StoreDamagedError
 from pagerforce.model.outbox import Settlement
 from pagerforce.model.verdict import RetryLater
 from pagerforce.pagerduty.actions.automation import RunWorkflow
-from pagerforce.pipeline import commit, entries, rows
-from pagerforce.pipeline.aside import SET_ASIDE
+from pagerforce.pipeline import commit
 from pagerforce.rules.evaluate import _Run
 from pagerforce.service.prune import Pruner
 from pagerforce.store import outbox, own_writes, retention
-from process import Running, command, open_stage, until
-from rig import INCIDENT, JANE, P, open_rig
+from process import Running, open_stage, until
+from rig import INCIDENT, JANE, open_rig
 
 WORKFLOW = f"""
 [[rulesets]]
@@ -35,33 +34,8 @@ actions = [ {{ do = "pagerduty.run_workflow", workflow = "bridge call" }} ]
 """
 
 
-def titles(rig):
-    return [item["title"].rpartition(": ")[2] for item in rig.incidents()]
-
-
 def handler_of(daemon, do):
     return type(daemon.parts.deliverer._tools.handlers[do])
-
-
-async def turn(rig, daemon, seconds=3.0):
-    """One turn of each loop, through what contains defects."""
-    rig.advance(seconds)
-    for loop in (daemon.parts.pagerduty, daemon.parts.salesforce):
-        await loop._turn()
-    await daemon.deliver()
-
-
-def failing(real, is_guilty, times=-1):
-    """A function that raises where it is about the guilty one; ``times`` -1: always."""
-    left = [times]
-
-    def fail(*args, **keys):
-        if left[0] and is_guilty(repr(args)):
-            left[0] -= 1
-            raise Injected
-        return real(*args, **keys)
-
-    return fail
 
 
 async def test_expectations_that_raise_keep_no_other_page_back(tmp_path, monkeypatch):
@@ -271,120 +245,6 @@ async def test_a_lost_event_costs_its_own_action_only(tmp_path):
         assert "its event can't be read" in letter["reason"], "trying again can't help"
 
 
-@pytest.mark.parametrize("place", ["folding", "ruling", "storing"])
-async def test_an_entry_that_cant_be_stored_is_set_aside_and_the_cursor_goes_on(
-    tmp_path, monkeypatch, place
-):
-    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
-        guilty = rig.pd.trigger("PDBA001", "guilty")["id"]
-        raise_in(monkeypatch, place, guilty)
-        for number in range(5):
-            rig.pd.trigger("PDBA001", f"other {number}")
-            await turn(rig, daemon, 20)
-        subjects = {row[f"{P}shortDescription__c"] for row in rig.sf.rows(INCIDENT)}
-        assert subjects == {f"other {number}" for number in range(5)}
-        met = [x["rules"][0] for x in await daemon.log() if x["incident"] == guilty and x["rules"]]
-        kept = [trace for trace in met if trace["ruleset"] == SET_ASIDE]
-        assert kept
-        assert all(trace["reason"].startswith("internal error: Injected in") for trace in kept)
-        assert daemon.parts.pagerduty.state.is_up
-        assert daemon.sample("internal_errors_total", part="poll") >= 5
-        monkeypatch.undo()
-        await turn(rig, daemon)
-        code, out, err = await command("log", config=rig.desk.config)
-        assert code == 0, err
-        assert "internal error: Injected in" in out
-        code, out, err = await command("simulate", config=rig.desk.config)
-        assert code == 0, err
-
-
-def raise_in(monkeypatch, place, about, times=-1):
-    def is_guilty(text):
-        return about in text
-
-    if place == "folding":
-        monkeypatch.setattr(entries, "fold", failing(entries.fold, is_guilty, times))
-        monkeypatch.setattr(rows, "compare", failing(rows.compare, is_guilty, times))
-    elif place == "ruling":
-        real = commit.Judge.rule
-
-        def rule(self, event, world, now):
-            if about in repr(event):
-                raise Injected
-            return real(self, event, world, now)
-
-        monkeypatch.setattr(commit.Judge, "rule", rule)
-    else:
-        store = failing(commit.links.join_lanes, is_guilty, times)
-        monkeypatch.setattr(commit.links, "join_lanes", store)
-
-
-@pytest.mark.parametrize("place", ["folding", "storing"])
-async def test_a_row_that_cant_be_stored_is_set_aside_and_the_cursor_goes_on(
-    tmp_path, monkeypatch, place
-):
-    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
-        guilty = rig.open_record("guilty", priority="1")
-        raise_in(monkeypatch, place, guilty)
-        for number in range(5):
-            rig.open_record(f"other {number}", priority="1")
-            await turn(rig, daemon, 20)
-        assert titles(rig) == [f"other {number}" for number in range(5)]
-        (aside,) = [x for x in await daemon.log() if x["record"] == guilty]
-        assert aside["rules"][0]["ruleset"] == SET_ASIDE
-        before = daemon.sample("internal_errors_total", part="poll")
-        await turn(rig, daemon, 90000)  # the daily comparison meets it again
-        assert titles(rig) == [f"other {number}" for number in range(5)]
-        assert len([x for x in await daemon.log() if x["record"] == guilty]) == 1
-        assert daemon.sample("internal_errors_total", part="poll") == before
-        monkeypatch.undo()
-        rig.change(guilty, shortDescription="guilty no more")
-        await turn(rig, daemon, 20)
-        assert "guilty no more" in titles(rig), "the next change is tried like any other"
-
-
-@pytest.mark.parametrize("place", ["folding", "storing"])
-@pytest.mark.parametrize("has_restart", [False, True])
-async def test_what_raised_for_a_while_is_ruled_on_once_it_can_be(
-    tmp_path, monkeypatch, place, has_restart
-):
-    async with open_rig(tmp_path) as rig:
-        async with rig.daemon() as daemon:
-            guilty = rig.open_record("guilty", priority="1")
-            alarm = rig.pd.trigger("PDBA001", "guilty alarm")["id"]
-            raise_in(monkeypatch, place, guilty)
-            raise_in(monkeypatch, place, alarm)
-            for number in range(3):
-                rig.open_record(f"other {number}", priority="1")
-                await turn(rig, daemon)
-            assert "guilty" not in titles(rig)
-            if not has_restart:
-                monkeypatch.undo()
-                await turn(rig, daemon)
-                await turn(rig, daemon)
-                assert titles(rig).count("guilty") == 1
-        monkeypatch.undo()
-        async with rig.daemon() as daemon:
-            await turn(rig, daemon)
-            assert titles(rig).count("guilty") == 1
-            assert sorted(titles(rig)) == sorted(set(titles(rig)))
-            subjects = [row[f"{P}shortDescription__c"] for row in rig.sf.rows(INCIDENT)]
-            assert subjects.count("guilty alarm") == 1
-
-
-async def test_nothing_is_given_up_where_everything_fails(tmp_path, monkeypatch):
-    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
-        raise_in(monkeypatch, "storing", "")
-        for number in range(8):
-            rig.open_record(f"page {number}", priority="1")
-            await turn(rig, daemon, 20)
-        assert titles(rig) == []
-        monkeypatch.undo()
-        await turn(rig, daemon)
-        await turn(rig, daemon)
-        assert sorted(titles(rig)) == [f"page {number}" for number in range(8)]
-
-
 async def test_a_rule_that_raises_is_traced_and_the_others_act(tmp_path, monkeypatch):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         real = _Run._try_rule
@@ -477,31 +337,6 @@ async def test_a_wait_out_of_all_bounds_ends_in_bounds(tmp_path, monkeypatch, se
         for _ in range(2):
             await turn(rig, daemon, 310)
         assert sorted(titles(rig)) == ["guilty", "other"]
-
-
-@pytest.mark.parametrize(
-    "decoder",
-    ["pagerforce.pagerduty.entries.decode_log_entry", "pagerforce.salesforce.decode._to_record"],
-)
-async def test_a_row_that_cant_be_decoded_keeps_no_other(tmp_path, monkeypatch, decoder):
-    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
-        module, _, name = decoder.rpartition(".")
-        real = getattr(importlib.import_module(module), name)
-
-        def fail(row, *args, **keys):
-            if "guilty" in repr(row):
-                raise Injected
-            return real(row, *args, **keys)
-
-        monkeypatch.setattr(decoder, fail)
-        for text in ("guilty", "other"):
-            rig.open_record(text, priority="1")
-            rig.pd.trigger("PDBA001", f"alarm {text}")
-        await turn(rig, daemon)
-        await turn(rig, daemon)
-        subjects = {row[f"{P}shortDescription__c"] for row in rig.sf.rows(INCIDENT)}
-        assert "other" in titles(rig)
-        assert "alarm other" in subjects
 
 
 async def test_a_log_that_takes_nothing_stops_nothing(tmp_path):
