@@ -7,7 +7,7 @@ business. Everything else goes on at any moment, also while the daemon is dead.
 One thing the script leaves out, because nothing can tell it: a person who puts back the very value
 that a write of ours has just replaced, before that write is known to be done. Salesforce shows a
 record only as it is now, and looks then as if the write had never arrived
-(``tests/pipeline/test_trouble.py`` has the case, as one that is expected to fail).
+(``tests/pipeline/test_unknown_outcomes.py`` has the case, as one that is expected to fail).
 """
 
 import random
