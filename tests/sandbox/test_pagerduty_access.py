@@ -3,7 +3,7 @@ import pytest
 
 from pagerforce.sandbox.faults import Fault, FaultKind
 from pagerforce.sandbox.pagerduty import READ_ONLY_KEY, USER_KEY
-from sandbox_pagerduty import NETWORK, headers, open_account
+from sandbox_pagerduty import NETWORK, headers
 
 NEW = {
     "incident": {
@@ -12,12 +12,6 @@ NEW = {
         "service": {"id": NETWORK, "type": "service_reference"},
     }
 }
-
-
-@pytest.fixture
-async def account():
-    async with open_account() as account:
-        yield account
 
 
 @pytest.mark.parametrize(

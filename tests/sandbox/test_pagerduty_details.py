@@ -2,13 +2,7 @@ import pytest
 
 from pagerforce.sandbox.clock import ManualClock
 from pagerforce.sandbox.pagerduty import seeded_world
-from sandbox_pagerduty import BOT, DATABASE, JANE, NETWORK, NOON, SAM, open_account
-
-
-@pytest.fixture
-async def account():
-    async with open_account() as account:
-        yield account
+from sandbox_pagerduty import BOT, DATABASE, JANE, NETWORK, NOON, SAM
 
 
 async def test_notes_are_made_listed_changed_and_deleted(account):

@@ -3,13 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sandbox_pagerduty import BOT, DATABASE, JANE, NETWORK, SAM, open_account
-
-
-@pytest.fixture
-async def account():
-    async with open_account() as account:
-        yield account
+from sandbox_pagerduty import BOT, DATABASE, JANE, NETWORK, SAM
 
 
 def assignees(incident):

@@ -3,13 +3,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pagerforce.sandbox.pagerduty import EntryOrder
-from sandbox_pagerduty import JANE, NETWORK, SAM, open_account
-
-
-@pytest.fixture
-async def account():
-    async with open_account() as account:
-        yield account
+from sandbox_pagerduty import JANE, NETWORK, SAM
 
 
 async def types(account, path="/log_entries", **params):

@@ -11,16 +11,10 @@ import pytest
 
 from pagerforce.sandbox.salesforce import admin, make_app
 from pagerforce.sandbox.server import serve
-from sandbox_salesforce import BASE, JANE_ID, START, Org, new_incident, running_org
+from sandbox_salesforce import BASE, JANE_ID, START, Org, new_incident
 
 CASES = f"{BASE}/sobjects/Case"
 WINDOWS = f"{BASE}/sobjects/Change_Window__c"
-
-
-@pytest.fixture
-async def org():
-    async with running_org() as running:
-        yield running
 
 
 async def turn(org: Org, **knobs: object) -> None:

@@ -15,16 +15,9 @@ from sandbox_salesforce import (
     Org,
     new_incident,
     new_note,
-    running_org,
 )
 
 SHORT = "BMCServiceDesk__shortDescription__c"
-
-
-@pytest.fixture
-async def org():
-    async with running_org() as running:
-        yield running
 
 
 async def changes(org: Org, kind: str, start: datetime, end: datetime, name: str = INCIDENT):

@@ -2,18 +2,12 @@
 
 import pytest
 
-from sandbox_salesforce import BASE, HISTORY, INCIDENT, NETWORK, Org, new_incident, running_org
+from sandbox_salesforce import BASE, HISTORY, INCIDENT, NETWORK, Org, new_incident
 
 ROWS = f"{BASE}/sobjects/{INCIDENT}"
 CATEGORY = "BMCServiceDesk__FKCategory__c"
 SHORT = "BMCServiceDesk__shortDescription__c"
 WINDOW = "Change_Window__c"
-
-
-@pytest.fixture
-async def org():
-    async with running_org() as running:
-        yield running
 
 
 async def send(org: Org, parts: list[dict[str, object]], **more: object) -> list[dict]:

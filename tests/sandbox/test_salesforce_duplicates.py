@@ -6,16 +6,10 @@ Fact: `salesforce.duplicate-rule-header`.
 import pytest
 
 from pagerforce.sandbox.salesforce.automation import DuplicateRule
-from sandbox_salesforce import BASE, Org, running_org
+from sandbox_salesforce import BASE, Org
 
 CASES = f"{BASE}/sobjects/Case"
 HEADER = "Sforce-Duplicate-Rule-Header"
-
-
-@pytest.fixture
-async def org():
-    async with running_org() as running:
-        yield running
 
 
 async def test_alerting_rule_refuses_unless_the_caller_saves_anyway(org: Org):

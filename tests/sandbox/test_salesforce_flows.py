@@ -5,17 +5,11 @@ Facts: docs/vendors/salesforce.md#values.
 
 import pytest
 
-from sandbox_salesforce import BASE, JANE_ID, Org, new_incident, running_org
+from sandbox_salesforce import BASE, JANE_ID, Org, new_incident
 
 WINDOWS = f"{BASE}/sobjects/Change_Window__c"
 CASES = f"{BASE}/sobjects/Case"
 COMMENTS = f"{BASE}/sobjects/CaseComment"
-
-
-@pytest.fixture
-async def org():
-    async with running_org() as running:
-        yield running
 
 
 async def turn(org: Org, **knobs: object) -> None:

@@ -9,18 +9,12 @@ import pytest
 from pagerforce.sandbox.faults import Fault, FaultKind, Faults
 from pagerforce.sandbox.salesforce.refusals import REFUSALS
 from pagerforce.sandbox.salesforce.troubles import Trouble
-from sandbox_salesforce import BASE, JANE_ID, Org, running_org
+from sandbox_salesforce import BASE, JANE_ID, Org
 
 CASES = f"{BASE}/sobjects/Case"
 TOKEN = "/services/oauth2/token"
 LOGINS = [name for name, item in REFUSALS.items() if isinstance(item.body, dict)]
 OPERATIONS = [name for name, item in REFUSALS.items() if item.as_error() is not None]
-
-
-@pytest.fixture
-async def org():
-    async with running_org() as running:
-        yield running
 
 
 async def arm(org: Org, **fault: object) -> httpx.Response:

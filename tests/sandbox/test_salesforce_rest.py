@@ -12,19 +12,12 @@ from sandbox_salesforce import (
     NETWORK,
     Org,
     new_incident,
-    running_org,
 )
 
 ROWS = f"{BASE}/sobjects/{INCIDENT}"
 EVENT = "BMCServiceDesk__Event_ID__c"
 SHORT = "BMCServiceDesk__shortDescription__c"
 CATEGORY = "BMCServiceDesk__FKCategory__c"
-
-
-@pytest.fixture
-async def org():
-    async with running_org() as running:
-        yield running
 
 
 def error_of(answer) -> tuple[int, str]:

@@ -32,7 +32,6 @@ from sandbox_salesforce import (
     Org,
     new_incident,
     new_note,
-    running_org,
     status_id,
 )
 
@@ -344,12 +343,6 @@ def test_fields_function(world: SalesforceWorld):
     (custom,) = world.query(f"SELECT FIELDS(CUSTOM) FROM {WINDOW} LIMIT 200")
     assert custom["Active__c"] is True
     assert "SystemModstamp" not in custom
-
-
-@pytest.fixture
-async def org():
-    async with running_org() as running:
-        yield running
 
 
 async def test_count_gives_a_total_and_no_records(org: Org):
