@@ -19,6 +19,10 @@ HISTORY = "BMCServiceDesk__IncidentHistory__c"
 NETWORK = "a0C000000000001EAA"
 INTEGRATION_ID = "005000000000001AAA"
 JANE_ID = "005000000000002AAA"
+ROWS = f"{BASE}/sobjects/{INCIDENT}"
+EVENT = "BMCServiceDesk__Event_ID__c"
+SHORT = "BMCServiceDesk__shortDescription__c"
+CATEGORY = "BMCServiceDesk__FKCategory__c"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +80,18 @@ def new_note(world: SalesforceWorld, incident: str, text: str, **more: object) -
         **more,
     }
     return world.insert(HISTORY, fields)
+
+
+def error_of(answer) -> tuple[int, str]:
+    """Status and code of a refusal."""
+    body = answer.json()
+    assert isinstance(body, list)
+    return answer.status_code, body[0]["errorCode"]
+
+
+async def create(org: Org, **fields: object) -> str:
+    """The Id of a new incident, made through the API."""
+    answer = await org.http.post(ROWS, json={CATEGORY: NETWORK, **fields})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["success"] is True
+    return answer.json()["id"]
