@@ -2,7 +2,12 @@
 
 from datetime import UTC, datetime
 
-from pagerforce.model.action import ActionSpec, Param, ParamKind, TargetKind
+from pagerforce.model.action import (
+    ActionSpec,
+    Param,
+    ParamKind,
+    TargetKind,
+)
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
@@ -187,3 +192,71 @@ def holds(condition, facts, *, run_on=None):
 
 def record_facts(record=None, **keys):
     return Facts(record_event(record=record, **keys))
+
+
+def equals(field, value):
+    return {"field": field, "op": "equals", "value": value}
+
+
+def names(evaluation):
+    return [(trace.rule, trace.matched) for trace in evaluation.traces]
+
+
+def many_rules(count):
+    return [
+        rule_table(
+            name=f"rule {place}",
+            conditions=[
+                {"field": "event.type", "op": "in", "value": ["create", "update"]},
+                equals("record.Priority__c", str(place % 5)),
+                {"field": "record.Category__c", "op": "in", "value": [f"cat {place // 5}", "all"]},
+            ],
+        )
+        for place in range(count)
+    ]
+
+
+# op, value, values that hold, values that do not, what an absent value gives
+OPERATORS = [
+    ("equals", "Open", ["open", "OPEN"], ["Opened", "", 1, True], False),
+    ("equals", 1, [1, 1.0, "1", "1.0"], [2, "one", True, ""], False),
+    ("equals", True, [True, "true"], [False, 1, "yes"], False),
+    ("equals", "", ["", "  ", None], ["x", 0, False], True),
+    ("equals", "2026-01-02T03:04:05Z", ["2026-01-02T03:04:05.000+0000"], ["2026-01-02"], False),
+    ("equals", "a0C000000000001", ["a0C000000000001EAA"], ["a0c000000000001EAA"], False),
+    ("not_equals", "Open", ["Closed", "", 1], ["open"], True),
+    ("not_equals", "", ["x", 0], ["", None], False),
+    ("in", ["Open", 2], ["open", 2, "2"], ["x", 3, ""], False),
+    ("in", ["", "x"], ["", "X"], ["y"], True),
+    ("not_in", ["Open", 2], ["x", ""], ["OPEN", 2], True),
+    ("contains", "disk", ["The DISK is full", "disk"], ["dis", "", 5], False),
+    ("not_contains", "disk", ["memory", ""], ["disk", 5], True),
+    ("starts_with", "INC", ["inc-1"], ["x INC", "", 5], False),
+    ("ends_with", "ß", ["Strass", "Straß"], ["Stra", ""], False),
+    ("matches", "^db-[0-9]+$", ["DB-17"], ["db-", "xdb-1", "", 5, "\ud800"], False),
+    ("matches", "(?-i)DB", ["a DB"], ["a db"], False),
+    ("greater_than", 5, [6, "6", 5.5], [5, 4, "x", "", True], False),
+    ("at_least", 5, [5, "5.0"], [4.9, ""], False),
+    ("less_than", 5, [4, "-1"], [5, ""], False),
+    ("at_most", 5, [5, 4], [6, ""], False),
+    ("at_least", "2026-01-02", ["2026-01-02", "2026-01-02T00:00:00Z"], ["2026-01-01", 5], False),
+    ("less_than", "10:00", ["09:59:00.000Z"], ["10:00:00.000Z", "x"], False),
+    ("is_empty", None, ["", " ", None], ["x", 0, False], True),
+    ("is_not_empty", None, ["x", 0, False], ["", None], False),
+]
+
+
+def condition(field, op, value=None):
+    return {"field": field, "op": op} | ({} if value is None else {"value": value})
+
+
+def rule_with(**keys):
+    return rule_table(conditions=[keys])
+
+
+def pagerduty_rule_with(**keys):
+    return rule_table(run_on="pagerduty", conditions=[keys])
+
+
+def rule_doing(**keys):
+    return rule_table(actions=[keys])
