@@ -1,15 +1,14 @@
 """Judges requests to and answers from PagerDuty's REST API by its published schema.
 
 Put :class:`ValidatingApp` between any client and any PagerDuty application and look at its
-violations afterwards. Where the schema is known to be wrong, it is patched in memory, each patch
-with the reason beside it; see `pagerduty.schema-refuses-entries`.
+violations afterwards. Where the schema is known to be wrong, it is patched in memory
+(``openapi_patches.py``); see `pagerduty.schema-refuses-entries`.
 """
 
 import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from urllib.parse import parse_qsl
 from jsonschema import Draft4Validator, FormatChecker, ValidationError, validators
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
+
+from openapi_patches import as_json_schema, patched, strict_bodies, with_nulls
 
 USER_KEYS = frozenset({"sandbox-user-key"})
 """Keys with which ``From`` is not needed."""
@@ -67,8 +68,8 @@ class Schema:
     def __init__(self, file: Path) -> None:
         spec = json.loads(file.read_text(encoding="utf-8"))
         self.spec = spec
-        self._requests = _registry(_as_json_schema(_strict_bodies(_patched(spec))))
-        self._answers = _registry(_as_json_schema(_with_nulls(_patched(spec))))
+        self._requests = _registry(as_json_schema(strict_bodies(patched(spec))))
+        self._answers = _registry(as_json_schema(with_nulls(patched(spec))))
         self._operations = sorted(_operations(spec), key=lambda one: one.template.count("{"))
 
     def find(self, method: str, path: str) -> Operation | None:
@@ -305,113 +306,3 @@ def _errors(registry: Registry, pointer: str, value: object) -> list[str]:
 def _registry(spec: dict[str, Any]) -> Registry:
     resource = Resource.from_contents(spec, default_specification=DRAFT4)
     return Registry().with_resource("urn:pagerduty", resource)
-
-
-def _patched(original: dict[str, Any]) -> dict[str, Any]:
-    spec = deepcopy(original)
-    schemas = spec["components"]["schemas"]
-    # The acknowledge entry is restricted to a name that its own base does not know: nothing fits.
-    schemas["AcknowledgeLogEntry"]["allOf"][1]["properties"]["type"]["enum"] = [
-        "acknowledge_log_entry"
-    ]
-    # Real entry types are absent from the base's list: any *_log_entry is possible.
-    base_type = schemas["LogEntry"]["allOf"][1]["properties"]["type"]
-    known = base_type.pop("enum")
-    base_type["pattern"] = "_log_entry$"
-    other = {"not": {"enum": known}}
-    schemas["OtherLogEntry"] = {
-        "allOf": [
-            {"$ref": "#/components/schemas/LogEntry"},
-            {"type": "object", "properties": {"type": other}, "required": ["type"]},
-        ]
-    }
-    for path in ("/log_entries", "/incidents/{id}/log_entries"):
-        content = spec["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
-        rows = content["schema"]["allOf"][1]["properties"]["log_entries"]["items"]["oneOf"]
-        # The two kinds of field changes are listed for one incident only, though the base has them.
-        names = ("FieldValueChangeLogEntry", "CustomFieldValueChangeLogEntry", "OtherLogEntry")
-        for name in names:
-            reference = {"$ref": f"#/components/schemas/{name}"}
-            if reference not in rows:
-                rows.append(reference)
-    for name, schema in schemas.items():  # the entry's type first: the cheapest way to be wrong
-        if name.endswith("LogEntry") and "allOf" in schema:
-            schema["allOf"].reverse()
-    # The schema forgets that include[] puts whole objects where it has references only.
-    related = schemas["LogEntry"]["allOf"][0]["properties"]
-    for name, whole in (("service", "Service"), ("incident", "Incident")):
-        full = {"$ref": f"#/components/schemas/{whole}"}
-        related[name] = {"anyOf": [related[name], full]}
-    # The alternatives of a channel overlap, so that ordinary ones fit several.
-    schemas["Channel"]["anyOf"] = schemas["Channel"].pop("oneOf")
-    # The body requires a type without defining it, and its details are a text
-    # (`pagerduty.details-are-text`).
-    schemas["IncidentBody"]["properties"] = {
-        "type": {"type": "string", "enum": ["incident_body"]},
-        "details": {"type": "string"},
-    }
-    # A property with an empty name.
-    del schemas["Notification"]["properties"][""]
-    # A custom field's value is described as an object around the value, in overlapping
-    # alternatives; every example has the bare value (`pagerduty.custom-values-are-bare`).
-    bare = {"type": ["boolean", "number", "string", "array"], "nullable": True}
-    schemas["CustomFieldsFieldValue"]["properties"]["value"] = bare
-    schemas["IncidentTypeCustomFields"]["properties"]["default_value"] = bare
-    schemas["CustomFieldsEditableFieldValue"] = {
-        "type": "object",
-        "properties": {"name": {"type": "string"}, "id": {"type": "string"}, "value": bare},
-        "required": ["value"],
-    }
-    # The example of triggers fails for the type of its reference to the workflow.
-    trigger = schemas["IncidentWorkflowTrigger"]["allOf"][1]["properties"]["workflow"]
-    trigger["properties"]["type"]["enum"] = ["workflow_reference", "incident_workflow"]
-    return spec
-
-
-def _with_nulls(spec: dict[str, Any]) -> dict[str, Any]:
-    """Any field that is not required may be null in an answer (`pagerduty.parts-may-be-missing`)."""
-    for node in _nodes(spec):
-        properties = node.get("properties")
-        if isinstance(properties, dict):
-            required = node.get("required", ())
-            for name, schema in properties.items():
-                if name not in required:
-                    properties[name] = {"anyOf": [schema, {"type": "null"}]}
-    return spec
-
-
-def _strict_bodies(spec: dict[str, Any]) -> dict[str, Any]:
-    """An unknown field in a body is ignored without a word, so here it is an error."""
-    for methods in spec["paths"].values():
-        for definition in methods.values():
-            body = definition.get("requestBody") if isinstance(definition, dict) else None
-            for node in _nodes(body) if body else ():
-                if isinstance(node.get("properties"), dict):
-                    # a type is harmless anywhere: the schema's own example of a workflow start
-                    # has one where none is defined
-                    node["properties"].setdefault("type", {"type": "string"})
-                    node["additionalProperties"] = False
-    return spec
-
-
-def _as_json_schema(spec: dict[str, Any]) -> dict[str, Any]:
-    """OpenAPI's ``nullable`` in the words of JSON Schema; examples go, as they hold no schemas."""
-    for node in _nodes(spec):
-        for name in ("example", "examples", "x-examples"):
-            if not isinstance(node.get(name), dict) or "type" not in node[name]:
-                node.pop(name, None)
-        if node.pop("nullable", False) is True:
-            inner = dict(node)
-            node.clear()
-            node["anyOf"] = [inner, {"type": "null"}]
-    return spec
-
-
-def _nodes(value: object) -> Iterator[dict[str, Any]]:
-    """Every object in it, the innermost first."""
-    children = value.values() if isinstance(value, dict) else value
-    if isinstance(value, dict | list):
-        for child in list(children):
-            yield from _nodes(child)
-    if isinstance(value, dict):
-        yield value
