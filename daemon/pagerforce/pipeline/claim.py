@@ -29,9 +29,8 @@ from pagerforce.pipeline.tasks import CREATE_RECORD, build_task, sides_of
 from pagerforce.rules.evaluate import Facts
 from pagerforce.rules.template import TemplateProblem, context_of, render_args
 from pagerforce.store import journal, links, outbox, pauses, snapshots, splitting
-from pagerforce.store.database import Transaction
+from pagerforce.store.database import Transaction, savepoint
 from pagerforce.store.heads import find_heads
-from pagerforce.store.savepoint import savepoint
 from pagerforce.store.trouble import concerns_all
 
 _GROUPED = SET_FIELD  # consecutive ones of an event on a record are one write

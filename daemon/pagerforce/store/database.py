@@ -29,7 +29,7 @@ from pagerforce.store.interrupted import undo_interrupted_restore
 from pagerforce.store.lock import hold_state
 from pagerforce.store.migrate import prepare
 from pagerforce.store.reading import access_mode
-from pagerforce.store.trouble import to_file_error, to_store_error
+from pagerforce.store.trouble import concerns_all, to_file_error, to_store_error
 from pagerforce.store.unreadable import Unreadable
 
 Row: TypeAlias = tuple[Any, ...]
@@ -283,3 +283,20 @@ def _create_private(path: Path) -> None:
                 os.close(handle)
     except OSError as error:
         raise to_file_error(path, error) from error
+
+
+@asynccontextmanager
+async def savepoint(tx: Transaction) -> AsyncIterator[None]:
+    """What the block wrote is taken back when it raises; the rest of the transaction stands.
+
+    A full disk or a damaged file is no matter of one part: then the whole transaction ends.
+    """
+    await tx.run("SAVEPOINT part")
+    try:
+        yield
+    except Exception as error:
+        if not concerns_all(error):
+            await tx.run("ROLLBACK TO part")
+            await tx.run("RELEASE part")
+        raise
+    await tx.run("RELEASE part")
