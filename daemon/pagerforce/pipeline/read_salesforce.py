@@ -23,7 +23,6 @@ from pagerforce.pipeline.ruling import Judge
 from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.store import cursors, restored, snapshots
 from pagerforce.store.database import Database, Transaction
-from pagerforce.store.reading_with import find_read_with, put_read_with
 
 _LOG = get_log("poll")
 _SWEEP = Sweep(cheap=1000, every=timedelta(minutes=5))
@@ -102,8 +101,8 @@ class SalesforceReader:
                 self._intake.start_at[feed] = start_at or await _begin(tx, feed, begin)
             for name in self.objects:
                 if known[name] is None:  # its baseline reads it with all of them
-                    await put_read_with(tx, name, self._wanted(name))
-                self._read_with[name] = await find_read_with(tx, name)
+                    await cursors.put_read_with(tx, name, self._wanted(name))
+                self._read_with[name] = await cursors.find_read_with(tx, name)
             await self.lost.start(tx, self.objects)
         for name in self.objects:
             with self.reporter.contained(f"{name}, formulas"):
@@ -307,7 +306,7 @@ class SalesforceReader:
         async with self.database.read() as tx:
             await absent.look_behind(tx)
         async with self.database.write() as tx:
-            await put_read_with(tx, name, read_with)
+            await cursors.put_read_with(tx, name, read_with)
             await self.lost.compared(tx, name, returned)
         self._read_with[name] = read_with
         return found + await self._bury(absent, mark)

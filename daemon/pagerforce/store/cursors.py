@@ -1,5 +1,6 @@
-"""Cursors and single facts: how far each feed has been read, and where the first start began."""
+"""Cursors and single facts: how far each feed has been read, from where on, and with which fields."""
 
+import json
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
@@ -110,3 +111,33 @@ async def find_start(tx: Transaction, feed: str) -> datetime | None:
     if start_at is not None:
         await put_fact(tx, name, format_whole_second(start_at))
     return start_at
+
+
+async def find_read_with(tx: Transaction, object_name: str) -> frozenset[str]:
+    """The fields that every known row was read with; none where nobody has noted them yet."""
+    return await _find_names(tx, f"read_with:{object_name}")
+
+
+async def put_read_with(tx: Transaction, object_name: str, fields: Collection[str]) -> None:
+    """Notes that every row was read with these fields."""
+    await _put_names(tx, f"read_with:{object_name}", fields)
+
+
+async def find_lost(tx: Transaction, object_name: str) -> frozenset[str]:
+    """Fields that could not be read for a while, and have not been read of every row since."""
+    return await _find_names(tx, f"lost_fields:{object_name}")
+
+
+async def put_lost(tx: Transaction, object_name: str, fields: Collection[str]) -> None:
+    """Notes which fields could not be read for a while."""
+    await _put_names(tx, f"lost_fields:{object_name}", fields)
+
+
+async def _find_names(tx: Transaction, name: str) -> frozenset[str]:
+    text = await find_fact(tx, name)
+    found = attempt(tx, "fact", name, lambda: [*json.loads(text)]) if text else None
+    return frozenset(item for item in found or () if isinstance(item, str))
+
+
+async def _put_names(tx: Transaction, name: str, fields: Collection[str]) -> None:
+    await put_fact(tx, name, json.dumps(sorted(fields)))
