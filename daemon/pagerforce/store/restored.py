@@ -22,8 +22,12 @@ from pagerforce.model.restore import Doubt, Turn
 from pagerforce.store import cursors
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
-from pagerforce.store.facts import BACKED_UP_AT, RESTORE_TURN
 from pagerforce.store.heads import HEAD, IS_DUE, LANES, PAUSED_LANES, due_between
+
+# Facts that are written before the daemon's own connection is open.
+BACKED_UP_AT = "backed_up_at"  # in a backup: when it was made, by this host's clock
+RESTORED_AT = "restored_at"  # in a restored database: when
+RESTORE_TURN = "restore:turn"  # how far what follows from that has come
 
 _START = "restore:cursor"  # where PagerDuty's cursor stood in the backup
 _SINCE = "restore:since"  # when the backup was made, in PagerDuty's clock
