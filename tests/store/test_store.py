@@ -13,10 +13,10 @@ from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
 from pagerforce.model.outbox import ActionState, NewAction, Settlement
 from pagerforce.model.ports import Position
 from pagerforce.model.record import Record
-from pagerforce.store import attempts, cursors, journal, links, outbox, pauses, snapshots, splitting
+from pagerforce.store import attempts, cursors, journal, lanes, links, outbox, pauses, snapshots
 from pagerforce.store.codec import parse_event, parse_incident, parse_record, to_text
 from pagerforce.store.database import open_database
-from pagerforce.store.heads import find_heads, has_work
+from pagerforce.store.lanes import find_heads, has_work
 from pagerforce.store.migrate import known_schema
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -225,7 +225,7 @@ async def test_a_lane_with_a_page_goes_first_from_its_head_on(tmp_path):
 async def test_parts_keep_the_place_of_the_action_they_were_split_from(tmp_path):
     async with open_database(tmp_path / "p.db") as database, database.write() as tx:
         await enqueue(tx, 1, ["r1"], action("a1"), action("a2"))
-        await splitting.split(tx, await outbox.find_action(tx, "a1"), ["x", "y", "z"])
+        await lanes.split(tx, await outbox.find_action(tx, "a1"), ["x", "y", "z"])
         order = []
         while found := (await find_heads(tx, NOW, limit=1, kinds=[NOTE])).actions:
             order.append((found[0].id, found[0].target))

@@ -28,9 +28,8 @@ from pagerforce.pipeline.target import Pairs, Targets, choose, find_pairs
 from pagerforce.pipeline.tasks import CREATE_RECORD, build_task, sides_of
 from pagerforce.rules.evaluate import Facts
 from pagerforce.rules.template import TemplateProblem, context_of, render_args
-from pagerforce.store import journal, links, outbox, pauses, snapshots, splitting
+from pagerforce.store import journal, lanes, links, outbox, pauses, snapshots
 from pagerforce.store.database import Transaction, savepoint
-from pagerforce.store.heads import find_heads
 from pagerforce.store.trouble import concerns_all
 
 _GROUPED = SET_FIELD  # consecutive ones of an event on a record are one write
@@ -131,7 +130,7 @@ class Claimer:
         is_moved = False
         largest = max((carriage.size for carriage in carriages.values()), default=1)
         limit = min(slots * largest, _MOST_AT_ONCE)
-        heads = await find_heads(tx, now, limit=limit, kinds=kinds, under_way=under_way)
+        heads = await lanes.find_heads(tx, now, limit=limit, kinds=kinds, under_way=under_way)
         failed = [(item.action, item.error) for item in heads.unreadable]
         apart = await self._apart(tx, heads.actions, under_way, is_careful=is_careful)
         kept = apart | _kept_back(heads.actions, packing, now)
@@ -211,11 +210,11 @@ class Claimer:
                 await self._settle(tx, head, ActionState.SKIPPED, targets.reason, now)
                 return None, False
             if len(targets.ids) > 1:
-                await splitting.split(tx, head, targets.ids)
+                await lanes.split(tx, head, targets.ids)
                 return None, False
             target = targets.ids[0]
         master = await self._master(tx, head, target)
-        if master != target and await splitting.has_part_on(tx, head, master):
+        if master != target and await lanes.has_part_on(tx, head, master):
             reason = f"{target} was merged into {master}, on which it acts anyway"
             await self._settle(tx, head, ActionState.SKIPPED, reason, now)
             return None, False

@@ -36,7 +36,7 @@ from pagerforce.pipeline.target import NOTHING_LINKED
 from pagerforce.store import (
     cursors,
     journal,
-    late_starts,
+    lanes,
     links,
     outbox,
     own_writes,
@@ -256,7 +256,7 @@ async def _store_entries(
     await _store_links(tx, plan.new_links, Side.PAGERDUTY, skew)
     await store_ruled(tx, plan.ruled, now, doubt)
     for start in plan.late_starts:
-        await late_starts.put_behind(tx, start.id, NOTHING_LINKED, now)
+        await lanes.put_behind(tx, start.id, NOTHING_LINKED, now)
     for source, survivor in plan.merges:
         await links.move_links(tx, source, survivor)
 

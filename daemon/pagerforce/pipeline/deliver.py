@@ -40,7 +40,7 @@ from pagerforce.pipeline.tools import Tools
 from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.store import attempts, outbox, own_writes
 from pagerforce.store.database import Transaction
-from pagerforce.store.heads import LONGEST_WAIT, has_work
+from pagerforce.store.lanes import LONGEST_WAIT, has_work
 from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("deliver")

@@ -28,7 +28,7 @@ from pagerforce.pipeline.settle import settlement_of, store_effects
 from pagerforce.pipeline.tools import Tools
 from pagerforce.store import attempts, outbox
 from pagerforce.store.database import Transaction
-from pagerforce.store.heads import LONGEST_WAIT
+from pagerforce.store.lanes import LONGEST_WAIT
 from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("deliver")

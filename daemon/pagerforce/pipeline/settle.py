@@ -31,7 +31,7 @@ from pagerforce.model.verdict import (
 from pagerforce.own_writes.life import fate_of
 from pagerforce.store import links, own_writes, snapshots
 from pagerforce.store.database import Transaction
-from pagerforce.store.heads import LONGEST_WAIT
+from pagerforce.store.lanes import LONGEST_WAIT
 from pagerforce.store.links import LinkTime
 
 

@@ -22,7 +22,7 @@ from pagerforce.model.restore import Doubt, Turn
 from pagerforce.store import cursors
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
-from pagerforce.store.heads import HEAD, IS_DUE, LANES, PAUSED_LANES, due_between
+from pagerforce.store.lanes import HEAD, IS_DUE, LANES, PAUSED_LANES, due_between
 
 # Facts that are written before the daemon's own connection is open.
 BACKED_UP_AT = "backed_up_at"  # in a backup: when it was made, by this host's clock

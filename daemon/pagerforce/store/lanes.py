@@ -1,7 +1,7 @@
-"""What goes next: the first waiting action of each lane.
+"""The order of what waits: which action of each lane goes next, and which goes behind which.
 
-From lane to lane along an index, each looked at once, so that a long backlog is not read through for
-every action that leaves it.
+What goes next is looked for from lane to lane along an index, each looked at once, so that a long
+backlog is not read through for every action that leaves it.
 """
 
 import json
@@ -9,12 +9,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pagerforce.model.ids import EventId
 from pagerforce.model.outbox import Action
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.damaged import DamagedAction, read_row
 from pagerforce.store.database import Transaction
 from pagerforce.store.outbox import COLUMNS
 from pagerforce.store.snapshots import marks
+from pagerforce.store.unreadable import MOST
 
 LONGEST_WAIT = timedelta(minutes=5)
 """No action waits longer for its next attempt, whatever the other side asks for. One that seems to have
@@ -85,3 +87,65 @@ async def find_heads(
     for item in damaged:
         tx.unreadable.note("action", item.action.id)
     return Heads([item for item in found if isinstance(item, Action)], damaged)
+
+
+async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None:
+    """Turns an action that acts on several incidents or records into one part for each.
+
+    It may have been tried when there was only one of them: what that brings back is awaited by the
+    part that now acts there.
+    """
+    await tx.run("UPDATE action SET target = ? WHERE id = ?", (targets[0], action.id))
+    parts = [
+        (f"{action.id}-{number + 1}", number, target, action.id)
+        for number, target in enumerate(targets)
+        if number > 0
+    ]
+    await tx.run_many(
+        "INSERT INTO action (id, seq, part, event_seq, ruleset, rule, position, do, object, written, "
+        "args, lane, is_page, target, state, next_at, created_at, depth, is_uncertain, "
+        "first_attempt_at, doubt_since) "
+        "SELECT ?, seq, ?, event_seq, ruleset, rule, position, do, object, written, "
+        "args, lane, is_page, ?, state, next_at, created_at, depth, is_uncertain, "
+        "first_attempt_at, doubt_since FROM action WHERE id = ?",
+        parts,
+    )
+    await tx.run_many(
+        "UPDATE expectation SET action_id = ? WHERE action_id = ? AND subject = ?",
+        [(part_id, action_id, target) for part_id, _, target, action_id in parts],
+    )
+
+
+async def has_part_on(tx: Transaction, action: Action, target: str) -> bool:
+    """Whether another part of the same action acts on this target."""
+    row = await tx.row(
+        "SELECT 1 FROM action WHERE seq = ? AND id <> ? AND target = ? LIMIT 1",
+        (action.seq, action.id, target),
+    )
+    return row is not None
+
+
+async def put_behind(tx: Transaction, event_id: EventId, reason: str, now: datetime) -> None:
+    """Puts what followed an incident's trigger, but was seen before it, behind what it led to.
+
+    What waits for its first attempt, and what was skipped for this reason: no record was made yet.
+    """
+    row = await tx.row(f"SELECT coalesce(max(seq), 0) FROM action WHERE seq < {MOST}")
+    last = int(row[0]) if row else 0
+    rows = await tx.rows(
+        "SELECT action.id, lane_member.lane FROM event AS start "
+        "JOIN event ON event.incident_id = start.incident_id AND event.seq <> start.seq "
+        "JOIN action ON event_seq = event.seq JOIN lane_member ON member = event.incident_id "
+        "WHERE start.id = ? AND attempts = 0 "
+        "AND (state = 'pending' OR (state = 'skipped' AND reason = ?)) "
+        "ORDER BY event.at, action.seq, part",
+        (event_id, reason),
+    )
+    await tx.run_many(
+        "UPDATE action SET state = 'pending', reason = NULL, finished_at = NULL, next_at = ?, "
+        "seq = ?, lane = ? WHERE id = ?",
+        [
+            (to_stamp(now), last + place, lane, action_id)
+            for place, (action_id, lane) in enumerate(rows, start=1)
+        ],
+    )
