@@ -51,13 +51,19 @@ def plain_case(rig, subject="Portal down"):
     return rig.sf.insert("Case", {"Subject": subject, "Priority": "Low", "Status": "New"}, by=RAJ)
 
 
+async def merged(rig, daemon, turns=2):
+    """A record with an incident that was merged into one without."""
+    loser, incident = await paged(rig, daemon, "Mail down")
+    master = plain_case(rig)
+    await daemon.step()
+    rig.sf.merge("Case", master, loser, by=RAJ)
+    await daemon.step(turns)
+    return loser, incident, master
+
+
 async def test_links_follow_the_master_and_the_incident_stays_open(tmp_path):
     async with open_rig(tmp_path, RULES) as rig, rig.daemon() as daemon:
-        loser, incident = await paged(rig, daemon, "Mail down")
-        master = plain_case(rig)
-        await daemon.step()
-        rig.sf.merge("Case", master, loser, by=RAJ)
-        await daemon.step(3)
+        _, incident, master = await merged(rig, daemon, turns=3)
         assert await daemon.links() == [(incident, master, "active")]
         assert rig.pd.incident(incident)["status"] == "triggered", "it was not deleted"
         (note,) = rig.notes_of(incident)
@@ -75,11 +81,7 @@ async def test_links_follow_the_master_and_the_incident_stays_open(tmp_path):
 
 async def test_the_journal_says_that_it_was_a_merge(tmp_path):
     async with open_rig(tmp_path, RULES) as rig, rig.daemon() as daemon:
-        loser, _ = await paged(rig, daemon, "Mail down")
-        master = plain_case(rig)
-        await daemon.step()
-        rig.sf.merge("Case", master, loser, by=RAJ)
-        await daemon.step()
+        loser, _, master = await merged(rig, daemon)
         (entry,) = [x for x in await daemon.log() if x["event"] == "delete"]
         assert entry["record"] == loser
         assert entry["recorded"]["event"]["merged_into"] == master
@@ -92,21 +94,13 @@ async def test_a_rule_that_speaks_of_the_master_is_carried_out(tmp_path):
     asked = '{ field = "record.MasterRecordId", op = "is_not_empty" }'
     rules = RULES.replace('value = "delete" }', f'value = "delete" }}, {asked}')
     async with open_rig(tmp_path, rules) as rig, rig.daemon() as daemon:
-        loser, incident = await paged(rig, daemon, "Mail down")
-        master = plain_case(rig)
-        await daemon.step()
-        rig.sf.merge("Case", master, loser, by=RAJ)
-        await daemon.step()
+        _, incident, _ = await merged(rig, daemon)
         assert rig.pd.incident(incident)["status"] == "resolved"
 
 
 async def test_an_undelete_of_the_loser_does_not_take_the_links_back(tmp_path):
     async with open_rig(tmp_path, RULES) as rig, rig.daemon() as daemon:
-        loser, incident = await paged(rig, daemon, "Mail down")
-        master = plain_case(rig)
-        await daemon.step()
-        rig.sf.merge("Case", master, loser, by=RAJ)
-        await daemon.step()
+        loser, incident, master = await merged(rig, daemon)
         rig.sf.undelete("Case", loser, by=RAJ)
         await daemon.step(3)
         assert await daemon.links() == [(incident, master, "active")]
