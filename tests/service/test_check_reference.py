@@ -1,50 +1,42 @@
 """docs/reference/check.md holds every line that ``check`` can say, word for word.
 
-``python tests/service/test_check_reference.py`` writes the two tables anew.
+``PYTHONPATH=tests python tests/service/test_check_reference.py`` writes the two tables anew.
 """
 
 import re
-import sys
 from pathlib import Path
 
 from pagerforce.salesforce.login_table import DEFAULT_REMEDY, LOGIN_TABLE
 from pagerforce.service.check import ADVICE
+from reference_page import check_page, table, words, write_page
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "check.md"
+PAGE = "check.md"
 PLACE = re.compile(r"\{(\w+)(?:![rs])?\}")
 
 
+def shown(text):
+    return PLACE.sub(r"*\1*", text).replace("|", "\\|")
+
+
 def lines_table():
-    rows = ["| code | | about | what to know or to do |", "|---|---|---|---|"]
-    for advice in ADVICE:
-        what, remedy = (
-            PLACE.sub(r"*\1*", text).replace("|", "\\|") for text in (advice.what, advice.remedy)
-        )
-        rows.append(f"| `{advice.code}` | {advice.kind.value.upper()} | {what} | {remedy} |")
-    return "\n".join(rows)
+    rows = [
+        (f"`{advice.code}`", advice.kind.value.upper(), shown(advice.what), shown(advice.remedy))
+        for advice in ADVICE
+    ]
+    return table("| code | | about | what to know or to do |", rows)
 
 
 def logins_table():
-    rows = ["| the answer speaks of | what to do |", "|---|---|"]
-    for row in LOGIN_TABLE:
-        parts = ", ".join(f"`{text}`" for text in row.texts)
-        rows.append(f"| {parts} | {row.advice} |")
-    return "\n".join([*rows, f"| anything else | {DEFAULT_REMEDY} |"])
+    rows = [(words(row.texts), row.advice) for row in LOGIN_TABLE]
+    made = table("| the answer speaks of | what to do |", rows)
+    return f"{made}\n| anything else | {DEFAULT_REMEDY} |"
 
 
 TABLES = {"lines": lines_table, "logins": logins_table}
 
 
-def block(text, name):
-    found = re.search(rf"<!-- {name}: [^>]*-->\n(.*?)<!-- end -->", text, re.DOTALL)
-    assert found, name
-    return found
-
-
 def test_the_page_holds_every_line_and_login_remedy():
-    text = PAGE.read_text("utf-8")
-    for name, table in TABLES.items():
-        assert block(text, name).group(1).strip() == table(), f"run python {sys.argv[0]}"
+    check_page(PAGE, TABLES)
 
 
 def test_codes_are_unique_and_every_line_can_be_filled_in():
@@ -66,8 +58,4 @@ def test_every_line_is_provoked_by_a_test():
 
 
 if __name__ == "__main__":
-    page = PAGE.read_text("utf-8")
-    for title, make in TABLES.items():
-        start, end = block(page, title).span(1)
-        page = f"{page[:start]}{make()}\n{page[end:]}"
-    PAGE.write_text(page, "utf-8")
+    write_page(PAGE, TABLES)
