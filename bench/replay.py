@@ -11,7 +11,8 @@ from pagerforce.config.load import load_config
 from pagerforce.config.secret import load_secrets
 from pagerforce.model.ids import Side
 from pagerforce.observe.log import setup_log
-from pagerforce.service.wiring import CATALOG, Outside, Parts, wire
+from pagerforce.service.catalog import CATALOG
+from pagerforce.service.wiring import Outside, Parts, wire
 
 
 class HandClock:

@@ -31,7 +31,7 @@ from pagerforce.model.incident import Incident, IncidentStatus, Ref
 from pagerforce.model.value import Scalar
 from pagerforce.rules.evaluate import Facts, RuleBook
 from pagerforce.rules.parse import parse_rulesets
-from pagerforce.service.wiring import CATALOG
+from pagerforce.service.catalog import CATALOG
 
 SIZES = (1_000, 10_000)
 EVENTS = 2_000

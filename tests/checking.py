@@ -8,8 +8,8 @@ from pagerforce.config.checkline import CheckLine, Kind
 from pagerforce.config.load import Loaded, load_config
 from pagerforce.sandbox.clock import SandboxClock
 from pagerforce.sandbox.desk import Desk, open_desk
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.check import check_online
-from pagerforce.service.wiring import CATALOG
 
 P = "BMCServiceDesk__"
 INCIDENT, HISTORY = f"{P}Incident__c", f"{P}IncidentHistory__c"

@@ -20,7 +20,8 @@ from pagerforce.errors import RemoteError
 from pagerforce.sandbox.clock import ManualClock
 from pagerforce.sandbox.desk import Desk, open_desk
 from pagerforce.sandbox.faults import Fault, FaultKind, Faults
-from pagerforce.service.wiring import CATALOG, Parts, wire
+from pagerforce.service.catalog import CATALOG
+from pagerforce.service.wiring import Parts, wire
 from pagerforce.store import journal, links, outbox
 from pagerforce.store.journal import Filter
 

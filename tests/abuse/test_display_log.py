@@ -16,6 +16,7 @@ from abuse.hostile import (
 )
 from pagerforce.observe.log import get_log, setup_log
 from pagerforce.observe.metrics import Metrics
+from pagerforce.service.catalog import SPECS
 from pagerforce.service.control.answer import line_of, progress_line
 from pagerforce.service.pages import Condition, front_page
 from pagerforce.service.systemd import Notifier
@@ -103,7 +104,7 @@ def test_a_status_for_systemd_is_one_assignment(tmp_path):
 
 
 def test_the_page_and_the_metrics_carry_names_as_text():
-    metrics = Metrics("1", ["pagerduty.add_note"])
+    metrics = Metrics("1", [SPECS["pagerduty.add_note"]])
     metrics.declare_rules([(EVIL, EVIL)])
     metrics.count_match(EVIL, EVIL)
     page = front_page(Condition(metrics.registry, [f"<b>{EVIL}"], [EVIL]))

@@ -10,12 +10,12 @@ from abuse.injection import Injected, Plan, injected, seams
 from pagerforce.config.load import load_config
 from pagerforce.config.secret import load_secrets
 from pagerforce.pipeline.aside import SET_ASIDE
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.certificates import Certificates
 from pagerforce.service.gauges import Gauges
 from pagerforce.service.health import Heartbeats
 from pagerforce.service.refresh import Refresher
 from pagerforce.service.systemd import Notifier
-from pagerforce.service.wiring import CATALOG
 from pagerforce.store import letters, outbox
 from rig import INCIDENT, JANE, open_rig
 

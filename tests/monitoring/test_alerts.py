@@ -10,9 +10,9 @@ from anyio.lowlevel import checkpoint
 from starlette.testclient import TestClient
 
 from pagerforce.observe.metrics import Metrics
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.expose import build_app
 from pagerforce.service.pages import anchor_of
-from pagerforce.service.wiring import CATALOG
 from process import free_port, open_stage
 from prometheus_rig import SHIPPED, promtool, run_server
 
@@ -44,7 +44,7 @@ def test_each_heading_says_what_it_means_how_to_diagnose_and_how_to_fix_it():
 
 
 def test_each_alert_and_rule_speaks_of_series_that_exist():
-    metrics = Metrics("1", [spec.do for spec in CATALOG])
+    metrics = Metrics("1", CATALOG)
     known = {"pagerforce_build_info"}
     for family in metrics.registry.collect():
         known.add(family.name)
@@ -66,7 +66,7 @@ def test_each_recording_that_is_asked_for_is_made():
 
 
 def test_the_page_of_metrics_describes_each_series_and_its_labels():
-    metrics = Metrics("1", [spec.do for spec in CATALOG])
+    metrics = Metrics("1", CATALOG)
     metrics.declare_rules([("set", "rule")])
     metrics.declare_objects(["Case"])
     rows = re.findall(

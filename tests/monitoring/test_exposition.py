@@ -18,8 +18,8 @@ from pagerforce.model.ids import Side
 from pagerforce.observe.api_calls import NO_ANSWER, OPERATIONS
 from pagerforce.observe.metrics import OUTCOMES, Metrics
 from pagerforce.pagerduty import client as pagerduty_client
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.expose import build_app, write_textfile
-from pagerforce.service.wiring import CATALOG
 from pagerforce.wire.transport import NO_ANSWER_CODE
 
 SOURCE = Path(pagerforce.__file__).parent
@@ -47,7 +47,7 @@ PROMISED = {
 
 @pytest.fixture
 def metrics():
-    made = Metrics("1.2.3", [spec.do for spec in CATALOG])
+    made = Metrics("1.2.3", CATALOG)
     made.declare_rules([("set", "rule")])
     return made
 

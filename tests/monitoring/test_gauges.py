@@ -11,11 +11,11 @@ from pagerforce.config.starter import write_starter
 from pagerforce.errors import TransientError
 from pagerforce.model.ids import Side
 from pagerforce.sandbox.faults import Fault, FaultKind
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.certificates import Certificates
 from pagerforce.service.gauges import Gauges
 from pagerforce.service.refresh import Refresher
 from pagerforce.service.systemd import Notifier
-from pagerforce.service.wiring import CATALOG
 from rig import INCIDENT, JANE, SKEW, START, open_rig
 
 A_DAY = 25 * 3600.0

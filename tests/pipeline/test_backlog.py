@@ -9,6 +9,7 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import ActionId, EventId, IncidentId, RecordId, Side
 from pagerforce.model.outbox import Action, ActionState
 from pagerforce.pipeline.folding import Waiting, find_undoing, is_foldable
+from pagerforce.service.catalog import SPECS
 from rig import INCIDENT, JANE, START, P, open_rig
 
 STATUS = f"{P}FKStatus__c"
@@ -93,7 +94,7 @@ def action(number, do="salesforce.set_field", **args):
 
 def undoing(head, *behind, events=None, waited=LATER):
     known = {item.event_seq: event(item.event_seq) for item in behind} | (events or {})
-    found = find_undoing(Waiting(head, event(head.event_seq)), behind, known, START + waited)
+    found = find_undoing(Waiting(head, event(head.event_seq)), behind, known, START + waited, SPECS)
     return found.id if found else None
 
 
@@ -133,7 +134,7 @@ def test_a_comment_between_may_need_the_status_before_it():
 def test_a_resolve_undoes_an_acknowledge_and_not_the_other_way():
     acknowledge, resolve = action(1, "pagerduty.acknowledge"), action(2, "pagerduty.resolve")
     assert undoing(acknowledge, COMMENT, resolve) == "a2"
-    assert not is_foldable(resolve)
+    assert not is_foldable(resolve, SPECS)
 
 
 @pytest.mark.parametrize("do", ["pagerduty.set_priority", "pagerduty.reassign"])
@@ -153,7 +154,7 @@ def test_the_last_priority_and_the_last_assignment_count(do):
     ],
 )
 def test_what_may_have_had_effect_texts_and_creations_are_never_left_out(one):
-    assert not is_foldable(one)
+    assert not is_foldable(one, SPECS)
 
 
 @pytest.mark.parametrize("later", [replace(B, args=None), replace(B, target="r1")])

@@ -8,7 +8,8 @@ from pagerforce.errors import MalformedError, RefusedError, RemoteError, Transie
 from pagerforce.pipeline.lookups import ODD_ANSWERS, PATIENCE_SECONDS
 from pagerforce.sandbox.faults import Fault, FaultKind
 from pagerforce.sandbox.pagerduty.directory import CustomField
-from pagerforce.service.wiring import CATALOG, wire
+from pagerforce.service.catalog import CATALOG
+from pagerforce.service.wiring import wire
 from rig import INCIDENT, JANE, SAM, open_rig
 
 RULES = f"""

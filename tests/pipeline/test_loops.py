@@ -6,6 +6,7 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId, RecordId, Side
 from pagerforce.model.outbox import Done
 from pagerforce.pipeline.causality import depth_of
+from pagerforce.service.catalog import SPECS
 from pagerforce.store import pauses
 from rig import INCIDENT, JANE, START, P, open_rig
 
@@ -194,4 +195,4 @@ def test_only_a_change_of_what_was_written_there_continues_a_chain(field, record
         depth=3,
         event_at=START,
     )
-    assert depth_of(event, [done]) == depth
+    assert depth_of(event, [done], SPECS) == depth

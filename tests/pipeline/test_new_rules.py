@@ -5,7 +5,7 @@ import pytest
 from control.kit import open_office
 from pagerforce.config.load import load_config
 from pagerforce.sandbox.pagerduty.directory import CustomField
-from pagerforce.service.wiring import CATALOG
+from pagerforce.service.catalog import CATALOG
 from pagerforce.store import snapshots
 from rig import INCIDENT, JANE, P, open_rig
 

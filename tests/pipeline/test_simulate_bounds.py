@@ -8,11 +8,12 @@ from pagerforce.model.ids import Side
 from pagerforce.pipeline.simulate import Bounds, simulate
 from pagerforce.rules.evaluate import RuleBook
 from pagerforce.rules.syntax import Group, Mode, Rule
+from pagerforce.service.catalog import SPECS
 from pagerforce.service.checker import tasks
 
 
 def book(*titles):
-    call = [ActionCall("pagerduty.create_incident", {"title": title}) for title in titles]
+    call = [ActionCall(SPECS["pagerduty.create_incident"], {"title": title}) for title in titles]
     every = Group(Mode.ALL, ())
     rule = Rule(
         "Set", "Rule", "Case", Side.SALESFORCE, Mode.ALL, True, False, None, every, tuple(call)

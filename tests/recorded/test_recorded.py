@@ -15,8 +15,9 @@ import pytest
 from pagerforce.config.load import load_config
 from pagerforce.config.secret import load_secrets
 from pagerforce.model.ids import Side
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.outside import Outside
-from pagerforce.service.wiring import CATALOG, wire
+from pagerforce.service.wiring import wire
 from pagerforce.store import journal
 from recorded.replay import Recording, names
 from rig import HostClock

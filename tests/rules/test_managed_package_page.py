@@ -10,7 +10,7 @@ from pagerforce.cli.app import app
 from pagerforce.model.event import PAGERDUTY_TYPES
 from pagerforce.rules.fields import UnknownFieldError, parse_field
 from pagerforce.rules.parse import parse_rulesets
-from pagerforce.service.wiring import CATALOG
+from pagerforce.service.catalog import CATALOG
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "how-to" / "from-the-managed-package.md").read_text()

@@ -3,7 +3,7 @@
 import pytest
 
 from pagerforce.model.action import ParamKind
-from pagerforce.service.wiring import CATALOG
+from pagerforce.service.catalog import CATALOG
 from rig import INCIDENT
 from rules.kit import PAGE, SHORT, Case, conclude, is_, rule, staged
 

@@ -26,7 +26,7 @@ from pagerforce.sandbox.desk import CONSUMER_KEY, ORG_ID, USERNAME
 from pagerforce.sandbox.faults import Faults
 from pagerforce.sandbox.pagerduty import ACCOUNT_KEY, PagerDutyWorld
 from pagerforce.sandbox.salesforce import SalesforceWorld
-from pagerforce.service.wiring import CATALOG
+from pagerforce.service.catalog import CATALOG
 from simulation.administrator import RULES as ADMINISTERED_RULES
 from simulation.automation import Org
 from simulation.network import URLS, Road

@@ -4,8 +4,8 @@ import json
 
 from pagerforce.config.files import RulesText
 from pagerforce.config.load import load_config
+from pagerforce.service.catalog import CATALOG, SPECS
 from pagerforce.service.checker.plain import line_of_rule, rule_of
-from pagerforce.service.wiring import CATALOG
 from unit.config.config_catalog import write
 
 RULES = """
@@ -37,8 +37,8 @@ def test_every_part_of_a_rule_comes_back(tmp_path):
     loaded = load_config(path, catalog=CATALOG, environ={}, rules=[RulesText("x", RULES)])
     assert len(loaded.rules) == 1
     for rule in loaded.rules:
-        again = rule_of(json.loads(line_of_rule(rule)))
+        again = rule_of(json.loads(line_of_rule(rule)), SPECS)
         assert repr(again) == repr(rule)
         assert line_of_rule(again) == line_of_rule(rule)
-        named = rule_of(json.loads(line_of_rule(rule)), old_label="x", label="revision 7")
+        named = rule_of(json.loads(line_of_rule(rule)), SPECS, old_label="x", label="revision 7")
         assert named.place == "revision 7" + rule.place.removeprefix("x")

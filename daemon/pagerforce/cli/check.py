@@ -32,11 +32,11 @@ from pagerforce.config.load import find_config
 from pagerforce.config.offline import check_offline, offline_lines
 from pagerforce.config.schema import Config
 from pagerforce.config.secret import find_api_key, find_private_key
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.check import check_online
 from pagerforce.service.control.client import call_daemon
 from pagerforce.service.orgs import org_of_state
 from pagerforce.service.plan import DEFAULT_CHANGES, DEFAULT_RECORDS, Assumptions, plan_lines
-from pagerforce.service.wiring import CATALOG
 
 _WORDS = {
     Kind.OK: ("OK    ", "green"),

@@ -20,8 +20,8 @@ from pagerforce.errors import (
     PagerforceError,
     WrongOrgError,
 )
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.eventloop import PatientLoop
-from pagerforce.service.wiring import CATALOG
 
 __all__ = ["err", "out", "print_json", "print_table"]  # what every command prints with
 

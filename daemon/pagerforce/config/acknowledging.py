@@ -3,15 +3,15 @@
 Fact: ``pagerduty.acknowledge-assigns-to-writer``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pagerforce.config.checkline import CheckLine, remark
 from pagerforce.config.load import Loaded
 from pagerforce.config.schema import Config
 from pagerforce.rules.inspection import is_template
 
-_DO = "pagerduty.acknowledge"
-_WHERE = "{where}: pagerduty.acknowledge"
+_PARAM = "assign_to"
+_WHERE = "{where}: {do}"
 
 WRITER = remark(
     "acknowledge.writer",
@@ -46,16 +46,17 @@ def acknowledging_lines(loaded: Loaded) -> Iterator[CheckLine]:
     """One line for each action of an enabled rule that acknowledges."""
     for rule in loaded.rules:
         for index, action in enumerate(rule.actions if rule.enabled else ()):
-            if action.do == _DO:
-                wanted = str(action.args.get("assign_to") or "writer")
-                yield _line(f"{rule.place}.actions[{index}]", wanted, loaded.config)
+            if any(param.name == _PARAM for param in action.spec.params):
+                wanted = str(action.args.get(_PARAM) or "writer")
+                where = {"where": f"{rule.place}.actions[{index}]", "do": action.do}
+                yield _line(where, wanted, loaded.config)
 
 
-def _line(where: str, wanted: str, config: Config) -> CheckLine:
+def _line(where: Mapping[str, str], wanted: str, config: Config) -> CheckLine:
     if is_template(wanted):
-        return BY_TEMPLATE.line(where=where)
+        return BY_TEMPLATE.line(**where)
     us = config.pagerduty.from_email
     actor = f"the person whose change it was, or to {us} where it does not know or take that person"
     is_actor = wanted == "actor" or config.pagerduty.act_as == "actor"
     advice = {"unchanged": UNCHANGED, "actor": ACTOR}.get(wanted, WRITER)
-    return advice.line(where=where, who=actor if is_actor else us)
+    return advice.line(**where, who=actor if is_actor else us)

@@ -1,6 +1,6 @@
 """Actions: how each kind is declared, what a rule decided, and what delivery is given to do."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -24,6 +24,17 @@ class ParamKind(StrEnum):
     NAME = "name"  # a plain word that is not a template, e.g. a field's name
 
 
+class Thing(StrEnum):
+    """What an argument may name, by name or id, to be found in PagerDuty. The value is for people."""
+
+    SERVICE = "service"
+    ESCALATION_POLICY = "escalation policy"
+    PRIORITY = "priority"
+    WORKFLOW = "workflow"
+    RESPONSE_PLAY = "response play"
+    USER = "user"
+
+
 @dataclass(frozen=True, slots=True)
 class Param:
     """One argument of an action."""
@@ -34,6 +45,7 @@ class Param:
     choices: tuple[str, ...] = ()
     default: Json = None
     doc: str = ""
+    names: Thing | None = None
 
 
 OVERTAKEN = "the record has changed meanwhile: the rule's conditions no longer hold"
@@ -46,12 +58,58 @@ class TargetKind(StrEnum):
     INCIDENT_ANY = "incident_any"  # as above, resolved ones too
     NEW_INCIDENT = "new_incident"
     RECORD = "record"  # a linked record of the rule's object, or the record itself
-    NEW_RECORD = "new_record"
+    NEW_RECORD = "new_record"  # of the argument ``object``, with the argument ``fields``
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What an incident has instead of what an action sets. ``name``: of the field, for people."""
+
+    name: str
+    now: Json
+    wanted: Json
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentState:
+    """A state of an incident. ``gap``: how one is not in it, given the arguments; None: it is."""
+
+    gap: Callable[[Incident, Mapping[str, Json]], Gap | None]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldState:
+    """A field of a record. ``param``: the argument that names it."""
+
+    param: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an action takes of its side's limits.
+
+    Attributes:
+        calls: API calls, those before and after the write included.
+        calls_for_key: more of them where the record's object has an external id.
+        entries: log entries that it leaves in PagerDuty.
+    """
+
+    calls: int = 1
+    calls_for_key: int = 0
+    entries: int = 0
+
+
+class Errand(StrEnum):
+    """What the daemon has done of its own accord, by the one action that says so."""
+
+    NOTE = "note"  # an incident is told what a comment says, or what was merged
+    COMMENT = "comment"  # a record is told what a note says
+    RESOLVE = "resolve"  # an incident ends with its record: on_delete = "resolve"
 
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """The declaration of one kind of action; the rules parser checks arguments against it.
+    """All there is to know of one kind of action but how it is delivered, which its handler knows.
 
     Attributes:
         do: the word in the configuration, e.g. ``pagerduty.add_note``.
@@ -62,6 +120,16 @@ class ActionSpec:
         is_page: delivered before anything else that waits.
         batch_size: how many of them, of different links, one request can carry.
         patience_seconds: how long, in a burst, one waits for others to share its request.
+        is_grouped: those of one event on one record that follow each other are one write.
+        sets: the state that it sets, where it can be compared with what there is; what is about a
+            moment, such as a page or a text, sets none.
+        undone_by: words of the actions that make it pointless while it waits.
+        answered_by: types of the events that may be somebody's answer to it, by which a circle of
+            rules is noticed. A field is answered by its next change.
+        is_open_to_doubt: after a lost answer its trace is looked for among others', and may stay
+            unknown.
+        cost: what ``check --plan`` reckons with.
+        errand: what it does without any rule.
     """
 
     do: str
@@ -75,14 +143,52 @@ class ActionSpec:
     is_page: bool = False
     batch_size: int = 1
     patience_seconds: float = 5.0
+    is_grouped: bool = False
+    sets: IncidentState | FieldState | None = None
+    undone_by: frozenset[str] = frozenset()
+    answered_by: frozenset[str] = frozenset()
+    is_open_to_doubt: bool = False
+    cost: Cost = Cost()
+    errand: Errand | None = None
+
+    @property
+    def sets_field(self) -> bool:
+        """Whether it sets a field of a record."""
+        return isinstance(self.sets, FieldState)
+
+    def field_in(self, args: Mapping[str, Json]) -> str | None:
+        """The field that it sets with these arguments; None where it sets none."""
+        name = args.get(self.sets.param) if isinstance(self.sets, FieldState) else None
+        return name if isinstance(name, str) else None
+
+
+Specs = Mapping[str, ActionSpec]
+"""The catalog of actions by their words."""
+
+
+def spec_for(errand: Errand, specs: Iterable[ActionSpec]) -> ActionSpec:
+    """The action by which an errand is done.
+
+    Raises:
+        LookupError: none says so.
+    """
+    for spec in specs:
+        if spec.errand is errand:
+            return spec
+    raise LookupError(f"no action is declared for {errand}")
 
 
 @dataclass(frozen=True, slots=True)
 class ActionCall:
-    """An action as it stands in a rule: its word and its arguments, not yet rendered."""
+    """An action as it stands in a rule: what it is, and its arguments, not yet rendered."""
 
-    do: str
+    spec: ActionSpec
     args: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def do(self) -> str:
+        """Its word."""
+        return self.spec.do
 
 
 @dataclass(frozen=True, slots=True)

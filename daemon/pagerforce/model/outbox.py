@@ -45,6 +45,9 @@ class NewAction:
     target: str | None = None
 
 
+_TRIES_TOGETHER = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """A stored action."""
@@ -74,6 +77,11 @@ class Action:
     depth: int
     doubt_since: datetime | None = None
     retried_at: datetime | None = None
+
+    @property
+    def goes_alone(self) -> bool:
+        """What failed twice may be at fault itself; what may have had effect is looked for by itself."""
+        return self.attempts >= _TRIES_TOGETHER or self.is_uncertain
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from pagerforce.model.action import ActionSpec
 from pagerforce.model.display import shown
 from pagerforce.model.event import PAGERDUTY_TYPES, SALESFORCE_TYPES
 from pagerforce.model.ids import Side
@@ -30,9 +31,6 @@ from pagerforce.observe.api_calls import (
 )
 from pagerforce.observe.internal_errors import Part
 from pagerforce.observe.requests import note_request
-
-MAY_BE_IN_DOUBT = frozenset({"salesforce.create_record", "salesforce.add_comment"})
-"""Actions that are looked for by more than a key."""
 
 OUTCOMES = ("delivered", "retried", "dead_letter", "skipped", "shadowed")
 _TYPES = {Side.PAGERDUTY: PAGERDUTY_TYPES, Side.SALESFORCE: SALESFORCE_TYPES}
@@ -50,10 +48,10 @@ class Metrics:
 
     Args:
         version: of pagerforce, for ``pagerforce_build_info``.
-        actions: every ``do`` word, so that each series exists from the start.
+        actions: the catalog, so that each series exists from the start.
     """
 
-    def __init__(self, version: str, actions: Sequence[str]) -> None:
+    def __init__(self, version: str, actions: Sequence[ActionSpec]) -> None:
         self.registry = CollectorRegistry()
         self.ready = self._gauge(
             "ready", "1 once both sides were polled to the end since the start."
@@ -84,8 +82,9 @@ class Metrics:
         # Not in the textfile: node_exporter has process series of its own (service/expose.py).
         ProcessCollector(registry=self.registry)
         self._initialise(actions)
-        for do in MAY_BE_IN_DOUBT.intersection(actions):
-            self.doubts.labels(do)
+        for spec in actions:
+            if spec.is_open_to_doubt:
+                self.doubts.labels(spec.do)
 
     def _declare_counts(self) -> None:
         """What happened so far."""
@@ -183,7 +182,7 @@ class Metrics:
             f"pagerforce_{name}", doc, ("source",), registry=self.registry, buckets=buckets
         )
 
-    def _initialise(self, actions: Sequence[str]) -> None:
+    def _initialise(self, actions: Sequence[ActionSpec]) -> None:
         for side in Side:
             self.source_up.labels(side.value).set(0)
             self.last_success.labels(side.value).set(0)
@@ -210,9 +209,9 @@ class Metrics:
             self.contradictions.labels(what)
         for part in Part:
             self.internal_errors.labels(part.value)
-        for do in actions:
+        for spec in actions:
             for outcome in OUTCOMES:
-                self.actions.labels(do, outcome)
+                self.actions.labels(spec.do, outcome)
         # PagerDuty knows no daily limit, only one per minute.
         self.daily_budget.labels(Side.SALESFORCE.value).set(math.nan)
         self.calls_last_day.labels(Side.SALESFORCE.value)
@@ -245,7 +244,7 @@ class Metrics:
         self.actions.labels(do, outcome).inc()
 
     def count_doubt(self, do: str) -> None:
-        """An action, one of ``MAY_BE_IN_DOUBT``, may have been done or not, and is left to an operator."""
+        """An action that ``is_open_to_doubt`` may have been done or not, and is left to an operator."""
         self.doubts.labels(do).inc()
 
     def count_internal_error(self, part: str) -> None:

@@ -14,8 +14,8 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from pagerforce.model.action import Specs, TargetKind
 from pagerforce.model.outbox import Action
-from pagerforce.pipeline.tasks import CREATE_RECORD
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.unreadable import each
 
@@ -49,25 +49,30 @@ def held_apart(ready: Sequence[Creation], under_way: Iterable[Creation]) -> froz
 
 
 async def find_apart(
-    tx: Transaction, heads: Sequence[Action], under_way: Collection[str], keyed: Collection[str]
+    tx: Transaction,
+    heads: Sequence[Action],
+    under_way: Collection[str],
+    keyed: Collection[str],
+    specs: Specs,
 ) -> frozenset[str]:
     """The ids among ``heads`` that wait for other new records.
 
     ``under_way``: ids of the actions that are being attempted. ``keyed``: objects that have an external
     id, in lower case: their records are never looked for among others.
     """
+    kinds = [do for do, spec in specs.items() if spec.target is TargetKind.NEW_RECORD]
     made = [
         Creation(head.id, _object_of(head.object, head.args), head.is_uncertain)
         for head in heads
-        if head.do == CREATE_RECORD
+        if head.do in kinds
     ]
     ready = _without_key(made, keyed)
     if not ready:
         return frozenset()
     rows = await tx.rows(
-        "SELECT id, object, args, is_uncertain FROM action WHERE do = ? "
-        "AND id IN (SELECT value FROM json_each(?))",
-        (CREATE_RECORD, json.dumps([*under_way])),
+        "SELECT id, object, args, is_uncertain FROM action "
+        "WHERE do IN (SELECT value FROM json_each(?)) AND id IN (SELECT value FROM json_each(?))",
+        (json.dumps(kinds), json.dumps([*under_way])),
     )
     busy = each(tx, "action", rows, _to_creation)
     return held_apart(ready, _without_key(busy, keyed))

@@ -6,9 +6,10 @@ automation in the org that sets a field back each time, shows by its chain: each
 change of the very thing it wrote, which leads to the next action.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+from pagerforce.model.action import Specs
 from pagerforce.model.event import Event
 from pagerforce.model.ids import is_same_record_id
 from pagerforce.model.outbox import Done
@@ -19,13 +20,6 @@ ANSWER_WINDOW = timedelta(minutes=10)
 _MINUTE = timedelta(minutes=1)
 # Two clocks tell the times of causes, in whole seconds, and a poll may see one later than the other.
 _SLACK = timedelta(seconds=30)
-
-_ANSWERS: Mapping[str, frozenset[str]] = {
-    "pagerduty.acknowledge": frozenset({"unacknowledge", "reopen"}),
-    "pagerduty.resolve": frozenset({"reopen", "trigger"}),
-    "pagerduty.set_priority": frozenset({"priority_change"}),
-    "pagerduty.reassign": frozenset({"assign", "escalate", "delegate"}),
-}
 
 
 def decisions_of(recent: Sequence[Done]) -> list[Done]:
@@ -47,21 +41,26 @@ def is_crowd(recent: Sequence[Done], limit: int) -> bool:
     return len(newest) >= limit and max(newest) - min(newest) <= _MINUTE + _SLACK
 
 
-def depth_of(event: Event, recent: Iterable[Done]) -> int:
+def depth_of(event: Event, recent: Iterable[Done], specs: Specs) -> int:
     """How long the chain is that an action decided on this event would be the end of.
 
     Args:
         event: the change; never an echo of ours.
         recent: what was delivered on its link within ``ANSWER_WINDOW``.
+        specs: the catalog.
     """
-    causes = (done.depth for done in recent if _is_answer(event, done))
+    causes = (done.depth for done in recent if _is_answer(event, done, specs))
     return 1 + max(causes, default=0)
 
 
-def _is_answer(event: Event, done: Done) -> bool:
+def _is_answer(event: Event, done: Done, specs: Specs) -> bool:
+    spec = specs.get(done.do)
+    if spec is None:
+        return False  # of a version that knew more actions
     if event.record_id is not None:
         is_there = done.record_id is not None and is_same_record_id(done.record_id, event.record_id)
-        field = str(done.args.get("field", "")).lower()
-        return is_there and field in {name.lower() for name in event.changed}
+        field = spec.field_in(done.args)
+        is_that = field is not None and field.lower() in {name.lower() for name in event.changed}
+        return is_there and is_that
     is_there = done.incident_id is not None and done.incident_id == event.incident_id
-    return is_there and event.type in _ANSWERS.get(done.do, frozenset())
+    return is_there and event.type in spec.answered_by

@@ -1,40 +1,31 @@
 """Takes what may go now from the outbox and builds the tasks that handlers are given."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pagerforce.model.action import OVERTAKEN, ActionSpec, TargetKind, Task
+from pagerforce.model.action import OVERTAKEN, Specs, TargetKind, Task
 from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
 from pagerforce.model.outbox import Action, ActionState, Settlement
 from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.apart import find_apart
-from pagerforce.pipeline.folding import (
-    LOOK_AHEAD,
-    SET_FIELD,
-    Waiting,
-    find_undoing,
-    is_foldable,
-    may_undo,
-)
+from pagerforce.pipeline.folding import LOOK_AHEAD, Waiting, find_undoing, is_foldable, may_undo
 from pagerforce.pipeline.loops import pause_if_looping
 from pagerforce.pipeline.packing import Carriage, Packing
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.pipeline.settings import DeliveryLimits
 from pagerforce.pipeline.target import Pairs, Targets, choose, find_pairs
-from pagerforce.pipeline.tasks import CREATE_RECORD, build_task, sides_of
+from pagerforce.pipeline.tasks import build_task, sides_of
 from pagerforce.rules.evaluate import Facts
 from pagerforce.rules.template import TemplateProblem, context_of, render_args
 from pagerforce.store import journal, lanes, links, outbox, pauses, snapshots
 from pagerforce.store.database import Transaction, savepoint
 from pagerforce.store.trouble import concerns_all
 
-_GROUPED = SET_FIELD  # consecutive ones of an event on a record are one write
 _GROUP_LIMIT = 50
-_TRIES_TOGETHER = 2
 _MOST_AT_ONCE = 500  # others must get at the database too
 _PATIENCE = timedelta(minutes=1)  # a page that waits longer is judged again
 _CLOCK_DOUBT = timedelta(seconds=5)  # the clocks are known to the second
@@ -61,7 +52,7 @@ class Job:
     @property
     def goes_alone(self) -> bool:
         """What failed twice may be at fault itself: it must not draw others into its trouble."""
-        return _goes_alone(self.actions[0])
+        return self.actions[0].goes_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +77,7 @@ class Claimer:
     ``keyed``: objects with an external id, in lower case.
     """
 
-    specs: Mapping[str, ActionSpec]
+    specs: Specs
     judge: Callable[[], Judge]
     limits: DeliveryLimits
     metrics: Metrics
@@ -124,7 +115,7 @@ class Claimer:
                 two statements for each.
         """
         await self._end_pauses(tx, now, is_careful=is_careful)
-        carriages = {do: _carriage(self.specs[do]) for do in kinds}
+        carriages = {do: Carriage.of(self.specs[do]) for do in kinds}
         is_crowded = bool(self._crowded)
         packing: Packing[Job] = Packing(slots, carriages, self._full_at, is_crowded=is_crowded)
         is_moved = False
@@ -133,9 +124,9 @@ class Claimer:
         heads = await lanes.find_heads(tx, now, limit=limit, kinds=kinds, under_way=under_way)
         failed = [(item.action, item.error) for item in heads.unreadable]
         apart = await self._apart(tx, heads.actions, under_way, is_careful=is_careful)
-        kept = apart | _kept_back(heads.actions, packing, now)
+        kept = apart | packing.kept_back(heads.actions, now)
         for head in heads.actions:
-            if head.id in kept or not packing.has_room(head.do, alone=_goes_alone(head)):
+            if head.id in kept or not packing.has_room(head.do, alone=head.goes_alone):
                 continue
             try:
                 async with savepoint(tx) if is_careful else nullcontext():
@@ -162,12 +153,13 @@ class Claimer:
         """Those that wait for other new records; where that can't be told, those that are looked for."""
         try:
             async with savepoint(tx) if is_careful else nullcontext():
-                return await find_apart(tx, heads, under_way, self.keyed)
+                return await find_apart(tx, heads, under_way, self.keyed, self.specs)
         except Exception as error:
             if not is_careful or concerns_all(error):
                 raise
             report_internal_error(self.metrics, Part.STORE, error, about="new records")
-            return frozenset(x.id for x in heads if x.do == CREATE_RECORD and x.is_uncertain)
+            made = (x for x in heads if self.specs[x.do].target is TargetKind.NEW_RECORD)
+            return frozenset(x.id for x in made if x.is_uncertain)
 
     async def _end_pauses(self, tx: Transaction, now: datetime, *, is_careful: bool) -> None:
         """A pause that can't be ended keeps its own lane only."""
@@ -184,7 +176,7 @@ class Claimer:
         event = await self._event_of(tx, head, now)
         if event is None or await pause_if_looping(tx, head, self.limits, now):
             return None
-        pairs = await find_pairs(tx, head, event)
+        pairs = await find_pairs(tx, head, self.specs[head.do], event)
         target, is_linked_already = await self._aim(tx, head, event, pairs, now)
         if target is None:
             return None
@@ -225,8 +217,9 @@ class Claimer:
 
         A rule's own write to a record that was merged away stays with it, and is skipped as it is gone.
         """
-        is_own = head.do == SET_FIELD and head.target is None
-        is_record = self.specs[head.do].target is TargetKind.RECORD
+        spec = self.specs[head.do]
+        is_own = spec.sets_field and head.target is None
+        is_record = spec.target is TargetKind.RECORD
         return await links.master_of(tx, target) if is_record and not is_own else target
 
     async def _event_of(self, tx: Transaction, head: Action, now: datetime) -> Event | None:
@@ -282,12 +275,12 @@ class Claimer:
 
     async def _undone(self, tx: Transaction, head: Action, event: Event, now: datetime) -> str:
         """Why an action of a backlog is pointless: a later one makes it so; "" where it is not."""
-        if not is_foldable(head):
+        if not is_foldable(head, self.specs):
             return ""
         behind = await outbox.followers(tx, head, limit=LOOK_AHEAD)
-        seqs = {later.event_seq for later in behind if may_undo(later, head)}
+        seqs = {later.event_seq for later in behind if may_undo(later, head, self.specs)}
         events = await journal.read_events(tx, seqs)
-        undoing = find_undoing(Waiting(head, event), behind, events, now)
+        undoing = find_undoing(Waiting(head, event), behind, events, now, self.specs)
         return f"undone by a later event's {undoing.id}, which waits too" if undoing else ""
 
     async def _settle(
@@ -298,12 +291,12 @@ class Claimer:
 
     async def _group(self, tx: Transaction, head: Action) -> tuple[Action, ...]:
         """The head and what follows it directly and belongs into the same write."""
-        if head.do != _GROUPED or head.args is None or head.target is not None:
+        if not self.specs[head.do].is_grouped or head.args is None or head.target is not None:
             return (head,)
         group = [head]
         for action in await outbox.followers(tx, head, limit=_GROUP_LIMIT):
             is_kin = action.event_seq == head.event_seq and action.object == head.object
-            if action.do != _GROUPED or not is_kin or action.args is None or action.target:
+            if action.do != head.do or not is_kin or action.args is None or action.target:
                 break
             if action.is_uncertain != head.is_uncertain:
                 break
@@ -320,8 +313,9 @@ class Claimer:
         now: datetime,
     ) -> Job | None:
         head = actions[0]
-        incident_id, record_id = sides_of(self.specs[head.do], target, event, pairs, head.object)
-        task = await build_task(tx, actions, event, incident_id, record_id, now)
+        spec = self.specs[head.do]
+        sides = sides_of(spec, target, event, pairs, head.object)
+        task = await build_task(tx, actions, spec, event, sides, now)
         # A record that is linked already is never taken for one that a lost answer left behind.
         task = replace(task, known_ids=task.known_ids | {link.record_id for link in pairs.links})
         if head.args is not None:
@@ -347,26 +341,3 @@ def _find_forgotten(head: Action, pairs: Pairs) -> str | None:
         return None
     since = head.doubt_since - _CLOCK_DOUBT
     return next((link.incident_id for link in pairs.links if link.created_at >= since), None)
-
-
-def _carriage(spec: ActionSpec) -> Carriage:
-    return Carriage(spec.batch_size, timedelta(seconds=spec.patience_seconds))
-
-
-def _kept_back(heads: Sequence[Action], packing: Packing[Job], now: datetime) -> frozenset[str]:
-    """Ids of actions that wait for company anyway."""
-    together: dict[str, list[Action]] = {}
-    for head in heads:
-        if not _goes_alone(head):
-            together.setdefault(head.do, []).append(head)
-    return frozenset(
-        head.id
-        for do, group in together.items()
-        if packing.keeps_back(do, [head.created_at for head in group], now)
-        for head in group
-    )
-
-
-def _goes_alone(action: Action) -> bool:
-    """What failed twice may be at fault itself; what may have had effect is looked for by itself."""
-    return action.attempts >= _TRIES_TOGETHER or action.is_uncertain

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from pagerforce.diff.acts import find_unsettled, gather
 from pagerforce.diff.fold import Held
+from pagerforce.model.action import Specs
 from pagerforce.model.ids import IncidentId, RecordId, Side, event_id_of
 from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.link import Link, LinkState
@@ -84,6 +85,19 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
+class _Storing:
+    """What storing a batch goes by besides its plan. ``skew``: as everywhere here."""
+
+    judge: Judge
+    now: datetime
+    skew: timedelta
+    doubt: Doubt | None
+
+    async def store(self, tx: Transaction, ruled: Sequence[Ruled]) -> None:
+        await store_ruled(tx, ruled, self.judge.settings.specs, self.now, self.doubt)
+
+
+@dataclass(frozen=True, slots=True)
 class EntryNews:
     """What counts as news.
 
@@ -128,7 +142,7 @@ async def commit_entries(
         await _meet(tx, world, waiting.records() | own.records_of(fresh))
         known = Known(waiting, entries=own)
         plan = plan_entries(found, held, world, known, judge, now)
-        await _store_entries(tx, plan, held, now, news.skew, doubt)
+        await _store_entries(tx, plan, held, _Storing(judge, now, news.skew, doubt))
         await own_writes.note_seen(tx, waiting.seen())
         position = Position(batch.read_to)
         await cursors.move_cursor(tx, cursors.PAGERDUTY, position)
@@ -229,7 +243,8 @@ async def commit_drift(
         await _meet(tx, world, waiting.records())
         plan = plan_drift(held, wanted, world, waiting, judge, comparison)
         plan.ruled = await _new_only(tx, plan.ruled)
-        await _store_entries(tx, plan, held, now, comparison.skew, await restored.find(tx))
+        storing = _Storing(judge, now, comparison.skew, await restored.find(tx))
+        await _store_entries(tx, plan, held, storing)
     types = [item.event.type for item in plan.ruled]
     return Committed(plan.ruled, types, contradictions=plan.contradictions)
 
@@ -245,18 +260,16 @@ async def _store_entries(
     tx: Transaction,
     plan: EntryPlan,
     before: dict[IncidentId, Held],
-    now: datetime,
-    skew: timedelta,
-    doubt: Doubt | None,
+    storing: _Storing,
 ) -> None:
     changed = [
         (item.incident, item.entry_at) for key, item in plan.held.items() if before.get(key) != item
     ]
     await snapshots.put_incidents(tx, changed)
-    await _store_links(tx, plan.new_links, Side.PAGERDUTY, skew)
-    await store_ruled(tx, plan.ruled, now, doubt)
+    await _store_links(tx, plan.new_links, Side.PAGERDUTY, storing.skew)
+    await storing.store(tx, plan.ruled)
     for start in plan.late_starts:
-        await lanes.put_behind(tx, start.id, NOTHING_LINKED, now)
+        await lanes.put_behind(tx, start.id, NOTHING_LINKED, storing.now)
     for source, survivor in plan.merges:
         await links.move_links(tx, source, survivor)
 
@@ -289,7 +302,7 @@ async def commit_rows(
         seen = await own_writes.seen_comments(tx, [item.id for item in batch.comments])
         plan_comments(batch.comments, seen, plan, context)
         plan.ruled = await _new_only(tx, plan.ruled)
-        await _store_rows(tx, plan, now, news.skew, doubt)
+        await _store_rows(tx, plan, _Storing(judge, now, news.skew, doubt))
         await own_writes.note_seen(tx, waiting.seen())
         for feed, position in batch.positions.items():
             await cursors.move_cursor(tx, feed, position)
@@ -297,16 +310,14 @@ async def commit_rows(
     return Committed(plan.ruled, [item.event.type for item in plan.ruled], unjudged=unjudged)
 
 
-async def _store_rows(
-    tx: Transaction, plan: RowPlan, now: datetime, skew: timedelta, doubt: Doubt | None
-) -> None:
+async def _store_rows(tx: Transaction, plan: RowPlan, storing: _Storing) -> None:
     await snapshots.put_records(tx, plan.records.values())
     await snapshots.add_rechecks(tx, plan.rechecks)
-    await own_writes.put_comments(tx, plan.comments, now)
-    await _store_links(tx, plan.new_links, Side.SALESFORCE, skew)
+    await own_writes.put_comments(tx, plan.comments, storing.now)
+    await _store_links(tx, plan.new_links, Side.SALESFORCE, storing.skew)
     for record_id, was_deleted in plan.merges:
         await links.move_record_links(tx, record_id, revives=was_deleted)
-    await store_ruled(tx, plan.ruled, now, doubt)
+    await storing.store(tx, plan.ruled)
     for record_id, is_active in plan.activity.items():
         await links.set_links_active(tx, record_id, active=is_active)
 
@@ -325,9 +336,16 @@ async def _meet(tx: Transaction, world: World, ids: Collection[RecordId]) -> Non
 
 
 async def store_ruled(
-    tx: Transaction, ruled: Sequence[Ruled], now: datetime, doubt: Doubt | None = None
+    tx: Transaction,
+    ruled: Sequence[Ruled],
+    specs: Specs,
+    now: datetime,
+    doubt: Doubt | None = None,
 ) -> None:
-    """Stores events with their traces, and their actions behind what their lanes hold."""
+    """Stores events with their traces, and their actions behind what their lanes hold.
+
+    ``specs``: the catalog.
+    """
     entries = [journal.Entry(x.event, x.traces, x.echo_of, x.context) for x in ruled]
     numbers = await journal.append(tx, entries, now)
     for event_seq, item in zip(numbers, ruled, strict=True):
@@ -335,7 +353,7 @@ async def store_ruled(
             lane = await links.join_lanes(tx, item.members)
             since = doubt.since if doubt is not None and doubt.covers(item.event) else None
             done = await outbox.recent(tx, lane, now - ANSWER_WINDOW, now)
-            origin = Origin(depth_of(item.event, done), since)
+            origin = Origin(depth_of(item.event, done, specs), since)
             await outbox.enqueue(tx, event_seq, lane, item.actions, now, origin=origin)
 
 

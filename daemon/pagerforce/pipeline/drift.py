@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from pagerforce.model.action import ActionSpec
 from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId, Side
 from pagerforce.model.incident import Incident, IncidentStatus
@@ -24,10 +25,6 @@ _EVENTS = {
     IncidentStatus.TRIGGERED: ("trigger", None),
     IncidentStatus.ACKNOWLEDGED: ("acknowledge", IncidentStatus.TRIGGERED),
     IncidentStatus.RESOLVED: ("resolve", IncidentStatus.ACKNOWLEDGED),
-}
-_STATES = {
-    Side.PAGERDUTY: ("salesforce.set_field",),
-    Side.SALESFORCE: ("pagerduty.resolve", "pagerduty.acknowledge", "pagerduty.set_priority"),
 }
 _OF_MOMENT = {"event", "comment", "old"}
 
@@ -47,29 +44,32 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A state that a rule wants on the side that did not change last."""
+    """A state that a rule wants on the side that did not change last. ``spec``: of the action."""
 
     pair: Pair
     ruled: Ruled
     action: NewAction
+    spec: ActionSpec
 
 
 def wishes_of(pair: Pair, judge: Judge, now: datetime) -> list[Wish]:
     """What rules want of either side; whether it is so already is for the caller to see."""
     found = []
+    specs = judge.settings.specs
     for event in (_incident_event(pair, now), _record_event(pair, now)):
         if event is None:
             continue
         world = World({pair.incident.id: pair.incident}, {pair.record.id: pair.record}, [pair.link])
         ruled = judge.rule(event, world, now)
         found += [
-            Wish(pair, ruled, action)
-            for action in ruled.actions
-            if action.do in _STATES[event.source]
+            Wish(pair, ruled, action, spec)
+            for action, spec in ((action, specs[action.do]) for action in ruled.actions)
+            if spec.sets is not None
+            and spec.side is not event.source
             and action.args is not None
             and action.object == pair.link.object
             and not _speaks_of_moment(action)
-            and not _is_outdated(pair, event, action)
+            and not _is_outdated(pair, event, spec.field_in(action.args))
         ]
     return found
 
@@ -125,11 +125,13 @@ def _speaks_of_moment(action: NewAction) -> bool:
     return any(roots_of(text) & _OF_MOMENT for text in texts)
 
 
-def _is_outdated(pair: Pair, event: Event, action: NewAction) -> bool:
-    """Whether the side to be written changed later than the one that would have it so."""
-    if event.source is Side.PAGERDUTY:
-        name = str((action.args or {}).get("field"))
-        changed_at = pair.record.changed_at.get(name)
+def _is_outdated(pair: Pair, event: Event, field: str | None) -> bool:
+    """Whether the side to be written changed later than the one that would have it so.
+
+    ``field``: the record's that is to be written; None: it is the incident.
+    """
+    if field is not None:
+        changed_at = pair.record.changed_at.get(field)
         return changed_at is not None and changed_at >= event.at + pair.skew
     status_at = _status_at(pair.incident)
     changed_at = max(pair.record.changed_at.values(), default=pair.record.modified_at)

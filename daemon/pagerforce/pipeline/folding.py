@@ -9,22 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pagerforce.model.action import Specs
 from pagerforce.model.event import Event
-from pagerforce.model.ids import Side
 from pagerforce.model.outbox import Action
 from pagerforce.model.sequence import is_older
 
 BACKLOG_AFTER = timedelta(minutes=1)
 """Fresh actions go out one by one, however many a poll found: people watch the steps."""
 LOOK_AHEAD = 200
-
-SET_FIELD = "salesforce.set_field"
-_UNDONE_BY: Mapping[str, frozenset[str]] = {
-    SET_FIELD: frozenset({SET_FIELD}),
-    "pagerduty.acknowledge": frozenset({"pagerduty.resolve"}),
-    "pagerduty.set_priority": frozenset({"pagerduty.set_priority"}),
-    "pagerduty.reassign": frozenset({"pagerduty.reassign"}),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +27,29 @@ class Waiting:
     event: Event
 
 
-def is_foldable(action: Action) -> bool:
+def is_foldable(action: Action, specs: Specs) -> bool:
     """Whether a later action could make this one pointless at all.
 
     What may have had effect already is finished; what is one of several parts is left alone.
     """
     is_plain = action.args is not None and action.target is None and not action.is_uncertain
-    return is_plain and action.do in _UNDONE_BY
+    return is_plain and bool(specs[action.do].undone_by)
 
 
-def may_undo(later: Action, head: Action) -> bool:
+def may_undo(later: Action, head: Action, specs: Specs) -> bool:
     """Whether the later action would undo the first if both are about the same thing."""
-    is_kind = later.do in _UNDONE_BY[head.do] and later.object == head.object
+    is_kind = later.do in specs[head.do].undone_by and later.object == head.object
     is_plain = later.args is not None and later.target is None
-    return is_kind and is_plain and later.event_seq != head.event_seq and _is_field(later, head)
+    is_other = later.event_seq != head.event_seq
+    return is_kind and is_plain and is_other and _is_same_field(later, head, specs)
 
 
 def find_undoing(
-    head: Waiting, behind: Sequence[Action], events: Mapping[int, Event], now: datetime
+    head: Waiting,
+    behind: Sequence[Action],
+    events: Mapping[int, Event],
+    now: datetime,
+    specs: Specs,
 ) -> Action | None:
     """The waiting action that makes the first of its lane pointless.
 
@@ -61,23 +58,22 @@ def find_undoing(
         behind: what waits behind it, in order.
         events: by ``event_seq``, at least those of the actions ``may_undo`` accepts.
         now: in the clock of the actions.
+        specs: the catalog.
     """
     for later in behind:
-        if may_undo(later, head.action):
+        if may_undo(later, head.action, specs):
             event = events.get(later.event_seq)
             if event is None:
                 return None  # it can't be read: nothing is known of it
             if _is_about_same(head.event, event) and _is_backlog(head, event, now):
                 return later
-        if _is_barrier(head.action, later):
+        if _is_barrier(head.action, later, specs):
             return None
     return None
 
 
-def _is_field(later: Action, head: Action) -> bool:
-    if head.do != SET_FIELD:
-        return True
-    mine, other = ((x.args or {}).get("field") for x in (head, later))
+def _is_same_field(later: Action, head: Action, specs: Specs) -> bool:
+    mine, other = (specs[x.do].field_in(x.args or {}) for x in (head, later))
     return str(mine).lower() == str(other).lower()
 
 
@@ -100,9 +96,9 @@ def _is_backlog(head: Waiting, later: Event, now: datetime) -> bool:
     return has_waited or later.at - head.event.at > BACKLOG_AFTER
 
 
-def _is_barrier(head: Action, between: Action) -> bool:
+def _is_barrier(head: Action, between: Action, specs: Specs) -> bool:
     """Whether an action in between may need the first one: a comment on a record that it reopens."""
-    if head.do != SET_FIELD:
-        return False
-    side = Side.SALESFORCE.value
-    return between.do.startswith(f"{side}.") and between.do != SET_FIELD
+    mine, other = specs[head.do], specs.get(between.do)
+    if other is None:
+        return True  # of a version that knew more actions
+    return mine.sets_field and other.side is mine.side and not other.sets_field

@@ -5,10 +5,14 @@ Where few wait, each goes out at once and by itself, so that none is held up by 
 had to wait goes out together.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
+
+from pagerforce.model.action import ActionSpec
+from pagerforce.model.outbox import Action
 
 _LARGE = 25
 """A batch of so many is a sign of a burst, even where a request could carry more."""
@@ -48,6 +52,11 @@ class Carriage:
     size: int = 1
     patience: timedelta = timedelta(0)
 
+    @classmethod
+    def of(cls, spec: ActionSpec) -> "Carriage":
+        """As an action says of itself."""
+        return cls(spec.batch_size, timedelta(seconds=spec.patience_seconds))
+
 
 _ALONE = Carriage()
 
@@ -77,6 +86,19 @@ class Packing(Generic[P]):
         """
         is_small = len(waits_since) < self._size(do)
         return is_small and self.is_crowded and self._are_recent(do, waits_since, now)
+
+    def kept_back(self, heads: Sequence[Action], now: datetime) -> frozenset[str]:
+        """Ids of the first actions of lanes that wait for company anyway."""
+        together: dict[str, list[Action]] = defaultdict(list)
+        for head in heads:
+            if not head.goes_alone:
+                together[head.do].append(head)
+        return frozenset(
+            head.id
+            for do, group in together.items()
+            if self.keeps_back(do, [head.created_at for head in group], now)
+            for head in group
+        )
 
     def has_room(self, do: str, *, alone: bool = False) -> bool:
         """Whether one more of this kind can go."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from pagerforce.model.action import Decision, Deferred, Rendered, Unrenderable
+from pagerforce.model.action import Decision, Deferred, Errand, Rendered, Unrenderable
 from pagerforce.model.event import Event
 from pagerforce.model.ids import ActionId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident
@@ -215,7 +215,7 @@ class Judge:
 
     def _copy(self, event: Event, facts: Facts, name: str, template: str) -> NewAction:
         is_note = event.source is Side.SALESFORCE
-        do = "pagerduty.add_note" if is_note else "salesforce.add_comment"
+        errand = Errand.NOTE if is_note else Errand.COMMENT
         args: Mapping[str, Json] | None = None
         state, reason = ActionState.PENDING, None
         try:
@@ -232,7 +232,7 @@ class Judge:
             ruleset=COMMENT_RULE,
             rule=name,
             position=0,
-            do=do,
+            do=self.settings.word_for(errand),
             object=name,
             written={"text": template},
             args=args,
@@ -256,7 +256,7 @@ class Judge:
             ruleset=MERGE_RULE,
             rule=links[0].object,
             position=0,
-            do="pagerduty.add_note",
+            do=self.settings.word_for(Errand.NOTE),
             object=links[0].object,
             written={},
             args={"text": text},
@@ -279,7 +279,7 @@ class Judge:
                 ruleset=MERGE_RULE,
                 rule=str(event.object),
                 position=index,
-                do="pagerduty.add_note",
+                do=self.settings.word_for(Errand.NOTE),
                 object=str(event.object),
                 written={},
                 args={"text": f"{name} was merged into {other}; linked here now: {other}"},
@@ -301,7 +301,7 @@ class Judge:
             ruleset=DELETE_RULE,
             rule=rules.name,
             position=0,
-            do="pagerduty.resolve",
+            do=self.settings.word_for(Errand.RESOLVE),
             object=rules.name,
             written={},
             args={},

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from pagerforce.model.action import ActionSpec
+from pagerforce.model.action import Errand, Specs, spec_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,14 @@ class PipelineSettings:
     """
 
     objects: Mapping[str, ObjectRules]
-    specs: Mapping[str, ActionSpec]
+    specs: Specs
     pagerduty: Pace
     salesforce: Pace
     reconcile: timedelta = timedelta(minutes=5)
     limits: DeliveryLimits = field(default_factory=DeliveryLimits)
     services: frozenset[str] = frozenset()
     is_shadow: bool = False
+
+    def word_for(self, errand: Errand) -> str:
+        """The word of the action by which an errand is done."""
+        return spec_for(errand, self.specs.values()).do

@@ -37,13 +37,13 @@ class Pairs:
     incidents: dict[str, Incident]
 
 
-async def find_pairs(tx: Transaction, action: Action, event: Event) -> Pairs:
+async def find_pairs(tx: Transaction, action: Action, spec: ActionSpec, event: Event) -> Pairs:
     """The links of the event's subject that this action may go along, oldest first."""
     subject = event.incident_id or event.record_id
     found = await links.links_of(tx, [subject]) if subject else []
-    found = found or await _moved_links(tx, action, event)
+    found = found or await _moved_links(tx, spec, event)
     # A deletion is what makes them inactive; and a record that somebody deleted is not made again.
-    if event.type != "delete" and action.do != "salesforce.create_record":
+    if event.type != "delete" and spec.target is not TargetKind.NEW_RECORD:
         found = [link for link in found if link.state is not LinkState.INACTIVE]
     if action.ruleset == COMMENT_RULE:
         found = [link for link in found if _is_after(event, link)]
@@ -51,7 +51,7 @@ async def find_pairs(tx: Transaction, action: Action, event: Event) -> Pairs:
     return Pairs(tuple(found), {key: item for key, (item, _) in incidents.items()})
 
 
-async def _moved_links(tx: Transaction, action: Action, event: Event) -> list[Link]:
+async def _moved_links(tx: Transaction, spec: ActionSpec, event: Event) -> list[Link]:
     """What happened to an incident up to its merge is about the records that it had, and vice versa.
 
     A page for a record that was merged since is for the one that remains: it may have an incident.
@@ -60,7 +60,7 @@ async def _moved_links(tx: Transaction, action: Action, event: Event) -> list[Li
         record = await snapshots.find_record(tx, event.record_id)
         if record is None or record.merged_into is None:
             return []
-        if action.do == "pagerduty.create_incident":
+        if spec.target is TargetKind.NEW_INCIDENT:
             return await links.links_of(tx, [await links.master_of(tx, record.id)])
         return await links.links_merged_away(tx, record.id)
     if event.incident_id is None:

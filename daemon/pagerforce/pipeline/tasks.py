@@ -11,7 +11,6 @@ from pagerforce.pipeline.target import Pairs
 from pagerforce.store import attempts, links, own_writes, snapshots
 from pagerforce.store.database import Transaction
 
-CREATE_RECORD = "salesforce.create_record"
 # Clocks differ, and a link is dated by its record: far enough back to miss none of the rows looked at.
 _LINKED_BEFORE = timedelta(hours=3)
 
@@ -36,20 +35,21 @@ def sides_of(
 async def build_task(
     tx: Transaction,
     actions: tuple[Action, ...],
+    spec: ActionSpec,
     event: Event,
-    incident_id: IncidentId | None,
-    record_id: RecordId | None,
+    sides: tuple[IncidentId | None, RecordId | None],
     now: datetime,
 ) -> Task:
-    """What a handler needs to know, read from the store."""
+    """What a handler needs to know, read from the store. ``sides``: what ``sides_of`` found."""
     head = actions[0]
-    is_salesforces = head.do.startswith("salesforce.")
+    incident_id, record_id = sides
+    is_salesforces = spec.side is Side.SALESFORCE
     tried = await attempts.tried_incidents(tx, head) if head.is_uncertain else ()
     elsewhere = () if is_salesforces else tuple(key for key in tried if key != incident_id)
     parents = [record_id if is_salesforces else incident_id, *elsewhere]
     known = [await own_writes.own_ids(tx, parent, but_of=head.id) for parent in parents if parent]
     rivals: tuple[Rival, ...] = ()
-    if head.is_uncertain and head.do == CREATE_RECORD:
+    if head.is_uncertain and spec.target is TargetKind.NEW_RECORD:
         known.append(await _linked(tx, head, event))
         rivals = await attempts.rivals_of(tx, head)
     return Task(

@@ -14,7 +14,6 @@ from pagerforce.rules.inspection import ROOTS, inspect_template, is_template
 from pagerforce.rules.operators import SAME_OPERATORS, Operand
 from pagerforce.rules.syntax import Condition, Rule, conditions_of
 
-SET_FIELD = "salesforce.set_field"
 _WHOLES = frozenset({"service", "escalation_policy", "priority", "assignees", "custom_fields"})
 
 
@@ -35,15 +34,15 @@ class FieldUse:
 
 
 def fields_needed(rules: Iterable[Rule]) -> Mapping[str, frozenset[str]]:
-    """Object -> field and parent paths that conditions, templates and ``set_field`` speak of."""
+    """Object -> field and parent paths that conditions, templates and actions speak of."""
     found: dict[str, set[str]] = {}
     for rule in rules:
         fields = found.setdefault(rule.object, set())
         fields.update(use.field for use in field_uses([rule]))
         fields.update(_template_fields(rule))
         for call in rule.actions:
-            written = call.args.get("field")
-            if call.do == SET_FIELD and isinstance(written, str):
+            written = call.spec.field_in(call.args)
+            if written is not None:
                 fields.add(written)
     return {name: frozenset(fields) for name, fields in found.items()}
 
@@ -69,8 +68,8 @@ def places_of(rules: Sequence[Rule]) -> Mapping[tuple[str, str], Place]:
                 key = rule.object, ".".join(names[1:])
                 found.setdefault(key, Place(where, rule.name))
         for index, call in enumerate(rule.actions):
-            written = call.args.get("field")
-            if call.do == SET_FIELD and isinstance(written, str):
+            written = call.spec.field_in(call.args)
+            if written is not None:
                 place = Place(f"{rule.place}.actions[{index}].field", rule.name)
                 found.setdefault((rule.object, written), place)
     return found

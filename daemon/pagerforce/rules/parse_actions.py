@@ -69,7 +69,7 @@ def _parse_action(
         if name in item
     }
     _check_presence(place, spec, args, report)
-    return ActionCall(do, args)
+    return ActionCall(spec, args)
 
 
 def _check_presence(place: str, spec: ActionSpec, args: Mapping[str, Json], report: Report) -> None:

@@ -19,6 +19,7 @@ from pagerforce.observe import pulse
 from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.log import get_log, setup_log
 from pagerforce.service.applied import load_in_force, without_rules
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.certificates import Certificates
 from pagerforce.service.clock import SystemClock
 from pagerforce.service.control.desk import Running
@@ -32,7 +33,7 @@ from pagerforce.service.loglimits import counting_left_out
 from pagerforce.service.refresh import Refresher
 from pagerforce.service.systemd import Notifier
 from pagerforce.service.watchdog import EVENT_LOOP, Watchdog
-from pagerforce.service.wiring import CATALOG, Parts, wire
+from pagerforce.service.wiring import Parts, wire
 
 _LOG = get_log("service")
 # What is under way may end, and each listener may take a second more; what hangs then is left to the

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pagerforce.config.checkline import CheckLine, Kind, ok, remark, todo
 from pagerforce.config.load import Loaded
 from pagerforce.config.schema import Config
+from pagerforce.model.action import ActionSpec, Errand, TargetKind, Thing, spec_for
 from pagerforce.model.ids import Side
 from pagerforce.model.value import Json
 from pagerforce.pipeline.pace import low_water_every
 from pagerforce.rules.needs import fields_needed, incident_needs
 from pagerforce.rules.syntax import Rule
+from pagerforce.service.catalog import CATALOG
 
 DEFAULT_CHANGES = 1_000
 DEFAULT_RECORDS = 10_000
@@ -30,21 +32,6 @@ _ROWS_PER_PAGE, _ENTRIES_PER_PAGE = 2_000, 100
 _CHEAP_ENTRIES = 200  # up to so many, the whole late_window is read with every poll
 _WIDE_POLLS = 96.0  # else every fifteen minutes
 _LIMIT_PER_MINUTE, _SHARE = 960, 0.6
-
-# Calls of one action of each kind: what its handler asks before and after it writes.
-_PAGERDUTY_CALLS: Mapping[str, int] = {
-    "pagerduty.create_incident": 1,
-    "pagerduty.acknowledge": 3,
-    "pagerduty.resolve": 2,
-    "pagerduty.set_priority": 2,
-    "pagerduty.reassign": 2,
-    "pagerduty.add_note": 1,
-    "pagerduty.run_workflow": 2,
-    "pagerduty.run_response_play": 2,
-}
-# Log entries that it leaves.
-_ENTRIES: Mapping[str, int] = {"pagerduty.create_incident": 3, "pagerduty.acknowledge": 2}
-_NAMES = ("service", "escalation_policy", "priority", "workflow", "assignees")
 
 OVER_BUDGET = todo(
     "plan.over_budget",
@@ -100,6 +87,13 @@ class _Cost:
     pagerduty: int = 0
     salesforce: int = 0
     entries: int = 0
+
+    @classmethod
+    def of(cls, spec: ActionSpec, *, has_key: bool = False) -> "_Cost":
+        calls = spec.cost.calls + spec.cost.calls_for_key * has_key
+        if spec.side is Side.SALESFORCE:
+            return cls(salesforce=calls)
+        return cls(pagerduty=calls, entries=spec.cost.entries)
 
     def __add__(self, other: "_Cost") -> "_Cost":
         return _Cost(
@@ -222,24 +216,24 @@ def _dearest(loaded: Loaded) -> Mapping[Side, _Cost]:
 def _comment(config: Config, side: Side) -> _Cost:
     synced = [item.comments for item in config.objects if item.comments is not None]
     if side is Side.SALESFORCE:
-        return _Cost(pagerduty=1, entries=1) if any(c.to_pagerduty for c in synced) else _Cost()
-    return _Cost(salesforce=1) if any(c.from_pagerduty for c in synced) else _Cost()
+        errand, is_wanted = Errand.NOTE, any(c.to_pagerduty for c in synced)
+    else:
+        errand, is_wanted = Errand.COMMENT, any(c.from_pagerduty for c in synced)
+    return _Cost.of(spec_for(errand, CATALOG)) if is_wanted else _Cost()
 
 
 def _cost(config: Config, rule: Rule) -> _Cost:
-    """All actions of a rule. Fields of one event are set by one write."""
-    cost = _Cost()
-    if any(call.do == "salesforce.set_field" for call in rule.actions):
-        cost += _Cost(salesforce=3)
+    """All actions of a rule; those that are one write count once."""
+    cost, grouped = _Cost(), set[str]()
     for call in rule.actions:
-        if call.do in _PAGERDUTY_CALLS:
-            cost += _Cost(pagerduty=_PAGERDUTY_CALLS[call.do], entries=_ENTRIES.get(call.do, 1))
-        elif call.do == "salesforce.create_record":
-            name = call.args.get("object") or rule.object
-            has_key = any(x.name == name and x.external_id_field for x in config.objects)
-            cost += _Cost(salesforce=3 if has_key else 2)
-        elif call.do == "salesforce.add_comment":
-            cost += _Cost(salesforce=1)
+        if call.do in grouped:
+            continue
+        if call.spec.is_grouped:
+            grouped.add(call.do)
+        is_new = call.spec.target is TargetKind.NEW_RECORD
+        name = call.args.get("object") or rule.object
+        has_key = any(x.name == name and x.external_id_field for x in config.objects)
+        cost += _Cost.of(call.spec, has_key=is_new and has_key)
     return cost
 
 
@@ -291,11 +285,12 @@ def _all_lookups(loaded: Loaded) -> Iterator[tuple[str, str, object]]:
 
 
 def _named(rules: Iterable[Rule]) -> int:
-    """How many different things of PagerDuty's the actions name."""
+    """How many different things of PagerDuty's the actions name that are kept once they are found."""
     found: set[tuple[str, Json]] = set()
     for rule in rules:
         for call in rule.actions:
-            found |= {(key, repr(call.args[key])) for key in _NAMES if call.args.get(key)}
+            names = [p.name for p in call.spec.params if p.names not in (None, Thing.RESPONSE_PLAY)]
+            found |= {(key, repr(call.args[key])) for key in names if call.args.get(key)}
     return len(found)
 
 

@@ -12,12 +12,10 @@ from pagerforce import __version__
 from pagerforce.config.load import Loaded
 from pagerforce.config.paths import state_dir
 from pagerforce.config.secret import Secrets
-from pagerforce.model.action import ActionSpec
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import ActionHandler, Clock, Random
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
-from pagerforce.pagerduty.actions import CATALOG as PAGERDUTY_CATALOG
 from pagerforce.pagerduty.actions.stand_in import StandIns
 from pagerforce.pipeline.claim import Claimer
 from pagerforce.pipeline.deliver import Deliverer
@@ -31,10 +29,10 @@ from pagerforce.pipeline.settle import RetryPolicy
 from pagerforce.pipeline.tools import Tools
 from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.rules.needs import fields_needed
-from pagerforce.salesforce.actions import CATALOG as SALESFORCE_CATALOG
 from pagerforce.salesforce.source import SalesforcePoller
 from pagerforce.service.accepted import Accepted
 from pagerforce.service.applied import load_in_force
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.orgs import note_org
 from pagerforce.service.outside import Outside
 from pagerforce.service.prune import Pruner
@@ -54,7 +52,6 @@ from pagerforce.store.retention import LOOK_BACK, Limits
 from pagerforce.wire.backoff import backoff_seconds
 from pagerforce.wire.verdicts import verdict_of
 
-CATALOG: tuple[ActionSpec, ...] = (*PAGERDUTY_CATALOG, *SALESFORCE_CATALOG)
 _LOG = get_log("service")
 _BACKOFF_BASE = 2.0
 _BACKOFF_CAP = 300.0
@@ -128,7 +125,7 @@ async def wire(
                 _LOG.warning("restored", what="both sides are read anew, nothing is done twice")
             made_with = await find_org(tx)
         loaded = await load_in_force(loaded.files[0], database, catalog=CATALOG, environ=environ)
-        metrics = Metrics(__version__, [spec.do for spec in CATALOG])
+        metrics = Metrics(__version__, CATALOG)
         net = Net(clock, metrics, outside.transports)
         salesforce_side = await open_salesforce(stack, loaded, secrets, net, made_with)
         pagerduty_side = await open_pagerduty(stack, loaded, secrets, net)

@@ -5,13 +5,9 @@ from dataclasses import dataclass
 
 from pagerforce.config.load import Loaded
 from pagerforce.config.objects import Lookup, ObjectSettings
-from pagerforce.model.action import ActionCall
+from pagerforce.model.action import ActionCall, Errand, TargetKind
 from pagerforce.model.value import Json
 from pagerforce.rules.syntax import Rule
-
-CREATE_RECORD = "salesforce.create_record"
-SET_FIELD = "salesforce.set_field"
-ADD_COMMENT = "salesforce.add_comment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +47,17 @@ def writes_of(rule: Rule) -> Iterator[Write]:
     """Every field that a rule writes, in its order."""
     for index, call in enumerate(rule.actions):
         place = f"{rule.place}.actions[{index}]"
-        if call.do == SET_FIELD:
-            field, lookup = str(call.args["field"]), _table(call.args.get("lookup"))
-            value = call.args.get("value")
+        field = call.spec.field_in(call.args)
+        if field is not None:
+            value, lookup = call.args.get("value"), _table(call.args.get("lookup"))
             yield Write(f"{place}.field", rule.object, field, value, lookup)
-        elif call.do == CREATE_RECORD:
+        elif creates_record(call):
             yield from _new_row(rule, place, call).given
+
+
+def creates_record(call: ActionCall) -> bool:
+    """Whether it makes a record."""
+    return call.spec.target is TargetKind.NEW_RECORD
 
 
 def _new_row(rule: Rule, place: str, call: ActionCall) -> NewRow:
@@ -70,7 +71,7 @@ def new_rows(loaded: Loaded) -> Iterator[NewRow]:
     """Every kind of row that is created."""
     for rule in loaded.rules:
         for index, call in enumerate(rule.actions):
-            if call.do == CREATE_RECORD:
+            if creates_record(call):
                 yield _new_row(rule, f"{rule.place}.actions[{index}]", call)
     for item in loaded.config.objects:
         if item.comments is not None and makes_comments(loaded, item):
@@ -92,7 +93,7 @@ def makes_comments(loaded: Loaded, item: ObjectSettings) -> bool:
     if item.comments is None:
         return False
     is_told = any(
-        call.do == ADD_COMMENT and rule.object == item.name
+        call.spec.errand is Errand.COMMENT and rule.object == item.name
         for rule in loaded.rules
         for call in rule.actions
     )

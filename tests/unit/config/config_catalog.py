@@ -8,7 +8,7 @@ import tomli_w
 
 from pagerforce.config.load import Loaded, load_config
 from pagerforce.errors import ConfigError, Problem
-from pagerforce.model.action import ActionSpec, Param, ParamKind, TargetKind
+from pagerforce.model.action import ActionSpec, FieldState, Param, ParamKind, TargetKind
 from pagerforce.model.ids import Side
 
 PD, SF = Side.PAGERDUTY, Side.SALESFORCE
@@ -61,6 +61,7 @@ CATALOG = (
         ),
         "set_field",
         exactly_one_of=(("value", "lookup"),),
+        sets=FieldState("field"),
     ),
     ActionSpec(
         "salesforce.create_record",

@@ -6,7 +6,7 @@ from pagerforce.config.checkline import Kind
 from pagerforce.config.load import load_config
 from pagerforce.config.offline import offline_lines
 from pagerforce.errors import ConfigError
-from pagerforce.service.wiring import CATALOG
+from pagerforce.service.catalog import CATALOG
 from unit.config.config_catalog import write
 from unit.config.test_offline import NOW
 

@@ -2,12 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pagerforce.model.action import (
-    ActionSpec,
-    Param,
-    ParamKind,
-    TargetKind,
-)
+from pagerforce.model.action import ActionSpec, FieldState, Param, ParamKind, TargetKind
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
@@ -76,6 +71,7 @@ CATALOG = (
         Param("value", ParamKind.VALUE),
         Param("lookup", ParamKind.LOOKUP),
         exactly_one_of=(("value", "lookup"),),
+        sets=FieldState("field"),
     ),
     _salesforce(
         "salesforce.create_record",

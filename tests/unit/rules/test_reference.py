@@ -20,7 +20,7 @@ from pagerforce.rules.needs import doubts
 from pagerforce.rules.parse import RULE_KEYS, parse_rulesets
 from pagerforce.rules.syntax import Operator
 from pagerforce.rules.template import context_of, render_text
-from pagerforce.service.wiring import CATALOG as SHIPPED
+from pagerforce.service.catalog import CATALOG as SHIPPED
 from unit.rules.rule_examples import (
     AT,
     CATALOG,

@@ -1,6 +1,14 @@
 """The actions of the Salesforce side as rules may write them."""
 
-from pagerforce.model.action import ActionSpec, Param, ParamKind, TargetKind
+from pagerforce.model.action import (
+    ActionSpec,
+    Cost,
+    Errand,
+    FieldState,
+    Param,
+    ParamKind,
+    TargetKind,
+)
 from pagerforce.model.ids import Side
 
 SET_FIELD = ActionSpec(
@@ -15,7 +23,12 @@ SET_FIELD = ActionSpec(
     doc="Writes one field of the linked records, or of the record itself.",
     exactly_one_of=(("value", "lookup"),),
     batch_size=25,  # parts of a composite request
+    is_grouped=True,
+    sets=FieldState("field"),
+    undone_by=frozenset({"salesforce.set_field"}),  # of the same field
+    cost=Cost(calls=3),
 )
+
 CREATE_RECORD = ActionSpec(
     do="salesforce.create_record",
     side=Side.SALESFORCE,
@@ -25,7 +38,10 @@ CREATE_RECORD = ActionSpec(
         Param("object", ParamKind.NAME, doc="object to create; default: the rule's"),
     ),
     doc="Creates and links a record, once per incident and object.",
+    is_open_to_doubt=True,
+    cost=Cost(calls=2, calls_for_key=1),
 )
+
 ADD_COMMENT = ActionSpec(
     do="salesforce.add_comment",
     side=Side.SALESFORCE,
@@ -34,4 +50,7 @@ ADD_COMMENT = ActionSpec(
     doc="Adds a comment as configured in [objects.comments].",
     batch_size=200,  # records of a collection
     patience_seconds=10.0,  # nobody is woken by it
+    is_open_to_doubt=True,
+    cost=Cost(calls=1),
+    errand=Errand.COMMENT,
 )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from pagerforce.model.action import ActionCall
+from pagerforce.model.action import ActionCall, Specs
 from pagerforce.model.ids import Side
 from pagerforce.rules.syntax import Condition, Group, Mode, Node, Operator, Rule
 
@@ -38,8 +38,13 @@ def _plain_node(node: Node) -> Any:  # noqa: ANN401
     return {"mode": node.mode.value, "items": [_plain_node(item) for item in node.items]}
 
 
-def rule_of(plain: Mapping[str, Any], *, old_label: str = "", label: str = "") -> Rule:
-    """The rule that ``line_of_rule`` wrote; its place under another label where one is given."""
+def rule_of(
+    plain: Mapping[str, Any], specs: Specs, *, old_label: str = "", label: str = ""
+) -> Rule:
+    """The rule that ``line_of_rule`` wrote; its place under another label where one is given.
+
+    ``specs``: the catalog.
+    """
     condition = _node(plain["condition"])
     if not isinstance(condition, Group):
         raise TypeError("a rule's condition is a group")
@@ -57,7 +62,7 @@ def rule_of(plain: Mapping[str, Any], *, old_label: str = "", label: str = "") -
         stop=plain["stop"],
         max_age=None if age is None else timedelta(microseconds=age),
         condition=condition,
-        actions=tuple(ActionCall(do, args) for do, args in plain["actions"]),
+        actions=tuple(ActionCall(specs[do], args) for do, args in plain["actions"]),
         place=place,
     )
 

@@ -18,22 +18,19 @@ from pagerforce.config.load import Loaded, load_config
 from pagerforce.config.offline import doubt_lines
 from pagerforce.errors import ConfigError, Problem
 from pagerforce.model.value import Json, parse_instant
-from pagerforce.pagerduty.actions import CATALOG as PAGERDUTY_CATALOG
 from pagerforce.pipeline.simulate import Bounds, Recorded, Report, simulate
 from pagerforce.rules.evaluate import RuleBook
 from pagerforce.rules.needs import fields_needed
-from pagerforce.salesforce.actions import CATALOG as SALESFORCE_CATALOG
 from pagerforce.service.applied import without_rules
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.checker import bounds
 from pagerforce.store.codec import parse_event, parse_incident
-
-_CATALOG = (*PAGERDUTY_CATALOG, *SALESFORCE_CATALOG)
 
 
 def load(job: Mapping[str, Any]) -> Loaded:
     """The configuration with the rules to try; raises ``ConfigError``."""
     texts = [RulesText(label, content) for label, content in job["texts"]]
-    return load_config(Path(job["config"]), catalog=_CATALOG, environ=job["environ"], rules=texts)
+    return load_config(Path(job["config"]), catalog=CATALOG, environ=job["environ"], rules=texts)
 
 
 def show_loaded(loaded: Loaded) -> dict[str, Json]:

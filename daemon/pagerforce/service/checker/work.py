@@ -17,6 +17,7 @@ from pagerforce import __version__
 from pagerforce.errors import ConfigError, Problem
 from pagerforce.model.value import parse_instant
 from pagerforce.rules.evaluate import RuleBook
+from pagerforce.service.catalog import SPECS
 from pagerforce.service.checker import bounds, tasks
 from pagerforce.service.checker.plain import line_of_rule, rule_of
 from pagerforce.service.checker.watch import TimeUp, Watch
@@ -53,7 +54,7 @@ def _load(job: Mapping[str, Any]) -> RuleBook:
 
 def _try(source: BinaryIO, watch: Watch, book: RuleBook | None) -> None:
     trial = _read(source, bounds.JOB_BYTES)
-    known = [rule_of(_read(source, bounds.RULE_BYTES)) for _ in range(trial["in_force"])]
+    known = [rule_of(_read(source, bounds.RULE_BYTES), SPECS) for _ in range(trial["in_force"])]
     in_force = RuleBook(known, trial["maps"])
     watch.give(bounds.TRY_SECONDS)
     is_cut = False

@@ -5,12 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pagerforce.config.load import Loaded
+from pagerforce.model.action import Thing
 from pagerforce.model.value import Json
 from pagerforce.rules.inspection import is_template
 from pagerforce.rules.syntax import Rule
-
-KINDS = ("service", "escalation_policy", "priority", "workflow", "response_play", "assignees")
-"""Arguments of actions that name something of PagerDuty's."""
 
 _TRANSLATED = re.compile(
     r"""\s*\{\{[^{}]*\|\s*translate\(\s*(?:'([^']*)'|"([^"]*)")\s*\)\s*\}\}\s*"""
@@ -21,14 +19,14 @@ _TRANSLATED = re.compile(
 class Name:
     """One thing named: what kind of thing, by which id or name, and where."""
 
-    kind: str
+    kind: Thing
     value: str
     where: str
 
 
 def names_of(loaded: Loaded) -> list[Name]:
     """Everything of PagerDuty's that the configuration names, each once, at its first place."""
-    found: dict[tuple[str, str], Name] = {}
+    found: dict[tuple[Thing, str], Name] = {}
     for name in _all_names(loaded):
         found.setdefault((name.kind, name.value), name)
     return list(found.values())
@@ -36,21 +34,22 @@ def names_of(loaded: Loaded) -> list[Name]:
 
 def _all_names(loaded: Loaded) -> Iterator[Name]:
     for service in loaded.config.pagerduty.services:
-        yield Name("service", service, "pagerduty.services")
+        yield Name(Thing.SERVICE, service, "pagerduty.services")
     for row in loaded.config.service_mappings:
-        yield Name("service", row.service, f'service mapping "{row.name}"')
+        yield Name(Thing.SERVICE, row.service, f'service mapping "{row.name}"')
     for rule in loaded.rules:
         yield from _names_in(rule, loaded.config.maps)
 
 
 def _names_in(rule: Rule, maps: Mapping[str, Mapping[str, object]]) -> Iterator[Name]:
     for index, action in enumerate(rule.actions):
-        for key, value in action.args.items():
-            if key not in KINDS:
+        for param in action.spec.params:
+            if param.names is None or param.name not in action.args:
                 continue
+            value = action.args[param.name]
             for item in value if isinstance(value, list | tuple) else (value,):
                 for text in foreseeable(item, maps):
-                    yield Name(key, text, f"{rule.place}.actions[{index}].{key}")
+                    yield Name(param.names, text, f"{rule.place}.actions[{index}].{param.name}")
 
 
 def uses(loaded: Loaded, key: str) -> bool:

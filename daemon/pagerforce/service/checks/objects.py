@@ -17,7 +17,7 @@ from pagerforce.salesforce.schema import FieldInfo, ObjectInfo, SchemaCache
 from pagerforce.salesforce.soql import Select
 from pagerforce.service.checks.asking import Asking
 from pagerforce.service.fieldcheck import object_problems, rule_problems
-from pagerforce.service.writes import CREATE_RECORD, SET_FIELD, makes_comments
+from pagerforce.service.writes import creates_record, makes_comments
 
 _OBJECT = "Salesforce object {object}"
 _FIELD = "{where}"
@@ -199,14 +199,14 @@ def _rights(loaded: Loaded, item: ObjectSettings, info: ObjectInfo) -> Iterator[
             yield NOT_CREATEABLE.line(object=info.name, why="comments are made of notes")
         return
     makes = any(
-        call.do == CREATE_RECORD and (call.args.get("object") or name) == item.name
+        creates_record(call) and (call.args.get("object") or name) == item.name
         for name, call in calls
     )
     if makes and not info.is_createable:
         yield NOT_CREATEABLE.line(object=item.name, why="rules create records")
     if makes and item.external_id_field not in info.fields:
         yield NO_KEY.line(object=item.name, advice=_key_advice(info))
-    sets = any(call.do == SET_FIELD and name == item.name for name, call in calls)
+    sets = any(call.spec.sets_field and name == item.name for name, call in calls)
     if sets and not info.is_updateable:
         yield NOT_UPDATEABLE.line(object=item.name)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pagerforce.config.checkline import CheckLine, ok, remark, todo
 from pagerforce.config.load import Loaded
 from pagerforce.errors import CredentialsError, RefusedError, RemoteError
+from pagerforce.model.action import Thing
 from pagerforce.model.incident import Person, Ref
 from pagerforce.model.ports import Clock
 from pagerforce.pagerduty.client import PagerDutyClient
@@ -19,14 +20,6 @@ _KEY = "PagerDuty API key"
 _REFUSED_TO_US = frozenset({402, 403})
 _USER = "PagerDuty user {email}"
 _NAMED = "PagerDuty {kind} {name}"
-_KINDS = {
-    "service": "service",
-    "escalation_policy": "escalation policy",
-    "priority": "priority",
-    "workflow": "workflow",
-    "response_play": "response play",
-    "assignees": "user",
-}
 # The schema's words for people who may look on but not act.
 _ONLOOKERS = frozenset({"read_only_user", "read_only_limited_user"})
 _BY_TEAM = frozenset({"observer", "restricted_access"})
@@ -224,22 +217,22 @@ class PagerDutyCheck:
 
     async def _named(self, name: Name) -> CheckLine:
         """One thing that the configuration names."""
-        finders: Mapping[str, Callable[[str], Awaitable[Ref | Person | None]]] = {
-            "service": self.directory.find_service,
-            "escalation_policy": self.directory.find_escalation_policy,
-            "priority": self.directory.find_priority,
-            "workflow": self.directory.find_workflow,
-            "assignees": self._find_user,
+        finders: Mapping[Thing, Callable[[str], Awaitable[Ref | Person | None]]] = {
+            Thing.SERVICE: self.directory.find_service,
+            Thing.ESCALATION_POLICY: self.directory.find_escalation_policy,
+            Thing.PRIORITY: self.directory.find_priority,
+            Thing.WORKFLOW: self.directory.find_workflow,
+            Thing.USER: self._find_user,
         }
-        if name.kind == "response_play":
+        if name.kind is Thing.RESPONSE_PLAY:
             return await self._play(name)
-        what = _NAMED.format(kind=_KINDS[name.kind], name=name.value)
+        what = _NAMED.format(kind=name.kind, name=name.value)
         found = await self.asking.ask(what, lambda: finders[name.kind](name.value))
         if isinstance(found, CheckLine):
             return found
         if found is None:
             return _advise(NOT_FOUND.line, name)
-        if name.kind == "service" and isinstance(found, Ref):
+        if name.kind is Thing.SERVICE and isinstance(found, Ref):
             return await self._service(name, found, what)
         return ok(what)
 
@@ -262,7 +255,7 @@ class PagerDutyCheck:
 
     async def _play(self, name: Name) -> CheckLine:
         """Any refusal only says that plays can't be looked up any more."""
-        what = _NAMED.format(kind=_KINDS[name.kind], name=name.value)
+        what = _NAMED.format(kind=name.kind, name=name.value)
         email = self.loaded.config.pagerduty.from_email
 
         async def find() -> Ref | RefusedError | None:
@@ -303,4 +296,4 @@ def _key_line(holder: KeyHolder, email: str) -> CheckLine:
 
 
 def _advise(advice: Callable[..., CheckLine], name: Name) -> CheckLine:
-    return advice(kind=_KINDS[name.kind], name=name.value, where=name.where)
+    return advice(kind=name.kind, name=name.value, where=name.where)

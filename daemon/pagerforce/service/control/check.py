@@ -2,11 +2,11 @@
 
 from pagerforce.config.offline import check_offline, offline_lines
 from pagerforce.model.value import Json
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.check import check_online
 from pagerforce.service.control.desk import Desk, Request
 from pagerforce.service.orgs import org_of
 from pagerforce.service.plan import DEFAULT_CHANGES, DEFAULT_RECORDS, Assumptions, plan_lines
-from pagerforce.service.wiring import CATALOG
 
 
 class CheckRequest(Request):

@@ -14,6 +14,7 @@ from pagerforce.config.load import Loaded
 from pagerforce.errors import ConfigError, Problem
 from pagerforce.model.value import Json, format_instant
 from pagerforce.rules.syntax import Rule
+from pagerforce.service.catalog import SPECS
 from pagerforce.service.checker import bounds
 from pagerforce.service.checker.plain import line_of_rule, rule_of
 from pagerforce.service.checker.process import Checker, TooMuchError, open_checker
@@ -144,7 +145,7 @@ class _Talk:
                 case "loaded":
                     found.about = value
                 case "rule":
-                    found.rules.append(rule_of(value))
+                    found.rules.append(rule_of(value, SPECS))
                 case "report":
                     found.report = value
 

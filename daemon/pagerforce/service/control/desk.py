@@ -18,11 +18,12 @@ from pagerforce.config.secret import load_secrets
 from pagerforce.errors import ForbiddenError, PagerforceError, StoreError
 from pagerforce.model.ports import Clock
 from pagerforce.service.applied import load_in_force
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.checker.turns import Turns
 from pagerforce.service.control.peers import Caller
 from pagerforce.service.orgs import org_of
 from pagerforce.service.sides import PagerDutySide, SalesforceSide, open_sides
-from pagerforce.service.wiring import CATALOG, Parts
+from pagerforce.service.wiring import Parts
 from pagerforce.store.database import Database, Transaction
 from pagerforce.store.operators import OperatorAction, record_operator
 

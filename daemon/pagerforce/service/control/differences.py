@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from pagerforce.errors import RefusedError
-from pagerforce.model.incident import IncidentStatus
+from pagerforce.model.action import IncidentState
 from pagerforce.model.value import Json
 from pagerforce.pipeline.drift import Wish
 from pagerforce.salesforce.actions.desk import lookup_of
@@ -16,26 +16,17 @@ async def find_difference(
     side: SalesforceSide, resolver: LookupResolver, wish: Wish
 ) -> dict[str, Json] | None:
     """How a side is not as a rule wants it; None where it is, or where that can't be said."""
-    incident, args = wish.pair.incident, wish.action.args or {}
-    match wish.action.do:
-        case "pagerduty.resolve":
-            return _shown(wish, "status", incident.status, "resolved") if incident.is_open else None
-        case "pagerduty.acknowledge":
-            is_open = incident.status is IncidentStatus.TRIGGERED
-            return _shown(wish, "status", incident.status, "acknowledged") if is_open else None
-        case "pagerduty.set_priority":
-            wanted = str(args.get("priority") or "").strip()
-            now = incident.priority
-            names = {now.id, (now.name or "").casefold()} if now else {""}
-            is_so = wanted in names or wanted.casefold() in names
-            return None if is_so else _shown(wish, "priority", now.name if now else None, wanted)
+    args = wish.action.args or {}
+    if isinstance(wish.spec.sets, IncidentState):
+        gap = wish.spec.sets.gap(wish.pair.incident, args)
+        return _shown(wish, gap.name, gap.now, gap.wanted) if gap is not None else None
     return await _field_difference(side, resolver, wish, args)
 
 
 async def _field_difference(
     side: SalesforceSide, resolver: LookupResolver, wish: Wish, args: Mapping[str, Json]
 ) -> dict[str, Json] | None:
-    record, name = wish.pair.record, str(args.get("field"))
+    record, name = wish.pair.record, str(wish.spec.field_in(args))
     info = (await side.schema.describe(record.object)).fields.get(name)
     if info is None or name not in record.fields:
         return None
@@ -57,10 +48,9 @@ async def _field_difference(
 
 
 def _shown(wish: Wish, name: str, current: Json, wanted: Json) -> dict[str, Json]:
-    side = "pagerduty" if wish.action.do.startswith("pagerduty.") else "salesforce"
     return {
         "kind": "rule",
-        "side": side,
+        "side": wish.spec.side.value,
         "incident": wish.pair.incident.id,
         "object": wish.pair.link.object,
         "record": wish.pair.record.id,

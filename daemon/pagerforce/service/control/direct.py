@@ -13,13 +13,13 @@ from pagerforce.config.load import load_config
 from pagerforce.config.paths import state_dir
 from pagerforce.errors import ForbiddenError, PagerforceError
 from pagerforce.host.state import check_state_files
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.clock import SystemClock
 from pagerforce.service.control.client import Show
 from pagerforce.service.control.desk import Desk, Home
 from pagerforce.service.control.operations import OPERATIONS
 from pagerforce.service.control.peers import find_caller, own_peer
 from pagerforce.service.eventloop import PatientLoop
-from pagerforce.service.wiring import CATALOG
 from pagerforce.store.database import FILE_NAME, open_database
 
 

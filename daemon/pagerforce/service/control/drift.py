@@ -17,12 +17,12 @@ from pagerforce.pipeline.drift import Pair, Wish, only, wishes_of
 from pagerforce.pipeline.entries import Comparison
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.salesforce.lookup import LookupResolver
+from pagerforce.service.catalog import SPECS
 from pagerforce.service.control.comparison import Findings, read_incidents, read_records
 from pagerforce.service.control.desk import Desk, Request
 from pagerforce.service.control.differences import find_difference
 from pagerforce.service.rulebook import RulesInForce, pipeline_settings
 from pagerforce.service.sides import SalesforceSide
-from pagerforce.service.wiring import CATALOG
 from pagerforce.store import links, outbox, snapshots
 from pagerforce.store.database import Database, Transaction
 
@@ -79,8 +79,7 @@ async def drift(desk: Desk, request: DriftRequest) -> Json:
 def _judge(desk: Desk, loaded: Loaded) -> Judge:
     if desk.home.running is not None:
         return desk.home.running.parts.rules.judge
-    specs = {spec.do: spec for spec in CATALOG}
-    return RulesInForce.of(loaded, pipeline_settings(loaded.config, specs, is_shadow=False)).judge
+    return RulesInForce.of(loaded, pipeline_settings(loaded.config, SPECS, is_shadow=False)).judge
 
 
 async def _ask_rules(desk: Desk, side: SalesforceSide, judge: Judge, found: Findings) -> None:
@@ -123,7 +122,8 @@ async def _repair(desk: Desk, judge: Judge, found: Findings) -> None:
         await snapshots.add_rechecks(tx, found.recheck)
         found.wishes = [x for x in found.wishes if await _is_as_judged(tx, x[0], found)]
         for ruled, wishes in _by_event(found.wishes):
-            await store_ruled(tx, [only(ruled.ruled, [x.action for x in wishes])], now)
+            wanted = [only(ruled.ruled, [x.action for x in wishes])]
+            await store_ruled(tx, wanted, judge.settings.specs, now)
     desk.wake()
 
 

@@ -7,16 +7,15 @@ from pydantic import Field
 
 from pagerforce.config.load import Loaded
 from pagerforce.errors import NotFoundError, PagerforceError
+from pagerforce.model.action import Errand
 from pagerforce.model.outbox import DOUBT, Action, ActionState
 from pagerforce.model.value import Json
 from pagerforce.pipeline.ruling import COMMENT_RULE
+from pagerforce.service.catalog import SPECS
 from pagerforce.service.control.desk import Desk, Name, Request
 from pagerforce.service.control.journal import ActionId, why
-from pagerforce.service.wiring import CATALOG
 from pagerforce.store import journal, letters, outbox
 from pagerforce.store.database import Transaction
-
-_SPECS = {spec.do: spec for spec in CATALOG}
 
 
 class AllLetters(Request):
@@ -116,7 +115,7 @@ async def _is_uncertain(tx: Transaction, action: Action) -> bool:
 
     Where looking ended in a doubt, the operator has looked.
     """
-    if not _SPECS[action.do].is_repeatable:
+    if not SPECS[action.do].is_repeatable:
         return False
     attempts = await letters.read_attempts(tx, action.id)
     if attempts and attempts[-1]["verdict"] == DOUBT:
@@ -140,7 +139,7 @@ def _written(action: Action, loaded: Loaded) -> Mapping[str, Json]:
 def _comment_template(action: Action, loaded: Loaded) -> Mapping[str, Json]:
     for item in loaded.config.objects:
         if item.name == action.object and item.comments is not None:
-            is_note = action.do == "pagerduty.add_note"
+            is_note = SPECS[action.do].errand is Errand.NOTE
             comments = item.comments
             return {"text": comments.note_template if is_note else comments.comment_template}
     return action.written
