@@ -4,7 +4,6 @@ from pagerforce.config.schema import Config
 from pagerforce.model.action import ActionSpec
 from pagerforce.model.mapping import MappingTable
 from pagerforce.model.ports import ActionHandler
-from pagerforce.pagerduty.actions import specs
 from pagerforce.pagerduty.actions.acknowledge import Acknowledge
 from pagerforce.pagerduty.actions.add_note import AddNote
 from pagerforce.pagerduty.actions.automation import RunResponsePlay, RunWorkflow
@@ -16,20 +15,19 @@ from pagerforce.pagerduty.actions.stand_in import StandIns
 from pagerforce.pagerduty.actions.status import Resolve
 from pagerforce.pagerduty.client import PagerDutyClient
 from pagerforce.pagerduty.directory import Directory
-from pagerforce.pagerduty.pace import Lane
 
-_HANDLERS: tuple[tuple[ActionSpec, type[Handler], Lane], ...] = (
-    (specs.CREATE_INCIDENT, CreateIncident, Lane.PAGE),
-    (specs.ACKNOWLEDGE, Acknowledge, Lane.STATUS),
-    (specs.RESOLVE, Resolve, Lane.STATUS),
-    (specs.SET_PRIORITY, SetPriority, Lane.STATUS),
-    (specs.RUN_RESPONSE_PLAY, RunResponsePlay, Lane.PAGE),
-    (specs.RUN_WORKFLOW, RunWorkflow, Lane.STATUS),
-    (specs.REASSIGN, Reassign, Lane.PAGE),
-    (specs.ADD_NOTE, AddNote, Lane.NOTE),
+_HANDLERS: tuple[type[Handler], ...] = (
+    CreateIncident,
+    Acknowledge,
+    Resolve,
+    SetPriority,
+    RunResponsePlay,
+    RunWorkflow,
+    Reassign,
+    AddNote,
 )
 
-CATALOG: tuple[ActionSpec, ...] = tuple(spec for spec, *_ in _HANDLERS)
+CATALOG: tuple[ActionSpec, ...] = tuple(handler.spec for handler in _HANDLERS)
 
 
 def build_handlers(
@@ -42,6 +40,6 @@ def build_handlers(
     """One handler for each entry of the catalog."""
     clock = stand_ins.clock
     return tuple(
-        make(spec, Desk(client.at(lane), directory, config, mappings, clock, stand_ins))
-        for spec, make, lane in _HANDLERS
+        make(Desk(client.at(make.lane), directory, config, mappings, clock, stand_ins))
+        for make in _HANDLERS
     )

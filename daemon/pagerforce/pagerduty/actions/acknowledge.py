@@ -22,7 +22,16 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
-from pagerforce.model.action import Task
+from pagerforce.model.action import (
+    ActionSpec,
+    Cost,
+    Gap,
+    IncidentState,
+    Param,
+    ParamKind,
+    TargetKind,
+    Task,
+)
 from pagerforce.model.expectation import EntryExpected, Expectation
 from pagerforce.model.ids import IncidentId, Side
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry
@@ -41,11 +50,13 @@ from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider, 
 from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of, text
 from pagerforce.pagerduty.actions.handler import only_call
 from pagerforce.pagerduty.actions.history import read_history, read_pages, was_done
-from pagerforce.pagerduty.actions.specs import ASSIGN_TO
 from pagerforce.pagerduty.actions.status import moved, there_already
+from pagerforce.pagerduty.client import MAX_BULK
+from pagerforce.pagerduty.pace import Lane
 from pagerforce.pagerduty.refusals import ALREADY_ACKNOWLEDGED
 from pagerforce.pagerduty.windows import SECOND, floor_second
 
+ASSIGN_TO = ("writer", "actor", "unchanged")
 _WRITER, _ACTOR, _UNCHANGED = ASSIGN_TO
 _PLAIN = {"status": "acknowledged"}
 _UNDONE = "found acknowledged after a lost answer, and undone since by others"
@@ -55,9 +66,39 @@ _UNTIL_SEEN = timedelta(seconds=12)
 _LOOK_AGAIN_SECONDS = 4.0
 
 
+def _not_acknowledged(incident: Incident, _args: Mapping[str, Json]) -> Gap | None:
+    if incident.status is not IncidentStatus.TRIGGERED:
+        return None
+    return Gap("status", incident.status, IncidentStatus.ACKNOWLEDGED)
+
+
+ACKNOWLEDGE = ActionSpec(
+    do="pagerduty.acknowledge",
+    side=Side.PAGERDUTY,
+    target=TargetKind.INCIDENT,
+    params=(
+        Param(
+            "assign_to",
+            ParamKind.CHOICE,
+            choices=ASSIGN_TO,
+            default="writer",
+            doc="who has the incident then: who writes it, the person whose change it was, or who had it",
+        ),
+    ),
+    doc="acknowledges; never reopens an incident that was resolved meanwhile",
+    batch_size=MAX_BULK,
+    sets=IncidentState(_not_acknowledged),
+    undone_by=frozenset({"pagerduty.resolve"}),
+    answered_by=frozenset({"unacknowledge", "reopen"}),
+    cost=Cost(calls=3, entries=2),
+)
+
+
 class Acknowledge(ChangeHandler):
     """Acknowledges an incident that is triggered, and no other."""
 
+    spec = ACKNOWLEDGE
+    lane = Lane.STATUS
     _is_told_by_log = True
 
     async def _writer_of(self, task: Task) -> Writer:

@@ -10,9 +10,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 from pagerforce.errors import MalformedError, RefusedError, RemoteError, UnknownOutcomeError
-from pagerforce.model.action import Task
+from pagerforce.model.action import (
+    ActionSpec,
+    Cost,
+    Errand,
+    Param,
+    TargetKind,
+    Task,
+)
 from pagerforce.model.expectation import EntryExpected, Expectation
-from pagerforce.model.ids import IncidentId
+from pagerforce.model.ids import IncidentId, Side
 from pagerforce.model.parts import split_text
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, NoteMade, Rejected, Skipped, Unknown, Verdict
@@ -20,6 +27,7 @@ from pagerforce.pagerduty.actions.advice import is_too_long
 from pagerforce.pagerduty.actions.desk import Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.decode import Note, decode_note, decode_rows
+from pagerforce.pagerduty.pace import Lane
 
 _CLOCK_MARGIN = timedelta(hours=1)
 """How far apart the clocks of the two sides may be."""
@@ -30,8 +38,22 @@ PART_CHARS = 1_000
 alert's summary)."""
 
 
+ADD_NOTE = ActionSpec(
+    do="pagerduty.add_note",
+    side=Side.PAGERDUTY,
+    target=TargetKind.INCIDENT_ANY,
+    params=(Param("text", required=True, doc="the note"),),
+    doc="adds a note, to resolved incidents too",
+    cost=Cost(calls=1, entries=1),
+    errand=Errand.NOTE,
+)
+
+
 class AddNote(Handler):
     """Adds a note to an incident, resolved or not."""
+
+    spec = ADD_NOTE
+    lane = Lane.NOTE
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer = await self._desk.writer_of(task)

@@ -8,14 +8,23 @@ of the documented API on 2025-09-09; accounts that still have them are served as
 from collections.abc import Mapping, Sequence
 
 from pagerforce.errors import RefusedError
-from pagerforce.model.action import Task
+from pagerforce.model.action import (
+    ActionSpec,
+    Cost,
+    Param,
+    TargetKind,
+    Task,
+    Thing,
+)
 from pagerforce.model.expectation import Expectation
+from pagerforce.model.ids import Side
 from pagerforce.model.incident import IncidentStatus
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Skipped, Verdict
 from pagerforce.pagerduty.actions.desk import text
 from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.directory import is_play_id
+from pagerforce.pagerduty.pace import Lane
 from pagerforce.pagerduty.refusals import is_not_found
 
 _RESOLVED = "the incident is resolved: nobody needs to be called any more"
@@ -25,8 +34,29 @@ _GONE = (
 )
 
 
+RUN_RESPONSE_PLAY = ActionSpec(
+    do="pagerduty.run_response_play",
+    side=Side.PAGERDUTY,
+    target=TargetKind.INCIDENT,
+    params=(
+        Param(
+            "response_play",
+            required=True,
+            doc="a response play, by name or id",
+            names=Thing.RESPONSE_PLAY,
+        ),
+    ),
+    doc="runs a response play; sent at most once. PagerDuty has replaced them by workflows",
+    is_repeatable=False,
+    cost=Cost(calls=2, entries=1),
+)
+
+
 class RunResponsePlay(Handler):
     """Runs a response play on an open incident."""
+
+    spec = RUN_RESPONSE_PLAY
+    lane = Lane.PAGE
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - what a play does is the play's own
         return ()
@@ -57,8 +87,29 @@ class RunResponsePlay(Handler):
         return found.id
 
 
+RUN_WORKFLOW = ActionSpec(
+    do="pagerduty.run_workflow",
+    side=Side.PAGERDUTY,
+    target=TargetKind.INCIDENT,
+    params=(
+        Param(
+            "workflow",
+            required=True,
+            doc="an incident workflow, by name or id",
+            names=Thing.WORKFLOW,
+        ),
+    ),
+    doc="starts an incident workflow; sent at most once",
+    is_repeatable=False,
+    cost=Cost(calls=2, entries=1),
+)
+
+
 class RunWorkflow(Handler):
     """Starts an incident workflow on an open incident."""
+
+    spec = RUN_WORKFLOW
+    lane = Lane.STATUS
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - what a workflow does is the workflow's own
         return ()

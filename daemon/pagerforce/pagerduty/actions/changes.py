@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pagerforce.errors import RefusedError
-from pagerforce.model.action import Task
+from pagerforce.model.action import (
+    ActionSpec,
+    Cost,
+    Gap,
+    IncidentState,
+    Param,
+    ParamKind,
+    TargetKind,
+    Task,
+    Thing,
+)
 from pagerforce.model.expectation import EntryExpected, Expectation
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Ref
@@ -13,15 +23,44 @@ from pagerforce.model.verdict import Delivered, Skipped, Verdict
 from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider
 from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of, text, texts
 from pagerforce.pagerduty.actions.history import is_overruled, read_history, was_done
-from pagerforce.pagerduty.client import Raw
+from pagerforce.pagerduty.actions.params import POLICY
+from pagerforce.pagerduty.client import MAX_BULK, Raw
 from pagerforce.pagerduty.decode import is_assigned_by_policy
+from pagerforce.pagerduty.pace import Lane
 
 _RESOLVED = "the incident is resolved"
+
+
+def _other_priority(incident: Incident, args: Mapping[str, Json]) -> Gap | None:
+    wanted = str(args.get("priority") or "").strip()
+    now = incident.priority
+    names = {now.id, (now.name or "").casefold()} if now else {""}
+    if wanted in names or wanted.casefold() in names:
+        return None
+    return Gap("priority", now.name if now else None, wanted)
+
+
+SET_PRIORITY = ActionSpec(
+    do="pagerduty.set_priority",
+    side=Side.PAGERDUTY,
+    target=TargetKind.INCIDENT,
+    params=(
+        Param("priority", required=True, doc="a priority, by name or id", names=Thing.PRIORITY),
+    ),
+    doc="sets the priority",
+    batch_size=MAX_BULK,
+    sets=IncidentState(_other_priority),
+    undone_by=frozenset({"pagerduty.set_priority"}),
+    answered_by=frozenset({"priority_change"}),
+    cost=Cost(calls=2, entries=1),
+)
 
 
 class SetPriority(ChangeHandler):
     """Sets the priority of an open incident."""
 
+    spec = SET_PRIORITY
+    lane = Lane.STATUS
     _is_told_by_log = True
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
@@ -96,9 +135,28 @@ class _Destination:
         return {"escalation_policy": {"id": self.policy, "type": "escalation_policy_reference"}}
 
 
+REASSIGN = ActionSpec(
+    do="pagerduty.reassign",
+    side=Side.PAGERDUTY,
+    target=TargetKind.INCIDENT,
+    params=(
+        Param("assignees", ParamKind.LIST, doc="users, by e-mail or id", names=Thing.USER),
+        POLICY,
+    ),
+    doc="assigns to users, or to an escalation policy",
+    exactly_one_of=(("assignees", "escalation_policy"),),
+    batch_size=MAX_BULK,
+    undone_by=frozenset({"pagerduty.reassign"}),
+    answered_by=frozenset({"assign", "escalate", "delegate"}),
+    cost=Cost(calls=2, entries=1),
+)
+
+
 class Reassign(ChangeHandler):
     """Assigns an open incident to users or to an escalation policy."""
 
+    spec = REASSIGN
+    lane = Lane.PAGE
     _is_told_by_log = True
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:

@@ -11,8 +11,18 @@ from datetime import timedelta
 from typing import TypeVar
 
 from pagerforce.errors import RefusedError, TransientError, UnknownOutcomeError
-from pagerforce.model.action import OVERTAKEN, ActionSpec, Task
+from pagerforce.model.action import (
+    OVERTAKEN,
+    ActionSpec,
+    Cost,
+    Param,
+    ParamKind,
+    TargetKind,
+    Task,
+    Thing,
+)
 from pagerforce.model.expectation import Expectation, PageExpected
+from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.keys import IncidentKey
 from pagerforce.model.lengths import cut
@@ -23,11 +33,12 @@ from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.actions.lost_page import Wanted, find_page
 from pagerforce.pagerduty.actions.niceties import SAFE_TITLE, Page, without_refused
 from pagerforce.pagerduty.actions.origin import Origins
+from pagerforce.pagerduty.actions.params import POLICY
 from pagerforce.pagerduty.actions.service_choice import carried_service, choose_service
-from pagerforce.pagerduty.actions.specs import URGENCIES
 from pagerforce.pagerduty.actions.stand_in import is_about_requester
 from pagerforce.pagerduty.client import Raw
 from pagerforce.pagerduty.decode import decode_incident
+from pagerforce.pagerduty.pace import Lane
 from pagerforce.pagerduty.refusals import DuplicateKeyError
 
 MAX_TITLE = 1024
@@ -51,11 +62,51 @@ class _Order:
     writer: Writer
 
 
+URGENCIES = ("high", "low")
+CREATE_INCIDENT = ActionSpec(
+    do="pagerduty.create_incident",
+    side=Side.PAGERDUTY,
+    target=TargetKind.NEW_INCIDENT,
+    params=(
+        Param("title", required=True, doc="title of the incident"),
+        Param(
+            "service",
+            doc="a service, by name or id; default: the record's category, else the service mapping",
+            names=Thing.SERVICE,
+        ),
+        Param("urgency", choices=URGENCIES, doc="high or low; default: as the service has it"),
+        Param("priority", doc="a priority, by name or id", names=Thing.PRIORITY),
+        Param("body", doc="details, as text"),
+        POLICY,
+        Param(
+            "assignees",
+            ParamKind.LIST,
+            doc="one user, by e-mail or id; PagerDuty takes no more",
+            names=Thing.USER,
+        ),
+        Param(
+            "unless_linked",
+            ParamKind.CHOICE,
+            choices=("any", "open"),
+            default="any",
+            doc="what keeps it from being created: any linked incident, or only an open one",
+        ),
+    ),
+    doc="creates and links an incident, if none is linked",
+    at_most_one_of=(("assignees", "escalation_policy"),),
+    is_page=True,
+    cost=Cost(calls=1, entries=3),
+)
+
+
 class CreateIncident(Handler):
     """Creates an incident, or finds the one an earlier attempt created."""
 
-    def __init__(self, spec: ActionSpec, desk: Desk) -> None:
-        super().__init__(spec, desk)
+    spec = CREATE_INCIDENT
+    lane = Lane.PAGE
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
         self._origins = Origins(desk.client)
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:

@@ -19,6 +19,7 @@ from pagerforce.pagerduty.actions.advice import is_resolved_refusal, rejection_r
 from pagerforce.pagerduty.actions.desk import Desk, Writer
 from pagerforce.pagerduty.actions.earlier import find_earlier_doing
 from pagerforce.pagerduty.actions.stand_in import is_about_requester
+from pagerforce.pagerduty.pace import Lane
 from pagerforce.wire.verdicts import verdict_of
 
 # Answers may be dated by another clock than entries. Better a person unheard than an echo heard.
@@ -29,17 +30,15 @@ _AT_ONCE = 0.0
 class Handler(ABC):
     """Delivers one kind of action; implements ``model.ports.ActionHandler``."""
 
+    spec: ActionSpec
+    """Its declaration."""
+    lane: Lane
+    """How urgent its requests are."""
     _is_told_by_log = False
     """Whether the entries that it expects say that it was done; else it is looked for otherwise."""
 
-    def __init__(self, spec: ActionSpec, desk: Desk) -> None:
-        self._spec = spec
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-
-    @property
-    def spec(self) -> ActionSpec:
-        """Its declaration."""
-        return self._spec
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
         """What polls may bring back because of this attempt, no entry from long before it."""
@@ -95,7 +94,7 @@ class Handler(ABC):
             if is_resolved_refusal(error):
                 return Skipped("the incident is resolved already")
             return Rejected(rejection_reason(error))
-        if isinstance(error, UnknownOutcomeError) and not self._spec.is_repeatable:
+        if isinstance(error, UnknownOutcomeError) and not self.spec.is_repeatable:
             return Rejected(
                 f"{error}: its outcome is unknown and it is not sent again; look at the incident, "
                 "then retry or discard it"

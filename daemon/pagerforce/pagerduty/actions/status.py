@@ -6,7 +6,16 @@ Fact: ``pagerduty.no-conditional-write``.
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from pagerforce.model.action import Task
+from pagerforce.model.action import (
+    ActionSpec,
+    Cost,
+    Errand,
+    Gap,
+    IncidentState,
+    Param,
+    TargetKind,
+    Task,
+)
 from pagerforce.model.expectation import EntryExpected, Expectation
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident, IncidentStatus
@@ -15,6 +24,8 @@ from pagerforce.model.verdict import Delivered, RetryLater, Skipped, Verdict
 from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider
 from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.actions.history import read_history, was_done
+from pagerforce.pagerduty.client import MAX_BULK
+from pagerforce.pagerduty.pace import Lane
 
 _REOPENED = "found resolved after a lost answer, and reopened since by others"
 _MOVE_SECONDS = 10.0
@@ -22,9 +33,31 @@ _MOVE_SECONDS = 10.0
 _LONGEST_MOVE = timedelta(minutes=90)
 
 
+def _not_resolved(incident: Incident, _args: Mapping[str, Json]) -> Gap | None:
+    if not incident.is_open:
+        return None
+    return Gap("status", incident.status, IncidentStatus.RESOLVED)
+
+
+RESOLVE = ActionSpec(
+    do="pagerduty.resolve",
+    side=Side.PAGERDUTY,
+    target=TargetKind.INCIDENT,
+    params=(Param("resolution", doc="kept as the note of the resolve entry"),),
+    doc="resolves",
+    batch_size=MAX_BULK,
+    sets=IncidentState(_not_resolved),
+    answered_by=frozenset({"reopen", "trigger"}),
+    cost=Cost(calls=2, entries=1),
+    errand=Errand.RESOLVE,
+)
+
+
 class Resolve(ChangeHandler):
     """Resolves an incident that is open."""
 
+    spec = RESOLVE
+    lane = Lane.STATUS
     _is_told_by_log = True
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - the entry bears the resolution, but not everywhere

@@ -8,14 +8,15 @@ from pagerforce.salesforce.actions.add_comment import AddComment
 from pagerforce.salesforce.actions.create_record import CreateRecord
 from pagerforce.salesforce.actions.desk import Desk
 from pagerforce.salesforce.actions.set_field import SetField
-from pagerforce.salesforce.actions.specs import ADD_COMMENT, CREATE_RECORD, SET_FIELD
 from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.feeds import FeedPlan
 from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.mending import Mender
 from pagerforce.salesforce.schema import SchemaCache
 
-CATALOG: tuple[ActionSpec, ...] = (SET_FIELD, CREATE_RECORD, ADD_COMMENT)
+_HANDLERS = (SetField, CreateRecord, AddComment)
+
+CATALOG: tuple[ActionSpec, ...] = tuple(handler.spec for handler in _HANDLERS)
 
 
 def build_handlers(
@@ -46,4 +47,4 @@ def build_handlers(
         lookups=LookupResolver(client, schema, clock),
         mender=Mender(client, schema, plan, clock),
     )
-    return (SetField(desk), CreateRecord(desk), AddComment(desk))
+    return tuple(make(desk) for make in _HANDLERS)

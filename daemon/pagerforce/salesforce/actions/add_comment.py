@@ -11,15 +11,21 @@ from dataclasses import dataclass
 
 from pagerforce.config.schema import CommentSettings
 from pagerforce.errors import MalformedError, RefusedError, RemoteError
-from pagerforce.model.action import ActionSpec, Task
+from pagerforce.model.action import (
+    ActionSpec,
+    Cost,
+    Errand,
+    Param,
+    TargetKind,
+    Task,
+)
 from pagerforce.model.expectation import CommentExpected, Expectation
-from pagerforce.model.ids import RecordId
+from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.parts import halved, split_text
 from pagerforce.model.value import Scalar, is_empty
 from pagerforce.model.verdict import CommentMade, Delivered, Rejected, Skipped, Unknown, Verdict
 from pagerforce.salesforce.actions.desk import Desk, unit_of
 from pagerforce.salesforce.actions.search import Comments, Row, Window, doubt, window_of
-from pagerforce.salesforce.actions.specs import ADD_COMMENT
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
 from pagerforce.salesforce.decode import created_at, found_id
@@ -40,16 +46,27 @@ class _Draft:
     bodies: tuple[str, ...]
 
 
+ADD_COMMENT = ActionSpec(
+    do="salesforce.add_comment",
+    side=Side.SALESFORCE,
+    target=TargetKind.RECORD,
+    params=(Param("text", required=True, doc="the comment; goes on in numbered parts"),),
+    doc="Adds a comment as configured in [objects.comments].",
+    batch_size=200,  # records of a collection
+    patience_seconds=10.0,  # nobody is woken by it
+    is_open_to_doubt=True,
+    cost=Cost(calls=1),
+    errand=Errand.COMMENT,
+)
+
+
 class AddComment:
     """Delivers ``salesforce.add_comment``."""
 
+    spec = ADD_COMMENT
+
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-
-    @property
-    def spec(self) -> ActionSpec:
-        """Its declaration."""
-        return ADD_COMMENT
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
         """One comment per part, by its text.

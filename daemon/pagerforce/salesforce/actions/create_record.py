@@ -10,9 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
-from pagerforce.model.action import ActionSpec, Task
+from pagerforce.model.action import (
+    ActionSpec,
+    Cost,
+    Param,
+    ParamKind,
+    TargetKind,
+    Task,
+)
 from pagerforce.model.expectation import Expectation, RecordExpected, RecordGiven
-from pagerforce.model.ids import RecordId
+from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.incident import Person
 from pagerforce.model.record import Record
 from pagerforce.model.value import Scalar, is_empty
@@ -28,7 +35,6 @@ from pagerforce.salesforce.actions.search import (
     find_record,
     window_of,
 )
-from pagerforce.salesforce.actions.specs import CREATE_RECORD
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
 from pagerforce.salesforce.decode import created_at, found_id, value_at
@@ -63,16 +69,27 @@ class _Draft:
         return {**self.values, **({self.key_field: self.key} if self.key_field else {})}
 
 
+CREATE_RECORD = ActionSpec(
+    do="salesforce.create_record",
+    side=Side.SALESFORCE,
+    target=TargetKind.NEW_RECORD,
+    params=(
+        Param("fields", ParamKind.FIELDS, required=True, doc="field = value, or a lookup"),
+        Param("object", ParamKind.NAME, doc="object to create; default: the rule's"),
+    ),
+    doc="Creates and links a record, once per incident and object.",
+    is_open_to_doubt=True,
+    cost=Cost(calls=2, calls_for_key=1),
+)
+
+
 class CreateRecord:
     """Delivers ``salesforce.create_record``."""
 
+    spec = CREATE_RECORD
+
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-
-    @property
-    def spec(self) -> ActionSpec:
-        """Its declaration."""
-        return CREATE_RECORD
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
         """The new record, by its external id or else by its values, and what it is given.

@@ -13,7 +13,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 from pagerforce.errors import RefusedError, RemoteError
-from pagerforce.model.action import ActionSpec, Task
+from pagerforce.model.action import (
+    ActionSpec,
+    Cost,
+    FieldState,
+    Param,
+    ParamKind,
+    TargetKind,
+    Task,
+)
 from pagerforce.model.expectation import Expectation, FieldsExpected
 from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.record import Record
@@ -32,7 +40,6 @@ from pagerforce.salesforce.actions.conflict import Ruling, Situation, explain, j
 from pagerforce.salesforce.actions.desk import STALE_CODES, Desk
 from pagerforce.salesforce.actions.field_order import Order, Wish, is_by, standing
 from pagerforce.salesforce.actions.search import window_of
-from pagerforce.salesforce.actions.specs import SET_FIELD
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
 from pagerforce.salesforce.bodies import read_rows
@@ -44,16 +51,32 @@ _MODIFIED = 412
 _SETTLED_AFTER = timedelta(seconds=60)
 
 
+SET_FIELD = ActionSpec(
+    do="salesforce.set_field",
+    side=Side.SALESFORCE,
+    target=TargetKind.RECORD,
+    params=(
+        Param("field", ParamKind.NAME, required=True, doc="API name of the field to write"),
+        Param("value", ParamKind.VALUE, doc='what it becomes; "" clears it'),
+        Param("lookup", ParamKind.LOOKUP, doc="finds the Id for a reference field"),
+    ),
+    doc="Writes one field of the linked records, or of the record itself.",
+    exactly_one_of=(("value", "lookup"),),
+    batch_size=25,  # parts of a composite request
+    is_grouped=True,
+    sets=FieldState("field"),
+    undone_by=frozenset({"salesforce.set_field"}),  # of the same field
+    cost=Cost(calls=3),
+)
+
+
 class SetField:
     """Delivers ``salesforce.set_field``; several calls of one event go out as one write."""
 
+    spec = SET_FIELD
+
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-
-    @property
-    def spec(self) -> ActionSpec:
-        """Its declaration."""
-        return SET_FIELD
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
         """The values as the next poll will show them, each by itself: one may be settled before others.

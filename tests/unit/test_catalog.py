@@ -1,0 +1,59 @@
+"""What each action says of itself holds together, and is said nowhere else."""
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+import pagerforce
+from pagerforce.model.action import Errand, FieldState
+from pagerforce.model.event import PAGERDUTY_TYPES
+from pagerforce.model.ids import Side
+from pagerforce.service.catalog import CATALOG, SPECS
+
+ROOT = Path(pagerforce.__file__).parent
+# The sandbox tells stories of its own, with rules of its own.
+ELSEWHERE = ("pagerduty/actions", "salesforce/actions", "sandbox")
+
+
+def texts_of(path):
+    """Every text of a module that is no documentation."""
+    tree = ast.parse(path.read_text("utf-8"))
+    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+
+
+def test_no_module_but_its_own_names_an_action():
+    found = {
+        (path.relative_to(ROOT).as_posix(), do)
+        for path in ROOT.rglob("*.py")
+        if not path.relative_to(ROOT).as_posix().startswith(ELSEWHERE)
+        for do in SPECS.keys() & texts_of(path)
+    }
+    assert found == set()
+
+
+def test_an_action_is_undone_by_actions_of_its_side_that_act_on_the_same():
+    for spec in CATALOG:
+        for do in spec.undone_by:
+            assert (SPECS[do].side, SPECS[do].target) == (spec.side, spec.target)
+
+
+def test_what_answers_an_action_is_an_event_of_its_side():
+    for spec in CATALOG:
+        assert spec.answered_by <= (set(PAGERDUTY_TYPES) if spec.side is Side.PAGERDUTY else set())
+
+
+def test_the_argument_that_names_a_field_is_there():
+    named = [spec for spec in CATALOG if isinstance(spec.sets, FieldState)]
+    assert named
+    for spec in named:
+        assert spec.sets.param in {param.name for param in spec.params}
+
+
+def test_every_errand_is_done_by_one_action():
+    found = Counter(spec.errand for spec in CATALOG if spec.errand is not None)
+    assert found == dict.fromkeys(Errand, 1)
+
+
+def test_only_pagerduty_keeps_log_entries():
+    assert all(spec.cost.entries == 0 for spec in CATALOG if spec.side is Side.SALESFORCE)
+    assert all(spec.cost.entries > 0 for spec in CATALOG if spec.side is Side.PAGERDUTY)
