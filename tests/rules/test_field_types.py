@@ -3,7 +3,7 @@
 import pytest
 
 from pagerforce.rules.evaluate import Facts
-from pagerforce.rules.operators import check_field_type
+from pagerforce.rules.operands import check_field_type
 from rules.kit import WINDOW, is_, rule, staged
 from rules.samples import (
     CHANGES,

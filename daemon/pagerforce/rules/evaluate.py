@@ -13,8 +13,9 @@ from pagerforce.rules.budget import Budget, Pool, event_pool, rule_pool
 from pagerforce.rules.conditions import TOO_MUCH, Compiler
 from pagerforce.rules.index import RuleIndex, types_seen
 from pagerforce.rules.inspection import is_template
+from pagerforce.rules.operators import Operator
 from pagerforce.rules.scene import ConditionTrace, Facts, Scene, scene_of
-from pagerforce.rules.syntax import Operator, Rule, conditions_of
+from pagerforce.rules.syntax import Rule, conditions_of
 from pagerforce.rules.template import TemplateProblem, context_of, render_args, roots_of, texts_of
 
 __all__ = ["ConditionTrace", "Evaluation", "Facts", "RuleBook", "RuleTrace"]

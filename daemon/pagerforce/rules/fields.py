@@ -13,7 +13,7 @@ from enum import StrEnum
 from pagerforce.model.event import SALESFORCE_TYPES
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import IncidentStatus
-from pagerforce.rules.operators import FieldKind
+from pagerforce.rules.operands import FieldKind
 
 EVENT_FIELDS: Mapping[str, FieldKind] = {
     "source": FieldKind.TEXT,

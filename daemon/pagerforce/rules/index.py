@@ -12,9 +12,10 @@ from pagerforce.model.event import PAGERDUTY_TYPES, SALESFORCE_TYPES
 from pagerforce.model.ids import Side
 from pagerforce.rules.compare import keys_of
 from pagerforce.rules.fields import FieldRef, Root, parse_field
-from pagerforce.rules.operators import FieldKind
+from pagerforce.rules.operands import FieldKind
+from pagerforce.rules.operators import Operator
 from pagerforce.rules.scene import Look, Scene, looker_at
-from pagerforce.rules.syntax import Condition, Group, Mode, Operator, Rule, conditions_of
+from pagerforce.rules.syntax import Condition, Group, Mode, Rule, conditions_of
 
 _FIELD_CHANGES = frozenset({"field_value_change", "custom_field_value_change"})
 """Entries of custom fields, which bear names of their own: they change what rules can see."""

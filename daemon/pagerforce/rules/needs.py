@@ -11,7 +11,7 @@ from pagerforce.model.ids import Side
 from pagerforce.model.value import Json
 from pagerforce.rules.fields import CUSTOM_FIELDS, Root, UnknownFieldError, parse_field
 from pagerforce.rules.inspection import ROOTS, inspect_template, is_template
-from pagerforce.rules.operators import SAME_OPERATORS, Operand
+from pagerforce.rules.operators import Operand
 from pagerforce.rules.syntax import Condition, Rule, conditions_of
 
 _WHOLES = frozenset({"service", "escalation_policy", "priority", "assignees", "custom_fields"})
@@ -155,7 +155,7 @@ def doubts(rules: Iterable[Rule]) -> tuple[Problem, ...]:
 
 
 def _judge_types(condition: Condition) -> str | None:
-    if condition.op not in SAME_OPERATORS:
+    if not condition.op.names_value:
         return None
     known = (*PAGERDUTY_TYPES, *SALESFORCE_TYPES)
     for value in condition.value if isinstance(condition.value, tuple) else (condition.value,):

@@ -1,127 +1,48 @@
-"""Which operator applies to which kind of field, and which values it can be given.
+"""The operators: all there is to know of each stands in its line of ``Operator``.
 
-Everything that can be refused when rules are loaded is refused here, with the reason, so that
-evaluation never has to guess what a silent false would mean.
-Fact: ``salesforce.describe-tells-fields`` (the types).
+docs/reference/rules.md, "Operators". Checks never raise, whatever the data is.
 """
 
-import functools
-from collections.abc import Collection
-from enum import StrEnum
-from typing import Any
+from collections.abc import Callable
+from enum import StrEnum, auto
+from functools import lru_cache
+from typing import Any, Self
 
 import re2
 
 from pagerforce.model.value import Scalar, is_empty
-from pagerforce.rules.compare import to_boolean, to_moment, to_number, to_time
-from pagerforce.rules.syntax import Operator
+from pagerforce.rules.compare import order
 
 Operand = Scalar | tuple[Scalar, ...]
-
-CHANGE_OPERATORS = frozenset({Operator.CHANGED, Operator.CHANGED_FROM, Operator.CHANGED_TO})
-LIST_OPERATORS = frozenset({Operator.IN, Operator.NOT_IN})
-ORDER_OPERATORS = frozenset(
-    {Operator.GREATER_THAN, Operator.AT_LEAST, Operator.LESS_THAN, Operator.AT_MOST}
-)
-TEXT_OPERATORS = frozenset(
-    {
-        Operator.CONTAINS,
-        Operator.NOT_CONTAINS,
-        Operator.STARTS_WITH,
-        Operator.ENDS_WITH,
-        Operator.MATCHES,
-    }
-)
-EMPTY_OPERATORS = frozenset({Operator.IS_EMPTY, Operator.IS_NOT_EMPTY})
-VALUELESS_OPERATORS = EMPTY_OPERATORS | {Operator.CHANGED}
-SAME_OPERATORS = frozenset(
-    {
-        Operator.EQUALS,
-        Operator.NOT_EQUALS,
-        Operator.IN,
-        Operator.NOT_IN,
-        Operator.CHANGED_FROM,
-        Operator.CHANGED_TO,
-    }
-)
-MAX_PATTERN_CHARS = 2000
-MAX_PATTERN_SIZE = 12_000
-"""Instructions of a pattern's program: a repetition has as many as it counts, times what it repeats."""
+Check = Callable[[object], bool | None]
+"""True, False, or None where the value found cannot be compared in that way."""
+Maker = Callable[[Operand, Callable[[object], bool]], Check]
+"""Makes the check of a condition, of its value and of a function that tells what is the same as it."""
+_LONG_TEXT = 1_000
 _PATTERN_BYTES = 512 * 1024
 
 
-class FieldKind(StrEnum):
-    """What a field holds, as far as comparing is concerned. The value is the word for messages."""
+class Kind(StrEnum):
+    """What an operator asks, which decides on the fields that it applies to."""
 
-    TEXT = "text"
-    ID = "an Id"
-    NUMBER = "a number"
-    BOOLEAN = "a boolean"
-    DATE = "a date"
-    INSTANT = "a date and time"
-    TIME = "a time of day"
-    PEOPLE = "a list of people"
-    OPAQUE = "a compound or binary value"
-    ANY = "of a type only the org knows"
+    SAME = auto()  # whether it is the value
+    ORDER = auto()  # whether it is before or after it
+    TEXT = auto()  # whether a text holds it
+    EMPTY = auto()  # whether there is any value
+    CHANGE = (
+        auto()
+    )  # the same of what has just changed; the check is given the old and the new value
 
 
-DESCRIBE_KINDS = {
-    "id": FieldKind.ID,
-    "reference": FieldKind.ID,
-    "boolean": FieldKind.BOOLEAN,
-    "int": FieldKind.NUMBER,
-    "long": FieldKind.NUMBER,
-    "double": FieldKind.NUMBER,
-    "currency": FieldKind.NUMBER,
-    "percent": FieldKind.NUMBER,
-    "date": FieldKind.DATE,
-    "datetime": FieldKind.INSTANT,
-    "time": FieldKind.TIME,
-    "address": FieldKind.OPAQUE,
-    "location": FieldKind.OPAQUE,
-    "base64": FieldKind.OPAQUE,
-    "complexvalue": FieldKind.OPAQUE,
-    "json": FieldKind.OPAQUE,
-    "anytype": FieldKind.ANY,
-    "string": FieldKind.TEXT,
-    "textarea": FieldKind.TEXT,
-    "picklist": FieldKind.TEXT,
-    "multipicklist": FieldKind.TEXT,
-    "combobox": FieldKind.TEXT,
-    "email": FieldKind.TEXT,
-    "phone": FieldKind.TEXT,
-    "url": FieldKind.TEXT,
-    "encryptedstring": FieldKind.TEXT,
-    "datacategorygroupreference": FieldKind.TEXT,
-}
-"""Describe's ``type`` -> kind. A type that is not listed is treated as ``ANY``."""
+class Takes(StrEnum):
+    """What an operator is given as its value."""
 
-_ALWAYS = EMPTY_OPERATORS | CHANGE_OPERATORS
-_ORDERED = SAME_OPERATORS | ORDER_OPERATORS | _ALWAYS
-_WORDS = SAME_OPERATORS | TEXT_OPERATORS | _ALWAYS
-_PEOPLE = LIST_OPERATORS | {Operator.CONTAINS, Operator.NOT_CONTAINS} | _ALWAYS
-_APPLIES: dict[FieldKind, frozenset[Operator]] = {
-    FieldKind.TEXT: _WORDS,
-    FieldKind.ID: _WORDS,
-    FieldKind.NUMBER: _ORDERED,
-    FieldKind.DATE: _ORDERED,
-    FieldKind.INSTANT: _ORDERED,
-    FieldKind.TIME: _ORDERED,
-    FieldKind.BOOLEAN: SAME_OPERATORS | _ALWAYS,
-    FieldKind.PEOPLE: _PEOPLE,
-    FieldKind.OPAQUE: EMPTY_OPERATORS | {Operator.CHANGED},
-    FieldKind.ANY: frozenset(Operator),
-}
-_READERS = {
-    FieldKind.NUMBER: (to_number, "a number, e.g. 5"),
-    FieldKind.BOOLEAN: (to_boolean, "true or false"),
-    FieldKind.DATE: (to_moment, 'a date, e.g. "2026-01-31"'),
-    FieldKind.INSTANT: (to_moment, 'a date and time, e.g. "2026-01-31T08:00:00Z"'),
-    FieldKind.TIME: (to_time, 'a time of day, e.g. "08:00:00"'),
-}
+    NOTHING = auto()
+    ONE = auto()
+    LIST = auto()
 
 
-@functools.lru_cache(maxsize=20_000)
+@lru_cache(maxsize=20_000)
 def compile_pattern(pattern: str) -> Any:  # noqa: ANN401 - google-re2 ships no types
     """Compiles a linear-time regular expression that ignores case, as all text comparing does.
 
@@ -137,88 +58,192 @@ def compile_pattern(pattern: str) -> Any:  # noqa: ANN401 - google-re2 ships no 
     return re2.compile(pattern, options=options)
 
 
-def check_operator(op: Operator, kind: FieldKind) -> str | None:
-    """Why the operator cannot apply to such a field; None where it can."""
-    if op in _APPLIES[kind]:
-        return None
-    remedy = ", ".join(word.value for word in Operator if word in _APPLIES[kind])
-    return f"{op} cannot apply to {kind}; use one of {remedy}"
+def _same(_value: Operand, is_it: Callable[[object], bool]) -> Check:
+    return is_it
 
 
-def check_operand(op: Operator, value: Operand, kind: FieldKind) -> str | None:
-    """Why the value is not one that such a field can be compared with; None where it is.
+def _empty(_value: Operand, _is_it: Callable[[object], bool]) -> Check:
+    return lambda actual: is_empty(actual) or actual in ((), [], {})
 
-    ``value`` has the operator's shape already: a tuple for ``in``/``not_in``, else a scalar.
+
+def _negated(make: Maker) -> Maker:
+    def made(value: Operand, is_it: Callable[[object], bool]) -> Check:
+        check = make(value, is_it)
+
+        def negated(actual: object) -> bool | None:
+            outcome = check(actual)
+            return None if outcome is None else not outcome
+
+        return negated
+
+    return made
+
+
+def _ordered(*wanted: int) -> Maker:
+    """Of ``order``'s answers those that are wanted."""
+
+    def made(value: Operand, _is_it: Callable[[object], bool]) -> Check:
+        def check(actual: object) -> bool | None:
+            place = order(actual, value)
+            return None if place is None else place in wanted
+
+        return check
+
+    return made
+
+
+def _text(holds_of: Callable[[str], Callable[[str], bool]], *, may_be_list: bool = False) -> Maker:
+    """Of a text what ``holds_of`` the value says; of a list, where it may be one, its members."""
+
+    def made(value: Operand, is_it: Callable[[object], bool]) -> Check:
+        holds = holds_of(str(value))
+
+        def check(actual: object) -> bool | None:
+            if isinstance(actual, str):
+                return holds(actual)
+            if actual is None:
+                return False
+            return is_it(actual) if may_be_list and isinstance(actual, list | tuple) else None
+
+        return check
+
+    return made
+
+
+def _contains(value: str) -> Callable[[str], bool]:
+    folded = value.casefold()
+    return lambda text: folded in _fold(text)
+
+
+def _starts_with(value: str) -> Callable[[str], bool]:
+    folded = value.casefold()
+    # No character folds to less than one: what is behind the length cannot matter.
+    return lambda text: text[: len(folded)].casefold().startswith(folded)
+
+
+def _ends_with(value: str) -> Callable[[str], bool]:
+    folded = value.casefold()
+    return lambda text: text[-len(folded) :].casefold().endswith(folded)
+
+
+def _matches(value: str) -> Callable[[str], bool]:
+    pattern = compile_pattern(value)
+    # RE2 reads UTF-8: given bytes, its wrapper need not translate places in the text, which
+    # takes most of the time. UTF-8 cannot write the lone surrogates that JSON lets through.
+    return lambda text: pattern.search(text.encode("utf-8", "replace")) is not None
+
+
+def _fold(text: str) -> str:
+    return text.casefold() if len(text) < _LONG_TEXT else _fold_long(text)
+
+
+# Many rules look into the same long text.
+@lru_cache(maxsize=4)
+def _fold_long(text: str) -> str:
+    return text.casefold()
+
+
+def _changed(_value: Operand, _is_it: Callable[[object], bool]) -> Check:
+    return lambda _pair: True
+
+
+def _changed_from(_value: Operand, is_it: Callable[[object], bool]) -> Check:
+    return lambda pair: isinstance(pair, tuple) and is_it(pair[0]) and not is_it(pair[1])
+
+
+def _changed_to(_value: Operand, is_it: Callable[[object], bool]) -> Check:
+    return lambda pair: isinstance(pair, tuple) and is_it(pair[1]) and not is_it(pair[0])
+
+
+class Operator(StrEnum):
+    """The operators, by the words a user writes.
+
+    Attributes:
+        kind: what it asks.
+        make: makes its check.
+        doc: when it holds, as the reference says it.
+        takes: what it is given.
     """
-    if op in VALUELESS_OPERATORS:
-        return None
-    if op is Operator.MATCHES:
-        return _check_pattern(value)
-    if op in TEXT_OPERATORS:
-        return _check_text(op, value)
-    if op in ORDER_OPERATORS and kind is FieldKind.ANY:
-        return _check_ordered(value)
-    reader = _READERS.get(kind)
-    for item in value if isinstance(value, tuple) else (value,):
-        may_be_empty = is_empty(item) and op in SAME_OPERATORS
-        if reader is not None and not may_be_empty and reader[0](item) is None:
-            return f"the field is {kind}: value must be {reader[1]}"
-    return None
 
+    kind: Kind
+    make: Maker
+    doc: str
+    takes: Takes
 
-def check_field_type(op: str, value: Operand, field_type: str) -> str | None:
-    """Judges a condition on a record's field once describe has told the field's type.
+    def __new__(
+        cls,
+        word: str,
+        kind: Kind = Kind.SAME,
+        make: Maker = _same,
+        doc: str = "",
+        takes: Takes = Takes.ONE,
+    ) -> Self:
+        """A line below."""
+        self = str.__new__(cls, word)
+        self._value_ = word
+        self.kind, self.make, self.doc, self.takes = kind, make, doc, takes
+        return self
 
-    Args:
-        op: the operator's word.
-        value: as in ``Condition.value``.
-        field_type: describe's ``type``, e.g. ``picklist``; one that is unknown is not judged.
+    EQUALS = ("equals", Kind.SAME, _same, "the values are the same")
+    NOT_EQUALS = ("not_equals", Kind.SAME, _negated(_same), "they are not")
+    IN = (
+        "in",
+        Kind.SAME,
+        _same,
+        "it is the same as one of them; a list: one of its members is",
+        Takes.LIST,
+    )
+    NOT_IN = ("not_in", Kind.SAME, _negated(_same), "it is none of them", Takes.LIST)
+    CONTAINS = (
+        "contains",
+        Kind.TEXT,
+        _text(_contains, may_be_list=True),
+        "the text holds it; a list: a member is the same as it",
+    )
+    NOT_CONTAINS = (
+        "not_contains",
+        Kind.TEXT,
+        _negated(_text(_contains, may_be_list=True)),
+        "it does not",
+    )
+    STARTS_WITH = ("starts_with", Kind.TEXT, _text(_starts_with), "it begins with the value")
+    ENDS_WITH = ("ends_with", Kind.TEXT, _text(_ends_with), "it ends with the value")
+    MATCHES = (
+        "matches",
+        Kind.TEXT,
+        _text(_matches),
+        "the pattern is found anywhere; RE2, linear time: no lookaround, no back-references",
+    )
+    GREATER_THAN = ("greater_than", Kind.ORDER, _ordered(1), "it is more, or later")
+    AT_LEAST = ("at_least", Kind.ORDER, _ordered(0, 1), "it is as much or more")
+    LESS_THAN = ("less_than", Kind.ORDER, _ordered(-1), "it is less, or earlier")
+    AT_MOST = ("at_most", Kind.ORDER, _ordered(-1, 0), "it is as much or less")
+    IS_EMPTY = (
+        "is_empty",
+        Kind.EMPTY,
+        _empty,
+        "null, missing, blank text, empty list",
+        Takes.NOTHING,
+    )
+    IS_NOT_EMPTY = ("is_not_empty", Kind.EMPTY, _negated(_empty), "it is not", Takes.NOTHING)
+    CHANGED = (
+        "changed",
+        Kind.CHANGE,
+        _changed,
+        "the old value is known and differs",
+        Takes.NOTHING,
+    )
+    CHANGED_FROM = ("changed_from", Kind.CHANGE, _changed_from, "it changed, and was the value")
+    CHANGED_TO = (
+        "changed_to",
+        Kind.CHANGE,
+        _changed_to,
+        "it changed, and is the value; people: the one who joined",
+    )
 
-    Returns:
-        What is wrong and what to do about it, or None.
-    """
-    kind = DESCRIBE_KINDS.get(field_type.lower(), FieldKind.ANY)
-    operator = Operator(op)
-    return check_operator(operator, kind) or check_operand(operator, value, kind)
-
-
-def check_choice(op: Operator, value: Operand, choices: Collection[str]) -> str | None:
-    """Why a value is none of the words that the field can hold; None where it is."""
-    if op not in SAME_OPERATORS:
-        return None
-    for item in value if isinstance(value, tuple) else (value,):
-        if not is_empty(item) and str(item).lower() not in choices:
-            return f"{item!r} is never its value; it is one of {', '.join(choices)}"
-    return None
-
-
-def _check_text(op: Operator, value: Operand) -> str | None:
-    if not isinstance(value, str):
-        return f"value must be text for {op}"
-    if not value:
-        return f"{op} with an empty text says nothing; use is_empty or is_not_empty"
-    return None
-
-
-def _check_pattern(value: Operand) -> str | None:
-    if not isinstance(value, str) or not value:
-        return "value must be a regular expression, as text"
-    if len(value) > MAX_PATTERN_CHARS:
-        return f"the pattern is longer than {MAX_PATTERN_CHARS} characters"
-    try:
-        size = compile_pattern(value).programsize
-    except re2.error as error:
-        reason = error.args[0] if error.args else error
-        text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        return (
-            f"not a regular expression that RE2 takes (no lookaround, no back-references): {text}"
+    @property
+    def names_value(self) -> bool:
+        """Whether what it is given is a value that the field itself can have."""
+        return self.kind is Kind.SAME or (
+            self.kind is Kind.CHANGE and self.takes is not Takes.NOTHING
         )
-    if size > MAX_PATTERN_SIZE:
-        return "the pattern is too large; count less in {n}, or use * or +"
-    return None
-
-
-def _check_ordered(value: Operand) -> str | None:
-    if any(reader(value) is not None for reader in (to_number, to_moment, to_time)):
-        return None
-    return "value must be a number, a date, a date and time or a time of day: nothing else has an order"

@@ -7,18 +7,10 @@ from datetime import UTC, date, datetime, time
 from pagerforce.model.ids import Side
 from pagerforce.model.value import Scalar, format_instant
 from pagerforce.rules.fields import FieldRef, Root, UnknownFieldError, choices_of, parse_field
-from pagerforce.rules.operators import (
-    CHANGE_OPERATORS,
-    LIST_OPERATORS,
-    VALUELESS_OPERATORS,
-    Operand,
-    check_choice,
-    check_operand,
-    check_operator,
-    compile_pattern,
-)
+from pagerforce.rules.operands import check_choice, check_operand, check_operator
+from pagerforce.rules.operators import Kind, Operand, Operator, Takes, compile_pattern
 from pagerforce.rules.report import Report, suggest, word_for
-from pagerforce.rules.syntax import Condition, Group, Mode, Node, Operator
+from pagerforce.rules.syntax import Condition, Group, Mode, Node
 
 CONDITION_KEYS = ("field", "op", "value", "all", "any")
 MAX_DEPTH = 10
@@ -149,7 +141,7 @@ class _Reader:
         """The value in its normal form, and whether it has the shape that the operator takes."""
         given = item.get("value")
         place = f"{path}.value"
-        if op in VALUELESS_OPERATORS:
+        if op.takes is Takes.NOTHING:
             if "value" in item:
                 hint = "; use changed_to or changed_from" if op is Operator.CHANGED else ""
                 self._add(place, f"{op} takes no value{hint}")
@@ -157,7 +149,7 @@ class _Reader:
         if given is None:
             self._add(place, f"is required by {op}")
             return None, False
-        if op in LIST_OPERATORS:
+        if op.takes is Takes.LIST:
             return self._list(given, op, place)
         if isinstance(given, list):
             use = {Operator.EQUALS: "in", Operator.NOT_EQUALS: "not_in"}.get(op)
@@ -191,7 +183,7 @@ class _Reader:
             return None, False
 
     def _misuse(self, ref: FieldRef, op: Operator) -> str | None:
-        if op not in CHANGE_OPERATORS:
+        if op.kind is not Kind.CHANGE:
             return None
         if ref.is_old or ref.root not in (Root.RECORD, Root.INCIDENT):
             return f"{op} works on record.* and incident.* only, without old."

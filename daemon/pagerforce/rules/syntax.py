@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from pagerforce.model.action import ActionCall
 from pagerforce.model.ids import Side
-from pagerforce.model.value import Scalar
+from pagerforce.rules.operators import Operand, Operator
 
 
 class Mode(StrEnum):
@@ -15,29 +15,6 @@ class Mode(StrEnum):
 
     ALL = "all"
     ANY = "any"
-
-
-class Operator(StrEnum):
-    """The operators of docs/reference/rules.md, by the words a user writes."""
-
-    EQUALS = "equals"
-    NOT_EQUALS = "not_equals"
-    IN = "in"
-    NOT_IN = "not_in"
-    CONTAINS = "contains"
-    NOT_CONTAINS = "not_contains"
-    STARTS_WITH = "starts_with"
-    ENDS_WITH = "ends_with"
-    MATCHES = "matches"
-    GREATER_THAN = "greater_than"
-    AT_LEAST = "at_least"
-    LESS_THAN = "less_than"
-    AT_MOST = "at_most"
-    IS_EMPTY = "is_empty"
-    IS_NOT_EMPTY = "is_not_empty"
-    CHANGED = "changed"
-    CHANGED_FROM = "changed_from"
-    CHANGED_TO = "changed_to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +30,7 @@ class Condition:
 
     field: str
     op: Operator
-    value: Scalar | tuple[Scalar, ...] = None
+    value: Operand = None
     place: str = ""
 
 

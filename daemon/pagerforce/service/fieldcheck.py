@@ -14,7 +14,7 @@ from pagerforce.config.load import Loaded
 from pagerforce.config.objects import ObjectSettings
 from pagerforce.errors import ConfigError, Problem, RefusedError
 from pagerforce.rules.needs import FieldUse, field_uses, fields_needed, places_of
-from pagerforce.rules.operators import check_field_type
+from pagerforce.rules.operands import check_field_type
 from pagerforce.rules.syntax import Rule
 from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.columns import find_refused, may_be_columns

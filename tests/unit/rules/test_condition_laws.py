@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pagerforce.rules.evaluate import Facts
-from pagerforce.rules.operators import check_field_type
+from pagerforce.rules.operands import check_field_type
 from unit.rules.rule_examples import (
     AT,
     OPERATORS,

@@ -3,8 +3,9 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from pagerforce.model.ids import Side
+from pagerforce.rules.operators import Operator
 from pagerforce.rules.parse import parse_duration
-from pagerforce.rules.syntax import Condition, Group, Mode, Operator
+from pagerforce.rules.syntax import Condition, Group, Mode
 from unit.rules.rule_examples import (
     NOTE,
     OBJECTS,

@@ -17,8 +17,8 @@ from pagerforce.rules.fields import COMMENT_FIELDS, EVENT_FIELDS, INCIDENT_FIELD
 from pagerforce.rules.filters import FILTERS
 from pagerforce.rules.methods import METHODS
 from pagerforce.rules.needs import doubts
+from pagerforce.rules.operators import Operator
 from pagerforce.rules.parse import RULE_KEYS, parse_rulesets
-from pagerforce.rules.syntax import Operator
 from pagerforce.rules.template import context_of, render_text
 from pagerforce.service.catalog import CATALOG as SHIPPED
 from unit.rules.rule_examples import (
@@ -38,6 +38,9 @@ FILTER_ROWS = re.findall(r"^\| `(\w+)` \| `(\{\{.*?\}\})` \| `([^`]*)`", PAGE, r
 FIELD_ROWS = re.findall(r"^\| (`[^|]+`) \| [^|]+ \| `(\{ field = .*?\})` \|", PAGE, re.MULTILINE)
 OPERATOR_ROWS = re.findall(
     r"^\| `(\w+)` \| .* \| `(\{ field = .*?\})` \| `(\{ field = .*?\})` \|$", PAGE, re.MULTILINE
+)
+HOLDS_WHEN = dict(
+    re.findall(r"^\| `(\w+)` \| [^|]* \| [^|]* \| ([^|]*) \| `\{ field =", PAGE, re.MULTILINE)
 )
 ACTION_ROWS = re.findall(
     r"^\| `([a-z]+\.[a-z_]+)` \| .* \| `(\{ do = .*\})` \|$", PAGE, re.MULTILINE
@@ -206,5 +209,6 @@ def test_every_table_has_every_row():
     patterns = {"record.<field>", "old.record.*", "old.incident.*", "incident.custom_fields.<name>"}
     assert named == set(all_names()) | patterns
     assert {op for op, *_ in OPERATOR_ROWS} == set(Operator)
+    assert {op: op.doc for op in Operator} == HOLDS_WHEN
     assert {do for do, _ in ACTION_ROWS} == {spec.do for spec in SHIPPED}
     assert {name for name, *_ in FILTER_ROWS} == set(FILTERS)

@@ -7,7 +7,8 @@ from typing import Any
 
 from pagerforce.model.action import ActionCall, Specs
 from pagerforce.model.ids import Side
-from pagerforce.rules.syntax import Condition, Group, Mode, Node, Operator, Rule
+from pagerforce.rules.operators import Operator
+from pagerforce.rules.syntax import Condition, Group, Mode, Node, Rule
 
 # Any: json.loads gives Any. json rather than orjson: TOML's numbers may be infinite or long.
 _MICROSECOND = timedelta(microseconds=1)

@@ -9,7 +9,7 @@ from pagerforce.config.objects import ObjectSettings
 from pagerforce.errors import RefusedError
 from pagerforce.model.value import is_empty
 from pagerforce.rules.needs import FieldUse, field_uses, fields_needed
-from pagerforce.rules.operators import SAME_OPERATORS
+from pagerforce.rules.operators import Operator
 from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.columns import find_refused
 from pagerforce.salesforce.feeds import FeedPlan
@@ -243,7 +243,7 @@ def property_lines(item: ObjectSettings, info: ObjectInfo) -> Iterator[CheckLine
 def _values(use: FieldUse, info: FieldInfo) -> Iterator[CheckLine]:
     """Values of a condition that the field's picklist does not know."""
     known = (*info.picklist_values, *info.inactive_values)
-    if info.type != "picklist" or not known or use.op not in SAME_OPERATORS:
+    if info.type != "picklist" or not known or not Operator(use.op).names_value:
         return
     for value in use.value if isinstance(use.value, tuple) else (use.value,):
         if is_empty(value) or str(value).casefold() in {item.casefold() for item in known}:
