@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 HERE = Path(__file__).parent / "worked"
 EXAMPLES = {
-    name: (int(files), text)
+    name.replace(" ", "_"): (int(files), text)
     for name, files, text in re.findall(
-        r"^### An? (\w+): (\d) files?\n(.*?)(?=^##)", PAGE, re.DOTALL | re.MULTILINE
+        r"^### An? ([\w ]+): (\d) files?\n(.*?)(?=^##)", PAGE, re.DOTALL | re.MULTILINE
     )
 }
 PART = re.compile(r"^`(daemon/[^`]+)`:$|^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
