@@ -8,9 +8,10 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 .DEFAULT_GOAL := help
 MONITORING := $(VENV)/.monitoring
 ALTERNATIVES := $(VENV)/.alternatives
+MUTATION := $(VENV)/.mutation
 SITE := $(VENV)/.site
 COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet
-.PHONY: help venv demo sandbox install uninstall test test-monitoring hostile abuse kills fuzz soak replay monitoring-dashboard monitoring-pictures bench bench-smoke check docs fix types lock clean
+.PHONY: help venv demo sandbox install uninstall test test-monitoring hostile abuse kills fuzz soak replay mutants monitoring-dashboard monitoring-pictures bench bench-smoke check docs fix types lock clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
@@ -74,6 +75,14 @@ soak: $(STAMP)  ## many seeds of the simulation: make soak SEEDS=500
 replay: $(STAMP) ## one seed of the simulation, with its history: make replay SEED=17
 	PYTHONPATH=tests $(BIN)/python -m simulation $(SEED) $(if $(BUG),--bug $(BUG))
 
+$(MUTATION): $(STAMP) tests/mutants/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/mutants/requirements.lock
+	@touch $@
+
+mutants: $(MUTATION) ## small mistakes in the code: does a test catch them? MUTANTS=40 SEED=1 SEEDS=120 (ONLY=3,17)
+	PYTHONPATH=daemon:tests $(BIN)/python -m mutants $(or $(MUTANTS),40) $(or $(SEED),1) \
+	  --seeds $(if $(filter file,$(origin SEEDS)),120,$(SEEDS)) --jobs $(or $(JOBS),1) $(if $(ONLY),--only $(ONLY))
+
 types: $(STAMP) ## strict types
 	$(BIN)/mypy
 
@@ -111,6 +120,7 @@ lock:           ## renew all lock files: development, installation, build, monit
 	$(COMPILE) -c requirements.lock --group build -o packaging/build.lock
 	$(COMPILE) -c requirements.lock --group monitoring -o monitoring/requirements.lock
 	$(COMPILE) -c requirements.lock --group alternatives -o bench/requirements.lock
+	$(COMPILE) -c requirements.lock --group mutants -o tests/mutants/requirements.lock
 	$(COMPILE) -c requirements.lock --group docs -o docs/requirements.lock
 
 clean:          ## remove the files made by the targets
