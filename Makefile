@@ -81,7 +81,7 @@ $(MUTATION): $(STAMP) tests/mutants/requirements.lock
 
 mutants: $(MUTATION) ## small mistakes in the code: does a test catch them? MUTANTS=40 SEED=1 SEEDS=120 (ONLY=3,17)
 	PYTHONPATH=daemon:tests $(BIN)/python -m mutants $(or $(MUTANTS),40) $(or $(SEED),1) \
-	  --seeds $(if $(filter file,$(origin SEEDS)),120,$(SEEDS)) --jobs $(or $(JOBS),1) $(if $(ONLY),--only $(ONLY))
+	  --seeds $(if $(filter file,$(origin SEEDS)),120,$(SEEDS)) $(if $(ONLY),--only $(ONLY))
 
 types: $(STAMP) ## strict types
 	$(BIN)/mypy

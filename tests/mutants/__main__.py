@@ -5,10 +5,10 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mutants.choose import choose
@@ -23,6 +23,9 @@ _COUNTED = (Outcome.CAUGHT, Outcome.SURVIVED, Outcome.TIMED_OUT)
 
 def main() -> int:
     options = _options()
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # ends what it started, as Ctrl-C does
     if SCHEMA_FILE is not None:
         os.environ[VARIABLE] = str(SCHEMA_FILE)  # a copy of the tree has other neighbours
     mutants = [*enumerate(choose(ROOT, options.mutants, options.seed), 1)]
@@ -35,12 +38,10 @@ def main() -> int:
         return Verdict(Outcome.EQUIVALENT, why) if why else trial.judge(mutant)
 
     began, counts = time.monotonic(), Counter[Outcome]()
-    with ThreadPoolExecutor(options.jobs) as pool:
-        for (number, mutant), verdict in zip(
-            chosen, pool.map(judge, (mutant for _, mutant in chosen)), strict=True
-        ):
-            counts[verdict.outcome] += 1
-            _show(number, mutant, verdict)
+    for number, mutant in chosen:
+        verdict = judge(mutant)
+        counts[verdict.outcome] += 1
+        _show(number, mutant, verdict)
     return _sum_up(counts, trial, time.monotonic() - began)
 
 
@@ -51,7 +52,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", type=_numbers, help="of these only those numbers: 3,17")
     parser.add_argument("--seeds", type=int, default=120, help="of the simulation, per mutant")
     parser.add_argument("--deadline", type=float, default=1800, help="seconds for one mutant")
-    parser.add_argument("--jobs", type=int, default=1, choices=(1, 2))
     return parser.parse_args()
 
 

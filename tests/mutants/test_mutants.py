@@ -63,8 +63,8 @@ def contents(tree: Path) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def trial(tree: Path, seeds: int = 0, deadline: float = 300) -> Trial:
-    return Trial(tree, seeds, deadline)
+def trial(tree: Path, seeds: int = 0, deadline: float = 300, hung_after: float = 300) -> Trial:
+    return Trial(tree, seeds, deadline, hung_after)
 
 
 def test_mistake_that_a_test_sees_is_caught_by_it(tree):
@@ -90,7 +90,16 @@ def test_what_passes_the_tests_meets_the_simulation(tree):
     assert (verdict.outcome, verdict.by) == (Outcome.CAUGHT, "seed 7")
 
 
-def test_mistake_that_never_ends_times_out(tree):
+def test_test_that_never_ends_has_caught_the_mistake(tree):
+    endless = mistake("return one > other", "while True: pass")
+    verdict = trial(tree, hung_after=3).judge(endless)
+    assert (verdict.outcome, verdict.by) == (
+        Outcome.CAUGHT,
+        "tests/unit/diff/test_later.py::test_order",
+    )
+
+
+def test_mutant_has_so_much_time_and_no_more(tree):
     endless = mistake("return one > other", "while True: pass")
     assert trial(tree, deadline=5).judge(endless).outcome is Outcome.TIMED_OUT
 

@@ -20,7 +20,9 @@ from mutants.nearest import nearest
 
 _LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "node_modules")
 _PYTEST = ("pytest", "-x", "-v", "--tb=no", "-p", "no:cacheprovider")
-_FAILED = re.compile(r"^(tests/\S+\.py::.+?) (?:FAILED|ERROR)(?: +\[.*)?$", re.MULTILINE)
+_FAILED = re.compile(
+    r"^(tests/\S+\.py::.+?) (?:FAILED|ERROR|Timeout \(.*)(?: +\[.*)?$", re.MULTILINE
+)
 _NOT_COLLECTED = re.compile(r"^ERROR (tests/\S+\.py)", re.MULTILINE)
 _BROKEN = re.compile(r"^(seed \d+): BROKEN", re.MULTILINE)
 _MEMORY = 6 << 30
@@ -54,11 +56,13 @@ class Trial:
         root: the repository.
         seeds: how many seeds of the simulation what no test caught has to survive.
         deadline: seconds for one mutant, all in all.
+        hung_after: seconds that no test takes; one that does is ended, and has caught the mistake.
     """
 
     root: Path
     seeds: int
     deadline: float
+    hung_after: float = 300
     unsound: set[str] = field(default_factory=set)
     """Tests that fail without a mistake, too: they prove nothing and are left out."""
     _sound: set[str] = field(default_factory=set)
@@ -78,7 +82,7 @@ class Trial:
         if _run(tree, ("-c", f"import {'.'.join(module.parts)}"), until)[0]:
             return Outcome.STILLBORN, ""
         files = nearest(tree, mutant.module)
-        while by := _failed_test(tree, files, self.unsound, until):
+        while by := self._failed_test(tree, files, until):
             if by in self.unsound:
                 raise RuntimeError(f"{by} fails without a mutant, too, and can't be left out")
             if self._is_sound(by):
@@ -91,9 +95,20 @@ class Trial:
         if not test.startswith("tests/") or test in self._sound:
             return True
         with self._copy() as clean:
-            failed = _failed_test(clean, [test], set(), time.monotonic() + self.deadline)
+            failed = self._failed_test(clean, [test], time.monotonic() + self.deadline)
         (self.unsound if failed else self._sound).add(test)
         return not failed
+
+    def _failed_test(self, tree: Path, tests: list[str], until: float) -> str:
+        """The first that fails or hangs, by its id; empty where all pass."""
+        without = [f"--deselect={test}" for test in sorted(self.unsound)]
+        hanging = (f"faulthandler_timeout={self.hung_after}", "faulthandler_exit_on_timeout=true")
+        given = [*without, *(part for option in hanging for part in ("-o", option)), *tests]
+        code, said = _run(tree, ("-m", *_PYTEST, *given), until)
+        if code == 0:
+            return ""
+        failed = _FAILED.search(said) or _NOT_COLLECTED.search(said)
+        return failed[1] if failed else f"pytest, which ended with {code}"
 
     @contextmanager
     def _copy(self, mutant: Mutant | None = None) -> Iterator[Path]:
@@ -103,16 +118,6 @@ class Trial:
             if mutant is not None:
                 (tree / mutant.module).write_text(mutant.mutated)
             yield tree
-
-
-def _failed_test(tree: Path, tests: list[str], but: set[str], until: float) -> str:
-    """The first that fails, by its id; empty where all pass."""
-    without = [f"--deselect={test}" for test in sorted(but)]
-    code, said = _run(tree, ("-m", *_PYTEST, *without, *tests), until)
-    if code == 0:
-        return ""
-    failed = _FAILED.search(said) or _NOT_COLLECTED.search(said)
-    return failed[1] if failed else f"pytest, which ended with {code}"
 
 
 def _broken_seed(tree: Path, seeds: str, until: float) -> str:
