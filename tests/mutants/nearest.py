@@ -8,16 +8,41 @@ import re
 from pathlib import Path
 
 PACKAGES = {
-    "diff": ("unit/diff", "property"),
-    "own_writes": ("unit/own_writes", "property", "pipeline"),
-    "pagerduty/actions": ("unit", "pagerduty", "rules", "pipeline"),
-    "pipeline": ("unit", "pipeline"),
-    "rules": ("unit/rules", "property", "rules"),
+    "diff": ("unit/diff", "property", "pipeline/test_story"),
+    "own_writes": ("unit/own_writes", "property", "pipeline/test_echoes", "pipeline"),
+    "pagerduty/actions": (
+        "unit",
+        "pagerduty/test_actions",
+        "rules",
+        "pipeline/test_story",
+        "pipeline",
+    ),
+    "pipeline": (
+        "unit",
+        "pipeline/test_story",
+        "pipeline",
+        "abuse/test_defects",
+        "system/test_simulate",
+    ),
+    "rules": (
+        "unit/rules",
+        "property",
+        "rules",
+        "badinput/test_configurations",
+        "abuse/test_templates",
+    ),
     "salesforce": ("salesforce", "recorded"),
-    "salesforce/actions": ("unit", "salesforce", "recorded", "rules", "pipeline"),
-    "store": ("store", "migration", "pipeline", "storage"),
+    "salesforce/actions": (
+        "unit",
+        "salesforce",
+        "recorded",
+        "rules",
+        "pipeline/test_story",
+        "pipeline",
+    ),
+    "store": ("store", "migration", "pipeline/test_story", "storage", "control", "pipeline"),
 }
-"""Folders of tests in the order in which they are run."""
+"""Folders and files of tests, in the order in which they are run."""
 
 _QUICK = ("unit", "property")
 _NOT_ASKED = (
@@ -31,7 +56,7 @@ _NOT_ASKED = (
     "simulation",
     "system",
 )
-"""Folders whose tests are slow, or try the whole."""
+"""Folders whose tests are slow, or try the whole: they do not count as importing a module."""
 
 
 def nearest(root: Path, module: str) -> list[str]:
@@ -46,9 +71,9 @@ def nearest(root: Path, module: str) -> list[str]:
     importing = [test for test in tests if _is_asked(test) and _imports(root / test, path)]
     package = [
         test
-        for folder in PACKAGES[path.parent.as_posix()]
+        for place in PACKAGES[path.parent.as_posix()]
         for test in tests
-        if test.rpartition("/")[0] == f"tests/{folder}"
+        if f"tests/{place}" in (test.rpartition("/")[0], test.removesuffix(".py"))
     ]
     return [*dict.fromkeys([*sorted(importing, key=_is_slow), *package])]
 
