@@ -161,3 +161,16 @@ def test_what_expressions_mean(text, result):
     context = context_of(record_event(record=RECORD), None)
 
     assert render_text(text, context, MAPS) == result
+
+
+def test_cutting_a_text_off_costs_more_work_where_its_characters_have_to_be_measured():
+    def work_for(text: str) -> int:
+        pool = Pool(10_000, 10_000, "this rule")
+        budget = Budget((pool,))
+        budget.spend(ACTION_STEPS)
+        facts = context_of(record_event(record={"Text__c": text}), None)
+        render_text("{{ record.Text__c | truncate(4000) | length }}", facts, MAPS, budget)
+        return 10_000 - pool.steps
+
+    assert work_for("a" * 4_000) < 500
+    assert work_for("ä" * 4_000) > work_for("a" * 4_000) + 500
