@@ -301,7 +301,7 @@ def _line(side: str, what: str, idle: float, busy: float) -> CheckLine:
 
 
 def _judge_budget(config: Config, given: Assumptions, total: CheckLine) -> CheckLine:
-    """service/wiring.py: polling keeps its pace up to half of the share."""
+    """service/sides.py: polling keeps its pace up to half of the share."""
     idle, busy = total.calls or (0, 0)
     budget = config.salesforce.daily_call_budget
     values = {"idle": idle, "busy": busy, "budget": budget, "changes": given.changes}
