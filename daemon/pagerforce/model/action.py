@@ -252,6 +252,8 @@ class Task:
         first_attempt_at: when the first attempt began, in this host's clock; None on the first.
         known_ids: notes of the incident / comments of the record that other actions of ours made, so
             that a search after a lost answer never takes one of those for its own.
+        seen_before: comments of the record, or records of the object, that polls had read as somebody's
+            before the first attempt began.
         tried_elsewhere: other incidents on which an earlier attempt may have had effect; the link
             has moved since, by a merge.
         is_overtaken: the reason for it is gone by now: find what an earlier attempt may have made,
@@ -285,6 +287,7 @@ class Task:
     first_attempt_at: datetime | None
     now: datetime
     known_ids: frozenset[str] = frozenset()
+    seen_before: frozenset[str] = frozenset()
     tried_elsewhere: tuple[IncidentId, ...] = ()
     is_overtaken: bool = False
     doubt_since: datetime | None = None

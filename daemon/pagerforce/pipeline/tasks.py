@@ -75,11 +75,30 @@ async def build_task(
         first_attempt_at=head.first_attempt_at,
         now=now,
         known_ids=frozenset[str]().union(*known),
+        seen_before=await _seen_before(tx, head, spec, record_id),
         tried_elsewhere=elsewhere,
         doubt_since=head.doubt_since if head.is_uncertain else None,
         tried_at=await attempts.tried_at(tx, head.id) if head.is_uncertain else (),
         rivals=rivals,
     )
+
+
+async def _seen_before(
+    tx: Transaction, head: Action, spec: ActionSpec, record_id: RecordId | None
+) -> frozenset[str]:
+    """Rows that no attempt of this action made: polls knew them before. Not after a restore."""
+    began = head.first_attempt_at
+    if (
+        not head.is_uncertain
+        or spec.side is not Side.SALESFORCE
+        or began is None
+        or head.doubt_since
+    ):
+        return frozenset()
+    if spec.target is TargetKind.NEW_RECORD:
+        name = str((head.args or {}).get("object") or head.object)
+        return await own_writes.records_seen_before(tx, name, began)
+    return await own_writes.comments_seen_before(tx, record_id, began) if record_id else frozenset()
 
 
 async def _linked(tx: Transaction, head: Action, event: Event) -> frozenset[str]:

@@ -28,6 +28,7 @@ from pagerforce.store.database import Row, Transaction
 from pagerforce.store.snapshots import chunks, json_part, marks
 from pagerforce.store.unreadable import each
 
+_LOOKED_BACK = 5000
 _READ_AGAIN = "read_again_from:pagerduty:"  # and the action's id
 
 # Words of the column ``kind``; any other is the type of a log entry.
@@ -347,3 +348,22 @@ async def own_ids(tx: Transaction, parent: str, *, but_of: str) -> frozenset[str
         (parent, but_of, parent, but_of),
     )
     return frozenset(row[0] for row in rows)
+
+
+async def comments_seen_before(tx: Transaction, parent: str, at: datetime) -> frozenset[str]:
+    """Comments of a record that polls had read as somebody's before then."""
+    rows = await tx.rows(
+        "SELECT id FROM comment WHERE parent_id = ? AND action_id IS NULL AND seen_at < ?",
+        (parent, to_stamp(at)),
+    )
+    return frozenset(row[0] for row in rows)
+
+
+async def records_seen_before(tx: Transaction, object_name: str, at: datetime) -> frozenset[str]:
+    """Records whose creation polls had read as somebody's before then; of the last so many events."""
+    rows = await tx.rows(
+        "SELECT record_id FROM event WHERE seq > (SELECT max(seq) FROM event) - ? "
+        "AND type = 'create' AND lower(object) = lower(?) AND echo_of IS NULL AND seen_at < ?",
+        (_LOOKED_BACK, object_name, to_stamp(at)),
+    )
+    return frozenset(row[0] for row in rows if row[0])

@@ -176,7 +176,7 @@ class AddComment:
                 # It may be the one that is looked for: to conclude nothing is better than a double.
                 raise MalformedError(f"{settings.object} {record_id}: its text is no text")
             if record_id not in task.known_ids and body is not None:
-                is_close = window.is_close(created_at(row))
+                is_close = window.is_close(created_at(row)) and record_id not in task.seen_before
                 rows.append(Row(record_id, {"body": body}, is_close=is_close))
         comments = Comments.of(rows, draft.text, draft.bodies)
         await self._leave_out_others(draft, window, comments)

@@ -227,7 +227,7 @@ class CreateRecord:
             Row(
                 found_id(row),
                 {name: _value(row, name, info.type) for name, info in infos.items()},
-                is_close=window.is_close(created_at(row)),
+                is_close=window.is_close(created_at(row)) and found_id(row) not in task.seen_before,
                 may_be=rivals.about(created_at(row)),
             )
             for row in await client.query_to_end(select.text(), deleted=True)

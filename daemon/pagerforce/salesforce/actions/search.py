@@ -16,8 +16,9 @@ what happened:
   then: the action ends as a dead letter that names the rows and what to do.
 
 **Time.** Attempts are noted in this host's clock; the server's is known from its answers. Rows without a
-trace count only from seconds before an attempt to minutes after it. Rows with one count from an hour
-before the event on, so that a clock that was set meanwhile makes no double.
+trace count only from seconds before an attempt to minutes after it, and only if no poll had read them
+before the first attempt began. Rows with one count from an hour before the event on, so that a clock
+that was set meanwhile makes no double.
 
 An external id needs none of this: the server itself refuses a second row.
 """
@@ -35,7 +36,7 @@ from pagerforce.model.value import Fields, Scalar
 from pagerforce.model.verdict import Rejected
 
 _MARGIN = timedelta(hours=1)  # PagerDuty's clock and Salesforce's need not agree to the minute
-_BEFORE = timedelta(seconds=30)  # whole seconds, and how far clocks of one side may differ
+_BEFORE = timedelta(seconds=10)  # whole seconds, and how far clocks of one side may differ
 _AFTER = timedelta(minutes=5)  # a request may have waited at the server
 _MOST_NAMED = 5
 
@@ -76,8 +77,8 @@ def _spans(tried_at: Iterable[datetime], ahead: timedelta) -> tuple[tuple[dateti
 class Row:
     """A row of our user that no other action is known to have made.
 
-    ``is_close``: made about the time of an attempt of ours. ``may_be``: the rivals, by their places in
-    ``Sent.rivals``, about the time of whose attempts it was made.
+    ``is_close``: made about the time of an attempt of ours, and seen by no poll before. ``may_be``: the
+    rivals, by their places in ``Sent.rivals``, about the time of whose attempts it was made.
     """
 
     id: RecordId
