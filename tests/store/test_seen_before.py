@@ -1,0 +1,47 @@
+"""Which rows polls had read as somebody's before a moment."""
+
+from datetime import UTC, datetime, timedelta
+
+from pagerforce.model.event import Event
+from pagerforce.model.ids import EventId, RecordId, Side
+from pagerforce.model.incident import Person
+from pagerforce.model.record import Comment
+from pagerforce.store import journal, own_writes
+from pagerforce.store.database import open_database
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+PARENT = RecordId("500000000000001AAA")
+
+
+def created(number, kind="create", name="Case"):
+    record_id = RecordId(f"50000000000000{number}AAA")
+    event_id = EventId(f"sf:{number}:{kind}")
+    return Event(event_id, Side.SALESFORCE, kind, NOW, object=name, record_id=record_id, record={})
+
+
+def comment(name):
+    return Comment("CaseComment", RecordId(name), "Case", PARENT, "text", Person(), NOW, NOW)
+
+
+async def test_records_read_before_then_of_that_object_and_of_somebody_else(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        early = [
+            journal.Entry(created(1)),
+            journal.Entry(created(2), echo_of="a1"),
+            journal.Entry(created(3, name="Other__c")),
+            journal.Entry(created(4, kind="update")),
+        ]
+        await journal.append(tx, early, NOW)
+        await journal.append(tx, [journal.Entry(created(5))], NOW + timedelta(seconds=2))
+        found = await own_writes.records_seen_before(tx, "case", NOW + timedelta(seconds=1))
+        assert found == {"500000000000001AAA"}
+
+
+async def test_comments_read_before_then_and_not_of_pagerforce(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        early = [(comment("00a000000000001AAA"), None), (comment("00a000000000002AAA"), "a1")]
+        await own_writes.put_comments(tx, early, NOW)
+        late = [(comment("00a000000000003AAA"), None)]
+        await own_writes.put_comments(tx, late, NOW + timedelta(seconds=2))
+        found = await own_writes.comments_seen_before(tx, PARENT, NOW + timedelta(seconds=1))
+        assert found == {"00a000000000001AAA"}
