@@ -70,6 +70,11 @@ def test_what_the_service_assigns_after_a_delegate_follows_from_it():
     assert told(acts) == [("d", both, None), ("a", both, "d"), ("b", both, "d")]
 
 
+def test_what_the_service_assigns_keeps_its_cause_when_somebody_is_notified_of_it():
+    acts = [entry("d", "delegate", SAM), auto("a", JANE), entry("n", "notify")]
+    assert told(acts) == [("d", ["PJANE"], None), ("a", ["PJANE"], "d"), ("n", [], None)]
+
+
 def test_what_the_service_assigns_after_a_trigger_names_the_trigger():
     acts = [entry("t", "trigger", SERVICE), auto("a", SAM), entry("k", "acknowledge", SAM)]
     assert told(acts) == [("t", [], None), ("a", ["PSAM"], "t"), ("k", [], None)]
