@@ -134,6 +134,25 @@ async def test_a_failed_migration_leaves_everything_as_it_was(tmp_path, monkeypa
         pass
 
 
+async def test_a_migration_is_tried_again_though_the_copy_of_the_first_try_is_there(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "pagerforce.db"
+    write_old(path, 1)
+    broken = migrations() | {known_schema(): "no SQL;"}
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "migrations", lambda: broken)
+        with pytest.raises(StoreError, match="was undone"):
+            async with open_database(path):
+                pass
+    reached = schema_of(path)
+    (copy,) = tmp_path.glob("*before*")
+    async with open_database(path):
+        pass
+    assert [*tmp_path.glob("*before*")] == [copy]
+    assert schema_of(copy) == reached
+
+
 async def test_a_migration_that_finds_no_space_leaves_everything_as_it_was(tmp_path, monkeypatch):
     path = tmp_path / "pagerforce.db"
     write_old(path, 1)
