@@ -38,10 +38,13 @@ def main() -> int:
         return Verdict(Outcome.EQUIVALENT, why) if why else trial.judge(mutant)
 
     began, counts = time.monotonic(), Counter[Outcome]()
-    for number, mutant in chosen:
-        verdict = judge(mutant)
-        counts[verdict.outcome] += 1
-        _show(number, mutant, verdict)
+    try:
+        for number, mutant in chosen:
+            verdict = judge(mutant)
+            counts[verdict.outcome] += 1
+            _show(number, mutant, verdict)
+    except KeyboardInterrupt:
+        print("stopped")
     return _sum_up(counts, trial, time.monotonic() - began)
 
 
