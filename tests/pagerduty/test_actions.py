@@ -240,6 +240,16 @@ async def test_what_refusals_mean(rig, fault, kind):
         assert rig.world.incident(incident)["status"] == "triggered"
 
 
+async def test_several_that_are_refused_together_are_asked_for_in_smaller_groups(rig):
+    incidents = [rig.trigger() for _ in range(3)]
+    tasks = [rig.task(RESOLVE, {}, incident_id=incident) for incident in incidents]
+    rig.faults.add(Fault(FaultKind.ERROR_BEFORE, method="PUT", status=400, count=2))
+    verdicts = await rig.handler(RESOLVE).deliver_batch(tasks)
+    assert [type(verdict) for (verdict,) in verdicts] == [Rejected, Delivered, Delivered]
+    states = [rig.world.incident(incident)["status"] for incident in incidents]
+    assert states == ["triggered", "resolved", "resolved"]
+
+
 @pytest.mark.parametrize("api_key", ["sandbox-read-only-key"])
 async def test_a_key_that_may_only_read(rig):
     incident = rig.trigger()
