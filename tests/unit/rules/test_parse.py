@@ -155,15 +155,10 @@ def test_what_is_allowed(table):
 
 
 def test_a_pattern_has_at_most_12_000_instructions():
-    def pattern(instructions: int) -> str:
-        return "a{1000}" * 11 + "a" * (
-            instructions - 11_004
-        )  # one for each letter, four of its own
-
-    def problems_with(instructions: int) -> list[str]:
-        return problems_of(
-            condition(field="record.X__c", op="matches", value=pattern(instructions))
-        )
+    def problems_with(instructions):
+        # One for each letter, four of the pattern's own.
+        pattern = "a{1000}" * 11 + "a" * (instructions - 11_004)
+        return problems_of(rule_with(field="record.X__c", op="matches", value=pattern))
 
     assert problems_with(12_000) == []
     assert "too large" in problems_with(12_001)[0]
