@@ -159,6 +159,16 @@ async def test_a_row_from_before_the_attempt_leaves_no_doubt():
         assert len(box.world.rows(INCIDENT)) == 2
 
 
+async def test_a_row_that_a_poll_had_read_before_the_attempt_leaves_no_doubt():
+    async with sandboxed(external_id_field="") as box:
+        row = box.incident(by=OURS, **{SHORT: "Something else"})
+        task = creating(service=None, fields={**GIVEN, CONTACT: "Chat"})
+        at = await lost(box, task, FaultKind.DROP_BEFORE)
+        uncertain = again(task, at=at, now=box.clock.now(), seen_before=frozenset({row}))
+        made(await box.deliver(uncertain))
+        assert len(box.world.rows(INCIDENT)) == 2
+
+
 async def test_a_row_of_our_user_without_a_trace_is_a_doubt_and_nothing_is_sent():
     async with sandboxed(external_id_field="") as box:
         task = creating(service=None, fields={**GIVEN, CONTACT: "Chat"})

@@ -374,7 +374,7 @@ def find_drift(
     changed_at = now.updated_at or now.status_changed_at or now.created_at
     is_settled = changed_at is not None and server_now - changed_at >= grace
     doubtful = [] if is_settled else [name for name in _TOLD if name not in believed]
-    if "status" in doubtful:  # a merge is told by the entry that ends the incident
+    if "status" in doubtful:  # the entry that ends the incident reports a merge
         doubtful += ["merged_into", "resolve_reason"]
     after = replace(now, **{name: getattr(before, name) for name in doubtful})
     # The list call carries no custom fields (`pagerduty.list-without-custom-fields`): what is known stays.

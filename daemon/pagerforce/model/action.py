@@ -102,8 +102,8 @@ class Cost:
 class Errand(StrEnum):
     """What the daemon has done of its own accord, by the one action that says so."""
 
-    NOTE = "note"  # an incident is told what a comment says, or what was merged
-    COMMENT = "comment"  # a record is told what a note says
+    NOTE = "note"  # on an incident: a comment's text, or a merge
+    COMMENT = "comment"  # on a record: a note's text
     RESOLVE = "resolve"  # an incident ends with its record: on_delete = "resolve"
 
 

@@ -89,7 +89,7 @@ class Origin:
     """What led to actions.
 
     Attributes:
-        depth: how many actions of ours, each leading to the next, they are the end of.
+        depth: length of the chain of pagerforce's own actions that led to them.
         doubt_since: since then they may have been carried out already (store/restored.py).
     """
 

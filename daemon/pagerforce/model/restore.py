@@ -9,7 +9,7 @@ from pagerforce.model.ids import Side
 
 
 class Turn(StrEnum):
-    """Which side is to be read anew."""
+    """Which side is to be read again."""
 
     NEW = "new"  # as the restore has left it
     PAGERDUTY = "pagerduty"
@@ -23,9 +23,9 @@ class Doubt:
     """What a restore left in doubt.
 
     Attributes:
-        turn: what is read anew next.
+        turn: the side to read next.
         since: when the backup was made, in PagerDuty's clock as far as it is known.
-        until: per side, since when nothing is in doubt any more, in its own clock.
+        until: per side, since when nothing is in doubt, in its own clock.
         start: where PagerDuty's cursor stood in the backup.
     """
 
@@ -36,11 +36,11 @@ class Doubt:
 
     @property
     def is_over(self) -> bool:
-        """Whether both sides have been read anew."""
+        """Whether both sides have been read again."""
         return self.turn is Turn.DONE
 
     def covers_time(self, side: Side, at: datetime) -> bool:
-        """Whether something of a side happened before it was read anew."""
+        """Whether something of a side happened before it was read again."""
         until = self.until.get(side)
         return until is None or at <= until
 

@@ -20,8 +20,8 @@ the verdict of that attempt (the table there), what the poll sees, and age once 
 **Whose** (``whose``): one pure function from a thing seen and what is expected to
 
     Ours         an expectation says so; it is used up, but for a part of a comment
-    Beside       the vendor did it by itself beside an act: of ours, or of somebody whose event tells it
-    Forgotten    a write of ours from between a backup and its restore (``forgotten``)
+    Beside       the vendor's own consequence of an act, pagerforce's or a person's
+    Forgotten    a write between a backup and its restore (``forgotten``)
     Undecided    it can't be told yet: read it again
     Theirs       somebody's; only these meet rules
 

@@ -1,8 +1,8 @@
 """Which expectation a thing seen fulfils. Pure.
 
 By stored values and ids, never by a prefix in a text or by the acting user alone: a person who uses the same
-account is still heard (docs/guarantees.md). What the org makes of our values is told by the traces that are
-left of them (``model.sameness``), and only while an attempt is open.
+account is still heard (docs/guarantees.md). Values that the org has changed are recognised by their
+traces (``model.sameness``), and only while an attempt is open.
 """
 
 from collections.abc import Sequence

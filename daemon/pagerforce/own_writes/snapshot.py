@@ -12,7 +12,7 @@ from pagerforce.own_writes.waiting import Expected, Waiting
 
 
 def with_own_writes(before: Record | None, row: Record, waiting: Waiting) -> Record | None:
-    """The snapshot with what writes of ours have made of it that it does not hold yet.
+    """The snapshot with the effects of own writes that it does not hold yet.
 
     That is all of a write whose answer was lost, and of one after which the record was not read what
     followed from it; the first row that comes after the latter settles it, whatever it shows.
