@@ -1,4 +1,4 @@
-"""What is looked for is looked for alone."""
+"""New records of an object without an external id are created one at a time."""
 
 import pytest
 
@@ -14,17 +14,22 @@ def sought(name, object_name="case"):
 
 
 @pytest.mark.parametrize(
-    ("ready", "under_way", "held"),
+    ("ready", "under_way", "unsettled", "held"),
     [
-        ([], [sought("x")], ""),
-        ([new("a"), new("b")], [new("x")], ""),
-        ([new("a"), new("b")], [sought("x")], "ab"),
-        ([new("a"), sought("b")], [], "a"),
-        ([sought("a"), sought("b"), new("c")], [], "bc"),
-        ([sought("a"), new("b")], [new("x")], "ab"),
-        ([sought("a")], [new("x", "other"), sought("y", "other")], ""),
-        ([sought("a"), new("b", "other")], [new("x", "other")], ""),
+        ([], [sought("x")], [], ""),
+        ([new("a"), new("b")], [], [], "b"),
+        ([new("a"), new("b")], [new("x")], [], "ab"),
+        ([new("a"), new("b")], [sought("x")], [], "ab"),
+        ([new("a"), new("b", "other"), new("c")], [], [], "c"),
+        ([new("a"), sought("b")], [], [], "a"),
+        ([sought("a"), sought("b"), new("c")], [], [], "bc"),
+        ([sought("a"), new("b")], [new("x")], [], "ab"),
+        ([sought("a")], [new("x", "other"), sought("y", "other")], [], ""),
+        ([sought("a"), new("b", "other")], [new("x", "other")], [], "b"),
+        ([new("a")], [], [sought("x")], "a"),
+        ([sought("a"), new("b")], [], [sought("x")], "b"),
+        ([new("a")], [], [sought("x", "other")], ""),
     ],
 )
-def test_who_waits(ready, under_way, held):
-    assert held_apart(ready, under_way) == frozenset(held)
+def test_who_waits(ready, under_way, unsettled, held):
+    assert held_apart(ready, under_way, unsettled) == frozenset(held)

@@ -1,11 +1,15 @@
-"""New records that must wait for each other, because one of them is looked for.
+"""New records of an object without an external id are created one at a time.
 
 **Theory.** After a lost answer a record without an external id is recognised among the rows that no other
-action of ours made (``salesforce/actions/search.py``). Which rows those are is read when the action is
-claimed. A record that another action makes between that reading and the query would be nobody's there,
-and could be taken for the lost one: two incidents would share a record, and one of them lose its own. So
-what is looked for is looked for alone: no other record of its object without a key is made meanwhile, and
-it does not begin while one is being made. It goes before the others, or they would keep it waiting.
+action created (``salesforce/actions/search.py``). With one lost answer the only row of our user from that
+time is the record, whatever flows and people made of its texts. With two, texts alone can distinguish the
+rows, and a row whose texts were replaced leaves both in doubt. Therefore at most one answer may be lost at
+a time: while one record of an object is being created or searched for, no other one of that object is
+sent. A search goes before new records. The wait for an action whose outcome is unknown is bounded
+(``_LONGEST_HOLD``): a paused one must not keep all others.
+
+Which rows other actions created is read when an action is claimed. For this reason, too, a search runs
+alone: a record created between that reading and the query could be mistaken for the lost one.
 
 Comments need none of this: those of one record are in one lane.
 """
@@ -13,11 +17,18 @@ Comments need none of this: those of one record are in one lane.
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from pagerforce.model.action import Specs, TargetKind
 from pagerforce.model.outbox import Action
+from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Row, Transaction
+from pagerforce.store.lanes import LONGEST_WAIT
 from pagerforce.store.unreadable import each
+
+_COLUMNS = "id, object, args, is_uncertain"
+_LONGEST_HOLD = timedelta(minutes=10)
+"""An action that was due for longer is not attempted for a reason of its own, such as a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +40,27 @@ class Creation:
     is_sought: bool
 
 
-def held_apart(ready: Sequence[Creation], under_way: Iterable[Creation]) -> frozenset[str]:
-    """Ids of those that do not go yet. Pure.
+def held_apart(
+    ready: Sequence[Creation], under_way: Iterable[Creation], unsettled: Iterable[Creation] = ()
+) -> frozenset[str]:
+    """Ids of those that must wait. Pure.
 
     Args:
         ready: what may go for all else, the most urgent first.
         under_way: what is being attempted.
+        unsettled: what was attempted, with an unknown outcome, and is not due yet.
     """
-    busy: dict[str, set[bool]] = {}
-    for creation in under_way:
-        busy.setdefault(creation.object, set()).add(creation.is_sought)
-    sought = {x.object: x.id for x in reversed(ready) if x.is_sought}
+    busy = {x.object for x in under_way}
+    waiting = {x.object for x in unsettled}
+    first: dict[str, Creation] = {}
+    for creation in sorted(ready, key=lambda x: not x.is_sought):  # stable: the most urgent first
+        first.setdefault(creation.object, creation)
     return frozenset(
         x.id
         for x in ready
-        if True in busy.get(x.object, ())
-        or (x.object in sought and (x.id != sought[x.object] or x.object in busy))
+        if x.object in busy
+        or x != first[x.object]
+        or (x.object in waiting and not x.is_sought)
     )
 
 
@@ -54,11 +70,18 @@ async def find_apart(
     under_way: Collection[str],
     keyed: Collection[str],
     specs: Specs,
+    now: datetime,
 ) -> frozenset[str]:
     """The ids among ``heads`` that wait for other new records.
 
-    ``under_way``: ids of the actions that are being attempted. ``keyed``: objects that have an external
-    id, in lower case: their records are never looked for among others.
+    Args:
+        tx: to read in.
+        heads: what may go for all else, the most urgent first.
+        under_way: ids of the actions that are being attempted.
+        keyed: objects that have an external id, in lower case: their records are never searched for
+            among others.
+        specs: all actions.
+        now: in this host's clock.
     """
     kinds = [do for do, spec in specs.items() if spec.target is TargetKind.NEW_RECORD]
     made = [
@@ -69,13 +92,21 @@ async def find_apart(
     ready = _without_key(made, keyed)
     if not ready:
         return frozenset()
-    rows = await tx.rows(
-        "SELECT id, object, args, is_uncertain FROM action "
+    busy = await tx.rows(
+        f"SELECT {_COLUMNS} FROM action "
         "WHERE do IN (SELECT value FROM json_each(?)) AND id IN (SELECT value FROM json_each(?))",
         (json.dumps(kinds), json.dumps([*under_way])),
     )
-    busy = each(tx, "action", rows, _to_creation)
-    return held_apart(ready, _without_key(busy, keyed))
+    unsettled = await tx.rows(
+        f"SELECT {_COLUMNS} FROM action WHERE state = 'pending' AND is_uncertain = 1 "
+        "AND do IN (SELECT value FROM json_each(?)) AND next_at BETWEEN ? AND ?",
+        (json.dumps(kinds), to_stamp(now - _LONGEST_HOLD), to_stamp(now + LONGEST_WAIT)),
+    )
+    return held_apart(
+        ready,
+        _without_key(each(tx, "action", busy, _to_creation), keyed),
+        _without_key(each(tx, "action", unsettled, _to_creation), keyed),
+    )
 
 
 def _to_creation(row: Row) -> Creation:

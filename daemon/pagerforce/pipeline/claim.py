@@ -123,9 +123,14 @@ class Claimer:
         limit = min(slots * largest, _MOST_AT_ONCE)
         heads = await lanes.find_heads(tx, now, limit=limit, kinds=kinds, under_way=under_way)
         failed = [(item.action, item.error) for item in heads.unreadable]
-        apart = await self._apart(tx, heads.actions, under_way, is_careful=is_careful)
-        kept = apart | packing.kept_back(heads.actions, now)
-        for head in heads.actions:
+        apart = await self._apart(tx, heads.actions, under_way, now, is_careful=is_careful)
+        ready = list(heads.actions)
+        if apart and len(ready) == limit:  # those that wait must not keep all others
+            others = [do for do in kinds if self.specs[do].target is not TargetKind.NEW_RECORD]
+            more = await lanes.find_heads(tx, now, limit=limit, kinds=others, under_way=under_way)
+            ready = list({x.id: x for x in [*ready, *more.actions]}.values())
+        kept = apart | packing.kept_back(ready, now)
+        for head in ready:
             if head.id in kept or not packing.has_room(head.do, alone=head.goes_alone):
                 continue
             try:
@@ -147,13 +152,14 @@ class Claimer:
         tx: Transaction,
         heads: Sequence[Action],
         under_way: Collection[str],
+        now: datetime,
         *,
         is_careful: bool,
     ) -> frozenset[str]:
-        """Those that wait for other new records; where that can't be told, those that are looked for."""
+        """Those that wait for other new records; if that can't be read, those that are searched for."""
         try:
             async with savepoint(tx) if is_careful else nullcontext():
-                return await find_apart(tx, heads, under_way, self.keyed, self.specs)
+                return await find_apart(tx, heads, under_way, self.keyed, self.specs, now)
         except Exception as error:
             if not is_careful or concerns_all(error):
                 raise

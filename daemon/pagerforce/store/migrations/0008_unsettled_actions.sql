@@ -1,0 +1,3 @@
+-- What was attempted with an unknown outcome and waits: few rows of a long backlog.
+
+CREATE INDEX action_unsettled ON action (do, next_at) WHERE is_uncertain = 1 AND state = 'pending';
