@@ -1,11 +1,13 @@
 """An org that rewrites what we write: with every answer lost nothing is made twice, paged for or copied back."""
 
+from datetime import timedelta
 from importlib import resources
 
 import pytest
 
 from control.kit import open_office
 from pagerforce.sandbox.faults import Fault, FaultKind
+from pagerforce.store import pauses
 from rig import HISTORY, INCIDENT, INTEGRATION, JANE, P, open_rig
 from salesforce.automation import add_flow, as_rich_text, rewriting, setting
 
@@ -36,6 +38,14 @@ async def look_again(rig, daemon, polls=0):
         await daemon.parts.salesforce_reader.poll()
     rig.advance(70)
     await daemon.step(4)
+
+
+async def pause_all(rig, daemon):
+    """Every lane that waits now is paused for an hour."""
+    now = rig.host.now()
+    async with daemon.parts.database.write() as tx:
+        for (lane,) in await tx.rows("SELECT DISTINCT lane FROM action"):
+            await pauses.begin(tx, lane, now, now + timedelta(hours=1), reason="a test")
 
 
 def raising(rig):
@@ -100,6 +110,34 @@ async def test_a_record_that_is_made_while_a_lost_one_is_looked_for_is_not_taken
         linked = [record for _, record, _ in await daemon.links()]
         assert sorted(linked) == sorted(row["Id"] for row in rig.sf.rows(INCIDENT))
         assert await daemon.dead_letters() == []
+
+
+async def test_at_most_one_answer_of_a_new_record_is_lost_at_a_time(tmp_path):
+    titles = ["Replication lag", "Disk is full", "Certificate expires"]
+    async with open_rig(tmp_path, without_key()) as rig, rig.daemon() as daemon:
+        lose(rig, f"/{INCIDENT}$", count=2)
+        for title in titles:
+            rig.pd.trigger(SERVICE, title)
+        await attempt(rig, daemon)
+        (row,) = rig.sf.rows(INCIDENT)
+        rig.change(row["Id"], shortDescription="Somebody's own words")
+        for _ in range(3):
+            await look_again(rig, daemon)
+        assert len(rig.sf.rows(INCIDENT)) == len(await daemon.links()) == len(titles)
+        assert await daemon.dead_letters() == []
+
+
+async def test_a_paused_new_record_of_unknown_outcome_holds_the_others_for_minutes_only(tmp_path):
+    async with open_rig(tmp_path, without_key()) as rig, rig.daemon() as daemon:
+        lose(rig, f"/{INCIDENT}$", FaultKind.DROP_BEFORE)
+        rig.pd.trigger(SERVICE, "Replication lag")
+        await attempt(rig, daemon)
+        await pause_all(rig, daemon)
+        rig.pd.trigger(SERVICE, "Disk is full")
+        await attempt(rig, daemon)
+        assert rig.sf.rows(INCIDENT) == []
+        await attempt(rig, daemon, after=900)
+        assert len(rig.sf.rows(INCIDENT)) == 1
 
 
 async def test_a_doubt_is_told_and_counted_and_sent_once_the_operator_says_so(tmp_path):
