@@ -3,6 +3,7 @@
 from datetime import timedelta
 from importlib import resources
 
+import anyio
 import pytest
 
 from control.kit import open_office
@@ -163,6 +164,29 @@ async def test_a_doubt_is_told_and_counted_and_sent_once_the_operator_says_so(tm
         assert len(rig.sf.rows(INCIDENT)) == 3
         ((linked, _, _),) = [x for x in await daemon.links() if x[0] == incident_id]
         assert linked == incident_id
+
+
+async def test_a_change_that_a_poll_reports_during_the_search_is_reported_once(tmp_path):
+    async with open_rig(tmp_path, without_key()) as rig, rig.daemon() as daemon:
+        lose(rig, f"/{INCIDENT}$")
+        incident_id = rig.pd.trigger(SERVICE, "Replication lag on the primary")["id"]
+        await attempt(rig, daemon)
+        (row,) = rig.sf.rows(INCIDENT)
+        rig.pd.acknowledge(incident_id, JANE)  # a write that follows at once
+        await daemon.parts.pagerduty_reader.poll()
+        rig.advance(2)
+        rig.raise_to_1(row["Id"])
+        rig.advance(70)
+        late = Fault(FaultKind.LATENCY, seconds=0.5, method="GET", path="queryAll")
+        rig.desk.salesforce_faults.add(late)
+        async with anyio.create_task_group() as group:
+            group.start_soon(daemon.deliver)
+            await anyio.sleep(0.1)
+            await daemon.parts.salesforce_reader.poll()
+        await daemon.step()
+        assert len(await daemon.links()) == 1
+        events = [x for x in await daemon.log() if x["record"] == row["Id"] and not x["echo_of"]]
+        assert [x["event"] for x in events] == ["update"]
 
 
 @pytest.mark.parametrize(

@@ -125,8 +125,10 @@ def _written_at(task: Task, names: Iterable[str]) -> dict[str, datetime]:
 async def _store_made(tx: Transaction, task: Task, made: RecordMade, skew: timedelta) -> None:
     """A record of ours, and its link; inactive where somebody deleted it before it was read back."""
     record = made.record
-    if record.was_edited and record.created_by.id and not record.is_deleted:
-        # The next poll tells what somebody did to it before we read it back.
+    if await snapshots.find_record(tx, record.id) is not None:
+        pass  # a poll was first: it reported what others did, up to what it stored
+    elif record.was_edited and record.created_by.id and not record.is_deleted:
+        # The next poll reports what somebody did to it before it was read back.
         await snapshots.put_records(tx, [blank(record, made.given)])
         await snapshots.add_rechecks(tx, [record])
     else:
