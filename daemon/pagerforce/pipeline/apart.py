@@ -26,7 +26,6 @@ from pagerforce.store.database import Row, Transaction
 from pagerforce.store.lanes import LONGEST_WAIT
 from pagerforce.store.unreadable import each
 
-_COLUMNS = "id, object, args, is_uncertain"
 _LONGEST_HOLD = timedelta(minutes=10)
 """An action that was due for longer is not attempted for a reason of its own, such as a pause."""
 
@@ -58,9 +57,7 @@ def held_apart(
     return frozenset(
         x.id
         for x in ready
-        if x.object in busy
-        or x != first[x.object]
-        or (x.object in waiting and not x.is_sought)
+        if x.object in busy or x != first[x.object] or (x.object in waiting and not x.is_sought)
     )
 
 
@@ -93,12 +90,13 @@ async def find_apart(
     if not ready:
         return frozenset()
     busy = await tx.rows(
-        f"SELECT {_COLUMNS} FROM action "
+        "SELECT id, object, args, is_uncertain FROM action "
         "WHERE do IN (SELECT value FROM json_each(?)) AND id IN (SELECT value FROM json_each(?))",
         (json.dumps(kinds), json.dumps([*under_way])),
     )
     unsettled = await tx.rows(
-        f"SELECT {_COLUMNS} FROM action WHERE state = 'pending' AND is_uncertain = 1 "
+        "SELECT id, object, args, is_uncertain FROM action "
+        "WHERE state = 'pending' AND is_uncertain = 1 "
         "AND do IN (SELECT value FROM json_each(?)) AND next_at BETWEEN ? AND ?",
         (json.dumps(kinds), to_stamp(now - _LONGEST_HOLD), to_stamp(now + LONGEST_WAIT)),
     )
