@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from pagerforce.sandbox.faults import Fault, FaultKind
-from pagerforce.store import cursors
+from pagerforce.store import facts
 from pagerforce.store.database import open_database
 from process import open_stage
 
@@ -92,7 +92,7 @@ async def test_a_large_state_is_copied_and_brought_back_with_a_bar(tmp_path):
         path = tmp_path / "state" / "pagerforce.db"
         async with open_database(path) as database, database.write() as tx:
             for number in range(60):
-                await cursors.put_fact(tx, f"ballast {number}", "x" * 1_000_000)
+                await facts.put_fact(tx, f"ballast {number}", "x" * 1_000_000)
         config = ("--config", str(stage.desk.config))
         code, shown = await run("backup", "copy.db", *config, cwd=tmp_path)
         assert code == 0, shown

@@ -12,8 +12,8 @@ import pytest
 
 from pagerforce.errors import StoreDamagedError, StoreError, StoreUnavailableError
 from pagerforce.pipeline import deliver
-from pagerforce.store import cursors
 from pagerforce.store import database as database_module
+from pagerforce.store import facts
 from pagerforce.store.database import open_database
 from pagerforce.store.trouble import to_store_error
 from rig import open_rig
@@ -133,7 +133,7 @@ async def test_a_life_on_a_disk_that_is_full_for_a_while(tmp_path, short_waits):
                     story.act(number)
                     with pytest.raises(StoreUnavailableError, match="no space left"):
                         async with daemon.parts.database.write() as tx:
-                            await cursors.put_fact(tx, "big", "x" * 5_000_000)
+                            await facts.put_fact(tx, "big", "x" * 5_000_000)
                     for turn in (daemon.poll, daemon.poll, daemon.deliver):
                         try:
                             rig.advance(3)
@@ -147,7 +147,7 @@ async def test_a_life_on_a_disk_that_is_full_for_a_while(tmp_path, short_waits):
                 )
                 await daemon.step(3)
                 async with daemon.parts.database.read() as tx:
-                    assert await cursors.find_fact(tx, "big") is None
+                    assert await facts.find_fact(tx, "big") is None
                 check(rig)
                 await check_state(daemon)
 
@@ -218,18 +218,18 @@ async def test_a_locked_database_is_said_so_and_works_again(tmp_path, monkeypatc
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreUnavailableError, match="locked"):
                 async with database.write() as tx:
-                    await cursors.put_fact(tx, "a", "1")
+                    await facts.put_fact(tx, "a", "1")
         async with database.write() as tx:
-            await cursors.put_fact(tx, "a", "2")
+            await facts.put_fact(tx, "a", "2")
         async with database.read() as tx:
-            assert await cursors.find_fact(tx, "a") == "2"
+            assert await facts.find_fact(tx, "a") == "2"
 
 
 async def test_a_damaged_database_names_the_way_back(tmp_path):
     path = tmp_path / "pagerforce.db"
     async with open_database(path) as database, database.write() as tx:
         for number in range(2000):
-            await cursors.put_fact(tx, f"fact {number}", "x" * 100)
+            await facts.put_fact(tx, f"fact {number}", "x" * 100)
     content = bytearray(path.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 20_000] = os.urandom(20_000)
     path.write_bytes(content)
@@ -253,7 +253,7 @@ async def test_a_file_system_gone_read_only_is_said_so(tmp_path):
     with small_disk(disk, 4096):
         async with open_database(disk / "p.db") as database:
             async with database.write() as tx:
-                await cursors.put_fact(tx, "a", "1")
+                await facts.put_fact(tx, "a", "1")
         await anyio.run_process(["mount", "-o", "remount,ro", str(disk)])
         with pytest.raises(StoreError, match=r"[Rr]ead-only"):
             async with open_database(disk / "p.db"):

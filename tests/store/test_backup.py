@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from pagerforce.cli.app import app
 from pagerforce.errors import SchemaTooNewError, StateInUseError, StoreDamagedError, StoreError
 from pagerforce.sandbox.desk import open_desk
-from pagerforce.store import cursors
+from pagerforce.store import facts
 from pagerforce.store.backup import back_up, restore
 from pagerforce.store.database import open_database
 from process import command, open_stage
@@ -24,7 +24,7 @@ NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 async def put(path, value):
     async with open_database(path) as database, database.write() as tx:
-        await cursors.put_fact(tx, "a", value)
+        await facts.put_fact(tx, "a", value)
 
 
 def read(path, name="a"):
@@ -37,9 +37,9 @@ async def test_a_copy_made_while_it_is_written_is_whole(tmp_path):
     path, copy = tmp_path / "pagerforce.db", tmp_path / "copy.db"
     async with open_database(path) as database:
         async with database.write() as tx:
-            await cursors.put_fact(tx, "a", "1")
+            await facts.put_fact(tx, "a", "1")
         async with database.write() as tx:
-            await cursors.put_fact(tx, "a", "2")
+            await facts.put_fact(tx, "a", "2")
             made = await anyio.to_thread.run_sync(back_up, path, copy, NOW)
     assert read(copy) == "1", "what is not committed is not in it"
     assert made.made_at == "2026-03-02T08:00:00.000000Z"
@@ -86,7 +86,7 @@ async def test_a_log_left_by_a_crash_is_not_played_into_the_restored_file(tmp_pa
     crashed.mkdir()
     async with open_database(path) as database:
         async with database.write() as tx:
-            await cursors.put_fact(tx, "a", "in the log only")
+            await facts.put_fact(tx, "a", "in the log only")
         for name in ("pagerforce.db", "pagerforce.db-wal"):
             (crashed / name).write_bytes((tmp_path / name).read_bytes())
     if is_damaged:  # SQLite can't fold the log in; it is as valid as before

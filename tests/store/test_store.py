@@ -13,7 +13,17 @@ from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
 from pagerforce.model.outbox import ActionState, NewAction, Settlement
 from pagerforce.model.ports import Position
 from pagerforce.model.record import Record
-from pagerforce.store import attempts, cursors, journal, lanes, links, outbox, pauses, snapshots
+from pagerforce.store import (
+    attempts,
+    cursors,
+    facts,
+    journal,
+    lanes,
+    links,
+    outbox,
+    pauses,
+    snapshots,
+)
 from pagerforce.store.codec import parse_event, parse_incident, parse_record, to_text
 from pagerforce.store.database import open_database
 from pagerforce.store.lanes import find_heads, has_work
@@ -60,20 +70,20 @@ async def settle(tx, name, state=ActionState.DELIVERED, next_at=None):
 async def test_the_file_is_private_and_survives_reopening(tmp_path):
     path = tmp_path / "state" / "pagerforce.db"
     async with open_database(path) as database, database.write() as tx:
-        await cursors.put_fact(tx, "a", "1")
+        await facts.put_fact(tx, "a", "1")
     assert path.stat().st_mode & 0o777 == 0o600
     async with open_database(path, read_only=True) as database, database.read() as tx:
-        assert await cursors.find_fact(tx, "a") == "1"
+        assert await facts.find_fact(tx, "a") == "1"
 
 
 async def test_nothing_of_a_failed_transaction_stays(tmp_path):
     async with open_database(tmp_path / "p.db") as database:
         with pytest.raises(RuntimeError):
             async with database.write() as tx:
-                await cursors.put_fact(tx, "a", "1")
+                await facts.put_fact(tx, "a", "1")
                 raise RuntimeError
         async with database.read() as tx:
-            assert await cursors.find_fact(tx, "a") is None
+            assert await facts.find_fact(tx, "a") is None
 
 
 async def test_a_newer_schema_is_refused_and_nothing_changed(tmp_path):

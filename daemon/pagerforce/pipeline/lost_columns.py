@@ -12,8 +12,8 @@ from pagerforce.model.leftout import ALL_READ, LeftOut, NotRead
 from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.ruling import Judge
-from pagerforce.store.cursors import find_lost, put_lost
 from pagerforce.store.database import Database, Transaction
+from pagerforce.store.facts import find_lost, put_lost
 
 _LOG = get_log("poll")
 _NOTHING: frozenset[str] = frozenset()

@@ -22,15 +22,13 @@ from pagerforce.pipeline.read_ahead import each_read_ahead
 from pagerforce.pipeline.reconcile import Reconciler
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.pipeline.suspects import Suspects
-from pagerforce.store import cursors, journal, own_writes, restored, snapshots
+from pagerforce.store import cursors, facts, journal, own_writes, restored, snapshots
 from pagerforce.store.database import Database
 from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("poll")
 _SWEEP = Sweep(cheap=200, every=timedelta(minutes=15))
 _IN_FULL = 200  # open incidents read one by one for the baseline, at most
-START = "start_at:pagerduty"
-_IS_LEARNT = "custom_fields:pagerduty"
 _MINUTE = 60.0
 
 
@@ -100,7 +98,7 @@ class PagerDutyReader:
     async def start(self) -> None:
         """First start: a baseline of what is open, silently; then only what changes after it."""
         async with self.database.read() as tx:
-            self._is_learnt = await cursors.find_fact(tx, _IS_LEARNT) == str(True)
+            self._is_learnt = await facts.find_fact(tx, facts.CUSTOM_FIELDS_LEARNT) == str(True)
         async with self.database.write() as tx:
             self._start_at = await cursors.find_start(tx, cursors.PAGERDUTY)
         if self._start_at is not None:
@@ -115,10 +113,12 @@ class PagerDutyReader:
         baseline = () if self.start_from else await self._baseline()
         await self._put_baseline(baseline)
         async with self.database.write() as tx:
-            await cursors.put_fact(tx, START, format_whole_second(start_at))
+            await facts.put_fact(
+                tx, facts.start_at(cursors.PAGERDUTY), format_whole_second(start_at)
+            )
             await cursors.move_cursor(tx, cursors.PAGERDUTY, Position(start_at))
             self._is_learnt = self.needs_custom_fields()
-            await cursors.put_fact(tx, _IS_LEARNT, str(self._is_learnt))
+            await facts.put_fact(tx, facts.CUSTOM_FIELDS_LEARNT, str(self._is_learnt))
         self._start_at = start_at
         _LOG.info("baseline", source="pagerduty", incidents=len(baseline), start_at=str(start_at))
 
@@ -162,7 +162,7 @@ class PagerDutyReader:
             known = await snapshots.read_incidents(tx, now)
             learnt = [(replace(x, custom_fields=now[x.id]), at) for x, at in known.values()]
             await snapshots.put_incidents(tx, learnt)
-            await cursors.put_fact(tx, _IS_LEARNT, str(is_needed))
+            await facts.put_fact(tx, facts.CUSTOM_FIELDS_LEARNT, str(is_needed))
         self._is_learnt = is_needed
 
     async def _note_clock(self) -> None:

@@ -21,14 +21,13 @@ from pagerforce.pipeline.read_ahead import each_read_ahead
 from pagerforce.pipeline.row_intake import RowIntake
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.pipeline.write_log import WriteLog
-from pagerforce.store import cursors, restored, snapshots
+from pagerforce.store import cursors, facts, restored, snapshots
 from pagerforce.store.database import Database, Transaction
 
 _LOG = get_log("poll")
 _SWEEP = Sweep(cheap=1000, every=timedelta(minutes=5))
 _NOW = timedelta(0)
 _COMPARE_EVERY = timedelta(hours=24)
-_COMPARED = "compared_at:salesforce"
 # Comments have no baseline to compare with: once a day their last day is read again.
 _LATE_COMMENTS = timedelta(hours=25)
 _DONE = "done"
@@ -101,8 +100,8 @@ class SalesforceReader:
                 self._intake.start_at[feed] = start_at or await _begin(tx, feed, begin)
             for name in self.objects:
                 if known[name] is None:  # its baseline reads it with all of them
-                    await cursors.put_read_with(tx, name, self._wanted(name))
-                self._read_with[name] = await cursors.find_read_with(tx, name)
+                    await facts.put_read_with(tx, name, self._wanted(name))
+                self._read_with[name] = await facts.find_read_with(tx, name)
             await self.lost.start(tx, self.objects)
         for name in self.objects:
             with self.reporter.contained(f"{name}, formulas"):
@@ -110,9 +109,9 @@ class SalesforceReader:
             await self._baseline(name)
 
     async def _baseline(self, name: str) -> None:
-        fact = f"baseline:{name}"
+        fact = facts.baseline(name)
         async with self.database.read() as tx:
-            progress = await cursors.find_fact(tx, fact)
+            progress = await facts.find_fact(tx, fact)
         if progress == _DONE:
             return
         last = find_record_id(progress) if progress else None  # else from the beginning again
@@ -126,10 +125,10 @@ class SalesforceReader:
                 self.reporter.failed(failed.error, f"{name} {failed.item.id}")
             async with self.database.write() as tx:
                 if batch.records:
-                    await cursors.put_fact(tx, fact, batch.records[-1].id)
+                    await facts.put_fact(tx, fact, batch.records[-1].id)
         async with self.database.write() as tx:
-            await cursors.put_fact(tx, fact, _DONE)
-            await cursors.put_fact(tx, _COMPARED, format_whole_second(self.clock.now()))
+            await facts.put_fact(tx, fact, _DONE)
+            await facts.put_fact(tx, facts.COMPARED_AT, format_whole_second(self.clock.now()))
         _LOG.info("baseline", source="salesforce", object=name, records=count)
 
     async def _put_records(self, records: Sequence[Record]) -> None:
@@ -243,7 +242,7 @@ class SalesforceReader:
         """The slow full comparison: what came later than the window, or left no stamp."""
         now = self.clock.now()
         async with self.database.read() as tx:
-            last = await cursors.find_instant(tx, _COMPARED)
+            last = await facts.find_instant(tx, facts.COMPARED_AT)
         # A last time that is yet to come is from before this host's clock was set back.
         if last is not None and _NOW <= now - last < _COMPARE_EVERY:
             return 0
@@ -251,7 +250,7 @@ class SalesforceReader:
         for name in self._readable():
             found += await self._compare_object(name)
         async with self.database.write() as tx:
-            await cursors.put_fact(tx, _COMPARED, format_whole_second(now))
+            await facts.put_fact(tx, facts.COMPARED_AT, format_whole_second(now))
         return self.reporter.compared(found)
 
     def _readable(self) -> list[str]:
@@ -306,7 +305,7 @@ class SalesforceReader:
         async with self.database.read() as tx:
             await absent.look_behind(tx)
         async with self.database.write() as tx:
-            await cursors.put_read_with(tx, name, read_with)
+            await facts.put_read_with(tx, name, read_with)
             await self.lost.compared(tx, name, returned)
         self._read_with[name] = read_with
         return found + await self._bury(absent, mark)
@@ -334,6 +333,6 @@ class SalesforceReader:
 async def _begin(tx: Transaction, feed: str, begin: datetime) -> datetime:
     """Notes where a feed starts, to the second, as both APIs count."""
     start_at = begin.replace(microsecond=0)
-    await cursors.put_fact(tx, f"start_at:{feed}", format_whole_second(start_at))
+    await facts.put_fact(tx, facts.start_at(feed), format_whole_second(start_at))
     await cursors.move_cursor(tx, feed, Position(start_at))
     return start_at

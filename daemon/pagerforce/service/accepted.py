@@ -17,11 +17,10 @@ from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.service.fieldcheck import check_fields
 from pagerforce.service.writes import writes_of
-from pagerforce.store import cursors
+from pagerforce.store import facts
 from pagerforce.store.database import Database
 
 _LOG = get_log("poll")
-_ACCEPTED = "accepted:salesforce"
 
 
 class Accepted:
@@ -41,7 +40,7 @@ class Accepted:
         """
         loaded = self._loaded()
         async with self._database.read() as tx:
-            was_taken = await cursors.find_fact(tx, _ACCEPTED) == digest_of(loaded)
+            was_taken = await facts.find_fact(tx, facts.ACCEPTED) == digest_of(loaded)
         try:
             await check_fields(client, schema, loaded)
         except ConfigError as error:
@@ -58,7 +57,7 @@ class Accepted:
         if loaded is self._noted:
             return
         async with self._database.write() as tx:
-            await cursors.put_fact(tx, _ACCEPTED, digest_of(loaded))
+            await facts.put_fact(tx, facts.ACCEPTED, digest_of(loaded))
         self._noted = loaded
 
 

@@ -8,7 +8,7 @@ from pagerforce.errors import StoreError
 from pagerforce.model.ids import RecordId
 from pagerforce.salesforce.auth import JwtSession
 from pagerforce.store.database import FILE_NAME, Database, open_database
-from pagerforce.store.org import find_org, put_org
+from pagerforce.store.facts import find_org, put_org
 
 
 async def note_org(database: Database, session: JwtSession) -> None:

@@ -47,7 +47,7 @@ from pagerforce.service.sides import (
 )
 from pagerforce.store import restored
 from pagerforce.store.database import FILE_NAME, Database, open_database
-from pagerforce.store.org import find_org
+from pagerforce.store.facts import find_org
 from pagerforce.store.retention import LOOK_BACK, Limits
 from pagerforce.wire.backoff import backoff_seconds
 from pagerforce.wire.verdicts import verdict_of

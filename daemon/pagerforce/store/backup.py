@@ -23,11 +23,11 @@ from pagerforce.host.state import COMPANIONS, check_state_files
 from pagerforce.model.value import parse_instant
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.copying import Part, Step, distrust, fill, private_file, put_facts, to_uri
+from pagerforce.store.facts import BACKED_UP_AT, RESTORE_TURN, RESTORED_AT
 from pagerforce.store.given import Given, open_given
 from pagerforce.store.interrupted import SENT, clear_copies, undo_interrupted_restore
 from pagerforce.store.lock import hold_state
 from pagerforce.store.migrate import check_sound, check_usable, identify
-from pagerforce.store.restored import BACKED_UP_AT, RESTORE_TURN, RESTORED_AT
 from pagerforce.store.schema import compare_schema
 from pagerforce.store.trouble import damaged, to_file_error, to_store_error
 

@@ -1,6 +1,5 @@
-"""Cursors and single facts: how far each feed has been read, from where on, and with which fields."""
+"""Cursors: how far each feed has been read, and from where on."""
 
-import json
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,6 +9,8 @@ from pagerforce.model.ports import Position
 from pagerforce.model.value import format_whole_second, parse_stamp
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
+from pagerforce.store.facts import find_fact, find_instant, put_fact
+from pagerforce.store.facts import start_at as start_fact
 from pagerforce.store.unreadable import attempt, each
 
 PAGERDUTY = "pagerduty"
@@ -44,7 +45,7 @@ async def _earlier(tx: Transaction, feed: str) -> Position | None:
         "SELECT at FROM event WHERE source = ? ORDER BY seq DESC LIMIT ?", (side.value, _TRIED)
     )
     at = next(iter(each(tx, "event", rows, lambda row: parse_stamp(row[0]))), None)
-    at = at or await find_instant(tx, f"start_at:{feed}")
+    at = at or await find_instant(tx, start_fact(feed))
     return None if at is None else Position(at - _CAUTION)
 
 
@@ -77,29 +78,12 @@ async def move_cursor(tx: Transaction, feed: str, position: Position) -> None:
     )
 
 
-async def find_fact(tx: Transaction, name: str) -> str | None:
-    """A single stored fact."""
-    row = await tx.row("SELECT value FROM fact WHERE name = ?", (name,))
-    return None if row is None else str(row[0])
-
-
-async def put_fact(tx: Transaction, name: str, value: str) -> None:
-    """Stores or replaces a single fact."""
-    await tx.run("INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", (name, value))
-
-
-async def find_instant(tx: Transaction, name: str) -> datetime | None:
-    """A single stored fact that is an instant; None also where it can't be read."""
-    text = await find_fact(tx, name)
-    return None if text is None else attempt(tx, "fact", name, lambda: parse_stamp(text))
-
-
 async def find_start(tx: Transaction, feed: str) -> datetime | None:
     """Since when a feed is read; None: it never was.
 
     Where that can't be read, the side's oldest event that is still known bears witness.
     """
-    name = f"start_at:{feed}"
+    name = start_fact(feed)
     start_at = await find_instant(tx, name)
     if start_at is not None or await find_fact(tx, name) is None:
         return start_at
@@ -111,33 +95,3 @@ async def find_start(tx: Transaction, feed: str) -> datetime | None:
     if start_at is not None:
         await put_fact(tx, name, format_whole_second(start_at))
     return start_at
-
-
-async def find_read_with(tx: Transaction, object_name: str) -> frozenset[str]:
-    """The fields that every known row was read with; none where nobody has noted them yet."""
-    return await _find_names(tx, f"read_with:{object_name}")
-
-
-async def put_read_with(tx: Transaction, object_name: str, fields: Collection[str]) -> None:
-    """Notes that every row was read with these fields."""
-    await _put_names(tx, f"read_with:{object_name}", fields)
-
-
-async def find_lost(tx: Transaction, object_name: str) -> frozenset[str]:
-    """Fields that could not be read for a while, and have not been read of every row since."""
-    return await _find_names(tx, f"lost_fields:{object_name}")
-
-
-async def put_lost(tx: Transaction, object_name: str, fields: Collection[str]) -> None:
-    """Notes which fields could not be read for a while."""
-    await _put_names(tx, f"lost_fields:{object_name}", fields)
-
-
-async def _find_names(tx: Transaction, name: str) -> frozenset[str]:
-    text = await find_fact(tx, name)
-    found = attempt(tx, "fact", name, lambda: [*json.loads(text)]) if text else None
-    return frozenset(item for item in found or () if isinstance(item, str))
-
-
-async def _put_names(tx: Transaction, name: str, fields: Collection[str]) -> None:
-    await put_fact(tx, name, json.dumps(sorted(fields)))

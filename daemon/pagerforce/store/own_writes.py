@@ -23,13 +23,12 @@ from pagerforce.model.verdict import CommentMade
 from pagerforce.own_writes.life import Kinds
 from pagerforce.own_writes.waiting import Cause, Expected
 from pagerforce.store.codec import to_stamp, to_text
-from pagerforce.store.cursors import put_fact
 from pagerforce.store.database import Row, Transaction
+from pagerforce.store.facts import READ_AGAIN_FROM, put_fact
 from pagerforce.store.snapshots import chunks, json_part, marks
 from pagerforce.store.unreadable import each
 
 _LOOKED_BACK = 5000
-_READ_AGAIN = "read_again_from:pagerduty:"  # and the action's id
 
 # Words of the column ``kind``; any other is the type of a log entry.
 _PAGE, _RECORD, _GIVEN, _COMMENT, _FIELDS = "incident", "record", "given", "comment", "fields"
@@ -284,13 +283,14 @@ async def disown(tx: Transaction, action_id: str, incident_id: IncidentId) -> No
     row = await tx.row(f"SELECT min(at) {where}", values)
     if row is not None and row[0] is not None:
         await tx.run(f"DELETE {where}", values)
-        await put_fact(tx, f"{_READ_AGAIN}{action_id}", str(row[0]))
+        await put_fact(tx, f"{READ_AGAIN_FROM}{action_id}", str(row[0]))
 
 
 async def find_disowned(tx: Transaction) -> Mapping[str, datetime]:
     """From when on the log is to be read again, by the names to end that with."""
     rows = await tx.rows(
-        "SELECT name, value FROM fact WHERE name BETWEEN ? AND ?", (_READ_AGAIN, f"{_READ_AGAIN}~")
+        "SELECT name, value FROM fact WHERE name BETWEEN ? AND ?",
+        (READ_AGAIN_FROM, f"{READ_AGAIN_FROM}~"),
     )
     return dict(each(tx, "fact", rows, lambda row: (row[0], parse_stamp(row[1]))))
 

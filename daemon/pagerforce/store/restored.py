@@ -19,62 +19,55 @@ from datetime import datetime
 
 from pagerforce.model.ids import Side
 from pagerforce.model.restore import Doubt, Turn
-from pagerforce.store import cursors
+from pagerforce.store import cursors, facts
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
 from pagerforce.store.lanes import HEAD, IS_DUE, LANES, PAUSED_LANES, due_between
 
-# Facts that are written before the daemon's own connection is open.
-BACKED_UP_AT = "backed_up_at"  # in a backup: when it was made, by this host's clock
-RESTORED_AT = "restored_at"  # in a restored database: when
-RESTORE_TURN = "restore:turn"  # how far what follows from that has come
-
-_START = "restore:cursor"  # where PagerDuty's cursor stood in the backup
-_SINCE = "restore:since"  # when the backup was made, in PagerDuty's clock
-_UNTIL = "restore:until:"  # + side: when it was read anew for the first time, in its own clock
-
 
 async def begin(tx: Transaction) -> bool:
     """At the daemon's start: what waits in a database just restored is in doubt. True: it was."""
-    turn = await cursors.find_fact(tx, RESTORE_TURN)
+    turn = await facts.find_fact(tx, facts.RESTORE_TURN)
     if turn is not None and turn not in Turn.__members__.values():
         # How far it had come can't be read: the caution begins again.
-        tx.unreadable.note("fact", RESTORE_TURN)
+        tx.unreadable.note("fact", facts.RESTORE_TURN)
         turn = Turn.NEW
     if turn != Turn.NEW:
         return False
     positions = await cursors.read_cursors(tx)
     start = positions.get(cursors.PAGERDUTY)
-    since = await cursors.find_instant(tx, BACKED_UP_AT)
+    since = await facts.find_instant(tx, facts.BACKED_UP_AT)
     if (
         since is None
-        and await cursors.find_fact(tx, BACKED_UP_AT) is not None
+        and await facts.find_fact(tx, facts.BACKED_UP_AT) is not None
         and start is not None
     ):
         since = start.stamp
     if start is None or since is None:  # the first start comes only now: nothing was ever done
-        await cursors.put_fact(tx, RESTORE_TURN, Turn.DONE)
+        await facts.put_fact(tx, facts.RESTORE_TURN, Turn.DONE)
         return False
     await _doubt_waiting(tx, since)
-    await cursors.put_fact(tx, _START, to_stamp(start.stamp))
-    await cursors.put_fact(tx, RESTORE_TURN, Turn.PAGERDUTY)
+    await facts.put_fact(tx, facts.RESTORE_CURSOR, to_stamp(start.stamp))
+    await facts.put_fact(tx, facts.RESTORE_TURN, Turn.PAGERDUTY)
     return True
 
 
 async def find(tx: Transaction) -> Doubt | None:
     """What a restore left in doubt; None where there never was one."""
-    turn = await cursors.find_fact(tx, RESTORE_TURN)
+    turn = await facts.find_fact(tx, facts.RESTORE_TURN)
     if turn is None:
         return None
-    start = await cursors.find_instant(tx, _START)
-    since = await cursors.find_instant(tx, _SINCE) or await cursors.find_instant(tx, BACKED_UP_AT)
+    start = await facts.find_instant(tx, facts.RESTORE_CURSOR)
+    since = await facts.find_instant(tx, facts.RESTORE_SINCE) or await facts.find_instant(
+        tx, facts.BACKED_UP_AT
+    )
     if start is None:
         position = (await cursors.read_cursors(tx)).get(cursors.PAGERDUTY)
         start = position.stamp if position else None
     since = since or start
     if start is None or since is None or turn not in Turn.__members__.values():
         return None
-    untils = {side: await cursors.find_instant(tx, f"{_UNTIL}{side}") for side in Side}
+    untils = {side: await facts.find_instant(tx, facts.restore_until(side)) for side in Side}
     known = {side: until for side, until in untils.items() if until is not None}
     return Doubt(Turn(turn), since, known, start)
 
@@ -87,10 +80,10 @@ async def note_clock(tx: Transaction, side: Side, server_now: datetime, now: dat
     doubt = await find(tx)
     if doubt is None or doubt.is_over or side in doubt.until:
         return
-    await cursors.put_fact(tx, f"{_UNTIL}{side}", to_stamp(server_now))
+    await facts.put_fact(tx, facts.restore_until(side), to_stamp(server_now))
     if side is Side.PAGERDUTY:
         since = doubt.since + (server_now - now)
-        await cursors.put_fact(tx, _SINCE, to_stamp(since))
+        await facts.put_fact(tx, facts.RESTORE_SINCE, to_stamp(since))
         await _date_doubts(tx, since)
 
 
@@ -101,8 +94,8 @@ async def end_turn(tx: Transaction, turn: Turn) -> None:
         Turn.SALESFORCE: Turn.AGAIN,
         Turn.AGAIN: Turn.DONE,
     }
-    if await cursors.find_fact(tx, RESTORE_TURN) == turn:
-        await cursors.put_fact(tx, RESTORE_TURN, following[turn])
+    if await facts.find_fact(tx, facts.RESTORE_TURN) == turn:
+        await facts.put_fact(tx, facts.RESTORE_TURN, following[turn])
 
 
 async def _doubt_waiting(tx: Transaction, since: datetime) -> None:

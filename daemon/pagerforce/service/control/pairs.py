@@ -10,7 +10,7 @@ from pagerforce.model.incident import Incident
 from pagerforce.model.record import Record
 from pagerforce.service.control.desk import Desk
 from pagerforce.service.sides import PagerDutySide, SalesforceSide
-from pagerforce.store import cursors, links, snapshots
+from pagerforce.store import facts, links, snapshots
 from pagerforce.store.database import Transaction
 from pagerforce.store.links import LinkTime
 
@@ -95,7 +95,7 @@ async def store_pair(tx: Transaction, both: Both) -> None:
     if await snapshots.find_incident(tx, incident.id) is None and _is_settled(both):
         await snapshots.put_incidents(tx, [(incident, None)])
     if await snapshots.find_record(tx, record.id) is None:
-        start_at = await cursors.find_instant(tx, f"start_at:{record.object}")
+        start_at = await facts.find_instant(tx, facts.start_at(record.object))
         if start_at is None or record.stamp < start_at:
             await snapshots.put_records(tx, [record])
         else:
