@@ -8,6 +8,7 @@ import importlib
 import os
 import socket
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import aiosqlite
@@ -20,9 +21,12 @@ SILENT_AFTER = 5.5
 _CREATE = "pagerforce.pagerduty.actions.create_incident"
 HANGING_TITLE = "It hangs"
 _SHORTENED = {
-    "pagerforce.service.watchdog": {"ENDED_AFTER_SECONDS": ENDED_AFTER, "_ASLEEP_SECONDS": 4.0},
-    "pagerforce.service.health": {"LONGEST_SILENCE_SECONDS": SILENT_AFTER},
-    "pagerforce.pipeline.patience": {"LONGEST_SILENCE_SECONDS": 4.5},
+    "pagerforce.service.watchdog": {
+        "HUNG_AFTER": timedelta(seconds=ENDED_AFTER),
+        "_ASLEEP_SECONDS": 4.0,
+    },
+    "pagerforce.service.health": {"SILENT_AFTER": timedelta(seconds=SILENT_AFTER)},
+    "pagerforce.pipeline.patience": {"STEP_DEADLINE": timedelta(seconds=4.5)},
     "pagerforce.store.database": {"LONGEST_WAIT_SECONDS": 3.0, "LONGEST_STATEMENT_SECONDS": 4.0},
 }
 

@@ -7,6 +7,7 @@ is shortened there; ``test_the_minute`` holds the real figures together.
 import signal
 import socket
 import time
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +17,7 @@ import pytest
 from abuse import hang_points
 from abuse.hang_points import ENDED_AFTER, SILENT_AFTER
 from abuse.hanging import PAGERDUTY_URL, Patient, hanging
-from pagerforce.config.settings import LONGEST_DEADLINE
-from pagerforce.pipeline import patience
-from pagerforce.service import health, watchdog
+from pagerforce.model import durations
 from pagerforce.store import database
 from process import until
 from setup.test_units import UNITS, settings
@@ -229,13 +228,8 @@ async def test_it_stops_in_time_whatever_hangs_and_a_pause_is_no_hang(tmp_path):
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_minute(unit):
     """Each wait ends before the loop counts as silent, and that well before the end."""
-    longest_waits = (
-        LONGEST_DEADLINE.total_seconds(),
-        database.LONGEST_WAIT_SECONDS,
-        database.LONGEST_STATEMENT_SECONDS,
-        patience.LONGEST_SILENCE_SECONDS,
-    )
-    assert max(longest_waits) < health.LONGEST_SILENCE_SECONDS
-    assert LONGEST_DEADLINE.total_seconds() < patience.LONGEST_SILENCE_SECONDS
-    assert health.LONGEST_SILENCE_SECONDS < watchdog.ENDED_AFTER_SECONDS == 60
+    call, step = durations.CALL_DEADLINE, durations.STEP_DEADLINE
+    waits = (database.LONGEST_WAIT_SECONDS, database.LONGEST_STATEMENT_SECONDS)
+    assert call < step < durations.SILENT_AFTER < durations.HUNG_AFTER == timedelta(minutes=1)
+    assert max(waits) < durations.SILENT_AFTER.total_seconds()
     assert settings(unit)["WatchdogSec"] == ["60s"]

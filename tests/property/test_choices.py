@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pagerforce.model.action import ActionSpec, TargetKind
+from pagerforce.model.durations import OVERLAP
 from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident, IncidentStatus
@@ -20,7 +21,7 @@ from pagerforce.pagerduty.windows import (
     overall_window,
     wider_span,
 )
-from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, Reading, Sweep, next_delay
+from pagerforce.pipeline.pace import Budget, Reading, Sweep, next_delay
 from pagerforce.pipeline.settings import Pace
 from pagerforce.pipeline.target import Pairs, choose
 from pagerforce.wire.backoff import backoff_seconds
@@ -69,7 +70,7 @@ def test_a_poll_looks_back_at_least_as_far_as_was_promised_now_and_then(pace, co
     furthest = pace.late_window + moved
     if count <= 200 or since >= 300:
         assert overlap >= furthest
-    assert min(FAST_OVERLAP, pace.late_window) <= overlap <= max(FAST_OVERLAP, furthest)
+    assert min(OVERLAP, pace.late_window) <= overlap <= max(OVERLAP, furthest)
 
 
 @given(st.integers(-5, 10**9), st.floats(0.001, 100), st.floats(0.001, 1000), st.floats(0, 1))

@@ -4,18 +4,19 @@ import asyncio  # noqa: TID251 - its loop is what is tested
 import socket
 import threading
 import time
+from datetime import timedelta
 
 import anyio
 import anyio.lowlevel
 import pytest
 
 from pagerforce.config.settings import DeliverySettings
+from pagerforce.model.durations import HUNG_AFTER, SILENT_AFTER
 from pagerforce.observe import pulse
 from pagerforce.observe.turns import Turns
 from pagerforce.pipeline import patience
 from pagerforce.service.eventloop import PatientLoop
-from pagerforce.service.health import LONGEST_SILENCE_SECONDS, Heartbeats, place_of_wait
-from pagerforce.service.watchdog import ENDED_AFTER_SECONDS
+from pagerforce.service.health import Heartbeats, place_of_wait
 
 
 class Hand:
@@ -59,10 +60,12 @@ def test_one_silent_loop_is_named_while_all_others_beat(hearts, clock):
         clock.at += 5
         for name in ("pagerduty", "delivery"):
             beats[name]()
-        assert hearts.silent() == (["salesforce"] if clock.at > LONGEST_SILENCE_SECONDS else [])
-    assert hearts.silences(ENDED_AFTER_SECONDS) == []
+        assert hearts.silent() == (
+            ["salesforce"] if clock.at > SILENT_AFTER.total_seconds() else []
+        )
+    assert hearts.silences(HUNG_AFTER.total_seconds()) == []
     clock.at += 1
-    assert [x.loop for x in hearts.silences(ENDED_AFTER_SECONDS)] == ["salesforce"]
+    assert [x.loop for x in hearts.silences(HUNG_AFTER.total_seconds())] == ["salesforce"]
     beats["salesforce"]()
     assert hearts.silent() == []
 
@@ -158,7 +161,7 @@ async def test_the_place_of_a_wait_leads_through_generators():
 
 
 async def test_an_attempt_may_go_on_while_it_does_something(monkeypatch):
-    monkeypatch.setattr(patience, "LONGEST_SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(patience, "STEP_DEADLINE", timedelta(seconds=0.5))
     done = 0
     with patience.Patience(60):
         for _ in range(8):

@@ -37,6 +37,7 @@ from pagerforce.config.values import (
     parse_duration,
     split_address,
 )
+from pagerforce.model.durations import CALL_DEADLINE
 from pagerforce.model.value import parse_instant
 
 DEFAULT_SOCKET = Path("/run/pagerforce/control.sock")
@@ -138,10 +139,6 @@ class SalesforceSettings(_PolledSide):
         return self.audience or self.login_url
 
 
-LONGEST_DEADLINE = timedelta(seconds=40)
-"""A loop that does nothing for a minute is taken for hung: no single call may take as long."""
-
-
 class DeliverySettings(Section):
     """``[delivery]``: how decided actions go out."""
 
@@ -153,5 +150,5 @@ class DeliverySettings(Section):
 
     @property
     def deadline(self) -> timedelta:
-        """Of one HTTP call: ``timeout``, at most ``LONGEST_DEADLINE``."""
-        return min(self.timeout, LONGEST_DEADLINE)
+        """Of one HTTP call: ``timeout``, at most ``CALL_DEADLINE``."""
+        return min(self.timeout, CALL_DEADLINE)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pagerforce.errors import BudgetError, CredentialsError, RefusedError, RemoteError
+from pagerforce.model.durations import LONGEST_WAIT
 from pagerforce.model.value import Json
 from pagerforce.wire.answer import Answer, parse_json, tellable
 from pagerforce.wire.classify import classify_answer, failed_remotely
@@ -25,8 +26,6 @@ _TOO_DEEP_TEXTS = ("offset+limit exceeds", "offset must be less than")
 _MAX_MESSAGE = 500
 _MAX_CODE = 20
 _MAX_DETAILS = 20
-MAX_WAIT_SECONDS = 300.0
-"""Limits are per minute: a longer wait is a misread header, and must not stop us for hours."""
 
 
 class DuplicateKeyError(RefusedError):
@@ -127,7 +126,7 @@ def _refused(what: str, status: int, said: ErrorBody) -> RefusedError:
 def parse_wait_seconds(text: str | None) -> float | None:
     """``ratelimit-reset``: seconds until the limit is lifted, bounded; None where unsaid."""
     number = parse_number(text)
-    return None if number is None else min(max(number, 0.0), MAX_WAIT_SECONDS)
+    return None if number is None else min(max(number, 0.0), LONGEST_WAIT.total_seconds())
 
 
 def parse_number(text: str | None) -> float | None:

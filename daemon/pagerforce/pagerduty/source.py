@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 from pagerforce.errors import MalformedError, RefusedError
+from pagerforce.model.durations import MOST_AHEAD
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident
 from pagerforce.model.ports import Clock, EntryBatch, Flaw
@@ -32,7 +33,6 @@ from pagerforce.pagerduty.windows import (
 )
 
 _MAX_OWED_FLAWS = 100
-_MOST_AHEAD = timedelta(days=1)
 
 
 class PagerDutyPoller:
@@ -147,7 +147,7 @@ class PagerDutyPoller:
 
     def _latest(self) -> datetime:
         """Later than this no time in an answer can be."""
-        return max(self._client.server_time or self._clock.now(), self._clock.now()) + _MOST_AHEAD
+        return max(self._client.server_time or self._clock.now(), self._clock.now()) + MOST_AHEAD
 
     def _owe(self, flaws: Sequence[Flaw]) -> None:
         """Keeps flaws for the next batch, as the port's other answers have no place for them."""

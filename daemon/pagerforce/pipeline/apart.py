@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pagerforce.model.action import Specs, TargetKind
+from pagerforce.model.durations import LONGEST_WAIT
 from pagerforce.model.outbox import Action
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Row, Transaction
-from pagerforce.store.lanes import LONGEST_WAIT
 from pagerforce.store.unreadable import each
 
 _LONGEST_HOLD = timedelta(minutes=10)

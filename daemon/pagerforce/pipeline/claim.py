@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.model.action import OVERTAKEN, Specs, TargetKind, Task
+from pagerforce.model.durations import CLOCK_KNOWN_TO
 from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
 from pagerforce.model.outbox import Action, ActionState, Settlement
@@ -28,7 +29,6 @@ from pagerforce.store.trouble import concerns_all
 _GROUP_LIMIT = 50
 _MOST_AT_ONCE = 500  # others must get at the database too
 _PATIENCE = timedelta(minutes=1)  # a page that waits longer is judged again
-_CLOCK_DOUBT = timedelta(seconds=5)  # the clocks are known to the second
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,5 +345,5 @@ def _find_forgotten(head: Action, pairs: Pairs) -> str | None:
     """The page that was made after the backup now restored, for whatever event that was then."""
     if head.doubt_since is None:
         return None
-    since = head.doubt_since - _CLOCK_DOUBT
+    since = head.doubt_since - CLOCK_KNOWN_TO
     return next((link.incident_id for link in pairs.links if link.created_at >= since), None)

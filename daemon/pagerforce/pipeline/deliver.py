@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup
 
 from pagerforce.errors import RemoteError, StoreUnavailableError, TransientError
 from pagerforce.model.action import Task
+from pagerforce.model.durations import LONGEST_WAIT
 from pagerforce.model.expectation import Expectation, place_of
 from pagerforce.model.ids import Side
 from pagerforce.model.outbox import Action, ActionState
@@ -40,7 +41,7 @@ from pagerforce.pipeline.tools import Tools
 from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.store import attempts, outbox, own_writes
 from pagerforce.store.database import Transaction
-from pagerforce.store.lanes import LONGEST_WAIT, has_work
+from pagerforce.store.lanes import has_work
 from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("deliver")

@@ -17,6 +17,7 @@ from pagerforce.diff.fold import (
     learned,
     still_true,
 )
+from pagerforce.model.durations import OVERLAP
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.expectation import EntryExpected
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side, event_id_of
@@ -40,8 +41,6 @@ from pagerforce.pipeline.ruling import Judge, Ruled, World
 
 SILENT = frozenset({"title", "service"})
 """Fields whose changes leave no entry: that the incident shows another value contradicts nothing."""
-
-RECONCILE_GRACE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +313,7 @@ def plan_drift(
         _link_ours(incident, server_now, plan, world, waiting)
         known = held.get(incident.id)
         if known is None:
-            if incident.created_at and server_now - incident.created_at >= RECONCILE_GRACE:
+            if incident.created_at and server_now - incident.created_at >= OVERLAP:
                 plan.held[incident.id] = Held(incident)
             continue
         met, known = known, replace(known, incident=learned(known.incident, incident))
@@ -322,7 +321,7 @@ def plan_drift(
             known,
             incident,
             server_now=server_now,
-            grace=RECONCILE_GRACE,
+            grace=OVERLAP,
             believed=comparison.believed.get(incident.id, ()),
         )
         if drift is None:

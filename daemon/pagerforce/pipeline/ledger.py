@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from pagerforce.errors import StoreUnavailableError
 from pagerforce.model.action import Task
+from pagerforce.model.durations import LONGEST_WAIT
 from pagerforce.model.outbox import Action, ActionState, Settlement
 from pagerforce.model.verdict import (
     Delivered,
@@ -28,7 +29,6 @@ from pagerforce.pipeline.settle import settlement_of, store_effects
 from pagerforce.pipeline.tools import Tools
 from pagerforce.store import attempts, outbox
 from pagerforce.store.database import Transaction
-from pagerforce.store.lanes import LONGEST_WAIT
 from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("deliver")

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pagerforce.model.durations import LONGEST_BACKOFF, OVERLAP
 from pagerforce.pipeline.settings import Pace
 
-FAST_OVERLAP = timedelta(seconds=60)
 _NEAR_OVERLAP = timedelta(seconds=10)
-# With the deadline of a call: a side that fails is tried again at least every two minutes.
-_MAX_BACKOFF = timedelta(seconds=80)
 _FURTHEST_BACK = timedelta(days=7)  # what is older than the retention's look back is known no more
 
 
@@ -49,7 +47,9 @@ def next_delay(pace: Pace, *, is_busy: bool, failures: int, budget: Budget) -> t
     """
     wait = min(pace.busy, pace.calm) if is_busy else pace.calm
     if failures:
-        wait = min(max(wait, pace.calm * 2 ** min(failures - 1, 6)), max(_MAX_BACKOFF, pace.calm))
+        wait = min(
+            max(wait, pace.calm * 2 ** min(failures - 1, 6)), max(LONGEST_BACKOFF, pace.calm)
+        )
     if budget.remaining is not None:
         share = budget.seconds_left * budget.calls_per_poll / max(budget.remaining, 1)
         longest = timedelta(seconds=min(budget.period_seconds, 3600.0))
@@ -109,7 +109,7 @@ class Sweep:
     Attributes:
         cheap: so many items may be read again with every poll.
         every: at least so often ``late_window`` is read again, whatever it costs.
-        often: the same for ``FAST_OVERLAP``.
+        often: the same for ``OVERLAP``.
     """
 
     cheap: int
@@ -129,7 +129,7 @@ class Sweep:
         if wide is None or _is_due(wide, self.cheap, self.every):
             return self.wide(pace, wide)
         if fast is None or _is_due(fast, self.cheap, self.often):
-            return min(FAST_OVERLAP, pace.late_window)
+            return min(OVERLAP, pace.late_window)
         return min(_NEAR_OVERLAP, pace.late_window)
 
     def wide(self, pace: Pace, last: Reading | None) -> timedelta:
@@ -138,8 +138,8 @@ class Sweep:
         ``late_window`` before where that one stood: what was hidden then may show only now. Of an
         earlier life it is not known where it did; the cursor came at most so far.
         """
-        moved = self.every + FAST_OVERLAP if last is None else last.moved
-        return max(pace.late_window + min(moved, _FURTHEST_BACK), FAST_OVERLAP)
+        moved = self.every + OVERLAP if last is None else last.moved
+        return max(pace.late_window + min(moved, _FURTHEST_BACK), OVERLAP)
 
 
 def _is_due(last: Reading, cheap: int, every: timedelta) -> bool:

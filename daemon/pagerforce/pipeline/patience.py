@@ -5,10 +5,8 @@ from types import TracebackType
 
 import anyio
 
+from pagerforce.model.durations import STEP_DEADLINE
 from pagerforce.observe import pulse
-
-LONGEST_SILENCE_SECONDS = 42.0
-"""Longer than any request may take, shorter than what the watchdog takes for a hang."""
 
 
 class Patience:
@@ -27,7 +25,7 @@ class Patience:
         end = anyio.current_time() + self._in_total
 
         def renew() -> None:
-            scope.deadline = min(end, anyio.current_time() + LONGEST_SILENCE_SECONDS)
+            scope.deadline = min(end, anyio.current_time() + STEP_DEADLINE.total_seconds())
 
         renew()
         self._stack.enter_context(pulse.also(renew))

@@ -18,6 +18,7 @@ from pagerforce.errors import (
     RemoteError,
     StoreUnavailableError,
 )
+from pagerforce.model.durations import LIVELY_FOR
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock, Flaw
 from pagerforce.observe.internal_errors import Part, Repeats, report_internal_error
@@ -31,7 +32,6 @@ from pagerforce.store.trouble import concerns_all
 _LOG = get_log("poll")
 _BEAT_SECONDS = 2.0
 _MUCH = 200  # events of one commit; calm ones hold a few
-_BUSY_FOR = timedelta(seconds=30)
 _DOWN_AFTER = 3
 _NO_BUDGET = Budget(None, 0.0, 0.0)
 
@@ -194,7 +194,7 @@ class PollLoop:
 
     def _next_delay(self) -> timedelta:
         found_at = self.state.last_found_at
-        is_busy = found_at is not None and abs(self._clock.now() - found_at) < _BUSY_FOR
+        is_busy = found_at is not None and abs(self._clock.now() - found_at) < LIVELY_FOR
         budget = self.budget()
         # The remote side is well when only our own disk is not: it is asked at the calm pace.
         failures = 1 if self.state.is_storage_failing else self.state.failures

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from pagerforce.model.durations import OVERLAP
 from pagerforce.model.ids import IncidentId, Side, event_id_of
 from pagerforce.model.incident import Incident, LogEntry
 from pagerforce.model.ports import Clock, EntryBatch, Flaw, PagerDutySource, Position
@@ -16,7 +17,7 @@ from pagerforce.pipeline.aside import aside_of_entry, set_aside
 from pagerforce.pipeline.commit import EntryNews, commit_entries
 from pagerforce.pipeline.isolation import Failed, Troubles, store_apart, store_or_apart
 from pagerforce.pipeline.lookups import Look, Lookups, unread
-from pagerforce.pipeline.pace import FAST_OVERLAP, Budget, LookBack, Reading, Sweep
+from pagerforce.pipeline.pace import Budget, LookBack, Reading, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
 from pagerforce.pipeline.reconcile import Reconciler
@@ -27,7 +28,7 @@ from pagerforce.store.database import Database
 from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("poll")
-_SWEEP = Sweep(cheap=200, every=timedelta(minutes=15))
+SWEEP = Sweep(cheap=200, every=timedelta(minutes=15))
 _IN_FULL = 200  # open incidents read one by one for the baseline, at most
 _MINUTE = 60.0
 
@@ -66,7 +67,7 @@ class PagerDutyReader:
     skew: Callable[[], timedelta]
     find_ours: Callable[[], Awaitable[OwnUsers]]
     meter: Meter
-    sweep: Sweep = _SWEEP
+    sweep: Sweep = SWEEP
     _start_at: datetime | None = None
     _is_learnt: bool = False
     _last_wide: LookBack | None = None
@@ -246,7 +247,7 @@ class PagerDutyReader:
         this = LookBack.made(begun, self.clock.monotonic(), seen, read_to)
         if overlap >= self.sweep.wide(pace, wide):
             self._last_wide = this
-        if overlap >= min(FAST_OVERLAP, pace.late_window):
+        if overlap >= min(OVERLAP, pace.late_window):
             self._last_fast = this
         return found
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from pagerforce.model.durations import LATEST_ENTRY
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident
 from pagerforce.model.ports import Clock, PagerDutySource
@@ -20,8 +21,6 @@ from pagerforce.store.database import Database
 
 _LOG = get_log("poll")
 _LOOKUPS = 50  # incidents fetched one by one in a reconcile, at most
-# An entry that has not come by then, never will: expectations must not outlive it for long.
-_EXPECTATION_LIFE = timedelta(hours=3)
 
 
 @dataclass(slots=True)
@@ -52,7 +51,7 @@ class Reconciler:
             seen = [incident for incident in in_full if incident is not None]
         with self.reporter.contained("expectations"):
             async with self.database.write() as tx:
-                await own_writes.expire(tx, self.clock.now() - _EXPECTATION_LIFE)
+                await own_writes.expire(tx, self.clock.now() - LATEST_ENTRY)
         found = 0
 
         async def store(incidents: Sequence[Incident]) -> None:

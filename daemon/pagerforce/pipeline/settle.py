@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from pagerforce.diff.record import blank
 from pagerforce.model.action import Task
+from pagerforce.model.durations import LONGEST_WAIT
 from pagerforce.model.ids import Side
 from pagerforce.model.outbox import DOUBT, Action, ActionState, Settlement
 from pagerforce.model.record import Record
@@ -31,7 +32,6 @@ from pagerforce.model.verdict import (
 from pagerforce.own_writes.life import fate_of
 from pagerforce.store import links, own_writes, snapshots
 from pagerforce.store.database import Transaction
-from pagerforce.store.lanes import LONGEST_WAIT
 from pagerforce.store.links import LinkTime
 
 

@@ -17,7 +17,7 @@ from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.store import links, snapshots
 from pagerforce.store.database import Transaction
 
-CLOCK_DOUBT = timedelta(seconds=2)
+_CLOCK_DOUBT = timedelta(seconds=2)
 NOTHING_LINKED = "nothing linked"
 
 
@@ -76,7 +76,7 @@ def _is_after(event: Event, link: Link) -> bool:
     Both are whole seconds, and so is what we know of how far the two clocks are apart.
     """
     linked_at = link.record_at if event.source is Side.SALESFORCE else link.created_at
-    return event.at >= linked_at - CLOCK_DOUBT
+    return event.at >= linked_at - _CLOCK_DOUBT
 
 
 def choose(action: Action, spec: ActionSpec, event: Event, pairs: Pairs) -> Targets:

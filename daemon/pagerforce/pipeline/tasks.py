@@ -1,8 +1,9 @@
 """Builds the task that a handler is given: which incident and record, and what is known of them."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pagerforce.model.action import ActionSpec, Rival, TargetKind, Task
+from pagerforce.model.durations import LATEST_ENTRY
 from pagerforce.model.event import Event
 from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.outbox import Action
@@ -10,9 +11,6 @@ from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.pipeline.target import Pairs
 from pagerforce.store import attempts, links, own_writes, snapshots
 from pagerforce.store.database import Transaction
-
-# Clocks differ, and a link is dated by its record: far enough back to miss none of the rows looked at.
-_LINKED_BEFORE = timedelta(hours=3)
 
 
 def sides_of(
@@ -105,4 +103,4 @@ async def _linked(tx: Transaction, head: Action, event: Event) -> frozenset[str]
     """Records that are linked already: none of them was made by this action."""
     name = str((head.args or {}).get("object") or head.object)
     since = min(filter(None, (event.at, head.doubt_since, head.first_attempt_at)))
-    return await links.linked_since(tx, name, since - _LINKED_BEFORE)
+    return await links.linked_since(tx, name, since - LATEST_ENTRY)

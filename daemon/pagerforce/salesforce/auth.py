@@ -15,6 +15,7 @@ import httpx
 
 from pagerforce.config.schema import SalesforceSettings
 from pagerforce.errors import CredentialsError, RemoteError, TransientError, WrongOrgError
+from pagerforce.model.durations import LONGEST_BACKOFF
 from pagerforce.model.ids import RecordId, is_same_record_id
 from pagerforce.model.ports import Clock
 from pagerforce.observe.log import get_log
@@ -36,8 +37,6 @@ from pagerforce.wire.transport import OPERATION
 
 _LOG = get_log("salesforce")
 _REFUSAL_BASE_SECONDS = 30.0
-# With a poll's own wait and the deadline of a call: asked again at least every two minutes.
-_REFUSAL_CAP_SECONDS = 80.0
 _QUESTIONED_AFTER = 2  # requests in a row without an answer of the API
 _QUESTIONED_EVERY_SECONDS = 60.0
 # A clock that is further off than this may be the reason for a refused assertion.
@@ -210,7 +209,10 @@ class JwtSession:
         self._refusals += 1
         self._refusal = error
         pause = backoff_seconds(
-            self._refusals, base=_REFUSAL_BASE_SECONDS, cap=_REFUSAL_CAP_SECONDS, jitter=1.0
+            self._refusals,
+            base=_REFUSAL_BASE_SECONDS,
+            cap=LONGEST_BACKOFF.total_seconds(),
+            jitter=1.0,
         )
         if isinstance(error, TransientError):
             pause = max(pause, error.retry_after_seconds or 0.0)

@@ -6,11 +6,12 @@ Parents come nested, or as null where the lookup is empty; ours are flat, under 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import TypeAlias
 
 from pagerforce.errors import MalformedError, internal_error_text
+from pagerforce.model.durations import MOST_AHEAD
 from pagerforce.model.ids import RecordId, find_record_id
 from pagerforce.model.incident import Person
 from pagerforce.model.lengths import MOST_NAME, MOST_TEXT
@@ -20,7 +21,6 @@ from pagerforce.model.value import Scalar, parse_stamp
 from pagerforce.salesforce.values import TELLABLE, from_row, is_plain_text
 
 Row = Mapping[str, object]
-_TOLERANCE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +290,7 @@ def _instant(row: Row, name: str) -> datetime | None:
 def _instant_until(stamp: datetime, row: Row, name: str) -> datetime:
     """A time of a row, at the latest its stamp, which every change moves."""
     found = _instant(row, name)
-    return stamp if found is None or found > stamp + _TOLERANCE else found
+    return stamp if found is None or found > stamp + MOST_AHEAD else found
 
 
 def _reason(error: ValueError) -> str:

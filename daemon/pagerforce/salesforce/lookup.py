@@ -7,6 +7,7 @@ one that has all the lookup's fields is searched. Fact: ``salesforce.owner-shows
 from collections.abc import Mapping
 
 from pagerforce.errors import RefusedError
+from pagerforce.model.durations import NAMES_KNOWN_FOR
 from pagerforce.model.ids import RecordId
 from pagerforce.model.ports import Clock
 from pagerforce.model.value import Scalar, parse_instant
@@ -41,7 +42,7 @@ class LookupResolver:
         schema: SchemaCache,
         clock: Clock,
         *,
-        ttl_seconds: float = 600.0,
+        ttl_seconds: float = NAMES_KNOWN_FOR.total_seconds(),
     ) -> None:
         self._client = client
         self._schema = schema

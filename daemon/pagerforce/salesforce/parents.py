@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.errors import BudgetError, CredentialsError, RefusedError, RemoteError
+from pagerforce.model.durations import PARENTS_EVERY
 from pagerforce.model.ids import RecordId
 from pagerforce.model.incident import Person
 from pagerforce.model.ports import PARENTS, Clock, Position, RowBatch
@@ -23,7 +24,6 @@ from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.soql import IDS_PER_QUERY, MAX_PAGE, Select, compare, is_after, is_in
 
 _LONGEST_OVERLAP = timedelta(minutes=5)
-_AT_LEAST_EVERY_SECONDS = 300.0
 _OFF_SECONDS = 3600.0
 _REMEMBERED = 20_000
 _MOST_PAGES = 10  # of parents in one poll; the next goes on
@@ -105,7 +105,7 @@ class ParentWatch:
         rides: list[Ride] = []
         for item in feeds[: max(places, 1)]:
             waited = now - self._asked.get(item.object, float("-inf"))
-            if not places and waited < _AT_LEAST_EVERY_SECONDS:
+            if not places and waited < PARENTS_EVERY.total_seconds():
                 continue
             info = await self._schema.find_described(item.object)
             if info is None or info.stamp_field is None:

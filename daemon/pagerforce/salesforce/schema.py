@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import anyio.lowlevel
 
 from pagerforce.errors import MalformedError, Problem, RefusedError, TransientError
+from pagerforce.model.durations import DESCRIBE_KNOWN_FOR
 from pagerforce.model.ports import Clock
 from pagerforce.observe.turns import Turns
 from pagerforce.salesforce.client import SalesforceClient
@@ -118,7 +119,11 @@ class SchemaCache:
     """
 
     def __init__(
-        self, client: SalesforceClient, clock: Clock, *, ttl_seconds: float = 7200.0
+        self,
+        client: SalesforceClient,
+        clock: Clock,
+        *,
+        ttl_seconds: float = DESCRIBE_KNOWN_FOR.total_seconds(),
     ) -> None:
         self._client = client
         self._clock = clock

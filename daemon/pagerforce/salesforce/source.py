@@ -20,6 +20,7 @@ from pagerforce.errors import (
     TooLargeError,
     TransientError,
 )
+from pagerforce.model.durations import MOST_AHEAD
 from pagerforce.model.ids import RecordId
 from pagerforce.model.leftout import NotRead
 from pagerforce.model.ports import Clock, Position, RowBatch
@@ -39,7 +40,6 @@ from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.soql import Select, chunked, compare, is_in
 
 _PARTS_PER_REQUEST = 25
-_MOST_AHEAD = timedelta(days=1)
 # Salesforce cuts the seconds off both bounds and wants them more than a minute apart.
 _SHORTEST_SPAN = timedelta(minutes=2)
 _LONGEST_SPAN = timedelta(days=29)
@@ -224,7 +224,7 @@ class SalesforcePoller:
 
     def _horizon(self) -> datetime:
         """Later than this no row can have changed."""
-        return self._client.session.now() + _MOST_AHEAD
+        return self._client.session.now() + MOST_AHEAD
 
     async def fetch_low_water(self, since: datetime, until: datetime) -> datetime | None:
         """Up to where every committed row of every feed is visible; None where it is not said.

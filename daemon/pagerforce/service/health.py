@@ -12,11 +12,9 @@ from typing import TypeAlias
 import anyio
 
 import pagerforce
+from pagerforce.model.durations import SILENT_AFTER
 from pagerforce.model.ports import Clock
 from pagerforce.observe import pulse
-
-LONGEST_SILENCE_SECONDS = 45.0
-"""From then on a loop is not healthy. The longest request (``config.settings``) is shorter."""
 
 Loop: TypeAlias = Callable[[Callable[[], None]], Awaitable[object]]
 """The body of a loop, which is given its beat."""
@@ -107,7 +105,7 @@ class Heartbeats:
 
     def silent(self) -> list[str]:
         """Loops that have done nothing for too long."""
-        found = self._silent_for(LONGEST_SILENCE_SECONDS)
+        found = self._silent_for(SILENT_AFTER.total_seconds())
         return list(dict.fromkeys(heart.loop for heart in found))
 
     def silences(self, seconds: float) -> list[Silence]:

@@ -13,9 +13,16 @@ from pagerforce.config.checkline import CheckLine, Kind, ok, remark, todo
 from pagerforce.config.load import Loaded
 from pagerforce.config.schema import Config
 from pagerforce.model.action import ActionSpec, Errand, TargetKind, Thing, spec_for
+from pagerforce.model.durations import (
+    DESCRIBE_KNOWN_FOR,
+    LIVELY_FOR,
+    NAMES_KNOWN_FOR,
+    PARENTS_EVERY,
+)
 from pagerforce.model.ids import Side
 from pagerforce.model.value import Json
 from pagerforce.pipeline.pace import low_water_every
+from pagerforce.pipeline.read_pagerduty import SWEEP
 from pagerforce.rules.needs import fields_needed, incident_needs
 from pagerforce.rules.syntax import Rule
 from pagerforce.service.catalog import CATALOG
@@ -23,14 +30,12 @@ from pagerforce.service.catalog import CATALOG
 DEFAULT_CHANGES = 1_000
 DEFAULT_RECORDS = 10_000
 _DAY = 86_400.0
-_BUSY_SECONDS = 30.0  # pipeline/poll.py: the lively pace lasts so long after a poll found something
-_DESCRIBES = 12.0  # a describe is believed for two hours
-_LOOKUPS = 144.0  # what was looked up by name is believed for ten minutes
-_PARENT_CALLS = 288.0  # every five minutes
+_DESCRIBES = _DAY / DESCRIBE_KNOWN_FOR.total_seconds()
+_LOOKUPS = _DAY / NAMES_KNOWN_FOR.total_seconds()
+_PARENT_CALLS = _DAY / PARENTS_EVERY.total_seconds()
 _FEEDS_PER_CALL, _PARTS_PER_CALL = 5, 25
 _ROWS_PER_PAGE, _ENTRIES_PER_PAGE = 2_000, 100
-_CHEAP_ENTRIES = 200  # up to so many, the whole late_window is read with every poll
-_WIDE_POLLS = 96.0  # else every fifteen minutes
+_WIDE_POLLS = _DAY / SWEEP.every.total_seconds()
 _LIMIT_PER_MINUTE, _SHARE = 960, 0.6
 
 OVER_BUDGET = todo(
@@ -179,14 +184,14 @@ def _salesforce(loaded: Loaded, given: Assumptions, costs: Mapping[Side, _Cost])
 
 def _polls(calm: float, busy: float, finds: float) -> float:
     """Polls a day where so many of them find something, spread evenly: which costs the most."""
-    share = min(1.0, finds * _BUSY_SECONDS / _DAY)
+    share = min(1.0, finds * LIVELY_FOR.total_seconds() / _DAY)
     return _DAY * ((1 - share) / calm + share / min(busy, calm))
 
 
 def _pages(entries: float, window_seconds: float) -> tuple[int, float]:
     """Pages of every poll, and pages a day of the wide polls in between."""
     in_window = entries * window_seconds / _DAY
-    if in_window <= _CHEAP_ENTRIES:
+    if in_window <= SWEEP.cheap:
         return max(1, math.ceil(in_window / _ENTRIES_PER_PAGE)), 0.0
     fast = max(1, math.ceil(entries / 1440 / _ENTRIES_PER_PAGE))
     return fast, _WIDE_POLLS * math.ceil(in_window / _ENTRIES_PER_PAGE)

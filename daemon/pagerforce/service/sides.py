@@ -4,13 +4,13 @@ import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import httpx
 
 from pagerforce import __version__
 from pagerforce.config.load import Loaded
 from pagerforce.config.secret import Secrets
+from pagerforce.model.durations import NAMES_KNOWN_FOR
 from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.ports import ActionHandler, Clock
 from pagerforce.observe.metrics import Metrics
@@ -32,8 +32,6 @@ from pagerforce.salesforce.mappings import MappingResolver
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.source import SalesforcePoller
 from pagerforce.wire.transport import build_client
-
-_DIRECTORY_TTL = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +148,7 @@ async def open_pagerduty(
     await stack.enter_async_context(http)
     client = PagerDutyClient(http, deadline_seconds=timeout, observer=metrics, clock=clock)
     # A page waits for the names it needs: they are as important as itself.
-    directory = Directory(client.at(Lane.PAGE), clock, _DIRECTORY_TTL)
+    directory = Directory(client.at(Lane.PAGE), clock, NAMES_KNOWN_FOR)
     return PagerDutySide(client, directory, clock)
 
 

@@ -17,6 +17,7 @@ from typing import NoReturn
 import anyio
 
 from pagerforce.errors import place_of
+from pagerforce.model.durations import HUNG_AFTER
 from pagerforce.model.ports import Clock
 from pagerforce.observe.log import get_log
 from pagerforce.service.health import Heartbeats, Silence, place_of_frame, place_of_wait
@@ -24,8 +25,6 @@ from pagerforce.service.systemd import Notifier
 from pagerforce.store.database import Database
 
 _LOG = get_log("service")
-ENDED_AFTER_SECONDS = 60.0
-"""So long a loop may do nothing."""
 
 STOPPED_AFTER_SECONDS = 8.5
 """So long an orderly stop may take."""
@@ -138,7 +137,7 @@ class Watchdog:
     def _look(self, now: float) -> None:
         if now >= self._stop_at:
             self._end(self._left())
-        if hanging := self.hearts.silences(ENDED_AFTER_SECONDS):
+        if hanging := self.hearts.silences(HUNG_AFTER.total_seconds()):
             # Where the event loop does not turn, no other can beat.
             late = self.hearts.silences(_LATE_SECONDS)
             loop = [self._placed(silence) for silence in late if silence.loop == EVENT_LOOP]

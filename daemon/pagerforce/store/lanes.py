@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pagerforce.model.durations import LONGEST_WAIT
 from pagerforce.model.ids import EventId
 from pagerforce.model.outbox import Action
 from pagerforce.store.codec import to_stamp
@@ -17,10 +18,6 @@ from pagerforce.store.database import Transaction
 from pagerforce.store.outbox import COLUMNS
 from pagerforce.store.snapshots import marks
 from pagerforce.store.unreadable import MOST
-
-LONGEST_WAIT = timedelta(minutes=5)
-"""No action waits longer for its next attempt, whatever the other side asks for. One that seems to have
-longer to wait was stored before this host's clock was set back: it is due."""
 
 _TICK = timedelta(microseconds=1)  # the resolution of a stamp
 _WAITING = "state IN ('pending', 'in_flight')"

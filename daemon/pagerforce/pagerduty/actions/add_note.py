@@ -7,7 +7,6 @@ in numbered parts where PagerDuty refuses it as too long.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from pagerforce.errors import MalformedError, RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.action import (
@@ -18,6 +17,7 @@ from pagerforce.model.action import (
     TargetKind,
     Task,
 )
+from pagerforce.model.durations import SIDES_APART
 from pagerforce.model.expectation import EntryExpected, Expectation
 from pagerforce.model.ids import IncidentId, Side
 from pagerforce.model.parts import split_text
@@ -28,10 +28,6 @@ from pagerforce.pagerduty.actions.desk import Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.decode import Note, decode_note, decode_rows
 from pagerforce.pagerduty.pace import Lane
-
-_CLOCK_MARGIN = timedelta(hours=1)
-"""How far apart the clocks of the two sides may be."""
-
 
 PART_CHARS = 1_000
 """Of a part, in UTF-16 units: below 1,024, the only maximum of a text that PagerDuty names (of an
@@ -156,7 +152,7 @@ class AddNote(Handler):
 def _can_be_ours(note: Note, task: Task, content: str, writer: Writer) -> bool:
     if note.content.split() != content.split():
         return False
-    if note.created_at is not None and note.created_at < task.earliest_doing_at - _CLOCK_MARGIN:
+    if note.created_at is not None and note.created_at < task.earliest_doing_at - SIDES_APART:
         return False
     is_certain = writer.user_id is not None and note.user.id is not None
     return note.is_by_bot or not is_certain or note.user.id == writer.user_id

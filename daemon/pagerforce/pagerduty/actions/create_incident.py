@@ -21,6 +21,7 @@ from pagerforce.model.action import (
     Task,
     Thing,
 )
+from pagerforce.model.durations import SIDES_APART
 from pagerforce.model.expectation import Expectation, PageExpected
 from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident
@@ -47,7 +48,6 @@ API, which becomes the title. No page may fail for want of a shorter title."""
 T = TypeVar("T")
 
 _MOST_TRIES = 10
-_CLOCK_MARGIN = timedelta(hours=1)
 _LONGEST_LOOK_BACK = timedelta(days=30)
 """``since`` may reach back six months; no attempt is older than this."""
 
@@ -214,9 +214,9 @@ class CreateIncident(Handler):
     async def _look_up(self, task: Task, order: _Order) -> Incident | None:
         """The incident that an earlier attempt made, if it did."""
         tried_at = task.first_attempt_at or task.event_at
-        since = max(tried_at - _CLOCK_MARGIN, task.now - _LONGEST_LOOK_BACK)
+        since = max(tried_at - SIDES_APART, task.now - _LONGEST_LOOK_BACK)
         if task.doubt_since is not None:
-            since = min(since, task.doubt_since - _CLOCK_MARGIN)
+            since = min(since, task.doubt_since - SIDES_APART)
         wanted = Wanted(
             key=order.key,
             titles=_titles(order),

@@ -5,16 +5,14 @@ reopened, say), so the present state alone does not tell. Facts: docs/vendors/pa
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from pagerforce.model.action import Task
+from pagerforce.model.durations import CLOCK_KNOWN_TO
 from pagerforce.model.expectation import EntryExpected, Expectation
 from pagerforce.model.incident import LogEntry
 from pagerforce.pagerduty.actions.desk import Desk, incident_id_of
 from pagerforce.pagerduty.client import MAX_DEPTH
 from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
-
-_CLOCK_DOUBT = timedelta(seconds=5)  # the clocks are known to the second
 
 
 async def find_earlier_doing(
@@ -27,7 +25,7 @@ async def find_earlier_doing(
     """
     if task.doubt_since is None or not expected:
         return None
-    since = task.doubt_since - _CLOCK_DOUBT
+    since = task.doubt_since - CLOCK_KNOWN_TO
     offset = 0
     while offset < MAX_DEPTH:
         page = await desk.client.fetch_incident_log_entries(incident_id_of(task), since, offset)

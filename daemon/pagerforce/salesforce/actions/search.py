@@ -29,13 +29,13 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from pagerforce.model.action import Task
+from pagerforce.model.durations import SIDES_APART
 from pagerforce.model.ids import RecordId
 from pagerforce.model.parts import is_piece, number_of
 from pagerforce.model.sameness import Likeness, is_telling, likeness
 from pagerforce.model.value import Fields, Scalar
 from pagerforce.model.verdict import Rejected
 
-_MARGIN = timedelta(hours=1)  # PagerDuty's clock and Salesforce's need not agree to the minute
 _BEFORE = timedelta(seconds=10)  # whole seconds, and how far clocks of one side may differ
 _AFTER = timedelta(minutes=5)  # a request may have waited at the server
 _MOST_NAMED = 5
@@ -62,7 +62,7 @@ def window_of(task: Task, server_now: datetime) -> Window:
     """The window of a task; ``server_now`` is Salesforce's clock at the task's ``now``."""
     spans = _spans(task.tried_at, server_now - task.now)
     starts = [start for start, _ in spans]
-    return Window(min([task.earliest_doing_at - _MARGIN, *starts]), spans)
+    return Window(min([task.earliest_doing_at - SIDES_APART, *starts]), spans)
 
 
 def _is_within(at: datetime, spans: Sequence[tuple[datetime, datetime]]) -> bool:

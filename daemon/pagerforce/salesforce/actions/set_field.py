@@ -10,7 +10,6 @@ parts of one composite request, each with its own guard. Facts:
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 
 from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.action import (
@@ -22,6 +21,7 @@ from pagerforce.model.action import (
     TargetKind,
     Task,
 )
+from pagerforce.model.durations import OVERLAP
 from pagerforce.model.expectation import Expectation, FieldsExpected
 from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.record import Record
@@ -48,7 +48,6 @@ from pagerforce.salesforce.client import MAX_SUBREQUESTS, Update
 _MODIFIED = 412
 # A snapshot that was read in the very second of its stamp may lack a later change of that second,
 # which the guard, counting whole seconds, would not see either. Polls re-read this far back.
-_SETTLED_AFTER = timedelta(seconds=60)
 
 
 SET_FIELD = ActionSpec(
@@ -167,7 +166,7 @@ class SetField:
             held = order.task.record
             if held is None or order.task.is_uncertain:
                 continue
-            is_settled = now - max(held.stamp, held.modified_at) >= _SETTLED_AFTER
+            is_settled = now - max(held.stamp, held.modified_at) >= OVERLAP
             if is_settled and order.values().keys() <= held.fields.keys():
                 order.before = held
 

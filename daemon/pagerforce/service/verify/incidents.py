@@ -6,12 +6,13 @@ one could not close. Nothing else is ever closed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 import anyio
 
 from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
+from pagerforce.model.durations import SIDES_APART
 from pagerforce.pagerduty.client import PagerDutyClient
 from pagerforce.pagerduty.refusals import ALREADY_RESOLVED
 from pagerforce.service.verify.closing import LOOK_SECONDS, close, find_lost
@@ -20,7 +21,6 @@ from pagerforce.service.verify.findings import items, refusal, word
 
 KEY = "pagerforce-verify"
 TITLE = "[pagerforce verify] nothing to do, it is resolved by itself"
-_MARGIN = timedelta(hours=1)
 _MOST_PAGES = 20
 
 
@@ -84,7 +84,7 @@ class TestIncidents:
 
     async def log(self, incident_id: str) -> list[Raw]:
         """All its entries in the API's own order; raises ``RemoteError``."""
-        since = (self.client.server_time or datetime.now(UTC)) - _MARGIN
+        since = (self.client.server_time or datetime.now(UTC)) - SIDES_APART
         found: list[Raw] = []
         for _ in range(_MOST_PAGES):
             page = await self.client.fetch_incident_log_entries(
