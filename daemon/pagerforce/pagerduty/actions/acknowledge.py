@@ -314,12 +314,15 @@ def _unmet(order: Order) -> tuple[Effect, ...]:
     task, writer = order.task, order.writer
     if writer is None or task.is_uncertain or _assign_to(only_call(task)) != _UNCHANGED:
         return ()
-    second = NotCaused(EntryExpected("acknowledge", _id(order)))
-    if _is_keeping(order):
-        return (second,)
-    if order.is_sent_twice:
+    if order.is_sent_twice and not _is_keeping(order):
         return ()
-    return (second, *(NotCaused(item) for item in _kept(task, writer)))
+    second = NotCaused(EntryExpected("acknowledge", _id(order)))
+    lost = _kept(task, writer)
+    if _is_keeping(order):
+        # An assignment that did not last: a later one to the same person is another act's.
+        has = _ids(order.after) if order.after is not None else {x.assignee for x in lost}
+        lost = [item for item in lost if item.assignee not in has]
+    return (second, *(NotCaused(item) for item in lost))
 
 
 def _is_undone_by_others(entries: Sequence[LogEntry], writer: Writer) -> bool:
