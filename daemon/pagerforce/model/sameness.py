@@ -18,7 +18,8 @@ field holds somebody else's value, and whether a written value still holds. By t
 flows, triggers and field types changed it: a prefix before it, the rest cut off, entities, markup,
 another case, a date cut to its day, a rounded number. It is a trace, never a proof. It is used only
 with further evidence: the integration user created or last changed the row, and an attempt of
-pagerforce is open. A person's change is found by neither: snapshots are compared byte for byte (``diff.record``).
+pagerforce is open. Neither finds a person's change: snapshots are compared byte for byte
+(``diff.record``).
 
 Facts: docs/vendors/salesforce.md#values.
 """
