@@ -1,4 +1,4 @@
-"""Cursors and single facts: how far each feed has been read, from where on, and with which fields."""
+"""Cursors and single facts: how far each feed was read, since when, and with which fields."""
 
 import json
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from pagerforce.store.unreadable import attempt, each
 
 PAGERDUTY = "pagerduty"
 _CAUTION = timedelta(days=1)
-_TRIED = 100  # events, of which the newest that can be read counts
+_TRIED = 100  # events; the newest readable one counts
 
 
 async def read_cursors(tx: Transaction) -> dict[str, Position]:
@@ -22,7 +22,7 @@ async def read_cursors(tx: Transaction) -> dict[str, Position]:
     found: dict[str, Position] = {}
     for feed, stamp, row_id in await tx.rows("SELECT feed, stamp, id FROM cursor"):
         at = attempt(tx, "cursor", feed, partial(parse_stamp, stamp))
-        # Without its time a position is lost: an earlier one is as good, as nothing happens twice.
+        # Without its time a position is lost. An earlier one is as good, as nothing happens twice.
         position = None if at is None else Position(at, _place(tx, feed, row_id))
         position = position or await _earlier(tx, feed)
         if position is not None:
@@ -38,7 +38,7 @@ def _place(tx: Transaction, feed: str, row_id: str | None) -> RecordId | None:
 
 
 async def _earlier(tx: Transaction, feed: str) -> Position | None:
-    """The newest change of the side that is known to have been read, less how far it is read back."""
+    """The newest change of the side that was surely read, minus the look back."""
     side = Side.PAGERDUTY if feed == PAGERDUTY else Side.SALESFORCE
     rows = await tx.rows(
         "SELECT at FROM event WHERE source = ? ORDER BY seq DESC LIMIT ?", (side.value, _TRIED)
@@ -49,9 +49,9 @@ async def _earlier(tx: Transaction, feed: str) -> Position | None:
 
 
 async def mend_cursors(tx: Transaction, server_now: datetime, feeds: Collection[str]) -> None:
-    """Puts cursors back that are lost, can't be read, or stand where nobody can have read yet.
+    """Corrects cursors that are lost, unreadable, or in the future.
 
-    One that stood in the future would have everything until then missed. ``feeds``: those that are read.
+    A cursor in the future would miss all changes until then. ``feeds``: those that are read.
     """
     latest = server_now + _CAUTION
     stamps: dict[str, str] = dict(await tx.rows("SELECT feed, stamp FROM cursor"))
@@ -68,7 +68,7 @@ async def mend_cursors(tx: Transaction, server_now: datetime, feeds: Collection[
 
 
 async def move_cursor(tx: Transaction, feed: str, position: Position) -> None:
-    """Moves a cursor forward; one that stands further stays, so that a re-read never moves it back."""
+    """Moves a cursor forward, never back: a re-read leaves a later position unchanged."""
     await tx.run(
         "INSERT INTO cursor (feed, stamp, id) VALUES (?, ?, ?) ON CONFLICT (feed) DO UPDATE "
         "SET stamp = excluded.stamp, id = excluded.id "
@@ -89,15 +89,15 @@ async def put_fact(tx: Transaction, name: str, value: str) -> None:
 
 
 async def find_instant(tx: Transaction, name: str) -> datetime | None:
-    """A single stored fact that is an instant; None also where it can't be read."""
+    """A single stored fact that is an instant; None also if it can't be read."""
     text = await find_fact(tx, name)
     return None if text is None else attempt(tx, "fact", name, lambda: parse_stamp(text))
 
 
 async def find_start(tx: Transaction, feed: str) -> datetime | None:
-    """Since when a feed is read; None: it never was.
+    """The start of a feed's reading; None: it was never read.
 
-    Where that can't be read, the side's oldest event that is still known bears witness.
+    If that can't be read, the oldest known event of the side replaces it.
     """
     name = f"start_at:{feed}"
     start_at = await find_instant(tx, name)
@@ -114,22 +114,22 @@ async def find_start(tx: Transaction, feed: str) -> datetime | None:
 
 
 async def find_read_with(tx: Transaction, object_name: str) -> frozenset[str]:
-    """The fields that every known row was read with; none where nobody has noted them yet."""
+    """The fields that every known row was read with; empty if they were never stored."""
     return await _find_names(tx, f"read_with:{object_name}")
 
 
 async def put_read_with(tx: Transaction, object_name: str, fields: Collection[str]) -> None:
-    """Notes that every row was read with these fields."""
+    """Stores that every row was read with these fields."""
     await _put_names(tx, f"read_with:{object_name}", fields)
 
 
 async def find_lost(tx: Transaction, object_name: str) -> frozenset[str]:
-    """Fields that could not be read for a while, and have not been read of every row since."""
+    """Fields that could not be read for a while and were not read of every row since."""
     return await _find_names(tx, f"lost_fields:{object_name}")
 
 
 async def put_lost(tx: Transaction, object_name: str, fields: Collection[str]) -> None:
-    """Notes which fields could not be read for a while."""
+    """Stores which fields could not be read for a while."""
     await _put_names(tx, f"lost_fields:{object_name}", fields)
 
 
