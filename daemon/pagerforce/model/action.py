@@ -247,7 +247,7 @@ class Task:
         incident_id: the incident of the action, the link or the event.
         incident / record: current snapshots, for values that the arguments do not give.
         event_record: the record's fields as of the event (Salesforce events).
-        is_uncertain: an earlier attempt may have taken effect: look before sending.
+        is_uncertain: an earlier attempt may have taken effect: search before sending.
         first_attempt_at: start of the first attempt, in this host's clock; None on the first.
         known_ids: notes of the incident or comments of the record that other actions created; a
             search after a lost answer ignores them.

@@ -64,7 +64,7 @@ _PAGERDUTY = (
     ),
     Belief(
         "pagerduty.rest-trigger-summary",
-        "The first entry of an incident made by REST says that it was triggered through the website.",
+        "The first entry of an incident created by REST says: triggered through the website.",
         _R,
         ("pagerduty.decode",),
     ),
@@ -108,7 +108,7 @@ _PAGERDUTY = (
     Belief(
         "pagerduty.acknowledge-with-assignments-keeps-both",
         "An acknowledge by REST that is written together with assignments leaves the incident"
-        " acknowledged and assigned to whom it names.",
+        " acknowledged and assigned to the given people.",
         _B,
         ("pagerduty.actions.acknowledge",),
     ),
@@ -255,7 +255,7 @@ _SALESFORCE = (
     ),
     Belief(
         "salesforce.if-unmodified-since-guards",
-        "A write with If-Unmodified-Since is refused with 412 where the record changed after that.",
+        "A write with If-Unmodified-Since is refused with 412 if the record changed after that.",
         _D,
         ("salesforce.client", "salesforce.actions.set_field"),
     ),

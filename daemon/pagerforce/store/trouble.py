@@ -47,7 +47,7 @@ _LOCKED = "another program keeps it locked (a copy of the file being made?): end
 _SLOW = "a statement took too long and was undone: is the disk overloaded? It is tried again"
 _READ_ONLY = (
     "it cannot be written to: is its file system mounted read-only, or does the file belong to "
-    "somebody else than the service user?"
+    "another user than the service user?"
 )
 _DAMAGED = "it is damaged or no database at all"
 _CANNOT_OPEN = "it cannot be opened: does its folder exist, and does it belong to the service user?"
