@@ -3,6 +3,7 @@ r"""How text from outside is shown to people: characters that control a terminal
 Titles, names, notes and error texts are written by strangers. A control character in them can
 rewrite a terminal, a line break can forge a row, a bidirectional control can reverse a sentence, an
 invisible character can make two ids look alike. ``shown`` writes each of these as programmers do:
+``\n``, ``\x1b``, ``\u202e``.
 
 A backslash stays single, so that paths and regular expressions remain readable. A text that really
 contains the four characters ``\x1b`` therefore looks like one with the control character; a
