@@ -72,7 +72,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class IncidentState:
-    """A state of an incident. ``gap``: its difference to that state, given the arguments."""
+    """A state of an incident. ``gap``: the difference to it, given the arguments; None: none."""
 
     gap: Callable[[Incident, Mapping[str, Json]], Gap | None]
 
