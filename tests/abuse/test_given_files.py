@@ -59,7 +59,7 @@ CRAFTED = {
     "statistics": ("ANALYZE", "table sqlite_stat1"),
     "a name that is a command of a terminal": (
         'CREATE TABLE "more\x1b]0;x\x07\n\u202e" (a)',
-        "table (of an odd name)",
+        "table (with an unusual name)",
     ),
 }
 
@@ -122,7 +122,7 @@ async def test_a_schema_written_byte_by_byte(tmp_path, state, sql):
 async def test_a_backup_that_could_not_be_restored_is_not_made(tmp_path, state):
     with closing(sqlite3.connect(state)) as connection:
         connection.executescript(CRAFTED["a trigger"][0])
-    with pytest.raises(StoreError, match=f"^{state}: holds what .* trigger more"):
+    with pytest.raises(StoreError, match=f"^{state}: contains objects .* trigger more"):
         back_up(state, tmp_path / "other.db", NOW)
     assert {x.name for x in tmp_path.iterdir()} == {"state", "backup.db"}
 
@@ -222,7 +222,7 @@ async def test_a_file_left_in_the_middle_of_a_change_is_refused(tmp_path, state)
     """Its rollback journal may name any file, which SQLite would delete."""
     journal = tmp_path / "backup.db-journal"
     journal.write_bytes(bytes.fromhex("d9d505f920a163d7") + bytes(504))
-    with pytest.raises(StoreError, match="in the middle of a change"):
+    with pytest.raises(StoreError, match="unfinished change"):
         restore(tmp_path / "backup.db", state, NOW)
     assert_untouched(state)
 

@@ -172,7 +172,7 @@ def test_a_copy_that_a_migration_left_is_not_used_if_it_is_none(host, kind):  # 
     (host.state / "pagerforce.db").write_bytes(b"damaged" * 1000)
     code, out, err = host.ask(CHANGING["run"])
     assert code == 1, (out, err)
-    assert "no copy lies beside it" in err
+    assert "there is no copy beside it" in err
     victim.assert_unharmed(kind)
 
 

@@ -184,7 +184,7 @@ async def test_as_commands_beside_a_running_daemon(tmp_path):
             # A second daemon on the same state would do everything twice.
             code, _, err = await command("run", config=config)
             assert code == 1
-            assert "another pagerforce works with it" in err
+            assert "another pagerforce uses it" in err
             assert await running.stop() < 10
         code, out, err = await command("restore", str(copy), config=config)
         assert (code, err) == (0, "")

@@ -1,4 +1,4 @@
-"""Actions: how each kind is declared, what a rule decided, and what delivery is given to do."""
+"""Actions: how each kind is declared, what a rule decided, and what its handler receives."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from pagerforce.model.value import Fields, Json
 
 
 class ParamKind(StrEnum):
-    """What an argument of an action may be written as in a rule."""
+    """How an argument of an action may be written in a rule."""
 
     TEXT = "text"  # a Jinja2 template that renders to text
     VALUE = "value"  # a template, or a plain TOML value that keeps its type
@@ -25,7 +25,7 @@ class ParamKind(StrEnum):
 
 
 class Thing(StrEnum):
-    """What an argument may name, by name or id, to be found in PagerDuty. The value is for people."""
+    """What an argument may identify in PagerDuty, by name or id. The value is for people."""
 
     SERVICE = "service"
     ESCALATION_POLICY = "escalation policy"
@@ -63,7 +63,7 @@ class TargetKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What an incident has instead of what an action sets. ``name``: of the field, for people."""
+    """A value of an incident that differs from what an action sets. ``name``: for people."""
 
     name: str
     now: Json
@@ -72,7 +72,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class IncidentState:
-    """A state of an incident. ``gap``: how one is not in it, given the arguments; None: it is."""
+    """A state of an incident. ``gap``: the difference to it, given the arguments; None: none."""
 
     gap: Callable[[Incident, Mapping[str, Json]], Gap | None]
 
@@ -86,11 +86,11 @@ class FieldState:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an action takes of its side's limits.
+    """What an action uses of the limits of its side.
 
     Attributes:
-        calls: API calls, those before and after the write included.
-        calls_for_key: more of them where the record's object has an external id.
+        calls: API calls, including those before and after the write.
+        calls_for_key: additional calls if the record's object has an external id.
         entries: log entries that it leaves in PagerDuty.
     """
 
@@ -100,7 +100,7 @@ class Cost:
 
 
 class Errand(StrEnum):
-    """What the daemon has done of its own accord, by the one action that says so."""
+    """What the daemon does without a rule; exactly one action declares each."""
 
     NOTE = "note"  # on an incident: a comment's text, or a merge
     COMMENT = "comment"  # on a record: a note's text
@@ -109,27 +109,26 @@ class Errand(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """All there is to know of one kind of action but how it is delivered, which its handler knows.
+    """The properties of one kind of action, except its delivery, which its handler knows.
 
     Attributes:
         do: the word in the configuration, e.g. ``pagerduty.add_note``.
-        exactly_one_of: groups of parameters of which one, and only one, must be given.
-        at_most_one_of: groups of parameters of which no two may be given.
-        is_repeatable: False where nothing can be looked for after a lost answer, so that it is sent
-            at most once (docs/guarantees.md, 2).
-        is_page: delivered before anything else that waits.
-        batch_size: how many of them, of different links, one request can carry.
-        patience_seconds: how long, in a burst, one waits for others to share its request.
-        is_grouped: those of one event on one record that follow each other are one write.
-        sets: the state that it sets, where it can be compared with what there is; what is about a
-            moment, such as a page or a text, sets none.
+        exactly_one_of: groups of parameters; exactly one of each group must be given.
+        at_most_one_of: groups of parameters; at most one of each group may be given.
+        is_repeatable: False if a lost answer leaves nothing to search for; it is then sent at most
+            once (docs/guarantees.md, 2).
+        is_page: delivered before all other waiting actions.
+        batch_size: how many actions of different links one request can carry.
+        patience_seconds: how long, in a burst, an action waits for others to share its request.
+        is_grouped: consecutive actions of one event on one record become one write.
+        sets: the state that it sets, if that can be compared with the current state; a page or a
+            text sets none.
         undone_by: words of the actions that make it pointless while it waits.
-        answered_by: types of the events that may be somebody's answer to it, by which a circle of
-            rules is noticed. A field is answered by its next change.
-        is_open_to_doubt: after a lost answer its trace is looked for among others', and may stay
-            unknown.
-        cost: what ``check --plan`` reckons with.
-        errand: what it does without any rule.
+        answered_by: types of events that may be somebody's answer to it; they show a loop of
+            rules. A field is answered by its next change.
+        is_open_to_doubt: after a lost answer the search for its trace may find nothing certain.
+        cost: the calls and entries that ``check --plan`` counts.
+        errand: what it does without a rule.
     """
 
     do: str
@@ -157,7 +156,7 @@ class ActionSpec:
         return isinstance(self.sets, FieldState)
 
     def field_in(self, args: Mapping[str, Json]) -> str | None:
-        """The field that it sets with these arguments; None where it sets none."""
+        """The field that it sets with these arguments; None if it sets none."""
         name = args.get(self.sets.param) if isinstance(self.sets, FieldState) else None
         return name if isinstance(name, str) else None
 
@@ -167,10 +166,10 @@ Specs = Mapping[str, ActionSpec]
 
 
 def spec_for(errand: Errand, specs: Iterable[ActionSpec]) -> ActionSpec:
-    """The action by which an errand is done.
+    """The action that declares this errand.
 
     Raises:
-        LookupError: none says so.
+        LookupError: no action declares it.
     """
     for spec in specs:
         if spec.errand is errand:
@@ -180,7 +179,7 @@ def spec_for(errand: Errand, specs: Iterable[ActionSpec]) -> ActionSpec:
 
 @dataclass(frozen=True, slots=True)
 class ActionCall:
-    """An action as it stands in a rule: what it is, and its arguments, not yet rendered."""
+    """An action as written in a rule: its kind, and its arguments before rendering."""
 
     spec: ActionSpec
     args: Mapping[str, Json] = field(default_factory=dict)
@@ -193,26 +192,26 @@ class ActionCall:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """An action's arguments with every template filled in."""
+    """An action's arguments after every template was rendered."""
 
     args: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """The arguments speak of the other side, to which nothing is linked yet: render on delivery."""
+    """The arguments need the other side, and nothing is linked there yet: render on delivery."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unrenderable:
-    """A template met a name that is undefined, or a map met a value it does not hold."""
+    """A template uses an undefined name, or a map has no entry for a value."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a matching rule wants done for one event. ``object`` is the rule's object."""
+    """What a matching rule decided for one event. ``object`` is the rule's object."""
 
     ruleset: str
     rule: str
@@ -224,11 +223,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """Another action whose answers were lost as well.
+    """Another action whose answers were lost too.
 
     Attributes:
         call: its rendered arguments.
-        tried_at: when the attempts began whose outcome is unknown, in this host's clock.
+        tried_at: start times of the attempts with an unknown outcome, in this host's clock.
     """
 
     call: Mapping[str, Json]
@@ -237,33 +236,33 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One delivery: what a handler needs to know, resolved and read from the store beforehand.
+    """One delivery: everything a handler needs, resolved and read from the store beforehand.
 
     Attributes:
         key: deterministic text, the same on every attempt; basis of incident keys and markers.
-        calls: the rendered arguments; several only for consecutive ``salesforce.set_field`` of one
-            event on one record, which go out as one write.
+        calls: the rendered arguments; several only for consecutive ``salesforce.set_field``
+            actions of one event on one record, which become one write.
         ids: the action ids, as many as ``calls``.
-        object: the rule's object. record_id: the record acted on (or linked, or that caused it).
-        incident_id: the incident acted on (or linked, or that caused it).
-        incident / record: snapshots of the present, for what arguments do not say.
+        object: the rule's object. record_id: the record of the action, the link or the event.
+        incident_id: the incident of the action, the link or the event.
+        incident / record: current snapshots, for values that the arguments do not give.
         event_record: the record's fields as of the event (Salesforce events).
-        is_uncertain: an earlier attempt may have taken effect: look before sending.
-        first_attempt_at: when the first attempt began, in this host's clock; None on the first.
-        known_ids: notes of the incident / comments of the record that other actions of ours made, so
-            that a search after a lost answer never takes one of those for its own.
-        seen_before: comments of the record, or records of the object, that polls had read as somebody's
-            before the first attempt began.
-        tried_elsewhere: other incidents on which an earlier attempt may have had effect; the link
-            has moved since, by a merge.
-        is_overtaken: the reason for it is gone by now: find what an earlier attempt may have made,
-            make nothing new.
+        is_uncertain: an earlier attempt may have taken effect: search before sending.
+        first_attempt_at: start of the first attempt, in this host's clock; None on the first.
+        known_ids: notes of the incident or comments of the record that other actions created; a
+            search after a lost answer ignores them.
+        seen_before: comments of the record, or records of the object, that polls had read as other
+            people's before the first attempt.
+        tried_elsewhere: other incidents that an earlier attempt may have changed; a merge has
+            moved the link since.
+        is_overtaken: the reason for the action is gone: search for what an earlier attempt may
+            have created, but create nothing new.
         event_place: the event's place within its second.
-        tried_at: when the attempts began whose outcome is unknown, in this host's clock.
-        rivals: other actions of this kind and object that may have made a row of which nothing is
+        tried_at: start times of the attempts with an unknown outcome, in this host's clock.
+        rivals: other actions of this kind and object that may have created a row that is not
             known yet.
-        doubt_since: after a restore: what this does may have been done since then, by an action that
-            nothing remembers; in PagerDuty's clock. None: its own attempts are all there is.
+        doubt_since: after a restore: an action that the restored database does not contain may
+            have done this since then; PagerDuty's clock. None: only its own attempts count.
     """
 
     key: str
@@ -297,7 +296,7 @@ class Task:
 
     @property
     def earliest_doing_at(self) -> datetime:
-        """Not before then can an earlier attempt have had effect, as far as the clocks agree."""
+        """The earliest time an earlier attempt can have taken effect, as far as clocks agree."""
         if self.doubt_since is None:
             return self.event_at
         return min(self.event_at, self.doubt_since)

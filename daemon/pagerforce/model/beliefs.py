@@ -1,7 +1,8 @@
-"""What the code believes of the two vendors, each fact under a name that never changes. Pure data.
+"""The facts about the two vendors that the code relies on. Pure data.
 
-Code, tests, logs and ``pagerforce verify`` cite a fact by its name, so that what is seen in the field
-points to the belief that was wrong. ``docs/reference/beliefs.md`` shows the table.
+Each fact has a name that never changes. Code, tests, logs and ``pagerforce verify`` cite it by that
+name, so that an observation in the field points to the wrong belief. ``docs/reference/beliefs.md``
+shows the table.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from pagerforce.model.ids import Side
 
 
 class Certainty(StrEnum):
-    """How we know.
+    """The source of a belief.
 
     ``DOCUMENTED``: the vendor says so. ``RECORDED``: answers of a real account show it. ``BELIEVED``:
     neither; it follows from one of them, or people who use the API report it.
@@ -31,7 +32,7 @@ class Belief:
         name: the side and a few words, e.g. ``pagerduty.whole-seconds``.
         says: the fact, in one sentence.
         relied_on_by: modules below ``pagerforce`` that would be wrong without it.
-        untried: why ``verify`` cannot try it; ``""`` where it does.
+        untried: why ``verify`` cannot test it; ``""`` if it does.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Belief:
 
     @property
     def side(self) -> Side:
-        """Whom it is about."""
+        """The vendor of the fact."""
         return Side(self.name.partition(".")[0])
 
 
@@ -63,13 +64,13 @@ _PAGERDUTY = (
     ),
     Belief(
         "pagerduty.rest-trigger-summary",
-        "The first entry of an incident made by REST says that it was triggered through the website.",
+        "The first entry of an incident created by REST says: triggered through the website.",
         _R,
         ("pagerduty.decode",),
     ),
     Belief(
         "pagerduty.own-entries-bear-writer",
-        "The agent of an entry that we caused is the user whom we write as.",
+        "The agent of an entry that pagerforce caused is the user whom pagerforce writes as.",
         _R,
         ("own_writes.matching", "pipeline.entries"),
     ),
@@ -87,7 +88,8 @@ _PAGERDUTY = (
     ),
     Belief(
         "pagerduty.policy-assigns-by-service",
-        "Whom the policy calls at the trigger stands in assign entries by the service, channel auto.",
+        "The people whom the policy calls at the trigger have assign entries by the service,"
+        " channel auto.",
         _R,
         ("diff.acts",),
     ),
@@ -106,7 +108,7 @@ _PAGERDUTY = (
     Belief(
         "pagerduty.acknowledge-with-assignments-keeps-both",
         "An acknowledge by REST that is written together with assignments leaves the incident"
-        " acknowledged and assigned to whom it names.",
+        " acknowledged and assigned to the given people.",
         _B,
         ("pagerduty.actions.acknowledge",),
     ),
@@ -143,8 +145,8 @@ _PAGERDUTY = (
     ),
     Belief(
         "pagerduty.delegate-names-no-targets",
-        "A delegate entry names nobody; who gets the incident stands in assign entries of the service"
-        " in the same second.",
+        "A delegate entry names nobody; assign entries of the service in the same second name the"
+        " new assignees.",
         _R,
         ("diff.acts",),
     ),
@@ -229,13 +231,13 @@ _PAGERDUTY = (
 _SALESFORCE = (
     Belief(
         "salesforce.created-by-is-us",
-        "A record that we create bears our user in CreatedById.",
+        "A record that pagerforce creates has the integration user in CreatedById.",
         _D,
         ("salesforce.actions.add_comment", "salesforce.actions.create_record"),
     ),
     Belief(
         "salesforce.last-modified-by-is-us",
-        "A record that we change bears our user in LastModifiedById.",
+        "A record that pagerforce changes has the integration user in LastModifiedById.",
         _D,
         ("salesforce.actions.conflict", "own_writes.matching"),
     ),
@@ -253,14 +255,14 @@ _SALESFORCE = (
     ),
     Belief(
         "salesforce.if-unmodified-since-guards",
-        "A write with If-Unmodified-Since is refused with 412 where the record changed after that.",
+        "A write with If-Unmodified-Since is refused with 412 if the record changed after that.",
         _D,
         ("salesforce.client", "salesforce.actions.set_field"),
     ),
     Belief(
         "salesforce.comment-body-verbatim",
-        "A comment's text comes back as it was written, but for the form of its line ends and blanks"
-        " around it.",
+        "A comment's text is returned as it was written, except for the form of its line ends and"
+        " blanks around it.",
         _B,
         ("salesforce.actions.add_comment", "own_writes.matching"),
     ),
@@ -297,5 +299,5 @@ BELIEFS: Mapping[str, Belief] = {item.name: item for item in (*_PAGERDUTY, *_SAL
 
 
 def belief(name: str) -> Belief:
-    """The belief of that name; ``KeyError`` where the table has none."""
+    """The belief of that name; ``KeyError`` if the table has none."""
     return BELIEFS[name]

@@ -1,13 +1,13 @@
-r"""How text from outside is shown to people: what a terminal or the eye would obey is made visible.
+r"""How text from outside is shown to people: characters that control a terminal become visible.
 
-Titles, names, notes and error texts are written by strangers. A control character in them can rewrite a
-terminal, a line break can forge a row, a bidirectional control can turn a sentence around, an invisible
-character can make two ids look alike. ``shown`` writes each of these in the way programmers do:
+Titles, names, notes and error texts are written by strangers. A control character in them can
+rewrite a terminal, a line break can forge a row, a bidirectional control can reverse a sentence, an
+invisible character can make two ids look alike. ``shown`` writes each of these as programmers do:
 ``\n``, ``\x1b``, ``\u202e``.
 
-A backslash stays single, so that paths and regular expressions read as they are. A text that really
-holds the four characters ``\x1b`` therefore looks like one that holds the control character; neither is
-obeyed, and ``--json`` tells them apart.
+A backslash stays single, so that paths and regular expressions remain readable. A text that really
+contains the four characters ``\x1b`` therefore looks like one with the control character; a
+terminal obeys neither, and ``--json`` distinguishes them.
 """
 
 import json
@@ -27,24 +27,24 @@ _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 def shown(text: object) -> str:
-    """A text as one line for people: no line break, and nothing that is obeyed."""
+    """A text as one line for people: no line break, no control character."""
     return _OBEYED.sub(_name, str(text))
 
 
 def json_text(value: object, *, default: Callable[[object], object] | None = None) -> str:
-    """JSON in one line in which every such character is escaped; what is parsed from it is the value.
+    """One line of JSON with every such character escaped; parsing it returns the same value.
 
     Args:
         value: what to write.
-        default: makes something of a value that JSON does not know.
+        default: converts a value that JSON does not support.
     """
     return _OBEYED.sub(_code, json.dumps(value, ensure_ascii=False, default=default))
 
 
 def toml_text(text: str) -> str:
-    """A TOML document whose strings are all basic ones, in which every such character is escaped.
+    """A TOML document with basic strings only; every such character is escaped.
 
-    Its own line breaks stay, and what is parsed from it stays the same.
+    Its own line breaks stay, and parsing it returns the same document.
     """
     return _OBEYED_IN_LINES.sub(_code, text)
 

@@ -50,8 +50,8 @@ class Event:
         incident / old_incident: right after / right before the event (PagerDuty events).
         record / old_record: likewise (Salesforce events); old_record is empty on create.
         message / subject: of a status update.
-        merged_into: of a record that was merged away, the one that goes on.
-        changed: the fields whose old value is known and differs.
+        merged_into: if the record was merged away, the record that remains.
+        changed: the fields whose old value is known and different.
         place: its place within its second (``model/sequence.py``).
     """
 

@@ -1,6 +1,6 @@
-"""What polls will bring back because of an attempt of our own: a closed union, one type per thing seen.
+"""What an attempt will cause on either side: a closed union, one type per thing that polls see.
 
-How long an expectation lasts and what it recognises: ``own_writes``.
+How long an expectation lasts and what it matches: ``own_writes``.
 """
 
 from dataclasses import dataclass, field, replace
@@ -17,8 +17,8 @@ class PageExpected:
 
     Attributes:
         key: its incident key.
-        title: what it is known by, along with its maker, where alerts hide the key.
-        actor_id: the user we act as; None: not known.
+        title: identifies it, with its creator, if alerts hide the key.
+        actor_id: the user who writes for pagerforce; None: not known.
     """
 
     key: str
@@ -32,11 +32,11 @@ class EntryExpected:
 
     Attributes:
         type: of the entry, e.g. ``acknowledge``.
-        actor_id: the user we act as; None: not known.
+        actor_id: the user who writes for pagerforce; None: not known.
         text: of a note.
-        assignee: id of the user whom the entry names.
+        assignee: id of the user in the entry.
         priority: id or name.
-        not_before: no entry from before this instant is meant.
+        not_before: earlier entries do not match.
         keeps_status: this assignment came with an acknowledgement and does not end it.
         count: how many such entries the attempt causes.
     """
@@ -63,7 +63,7 @@ class RecordExpected:
 
 @dataclass(frozen=True, slots=True)
 class RecordGiven:
-    """All that a new record was given: what else stands there when it is first seen, somebody changed."""
+    """All values given to a new record; another value at the first poll is somebody's change."""
 
     object: str
     values: Fields = field(default_factory=dict)
@@ -82,7 +82,7 @@ class CommentExpected:
 class FieldsExpected:
     """Values in an existing record.
 
-    ``place``: which of the task's calls writes them; each call is settled by itself.
+    ``place``: which of the task's calls writes them; each call is settled separately.
     """
 
     record_id: RecordId
@@ -97,10 +97,10 @@ Expectation: TypeAlias = (
 
 
 def not_before(item: Expectation, since: datetime) -> Expectation:
-    """The same, without log entries from before that time."""
+    """The same expectation, without log entries from before that time."""
     return replace(item, not_before=since) if isinstance(item, EntryExpected) else item
 
 
 def place_of(item: Expectation) -> int:
-    """Which of the task's calls brings it."""
+    """Which of the task's calls causes it."""
     return item.place if isinstance(item, FieldsExpected) else 0

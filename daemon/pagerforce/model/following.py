@@ -1,8 +1,8 @@
-"""Which fields of a record follow by themselves from a write to others. Pure.
+"""Which fields of a record change by themselves after a write to others. Pure.
 
-What follows is part of the write and comes back as its echo; everything else that Salesforce or the
-Remedyforce package changes in return (a computed priority, a roll-up) is a change of its own and is
-ruled on like any other.
+Such a change is part of the write and returns as its echo. Everything else that Salesforce or the
+Remedyforce package changes in response (a computed priority, a roll-up) is a separate change,
+evaluated like any other.
 
 Facts: ``salesforce.remedyforce-name-copies``, ``salesforce.remedyforce-closing-by-status``,
 ``salesforce.rows-nest-parents``.
@@ -26,9 +26,9 @@ def follows(path: str, written: Collection[str]) -> bool:
 
 
 def shows(path: str, written: Collection[str]) -> bool:
-    """Whether a field shows something of the row that one of these references points to.
+    """Whether a field shows a value of the row that one of these references points to.
 
-    It differs whenever the reference does, unlike a state that several statuses share.
+    It changes with every change of the reference, unlike a state that several statuses share.
     """
     return any(_shows_one(path, name) for name in written)
 

@@ -19,7 +19,7 @@ _SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 class Side(StrEnum):
-    """One of the two systems kept in step; the value is the word that users see."""
+    """One of the two synchronised systems; the value is the word that users see."""
 
     PAGERDUTY = "pagerduty"
     SALESFORCE = "salesforce"
@@ -31,7 +31,7 @@ class Side(StrEnum):
 
 
 def is_plain_id(text: str) -> bool:
-    """Whether a text may be an id of PagerDuty's; what else there is leads to no address of its API."""
+    """Whether a text may be an id of PagerDuty; other text must not get into a URL of its API."""
     return _PLAIN_ID.fullmatch(text) is not None
 
 
@@ -50,19 +50,19 @@ def is_record_id(text: str) -> bool:
 
 
 def find_record_id(text: str) -> RecordId | None:
-    """As ``parse_record_id``; None where the text is no Id."""
+    """As ``parse_record_id``; None if the text is no Id."""
     return _find_record_id(text) if len(text) in (15, 18) else None
 
 
-@lru_cache(maxsize=8192)  # users' Ids stand in every row
+@lru_cache(maxsize=8192)  # every row has Ids of users
 def _find_record_id(text: str) -> RecordId | None:
     return parse_record_id(text) if is_record_id(text) else None
 
 
 def parse_record_id(text: str) -> RecordId:
-    """Folds a 15- or 18-character Salesforce Id to its 18-character form.
+    """Converts a 15- or 18-character Salesforce Id to its 18-character form.
 
-    An 18-character Id is kept as it stands: only the server knows its true suffix.
+    An 18-character Id is kept unchanged: only the server knows its true suffix.
 
     Raises:
         ValueError: the text is not an Id.
@@ -73,7 +73,7 @@ def parse_record_id(text: str) -> RecordId:
 
 
 def is_same_record_id(left: str, right: str) -> bool:
-    """Whether two texts name the same record: 15 and 18 characters compare as one Id."""
+    """Whether two texts are the Id of the same record: 15 and 18 characters compare as one Id."""
     return is_record_id(left) and is_record_id(right) and left[:15] == right[:15]
 
 

@@ -1,4 +1,4 @@
-"""A PagerDuty incident and its log entries in our words. Facts: docs/vendors/pagerduty.md."""
+"""A PagerDuty incident and its log entries. Facts: docs/vendors/pagerduty.md."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class IncidentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A named thing of PagerDuty: a service, a policy, a priority."""
+    """A named object of PagerDuty: a service, a policy, a priority."""
 
     id: str
     name: str | None = None
@@ -27,7 +27,7 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who did something or whom it is assigned to; any part may be unknown."""
+    """Somebody who did something, or an assignee; any part may be unknown."""
 
     id: str | None = None
     name: str | None = None
@@ -36,7 +36,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An incident as seen at one moment. ``status`` None: not known for that moment."""
+    """An incident at one moment. ``status`` None: not known for that moment."""
 
     id: IncidentId
     number: int | None = None
@@ -59,7 +59,7 @@ class Incident:
 
     @property
     def is_open(self) -> bool:
-        """Whether it still needs somebody: anything but resolved."""
+        """Whether it is not resolved."""
         return self.status is not IncidentStatus.RESOLVED
 
     def was_merged_after(self, at: datetime) -> bool:
@@ -70,29 +70,29 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One line of PagerDuty's log, decoded leniently.
+    """One entry of PagerDuty's log, decoded leniently.
 
     Attributes:
-        id: the entry's id; entries are append-only, so it identifies a change for ever.
-        type: the event type that rules see (``acknowledge``, ``annotate``, ...), the entry's own name
-            without ``_log_entry`` for all others.
+        id: the entry's id; entries are append-only, so it identifies a change permanently.
+        type: the event type that rules see (``acknowledge``, ``annotate``, ...); for other types
+            the entry's own name without ``_log_entry``.
         at: ``created_at``, whole seconds.
-        incident_id: None where the entry names no incident.
+        incident_id: None if the entry names no incident.
         current: the incident as the API reported it with the page, not as of the entry.
-        agent: who caused it; id without a name where only a reference was given.
-        agent_type: ``user``, ``service`` or ``integration``; None where it is not said.
-        channel: through which it came (``website``, ``auto``, ``timeout``, ...); None: not said.
+        agent: who caused it; an id without a name if only a reference was given.
+        agent_type: ``user``, ``service`` or ``integration``; None: not given.
+        channel: how it was caused (``website``, ``auto``, ``timeout``, ...); None: not given.
         note: the text of an annotation, or the note given with a resolve.
         message / subject: of a status update.
         assignees: of assign, escalate and delegate entries.
         priority: new priority of a priority change (often only its name is known; id ``""``).
         had_priority: whether the entry states a priority at all (None is then "cleared").
-        old_priority: the priority before, where ``had_old_priority`` (None is then "none").
-        urgency: new urgency where the entry states it.
-        is_first: of a trigger, whether it is the one that opened the incident; None: not said.
-        place: its place among the entries of its second, in the order in which they happened.
-        cause_id: the entry of the same second beside which the service wrote this one by itself, if any
-            (``diff/acts.py``). cause_type: that entry's type.
+        old_priority: the previous priority, if ``had_old_priority`` (None is then "none").
+        urgency: new urgency, if the entry states it.
+        is_first: of a trigger, whether it opened the incident; None: not given.
+        place: its place among the entries of its second, in the order of time.
+        cause_id: the entry of the same second that made the service write this one, if any
+            (``diff/acts.py``). cause_type: the type of that entry.
     """
 
     id: str
@@ -120,5 +120,5 @@ class LogEntry:
 
     @property
     def is_automatic(self) -> bool:
-        """Whether the service wrote it by itself, as it does beside an act of somebody."""
+        """Whether the service wrote it by itself, as it does beside somebody's act."""
         return self.agent_type == "service" and self.channel in (None, "auto")

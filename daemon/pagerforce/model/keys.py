@@ -1,7 +1,7 @@
-"""Incident keys of pages of ours: which record and which action an incident stands for. Pure.
+"""Keys of pagerforce's own incidents: the record and the action of an incident. Pure.
 
-An incident shows its key for as long as it has no alerts, so that a page is found again after a lost
-answer by the whole key, and after a restore by the record in it.
+An incident shows its key while it has no alerts. A page is therefore found after a lost answer by
+the whole key, and after a restore by the record in the key.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _SEPARATOR = ":"
 
 @dataclass(frozen=True, slots=True)
 class IncidentKey:
-    """The record a page is for, and the action that makes it."""
+    """The record of a page, and the action that creates the page."""
 
     object: str
     record_id: RecordId
@@ -25,7 +25,7 @@ class IncidentKey:
 
 
 def parse_incident_key(text: str | None) -> IncidentKey | None:
-    """A key of ours; None where it is somebody else's."""
+    """A key of pagerforce; None if it is another key."""
     parts = (text or "").split(_SEPARATOR)
     if len(parts) != 4 or parts[0] != _PREFIX or not all(parts):
         return None

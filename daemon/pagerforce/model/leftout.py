@@ -1,4 +1,4 @@
-"""What of the objects can't be read at present: single columns, or a whole object."""
+"""Columns and objects that cannot be read at present."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,18 +15,18 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class NotRead:
-    """What is not read at present. Never changed: a new one takes its place.
+    """What is not read at present. Immutable: a change creates a new one.
 
     Attributes:
         columns: object or comment object -> field or parent path -> why.
-        halted: objects and comment objects of which nothing can be read -> why.
+        halted: unreadable objects and comment objects -> why.
     """
 
     columns: Mapping[str, Mapping[str, LeftOut]] = field(default_factory=dict)
     halted: Mapping[str, LeftOut] = field(default_factory=dict)
 
     def columns_of(self, name: str) -> frozenset[str]:
-        """What is not asked for of an object or comment object."""
+        """The columns of an object or comment object that queries leave out."""
         return frozenset(self.columns.get(name, ()))
 
 

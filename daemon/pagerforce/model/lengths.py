@@ -1,8 +1,8 @@
-"""How long a text is to the systems we write to, and how it is cut where it is too long. Pure.
+"""The length of a text in the systems that pagerforce writes to, and how texts are cut. Pure.
 
-Each field counts in a unit of its own (``salesforce.comment-counted-in-bytes``). Where none is known, it is
-counted in UTF-16 units, as both vendors' languages do: a count in characters would be too short for some
-text and this one is never too long.
+Each field counts in its own unit (``salesforce.comment-counted-in-bytes``). If the unit is not
+known, it is UTF-16 units, as in the languages of both vendors: a count in characters would be too
+small for some texts, and this one never is.
 """
 
 import unicodedata
@@ -79,10 +79,11 @@ def fitting(text: str, room: int) -> int:
 
 
 def before_joined(text: str, end: int) -> int:
-    """The last place up to ``end`` at which what people see as one character is not cut.
+    """The last place up to ``end`` that does not cut what people see as one character.
 
-    Accents, emoji with a skin tone, families joined by a zero-width joiner, flags, syllables of Hangul
-    letters, a line feed after its carriage return. ``end`` itself where nothing else is near.
+    Such characters are: accents, emoji with a skin tone, families joined by a zero-width joiner,
+    flags, syllables of Hangul letters, a line feed after its carriage return. ``end`` itself if no
+    such place is near.
     """
     for place in range(end, max(0, end - _MOST_JOINED), -1):
         if not _is_joined(text, place):
@@ -91,7 +92,7 @@ def before_joined(text: str, end: int) -> int:
 
 
 def _is_joined(text: str, place: int) -> bool:
-    """Whether the letters before and behind a place are one character."""
+    """Whether the letters before and after a place are one character."""
     if not 0 < place < len(text):
         return False
     before, letter = text[place - 1], text[place]
@@ -118,7 +119,7 @@ def _flag_letters_before(text: str, place: int) -> int:
 
 
 def cut(text: str, limit: int, end: str = ELLIPSIS, unit: Unit = Unit.UTF16) -> str:
-    """The text as it is where it fits, else its beginning and ``end``, together within ``limit``."""
+    """The text itself if it fits, else its beginning and ``end``, together within ``limit``."""
     if unit.of(text) <= limit:
         return text
     kept = before_joined(text, unit.fitting(text, limit - unit.of(end)))

@@ -8,7 +8,7 @@ from pagerforce.model.ids import IncidentId, RecordId
 
 
 class LinkState(StrEnum):
-    """What users see as a link's state."""
+    """A link's state, as users see it."""
 
     ACTIVE = "active"
     PAUSED = "paused"
@@ -17,7 +17,7 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """This incident belongs to that record.
+    """The pair of this incident and this record.
 
     ``created_at`` is in PagerDuty's clock, ``record_at`` the same moment in Salesforce's.
     """

@@ -1,4 +1,4 @@
-"""Service mappings with their lookups resolved: which field value belongs to which service."""
+"""Service mappings with resolved lookups: which field value belongs to which service."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pagerforce.model.value import Scalar
 
 @dataclass(frozen=True, slots=True)
 class ResolvedMapping:
-    """One row of the service mapping table: ``object.field = value`` and ``service`` belong together."""
+    """One row of the service mapping table: ``object.field = value`` belongs to ``service``."""
 
     name: str
     object: str
@@ -21,12 +21,12 @@ class ResolvedMapping:
 
 
 class MappingTable(Protocol):
-    """Where delivery gets the resolved service mappings from."""
+    """Gives delivery the resolved service mappings."""
 
     async def resolve(self) -> Sequence[ResolvedMapping]:
         """Every mapping that can be resolved, in the order of the configuration; cached.
 
         Raises:
-            RemoteError: a lookup could not be asked for.
+            RemoteError: a lookup failed.
         """
         ...

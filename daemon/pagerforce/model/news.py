@@ -1,14 +1,15 @@
-"""What is news, of the things that are forgotten after a while. Pure."""
+"""Whether a comment is new, although comments are forgotten after a while. Pure."""
 
 from datetime import datetime, timedelta
 
 COMMENT_DAYS = timedelta(days=365)
-"""For so long it is remembered that a comment was seen."""
+"""How long pagerforce remembers that it saw a comment."""
 
 
 def is_too_old_for_news(created_at: datetime, now: datetime) -> bool:
-    """Whether a comment that nobody knows may be one that was forgotten: it is no news then.
+    """Whether an unknown comment may be a forgotten one; it is not new then.
 
-    An edit brings a comment back however old it is; only its id would tell that it was seen before.
+    An edited comment is read again, however old it is; only its stored id would show that it was
+    seen before.
     """
     return created_at < now - COMMENT_DAYS

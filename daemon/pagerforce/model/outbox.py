@@ -9,11 +9,11 @@ from pagerforce.model.ids import ActionId
 from pagerforce.model.value import Json
 
 DOUBT = "doubt"
-"""Verdict of an attempt that looked for what an earlier one did, and could not tell."""
+"""Verdict of an attempt that searched for the effect of an earlier one without a clear result."""
 
 
 class ActionState(StrEnum):
-    """Where an action stands."""
+    """The state of an action in the outbox."""
 
     PENDING = "pending"
     IN_FLIGHT = "in_flight"
@@ -26,9 +26,9 @@ class ActionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewAction:
-    """An action to be stored.
+    """An action that is not stored yet.
 
-    ``args`` None: rendered when it is delivered. ``target`` None: resolved then.
+    ``args`` None: rendered on delivery. ``target`` None: resolved then.
     """
 
     id: ActionId
@@ -80,17 +80,18 @@ class Action:
 
     @property
     def goes_alone(self) -> bool:
-        """What failed twice may be at fault itself; what may have had effect is looked for by itself."""
+        """Whether it shares no request: it failed twice, or an attempt may have had effect."""
         return self.attempts >= _TRIES_TOGETHER or self.is_uncertain
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What led to actions.
+    """The cause of actions.
 
     Attributes:
         depth: length of the chain of pagerforce's own actions that led to them.
-        doubt_since: since then they may have been carried out already (store/restored.py).
+        doubt_since: they may have been carried out already, at this time or later
+            (store/restored.py).
     """
 
     depth: int = 1
@@ -102,9 +103,9 @@ FRESH = Origin()
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of an attempt. ``next_at`` is set where the action stays in the outbox.
+    """The result of an attempt. ``next_at`` is set if the action stays in the outbox.
 
-    ``requests``: what was asked meanwhile, each as (system, operation, answer).
+    ``requests``: the requests of the attempt, each as (system, operation, answer).
     """
 
     state: ActionState
@@ -119,9 +120,9 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An action that was delivered, as far as what it may have led to matters.
+    """A delivered action, as far as its consequences matter.
 
-    ``event_at``: when its cause happened, in the clock of the side where it did.
+    ``event_at``: time of its event, in the clock of the event's side.
     """
 
     id: str

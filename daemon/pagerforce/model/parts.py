@@ -1,4 +1,4 @@
-"""Splits a text that is longer than its field into numbered parts, losing nothing. Pure."""
+"""Splits a text that is longer than its field into numbered parts, without loss. Pure."""
 
 import re
 
@@ -10,10 +10,11 @@ _NUMBER = re.compile(r"\(\d{1,6}/\d{1,6}\) ")
 
 
 def split_text(text: str, limit: int, unit: Unit = Unit.UTF16) -> tuple[str, ...]:
-    """The text as it is where it fits, else parts that begin with ``(1/3) ``.
+    """The text itself if it fits, else parts that begin with ``(1/3) ``.
 
-    The parts without their numbers, joined, are the text. A part ends before a blank where one is
-    near, because Salesforce cuts blanks off the end of a text, and never inside a character.
+    The parts without their numbers, joined, are the text. A part ends before a blank if one is
+    near, because Salesforce removes blanks at the end of a text. A part never ends inside a
+    character.
 
     Args:
         text: what to store.
@@ -37,9 +38,9 @@ def split_text(text: str, limit: int, unit: Unit = Unit.UTF16) -> tuple[str, ...
 
 
 def halved(part: str) -> tuple[str, ...]:
-    """A part that the org still finds too long, as two shorter ones; the part alone where it can't be cut.
+    """The halves of a part that the org refuses as too long; the part itself if it has none.
 
-    A whole text becomes parts 1 and 2 of 2; a numbered part goes on under its number.
+    A whole text becomes parts 1 and 2 of 2; both halves of a numbered part keep its number.
     """
     number = number_of(part)
     text = part.removeprefix(number)
@@ -53,13 +54,13 @@ def halved(part: str) -> tuple[str, ...]:
 
 
 def number_of(part: str) -> str:
-    """The number with which a part begins, ``(2/3) ``; empty where it has none."""
+    """The number at the start of a part, ``(2/3) ``; empty if it has none."""
     found = _NUMBER.match(part)
     return found.group() if found else ""
 
 
 def is_piece(stored: str, text: str) -> bool:
-    """Whether a stored text, perhaps with something before it, is a numbered part of a text."""
+    """Whether a stored text, perhaps after a prefix, is a numbered part of a text."""
     found = _NUMBER.search(stored)
     piece = stored[found.end() :] if found else ""
     return likeness(piece, text, may_be_cut=False) is not Likeness.NONE
@@ -69,7 +70,7 @@ def _cut(text: str, room: int, unit: Unit) -> list[str]:
     chunks = []
     rest = text
     while rest:
-        end = max(1, unit.fitting(rest, room))  # so that every cut gets on
+        end = max(1, unit.fitting(rest, room))  # every cut makes progress
         if end < len(rest):
             end = _cut_at(rest, end)
         chunks.append(rest[:end])
@@ -78,7 +79,7 @@ def _cut(text: str, room: int, unit: Unit) -> list[str]:
 
 
 def _cut_at(text: str, end: int) -> int:
-    """A place near ``end`` that has a blank after it and none before it; else between characters."""
+    """A place near ``end`` with a blank after it and none before it; else between characters."""
     for place in range(end, end // 2, -1):
         if text[place].isspace() and not text[place - 1].isspace() and text[place - 1] != "\r":
             return place

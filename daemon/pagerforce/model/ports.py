@@ -1,6 +1,6 @@
-"""What the pipeline asks of the outside: protocols only.
+"""The interfaces that the pipeline needs from outside: protocols only.
 
-The pipeline never imports a vendor package; ``service/wiring.py`` puts the concrete classes in.
+The pipeline never imports a vendor package; ``service/wiring.py`` provides the concrete classes.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,30 +18,30 @@ from pagerforce.model.verdict import Verdict
 
 
 class Clock(Protocol):
-    """Where the time comes from."""
+    """Source of the time."""
 
     def now(self) -> datetime:
-        """The present instant, aware UTC."""
+        """The current time, aware UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never go back, for durations."""
+        """Seconds that never decrease, for durations."""
         ...
 
 
 class Random(Protocol):
-    """Where chance comes from, e.g. the jitter of waits."""
+    """Source of random numbers, e.g. for the jitter of waits."""
 
     def random(self) -> float:
-        """Anywhere from 0 up to, but without, 1."""
+        """A number from 0, inclusive, to 1, exclusive."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Something in an answer that could not be understood; everything else in it went on.
+    """A part of an answer that could not be decoded; the rest of the answer was used.
 
-    ``where`` names the entry or row by id; ``what`` is the reason, without customer text.
+    ``where``: id of the entry or row; ``what``: the reason, without customer text.
     """
 
     where: str
@@ -50,10 +50,10 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class EntryBatch:
-    """Log entries of one closed window, in the order in which they happened.
+    """Log entries of one complete window, in the order of time.
 
-    ``read_to``: the cursor once this batch is stored, never later than the newest entry seen.
-    ``seen_at``: when it was read, by the remote clock; None: not known.
+    ``read_to``: the cursor after this batch is stored, never later than the newest entry seen.
+    ``seen_at``: the time of the read, by the remote clock; None: not known.
     """
 
     entries: tuple[LogEntry, ...]
@@ -66,39 +66,39 @@ class PagerDutySource(Protocol):
     """Reads PagerDuty. Every method raises the ``RemoteError`` family."""
 
     async def fetch_server_time(self) -> datetime:
-        """The remote clock; before the first answer by one cheap request, which proves the credentials."""
+        """The remote clock. The first call is one cheap request, which proves the credentials."""
         ...
 
     def iter_entries(self, since: datetime, *, overlap_seconds: float) -> AsyncIterator[EntryBatch]:
-        """Batches from ``since`` minus overlap up to now, oldest first, each window complete."""
+        """Batches from ``since`` minus overlap to now, oldest first, each window complete."""
         ...
 
     async def fetch_open_incidents(self) -> Sequence[Incident]:
-        """All incidents that are not resolved, whatever their age."""
+        """All unresolved incidents, whatever their age."""
         ...
 
     async def find_incident(self, incident_id: IncidentId) -> Incident | None:
-        """One incident by id; None where it is gone or out of sight."""
+        """One incident by id; None if it is deleted or not visible."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far an object's rows have been read: the last row's stamp and Id."""
+    """How far an object's rows were read: stamp and Id of the last row."""
 
     stamp: datetime
     id: RecordId | None = None
 
 
 PARENTS = "parents:"
-"""Begins the names of cursors of parents that rules look at; those stand while no parent changes."""
+"""Prefix of the cursors of parents that rules use; they do not move while no parent changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowBatch:
     """Rows of one or more objects and comment objects.
 
-    ``positions``: per object or comment object, where it stands once this batch is stored.
+    ``positions``: per object or comment object, its position after this batch is stored.
     """
 
     records: tuple[Record, ...]
@@ -116,12 +116,12 @@ class SalesforceSource(Protocol):
 
     @property
     def feeds(self) -> Sequence[str]:
-        """The names of everything polled: objects, then comment objects."""
+        """The names of all polled objects, then of all polled comment objects."""
         ...
 
     @property
     def not_read(self) -> NotRead:
-        """Columns and objects that are refused at present; another one after each change."""
+        """Columns and objects that are refused at present; a new value after each change."""
         ...
 
     def iter_changes(
@@ -131,19 +131,19 @@ class SalesforceSource(Protocol):
         ...
 
     def iter_all(self, object_name: str, after: RecordId | None) -> AsyncIterator[RowBatch]:
-        """Every living row of an object by Id: the baseline, and the slow full comparison."""
+        """Every existing row of an object by Id: the baseline, and the slow full comparison."""
         ...
 
     async def fetch_records(self, object_name: str, ids: Sequence[RecordId]) -> RowBatch:
-        """These records as they are now; an Id that is absent from the answer is gone."""
+        """The current values of these records; an Id without a row in the answer is gone."""
         ...
 
     async def time_driven_fields(self, object_name: str) -> frozenset[str]:
-        """Formulas whose value changes by the mere passing of time: they make no event."""
+        """Formulas whose value changes with time alone: they cause no event."""
         ...
 
     async def fetch_low_water(self, since: datetime, until: datetime) -> datetime | None:
-        """``latestDateCovered``: up to where every committed row is visible; None if unsaid."""
+        """``latestDateCovered``: every row committed until then is visible; None: not given."""
         ...
 
 
@@ -156,9 +156,9 @@ class ActionHandler(Protocol):
         ...
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
-        """What polls may bring back because of this attempt; stored before the attempt.
+        """What this attempt may cause, as polls will see it; stored before the attempt.
 
-        May read (names, lookups) and so raise the ``RemoteError`` family; never writes.
+        May read (names, lookups), and so raise the ``RemoteError`` family; never writes.
         """
         ...
 
@@ -172,5 +172,5 @@ class BatchHandler(Protocol):
     """An ``ActionHandler`` whose ``spec.batch_size`` is more than one."""
 
     async def deliver_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Verdict]]:
-        """One attempt at several tasks of different links; for each, one verdict per call."""
+        """One attempt at several tasks of different links; per task, one verdict per call."""
         ...

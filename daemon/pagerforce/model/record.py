@@ -1,4 +1,4 @@
-"""Salesforce records and comments in our own words. Facts: docs/vendors/salesforce.md."""
+"""Salesforce records and comments. Facts: docs/vendors/salesforce.md."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,18 +11,18 @@ from pagerforce.model.value import Fields
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row of an object as seen at one moment.
+    """One row of an object at one moment.
 
     Attributes:
         object: API name of the object, e.g. ``BMCServiceDesk__Incident__c``.
-        fields: flat; parent values stand under their path
+        fields: flat; parent values have their path as key
             (``BMCServiceDesk__FKCategory__r.Name``). A field that was not read is absent, an empty
             one is None.
         modified_at: LastModifiedDate; stamp: SystemModstamp (whole seconds, may be later).
-        merged_into: MasterRecordId of a row merged away.
-        caused_at / caused_by: when and by whom parents were changed lately, of which this may be a
-            child; not kept.
-        changed_at: of a snapshot, per field: when somebody else last changed it, as far as polls saw.
+        merged_into: MasterRecordId of a row that was merged away.
+        caused_at / caused_by: when and by whom possible parents of this record were changed
+            lately; not stored.
+        changed_at: of a snapshot, per field: the last change by somebody else that polls saw.
     """
 
     object: str
@@ -41,16 +41,16 @@ class Record:
 
     @property
     def was_edited(self) -> bool:
-        """Whether somebody else than its maker was the last to change it."""
+        """Whether the last change is by another user than its creator."""
         return self.modified_by.id not in (None, self.created_by.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A child row that holds human text, e.g. one ``BMCServiceDesk__IncidentHistory__c``.
+    """A child row with human text, e.g. one ``BMCServiceDesk__IncidentHistory__c``.
 
     Attributes:
-        object: API name of the comment object; parent_object: that of the record it hangs on.
+        object: API name of the comment object; parent_object: API name of its record's object.
     """
 
     object: str

@@ -1,4 +1,4 @@
-"""What a restore leaves in doubt, until both sides have been read again (``store/restored.py``)."""
+"""What is in doubt after a restore, until both sides were read again (``store/restored.py``)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +9,9 @@ from pagerforce.model.ids import Side
 
 
 class Turn(StrEnum):
-    """Which side is to be read again."""
+    """The side to read again next."""
 
-    NEW = "new"  # as the restore has left it
+    NEW = "new"  # as the restore left it
     PAGERDUTY = "pagerduty"
     SALESFORCE = "salesforce"
     AGAIN = "again"
@@ -20,13 +20,13 @@ class Turn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """What a restore left in doubt.
+    """What is in doubt after a restore.
 
     Attributes:
         turn: the side to read next.
-        since: when the backup was made, in PagerDuty's clock as far as it is known.
-        until: per side, since when nothing is in doubt, in its own clock.
-        start: where PagerDuty's cursor stood in the backup.
+        since: time of the backup, in PagerDuty's clock as far as it is known.
+        until: per side, the end of the doubt, in its own clock.
+        start: PagerDuty's cursor in the backup.
     """
 
     turn: Turn
@@ -36,16 +36,16 @@ class Doubt:
 
     @property
     def is_over(self) -> bool:
-        """Whether both sides have been read again."""
+        """Whether both sides were read again."""
         return self.turn is Turn.DONE
 
     def covers_time(self, side: Side, at: datetime) -> bool:
-        """Whether something of a side happened before it was read again."""
+        """Whether a change of a side happened before that side was read again."""
         until = self.until.get(side)
         return until is None or at <= until
 
     def covers(self, event: Event) -> bool:
-        """Whether what follows from an event may have been done already.
+        """Whether the actions of an event may have been carried out already.
 
         A record's change is the difference to a snapshot as old as the backup, whatever its time.
         """

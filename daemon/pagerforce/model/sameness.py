@@ -1,24 +1,25 @@
-"""When two values of a Salesforce field are the same value, and when one is what became of another. Pure.
+"""Whether two Salesforce field values are the same, or one may have become the other. Pure.
 
-Two questions, two answers, and nobody else compares values by type:
+This module alone compares values by type. It answers two questions:
 
-``is_same`` asks whether there is a difference *to the field*. It is certain: what it calls the same, no
-person and no rule can tell apart. It decides whether a write is needless, whether somebody's value
-stands in the way, and whether what was written stands. By the field's type:
+``is_same`` says whether there is a difference *to the field*. It is certain: no person and no rule
+can distinguish values that it calls the same. It decides whether a write is needless, whether the
+field holds somebody else's value, and whether a written value still holds. By the field's type:
 
 * Ids: 15 and 18 characters of one Id;
-* numbers: by value, ``"1.50"`` and ``1.5``, to the field's scale where describe tells one;
-* multi-select picklists: as a set, because the org keeps an order of its own;
+* numbers: by value, ``"1.50"`` and ``1.5``, to the field's scale if describe gives one;
+* multi-select picklists: as a set, because the org has its own order;
 * dates by day, instants by their second, as the org stores them;
 * e-mail addresses without case; checkboxes that were never set as false;
-* rich text: what a reader sees, entities decoded and markup taken away;
+* rich text: as a reader sees it, with entities decoded and markup removed;
 * any other text: without blanks around it, lines ending in LF.
 
-``likeness`` asks whether what is stored *may have come of* what we sent, after the org's flows, triggers
-and field types have been at it: a prefix before it, the rest cut off, entities, markup, another case, a
-date cut to its day, a rounded number. It is a trace, never a proof, and is used only where something is
-known besides: our user made the row or was the last to change it, and an attempt of ours is open. A
-person's change is told from the snapshot by neither: that is compared byte for byte (``diff.record``).
+``likeness`` says whether the stored value *may be the result* of the sent one, after the org's
+flows, triggers and field types changed it: a prefix before it, the rest cut off, entities, markup,
+another case, a date cut to its day, a rounded number. It is a trace, never a proof. It is used only
+with further evidence: the integration user created or last changed the row, and an attempt of
+pagerforce is open. Neither finds a person's change: snapshots are compared byte for byte
+(``diff.record``).
 
 Facts: docs/vendors/salesforce.md#values.
 """
@@ -39,12 +40,12 @@ NUMBER_TYPES = frozenset({"int", "long", "double", "currency", "percent"})
 _TAG = re.compile(r"<[^<>]{1,2000}>")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOST_SCALE = 24
-_SHORTEST_CUT = 10  # characters of a text of which the org kept only the beginning
-_TELLING = 8  # characters of a text that is not met by chance
+_SHORTEST_CUT = 10  # characters of the stored beginning of a text that the org cut
+_TELLING = 8  # characters of a text that is no coincidence
 
 
 class Likeness(IntEnum):
-    """How much a stored value looks like one that was sent."""
+    """How similar a stored value is to a sent one."""
 
     NONE = 0
     AKIN = 1
@@ -60,7 +61,7 @@ def is_same(
         kind: the field's type in lower case.
         left: a value in canonical form, as ``salesforce.values`` makes it.
         right: another.
-        scale: digits behind the point; 0: not known, compared in full.
+        scale: digits after the point; 0: not known, compared in full.
         is_rich: whether the text is HTML.
     """
     if is_equal(left, right):
@@ -78,19 +79,19 @@ def is_same(
 
 
 def normal_text(text: str) -> str:
-    """Text as it comes back after Salesforce stored it: lines end in LF, no blanks around it."""
+    """Text as Salesforce returns it: lines end in LF, no blanks around it."""
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def shown_text(text: str) -> str:
-    """What a reader sees of HTML: tags taken away, entities decoded."""
+    """HTML as a reader sees it: without tags, entities decoded."""
     return html.unescape(_TAG.sub(" ", text))
 
 
 def likeness(sent: Scalar, stored: Scalar, *, may_be_cut: bool = True) -> Likeness:
-    """How much a stored value looks like what became of a sent one, whatever the field's type.
+    """How similar a stored value is to the result of a sent one, whatever the field's type.
 
-    ``may_be_cut``: whether the mere beginning of a text is a trace of it.
+    ``may_be_cut``: whether the beginning of a text alone is a trace of it.
     """
     if is_equal(sent, stored):
         return Likeness.SAME
@@ -113,7 +114,7 @@ def _is_text(left: str, right: str) -> bool:
 
 
 def _is_rich_text(left: str, right: str) -> bool:
-    """One of them may be plain text that is yet to become HTML."""
+    """One of them may be plain text that will become HTML."""
     one, other = _squashed(shown_text(left)), _squashed(shown_text(right))
     return one == other or _squashed(left) == other or one == _squashed(right)
 
@@ -153,7 +154,7 @@ _JUDGES: Mapping[str, Callable[[str, str], bool]] = {
 
 
 def is_telling(value: Scalar) -> bool:
-    """Whether a value is text of a kind that two rows do not share by chance."""
+    """Whether a value is text that two rows do not share by chance."""
     is_text = isinstance(value, str) and len(value.strip()) >= _TELLING
     return is_text and not is_record_id(str(value)) and not _DAY.match(str(value))
 
@@ -167,7 +168,7 @@ def _likeness_of_texts(sent: str, stored: str, *, may_be_cut: bool) -> Likeness:
 
 
 def _stands_in(sent: str, stored: str) -> bool:
-    """Whether all of a text stands in the other as words of their own."""
+    """Whether the whole text is in the other, as separate words."""
     at = stored.find(sent)
     while at >= 0:
         if not _is_inside_word(stored, at) and not _is_inside_word(stored, at + len(sent)):
@@ -177,7 +178,7 @@ def _stands_in(sent: str, stored: str) -> bool:
 
 
 def _is_cut(sent: str, stored: str) -> bool:
-    """Whether the beginning of a text is all that is left of it."""
+    """Whether only the beginning of the text is left."""
     kept = stored.rstrip("….").rstrip()
     return len(kept) >= _SHORTEST_CUT and sent.startswith(kept)
 
@@ -188,7 +189,7 @@ def _is_inside_word(text: str, place: int) -> bool:
 
 @lru_cache(maxsize=64)
 def _readings(text: str) -> tuple[str, ...]:
-    """A text as it stands and as HTML, each without case and with single blanks."""
+    """A text as it is and as HTML, each without case and with single blanks."""
     plain = unicodedata.normalize("NFC", text)
     return tuple(dict.fromkeys(" ".join(x.casefold().split()) for x in (plain, shown_text(plain))))
 
@@ -223,12 +224,12 @@ def _is_same_number(left: Scalar, right: Scalar, scale: int) -> bool:
 def _rounded(number: Decimal, scale: int) -> Decimal:
     try:
         return number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
-    except InvalidOperation:  # more digits than a number has there
+    except InvalidOperation:  # more digits than such a number can have
         return number
 
 
 def _likeness_of_numbers(sent: Scalar, stored: Scalar) -> Likeness | None:
-    """None where they are not both numbers."""
+    """None if they are not both numbers."""
     one, other = _number(sent), _number(stored)
     if one is None or other is None:
         return None
@@ -237,7 +238,7 @@ def _likeness_of_numbers(sent: Scalar, stored: Scalar) -> Likeness | None:
     exponent = other.as_tuple().exponent
     scale = max(0, -exponent) if isinstance(exponent, int) else 0
     if str(other).endswith(".0"):
-        scale = 0  # a double that happens to be whole
+        scale = 0  # a double with a whole value
     is_cut = scale <= _MOST_SCALE and _rounded(one, scale) == other
     return Likeness.AKIN if is_cut else Likeness.NONE
 

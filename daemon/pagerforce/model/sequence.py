@@ -1,20 +1,20 @@
-"""In which order events of PagerDuty count, as far as whole seconds and the log's own order say. Pure.
+"""The order of events of PagerDuty, as far as whole seconds and the log's own order give it. Pure.
 
-The log stamps whole seconds and lists what shares one in the order in which it happened, newest first
-(docs: recorded answers). So an event has a *place* within its second. It also shows entries late: what
-is seen second may have happened first.
+The log has whole seconds. It lists the entries of one second in the order of time, newest first
+(docs: recorded answers). So an event has a *place* within its second. The log also shows entries
+late: an entry that is seen second may have happened first.
 """
 
 from datetime import datetime, timedelta
 
 _SECOND = timedelta(seconds=1)
-_MOST = 900_000  # places are kept as microseconds of a second
+_MOST = 900_000  # places are stored as microseconds of a second
 
 OVERTAKEN = -1
-"""The place of an entry that was seen after later ones of its second were ruled on."""
+"""The place of an entry that was seen after later ones of its second were evaluated."""
 
 LAST = _MOST
-"""The place of what has no entry of its own: found by a comparison, after everything of its second."""
+"""The place of a change without an entry, found by a comparison: the last in its second."""
 
 
 def bounded_place(place: int) -> int:
@@ -28,14 +28,14 @@ def is_older(at: datetime, place: int, than_at: datetime, than_place: int) -> bo
 
 
 def written_at(at: datetime, place: int) -> datetime:
-    """What is kept of when a value was written because of an event: before its second, by its place.
+    """The stored write time of a value, for an event: before the event's second, by its place.
 
-    An edit that somebody makes in that second is thus later, and so are events of that second that
-    come after it.
+    So it is earlier than an edit that somebody makes in that second, and earlier than events that
+    follow in that second.
     """
     return at - _SECOND + timedelta(microseconds=bounded_place(place) + 1)
 
 
 def is_overtaken(at: datetime, place: int, by: datetime) -> bool:
-    """Whether a value was written because of an event of the same second that comes after this one."""
+    """Whether a value was written for a later event of the same second."""
     return written_at(at, place) < by < at

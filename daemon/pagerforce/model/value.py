@@ -1,4 +1,4 @@
-"""The canonical scalar: what a field's value is, whichever side it came from.
+"""The canonical scalar: the value of a field, whichever side it came from.
 
 Values are JSON scalars so that a snapshot can be stored and compared as it is: text, boolean, int,
 float, or None for empty. Instants are text in UTC, ``2026-01-02T03:04:05Z``.
@@ -18,16 +18,16 @@ _EARLIEST_STAMP = datetime(1970, 1, 1, tzinfo=UTC)
 _BEYOND_STAMPS = datetime(2200, 1, 1, tzinfo=UTC)
 
 
-# The same few instants stand in a row, its snapshot and its neighbours.
+# A row, its snapshot and its neighbours share the same few instants.
 @lru_cache(maxsize=8192)
 def parse_instant(text: str) -> datetime:
-    """Reads an ISO 8601 instant of either vendor; one without a zone is taken as UTC.
+    """Reads an ISO 8601 instant of either vendor; one without a zone is treated as UTC.
 
     Raises:
         ValueError: the text is not an instant.
     """
     moment = datetime.fromisoformat(text)
-    # The first and the last year cannot be moved by a time zone, a clock's skew or an overlap.
+    # A time zone, a clock's skew or an overlap must not move an instant out of the calendar.
     if not MINYEAR < moment.year < MAXYEAR:
         raise ValueError("its year is out of range")
     if moment.tzinfo is UTC:
@@ -36,11 +36,11 @@ def parse_instant(text: str) -> datetime:
 
 
 def parse_stamp(text: str) -> datetime:
-    """Reads an instant that one of the two systems set itself, e.g. when a row was changed.
+    """Reads an instant that one of the two systems set itself, e.g. the time of a row's change.
 
     Raises:
-        ValueError: it is no instant, or none at which there was such a system; far from the ends of the
-            calendar, it can be counted with.
+        ValueError: it is no instant, or a time without such a system. Arithmetic with the result
+            never leaves the calendar.
     """
     moment = parse_instant(text)
     if not _EARLIEST_STAMP <= moment < _BEYOND_STAMPS:
@@ -49,7 +49,7 @@ def parse_stamp(text: str) -> datetime:
 
 
 def format_instant(moment: datetime) -> str:
-    """An instant as both APIs take it: UTC, ``Z``, fraction only where there is one."""
+    """An instant as both APIs accept it: UTC, ``Z``, a fraction only if it has one."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
     return moment.isoformat().removesuffix(_UTC_OFFSET) + "Z"
@@ -68,7 +68,7 @@ def is_empty(value: object) -> bool:
 def is_equal(left: Scalar, right: Scalar) -> bool:
     """Whether two stored values are the same: empty text and null are one value."""
     if type(left) is type(right) and left == right:
-        return True  # nearly always, so that it is looked for first
+        return True  # the most frequent case first
     if is_empty(left) or is_empty(right):
         return is_empty(left) and is_empty(right)
     if isinstance(left, bool) or isinstance(right, bool):

@@ -1,4 +1,4 @@
-"""The outcome of one attempt to deliver an action, and what it changed in the world."""
+"""The outcome of one attempt to deliver an action, and its effects."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,14 +13,14 @@ from pagerforce.model.value import Fields
 
 @dataclass(frozen=True, slots=True)
 class IncidentMade:
-    """An incident of ours now exists; link it to the task's record."""
+    """pagerforce created an incident; link it to the task's record."""
 
     incident: Incident
 
 
 @dataclass(frozen=True, slots=True)
 class RecordMade:
-    """A record of ours now exists; link it to the task's incident. ``given``: the values we gave it."""
+    """pagerforce created a record; link it to the task's incident. ``given``: its values."""
 
     record: Record
     given: Fields = field(default_factory=dict)
@@ -28,11 +28,12 @@ class RecordMade:
 
 @dataclass(frozen=True, slots=True)
 class FieldsWritten:
-    """These values now stand in the record because of us; the next poll brings them back as an echo.
+    """pagerforce wrote these values to the record; the next poll returns them as an echo.
 
-    ``fields`` holds what we wrote and what follows from it (``model/following.py``), as read just
-    after the write. ``modified_at`` is the record's LastModifiedDate as far as known after the write.
-    ``is_followed`` False: it was not read after the write; the next poll shows what followed.
+    ``fields`` holds the written values and their consequences (``model/following.py``), as read
+    just after the write. ``modified_at`` is the record's LastModifiedDate after the write, as far
+    as known. ``is_followed`` False: it was not read after the write; the next poll shows the
+    consequences.
     """
 
     object: str
@@ -52,7 +53,7 @@ class FieldsStand:
 
 @dataclass(frozen=True, slots=True)
 class CommentMade:
-    """A comment of ours now exists under the record; it must never come back as a note."""
+    """pagerforce created a comment of the record; it must never come back as a note."""
 
     object: str
     id: RecordId
@@ -61,7 +62,7 @@ class CommentMade:
 
 @dataclass(frozen=True, slots=True)
 class NoteMade:
-    """A note of ours now exists on the incident; its annotate entry carries no note id."""
+    """pagerforce created a note on the incident; its annotate entry has no note id."""
 
     incident_id: IncidentId
     id: str
@@ -69,9 +70,10 @@ class NoteMade:
 
 @dataclass(frozen=True, slots=True)
 class EntryCaused:
-    """A log entry that the attempt was not meant to cause; it has to be known as ours all the same.
+    """An unplanned log entry that the attempt caused; it must be recognised as pagerforce's own.
 
-    ``after``: whole second; what was stored of such entries later than that was already read.
+    ``after``: whole second; entries of this kind that were stored later than this were already
+    read.
     """
 
     expected: EntryExpected
@@ -80,7 +82,7 @@ class EntryCaused:
 
 @dataclass(frozen=True, slots=True)
 class NotCaused:
-    """Log entries that were expected, and which the attempt turned out not to cause.
+    """Expected log entries that the attempt did not cause.
 
     ``expected``: by type and, of an assignment, by assignee; ``count``: how many fewer.
     """
@@ -102,9 +104,9 @@ Effect: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """It is done. ``detail`` says how, for ``why``: ids and codes, never customer text.
+    """Delivered. ``detail`` describes it, for ``why``: ids and codes, never customer text.
 
-    ``winner``: both sides had changed the same thing, and this side's change stands.
+    ``winner``: both sides had changed the same thing; this is the side whose change was kept.
     """
 
     detail: str = ""
@@ -114,7 +116,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """It was not needed or not wanted any more; the reason says which. ``winner``: as in Delivered."""
+    """Not needed or not wanted any more; the reason says which. ``winner``: as in Delivered."""
 
     reason: str
     winner: Side | None = None
@@ -123,9 +125,10 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """Nothing was done; try again, not before ``after_seconds`` where the remote side said so.
+    """Nothing was done; try again, not before ``after_seconds`` if the remote side gave it.
 
-    ``detail``: its own words, which may hold customers' text: for the action's story, not for the log.
+    ``detail``: the remote side's words, which may contain customer text: for ``why``, not for the
+    log.
     """
 
     reason: str
@@ -135,7 +138,7 @@ class RetryLater:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It may or may not have been done: the next attempt looks first."""
+    """It may or may not have been done: the next attempt searches first."""
 
     reason: str
 
@@ -144,7 +147,7 @@ class Unknown:
 class Rejected:
     """It can never succeed as it is: dead letter. The reason ends with what to do.
 
-    ``is_doubt``: it may have been done already, and nothing that can be looked for says so.
+    ``is_doubt``: it may have been done already, and no search can show whether it was.
     """
 
     reason: str
@@ -153,7 +156,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class HaltSide:
-    """This side takes nothing now (account, quota, storage): nothing was done, and others wait too."""
+    """The side accepts nothing now (account, quota, storage): nothing was done, others wait too."""
 
     reason: str
     after_seconds: float | None = None

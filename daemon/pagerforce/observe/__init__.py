@@ -1,1 +1,1 @@
-"""observe."""
+"""Logs, metrics, and the progress that the watchdog sees."""

@@ -1,6 +1,6 @@
-"""The closed sets of the labels ``operation`` and ``code`` of ``pagerforce_api_requests_total``.
+"""The allowed values of the labels ``operation`` and ``code`` of ``pagerforce_api_requests_total``.
 
-A word outside them counts as ``other``, so that nothing a server answers can make new series.
+Any other value counts as ``other``, so that no answer of a server can create new series.
 """
 
 from collections.abc import Mapping
@@ -56,22 +56,22 @@ OPERATIONS: Mapping[Side, Mapping[str, str]] = {
         "upsert": "201",
     },
 }
-"""Every operation our clients name, with the code of its usual success."""
+"""Every operation of pagerforce's clients, with the code of its usual success."""
 
 NO_ANSWER = "error"
 """``wire.transport.NO_ANSWER_CODE``: the request went out and no answer came."""
 
 TROUBLE_CODES = ("401", "403", "429", "500", "503", NO_ANSWER)
-"""What alerts look for: exists from the start for each operation, so that a rate sees the first."""
+"""Codes that alerts use: each operation has them from the start, so that a rate sees the first."""
 
 CODES = frozenset({str(status.value) for status in HTTPStatus} | {NO_ANSWER})
 
 
 def operation_label(system: Side, operation: str) -> str:
-    """The operation, or ``other`` where it is none of ours."""
+    """The operation, or ``other`` if it is not one of pagerforce's."""
     return operation if operation in OPERATIONS[system] else OTHER
 
 
 def code_label(code: str) -> str:
-    """The status, or ``other`` where it is no registered one."""
+    """The status, or ``other`` if it is not registered."""
     return code if code in CODES else OTHER

@@ -1,8 +1,8 @@
-"""Reports an unexpected error: in the log by its place, in the metrics by the part that met it.
+"""Reports unexpected errors: in the log with their place, in the metrics by part of the daemon.
 
-Code that contains an unexpected error reports it here; the error then costs one thing a retry: an action, a
-poll, a gauge, a request (docs/guarantees.md, "a defect stays small"). An error's own text may quote
-customers' text, so only its kind and place are shown.
+Code that contains an unexpected error reports it here. The error then costs one item a retry: an
+action, a poll, a gauge, a request (docs/guarantees.md, 8). An error's own text may quote customer
+text, so only its kind and place are shown.
 """
 
 from contextlib import suppress
@@ -26,7 +26,7 @@ _MOST = 1000
 
 
 class Part(StrEnum):
-    """Which part of the daemon met the error; the values of the metric's label."""
+    """The part of the daemon that met the error; the values of the metric's label."""
 
     ACTION = "action"
     POLL = "poll"
@@ -39,10 +39,10 @@ class Part(StrEnum):
 
 
 class InternalErrorCounter(Protocol):
-    """Who counts internal errors; the metrics."""
+    """Counts internal errors; implemented by the metrics."""
 
     def count_internal_error(self, part: str) -> None:
-        """One more, met by this part."""
+        """Counts one more error of this part."""
         ...
 
 
@@ -53,14 +53,14 @@ def report_internal_error(
 
     Args:
         counter: the metrics.
-        part: which part of the daemon met it.
+        part: the part of the daemon that met it.
         error: what was raised.
-        about: what it was met with: an action's id, a source, a command word, a loop's name.
+        about: the subject: an action's id, a source, a command word, a loop's name.
 
     Returns:
-        The words of ``internal_error_text``, for the reason of a retry. Never raises.
+        The text of ``internal_error_text``, as the reason of a retry. Never raises.
     """
-    # A report that fails must not stop what contained the error: the other one still says so.
+    # A failing report must not stop the caller; the other of the two reports still works.
     with suppress(Exception):
         counter.count_internal_error(part.value)
     with suppress(Exception):
@@ -70,14 +70,14 @@ def report_internal_error(
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """Reports errors of what is tried over and over: counts each, logs one only when it is new."""
+    """Reports errors of repeated work: counts each, logs one only when it is new."""
 
     _known: dict[str, str] = field(default_factory=dict)
 
     def failed(
         self, counter: InternalErrorCounter, part: Part, error: BaseException, about: str
     ) -> str:
-        """As ``report_internal_error``, without a line for what was said about this before."""
+        """As ``report_internal_error``, but does not log the same error about this again."""
         text = internal_error_text(error)
         if self._known.get(about) == text:
             with suppress(Exception):  # as in report_internal_error

@@ -1,9 +1,9 @@
-"""Bounds the log: so many lines of each kind per minute, and so many bytes of all.
+"""Limits the log: lines of each kind per minute, and bytes in total.
 
-The first lines of a kind always appear. What is left out is counted, and said by ``log_limited`` at the
-end of the minute: how many lines of which event. A kind is an event with its level, its part and what it
-is about (``source``, ``reason`` and the like), so that one failing thing hides no other; the number of
-kinds is bounded too, and what comes beyond shares one.
+The first lines of a kind always appear. Left-out lines are counted, and ``log_limited`` reports
+them at the end of the minute: the number of lines per event. A kind is an event with its level, its
+part and its subject (``source``, ``reason`` and the like), so that one failing thing hides no
+other. The number of kinds is limited too; all further kinds share one.
 """
 
 import threading
@@ -16,7 +16,7 @@ LONGEST_VALUE = 1000
 """Characters of one value of a line."""
 LONGEST_LIST = 100
 LONGEST_TEXT = 6000
-"""Characters of a line of a library, or of an exception."""
+"""Characters of a library's line, or of an exception."""
 
 _LINES = 120
 _OWN_WORK_LINES = 6000
@@ -27,14 +27,14 @@ LINES: Mapping[str, int] = {
     "descriptors_short": 1,
     "refused": _STRANGERS_LINES,
 }
-"""Lines per minute of one kind where they are not ``_LINES``: of own work many, of strangers few."""
+"""Lines per minute of one kind, if not ``_LINES``: many for own work, few for strangers."""
 LIBRARY_LINES = 20
 NOT_WRITTEN = "(lines that could not be written)"
 _KINDS_SHARE = 4
 _KINDS_PER_EVENT = 20
 _KINDS = 500
 _ALWAYS = 2
-"""Lines of each kind per minute that appear whatever the bytes."""
+"""Lines of each kind per minute that appear whatever the number of bytes."""
 _BYTES = 8 * 1024 * 1024
 _BYTES_BELOW_WARNING = 6 * 1024 * 1024
 _ABOUT = ("source", "side", "where", "object", "lane", "reason")
@@ -49,7 +49,7 @@ class _Count:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """So many lines of an event were left out since ``since`` (monotonic)."""
+    """This many lines of an event were left out since ``since`` (monotonic)."""
 
     what: str
     lines: int
@@ -58,7 +58,7 @@ class LeftOut:
 
 @dataclass(slots=True)
 class Limits:
-    """The lines of the present minute. ``monotonic``: seconds of a clock."""
+    """The lines of the current minute. ``monotonic``: seconds of a clock."""
 
     monotonic: Callable[[], float] = time.monotonic
     window_seconds: float = WINDOW_SECONDS
@@ -73,16 +73,16 @@ class Limits:
 
         Args:
             event: the event, or the name of a library's logger.
-            about: what else makes the kind.
+            about: the rest of the kind.
             most: lines of this kind per minute.
             level: of ``logging``.
-            size: about how many bytes the line has.
+            size: approximate bytes of the line.
         """
         with self._lock:
             if self._began is None:
                 self._began = self.monotonic()
             of_event, kind = self._counts(event, about)
-            # Each new reason gets its lines, but all of an event together no more than a multiple.
+            # Each new reason gets its lines, but all kinds of an event together at most a multiple.
             is_free = kind.lines < most and of_event.lines < _KINDS_SHARE * most
             budget = _BYTES if level >= _WARNING else _BYTES_BELOW_WARNING
             if not is_free or (kind.lines >= _ALWAYS and self._bytes + size > budget):
@@ -117,7 +117,7 @@ class Limits:
         return self._began is not None and self.monotonic() - self._began >= self.window_seconds
 
     def begin_again(self) -> list[LeftOut]:
-        """Ends the minute, and says what was left out in it."""
+        """Ends the minute, and returns what was left out of it."""
         with self._lock:
             if self._began is None:
                 return []
@@ -134,7 +134,7 @@ class Limits:
 
 
 def about_of(event: Mapping[str, object]) -> tuple[object, ...]:
-    """What tells a line of an event from another kind of line of the same event."""
+    """The values that distinguish kinds of lines of the same event."""
     return (
         event.get("level"),
         event.get("part"),
@@ -148,7 +148,7 @@ def most_of(event: str) -> int:
 
 
 def cut(value: object) -> object:
-    """A value of a line that is no longer than it may be; what was cut is said."""
+    """A value within its limit; a shortened value says so."""
     if isinstance(value, str):
         return cut_text(value, LONGEST_VALUE)
     if isinstance(value, bool | float) or value is None:
@@ -172,7 +172,7 @@ def _cut_list(values: Collection[object]) -> Iterator[object]:
 
 
 def cut_text(text: str, longest: int) -> str:
-    """A text that is no longer than it may be."""
+    """A text within its limit."""
     if len(text) <= longest:
         return text
     return f"{text[:longest]}… ({len(text) - longest} more characters)"

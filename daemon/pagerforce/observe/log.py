@@ -1,9 +1,9 @@
-"""The log: one structured line per thing an operator would ask about, on standard error.
+"""The log: one structured line per fact that an operator may need, on standard error.
 
-``json`` for collectors, ``console`` for people, ``auto``: console on a terminal, else json. Into
-systemd's journal each line goes with its priority before it, ``<4>`` for a warning (sd-daemon(3)),
-which the journal takes off again. Lines carry ids, counts, durations and reasons, never secrets or
-customers' text. Whatever a value is, its line stays one line and holds nothing that a terminal would obey
+``json`` for collectors, ``console`` for people, ``auto``: console on a terminal, else json. In
+systemd's journal each line starts with its priority, ``<4>`` for a warning (sd-daemon(3)), which
+the journal removes. Lines contain ids, counts, durations and reasons, never secrets or customer
+text. Whatever its values are, a line stays one line and contains no terminal control characters
 (``model/display.py``).
 """
 
@@ -78,14 +78,14 @@ EVENTS: Mapping[str, frozenset[str]] = {
         "unfinished_actions_found": "count",
     }.items()
 }
-"""Every event that is logged, and the keys it may bear besides the common ones.
+"""Every event that is logged, and the keys it may have besides the common ones.
 
-The list is closed: a line that is not in it fails the tests. docs/reference/log-events.md says what
-each means.
+The list is closed: any other line fails the tests. docs/reference/log-events.md describes each
+event.
 """
 
 COMMON_KEYS = frozenset({"event", "level", "part", "timestamp"})
-"""What every line bears."""
+"""The keys of every line."""
 
 _LEVELS: dict[str, int] = {
     name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")
@@ -98,19 +98,19 @@ _limits = Limits()
 def _drop_below_level(
     _logger: object, method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Drops what is below the level in force, which ``log-level`` changes while running."""
+    """Drops lines below the current level, which ``log-level`` changes while pagerforce runs."""
     if _NUMBERS[method] < _level:
         raise structlog.DropEvent
     return event
 
 
 def is_shown(level: str) -> bool:
-    """Whether anything of this level is logged now: worth asking before a thousand lines."""
+    """Whether this level is logged now: worth checking before a thousand lines."""
     return _LEVELS[level] >= _level
 
 
 def set_level(level: str) -> None:
-    """Changes the level of everything logged from now on.
+    """Changes the level of all further lines.
 
     Raises:
         KeyError: not one of debug, info, warning, error.
@@ -120,14 +120,14 @@ def set_level(level: str) -> None:
 
 
 def current_level() -> str:
-    """The level in force."""
+    """The current level."""
     return next(name for name, number in _LEVELS.items() if number == _level)
 
 
 def _limit(
     _logger: object, method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Cuts values to their bound, and drops a line beyond the bound of its kind."""
+    """Cuts values to their limit, and drops a line beyond the limit of its kind."""
     shown = {key: limits.cut(value) for key, value in event.items()}
     if "exception" in event:
         shown["exception"] = limits.cut_text(str(event["exception"]), limits.LONGEST_TEXT)
@@ -144,7 +144,7 @@ def _limit(
 
 
 def say_what_was_left_out(*, at_end: bool = False) -> None:
-    """Logs how many lines were left out, once the minute is over; ``at_end``: whether it is or not."""
+    """Logs how many lines were left out, when the minute is over; ``at_end``: now."""
     if not at_end and not _limits.is_over():
         return
     for item in _limits.begin_again():
@@ -154,7 +154,7 @@ def say_what_was_left_out(*, at_end: bool = False) -> None:
 
 
 class _LibraryFilter(logging.Filter):
-    """The same bound for what libraries say through the standard library's logging."""
+    """Applies the same limits to lines that libraries log through the standard library."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         say_what_was_left_out()
@@ -166,7 +166,9 @@ class _LibraryFilter(logging.Filter):
 
 
 class _SafeStream:
-    """A stream that fails quietly: a full disk under the log, or a reader gone, stops no page.
+    """A stream whose errors stop no page, e.g. a full disk under the log, or a reader that ended.
+
+    Lines that could not be written are counted; the log reports them once it can be written again.
 
     What could not be written is counted, and said once the log can be written again.
     """
@@ -176,7 +178,7 @@ class _SafeStream:
         self._has_failed = False
 
     def write(self, text: str) -> int:
-        """Writes, or remembers that it could not."""
+        """Writes, or remembers that it failed."""
         self._try(lambda: self._stream.write(text))
         return len(text)
 
@@ -190,14 +192,14 @@ class _SafeStream:
     def _try(self, step: Callable[[], object]) -> None:
         try:
             step()
-        except (OSError, ValueError):  # ValueError: it is closed
+        except (OSError, ValueError):  # ValueError: the stream is closed
             self._has_failed = True
 
 
 def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """Whether systemd connected this stream to its journal (``$JOURNAL_STREAM``, systemd.exec(5)).
 
-    The variable is inherited, so it counts only where it names this very stream.
+    The variable is inherited, so it counts only if it names this very stream.
     """
     try:
         found = os.fstat(stream.fileno())
@@ -213,10 +215,10 @@ def setup_log(
     *,
     environ: Mapping[str, str],
 ) -> None:
-    """Sets the log up once, at the start of the process; ``environ`` may name the journal."""
+    """Sets the log up, once per process; ``environ`` may name the journal."""
     global _limits  # noqa: PLW0603 (one process has one log)
     _limits = Limits()
-    # Without a standard error there is no stream at all: Python says None then.
+    # Without a standard error, Python's sys.stderr is None.
     stream = stream or sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 (to the end)
     set_level(level)
     is_for_journal = is_journal(stream, environ)

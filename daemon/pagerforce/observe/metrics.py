@@ -1,6 +1,6 @@
-"""Every metric series of pagerforce (docs/reference/metrics.md), declared and pre-initialised in one place.
+"""Every metric series of pagerforce (docs/reference/metrics.md), declared and initialised here.
 
-No label ever carries an incident or record id, or customers' text; every label's values are a closed
+No label ever contains an incident or record id, or customer text; every label's values are a closed
 set or come from the configuration. docs/reference/metrics.md describes each series.
 """
 
@@ -62,7 +62,7 @@ class Metrics:
         )
         self.cursor_lag = self._gauge(
             "cursor_lag_seconds",
-            "How far the last complete poll lies behind the present.",
+            "Age of the last complete poll.",
             "source",
         )
         self.outbox_depth = self._gauge("outbox_depth", "Actions decided and not yet confirmed.")
@@ -87,17 +87,17 @@ class Metrics:
                 self.doubts.labels(spec.do)
 
     def _declare_counts(self) -> None:
-        """What happened so far."""
+        """Declares counters and histograms of events."""
         self.events = self._counter("events", "Changes seen, before any folding.", "source", "type")
         self.rule_matches = self._counter(
             "rule_matches", "Events a rule matched.", "ruleset", "rule"
         )
         self.actions = self._counter("actions", "Outcomes of actions.", "action", "outcome")
         self.conflicts = self._counter(
-            "conflicts", "Both sides had changed the same thing; whose change stands.", "winner"
+            "conflicts", "Changes of the same thing on both sides, by the winner.", "winner"
         )
         self.doubts = self._counter(
-            "doubts", "Actions of which nobody can tell whether they took effect.", "action"
+            "doubts", "Actions that are in doubt after a lost answer.", "action"
         )
         self.api_requests = self._counter(
             "api_requests", "Requests sent.", "system", "operation", "code"
@@ -109,33 +109,33 @@ class Metrics:
             "sync_latency_seconds", "Remote event time to confirmed delivery.", _LATENCY_BUCKETS
         )
         self.reconcile_found = self._counter(
-            "reconcile_found", "Changes that polling had not shown.", "source"
+            "reconcile_found", "Changes that polling had missed.", "source"
         )
         self.internal_errors = self._counter(
             "internal_errors", "Unexpected errors that one part met and contained.", "part"
         )
         self.stand_ins = self._counter(
             "requester_refused",
-            "People whom PagerDuty refused as the requester, so that the integration user stands in.",
+            "People whom PagerDuty refused as the requester; the integration user replaces them.",
         )
         self.contradictions = self._counter(
             "contradictions",
-            "Incidents that were believed although their log entries say otherwise.",
+            "Incidents with a value that contradicts their log entries.",
             "what",
         )
 
     def _declare_condition(self) -> None:
-        """More series, for alerts and the dashboard."""
+        """Declares further series, for alerts and the dashboard."""
         self.started = self._gauge("start_timestamp_seconds", "Unix time of the start.")
-        self.is_shadow = self._gauge("shadow", "1 where nothing is written to either side.")
+        self.is_shadow = self._gauge("shadow", "1 if nothing is written to either side.")
         self.poll_interval = self._gauge(
-            "poll_interval_seconds", "The calm pace of polling, as configured.", "source"
+            "poll_interval_seconds", "The configured wait between polls.", "source"
         )
         self.present_interval = self._gauge(
             "poll_present_interval_seconds", "The wait before the next poll.", "source"
         )
         self.poll_stretched = self._gauge(
-            "poll_stretched", "1 while the budget of calls slows polling down.", "source"
+            "poll_stretched", "1 while the call budget slows polling down.", "source"
         )
         self.poll_failures = self._gauge("poll_failures", "Failed polls in a row.", "source")
         self.clock_skew = self._gauge(
@@ -146,7 +146,7 @@ class Metrics:
         )
         self.forecast = self._gauge(
             "api_forecast",
-            "Requests that polling at this pace comes to: PagerDuty in a minute, Salesforce in a day.",
+            "Requests of polling at this pace: PagerDuty per minute, Salesforce per day.",
             "system",
         )
         self.calls_last_day = self._gauge(
@@ -203,7 +203,7 @@ class Metrics:
             for operation, success in OPERATIONS[side].items():
                 for code in (success, *TROUBLE_CODES):
                     self.api_requests.labels(side.value, operation, code)
-        # How a login is refused.
+        # The status of a refused login.
         self.api_requests.labels(Side.SALESFORCE.value, "login", "400")
         for what in CONTRADICTED:
             self.contradictions.labels(what)
@@ -212,7 +212,7 @@ class Metrics:
         for spec in actions:
             for outcome in OUTCOMES:
                 self.actions.labels(spec.do, outcome)
-        # PagerDuty knows no daily limit, only one per minute.
+        # PagerDuty has no daily limit, only one per minute.
         self.daily_budget.labels(Side.SALESFORCE.value).set(math.nan)
         self.calls_last_day.labels(Side.SALESFORCE.value)
         for name in CERTIFICATES:
@@ -220,22 +220,22 @@ class Metrics:
         self.drift.set(math.nan)
 
     def declare_rules(self, rules: Iterable[tuple[str, str]]) -> None:
-        """Makes the series of these (ruleset, rule) pairs exist."""
+        """Creates the series of these (ruleset, rule) pairs."""
         for ruleset, rule in rules:
             self.rule_matches.labels(shown(ruleset), shown(rule))
 
     def declare_objects(self, names: Iterable[str]) -> None:
-        """Makes the series of these objects and comment objects exist."""
+        """Creates the series of these objects and comment objects."""
         for name in names:
             self.fields_left_out.labels(name)
             self.object_halted.labels(name)
 
     def count_match(self, ruleset: str, rule: str) -> None:
-        """A rule matched an event; people read its name too, so it is ``shown``."""
+        """Counts a match; people read a rule's name, so it is ``shown``."""
         self.rule_matches.labels(shown(ruleset), shown(rule)).inc()
 
     def count_event(self, source: Side, kind: str, count: int = 1) -> None:
-        """Counts changes; types that rules have no word for count as ``other``."""
+        """Counts changes; types that rules have no name for count as ``other``."""
         known = kind if kind in _TYPES[source] else OTHER
         self.events.labels(source.value, known).inc(count)
 
@@ -244,7 +244,7 @@ class Metrics:
         self.actions.labels(do, outcome).inc()
 
     def count_doubt(self, do: str) -> None:
-        """An action that ``is_open_to_doubt`` may have been done or not, and is left to an operator."""
+        """Counts an action in doubt that was left to an operator; it has ``is_open_to_doubt``."""
         self.doubts.labels(do).inc()
 
     def count_internal_error(self, part: str) -> None:
@@ -252,30 +252,30 @@ class Metrics:
         self.internal_errors.labels(part).inc()
 
     def count_contradiction(self, what: str) -> None:
-        """An incident was believed in this field, one of ``CONTRADICTED``, against its log entries."""
+        """Counts an incident whose field (one of ``CONTRADICTED``) overruled its entries."""
         self.contradictions.labels(what).inc()
 
     def count_conflict(self, winner: Side) -> None:
-        """Both sides had changed the same thing, and this one's change stands."""
+        """Counts a conflict that this side won."""
         self.conflicts.labels(winner.value).inc()
 
     def count_compared(self, source: Side, found: int) -> None:
-        """Counts the changes that a comparison of everything found and polling had not."""
+        """Counts the changes that a full comparison found and polling had missed."""
         self.reconcile_found.labels(source.value).inc(found)
 
     def note_drift(self, found: int, at: float) -> None:
-        """A comparison of linked pairs ended at this Unix time and found so many differences."""
+        """Records the result of a comparison of linked pairs: its Unix time and its differences."""
         self.drift.set(found)
         self.drift_checked.set(at)
 
     def on_request(self, system: Side, operation: str, code: str) -> None:
-        """One request was answered with ``code`` (or failed without an answer)."""
+        """Counts one request with the ``code`` of its answer (or of its failure)."""
         labels = (system.value, operation_label(system, operation), code_label(code))
         self.api_requests.labels(*labels).inc()
         note_request(system.value, operation, code)
 
     def on_budget(self, system: Side, remaining: float) -> None:
-        """The remote side said how many requests it still allows."""
+        """Records how many more requests the remote side allows."""
         self.api_budget.labels(system.value).set(remaining)
 
 

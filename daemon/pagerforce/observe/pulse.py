@@ -1,9 +1,9 @@
-"""The pulse: what a loop really does beats its heart, and a watchdog sees where nothing does.
+"""The pulse: real progress of a loop beats its heart, and a watchdog sees a loop without progress.
 
-A loop's task carries a heart in a context variable, so that the tasks it starts carry it too. Whatever
-ends beats it: a request that was answered or has failed, a statement of the database, a turn of a
-planned wait. Nothing else may: a beat from a timer beside the work would hide that the work hangs.
-Where nobody watches (a command without a daemon, most tests) all of this does nothing.
+A loop's task has a heart in a context variable, so that the tasks it starts have it too. Whatever
+ends beats it: an answered or failed request, a statement of the database, a step of a planned wait.
+Nothing else may beat it: a beat from a timer beside the work would hide that the work hangs.
+Without a watchdog (a command without a daemon, most tests) all of this does nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,23 +13,23 @@ from typing import Protocol
 
 
 class Heart(Protocol):
-    """What must make progress until it ends."""
+    """Something that must make progress until it ends."""
 
     def beat(self) -> None:
-        """Some work was done just now."""
+        """Reports progress."""
         ...
 
     def begin(self, what: str) -> "Heart":
-        """A heart for a part of the work, watched by itself until its ``end``."""
+        """A heart for a part of the work, watched separately until its ``end``."""
         ...
 
     def end(self) -> None:
-        """The work is over: nothing is expected any more."""
+        """The work is over: no more progress is expected."""
         ...
 
 
 class _Unwatched:
-    """The heart where nobody watches."""
+    """The heart without a watchdog."""
 
     def beat(self) -> None:
         return None
@@ -65,13 +65,13 @@ _heart: ContextVar[Heart] = ContextVar("heart", default=_Unwatched())  # noqa: B
 
 
 def beat() -> None:
-    """This task has done some work just now."""
+    """Reports progress of this task."""
     _heart.get().beat()
 
 
 @contextmanager
 def carrying(heart: Heart) -> Iterator[None]:
-    """What this task does while the block runs, and what it starts, beats this heart."""
+    """While the block runs, this task and the tasks it starts beat this heart."""
     token = _heart.set(heart)
     try:
         yield
@@ -81,7 +81,7 @@ def carrying(heart: Heart) -> Iterator[None]:
 
 @contextmanager
 def work(what: str) -> Iterator[None]:
-    """A task beside others: its work is watched by itself and hides no other's silence."""
+    """Watches a parallel task separately, so that it does not hide that others hang."""
     heart = _heart.get().begin(what)
     try:
         with carrying(heart):
@@ -92,7 +92,7 @@ def work(what: str) -> Iterator[None]:
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """A part of this task's work that others may wait for: watched by itself, and as the whole."""
+    """Watches a part of this task's work both separately and as a part of the whole."""
     outer = _heart.get()
     heart = outer.begin(what)
     try:
@@ -104,6 +104,6 @@ def step(what: str) -> Iterator[None]:
 
 @contextmanager
 def also(renew: Callable[[], None]) -> Iterator[None]:
-    """Calls this too whenever this task does some work while the block runs."""
+    """Also calls ``renew`` at each progress of this task while the block runs."""
     with carrying(_Along(_heart.get(), renew)):
         yield

@@ -1,4 +1,4 @@
-"""How a line of the log looks: one line whatever its values hold, with the journal's priority before it."""
+"""The form of a log line: one line, whatever its values, after the journal's priority."""
 
 import logging
 import traceback
@@ -19,7 +19,7 @@ _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 
 class _Printed:
-    """What the console's renderer prints as it stands."""
+    """A value that the console's renderer prints unchanged."""
 
     __slots__ = ("_text",)
 
@@ -31,7 +31,7 @@ class _Printed:
 
 
 def show_values(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Makes every value what may be printed; the console's renderer escapes only those with blanks."""
+    """Makes every value printable; the console's renderer escapes only those with blanks."""
     return {key: _printable(value) for key, value in event.items()}
 
 
@@ -43,19 +43,19 @@ def _printable(value: object) -> object:
 
 
 class PlainFormatter(logging.Formatter):
-    """What libraries say through the standard library's logging: one line, and tracebacks below it."""
+    """Lines that libraries log through the standard library: one line each, then tracebacks."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
         """The line itself."""
         return shown(super().formatMessage(record))
 
     def formatException(self, ei: ErrorInfo) -> str:  # noqa: N802 (logging's name)
-        """A traceback, each line a line."""
+        """A traceback, one line per line."""
         return "\n".join(traceback_lines(ei[1])) if ei[1] is not None else ""
 
 
 class JournalRenderer:
-    """Puts the priority before the line that another renderer makes."""
+    """Puts the priority before the line of another renderer."""
 
     def __init__(self, renderer: Processor) -> None:
         self._renderer = renderer
@@ -63,18 +63,18 @@ class JournalRenderer:
     def __call__(
         self, logger: object, method: str, event: structlog.typing.EventDict
     ) -> str | bytes:
-        """Makes the line."""
+        """Renders the line."""
         line = str(self._renderer(logger, method, event))
-        # The journal makes an entry of each line, and reads the priority of each.
+        # The journal creates an entry for each line, and reads the priority of each.
         mark = f"<{_PRIORITIES.get(method, 6)}>"
         return "\n".join(mark + part for part in line.split("\n"))
 
 
 class LibraryFormatter(PlainFormatter):
-    """Lines of libraries, cut to their bound."""
+    """Lines of libraries, cut to their limit."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The whole of it, cut."""
+        """The whole text, cut."""
         return limits.cut_text(super().format(record), limits.LONGEST_TEXT)
 
 
@@ -88,7 +88,7 @@ class JournalFormatter(LibraryFormatter):
 
 
 def traceback_lines(error: BaseException) -> list[str]:
-    """A traceback line by line, for reports of defects; line breaks in the errors' own texts are shown."""
+    """A traceback line by line, for error reports; line breaks in the errors' texts are escaped."""
     found = traceback.TracebackException.from_exception(error)
     text = "".join(found.format())
     for said in _texts(found):
@@ -97,7 +97,7 @@ def traceback_lines(error: BaseException) -> list[str]:
 
 
 def _texts(found: traceback.TracebackException) -> Iterator[str]:
-    """What this error and those behind it say, where that is more than plain text."""
+    """The texts of this error and its causes that are not plain text."""
     text = str(found)
     if shown(text) != text:
         yield text

@@ -1,6 +1,6 @@
-"""Which requests an attempt made: kept with it, for ``why``.
+"""The requests of an attempt: stored with it, for ``why``.
 
-A record holds the system, the operation's name and the status that answered: never a body, an
+An item holds the system, the operation's name and the status of the answer: never a body, an
 address or a header.
 """
 
@@ -14,7 +14,7 @@ _current: ContextVar[list[tuple[str, str, str]] | None] = ContextVar("requests",
 
 @contextmanager
 def recording() -> Iterator[list[tuple[str, str, str]]]:
-    """Collects what this task asks while the block runs, as (system, operation, answer)."""
+    """Collects the requests of this task while the block runs, as (system, operation, answer)."""
     found: list[tuple[str, str, str]] = []
     token = _current.set(found)
     try:
@@ -24,7 +24,7 @@ def recording() -> Iterator[list[tuple[str, str, str]]]:
 
 
 def note_request(system: str, operation: str, answer: str) -> None:
-    """One request was made; dropped where nobody collects, or after the first fifty."""
+    """Notes one request; does nothing if nobody collects, or after the first fifty."""
     found = _current.get()
     if found is not None and len(found) < _MOST:
         found.append((system, operation, answer))

@@ -1,4 +1,4 @@
-"""A lock that the watchdog sees through: who has the turn is watched, and nobody waits for ever."""
+"""A lock with a watched holder; nobody waits for ever."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,13 +12,15 @@ from pagerforce.observe import pulse
 class Turns:
     """One at a time, first come first served, and nobody waits for ever.
 
-    Who has the turn and does nothing is found by its silence. Who waits gives up in time: its own
-    silence says nothing about itself.
+    The watchdog finds a holder that makes no progress. A waiter gives up in time, because its own
+    silence does not show that it hangs.
 
     Args:
-        what: what the turn is for, in the watchdog's words; "" where nobody need watch who has it.
-        too_long: the error that a waiter raises who has waited for too long.
-        longest_wait: seconds until then; at most what is granted to an attempt that does nothing.
+        what: the purpose of the turn, in the watchdog's words; "" if the holder need not be
+            watched.
+        too_long: the error that a waiter raises after ``longest_wait``.
+        longest_wait: seconds; at most the time that an attempt without progress is granted.
+        is_fast: for holders that yield to others anyway: taking the turn need not yield as well.
         is_fast: for what lets others have their turn anyway: taking the turn need not do so as well.
     """
 
@@ -38,10 +40,10 @@ class Turns:
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
-        """The turn, while the block runs.
+        """Holds the turn while the block runs.
 
         Raises:
-            Exception: ``too_long``: somebody else has kept it.
+            Exception: ``too_long``: somebody else kept it.
         """
         await self._acquire()
         try:
@@ -54,7 +56,7 @@ class Turns:
             self._lock.release()
 
     async def _acquire(self) -> None:
-        # Mostly nobody waits; a deadline costs several times what the lock does.
+        # Mostly nobody waits, and a deadline is several times more expensive than the lock.
         if self._is_fast:
             await checkpoint_if_cancelled()
         else:

@@ -1,4 +1,4 @@
-"""Reads what a client sends as JSON, whatever it holds."""
+"""Reads JSON bodies of clients, whatever they contain."""
 
 import json
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def parse_body(raw: bytes | bytearray, refuse: Callable[[str], object] | None = None) -> Any:  # noqa: ANN401 - JSON
-    """The JSON of a request; half a surrogate pair, which is no text, becomes U+FFFD.
+    """The JSON of a request; half a surrogate pair, which is not valid text, becomes U+FFFD.
 
     Args:
         raw: the body.
@@ -22,7 +22,7 @@ def parse_body(raw: bytes | bytearray, refuse: Callable[[str], object] | None = 
 
 
 def _number(digits: str) -> float:
-    """A whole number; as the nearest float where 64 bits do not hold it."""
+    """A whole number; the nearest float if it does not fit into 64 bits."""
     number = int(digits)
     if -(2**63) <= number < 2**63:
         return number

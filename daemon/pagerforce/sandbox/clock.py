@@ -1,7 +1,7 @@
-"""Where the sandbox gets its time from: the wall, or a hand that moves it.
+"""The clock of the sandbox: the real time, or a clock that tests move.
 
-Both sandbox applications ask a clock for the time and never look at the wall themselves, so that
-a day of incident life can be played in a second and a timeout can be met without waiting for it.
+Both sandbox applications get the time from this clock only, so that a day of incidents can run in a
+second, and a timeout needs no wait.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -9,10 +9,10 @@ from typing import Protocol
 
 
 class SandboxClock(Protocol):
-    """Tells the sandbox what time it is."""
+    """The source of the sandbox's time."""
 
     def now(self) -> datetime:
-        """The present instant, aware and in UTC."""
+        """The current instant, aware and in UTC."""
         ...
 
 
@@ -20,12 +20,12 @@ class WallClock:
     """The real time, for ``pagerforce sandbox``."""
 
     def now(self) -> datetime:
-        """The present instant, aware and in UTC."""
+        """The current instant, aware and in UTC."""
         return datetime.now(UTC)
 
 
 class ManualClock:
-    """A clock that stands still until it is moved, for tests and the demo.
+    """A clock that moves only on request, for tests and the demo.
 
     Args:
         start: the first instant it shows; must be aware.
@@ -37,14 +37,14 @@ class ManualClock:
         self._now = start.astimezone(UTC)
 
     def now(self) -> datetime:
-        """The instant it was last set to, aware and in UTC."""
+        """The instant of the last setting, aware and in UTC."""
         return self._now
 
     def advance(self, seconds: float) -> datetime:
         """Moves the clock forward and returns the new instant.
 
         Raises:
-            ValueError: when asked to go back, which no clock of a remote system does.
+            ValueError: ``seconds`` is negative; the clock of a remote system does not go back.
         """
         if seconds < 0:
             raise ValueError("a sandbox clock does not run backwards")

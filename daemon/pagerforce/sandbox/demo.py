@@ -1,7 +1,7 @@
-"""The demo: a day of incident life, played against the real daemon, and checked.
+"""The demo: a day of incidents, played against the real daemon, and checked.
 
-The daemon is a process of its own with a real configuration, database and log. People and
-monitoring act in the sandbox; every effect told is read from the sandbox's state, never assumed.
+The daemon is a separate process with a real configuration, database and log. People and monitoring
+act in the sandbox; every printed effect is read from the sandbox's state, never assumed.
 """
 
 import os
@@ -24,12 +24,12 @@ _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 async def play(page: Page, rules: Path | None, folder: Path | None) -> bool:
-    """Runs the demo; False where an expected effect is missing.
+    """Runs the demo; False if an expected effect is missing.
 
     Args:
-        page: where the story is printed.
+        page: prints the story.
         rules: a rules file to use instead of the shipped one.
-        folder: where to work; None: a new temporary one, which stays.
+        folder: working directory; None: a new temporary one, which is kept.
 
     Raises:
         OSError: the rules file or the folder cannot be used.
@@ -84,14 +84,14 @@ class Crew:
         return False
 
     async def kill(self) -> None:
-        """SIGKILL: no time to tidy up."""
+        """Sends SIGKILL: the daemon has no time to clean up."""
         if self._process is not None and self._process.returncode is None:
             await self.read_metrics()
             self._process.kill()
             await self._process.wait()
 
     async def stop(self) -> float | None:
-        """SIGTERM; the seconds it took, None where it took too long or had ended before."""
+        """Sends SIGTERM; returns the seconds to the end, None if too long or already ended."""
         if self._process is None or self._process.returncode is not None:
             return None
         await self.read_metrics()
@@ -103,7 +103,7 @@ class Crew:
         return None
 
     async def read_metrics(self) -> None:
-        """Adds the daemon's counters to the totals of all its lives."""
+        """Adds the daemon's counters to the totals over all its restarts."""
         text = await self._get("/metrics") or ""
         for line in (x for x in text.splitlines() if not x.startswith("#")):
             name, _, value = line.rpartition(" ")
@@ -111,7 +111,7 @@ class Crew:
                 self.totals[name] = self.totals.get(name, 0.0) + float(value)
 
     async def ask(self, *words: str) -> str:
-        """What a command of the command line prints about the daemon's state."""
+        """The output of a pagerforce command about the daemon's state."""
         arguments = [sys.executable, "-m", "pagerforce", *words]
         done = await anyio.run_process(
             [*arguments, "--config", str(self._desk.config)], check=False
@@ -128,7 +128,7 @@ class Crew:
 
 
 async def _close(story: Story, desk: Desk, crew: Crew, page: Page) -> None:
-    """Totals, the metrics that matter, and where everything is."""
+    """Prints totals, the important metrics, and the places of all files."""
     page.rule("totals")
     story.print_totals()
     for prefix, label in (
@@ -155,7 +155,7 @@ async def _close(story: Story, desk: Desk, crew: Crew, page: Page) -> None:
 
 
 def _latency(totals: dict[str, float]) -> str:
-    """The mean of the histogram of both sides: event there to confirmed delivery here."""
+    """The mean of the histogram of both sides: from the remote event to confirmed delivery."""
     name = "pagerforce_sync_latency_seconds"
     count = sum(value for key, value in totals.items() if key.startswith(f"{name}_count"))
     seconds = sum(value for key, value in totals.items() if key.startswith(f"{name}_sum"))

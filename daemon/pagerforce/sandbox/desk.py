@@ -1,4 +1,4 @@
-"""Both sandbox applications on loopback, with the keys and the configuration to use them."""
+"""Both sandbox applications on loopback, with keys and a configuration for them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ ORG_ID = "00D000000000001EAA"
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast the daemon of the written configuration polls."""
+    """The polling intervals in the written configuration."""
 
     poll_interval: str = "5s"
     min_poll_interval: str = "1s"
@@ -37,7 +37,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The running sandbox and how to reach it."""
+    """The running sandbox and its addresses."""
 
     folder: Path
     config: Path
@@ -61,17 +61,17 @@ async def open_desk(
     pace: Pace | None = None,
     rules: str | None = None,
 ) -> AsyncIterator[Desk]:
-    """Serves both sides until the block is left; writes keys and a configuration into the folder.
+    """Serves both sides until the block ends; writes keys and a configuration into the folder.
 
-    Rules already there are kept: they may have been edited to try something out.
+    Existing rules are kept: they may have been edited for a trial.
 
     Args:
-        folder: made where it is missing.
-        ports: PagerDuty's and Salesforce's; 0 for any free one.
+        folder: created if it is missing.
+        ports: of PagerDuty and Salesforce; 0 for any free one.
         tls: serve https with a CA of its own.
         clock: the sandbox's time.
-        pace: of the daemon that the configuration is for.
-        rules: the text of a rules file to use instead; replaces what is there.
+        pace: of the daemon with this configuration.
+        rules: the text of a rules file to use instead; replaces an existing one.
 
     Raises:
         AddressInUseError: a port is taken.
@@ -95,7 +95,7 @@ async def open_desk(
 
 
 def _lay_out(folder: Path, rules: str | None) -> Path:
-    """Makes the folders and the rules file; gives the path of the configuration."""
+    """Creates the folders and the rules file; returns the path of the configuration."""
     place = folder / "rules.d" / "rules.toml"
     place.parent.mkdir(parents=True, exist_ok=True)
     if rules is not None or not place.exists():
@@ -136,13 +136,13 @@ def _config(folder: Path, urls: tuple[str, str], files: TlsFiles | None, pace: P
 
 
 def _socket(folder: Path) -> str:
-    """The control socket beside the state; none where its path would be too long to be bound."""
+    """The control socket beside the state; none if its path would be too long for a socket."""
     path = str((folder / "control.sock").absolute())
     return path if len(path) < _LONGEST_SOCKET_PATH else ""
 
 
 def _public_key(path: Path) -> bytes:
-    """The public half of the key in the file, which is made where it is missing."""
+    """The public half of the key in the file; creates the key if it is missing."""
     if not path.exists():
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         pem = key.private_bytes(
@@ -159,5 +159,5 @@ def _public_key(path: Path) -> bytes:
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """In the place of what has that name: a link there is replaced, not followed."""
+    """Writes a private file. An existing link of that name is replaced, not followed."""
     replace_file(path, content, 0o600)

@@ -1,8 +1,8 @@
-"""The sandbox's knobs: make the next requests slow, refused, broken or unanswered.
+"""The sandbox's faults: they make the next requests slow, refused, broken or unanswered.
 
-A :class:`Fault` is armed for a number of requests; :class:`FaultMiddleware` stands before the
-application and lets each request take what is armed for it. Nothing here knows a vendor: how an
-error looks on the wire comes in as an :data:`ErrorShape`.
+A :class:`Fault` is armed for a number of requests. :class:`FaultMiddleware` is in front of the
+application and applies armed faults to each request. This module knows no vendor: an
+:data:`ErrorShape` defines the form of errors.
 """
 
 import re
@@ -22,7 +22,7 @@ from pagerforce.sandbox.bodies import parse_body
 from pagerforce.sandbox.clock import SandboxClock
 
 CONTROL_PREFIX = "/__sandbox__/"
-"""Paths below this are the sandbox's own and never meet a fault."""
+"""Paths below this belong to the sandbox and never meet a fault."""
 
 MAX_FAULT_SECONDS = 3600.0
 """The longest latency or announced wait that can be armed."""
@@ -44,7 +44,7 @@ class ConnectionDroppedError(Exception):
 
 
 class FaultKind(StrEnum):
-    """What goes wrong."""
+    """The kind of a fault."""
 
     LATENCY = "latency"
     TOO_MANY = "too_many"
@@ -57,20 +57,20 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong, ``count`` times.
+    """One fault, for ``count`` requests.
 
     Attributes:
-        kind: what goes wrong. ``*_after``: the application did its work, only the answer is lost.
+        kind: the kind. ``*_after``: the application did its work, only the answer is lost.
         count: for how many requests.
         method: only for this HTTP method; None for any.
-        path: only for paths in which this regular expression is found; None for any.
+        path: only for paths that match this regular expression somewhere; None for any.
         status: the status of ``error_before`` and ``error_after``.
-        seconds: how long ``latency`` takes; for ``too_many`` the wait to announce, 0 for none.
-        answer: a vendor's name for what ``error_before`` and ``error_after`` say instead, with a status
-            of its own; ``""`` for none.
+        seconds: the duration of ``latency``; for ``too_many`` the wait to announce, 0 for none.
+        answer: name of a vendor's answer, for ``error_before`` and ``error_after``, with its own
+            status; ``""`` for none.
 
     Raises:
-        ValueError: a value is out of range or the expression is not one.
+        ValueError: a value is out of range or the expression is invalid.
     """
 
     kind: FaultKind
@@ -115,7 +115,7 @@ class Fault:
         return cls(**value)
 
     def to_json(self) -> dict[str, object]:
-        """The fault as JSON, the form :meth:`parse` reads."""
+        """The fault as JSON, for :meth:`parse`."""
         return asdict(self)
 
     def fits(self, method: str, path: str) -> bool:
@@ -129,9 +129,9 @@ class Faults:
     """The armed faults, in the order they were armed. For one event loop only.
 
     Attributes:
-        answers: the names that a fault's ``answer`` may have; the application puts its vendor's here.
-        on_request: told method and path of each request, and awaited, before anything is done about
-            it, so that something may happen between two requests.
+        answers: the allowed names of a fault's ``answer``; the application sets its vendor's.
+        on_request: awaited with method and path of each request before it is handled, so that
+            something can happen between two requests.
     """
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ class Faults:
         """Arms a fault.
 
         Raises:
-            ValueError: its answer is none of this vendor's.
+            ValueError: the vendor has no such answer.
         """
         if fault.answer and fault.answer not in self.answers:
             known = ", ".join(sorted(self.answers)) or "none here"
@@ -151,15 +151,15 @@ class Faults:
         self._armed.append(fault)
 
     def clear(self) -> None:
-        """Disarms everything."""
+        """Disarms all faults."""
         self._armed.clear()
 
     def armed(self) -> tuple[Fault, ...]:
-        """What is still armed, each with the count that is left."""
+        """The armed faults, each with its remaining count."""
         return tuple(self._armed)
 
     def take(self, method: str, path: str) -> list[Fault]:
-        """Uses up what this request meets: every fitting latency, and the first other fault.
+        """Uses up the faults of this request: every fitting latency, and the first other fault.
 
         A request can end only one way, so a second ending stays armed for the next request.
         """
@@ -181,7 +181,7 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """An error as it goes over the wire."""
+    """An error in the form of an HTTP answer."""
 
     status: int
     body: bytes
@@ -189,11 +189,11 @@ class ErrorAnswer:
 
 
 ErrorShape = Callable[[Fault], ErrorAnswer]
-"""How a vendor puts ``too_many``, ``error_before`` and ``error_after`` on the wire."""
+"""Converts ``too_many``, ``error_before`` and ``error_after`` to a vendor's HTTP answer."""
 
 
 def plain_error(fault: Fault) -> ErrorAnswer:
-    """What a proxy before the vendor says: a status and a line of text."""
+    """The answer of a proxy before the vendor: a status and a line of text."""
     status = 429 if fault.kind is FaultKind.TOO_MANY else fault.status
     headers = {"content-type": "text/html"}
     if fault.kind is FaultKind.TOO_MANY and fault.seconds:
@@ -202,13 +202,13 @@ def plain_error(fault: Fault) -> ErrorAnswer:
 
 
 class FaultMiddleware:
-    """Lets requests meet the armed faults, and dates every answer by the sandbox's clock.
+    """Applies the armed faults to requests, and dates every answer by the sandbox's clock.
 
     Args:
-        app: the application behind.
-        faults: what is armed; shared with anyone who arms it.
+        app: the application behind it.
+        faults: the armed faults; shared with those who arm them.
         clock: the sandbox's time, for the ``Date`` header.
-        shape: how the vendor's errors look.
+        shape: the form of the vendor's errors.
     """
 
     def __init__(
@@ -291,7 +291,7 @@ def fault_routes(faults: Faults) -> list[Route]:
 
 
 async def _discard(_message: Message) -> None:
-    """Takes the application's answer and sends it nowhere."""
+    """Drops the application's answer."""
 
 
 async def _answer(send: Send, answer: ErrorAnswer) -> None:
@@ -304,11 +304,11 @@ async def _answer(send: Send, answer: ErrorAnswer) -> None:
 async def drop_connection(send: Send) -> None:
     """Ends the connection without a byte of an answer.
 
-    ASGI has no word for this. A response whose header cannot be put on the wire is begun, so the
-    server neither sends it nor may replace it by a 500 of its own; it can only close.
+    ASGI cannot express this. So a response with an invalid header is started: the server neither
+    sends it nor can replace it by a 500; it can only close the connection.
 
     Raises:
-        ConnectionDroppedError: where the server took even that header.
+        ConnectionDroppedError: the server accepted even that header.
     """
     await send({"type": "http.response.start", "status": 200, "headers": [(b"\r\n", b"")]})
     raise ConnectionDroppedError

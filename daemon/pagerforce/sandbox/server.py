@@ -13,17 +13,17 @@ from pagerforce.errors import AddressInUseError
 from pagerforce.sandbox.tls import TlsFiles
 
 _GRACE_SECONDS = 1
-"""How long requests that are still being served may take when the server is to end."""
+"""How long current requests may take when the server ends."""
 
 _MAX_HEAD_BYTES = 256 * 1024
-"""Long queries arrive in the request line, which uvicorn caps at 64 KiB unless told."""
+"""Long queries arrive in the request line; uvicorn's default limit is 64 KiB."""
 
 
 @asynccontextmanager
 async def serve(
     app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, tls: TlsFiles | None = None
 ) -> AsyncIterator[str]:
-    """Serves an application until the block is left, and gives its base URL, without final slash.
+    """Serves an application until the block ends, and yields its base URL, without final slash.
 
     Args:
         app: an ASGI application without lifespan.
@@ -46,7 +46,7 @@ async def serve(
             finally:
                 server.stopping.set()
     except BaseExceptionGroup as group:
-        # The task group wraps what the caller's own block raised; the caller wants that itself.
+        # The task group wraps an error of the caller's block; the caller needs the error itself.
         if len(group.exceptions) == 1:
             raise group.exceptions[0] from None
         raise
@@ -55,7 +55,7 @@ async def serve(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, started and stopped by us instead of by signals."""
+    """uvicorn, started and stopped by this module instead of by signals."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -63,7 +63,7 @@ class _Server(uvicorn.Server):
         self.stopping = anyio.Event()
 
     async def run_until_stopped(self, listener: socket.socket) -> None:
-        """Serves until ``stopping`` is set, also where the caller is being cancelled."""
+        """Serves until ``stopping`` is set, even if the caller is being cancelled."""
         with anyio.CancelScope(shield=True):
             await self.serve(sockets=[listener])
         for connection in list(self.server_state.connections):
@@ -71,16 +71,16 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leaves the signals to whoever runs us."""
+        """Leaves the signals to the calling program."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts to accept connections, and says so."""
+        """Starts to accept connections, and reports it."""
         await super().startup(sockets)
         self.ready.set()
 
     async def main_loop(self) -> None:
-        """Waits for the end. The original also refreshes headers, which we do not let it send."""
+        """Waits for the end. The original also refreshes headers, which are switched off here."""
         await self.stopping.wait()
 
 
@@ -107,7 +107,7 @@ def _bind(host: str, port: int) -> socket.socket:
     if not _is_loopback(host):
         raise AddressInUseError(f"the sandbox listens on loopback only, not on {host}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's delay off only for sockets that name their protocol.
+    # asyncio turns Nagle's delay off only for sockets with an explicit protocol.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

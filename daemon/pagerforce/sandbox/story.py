@@ -1,4 +1,4 @@
-"""The demo's narrator: prints who did what, waits for effects, and keeps count of the truth."""
+"""The demo's narrator: prints what happens, waits for effects, and counts them."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -10,10 +10,10 @@ _LOOK_SECONDS = 0.05
 
 
 class Page(Protocol):
-    """Where the story is printed; shows what a terminal would obey."""
+    """Prints the story; escapes terminal control characters."""
 
     def line(self, text: str) -> None:
-        """One line, whatever is in the text."""
+        """One line, whatever the text contains."""
         ...
 
     def rule(self, title: str) -> None:
@@ -22,10 +22,10 @@ class Page(Protocol):
 
 
 class Story:
-    """A timeline of deeds and effects.
+    """A timeline of acts and effects.
 
     Args:
-        page: where it is printed.
+        page: prints it.
     """
 
     def __init__(self, page: Page) -> None:
@@ -36,7 +36,7 @@ class Story:
 
     @property
     def is_true(self) -> bool:
-        """Whether every effect that was expected came."""
+        """Whether every expected effect was seen."""
         return bool(self._waits) and not self._missing
 
     def chapter(self, title: str) -> None:
@@ -44,13 +44,13 @@ class Story:
         self._page.rule(title)
 
     def deed(self, who: str, what: str) -> None:
-        """Somebody did something."""
+        """Prints an act of somebody."""
         self._print(who, what)
 
     async def effect(
         self, what: str, look: Callable[[], str | None], *, patience: float = _PATIENCE_SECONDS
     ) -> None:
-        """Waits until ``look`` sees an effect; it gives what it sees, or None."""
+        """Waits until ``look`` sees an effect; it returns a description, or None."""
         began = anyio.current_time()
         seen = look()
         while seen is None and anyio.current_time() - began < patience:
@@ -65,7 +65,7 @@ class Story:
             self._print("  pagerforce", f"{seen}  ({waited:.1f} s)")
 
     def fact(self, what: str, seen: str | None) -> None:
-        """States something that must be true right now."""
+        """Prints a fact that must be true right now."""
         if seen is None:
             self._missing.append(what)
             self._print("MISSING", what)
@@ -78,7 +78,7 @@ class Story:
         self._page.line(f"{at:6.1f} s  {who:13} {what}")
 
     def print_totals(self) -> None:
-        """How many effects came, and how long they took."""
+        """Prints how many effects were seen, and how long they took."""
         waits = sorted(wait for wait in self._waits if wait)
         typical = waits[len(waits) // 2] if waits else 0.0
         slowest = waits[-1] if waits else 0.0

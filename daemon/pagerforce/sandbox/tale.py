@@ -1,4 +1,4 @@
-"""What the demo plays: deeds of people and monitoring, and the effects that must follow."""
+"""The script of the demo: acts of people and monitoring, and the effects that must follow."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class _Tale:
         self.pd, self.sf = desk.pagerduty, desk.salesforce
         self.record_id = self.incident_id = ""
 
-    # Looking at the sandbox ----------------------------------------------------------------------
+    # Reading the sandbox -------------------------------------------------------------------------
 
     def id_of(self, kind: str, name: str) -> str:
         return self.sf.find_id(f"{_P}{kind}__c", Name=name)
@@ -77,14 +77,14 @@ class _Tale:
     # Chapters ------------------------------------------------------------------------------------
 
     async def before(self) -> None:
-        """What is there before the first start makes no flood."""
+        """Records from before the first start cause no flood."""
         self.story.chapter("the first start")
         old_id = self.open_record("An old priority 1, being worked on", "Network", "1")
         old = self.pd.trigger("PNET001", "An old incident")
         self.story.deed(
             "before", f"record {self.record(old_id)['Name']} and incident {old['id']} are open"
         )
-        await anyio.sleep(1.0)  # stamps are whole seconds: what follows is told apart from what was
+        await anyio.sleep(1.0)  # stamps are whole seconds: later changes get another one
         is_ready = await self.crew.start()
         self.story.fact(
             "the daemon is ready", "the daemon is ready: both sides were read" if is_ready else None
@@ -132,7 +132,7 @@ class _Tale:
         return f"made {name} the record's owner" if name == "Jane Doe" else None
 
     async def talk(self) -> None:
-        """Notes and comments travel once, and resolve closes the record."""
+        """Notes and comments are copied once, and a resolve closes the record."""
         if not self.incident_id:
             return
         self.story.chapter("notes both ways, then resolved")
@@ -232,9 +232,9 @@ class _Tale:
         return f"opened {sum(counts)} incidents for {len(ids)} records" if is_whole else None
 
     async def end(self) -> None:
-        """A quiet moment, then the state of both sides is held against the story."""
+        """After a quiet moment, the state of both sides is compared with the story."""
         self.story.chapter("the end")
-        await anyio.sleep(2.5)  # an echo or a doubled note would have come by now
+        await anyio.sleep(2.5)  # an echo or a doubled note would be visible now
         if self.incident_id:
             self.story.fact("the note was copied once", self._comment("line card"))
             self.story.fact("the comment was copied once", self._note("Second floor"))

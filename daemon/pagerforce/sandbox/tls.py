@@ -1,7 +1,7 @@
 """A private CA and a certificate for loopback, so that the sandbox can be served over https.
 
-The official PagerDuty client accepts nothing else, and the daemon can be tried with ``ca_file``.
-The CA's key is thrown away: the CA vouches for this one certificate and can never vouch for more.
+The official PagerDuty client accepts only https, and the daemon can be tried with ``ca_file``. The
+CA's key is deleted: the CA has signed this one certificate and can never sign another.
 """
 
 import ipaddress
@@ -26,10 +26,10 @@ _NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Where the PEM files are.
+    """The paths of the PEM files.
 
     Attributes:
-        ca: what a client has to trust (``ca_file``, ``REQUESTS_CA_BUNDLE``).
+        ca: the CA that a client must trust (``ca_file``, ``REQUESTS_CA_BUNDLE``).
         certificate: the server's certificate.
         key: the server's private key, readable by its owner only.
     """
@@ -40,7 +40,7 @@ class TlsFiles:
 
 
 def make_tls(folder: Path) -> TlsFiles:
-    """Writes a new CA, certificate and key into a folder, which is made where it is missing.
+    """Writes a new CA, certificate and key into a folder; creates the folder if it is missing.
 
     The certificate is for 127.0.0.1, ::1 and localhost, and good for a year.
 
@@ -68,7 +68,7 @@ def make_tls(folder: Path) -> TlsFiles:
 
 
 def _builder(subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    # The wall's time even where the sandbox's clock is moved by hand: TLS clients look at the wall.
+    # The real time even if the sandbox's clock is moved: TLS clients use the real time.
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()

@@ -1,1 +1,1 @@
-"""store."""
+"""The state database: SQL, migrations, backup and restore."""

@@ -1,4 +1,4 @@
-"""Attempts at actions: stored before they are made, so that after a crash it is known where to look."""
+"""Attempts at actions: stored beforehand, so that a crash leaves a record of each."""
 
 import json
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ _MOST_RIVALS = 500
 async def begin_attempt(
     tx: Transaction, actions: Sequence[Action], incident_id: IncidentId | None, now: datetime
 ) -> bool:
-    """Records that an attempt starts, and where: after a crash it may have had effect there.
+    """Records the start of an attempt and its incident: after a crash it may have had effect there.
 
-    False where one of the actions does not wait any more (discarded meanwhile).
+    False if one of the actions is no longer waiting (discarded meanwhile).
     """
     ids = [action.id for action in actions]
     stamp = to_stamp(now)
@@ -41,7 +41,7 @@ async def begin_attempt(
 
 
 async def tried_incidents(tx: Transaction, action: Action) -> tuple[IncidentId, ...]:
-    """Where earlier attempts may have had effect: their answers never came."""
+    """Incidents that earlier attempts without an answer may have changed."""
     rows = await tx.rows(
         "SELECT incident_id FROM attempt WHERE action_id = ? AND incident_id IS NOT NULL "
         "AND (verdict IS NULL OR verdict = 'unknown') GROUP BY incident_id ORDER BY min(number)",
@@ -51,7 +51,7 @@ async def tried_incidents(tx: Transaction, action: Action) -> tuple[IncidentId, 
 
 
 async def tried_at(tx: Transaction, action_id: str) -> tuple[datetime, ...]:
-    """When the attempts of an action began whose answers never came, the newest ones."""
+    """Start times of the newest attempts of an action without an answer."""
     rows = await tx.rows(
         "SELECT started_at FROM attempt WHERE action_id = ? "
         "AND (verdict IS NULL OR verdict = 'unknown') ORDER BY number DESC LIMIT ?",
@@ -61,9 +61,9 @@ async def tried_at(tx: Transaction, action_id: str) -> tuple[datetime, ...]:
 
 
 async def rivals_of(tx: Transaction, action: Action) -> tuple[Rival, ...]:
-    """Other actions of this kind and object that may have made what nothing knows of.
+    """Other actions of this kind and object that may have created a row that is not known.
 
-    They wait, are under way, or are dead letters, and an attempt of theirs had no answer.
+    They wait, are under way, or are dead letters, and one of their attempts had no answer.
     """
     rows = await tx.rows(
         "SELECT args, json_group_array(started_at) FROM action "
@@ -82,9 +82,9 @@ def _to_rival(row: Row) -> Rival:
 
 
 async def note_outcome(tx: Transaction, action: Action, outcome: Settlement, now: datetime) -> None:
-    """Stores what became of an action in one plain statement, where all else of it can't be stored.
+    """Stores an action's outcome in one plain statement, if its further results can't be stored.
 
-    An attempt that was not even begun is counted here, so that the wait grows with each.
+    An attempt that did not begin is counted here, so that the wait grows with each.
     """
     is_done = outcome.next_at is None
     await tx.run(
@@ -105,6 +105,6 @@ async def note_outcome(tx: Transaction, action: Action, outcome: Settlement, now
 
 
 async def is_under_way(tx: Transaction, action_id: str) -> bool:
-    """Whether an attempt at an action was begun and not settled."""
+    """Whether an attempt at an action began and is not settled."""
     sql = "SELECT 1 FROM action WHERE id = ? AND state = 'in_flight'"
     return await tx.row(sql, (action_id,)) is not None

@@ -1,7 +1,7 @@
-"""``backup`` and ``restore``: a consistent copy of the state, and the way back from one.
+"""``backup`` and ``restore``: a consistent copy of the state, and its return.
 
-A restored database remembers less than both sides show. What follows from that is in
-``store/restored.py``; here it is only marked.
+A restored database knows less than both sides show. ``store/restored.py`` handles the consequences;
+here it is only marked.
 
 Synchronous, on files: also for a command line that runs without the daemon.
 """
@@ -33,16 +33,16 @@ from pagerforce.store.trouble import damaged, to_file_error, to_store_error
 
 _RESERVE_BYTES = 256 * 1024 * 1024  # what must stay free for the daemon's own work
 _STATEMENT_STEPS = 1_000_000  # some milliseconds
-_LARGEST_VALUE = 64 * 1024 * 1024  # none of our rows comes near it
-# What a file that was copied by other means last knew of: not later than when it was copied.
+_LARGEST_VALUE = 64 * 1024 * 1024  # no row of pagerforce comes near it
+# The latest time in a file that was copied by other means: not later than the copy.
 _LAST_STAMP = "SELECT CAST(max(seen_at) AS BLOB) FROM event"
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup as it was found sound: its file, schema version, size, and the state's last moment.
+    """A sound backup: its file, schema version, size, and time.
 
-    ``made_at`` None: nothing had happened yet, or the file was not made by ``backup``.
+    ``made_at`` None: nothing had happened yet, or the file was not created by ``backup``.
     """
 
     path: Path
@@ -52,13 +52,13 @@ class Backup:
 
 
 def back_up(database_path: Path, target: Path, now: datetime, step: Step | None = None) -> Backup:
-    """Copies the state, also while the daemon writes; the copy is checked before it gets its name.
+    """Copies the state, also while the daemon writes; the copy gets its name after it was checked.
 
     Args:
         database_path: the state database.
         target: the new file, mode 0600; its folder must exist.
-        now: the moment to note in the copy.
-        step: told how far it is; what it raises ends the work, and nothing is left of it.
+        now: the time to store in the copy.
+        step: called with the progress; an exception from it ends the work and leaves no file.
 
     Raises:
         StoreError: there is no state, the target exists, there is no space, or the state is damaged.
@@ -75,26 +75,26 @@ def _check_files(database_path: Path) -> None:
     try:
         check_state_files(database_path)
     except FileNotFoundError:
-        return  # there is no folder either
+        return  # the folder does not exist either
     except OSError as error:
         raise to_file_error(database_path, error) from error
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCopy:
-    """A copy that has no name any more: nothing is left of it once ``stream`` is closed."""
+    """A copy without a name: closing ``stream`` deletes it."""
 
     backup: Backup
     stream: BinaryIO
 
 
 def open_copy(database_path: Path, now: datetime, step: Step) -> OpenCopy:
-    """A checked copy to be sent to somebody else, made in the state's folder.
+    """A checked copy to send to somebody else, created in the state's folder.
 
-    One at a time: ``clear_copies`` takes away what a process that was killed has left.
+    One at a time: ``clear_copies`` removes what a killed process left.
 
     Raises:
-        StoreError: as ``back_up``; or it would not leave the daemon enough space for its work.
+        StoreError: as ``back_up``; or the daemon would not keep enough space for its work.
     """
     with rights_of(database_path.parent):
         clear_copies(database_path)
@@ -126,19 +126,19 @@ def _judge(part: Part, named: Path, step: Step | None = None) -> Backup:
 
     Args:
         part: the copy.
-        named: how messages name it.
-        step: told how far it is.
+        named: its name in messages.
+        step: called with the progress.
 
     Raises:
-        StoreError: it is of another program, damaged, too new, or holds what is not ours.
+        StoreError: it is of another program, damaged, too new, or contains foreign objects.
     """
     try:
         with part.connect() as connection:
             return _look_into(connection, named, os.fstat(part.handle).st_size, step)
     except sqlite3.Error as error:
         raise to_store_error(named, error) from error
-    except UnicodeDecodeError as error:  # of a message of SQLite's that quotes what is in the file
-        raise damaged(named, "what should be text is none") from error
+    except UnicodeDecodeError as error:  # SQLite's message quotes the file's content
+        raise damaged(named, "a text in it is not UTF-8") from error
 
 
 def _look_into(connection: sqlite3.Connection, named: Path, size: int, step: Step | None) -> Backup:
@@ -150,7 +150,7 @@ def _look_into(connection: sqlite3.Connection, named: Path, size: int, step: Ste
     foreign = compare_schema(connection, found.schema)
     if foreign:
         raise StoreError(
-            f"{named}: {foreign}. 'pagerforce restore' takes nothing that the migrations do not make: "
+            f"{named}: {foreign}. 'pagerforce restore' accepts only what the migrations create: "
             "remove it by hand (sqlite3), or use another backup"
         )
     if step is not None:
@@ -161,10 +161,10 @@ def _look_into(connection: sqlite3.Connection, named: Path, size: int, step: Ste
 
 
 def _is_unwanted(step: Step) -> int:
-    """Ends a statement of SQLite's where nobody wants its answer any more (1), else lets it go on."""
+    """Returns 1, which ends a statement of SQLite, if its answer is no longer wanted; else 0."""
     try:
         step(1.0)
-    except BaseException:  # noqa: BLE001 (SQLite's code is between us and anyone who is to see it)
+    except BaseException:  # noqa: BLE001 (it can't pass through SQLite's code)
         return 1
     return 0
 
@@ -179,28 +179,27 @@ def _made_at(named: Path, connection: sqlite3.Connection) -> str | None:
         text = str(stamp, "ascii")
         parse_instant(text)
     except ValueError as error:
-        raise StoreError(
-            f"{named}: does not say when it was made: bring back another backup"
-        ) from error
+        raise StoreError(f"{named}: has no creation time: restore another backup") from error
     return text
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did. ``replaced`` None: there was no database before."""
+    """The result of a restore. ``replaced`` None: there was no database before."""
 
     backup: Backup
     replaced: Path | None
 
 
 def restore(source: Path, database_path: Path, now: datetime, step: Step | None = None) -> Restored:
-    """Puts a backup in the place of the state; the daemon must not run.
+    """Replaces the state by a backup; the daemon must not run.
 
-    The state before is kept beside it. At every moment of it a database stands in its place.
+    The previous state is kept beside it. There is a database under the state's name at every
+    moment.
 
     Raises:
-        StateInUseError: a daemon works with the state.
-        StoreError: the backup can't be used, or there is no space; the state is as it was.
+        StateInUseError: a daemon uses the state.
+        StoreError: the backup can't be used, or there is no space; the state is unchanged.
     """
     with open_given(source, database_path) as given:
         try:
@@ -236,9 +235,9 @@ def _marks(backup: Backup, now: datetime) -> Mapping[str, str]:
 
 
 def _set_aside(path: Path, now: datetime) -> Path | None:
-    """Keeps the present database under another name, and leaves it alone in its place.
+    """Keeps the current database under another name, without its log.
 
-    Its log must not stay: SQLite would play it into the restored file.
+    The log must not stay: SQLite would apply it to the restored file.
     """
     with open_folder(path.parent) as folder:
         if folder.look(path.name) is None:
@@ -248,7 +247,7 @@ def _set_aside(path: Path, now: datetime) -> Path | None:
         aside = f"{path.name}.replaced-{now.strftime('%Y%m%dT%H%M%SZ')}"
         if folder.look(aside) is not None:
             raise StoreError(
-                f"{path.with_name(aside)}: a database was set aside in this very second: try again"
+                f"{path.with_name(aside)}: a database of this second was kept already: try again"
             )
         _duplicate(folder, path.name, aside)
         if folder.look(f"{path.name}-wal") is not None:
@@ -267,7 +266,7 @@ def _fold_log_in(path: Path) -> None:
     with (
         suppress(
             sqlite3.Error, UnicodeDecodeError
-        ),  # a damaged one is kept as it is, its log beside it
+        ),  # a damaged one is kept unchanged, with its log
         closing(sqlite3.connect(to_uri(path, "rw"), uri=True)) as connection,
     ):
         distrust(connection)

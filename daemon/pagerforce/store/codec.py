@@ -1,7 +1,7 @@
 """The model's dataclasses as JSON text and back.
 
-What one version wrote, the next must read: unknown keys are ignored and missing ones take the
-dataclass's default.
+Every version must read the texts of the previous one: unknown keys are ignored, and missing keys
+get the dataclass's default.
 """
 
 import json
@@ -22,16 +22,16 @@ from pagerforce.model.value import Fields, format_instant, parse_instant
 
 _SCALAR = str | int | float | bool | None
 
-# Any: json.loads gives Any, and each reader below states the shape it expects of it.
+# Any: json.loads returns Any, and each reader below checks the shape that it expects.
 
 
 def to_stamp(moment: datetime) -> str:
-    """An instant as stored in columns: always with six digits, so that text order is time order."""
+    """An instant as stored in columns: always six digits, so that text order is time order."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def to_text(value: object) -> str:
-    """JSON text of a dataclass, or of plain data that may hold dataclasses.
+    """JSON text of a dataclass, or of plain data that may contain dataclasses.
 
     A dataclass's fields that are None are left out.
     """
@@ -43,7 +43,7 @@ def to_text(value: object) -> str:
 
 
 class Encoder:
-    """``to_text`` for values that share incidents: each is written once and then copied."""
+    """``to_text`` for values that share incidents: each is encoded once and then copied."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[Incident, orjson.Fragment]] = {}
@@ -60,21 +60,21 @@ class Encoder:
             return _to_plain(value)
         known = self._known.get(id(value))
         if known is None:
-            # The incident is kept with it, so that no other one can get its id meanwhile.
+            # Kept with its incident, so that no other incident can get its ``id()`` meanwhile.
             text = orjson.dumps(_to_plain(value), _to_plain, _OPTIONS)
             known = self._known[id(value)] = value, orjson.Fragment(text)
         return known[1]
 
 
 def from_text(text: str) -> Any:  # noqa: ANN401 - as json.loads, see above
-    """What ``to_text`` made a text of, as plain data."""
+    """Plain data from a text of ``to_text``."""
     return orjson.loads(text)
 
 
 def _to_plain(value: object) -> object:
-    """What JSON itself has no form for; whatever is inside is asked for in its turn."""
+    """Converts a value that JSON does not support; the encoder asks again for values inside it."""
     kind = type(value)
-    # mypy takes the hash of a class's instances for the class's own.
+    # mypy confuses the hash of a class's instances with the class's own.
     shape = _shape_of(kind)  # type: ignore[arg-type]
     if shape is not None:
         names, values_of = shape
@@ -96,7 +96,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_
 def _shape_of(
     kind: type,
 ) -> tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]] | None:
-    """The names of a dataclass's fields, and what gives their values; None of anything else."""
+    """The names of a dataclass's fields, and the getter of their values; None for other classes."""
     if not is_dataclass(kind):
         return None
     names = tuple(field.name for field in fields(kind))
@@ -115,9 +115,9 @@ def _text(data: Mapping[str, Any], key: str) -> str | None:
 
 
 def _of(kind: Any, value: Any) -> Any:  # noqa: ANN401 - a check of what came out of JSON
-    """The value, which must be of this kind: a damaged row must not come to light further on."""
+    """The value, which must have this type: damage must not show first in later code."""
     if not isinstance(value, kind):
-        raise TypeError("is of another kind than was stored")
+        raise TypeError("has another type than was stored")
     return value
 
 
@@ -131,7 +131,7 @@ def _ref(data: Mapping[str, Any] | None) -> Ref | None:
 
 
 def parse_incident(data: Mapping[str, Any]) -> Incident:
-    """An incident's snapshot from what ``to_text`` made of it."""
+    """An incident's snapshot from the data of ``to_text``."""
     status = data.get("status")
     merged = data.get("merged_into")
     return Incident(
@@ -164,7 +164,7 @@ def _fields(data: Any) -> Fields:  # noqa: ANN401 - a check of what came out of 
 
 
 def parse_record(data: Mapping[str, Any]) -> Record:
-    """A record's snapshot from what ``to_text`` made of it."""
+    """A record's snapshot from the data of ``to_text``."""
     merged = data.get("merged_into")
     return Record(
         object=_of(str, data["object"]),
@@ -182,7 +182,7 @@ def parse_record(data: Mapping[str, Any]) -> Record:
 
 
 def parse_event(data: Mapping[str, Any]) -> Event:
-    """An event of the journal from what ``to_text`` made of it."""
+    """An event of the journal from the data of ``to_text``."""
     comment = data.get("comment")
     incident_id, record_id = data.get("incident_id"), data.get("record_id")
     before, after = data.get("old_incident"), data.get("incident")

@@ -1,8 +1,8 @@
-"""A consistent copy of a database in one private file, complete and on the disk, or not there at all.
+"""A consistent copy of a database in one private file: complete and on the disk, or absent.
 
-SQLite's backup API over a connection of its own, within one reading transaction: in WAL mode that
-reads one state of the database and holds up no writer. (Without the transaction the copying would
-start over with every write of the daemon.)
+It uses SQLite's backup API over a separate connection, within one reading transaction. In WAL mode
+this reads one state of the database and blocks no writer. (Without the transaction each write of
+the daemon would restart the copying.)
 """
 
 import os
@@ -20,32 +20,32 @@ from pagerforce.host.state import COMPANIONS
 from pagerforce.store.trouble import is_about_content, to_file_error, to_store_error
 
 Step = Callable[[float], None]
-"""Called again and again with the share that is done, 0 to 1; what it raises ends the work."""
+"""Called repeatedly with the share that is done, 0 to 1; an exception from it ends the work."""
 
-_PAGES_AT_ONCE = 2048  # 8 MB: some milliseconds, after which somebody may have changed their mind
+_PAGES_AT_ONCE = 2048  # 8 MB: some milliseconds, then a caller can cancel
 _VERSIONS_AT, _NO_LOG = 18, b"\x01\x01"  # https://www.sqlite.org/fileformat2.html, 1.3.3
 
 
 def to_uri(path: Path, mode: str) -> str:
-    """SQLite's address of a file; ``mode``: ``ro`` or ``rw``, neither of which makes the file."""
+    """SQLite's URI of a file; ``mode``: ``ro`` or ``rw``, which never create the file."""
     return f"{path.absolute().as_uri()}?mode={mode}"
 
 
 def distrust(connection: sqlite3.Connection) -> None:
-    """Lets nothing in a file's schema call what could do harm, and damaged pages be noticed."""
+    """Forbids harmful calls from a file's schema, and has damaged pages detected."""
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A private file that has not its own name yet.
+    """A private file that does not have its final name yet.
 
     Attributes:
-        path: where it is until then.
-        target: the name it will get.
-        handle: its descriptor, open for writing until it has it.
-        folder: the folder that both names are in.
+        path: its current place.
+        target: its final name.
+        handle: its descriptor, open for writing until it has that name.
+        folder: the folder of both names.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class Part:
 
     @contextmanager
     def beside(self, suffix: str) -> Iterator[int]:
-        """A new file of SQLite's beside it, open for writing within the block; raises ``OSError``."""
+        """A new file of SQLite beside it, open for writing within the block; raises ``OSError``."""
         handle = self.folder.create(self.path.name + suffix, 0o600)
         try:
             yield handle
@@ -63,18 +63,18 @@ class Part:
             os.close(handle)
 
     def stream(self) -> BinaryIO:
-        """The file, to be written to."""
+        """The file, for writing."""
         return os.fdopen(os.dup(self.handle), "wb")
 
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
-        """A connection to it; no file is made beside it.
+        """A connection to it; no file is created beside it.
 
-        SQLite opens it by its name. That it is this very file, and no other that somebody has put in its
-        place, is looked up among the descriptors before a byte is read or written.
+        SQLite opens it by name. Before a byte is read or written, the descriptors of the process
+        prove that it is this very file, and not another one that somebody put in its place.
 
         Raises:
-            StoreError: it is another file by now.
+            StoreError: another file has replaced it.
         """
         before = self._open_handles()
         connection = sqlite3.connect(to_uri(self.path, "rw"), uri=True, isolation_level=None)
@@ -87,15 +87,15 @@ class Part:
             yield connection
 
     def _open_handles(self) -> int:
-        """How many descriptors of this process lead to the file."""
+        """How many descriptors of this process refer to the file."""
         own, found = os.fstat(self.handle), 0
-        for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (names are all that is needed)
-            with suppress(OSError):  # the listing's own
+        for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (only names are needed)
+            with suppress(OSError):  # the listing's own descriptor
                 found += os.path.samestat(os.fstat(int(name)), own)
         return found
 
     def end_log(self) -> None:
-        """Makes it a database without a write-ahead log: anyone who reads it need make no files."""
+        """Removes the write-ahead log from its format, so that readers need not create files."""
         os.pwrite(self.handle, _NO_LOG, _VERSIONS_AT)
 
 
@@ -104,11 +104,11 @@ def copy_database(source: Path, target: Path, *, replace: bool = False) -> None:
 
     Args:
         source: the database.
-        target: where the copy is to stand; it gets mode 0600 and the folder's owner.
-        replace: take the place of a file of that name; else that is an error.
+        target: the place of the copy; it gets mode 0600 and the folder's owner.
+        replace: replace a file of that name; otherwise that is an error.
 
     Raises:
-        StoreError: it could not be done; the target is as it was.
+        StoreError: it failed; the target is unchanged.
     """
     with private_file(target, replace=replace) as part:
         fill(part, source)
@@ -124,10 +124,10 @@ def fill(
         part: the file.
         source: the database; root opens it with the rights of its folder's owner.
         facts: rows for the copy's table of facts.
-        step: told how far it is.
+        step: called with the progress.
 
     Raises:
-        StoreError: it could not be done.
+        StoreError: it failed.
     """
 
     def told(_: int, remaining: int, total: int) -> None:
@@ -146,7 +146,7 @@ def fill(
 
 
 def put_facts(part: Part, facts: Mapping[str, str]) -> None:
-    """Notes something in a copy; raises ``sqlite3.Error``."""
+    """Stores facts in a copy; raises ``sqlite3.Error``."""
     with part.connect() as into:
         into.executemany(
             "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", list(facts.items())
@@ -155,18 +155,18 @@ def put_facts(part: Part, facts: Mapping[str, str]) -> None:
 
 @contextmanager
 def _reading(source: Path) -> Iterator[sqlite3.Connection]:
-    """A transaction that reads; all of its files are open once it is given."""
+    """A reading transaction; all of its files are open when the block begins."""
     with rights_of(source.parent):
         origin = sqlite3.connect(to_uri(source, "ro"), uri=True, isolation_level=None)
     try:
         with rights_of(source.parent):
             distrust(origin)
             origin.execute("BEGIN")
-            # the state to be copied
+            # fixes the state to copy
             origin.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         yield origin
     finally:
-        with rights_of(source.parent):  # the last one to close it removes the log
+        with rights_of(source.parent):  # the last connection to close removes the log
             origin.close()
 
 
@@ -174,11 +174,12 @@ def _reading(source: Path) -> Iterator[sqlite3.Connection]:
 def private_file(target: Path, *, replace: bool = False) -> Iterator[Part]:
     """An empty file of mode 0600 beside the target, to be filled within the block.
 
-    At the block's end it is on the disk and takes the target's name; where the block raises, it is gone.
-    Links are never followed: anyone who may write to the folder could lead us anywhere.
+    After the block it is on the disk and gets the target's name; if the block raises, it is
+    deleted. Links are never followed, because others who may write to the folder could point them
+    anywhere.
 
     Raises:
-        StoreError: the target exists and is not to be replaced, or the file system refuses.
+        StoreError: the target exists and ``replace`` is not set, or the file system refuses.
     """
     try:
         with open_folder(target.parent) as folder:
@@ -204,7 +205,7 @@ def _put_in_place(folder: Folder, part: str, target: Path, *, replace: bool) -> 
         folder.rename(part, target.name)
         return
     try:
-        folder.link(part, target.name)  # unlike a rename it never takes the place of another file
+        folder.link(part, target.name)  # unlike a rename, it never replaces another file
     except FileExistsError:
         raise
     except OSError:

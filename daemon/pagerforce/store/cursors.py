@@ -15,7 +15,7 @@ from pagerforce.store.unreadable import attempt, each
 
 PAGERDUTY = "pagerduty"
 _CAUTION = timedelta(days=1)
-_TRIED = 100  # events, of which the newest that can be read counts
+_TRIED = 100  # events; the newest readable one counts
 
 
 async def read_cursors(tx: Transaction) -> dict[str, Position]:
@@ -23,7 +23,7 @@ async def read_cursors(tx: Transaction) -> dict[str, Position]:
     found: dict[str, Position] = {}
     for feed, stamp, row_id in await tx.rows("SELECT feed, stamp, id FROM cursor"):
         at = attempt(tx, "cursor", feed, partial(parse_stamp, stamp))
-        # Without its time a position is lost: an earlier one is as good, as nothing happens twice.
+        # Without its time a position is lost. An earlier one is as good, as nothing happens twice.
         position = None if at is None else Position(at, _place(tx, feed, row_id))
         position = position or await _earlier(tx, feed)
         if position is not None:
@@ -39,7 +39,7 @@ def _place(tx: Transaction, feed: str, row_id: str | None) -> RecordId | None:
 
 
 async def _earlier(tx: Transaction, feed: str) -> Position | None:
-    """The newest change of the side that is known to have been read, less how far it is read back."""
+    """The newest change of the side that was surely read, minus the look back."""
     side = Side.PAGERDUTY if feed == PAGERDUTY else Side.SALESFORCE
     rows = await tx.rows(
         "SELECT at FROM event WHERE source = ? ORDER BY seq DESC LIMIT ?", (side.value, _TRIED)
@@ -50,9 +50,9 @@ async def _earlier(tx: Transaction, feed: str) -> Position | None:
 
 
 async def mend_cursors(tx: Transaction, server_now: datetime, feeds: Collection[str]) -> None:
-    """Puts cursors back that are lost, can't be read, or stand where nobody can have read yet.
+    """Corrects cursors that are lost, unreadable, or in the future.
 
-    One that stood in the future would have everything until then missed. ``feeds``: those that are read.
+    A cursor in the future would miss all changes until then. ``feeds``: those that are read.
     """
     latest = server_now + _CAUTION
     stamps: dict[str, str] = dict(await tx.rows("SELECT feed, stamp FROM cursor"))
@@ -69,7 +69,7 @@ async def mend_cursors(tx: Transaction, server_now: datetime, feeds: Collection[
 
 
 async def move_cursor(tx: Transaction, feed: str, position: Position) -> None:
-    """Moves a cursor forward; one that stands further stays, so that a re-read never moves it back."""
+    """Moves a cursor forward, never back: a re-read leaves a later position unchanged."""
     await tx.run(
         "INSERT INTO cursor (feed, stamp, id) VALUES (?, ?, ?) ON CONFLICT (feed) DO UPDATE "
         "SET stamp = excluded.stamp, id = excluded.id "
@@ -79,9 +79,9 @@ async def move_cursor(tx: Transaction, feed: str, position: Position) -> None:
 
 
 async def find_start(tx: Transaction, feed: str) -> datetime | None:
-    """Since when a feed is read; None: it never was.
+    """The start of a feed's reading; None: it was never read.
 
-    Where that can't be read, the side's oldest event that is still known bears witness.
+    If that can't be read, the oldest known event of the side replaces it.
     """
     name = start_fact(feed)
     start_at = await find_instant(tx, name)

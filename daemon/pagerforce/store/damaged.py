@@ -1,4 +1,4 @@
-"""Rows of the outbox that can't be read: what of them is needed to set them back."""
+"""Unreadable rows of the outbox: the parts that are needed to set them aside."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class DamagedAction:
-    """A row of the outbox that could not be read. ``action`` bears what is needed to settle it."""
+    """An unreadable row of the outbox. ``action`` has the values that settling it needs."""
 
     action: Action
     error: Exception
@@ -25,16 +25,16 @@ class DamagedAction:
 def read_row(row: Row, now: datetime) -> Action | DamagedAction:
     """An action from a row of ``outbox.COLUMNS``.
 
-    ``now``: since when it is tried, where not even that can be read.
+    ``now``: start of its first attempt, if even that can't be read.
     """
     try:
         return to_action(row)
-    except Exception as error:  # noqa: BLE001 (one row that can't be read must not hide the others)
+    except Exception as error:  # noqa: BLE001 (an unreadable row must not hide the others)
         return DamagedAction(_stand_in(row, now), error)
 
 
 def _stand_in(columns: Row, now: datetime) -> Action:
-    """The row without what may be garbage: arguments, targets and places."""
+    """The row without the values that may be garbage: arguments, targets and places."""
     row = ActionRow._make(columns)
     created_at = _or_none(parse_instant, row.created_at) or now
     return Action(

@@ -1,7 +1,7 @@
 """The state database: one SQLite file, one writer, transactions that never span the network.
 
-WAL with ``synchronous=FULL``: a committed transaction survives a power cut, which the promise
-"intent is stored before the call" rests on. Every statement of pagerforce's SQL is in this package.
+WAL with ``synchronous=FULL``: a committed transaction survives a power cut. The promise "intent is
+stored before the call" needs this. Every statement of pagerforce's SQL is in this package.
 """
 
 import os
@@ -34,29 +34,29 @@ from pagerforce.store.unreadable import Unreadable
 
 Row: TypeAlias = tuple[Any, ...]
 Connect: TypeAlias = Callable[..., Awaitable[aiosqlite.Connection]]
-"""How a connection is opened; takes what ``aiosqlite.connect`` takes."""
+"""Opens a connection; has the parameters of ``aiosqlite.connect``."""
 
 CONNECT: Connect = aiosqlite.connect
 
 RunBlocking: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
-"""How something that waits for the disk is run."""
+"""Runs a function that waits for the disk."""
 
 IN_THREAD: RunBlocking = anyio.to_thread.run_sync
 
 _TO_TEXT = partial(str, encoding="utf-8", errors="replace")
-"""Damaged text is read as far as it can be; by default SQLite's module would refuse the whole query."""
+"""Damaged text is decoded as far as possible; SQLite's module would refuse the whole query."""
 
 BUSY_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 30.0
 """How long one part of the daemon waits for another's transaction."""
 LONGEST_STATEMENT_SECONDS = 40.0
-"""A statement that takes longer is stopped where SQLite can stop it, and what it did is undone."""
+"""A longer statement is stopped, if SQLite can stop it, and undone."""
 FILE_NAME = DATABASE
 _ROWS_AT_ONCE = 5_000
 
 
 class _Statement:
-    """The statement under way; entered for each. One that has come to its end is some work done."""
+    """The current statement; entered for each. A finished statement counts as progress."""
 
     def __init__(self) -> None:
         self.began: float | None = None
@@ -68,12 +68,12 @@ class _Statement:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         self.began = None
-        if error is None or isinstance(error, Exception):  # one that is cancelled goes on
+        if error is None or isinstance(error, Exception):  # a cancelled one keeps running
             pulse.beat()
 
 
 class Transaction:
-    """The statements of one transaction; given out by :meth:`Database.write` and ``read``."""
+    """The statements of one transaction; from :meth:`Database.write` and ``read``."""
 
     def __init__(
         self, connection: aiosqlite.Connection, statement: _Statement, unreadable: Unreadable
@@ -91,7 +91,7 @@ class Transaction:
     async def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Runs one statement for each row of values."""
         rest = iter(rows)
-        # In portions: very many rows together would look like one statement that does not end.
+        # In portions: many rows at once would look like one statement that does not end.
         while portion := list(islice(rest, _ROWS_AT_ONCE)):
             with self._statement:
                 await self._connection.executemany(sql, portion)
@@ -114,9 +114,9 @@ class Database:
     """An open state database. Use :func:`open_database`.
 
     Args:
-        path: of its file.
-        connection: the only one that is used.
-        is_watched: whether somebody who keeps it busy without doing anything is a hang of the daemon.
+        path: its file.
+        connection: the only connection.
+        is_watched: whether a holder that makes no progress counts as a hang of the daemon.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Database:
     async def write(self) -> AsyncIterator[Transaction]:
         """A writing transaction: committed when the block ends, rolled back when it raises.
 
-        Nothing on the network may be awaited inside.
+        No network call may be awaited inside.
 
         Raises:
             StoreError: SQLite refused (disk full, file damaged or locked), or another part of the
@@ -147,7 +147,7 @@ class Database:
         """
         async with self._turns.taken():
             with anyio.CancelScope(shield=True):
-                # Shielded: a cancelled commit would leave it unknown whether it happened.
+                # Shielded: after a cancelled commit nobody could tell whether it happened.
                 try:
                     with self._statement:
                         await self._connection.execute("BEGIN IMMEDIATE")
@@ -162,13 +162,13 @@ class Database:
                     raise
 
     async def _roll_back(self) -> None:
-        # SQLite may have rolled back by itself already (a full disk is one such case).
+        # SQLite may have rolled back by itself already (e.g. when the disk is full).
         if self._connection.in_transaction:
             await self._connection.execute("ROLLBACK")
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
-        """Reading only; sees what is committed."""
+        """A reading transaction; sees committed data."""
         async with self._turns.taken():
             try:
                 yield Transaction(self._connection, self._statement, self.unreadable)
@@ -176,7 +176,7 @@ class Database:
                 raise to_store_error(self.path, error) from error
 
     async def stop_slow_statement(self) -> None:
-        """Stops a statement that takes too long, where it is not the disk that does not answer."""
+        """Stops a statement that takes too long, unless the disk itself does not respond."""
         began = self._statement.began
         if began is not None and anyio.current_time() - began > LONGEST_STATEMENT_SECONDS:
             await self._connection.interrupt()
@@ -195,14 +195,14 @@ async def open_database(
     connect: Connect = CONNECT,
     run_blocking: RunBlocking = IN_THREAD,
 ) -> AsyncIterator[Database]:
-    """Opens the state database, creating and migrating it where needed.
+    """Opens the state database; creates and migrates it if needed.
 
-    Who opens it for writing holds the state until the block is left; nobody else can, meanwhile.
-    Root opens the files of another user with that user's rights.
+    A writer holds the state until the block ends; no other process can hold it meanwhile. Root
+    opens the files of another user with that user's rights.
 
     Raises:
         StoreError: it cannot be opened, is damaged, or (read_only) does not exist.
-        UnsafeFileError: one of its files is a link, no plain file, or somebody else's.
+        UnsafeFileError: one of its files is a link, no plain file, or another user's.
         StateInUseError: another process has it open for writing.
         SchemaTooNewError: a later pagerforce wrote it.
     """
@@ -220,7 +220,7 @@ async def open_database(
             await run_blocking(partial(prepare, path, read_only=read_only))
             connection = await _connect(path, connect, read_only=read_only)
         try:
-            # Who reads on a connection of its own keeps nobody waiting.
+            # A reader on a separate connection blocks nobody.
             yield Database(path, connection, is_watched=not read_only)
         finally:
             with anyio.CancelScope(shield=True), rights_of(path.parent):
@@ -269,10 +269,10 @@ def _make_folder(path: Path) -> None:
 
 
 def _create_private(path: Path) -> None:
-    """Customers' text is inside: only the service user may read the file.
+    """Creates the file for the service user only, because it contains customer text.
 
-    One that is there is not opened: closing it would take away the locks of a connection that this
-    process has to it already (fcntl(2)).
+    An existing file is not opened: closing it would release the locks that another connection of
+    this process holds on it (fcntl(2)).
     """
     try:
         with open_folder(path.parent) as folder, suppress(FileExistsError):
@@ -287,9 +287,9 @@ def _create_private(path: Path) -> None:
 
 @asynccontextmanager
 async def savepoint(tx: Transaction) -> AsyncIterator[None]:
-    """What the block wrote is taken back when it raises; the rest of the transaction stands.
+    """Undoes the writes of the block when it raises; the rest of the transaction stays.
 
-    A full disk or a damaged file is no matter of one part: then the whole transaction ends.
+    A full disk or a damaged file concerns every part: then the whole transaction ends.
     """
     await tx.run("SAVEPOINT part")
     try:

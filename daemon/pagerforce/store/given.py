@@ -1,7 +1,7 @@
-"""The file that is to be restored: opened once, as the operator may, and copied before it is looked at.
+"""The file to restore: opened once with the operator's rights, and copied before it is checked.
 
-Nobody can exchange or change what is then checked and used, as it is a private copy. SQLite never opens
-the file itself.
+The checked copy is private, so that nobody can exchange or change it afterwards. SQLite never opens
+the given file itself.
 """
 
 import os
@@ -19,17 +19,17 @@ from pagerforce.store.copying import Part, Step
 from pagerforce.store.trouble import damaged, to_file_error
 
 _MAGIC = b"SQLite format 3\0"
-_HOT = bytes.fromhex("d9d505f920a163d7")  # how a rollback journal begins that is still needed
+_HOT = bytes.fromhex("d9d505f920a163d7")  # the first bytes of a rollback journal in use
 _HEADER_BYTES = 100
 _AT_ONCE = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An opened database file, and the log beside it where there is one.
+    """An opened database file, and the log beside it, if any.
 
     Attributes:
-        path: how the operator named it.
+        path: the operator's name for it.
         handle: its descriptor.
         log: the descriptor of its write-ahead log.
     """
@@ -39,7 +39,7 @@ class Given:
     log: int | None
 
     def copy_into(self, part: Part, step: Step | None) -> None:
-        """Copies it, its log included.
+        """Copies it, including its log.
 
         Raises:
             StoreError: it is no database, changes while it is copied, or there is no space.
@@ -67,21 +67,21 @@ class Given:
             )
 
     def _look(self) -> list[tuple[int, int]]:
-        """Size and time of the last change: of the file, and of its log."""
+        """Size and time of the last change, of the file and of its log."""
         handles = [self.handle] if self.log is None else [self.handle, self.log]
         found = [os.fstat(handle) for handle in handles]
         return [(x.st_size, x.st_mtime_ns) for x in found]
 
 
 class _Share:
-    """Copies, and tells how far it is."""
+    """Copies, and reports the progress."""
 
     def __init__(self, size: int, step: Step | None) -> None:
         self._size, self._step = size, step
         self.done = 0
 
     def copy(self, source: int, target: int, size: int) -> None:
-        """Copies so many bytes, or what there is."""
+        """Copies ``size`` bytes, or as many as there are."""
         at = 0
         while chunk := os.pread(source, min(_AT_ONCE, size - at), at):
             write_all(target, chunk, at)
@@ -103,13 +103,13 @@ def _need_space(part: Part, size: int) -> None:
 
 @contextmanager
 def open_given(source: Path, database_path: Path) -> Iterator[Given]:
-    """Opens what is to be restored until the block is left.
+    """Opens the file to restore until the block ends.
 
-    A file beside the state is judged like one of the state's; elsewhere the operator may name a link.
+    A file beside the state must fulfil the rules for the state's files; elsewhere it may be a link.
 
     Raises:
-        UnsafeFileError: it lies beside the state, and is a link or somebody else's.
-        StoreError: it is not there, no regular file, may not be read, or was left half written.
+        UnsafeFileError: it is beside the state, and is a link or another user's.
+        StoreError: it does not exist, is no regular file, may not be read, or is unfinished.
     """
     folder = source.parent
     try:
@@ -147,7 +147,7 @@ def _open_one(named: Path, path: Path, owner: int | None) -> int:
 
 
 def _refuse_unfinished(named: Path, path: Path) -> None:
-    """A file in the middle of a transaction; what undoes it may name other files, and is not followed."""
+    """Refuses a file with an unfinished transaction: its journal may name other files."""
     journal = Path(f"{path}-journal")
     if not os.path.lexists(journal):
         return
@@ -158,5 +158,5 @@ def _refuse_unfinished(named: Path, path: Path) -> None:
         os.close(handle)
     if is_hot:
         raise StoreError(
-            f"{named}: was left in the middle of a change ({journal.name}): bring back another backup"
+            f"{named}: contains an unfinished change ({journal.name}): restore another backup"
         )

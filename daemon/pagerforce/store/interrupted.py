@@ -1,4 +1,4 @@
-"""What a process that was killed has left in the state folder. Only for anyone who holds the state."""
+"""Cleans up after a killed process in the state folder. Only for the holder of the state."""
 
 import os
 import re
@@ -15,7 +15,7 @@ _COMPANION = r"(-journal|-wal|-shm)?"
 
 
 def undo_interrupted_restore(database_path: Path) -> None:
-    """A restore gives the present database another name before it takes its place: takes that name back.
+    """Removes the second name that an interrupted restore gave to the current database.
 
     Raises:
         StoreError: a name can't be removed.
@@ -35,7 +35,7 @@ def undo_interrupted_restore(database_path: Path) -> None:
 
 
 def clear_copies(database_path: Path) -> None:
-    """Removes copies that were never finished, and those that were about to be sent.
+    """Removes unfinished copies, and copies that were not sent.
 
     Raises:
         StoreError: one can't be removed.

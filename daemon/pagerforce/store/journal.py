@@ -1,4 +1,4 @@
-"""The journal of events: what was seen, which rules it met, what was done about it."""
+"""The journal of events: what was seen, which rules it met, which actions it caused."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _CLOCK_MARGIN = timedelta(days=1)
 
 
 async def known_events(tx: Transaction, ids: Collection[str]) -> dict[EventId, str | None]:
-    """Which of these events are already in the journal; with the action whose doing each is, if any."""
+    """The events of these that are in the journal; each with the action that caused it, if any."""
     known: dict[EventId, str | None] = {}
     for chunk in chunks(ids):
         sql = f"SELECT id, echo_of FROM event WHERE id IN ({marks(chunk)})"
@@ -28,9 +28,9 @@ async def known_events(tx: Transaction, ids: Collection[str]) -> dict[EventId, s
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event as it is to be stored, with the traces of the rules it met.
+    """An event to store, with the traces of the rules it met.
 
-    ``context``: what else the rules saw, for trying others on it later.
+    ``context``: the other values that the rules saw, to test other rules on it later.
     """
 
     event: Event
@@ -40,11 +40,11 @@ class Entry:
 
 
 async def append(tx: Transaction, entries: Sequence[Entry], seen_at: datetime) -> range:
-    """Stores events in their order; returns their sequence numbers."""
+    """Stores events in order; returns their sequence numbers."""
     row = await tx.row(f"SELECT coalesce(max(seq), 0) FROM event WHERE seq < {MOST}")
     first = int(row[0]) + 1 if row else 1
     stamp = to_stamp(seen_at)
-    encoder = Encoder()  # an event's incident is what the next one of it finds before itself
+    encoder = Encoder()  # an event's incident is the old incident of the next event
     await tx.run_many(
         "INSERT INTO event (seq, id, source, type, at, seen_at, incident_id, object, record_id, "
         "echo_of, data, context, rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -71,7 +71,7 @@ async def append(tx: Transaction, entries: Sequence[Entry], seen_at: datetime) -
 
 
 async def find_event(tx: Transaction, seq: int) -> Event | None:
-    """An event by its sequence number; None also where it can't be read."""
+    """An event by its sequence number; None also if it can't be read."""
     return (await read_events(tx, [seq])).get(seq)
 
 
@@ -87,9 +87,9 @@ async def read_events(tx: Transaction, seqs: Collection[int]) -> dict[int, Event
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which part of the journal is wanted; all given conditions hold together.
+    """Selects a part of the journal; all given conditions apply together.
 
-    ``size``: characters of what is stored of them, at the most; one entry is given in any case.
+    ``size``: the most characters of their stored data; at least one entry is always returned.
     """
 
     incident: str | None = None
@@ -101,7 +101,7 @@ class Filter:
 
 
 async def last_seq(tx: Transaction) -> int:
-    """The newest event's sequence number; 0 where there is none."""
+    """The newest event's sequence number; 0 if there is none."""
     row = await tx.row(f"SELECT max(seq) FROM event WHERE seq < {MOST}")
     return int(row[0] or 0) if row else 0
 
@@ -109,8 +109,8 @@ async def last_seq(tx: Transaction) -> int:
 async def begin_of(tx: Transaction, since: datetime) -> int:
     """The least sequence number that an event of that time or later may have.
 
-    Halves the journal again and again instead of reading it: events are numbered in the order in which
-    they were seen, and none is seen long before it happens. The margin is for clocks that were wrong.
+    A binary search instead of a read of the journal: events are numbered in the order of detection,
+    and none is detected long before it happens. The margin is for clocks that were wrong.
     """
     first = await tx.row("SELECT min(seq) FROM event")
     low = int(first[0] or 0) if first else 0
@@ -135,7 +135,7 @@ async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
         where.append("incident_id = ?")
         values.append(wanted.incident)
     if wanted.record:
-        # By the index of records, 15 and 18 characters being one Id; the plus keeps seq's out of it.
+        # By the index of records (15 and 18 characters are one Id); the plus excludes seq's index.
         where = ["+seq > ?", *where[1:], "record_id BETWEEN ? AND ?"]
         values += [wanted.record[:15], f"{wanted.record[:15]}~"]
     if wanted.since:
@@ -154,7 +154,7 @@ async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
 
 
 async def _to_entry(tx: Transaction, row: Row) -> dict[str, Any]:
-    """An event as ``log --json`` shows it; what can't be read of it is empty."""
+    """An event as ``log --json`` shows it; unreadable values are empty."""
     *shown, rules, seen_at, data, context = row
     keys = ("seq", "at", "source", "event", "incident", "object", "record", "echo_of")
     entry = dict(zip(keys, shown, strict=True))
@@ -173,7 +173,7 @@ async def _to_entry(tx: Transaction, row: Row) -> dict[str, Any]:
 async def _last_within(
     tx: Transaction, size: int, where: Sequence[str], values: Sequence[object]
 ) -> int:
-    """The last entry with which these together are no larger than that; the first in any case."""
+    """The last entry up to which all fit into that size; at least the first."""
     sql = (
         "SELECT seq, length(data) + length(context) + length(rules) FROM event "
         f"WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?"
@@ -192,7 +192,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _event(text: str, seen_at: str) -> dict[str, Any]:
-    """An event as it was stored, once it is known that it could be used."""
+    """A stored event, after a check that it could be used."""
     found = _object(text)
     parse_event(found)
     parse_stamp(seen_at)
@@ -200,7 +200,7 @@ def _event(text: str, seen_at: str) -> dict[str, Any]:
 
 
 def _rules(text: str) -> list[dict[str, Any]]:
-    """The traces of rules; each names its rule and whether it matched."""
+    """The traces of rules, each with the rule's name and whether it matched."""
     found = from_text(text)
     for trace in found:
         _ = trace["ruleset"] + trace["rule"], trace["matched"], [*trace["conditions"]]

@@ -1,7 +1,7 @@
-"""The order of what waits: which action of each lane goes next, and which goes behind which.
+"""The order of waiting actions: which action of each lane is next, and which follows which.
 
-What goes next is looked for from lane to lane along an index, each looked at once, so that a long
-backlog is not read through for every action that leaves it.
+The search for the next action uses an index from lane to lane, once each, so that it does not read
+a long backlog again for every action that leaves it.
 """
 
 import json
@@ -27,7 +27,7 @@ LANES = f"""lanes (lane) AS (SELECT min(lane) FROM action WHERE {_WAITING} UNION
 HEAD = f"(SELECT id FROM action WHERE lane = lanes.lane AND {_WAITING} ORDER BY seq, part LIMIT 1)"
 _HEAD_COLUMNS = ", ".join(f"action.{name}" for name in COLUMNS.split(", "))
 IS_DUE = "next_at NOT BETWEEN ? AND ?"
-"""With ``due_between``: its time has come, or lies so late that the clock must have been set back."""
+"""With ``due_between``: due, or so late that the clock must have been set back."""
 _BUSY_LANES = "SELECT lane FROM action WHERE state = 'in_flight'"
 PAUSED_LANES = "SELECT lane FROM pause WHERE ended_at IS NULL"
 _LEADS_TO_PAGE = (
@@ -38,19 +38,19 @@ _LEADS_TO_PAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """The first waiting actions of lanes, and those of them whose rows can't be read."""
+    """The first waiting actions of lanes, and those of them with unreadable rows."""
 
     actions: Sequence[Action]
     unreadable: Sequence[DamagedAction] = ()
 
 
 def due_between(now: datetime) -> tuple[str, str]:
-    """What ``IS_DUE`` takes: between these two an action waits."""
+    """The parameters of ``IS_DUE``: between these two an action waits."""
     return to_stamp(now + _TICK), to_stamp(now + LONGEST_WAIT)
 
 
 async def has_work(tx: Transaction) -> bool:
-    """Whether anything waits or a pause is to end: cheap, for the many times when there is nothing."""
+    """Whether an action or a pause waits: cheap, as there is mostly nothing."""
     row = await tx.row(
         f"SELECT EXISTS (SELECT 1 FROM action WHERE {_WAITING}) OR EXISTS ({PAUSED_LANES})"
     )
@@ -65,11 +65,11 @@ async def find_heads(
     kinds: Sequence[str],
     under_way: Collection[str] = (),
 ) -> Heads:
-    """The first waiting action of each lane that may go now; lanes with a page first, then the oldest.
+    """The first waiting action of each lane that may start now; lanes with a page first, by age.
 
-    A lane gives nothing while one of its actions is in flight, its first one is not yet due or of a
-    kind not in ``kinds`` (its side is halted), while it is paused, or while one of the actions
-    ``under_way`` is in it: claimed, and perhaps in another lane then, as lanes join.
+    A lane is skipped while one of its actions is in flight, while its first one is not yet due or
+    of a kind not in ``kinds`` (its side is halted), while the lane is paused, or while it contains
+    one of the actions ``under_way``: those are claimed, and may have changed lanes, as lanes join.
     """
     sql = f"""
         WITH RECURSIVE {LANES}
@@ -87,10 +87,10 @@ async def find_heads(
 
 
 async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None:
-    """Turns an action that acts on several incidents or records into one part for each.
+    """Splits an action on several incidents or records into one part for each.
 
-    It may have been tried when there was only one of them: what that brings back is awaited by the
-    part that now acts there.
+    It may have been tried when it had only one target: the part for that target gets its
+    expectations.
     """
     await tx.run("UPDATE action SET target = ? WHERE id = ?", (targets[0], action.id))
     parts = [
@@ -114,7 +114,7 @@ async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None
 
 
 async def has_part_on(tx: Transaction, action: Action, target: str) -> bool:
-    """Whether another part of the same action acts on this target."""
+    """Whether another part of the same action has this target."""
     row = await tx.row(
         "SELECT 1 FROM action WHERE seq = ? AND id <> ? AND target = ? LIMIT 1",
         (action.seq, action.id, target),
@@ -123,9 +123,10 @@ async def has_part_on(tx: Transaction, action: Action, target: str) -> bool:
 
 
 async def put_behind(tx: Transaction, event_id: EventId, reason: str, now: datetime) -> None:
-    """Puts what followed an incident's trigger, but was seen before it, behind what it led to.
+    """Moves actions of events that were seen before their incident's trigger behind the trigger's.
 
-    What waits for its first attempt, and what was skipped for this reason: no record was made yet.
+    These are the actions without an attempt, and those skipped for this reason: no record existed
+    yet.
     """
     row = await tx.row(f"SELECT coalesce(max(seq), 0) FROM action WHERE seq < {MOST}")
     last = int(row[0]) if row else 0

@@ -1,4 +1,4 @@
-"""What operators ask of single actions: their story, and what becomes of dead letters."""
+"""Queries and commands of operators about single actions: their story, and dead letters."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from pagerforce.store.unreadable import attempt
 
 
 async def read_timing(tx: Transaction, action_id: str) -> dict[str, str | int | None]:
-    """When an action was decided, first and last tried, ended, and when it is due."""
+    """The times of an action: decided, first and last tried, ended, due."""
     keys = ("created_at", "first_attempt_at", "retried_at", "finished_at", "next_at")
     row = await tx.row(f"SELECT {', '.join(keys)} FROM action WHERE id = ?", (action_id,))
     return dict(zip(keys, row or (None,) * len(keys), strict=True))
@@ -34,13 +34,13 @@ async def read_attempts(tx: Transaction, action_id: str) -> list[dict[str, Any]]
 
 
 def _requests(text: str | None) -> list[tuple[str, str, str]]:
-    """What was asked in an attempt, each as (system, operation, answer)."""
+    """The requests of an attempt, each as (system, operation, answer)."""
     rows = json.loads(text) if text else []
     return [(str(system), str(operation), str(answer)) for system, operation, answer in rows]
 
 
 async def find_before(tx: Transaction, action: Action) -> str | None:
-    """The action that one waits behind in its lane."""
+    """The action that must finish before this one in its lane."""
     row = await tx.row(
         "SELECT id FROM action WHERE lane = ? AND state IN ('pending', 'in_flight') "
         "AND (seq, part) < (?, ?) ORDER BY seq, part LIMIT 1",
@@ -63,7 +63,7 @@ async def revive(
     written: Mapping[str, Json],
     is_uncertain: bool,
 ) -> None:
-    """A dead letter waits again: attempts go on being counted, the time for retries starts anew."""
+    """Lets a dead letter wait again: its attempts still count, the time for retries starts again."""
     stamp = to_stamp(now)
     await tx.run(
         "UPDATE action SET state = 'pending', next_at = ?, retried_at = ?, finished_at = NULL, "
@@ -73,7 +73,7 @@ async def revive(
 
 
 async def discard(tx: Transaction, action_id: str, reason: str, now: datetime) -> None:
-    """A dead letter is given up for good."""
+    """Gives up a dead letter for good."""
     await tx.run(
         "UPDATE action SET state = 'discarded', reason = ?, finished_at = ? "
         "WHERE id = ? AND state = 'dead_letter'",

@@ -1,4 +1,4 @@
-"""Links, and the lanes in which the actions of linked incidents and records keep their order."""
+"""Links, and the lanes that keep the order of actions of linked incidents and records."""
 
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ def _link(tx: Transaction, row: Row) -> Link:
 
 
 def _moment(tx: Transaction, incident_id: str, text: str) -> datetime:
-    """When a link was made; one whose time can't be read has always been there."""
+    """Creation time of a link; one with an unreadable time counts as always present."""
     return attempt(tx, "link", incident_id, lambda: parse_stamp(text)) or _ALWAYS
 
 
@@ -49,7 +49,7 @@ async def read_links(tx: Transaction) -> list[Link]:
 
 
 async def iter_links(tx: Transaction) -> AsyncIterator[Link]:
-    """Every link, oldest first; others have their turn meanwhile: there may be very many."""
+    """Every link, oldest first; yields to other tasks in between, as there may be very many."""
     sql = f"SELECT {_COLUMNS} ORDER BY link.created_at, link.incident_id, link.record_id"
     for number, row in enumerate(await tx.rows(sql)):
         if number % _AT_ONCE == _AT_ONCE - 1:
@@ -95,7 +95,7 @@ async def find_links(tx: Transaction, subject: str) -> list[Link]:
 
 
 async def find_incidents_by_number(tx: Transaction, number: int) -> list[IncidentId]:
-    """Linked incidents that have this number."""
+    """Linked incidents with this number."""
     rows = await tx.rows(
         "SELECT DISTINCT link.incident_id FROM link JOIN incident ON incident.id = link.incident_id "
         f"WHERE {json_part('incident.data', '$.number')} = ? ORDER BY link.incident_id",
@@ -105,7 +105,7 @@ async def find_incidents_by_number(tx: Transaction, number: int) -> list[Inciden
 
 
 async def find_records_by_name(tx: Transaction, name: str) -> list[tuple[RecordId, str]]:
-    """Linked records that have this Name, in any case, each with its object."""
+    """Linked records with this Name, in any case, each with its object."""
     rows = await tx.rows(
         "SELECT DISTINCT record.id, record.object FROM link JOIN record ON record.id = link.record_id "
         f"WHERE lower({json_part('record.data', '$.fields.Name')}) = lower(?) ORDER BY record.id",
@@ -116,14 +116,14 @@ async def find_records_by_name(tx: Transaction, name: str) -> list[tuple[RecordI
 
 @dataclass(frozen=True, slots=True)
 class LinkTime:
-    """When a link was made, in both remote clocks."""
+    """Creation time of a link, in both remote clocks."""
 
     incident_at: datetime
     record_at: datetime
 
     @classmethod
     def seen(cls, side: Side, at: datetime, skew: timedelta) -> "LinkTime":
-        """From the clock of one side and how far Salesforce's is ahead of PagerDuty's."""
+        """From the clock of one side and the lead of Salesforce's clock over PagerDuty's."""
         if side is Side.PAGERDUTY:
             return cls(at, at + skew)
         return cls(at - skew, at)
@@ -134,7 +134,7 @@ async def put_link(
 ) -> None:
     """Stores a link (or makes an inactive one active again) and joins both lanes.
 
-    An incident or a record that was merged meanwhile stands for the one that survived it.
+    If the incident or the record was merged meanwhile, the link gets the survivor of the merge.
     """
     merged_id, incident_id = incident_id, await _survivor(tx, incident_id)
     merged_record, record_id = record_id, await master_of(tx, record_id)
@@ -162,17 +162,17 @@ async def _note_merged(tx: Transaction, source: str, incident_id: str) -> None:
 
 
 async def _survivor(tx: Transaction, incident_id: str) -> str:
-    """The incident that this one was merged into, itself if it was not."""
+    """The incident that this one was merged into, or itself."""
     return await _end_of_merges(tx, "incident", incident_id)
 
 
 async def master_of(tx: Transaction, record_id: str) -> str:
-    """The record that this one was merged into, itself if it was not."""
+    """The record that this one was merged into, or itself."""
     return await _end_of_merges(tx, "record", record_id)
 
 
 async def _end_of_merges(tx: Transaction, table: str, member: str) -> str:
-    """Merges may follow merges."""
+    """The end of a chain of merges."""
     part = json_part(f"{table}.data", "$.merged_into")
     row = await tx.row(
         "WITH RECURSIVE chain (id, step) AS (VALUES (?, 0) UNION "
@@ -190,7 +190,7 @@ async def set_links_active(tx: Transaction, record_id: str, *, active: bool) -> 
 
 
 async def move_links(tx: Transaction, source: str, survivor: str) -> None:
-    """Links follow the incident that survives a merge."""
+    """Moves links to the incident that survives a merge."""
     rows = await tx.rows(
         "SELECT record_id, object, created_at, record_at FROM link WHERE incident_id = ?",
         (source,),
@@ -204,9 +204,9 @@ async def move_links(tx: Transaction, source: str, survivor: str) -> None:
 
 
 async def move_record_links(tx: Transaction, source: str, *, revives: bool) -> None:
-    """Links follow the record that survives a merge; where it is linked already there is one link.
+    """Moves links to the record that survives a merge; two links of one pair become one.
 
-    ``revives``: they ended only because the merge looked like a deletion at first.
+    ``revives``: they ended only because the merge first looked like a deletion.
     """
     master = await master_of(tx, source)
     rows = await tx.rows(
@@ -229,7 +229,7 @@ async def move_record_links(tx: Transaction, source: str, *, revives: bool) -> N
 
 
 async def links_merged_away(tx: Transaction, record_id: str) -> list[Link]:
-    """The links that a merge took from this record, as they are now, oldest first."""
+    """The current links that a merge moved away from this record, oldest first."""
     sql = "SELECT incident_id FROM merged_record WHERE record_id = ?"
     incidents = {await _survivor(tx, row[0]) for row in await tx.rows(sql, (record_id,))}
     if not incidents:
@@ -239,7 +239,7 @@ async def links_merged_away(tx: Transaction, record_id: str) -> list[Link]:
 
 
 async def moved_links(tx: Transaction, source: str) -> list[Link]:
-    """The links that a merge took from this incident, as they are now, oldest first."""
+    """The current links that a merge moved away from this incident, oldest first."""
     sql = "SELECT record_id FROM merged_link WHERE incident_id = ?"
     records = [row[0] for row in await tx.rows(sql, (source,))]
     if not records:
@@ -249,9 +249,9 @@ async def moved_links(tx: Transaction, source: str) -> list[Link]:
 
 
 async def count_links(tx: Transaction) -> tuple[int, int]:
-    """How many active links there are, and how many of them are paused."""
+    """The number of active links, and of those that are paused."""
     total = await tx.row("SELECT count(*) FROM link WHERE is_active = 1")
-    # Asked for every second: from the few pauses to their links, not the other way round.
+    # Runs every second: from the few pauses to their links, not the other way round.
     paused = await tx.row(
         "SELECT count(*) FROM pause CROSS JOIN lane_member ON lane_member.lane = pause.lane "
         "CROSS JOIN link ON link.incident_id = lane_member.member "
@@ -261,7 +261,7 @@ async def count_links(tx: Transaction) -> tuple[int, int]:
 
 
 async def join_lanes(tx: Transaction, members: Collection[str]) -> str:
-    """The one lane of all these incidents and records; joins theirs where they had several."""
+    """The one lane of all these incidents and records; joins several lanes into one."""
     lanes: set[str] = set()
     known: set[str] = set()
     for chunk in chunks(members):
@@ -286,7 +286,7 @@ async def _merge_lane(tx: Transaction, lane: str, keep: str) -> None:
 
 
 async def remove_link(tx: Transaction, incident_id: str, record_id: str) -> bool:
-    """Forgets a link; False where there is none."""
+    """Removes a link; False if there is none."""
     sql = "DELETE FROM link WHERE incident_id = ? AND record_id = ?"
     return await tx.run(sql, (incident_id, record_id)) > 0
 
@@ -294,7 +294,7 @@ async def remove_link(tx: Transaction, incident_id: str, record_id: str) -> bool
 async def set_link_active(
     tx: Transaction, incident_id: str, record_id: str, *, active: bool
 ) -> bool:
-    """Makes one link active or inactive; False where there is none."""
+    """Makes one link active or inactive; False if there is none."""
     sql = "UPDATE link SET is_active = ? WHERE incident_id = ? AND record_id = ?"
     return await tx.run(sql, (int(active), incident_id, record_id)) > 0
 

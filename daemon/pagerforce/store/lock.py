@@ -1,7 +1,7 @@
-"""Who may write to the state: one process at a time, for as long as it runs.
+"""The lock for writing to the state: one process at a time, as long as it runs.
 
-An advisory lock (flock(2)) on a file beside the database. The kernel gives it back when the process
-ends, however it ends, so that it never has to be cleaned up. Readers need none.
+An advisory lock (flock(2)) on a file beside the database. The kernel releases it when the process
+ends, however it ends, so that nobody has to clean it up. Readers need no lock.
 """
 
 import fcntl
@@ -20,12 +20,12 @@ _TRIES = 10
 
 @contextmanager
 def hold_state(database_path: Path) -> Iterator[None]:
-    """Holds the state of a database until the block is left.
+    """Holds the state of a database until the block ends.
 
     Raises:
         StateInUseError: another process holds it.
-        UnsafeFileError: the lock's file is none that may be used.
-        StoreError: the lock's file cannot be made.
+        UnsafeFileError: the lock's file may not be used.
+        StoreError: the lock's file cannot be created.
     """
     path = lock_path(database_path)
     try:
@@ -34,7 +34,7 @@ def hold_state(database_path: Path) -> Iterator[None]:
     except OSError as error:
         raise to_file_error(path, error) from error
     try:
-        with suppress(OSError):  # the number only helps a message; a full disk must not matter
+        with suppress(OSError):  # the number is only for a message; a full disk must not matter
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -43,7 +43,7 @@ def hold_state(database_path: Path) -> Iterator[None]:
 
 
 def _open_and_lock(folder: Folder, path: Path, database_path: Path) -> int:
-    """The descriptor of the file that has the name while it is locked, not of one removed meanwhile."""
+    """The descriptor of the locked file with the name, not of one that was removed meanwhile."""
     for _ in range(_TRIES):
         handle = _open(folder, path)
         try:
@@ -55,7 +55,7 @@ def _open_and_lock(folder: Folder, path: Path, database_path: Path) -> int:
             os.close(handle)
             raise
         os.close(handle)
-    raise StateInUseError(f"{path}: is removed or replaced again and again: find out by whom")
+    raise StateInUseError(f"{path}: is removed or replaced repeatedly: find out by whom")
 
 
 def _open(folder: Folder, path: Path) -> int:
@@ -74,5 +74,5 @@ def _acquire(handle: int, database_path: Path) -> None:
         holder = os.pread(handle, 20, 0).strip()
         who = holder.decode() if holder.isdigit() else "unknown"
         raise StateInUseError(
-            f"{database_path}: another pagerforce works with it (process {who}): stop that one first"
+            f"{database_path}: another pagerforce uses it (process {who}): stop that one first"
         ) from error

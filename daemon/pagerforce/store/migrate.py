@@ -1,10 +1,10 @@
-"""Brings a database to the schema this program knows, or says why not.
+"""Migrates a database to the schema of this program, or says why it cannot.
 
-The scripts in ``migrations/`` are numbered; each runs in one transaction together with the number it
-leads to (``PRAGMA user_version``), so that a failed one leaves the schema and the data before it.
-A database that holds something is copied before it is migrated: that copy is the way back.
+The scripts in ``migrations/`` are numbered. Each runs in one transaction together with its number
+(``PRAGMA user_version``), so that a failed script leaves the previous schema and data. A database
+with content is copied before it is migrated: that copy is the way back.
 
-Synchronous: :func:`prepare` runs before the daemon's connection is opened, in a thread of its own.
+Synchronous: :func:`prepare` runs before the daemon's connection is opened, in a separate thread.
 """
 
 import sqlite3
@@ -20,16 +20,16 @@ from pagerforce.store.trouble import copies_beside, damaged, to_store_error
 
 APPLICATION_ID = 0x50474643  # "PGFC", in the file's header (file(1) shows it)
 _COPIES_KEPT = 2
-_CHECKED_BYTES = 64 * 1024 * 1024  # a whole check of this much takes well under a second
+_CHECKED_BYTES = 64 * 1024 * 1024  # a full check of this size takes well under a second
 _BUSY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a file says of itself.
+    """The identity of a file.
 
     Attributes:
-        application_id: 0 where it was never set.
+        application_id: 0 if it was never set.
         schema: 0 for an empty file.
         tables: names of the tables in it.
     """
@@ -52,19 +52,19 @@ class Identity:
 
 
 def migrations() -> dict[int, str]:
-    """The scripts that make the schema by their numbers, oldest first."""
+    """The scripts that create the schema, by number, oldest first."""
     folder = resources.files("pagerforce.store") / "migrations"
     names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
     return {int(name.split("_", 1)[0]): (folder / name).read_text("utf-8") for name in names}
 
 
 def known_schema() -> int:
-    """The schema that this program works with: the number of the newest script."""
+    """The schema of this program: the number of the newest script."""
     return max(migrations())
 
 
 def identify(connection: sqlite3.Connection) -> Identity:
-    """What the file of a connection says of itself; raises ``sqlite3.Error``."""
+    """The identity of a connection's file; raises ``sqlite3.Error``."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (schema,) = connection.execute("PRAGMA user_version").fetchone()
     rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
@@ -72,7 +72,7 @@ def identify(connection: sqlite3.Connection) -> Identity:
 
 
 def check_usable(path: Path, found: Identity) -> None:
-    """Refuses what is not ours or newer than this program.
+    """Refuses a database of another program or of a later pagerforce.
 
     Raises:
         StoreError: it belongs to another program.
@@ -94,26 +94,26 @@ def check_usable(path: Path, found: Identity) -> None:
 
 
 def _way_back(path: Path, known: int) -> str:
-    """The copy made before the migration to the schema that is too new, where it is still there."""
+    """The copy from before the migration to the newer schema, if it still exists."""
     for copy in copies_beside(path):
         with closing(_connect(copy, "ro")) as connection:
             try:
                 schema = identify(connection).schema
             except sqlite3.Error:
-                continue  # not a copy of ours, or a damaged one: no way back
+                continue  # no copy by pagerforce, or a damaged one: no way back
         if 0 < schema <= known:
             return (
-                f", or go back with 'pagerforce restore {copy}' (schema {schema}; what has "
-                "happened since is read again)"
+                f", or go back with 'pagerforce restore {copy}' (schema {schema}; changes "
+                "since then are read again)"
             )
     return ", or restore a backup of that time with 'pagerforce restore FILE'"
 
 
 def check_sound(path: Path, connection: sqlite3.Connection) -> None:
-    """Reads the whole file once and holds its structure together.
+    """Reads the whole file once and checks its structure.
 
     Raises:
-        StoreDamagedError: it does not hold.
+        StoreDamagedError: it is damaged.
     """
     try:
         rows = connection.execute("PRAGMA quick_check(1)").fetchall()
@@ -127,7 +127,7 @@ def prepare(path: Path, *, read_only: bool) -> None:
     """Checks a database and, unless read only, migrates it.
 
     Raises:
-        StoreError: it cannot be used; it is as it was before.
+        StoreError: it cannot be used; it is unchanged.
     """
     try:
         with closing(_connect(path, access_mode(path) if read_only else "rw")) as connection:
@@ -135,7 +135,7 @@ def prepare(path: Path, *, read_only: bool) -> None:
             check_usable(path, found)
             if read_only and found.schema < known_schema():
                 raise StoreError(
-                    f"{path}: has an older schema; start the daemon once to bring it up to date"
+                    f"{path}: has an older schema; start the daemon once to migrate it"
                 )
             if not read_only:
                 if path.stat().st_size <= _CHECKED_BYTES:
@@ -143,8 +143,8 @@ def prepare(path: Path, *, read_only: bool) -> None:
                 _migrate(path, connection, found)
     except sqlite3.Error as error:
         raise to_store_error(path, error) from error
-    except UnicodeDecodeError as error:  # of a message of SQLite's that quotes what is in the file
-        raise damaged(path, "what should be text is none") from error
+    except UnicodeDecodeError as error:  # SQLite's message quotes the file's content
+        raise damaged(path, "a text in it is not UTF-8") from error
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -173,14 +173,14 @@ def _migrate(path: Path, connection: sqlite3.Connection, found: Identity) -> Non
             kept = f"; a copy is in {copy}" if copy else ""
             why = to_store_error(path, error)
             raise type(why)(
-                f"{why}; the migration to schema {number} was undone and nothing is lost: it stands "
-                f"at schema {reached}{kept}"
+                f"{why}; the migration to schema {number} was undone and nothing is lost: it is at "
+                f"schema {reached}{kept}"
             ) from error
         reached = number
 
 
 def _copy_before(path: Path, target: int) -> Path:
-    """A copy of what is about to be migrated; of older ones only the newest stays."""
+    """A copy of the database before its migration; of older copies only the newest stays."""
     copy = path.with_name(f"{path.name}.before-schema-{target}")
     copy_database(path, copy, replace=True)
     for old in copies_beside(path)[_COPIES_KEPT:]:

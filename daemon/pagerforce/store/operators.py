@@ -1,4 +1,4 @@
-"""What operators did and what they were refused: who, when, which command."""
+"""The journal of operators: who ran or was refused which command, and when."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ DONE, REFUSED = "done", "refused"
 class OperatorAction:
     """One call of an operator. ``outcome`` is ``done`` or ``refused``.
 
-    ``arguments`` hold ids and names, never customers' text.
+    ``arguments`` hold ids and names, never customer text.
     """
 
     uid: int
@@ -55,7 +55,7 @@ async def record_operator(tx: Transaction, action: OperatorAction, now: datetime
 
 
 async def read_operators(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
-    """What operators did, oldest first, in the shape of the command ``log``, plus ``seq``."""
+    """The calls of operators, oldest first, in the form of the command ``log``, plus ``seq``."""
     where, values = ["seq > ?"], [wanted.after_seq]
     given: list[object] = list(values)
     if wanted.incident:

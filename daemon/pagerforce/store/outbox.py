@@ -1,8 +1,8 @@
 """The outbox: actions decided, waiting, under way, done or dead.
 
 An action is ``pending`` until claimed, ``in_flight`` while an attempt runs, and ends as
-``delivered``, ``skipped``, ``dead_letter``, ``shadowed`` or ``discarded``. What was in flight when
-the process died becomes pending and uncertain: its next attempt looks before it sends.
+``delivered``, ``skipped``, ``dead_letter``, ``shadowed`` or ``discarded``. If the process dies, an
+action in flight becomes pending and uncertain: its next attempt searches before it sends.
 """
 
 import json
@@ -61,7 +61,7 @@ def to_action(columns: Row) -> Action:
     """An action from a row of ``COLUMNS``.
 
     Raises:
-        Exception: any of ``unreadable.GARBAGE``: it can't be read.
+        Exception: one of ``unreadable.GARBAGE``: it can't be read.
     """
     row = ActionRow._make(columns)
     if not 0 < row.event_seq < MOST:
@@ -112,7 +112,7 @@ async def enqueue(
     *,
     origin: Origin = FRESH,
 ) -> None:
-    """Stores the actions of one event, in order, behind everything its lane already holds."""
+    """Stores the actions of one event, in order, at the end of their lane."""
     row = await tx.row(f"SELECT coalesce(max(seq), 0) FROM action WHERE seq < {MOST}")
     first = int(row[0]) + 1 if row else 1
     stamp = to_stamp(now)
@@ -151,16 +151,16 @@ async def enqueue(
 
 
 async def followers(tx: Transaction, head: Action, *, limit: int) -> list[Action]:
-    """What waits behind a head in its lane, in order, up to one that can't be read.
+    """The actions behind the first of a lane, in order, up to an unreadable one.
 
-    That one is no fault of the head: it is met when its own turn comes.
+    The unreadable one does not concern the first: it is handled in its own turn.
     """
     sql = (
         f"SELECT {COLUMNS} FROM action WHERE lane = ? AND state = 'pending' "
         "AND (seq, part) > (?, ?) ORDER BY seq, part LIMIT ?"
     )
     found: list[Action] = []
-    # Read one by one, so that what comes before such a row is kept.
+    # Read one by one, to keep the rows before an unreadable one.
     with suppress(ValueError, TypeError, LookupError):
         for row in await tx.rows(sql, (head.lane, head.seq, head.part, limit)):
             found.append(to_action(row))  # noqa: PERF401 (see above)
@@ -168,7 +168,7 @@ async def followers(tx: Transaction, head: Action, *, limit: int) -> list[Action
 
 
 async def settle(tx: Transaction, action: Action, outcome: Settlement, now: datetime) -> None:
-    """Stores the outcome of the attempt that runs, or of an action that needed none."""
+    """Stores the outcome of the current attempt, or of an action without an attempt."""
     is_done = outcome.next_at is None
     await tx.run(
         "UPDATE action SET state = ?, reason = ?, is_uncertain = ?, next_at = coalesce(?, next_at), "
@@ -199,14 +199,14 @@ async def settle(tx: Transaction, action: Action, outcome: Settlement, now: date
     )
 
 
-UNREADABLE = "what is stored of this action can't be read: retry it, or discard it"
+UNREADABLE = "the stored row of this action can't be read: retry it, or discard it"
 
 
 async def set_aside(tx: Transaction, kinds: Collection[str] | None = None) -> int:
     """Makes dead letters of waiting actions that can't be read; returns how many.
 
-    One of those would keep its lane from moving for ever. ``kinds``: the actions there are; None:
-    whatever they do.
+    Otherwise such an action would block its lane for ever. ``kinds``: the known actions; None:
+    all kinds.
     """
     rows = await tx.rows(
         f"SELECT {COLUMNS}, EXISTS (SELECT 1 FROM event WHERE seq = event_seq) FROM action "
@@ -232,9 +232,9 @@ def _is_readable(row: Row, kinds: Collection[str] | None) -> bool:
 
 
 async def recover(tx: Transaction, kinds: Collection[str] | None = None) -> int:
-    """At start: what was in flight is pending again, and uncertain. Returns how many.
+    """At start: actions in flight become pending and uncertain. Returns how many.
 
-    ``kinds``: as in ``set_aside``, for what can't be read.
+    ``kinds``: as in ``set_aside``, for unreadable actions.
     """
     await set_aside(tx, kinds)
     return await tx.run(
@@ -245,9 +245,9 @@ async def recover(tx: Transaction, kinds: Collection[str] | None = None) -> int:
 async def recent(
     tx: Transaction, lane: str, since: datetime, now: datetime, *, limit: int = 100
 ) -> list[Done]:
-    """Actions of a lane delivered since then, newest first; none from before the clock was set back.
+    """Actions of a lane delivered since then, newest first; none from before a clock change.
 
-    One that can't be read is left out: it is over, and only a hint of what it led to is lost.
+    An unreadable one is left out: it is over, and only a hint at its consequences is lost.
     """
     rows = await tx.rows(
         "SELECT id, do, ruleset, rule, args, record_id, incident_id, finished_at, depth, "
@@ -277,7 +277,7 @@ def _to_done(row: Row) -> Done:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How full the outbox is. ``oldest_at`` None: it is empty."""
+    """The fill level of the outbox. ``oldest_at`` None: it is empty."""
 
     waiting: int
     oldest_at: datetime | None
@@ -286,7 +286,7 @@ class Depth:
 
 
 async def depth(tx: Transaction) -> Depth:
-    """Counts what waits and what is dead."""
+    """Counts waiting actions and dead letters."""
     waiting = await tx.row(
         "SELECT count(*), min(created_at), min(CASE WHEN state = 'pending' THEN next_at END) "
         "FROM action WHERE state IN ('pending', 'in_flight')"
@@ -302,7 +302,7 @@ async def depth(tx: Transaction) -> Depth:
 
 
 async def estimate_seconds(tx: Transaction, now: datetime) -> float | None:
-    """How long what waits will take at the present pace; None where nothing was done lately."""
+    """How long the backlog will take at the current pace; None if nothing was done lately."""
     began = now - _PACE_WINDOW
     row = await tx.row(
         "SELECT (SELECT count(*) FROM action WHERE finished_at > ?), "
@@ -316,7 +316,7 @@ async def estimate_seconds(tx: Transaction, now: datetime) -> float | None:
 
 
 async def waiting_members(tx: Transaction, members: Collection[str]) -> set[str]:
-    """Which of these incidents and records are in a lane where something still waits."""
+    """The incidents and records of these whose lane has waiting actions."""
     found: set[str] = set()
     for chunk in chunks(members):
         rows = await tx.rows(
@@ -329,6 +329,6 @@ async def waiting_members(tx: Transaction, members: Collection[str]) -> set[str]
 
 
 async def find_action(tx: Transaction, action_id: str) -> Action | None:
-    """One action by id; None also where it can't be read."""
+    """One action by id; None also if it can't be read."""
     rows = await tx.rows(f"SELECT {COLUMNS} FROM action WHERE id = ?", (action_id,))
     return next(iter(each(tx, "action", rows, to_action)), None)

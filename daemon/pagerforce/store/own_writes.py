@@ -1,6 +1,6 @@
-"""The SQL of our own writes: what is expected, which notes and comments we made, what is to be read again.
+"""The SQL of own writes: expectations, pagerforce's notes and comments, entries to read again.
 
-What it means is in ``own_writes``.
+Their meaning is in ``own_writes``.
 """
 
 import json
@@ -30,7 +30,7 @@ from pagerforce.store.unreadable import each
 
 _LOOKED_BACK = 5000
 
-# Words of the column ``kind``; any other is the type of a log entry.
+# Values of the column ``kind``; any other value is the type of a log entry.
 _PAGE, _RECORD, _GIVEN, _COMMENT, _FIELDS = "incident", "record", "given", "comment", "fields"
 _WORDS: Mapping[type[Expectation], str] = {
     PageExpected: _PAGE,
@@ -106,9 +106,9 @@ async def expect(
     *,
     is_uncertain: bool = False,
 ) -> None:
-    """Stores what an attempt will bring back. A later attempt replaces what an earlier one stored.
+    """Stores what an attempt will cause. A later attempt replaces the rows of an earlier one.
 
-    Where that one's outcome is uncertain, the people whom it may have assigned are still expected.
+    If the earlier outcome is uncertain, the people whom it may have assigned stay expected.
     """
     if not is_uncertain:
         await tx.run("DELETE FROM expectation WHERE action_id = ?", (action_id,))
@@ -121,7 +121,7 @@ async def expect(
 
 
 async def expect_less(tx: Transaction, action_id: str, unmet: EntryExpected) -> None:
-    """Some of what an attempt was to bring back will not come."""
+    """Reduces the expectations of an attempt by those that it will not cause."""
     wanted = unmet.type, unmet.incident_id, unmet.assignee
     for row in await _read_of(tx, action_id):
         what = row.what
@@ -147,7 +147,7 @@ async def _read_of(tx: Transaction, action_id: str) -> list[Expected]:
 async def expect_also(
     tx: Transaction, action_id: str, expectations: Sequence[Expectation], now: datetime
 ) -> None:
-    """Stores what else an attempt turned out to bring back."""
+    """Stores further effects of an attempt."""
     rows = []
     for item in expectations:
         kind, subject, data, actor_id, count = _to_row(item)
@@ -160,7 +160,7 @@ async def expect_also(
 
 
 async def read_expected(tx: Transaction, subjects: Iterable[str]) -> list[Expected]:
-    """What is expected of these subjects, oldest first."""
+    """The expectations of these subjects, oldest first."""
     found: list[Expected] = []
     for chunk in chunks(set(subjects)):
         rows = await tx.rows(
@@ -186,7 +186,7 @@ def _to_expected(row: Row) -> Expected:
 
 
 async def read_expected_pages(tx: Transaction) -> list[Expected]:
-    """Every incident that is expected to show up, oldest first."""
+    """Every expected new incident, oldest first."""
     rows = await tx.rows(
         f"SELECT subject FROM expectation WHERE remaining > 0 AND kind = '{_PAGE}'"
     )
@@ -208,9 +208,9 @@ async def causes(tx: Transaction, ids: Sequence[str]) -> dict[str, Cause]:
 
 
 async def know_incident(tx: Transaction, action_id: str, incident_id: str) -> None:
-    """The incident an action made has an id: its trigger entry is known by that from now on.
+    """Stores the id of an incident that an action created; it now identifies the trigger entry.
 
-    Its key may vanish: an incident with alerts shows none (``pagerduty.key-hidden-by-alerts``).
+    The key may disappear: incidents with alerts show none (``pagerduty.key-hidden-by-alerts``).
     """
     await tx.run(
         "UPDATE expectation SET kind = 'trigger', subject = ?, data = '{}' "
@@ -220,13 +220,13 @@ async def know_incident(tx: Transaction, action_id: str, incident_id: str) -> No
 
 
 async def note_seen(tx: Transaction, seqs: Iterable[int]) -> None:
-    """Each of these has been seen once more."""
+    """Counts each of these as seen once more."""
     sql = "UPDATE expectation SET remaining = remaining - 1 WHERE seq = ?"
     await tx.run_many(sql, [(seq,) for seq in seqs])
 
 
 async def drop(tx: Transaction, action_id: str, kinds: Kinds) -> None:
-    """Nothing of these kinds comes back because of this action any more."""
+    """Ends the expectations of these kinds for this action."""
     if not kinds:
         return
     words = [_WORDS[kind] for kind in kinds if kind in _WORDS]
@@ -238,9 +238,9 @@ async def drop(tx: Transaction, action_id: str, kinds: Kinds) -> None:
 
 
 async def supersede(tx: Transaction, record_id: str, written: Collection[str], *, by: str) -> None:
-    """What delivered writes put into these fields of a record comes back no more.
+    """Ends the expectations of delivered writes to these fields of a record.
 
-    ``by``: the action whose write has replaced it.
+    ``by``: the action whose write replaced them.
     """
     await tx.run(
         f"DELETE FROM expectation WHERE kind = '{_FIELDS}' AND subject = ? AND action_id <> ? "
@@ -253,7 +253,7 @@ async def supersede(tx: Transaction, record_id: str, written: Collection[str], *
 
 
 async def expire(tx: Transaction, before: datetime) -> None:
-    """Drops expectations made before then of actions that are done: what is later never arrives."""
+    """Drops old expectations of finished actions: entries and rows later than this never arrive."""
     await tx.run(
         "DELETE FROM expectation WHERE made_at < ? AND action_id NOT IN "
         "(SELECT id FROM action WHERE state IN ('pending', 'in_flight'))",
@@ -262,7 +262,7 @@ async def expire(tx: Transaction, before: datetime) -> None:
 
 
 async def is_known_as_theirs(tx: Transaction, wanted: EntryExpected, after: datetime) -> bool:
-    """Whether a log entry like this, later than ``after``, is stored already as somebody's doing."""
+    """Whether a log entry like this, later than ``after``, is stored as somebody else's act."""
     row = await tx.row(
         "SELECT 1 FROM event WHERE incident_id = ? AND type = ? AND at > ? AND echo_of IS NULL "
         f"AND {json_part('data', '$.actor.id')} IS ? LIMIT 1",
@@ -272,11 +272,11 @@ async def is_known_as_theirs(tx: Transaction, wanted: EntryExpected, after: date
 
 
 async def disown(tx: Transaction, action_id: str, incident_id: IncidentId) -> None:
-    """Nothing came of this action: entries that were taken for its echo are to be read again.
+    """Has entries read again that were treated as the echo of an action without effect.
 
-    A person uses the integration's account and does, while an attempt of ours is under way, what it is
-    about to do: the poll takes their entry for ours, and then the attempt finds nothing left to do. The
-    entry is forgotten and read again, now as what it is.
+    A person may use the integration's account and do, during an attempt of pagerforce, what that
+    attempt is about to do: the poll treats their entry as an echo, and the attempt then finds
+    nothing left to do. The entry is deleted and read again as a person's.
     """
     where = "FROM event WHERE incident_id = ? AND echo_of = ? AND source = ?"
     values = (incident_id, action_id, Side.PAGERDUTY.value)
@@ -287,7 +287,7 @@ async def disown(tx: Transaction, action_id: str, incident_id: IncidentId) -> No
 
 
 async def find_disowned(tx: Transaction) -> Mapping[str, datetime]:
-    """From when on the log is to be read again, by the names to end that with."""
+    """The times since when the log must be read again, by name; the names end that."""
     rows = await tx.rows(
         "SELECT name, value FROM fact WHERE name BETWEEN ? AND ?",
         (READ_AGAIN_FROM, f"{READ_AGAIN_FROM}~"),
@@ -296,12 +296,12 @@ async def find_disowned(tx: Transaction) -> Mapping[str, datetime]:
 
 
 async def forget_disowned(tx: Transaction, names: Collection[str]) -> None:
-    """The log was read again for these."""
+    """Notes that the log was read again for these names."""
     await tx.run_many("DELETE FROM fact WHERE name = ?", [(name,) for name in names])
 
 
 async def seen_comments(tx: Transaction, ids: Iterable[str]) -> set[str]:
-    """Which of these comments are known, seen before or made by us."""
+    """The comments of these that are known: seen before, or created by pagerforce."""
     known: set[str] = set()
     for chunk in chunks(set(ids)):
         sql = f"SELECT id FROM comment WHERE id IN ({marks(chunk)})"
@@ -312,7 +312,7 @@ async def seen_comments(tx: Transaction, ids: Iterable[str]) -> set[str]:
 async def put_comments(
     tx: Transaction, comments: Iterable[tuple[Comment, str | None]], now: datetime
 ) -> None:
-    """Stores comments as seen, each with the id of the action of ours that made it, if any."""
+    """Stores comments as seen, each with the id of pagerforce's action that created it, if any."""
     stamp = to_stamp(now)
     await tx.run_many(
         "INSERT OR IGNORE INTO comment (id, object, parent_id, action_id, seen_at) "
@@ -324,7 +324,7 @@ async def put_comments(
 async def put_own_comment(
     tx: Transaction, made: CommentMade, action_id: str, now: datetime
 ) -> None:
-    """A comment of ours now exists."""
+    """Stores a comment that pagerforce created."""
     await tx.run(
         "INSERT INTO comment (id, object, parent_id, action_id, seen_at) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (id) DO UPDATE SET action_id = excluded.action_id",
@@ -333,7 +333,7 @@ async def put_own_comment(
 
 
 async def put_own_note(tx: Transaction, incident_id: str, note_id: str, action_id: str) -> None:
-    """A note of ours now exists."""
+    """Stores a note that pagerforce created."""
     await tx.run(
         "INSERT OR IGNORE INTO note (incident_id, id, action_id) VALUES (?, ?, ?)",
         (incident_id, note_id, action_id),
@@ -341,7 +341,7 @@ async def put_own_note(tx: Transaction, incident_id: str, note_id: str, action_i
 
 
 async def own_ids(tx: Transaction, parent: str, *, but_of: str) -> frozenset[str]:
-    """Notes of an incident or comments of a record that other actions of ours made."""
+    """Notes of an incident or comments of a record that other actions of pagerforce created."""
     rows = await tx.rows(
         "SELECT id FROM note WHERE incident_id = ? AND action_id <> ? "
         "UNION ALL SELECT id FROM comment WHERE parent_id = ? AND action_id <> ?",
@@ -351,7 +351,7 @@ async def own_ids(tx: Transaction, parent: str, *, but_of: str) -> frozenset[str
 
 
 async def comments_seen_before(tx: Transaction, parent: str, at: datetime) -> frozenset[str]:
-    """Comments of a record that polls had read as somebody's before then."""
+    """Comments of a record that polls had read as somebody else's before then."""
     rows = await tx.rows(
         "SELECT id FROM comment WHERE parent_id = ? AND action_id IS NULL AND seen_at < ?",
         (parent, to_stamp(at)),
@@ -360,7 +360,7 @@ async def comments_seen_before(tx: Transaction, parent: str, at: datetime) -> fr
 
 
 async def records_seen_before(tx: Transaction, object_name: str, at: datetime) -> frozenset[str]:
-    """Records whose creation polls had read as somebody's before then; of the last so many events."""
+    """Records that polls had read as created by others before then, in the latest events."""
     rows = await tx.rows(
         "SELECT record_id FROM event WHERE seq > (SELECT max(seq) FROM event) - ? "
         "AND type = 'create' AND lower(object) = lower(?) AND echo_of IS NULL AND seen_at < ?",

@@ -1,4 +1,4 @@
-"""Pauses of lanes: when a link was stopped because its rules seem to run in a circle, and why."""
+"""Pauses of lanes: when and why a link was paused because its rules seem to loop."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ async def begin(
     reason: str,
     evidence: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Nothing of this lane goes out before ``until``. A lane that is paused already stays so."""
+    """Pauses a lane until ``until``. A pause of the lane that exists already stays."""
     await tx.run(
         "INSERT OR IGNORE INTO pause (lane, began_at, until, reason, evidence) "
         "VALUES (?, ?, ?, ?, ?)",
@@ -42,9 +42,9 @@ async def begin(
 
 
 async def end_due(tx: Transaction, now: datetime) -> int:
-    """Ends the pauses whose time has come; returns how many.
+    """Ends the pauses that are over; returns how many.
 
-    One that has not even begun yet is from before this host's clock was set back: it ends too.
+    A pause that begins in the future is from before this host's clock was set back: it ends too.
     """
     sql = (
         "UPDATE pause SET ended_at = min(until, ?) WHERE ended_at IS NULL "
@@ -55,7 +55,7 @@ async def end_due(tx: Transaction, now: datetime) -> int:
 
 
 async def resume(tx: Transaction, member: str, now: datetime) -> bool:
-    """Ends the pause of the lane an incident or record is in; False if there was none."""
+    """Ends the pause of an incident's or a record's lane; False if there was none."""
     sql = (
         "UPDATE pause SET ended_at = ? WHERE ended_at IS NULL "
         "AND lane = (SELECT lane FROM lane_member WHERE member = ?)"
@@ -64,7 +64,7 @@ async def resume(tx: Transaction, member: str, now: datetime) -> bool:
 
 
 async def last_end(tx: Transaction, lane: str, now: datetime) -> datetime | None:
-    """When the newest pause of a lane ended; None where it never had one."""
+    """The end of a lane's latest pause; None if it never had one."""
     row = await tx.row(
         "SELECT max(ended_at) FROM pause WHERE lane = ? AND ended_at <= ?", (lane, to_stamp(now))
     )
@@ -72,7 +72,7 @@ async def last_end(tx: Transaction, lane: str, now: datetime) -> datetime | None
 
 
 async def pauses_of(tx: Transaction, member: str) -> list[Pause]:
-    """The pauses of the lane an incident or record is in, newest first."""
+    """The pauses of an incident's or a record's lane, newest first."""
     rows = await tx.rows(
         "SELECT pause.lane, began_at, until, ended_at, reason, evidence FROM pause "
         "JOIN lane_member ON lane_member.lane = pause.lane WHERE member = ? ORDER BY seq DESC",
@@ -94,7 +94,7 @@ def _to_pause(row: Row) -> Pause:
 
 
 async def find_pause(tx: Transaction, lane: str) -> Pause | None:
-    """The pause of a lane that is in force."""
+    """The current pause of a lane."""
     rows = await tx.rows(
         "SELECT lane, began_at, until, NULL, reason, evidence FROM pause "
         "WHERE lane = ? AND ended_at IS NULL",
@@ -104,7 +104,7 @@ async def find_pause(tx: Transaction, lane: str) -> Pause | None:
 
 
 async def join(tx: Transaction, lane: str, keep: str) -> None:
-    """Two lanes become one: it is paused for as long as either was."""
+    """Joins the pauses of two lanes that become one: it is paused as long as either was."""
     await tx.run(
         "UPDATE pause SET until = max(until, (SELECT until FROM pause AS other "
         "WHERE other.lane = ? AND other.ended_at IS NULL)) "

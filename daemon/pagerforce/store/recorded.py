@@ -1,4 +1,4 @@
-"""The journal's events as rules saw them, the newest first, as lines that are not looked into here."""
+"""The journal's events as the rules saw them, newest first, as lines that are not parsed here."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _LARGEST = 1_000_000  # characters of an event; a larger one is left out
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far the journal was read. ``first`` / ``last``: what of it is wanted."""
+    """A position in the journal. ``first`` / ``last``: the range to read."""
 
     before: int
     first: int
@@ -24,7 +24,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some events. ``place``: where to read on; None at the end. ``share``: how far that is."""
+    """Some events. ``place``: where to continue; None at the end. ``share``: the share done."""
 
     lines: Sequence[bytes]
     place: Place | None
@@ -32,7 +32,7 @@ class Page:
 
 
 async def read_page(tx: Transaction, since: datetime | None, place: Place | None) -> Page:
-    """The next events that met rules, without our own echoes; ``place``: None to begin."""
+    """The next events that met rules, without echoes; ``place``: None to begin."""
     if place is None:
         last = await last_seq(tx)
         row = await tx.row("SELECT min(seq) FROM event")

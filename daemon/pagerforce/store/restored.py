@@ -1,18 +1,18 @@
-"""After a restore: the database remembers less than has happened.
+"""After a restore: the database knows less than has happened.
 
-The cursors stand in the past, so that what has happened since is read again and decided again, and
-much of it was carried out before. Nothing may be done twice: until both sides have been read anew,
-and for every event from before the restore, what is decided is *in doubt*: looked for before it is
-sent, with everything that was made since the backup as a possible earlier doing of it; and what
-can't be looked for becomes a dead letter saying so.
+The cursors are in the past, so changes since the backup are read and evaluated again, and many of
+their actions were carried out before. Nothing may be done twice. Until both sides have been read
+again, and for every event from before the restore, actions are *in doubt*: pagerforce searches
+before it sends, and treats everything created since the backup as a possible earlier result. An
+action without a searchable trace becomes a dead letter that says so.
 
-Own writes come back as well, and nothing remembers them. They are found in three turns:
+Own writes return as well, and the database does not know them. They are found in three turns:
 
-1. *PagerDuty* is read. Incidents with our key are linked again; entries of our own user meet no
-   rule; notes that may be ours wait. What people did is ruled on, delivered and found done, which
-   brings back the traces of our writes to Salesforce.
-2. *Salesforce* is read, and the same happens there.
-3. *Again* PagerDuty: the notes that waited are recognised now, or were a person's after all.
+1. *PagerDuty* is read. Incidents with pagerforce's key are linked again; entries of the integration
+   user meet no rule; notes that may be pagerforce's wait. People's changes are evaluated, delivered
+   and found done, which finds the traces of pagerforce's writes to Salesforce.
+2. *Salesforce* is read, in the same way.
+3. *Again* PagerDuty: the waiting notes are recognised now, or were a person's.
 """
 
 from datetime import datetime
@@ -26,10 +26,10 @@ from pagerforce.store.lanes import HEAD, IS_DUE, LANES, PAUSED_LANES, due_betwee
 
 
 async def begin(tx: Transaction) -> bool:
-    """At the daemon's start: what waits in a database just restored is in doubt. True: it was."""
+    """At the daemon's start: puts waiting actions of a restored database in doubt. True: it did."""
     turn = await facts.find_fact(tx, facts.RESTORE_TURN)
     if turn is not None and turn not in Turn.__members__.values():
-        # How far it had come can't be read: the caution begins again.
+        # The turn can't be read: begin again.
         tx.unreadable.note("fact", facts.RESTORE_TURN)
         turn = Turn.NEW
     if turn != Turn.NEW:
@@ -43,7 +43,7 @@ async def begin(tx: Transaction) -> bool:
         and start is not None
     ):
         since = start.stamp
-    if start is None or since is None:  # the first start comes only now: nothing was ever done
+    if start is None or since is None:  # backed up before the first start: nothing was done yet
         await facts.put_fact(tx, facts.RESTORE_TURN, Turn.DONE)
         return False
     await _doubt_waiting(tx, since)
@@ -53,14 +53,13 @@ async def begin(tx: Transaction) -> bool:
 
 
 async def find(tx: Transaction) -> Doubt | None:
-    """What a restore left in doubt; None where there never was one."""
+    """The doubt that a restore left; None if there was no restore."""
     turn = await facts.find_fact(tx, facts.RESTORE_TURN)
     if turn is None:
         return None
     start = await facts.find_instant(tx, facts.RESTORE_CURSOR)
-    since = await facts.find_instant(tx, facts.RESTORE_SINCE) or await facts.find_instant(
-        tx, facts.BACKED_UP_AT
-    )
+    since = await facts.find_instant(tx, facts.RESTORE_SINCE)
+    since = since or await facts.find_instant(tx, facts.BACKED_UP_AT)
     if start is None:
         position = (await cursors.read_cursors(tx)).get(cursors.PAGERDUTY)
         start = position.stamp if position else None
@@ -73,7 +72,7 @@ async def find(tx: Transaction) -> Doubt | None:
 
 
 async def note_clock(tx: Transaction, side: Side, server_now: datetime, now: datetime) -> None:
-    """Notes when a side is read anew for the first time, and the backup's time in its clock.
+    """Stores when a side is first read again, and the backup's time in its clock.
 
     ``now``: the same moment in this host's clock.
     """
@@ -88,7 +87,7 @@ async def note_clock(tx: Transaction, side: Side, server_now: datetime, now: dat
 
 
 async def end_turn(tx: Transaction, turn: Turn) -> None:
-    """What was to be read in this turn has been read; the next one begins."""
+    """Ends a turn of reading; the next one begins."""
     following = {
         Turn.PAGERDUTY: Turn.SALESFORCE,
         Turn.SALESFORCE: Turn.AGAIN,
@@ -99,7 +98,7 @@ async def end_turn(tx: Transaction, turn: Turn) -> None:
 
 
 async def _doubt_waiting(tx: Transaction, since: datetime) -> None:
-    """What waits may have been carried out since then, by what was forgotten."""
+    """Marks waiting actions: forgotten ones may have carried them out since then."""
     await tx.run(
         "UPDATE action SET is_uncertain = 1, doubt_since = ? WHERE state IN ('pending', 'in_flight')",
         (to_stamp(since),),
@@ -107,13 +106,13 @@ async def _doubt_waiting(tx: Transaction, since: datetime) -> None:
 
 
 async def _date_doubts(tx: Transaction, since: datetime) -> None:
-    """The same with a better known moment."""
+    """Replaces the time in these marks by a more exact one."""
     sql = "UPDATE action SET doubt_since = ? WHERE doubt_since IS NOT NULL AND finished_at IS NULL"
     await tx.run(sql, (to_stamp(since),))
 
 
 async def is_doubt_under_way(tx: Transaction, now: datetime) -> bool:
-    """Whether something in doubt is being delivered or could be now; what failed may wait."""
+    """Whether an action in doubt is being delivered or could be now; failed ones may wait."""
     row = await tx.row(
         f"WITH RECURSIVE {LANES} SELECT EXISTS (SELECT 1 FROM action WHERE state = 'in_flight' "
         "AND doubt_since IS NOT NULL) OR EXISTS (SELECT 1 FROM lanes CROSS JOIN action "

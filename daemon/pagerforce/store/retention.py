@@ -1,15 +1,15 @@
-"""What is forgotten, and when: the database of a busy year keeps its size (docs/reference/storage.md).
+"""Retention: what is deleted, and when. It keeps the database's size (docs/reference/storage.md).
 
-Never forgotten early:
+Never deleted early:
 
-* an event whose log entry, row or comment may be read again: its id is what makes it happen once. So
-  nothing is pruned that is younger than the oldest cursor by less than the longest look back;
-* what waits, and dead letters, with their events: an operator decides about those;
-* snapshots of records that still are in Salesforce: the daily comparison reads every row, and one
+* an event whose log entry, row or comment may be read again: its id prevents a second event. So
+  pruning keeps everything that is newer than the oldest cursor minus the longest look back;
+* waiting actions and dead letters, with their events: an operator decides about those;
+* snapshots of records that still exist in Salesforce: the daily comparison reads every row, and one
   without a snapshot would be a new record;
-* pairs with anything going on: an open incident, a change on either side, something waiting.
+* pairs with current work: an open incident, a change on either side, a waiting action.
 
-Every call is one small piece of work for one transaction of its own; the caller makes the pauses.
+Every call is one small piece of work in a separate transaction; the caller pauses in between.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from pagerforce.store.unreadable import MOST
 JOURNAL_DAYS = timedelta(days=90)
 JOURNAL_EVENTS = 250_000
 PAIR_DAYS = timedelta(days=365)
-# As far as any feed is read back: Salesforce's low water mark reaches 14 days, its recycle bin 15.
+# The longest look back of a feed: Salesforce's low water mark reaches 14 days, its recycle bin 15.
 LOOK_BACK = timedelta(days=16)
 OPERATOR_DAYS = timedelta(days=365)
 OPERATOR_ENTRIES = 100_000
@@ -39,17 +39,18 @@ _UNFINISHED = "('pending', 'in_flight', 'dead_letter')"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long what is kept.
+    """The retention times and numbers.
 
     Attributes:
         journal: events and finished actions with their attempts.
-        events: events at most, whatever their age, but for those still within the look back.
+        events: most events, whatever their age, except those within the look back.
         pairs: incidents, links, notes, after the last change on either side.
         comments: comments once seen.
-        operators: what operators did and were refused.
-        operator_entries: of these at most, whatever their age.
-        refused_entries: of these the refused ones at most: who is refused can't push out who did something.
-        look_back: as far as any feed may be read back; at least the longest late window.
+        operators: calls of operators, also refused ones.
+        operator_entries: most of these, whatever their age.
+        refused_entries: most refused ones, so that refusals can't push out calls that did
+            something.
+        look_back: the longest look back of a feed; at least the longest late window.
     """
 
     journal: timedelta = JOURNAL_DAYS
@@ -64,7 +65,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Progress:
-    """Where the slow walks through the tables stand; each ends and begins anew."""
+    """The positions of the slow walks through the tables; each walk starts again at its end."""
 
     event: int = 0
     incident: str = ""
@@ -74,7 +75,7 @@ class Progress:
 
 
 async def prune_journal(tx: Transaction, now: datetime, limits: Limits, progress: Progress) -> int:
-    """Forgets events that are done with, oldest first, a stretch at a time; returns how many."""
+    """Deletes finished events, oldest first, a stretch at a time; returns how many."""
     floor = await _oldest_needed(tx, limits)
     stretch = await tx.rows(
         "SELECT seq, at, seen_at, EXISTS (SELECT 1 FROM action WHERE event_seq = event.seq AND state "
@@ -86,7 +87,7 @@ async def prune_journal(tx: Transaction, now: datetime, limits: Limits, progress
     due = [
         row for row in stretch if (row[2] < seen_before or row[0] <= surplus) and row[1] < at_before
     ]
-    # Beyond a stretch without anything due there is only what is younger still.
+    # After a stretch without deletions there are only newer events.
     progress.event = stretch[-1][0] if due else 0
     seqs = [seq for seq, _, _, is_unfinished in due if not is_unfinished]
     await tx.run("DELETE FROM pause WHERE ended_at < ?", (seen_before,))
@@ -99,9 +100,10 @@ async def prune_journal(tx: Transaction, now: datetime, limits: Limits, progress
 
 
 async def _oldest_needed(tx: Transaction, limits: Limits) -> datetime | None:
-    """What is older than this is never read again; None: nothing was ever read.
+    """The oldest time that may be read again; None: nothing was ever read.
 
-    Parents may stand still for years. What was made of them is not told twice: it is in the snapshots.
+    Parents may stay unchanged for years. Their changes are not reported twice: the snapshots have
+    them.
     """
     positions = await cursors.read_cursors(tx)
     stamps = (place.stamp for feed, place in positions.items() if not feed.startswith(PARENTS))
@@ -110,7 +112,7 @@ async def _oldest_needed(tx: Transaction, limits: Limits) -> datetime | None:
 
 
 async def _surplus(tx: Transaction, table: str, most: int) -> int:
-    """The newest sequence number beyond the greatest number of rows; they are dense enough."""
+    """The newest sequence number beyond the most rows; the numbers have few gaps."""
     row = await tx.row(f"SELECT max(seq) FROM {table} WHERE seq < {MOST}")
     return int(row[0] or 0) - most if row else 0
 
@@ -118,7 +120,7 @@ async def _surplus(tx: Transaction, table: str, most: int) -> int:
 async def prune_incidents(
     tx: Transaction, now: datetime, limits: Limits, progress: Progress
 ) -> int:
-    """Forgets pairs long closed, a stretch of the table at a time; returns how many."""
+    """Deletes pairs closed long ago, a stretch of the table at a time; returns how many."""
     before = to_stamp(now - limits.pairs)
     stretch = await tx.rows(
         "SELECT id FROM incident WHERE id > ? ORDER BY id LIMIT ?", (progress.incident, _BATCH)
@@ -150,9 +152,10 @@ async def prune_incidents(
 
 
 async def prune_records(tx: Transaction, now: datetime, limits: Limits, progress: Progress) -> int:
-    """Forgets records deleted long ago that nothing is linked to; returns how many.
+    """Deletes records without links that were deleted in Salesforce long ago; returns how many.
 
-    The recycle bin holds them for 15 days (``salesforce.deletions-are-forgotten``): nothing undeletes them.
+    The recycle bin holds them for 15 days (``salesforce.deletions-are-forgotten``): nothing
+    undeletes them.
     """
     stretch = await tx.rows(
         "SELECT id FROM record WHERE id > ? ORDER BY id LIMIT ?", (progress.record, _BATCH)
@@ -180,7 +183,7 @@ async def prune_records(tx: Transaction, now: datetime, limits: Limits, progress
 
 
 async def prune_comments(tx: Transaction, now: datetime, limits: Limits, progress: Progress) -> int:
-    """Forgets comments seen long ago; returns how many. See ``model.news``."""
+    """Deletes comments seen long ago; returns how many. See ``model.news``."""
     stretch = await tx.rows(
         "SELECT id, seen_at FROM comment WHERE id > ? ORDER BY id LIMIT ?",
         (progress.comment, _BATCH),
@@ -195,7 +198,7 @@ async def prune_comments(tx: Transaction, now: datetime, limits: Limits, progres
 async def prune_operators(
     tx: Transaction, now: datetime, limits: Limits, progress: Progress
 ) -> int:
-    """Forgets what operators did long ago, oldest first; returns how many entries."""
+    """Deletes old calls of operators, oldest first; returns how many entries."""
     surplus = await _surplus(tx, "operator_action", limits.operator_entries)
     oldest = await tx.rows("SELECT seq, at FROM operator_action ORDER BY seq LIMIT ?", (_BATCH,))
     before = to_stamp(now - limits.operators)
@@ -208,7 +211,7 @@ async def prune_operators(
 
 
 async def _refused_beyond(tx: Transaction, most: int) -> list[int]:
-    """Refusals beyond the greatest number of them, oldest first."""
+    """Refusals beyond the most that are kept, oldest first."""
     rows = await tx.rows(
         "SELECT seq FROM operator_action WHERE outcome = ? ORDER BY seq LIMIT "
         "max(0, min(?, (SELECT count(*) FROM operator_action WHERE outcome = ?) - ?))",

@@ -1,4 +1,4 @@
-"""Rules files that operators applied, as numbered revisions. The highest one standing is in force."""
+"""Rules files that operators applied, as numbered revisions. The highest valid one is in force."""
 
 import tomllib
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _COLUMNS = "number, at, uid, user, name, content, withdrawn_at"
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One applied rules file. ``is_withdrawn``: a rollback went behind it."""
+    """One applied rules file. ``is_withdrawn``: a rollback went to an earlier one."""
 
     number: int
     at: datetime
@@ -31,19 +31,19 @@ class Revision:
 
 
 def _revision(tx: Transaction, row: Row) -> Revision:
-    """A revision; its time is for people only, and being damaged costs nothing else."""
+    """A revision; its time is only for people, so a damaged time has no other effect."""
     number, at, uid, user, name, content, withdrawn_at = row
     applied_at = attempt(tx, "rules_revision", number, lambda: parse_stamp(at)) or _UNKNOWN
     return Revision(number, applied_at, uid, user, name, content, withdrawn_at is not None)
 
 
 async def find_in_force(tx: Transaction) -> Revision | None:
-    """The revision in force; None: the rules of the configuration are."""
+    """The revision in force; None: the rules of the configuration."""
     return await _highest(tx, _NO_NUMBER)
 
 
 async def _highest(tx: Transaction, below: int) -> Revision | None:
-    """The highest revision that stands and can be read."""
+    """The highest revision that is not withdrawn and can be read."""
     while True:
         row = await tx.row(
             f"SELECT {_COLUMNS} FROM rules_revision WHERE withdrawn_at IS NULL AND number < ? "
@@ -58,7 +58,7 @@ async def _highest(tx: Transaction, below: int) -> Revision | None:
 
 
 def _tables_of(content: str) -> frozenset[str]:
-    """The tables of a rules file; it was checked when it was applied, so that others mean damage."""
+    """The tables of a rules file; they were checked when it was applied, so others mean damage."""
     names = frozenset(tomllib.loads(content))
     if not names <= _TABLES:
         raise ValueError("is no rules file")
@@ -66,17 +66,17 @@ def _tables_of(content: str) -> frozenset[str]:
 
 
 async def find_below(tx: Transaction, number: int) -> Revision | None:
-    """The revision that a rollback from this one leads to; None: the configuration's rules."""
+    """The target of a rollback from this revision; None: the configuration's rules."""
     return await _highest(tx, number)
 
 
 def label_of(number: int, name: str) -> str:
-    """How problems and places name a revision."""
+    """The name of a revision in problems and places."""
     return f"rules revision {number} ({name})"
 
 
 async def read_revisions(tx: Transaction) -> list[Revision]:
-    """Every revision that is kept, newest first, without their contents: a megabyte each, perhaps."""
+    """All kept revisions, newest first, without their contents (up to a megabyte each)."""
     rows = await tx.rows(
         "SELECT number, at, uid, user, name, '', withdrawn_at FROM rules_revision ORDER BY number DESC"
     )
@@ -84,7 +84,7 @@ async def read_revisions(tx: Transaction) -> list[Revision]:
 
 
 async def next_number(tx: Transaction) -> int:
-    """The number that the next revision will have."""
+    """The number of the next revision."""
     sql = f"SELECT coalesce(max(number), 0) + 1 FROM rules_revision WHERE number < {MOST}"
     row = await tx.row(sql)
     return int(row[0]) if row else 1
@@ -93,7 +93,7 @@ async def next_number(tx: Transaction) -> int:
 async def add_revision(
     tx: Transaction, *, name: str, content: str, uid: int, user: str, now: datetime
 ) -> int:
-    """Puts a rules file in force; returns its number. Of the oldest, only the latest 100 stay."""
+    """Puts a rules file in force; returns its number. Only the latest 100 revisions are kept."""
     number = await next_number(tx)
     await tx.run(
         f"INSERT INTO rules_revision ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, NULL)",
@@ -111,6 +111,6 @@ async def withdraw(tx: Transaction, number: int, now: datetime) -> None:
 
 
 async def schema_version(tx: Transaction) -> int:
-    """The schema that a database has."""
+    """The schema of a database."""
     row = await tx.row("PRAGMA user_version")
     return int(row[0]) if row else 0

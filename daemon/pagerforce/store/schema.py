@@ -1,8 +1,9 @@
-"""Whether a file holds the tables and indexes that our migrations make, and nothing else.
+"""Checks that a file contains exactly the tables and indexes that the migrations create.
 
-What a file brings besides runs with the daemon's rights whenever it is read or written: triggers, views,
-expressions in indexes, columns and checks, virtual tables. So every object is compared, in its own words
-but for spaces and comments, with those of a database made by our own scripts up to its schema.
+Other objects would run with the daemon's rights whenever the file is read or written: triggers,
+views, expressions in indexes, columns and checks, virtual tables. So the declaration of every
+object, without spaces and comments, is compared with a database that the migrations created up to
+the file's schema.
 """
 
 import re
@@ -20,22 +21,22 @@ _TOKEN = re.compile(
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_]{1,60}")
 _SHOWN = 3
-_MOST_OBJECTS = 1000  # many times what we make: what is beyond does not matter any more
+_MOST_OBJECTS = 1000  # many times the real number; more make no difference
 _LONGEST = 100_000  # likewise
 
 _Objects: TypeAlias = dict[tuple[str, str], str]
-"""What a database holds: by kind and name, what it belongs to and how it is declared."""
+"""The objects of a database: by kind and name, their table and declaration."""
 
 
 def compare_schema(connection: sqlite3.Connection, schema: int) -> str:
-    """Compares a file with what our scripts make.
+    """Compares a file with the objects that the migrations create.
 
     Args:
         connection: to the file.
-        schema: the number that the file gives itself; one that this program knows.
+        schema: the file's own schema number; one that this program knows.
 
     Returns:
-        What in it is not ours, missing, or declared otherwise; ``""`` where all is as it should be.
+        The foreign, missing or differing objects; ``""`` if there are none.
 
     Raises:
         sqlite3.Error: it can't be read.
@@ -47,9 +48,9 @@ def compare_schema(connection: sqlite3.Connection, schema: int) -> str:
     texts = [
         f"{said} {_names(keys)}"
         for said, keys in (
-            ("holds what pagerforce does not make:", foreign),
+            ("contains objects that pagerforce does not create:", foreign),
             ("lacks", missing),
-            ("holds otherwise than pagerforce makes it:", other),
+            ("differs from pagerforce's schema:", other),
         )
         if keys
     ]
@@ -63,8 +64,8 @@ def _names(keys: list[tuple[str, str]]) -> str:
 
 
 def _harmless(text: str) -> str:
-    """The name where it has the form of our names; else a placeholder, as anything may stand there."""
-    return text if _PLAIN.fullmatch(text) else "(of an odd name)"
+    """The name if it has the form of pagerforce's names, else a placeholder."""
+    return text if _PLAIN.fullmatch(text) else "(with an unusual name)"
 
 
 @cache
@@ -77,7 +78,7 @@ def _objects_of(schema: int) -> _Objects:
 
 
 def _read(connection: sqlite3.Connection) -> _Objects:
-    """Everything in a database; what is no text, or stands there twice, matches nothing in our schema."""
+    """All objects of a database; those without text or with duplicates match no schema."""
     sql = (
         "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB) "
         f"FROM sqlite_schema LIMIT {_MOST_OBJECTS}"
@@ -95,5 +96,5 @@ def _as_text(value: bytes | None) -> str:
 
 
 def _normal(sql: str) -> str:
-    """A declaration without spaces and comments, which differ between programs that wrote it."""
+    """A declaration without spaces and comments, which depend on the program that wrote it."""
     return " ".join(token[0] for token in _TOKEN.finditer(sql) if token["space"] is None)

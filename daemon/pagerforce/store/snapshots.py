@@ -1,4 +1,4 @@
-"""Snapshots: the last known state of every incident and record, which changes are found against."""
+"""Snapshots: the last known state of every incident and record, the base for finding changes."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ def chunks(items: Collection[str]) -> Iterable[Sequence[str]]:
 
 
 def json_part(column: str, path: str) -> str:
-    """A part of a JSON column, in SQL; null where the column is damaged, which would end the query."""
+    """A part of a JSON column, in SQL; null if the column is damaged, which would end the query."""
     return f"CASE WHEN json_valid({column}) THEN json_extract({column}, '{path}') END"
 
 
@@ -47,7 +47,7 @@ async def read_incidents(
 
 
 def _held(tx: Transaction, row: Row) -> tuple[IncidentId, tuple[Incident, datetime | None]]:
-    """A snapshot, and the time of the newest log entry folded into it; that one may be lost alone."""
+    """A snapshot, and the time of its newest folded log entry, which may be unreadable alone."""
     row_id, entry_at, data = row
     entry = attempt(tx, "incident", row_id, lambda: parse_stamp(entry_at)) if entry_at else None
     incident = parse_incident(from_text(data))
@@ -65,7 +65,7 @@ async def find_incident(tx: Transaction, incident_id: str) -> Incident | None:
 async def read_open_incidents(
     tx: Transaction,
 ) -> dict[IncidentId, tuple[Incident, datetime | None]]:
-    """Snapshots of every incident that is not resolved as far as we know."""
+    """Snapshots of every incident that is not resolved, as far as pagerforce knows."""
     rows = await tx.rows("SELECT id, entry_at, data FROM incident WHERE is_open = 1")
     return dict(each(tx, "incident", rows, partial(_held, tx)))
 
@@ -109,7 +109,7 @@ async def find_record(tx: Transaction, record_id: str) -> Record | None:
 async def living_ids(
     tx: Transaction, object_name: str, *, after: str | None, to: str = _BEYOND_ALL_IDS
 ) -> list[RecordId]:
-    """Ids of an object's snapshots that are not deleted, in a range of Ids, in their order."""
+    """Ids of an object's snapshots without the deleted ones, in a range of Ids, in order."""
     rows = await tx.rows(
         "SELECT id FROM record WHERE object = ? AND id > ? AND id <= ? "
         f"AND NOT coalesce({json_part('data', '$.is_deleted')}, 0) ORDER BY id",
@@ -128,7 +128,7 @@ async def put_records(tx: Transaction, records: Iterable[Record]) -> None:
 
 
 async def add_rechecks(tx: Transaction, records: Iterable[Record]) -> None:
-    """Records to be read again by id with the next poll."""
+    """Marks records to be read again by id with the next poll."""
     await tx.run_many(
         "INSERT OR IGNORE INTO recheck (id, object) VALUES (?, ?)",
         [(item.id, item.object) for item in records],
@@ -136,7 +136,7 @@ async def add_rechecks(tx: Transaction, records: Iterable[Record]) -> None:
 
 
 async def read_rechecks(tx: Transaction) -> dict[str, list[RecordId]]:
-    """What is to be read again, by object."""
+    """The records to read again, by object."""
     found: dict[str, list[RecordId]] = {}
     for row_id, name in await tx.rows("SELECT id, object FROM recheck ORDER BY id LIMIT 2000"):
         if is_record_id(row_id):
@@ -147,5 +147,5 @@ async def read_rechecks(tx: Transaction) -> dict[str, list[RecordId]]:
 
 
 async def drop_rechecks(tx: Transaction, ids: Collection[str]) -> None:
-    """These have been read again."""
+    """Notes that these were read again."""
     await tx.run_many("DELETE FROM recheck WHERE id = ?", [(item,) for item in ids])

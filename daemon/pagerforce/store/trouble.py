@@ -1,6 +1,6 @@
-"""What an error of SQLite or of the file system means: which ``StoreError``, and what to do about it.
+"""Translates errors of SQLite and of the file system to a ``StoreError`` with a remedy.
 
-The messages name the file and the remedy; they never hold anything that was to be stored.
+The messages name the file and the remedy; they never contain data that was to be stored.
 """
 
 import errno
@@ -20,7 +20,7 @@ from pagerforce.host.files import is_plain
 
 # https://www.sqlite.org/rescode.html: the primary code is the lowest byte of an extended one.
 _PRIMARY = 0xFF
-# The write-ahead log's index could not grow, or a quota is used up: as good as a full disk.
+# The write-ahead log's index could not grow, or a quota is used up: the same as a full disk.
 _NO_SPACE = frozenset(
     {
         sqlite3.SQLITE_IOERR_WRITE,
@@ -30,7 +30,7 @@ _NO_SPACE = frozenset(
         sqlite3.SQLITE_IOERR_TRUNCATE,
     }
 )
-# What speaks against a statement or a value, not against the file; 0: Python refused it by itself.
+# Errors of a statement or a value, not of the file; 0: Python refused it by itself.
 _ABOUT_STATEMENT = frozenset(
     {
         0,
@@ -42,20 +42,20 @@ _ABOUT_STATEMENT = frozenset(
         sqlite3.SQLITE_RANGE,
     }
 )
-_FULL = "there is no space left on its file system: free some, it then goes on by itself"
+_FULL = "there is no space left on its file system: free some, then it continues by itself"
 _LOCKED = "another program keeps it locked (a copy of the file being made?): end that program"
 _SLOW = "a statement took too long and was undone: is the disk overloaded? It is tried again"
 _READ_ONLY = (
     "it cannot be written to: is its file system mounted read-only, or does the file belong to "
-    "somebody else than the service user?"
+    "another user than the service user?"
 )
 _DAMAGED = "it is damaged or no database at all"
 _CANNOT_OPEN = "it cannot be opened: does its folder exist, and does it belong to the service user?"
-_DISK = "the disk does not read or write it (see the kernel's log): mend that, then start again"
+_DISK = "the disk does not read or write it (see the kernel's log): fix that, then start again"
 
 
 def to_store_error(path: Path, error: sqlite3.Error) -> StoreError:
-    """Our error for one of SQLite's about a file."""
+    """The ``StoreError`` for an error of SQLite about a file."""
     code = getattr(error, "sqlite_errorcode", None) or 0
     primary = code & _PRIMARY
     if primary == sqlite3.SQLITE_FULL or code in _NO_SPACE:
@@ -78,9 +78,9 @@ def to_store_error(path: Path, error: sqlite3.Error) -> StoreError:
 
 
 def concerns_all(error: BaseException) -> bool:
-    """Whether an error concerns the whole daemon: its configuration, the org, the state file, the disk.
+    """Whether an error concerns the whole daemon: configuration, org, state file or disk.
 
-    Anything else that is unexpected is the defect of one thing, and costs that one thing a retry.
+    Any other unexpected error concerns one item, and costs that item a retry.
     """
     if isinstance(error, BaseExceptionGroup):
         return any(concerns_all(one) for one in error.exceptions)
@@ -93,30 +93,30 @@ def concerns_all(error: BaseException) -> bool:
 
 
 def is_about_content(error: sqlite3.Error) -> bool:
-    """Whether what was read is at fault, not the place that was written to."""
+    """Whether the file that was read is at fault, not the place that was written to."""
     primary = (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY
     return primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
 
 
 def to_file_error(path: Path, error: OSError) -> StoreError:
-    """Our error for one of the file system's about a file."""
+    """The ``StoreError`` for an error of the file system about a file."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreUnavailableError(f"{path}: there is no space left: free some, then try again")
     return StoreError(f"{path}: {error.strerror or type(error).__name__}")
 
 
 def damaged(path: Path, what: str) -> StoreDamagedError:
-    """The error for a file that cannot be trusted, naming the copies that lie beside it."""
+    """The error for a file that cannot be trusted; it names the copies beside it."""
     copies = ", ".join(str(copy) for copy in copies_beside(path))
-    where = f"copies beside it, newest first: {copies}" if copies else "no copy lies beside it"
+    where = f"copies beside it, newest first: {copies}" if copies else "there is no copy beside it"
     return StoreDamagedError(
-        f"{path}: {_DAMAGED} ({what}); stop the daemon and bring back a backup with "
+        f"{path}: {_DAMAGED} ({what}); stop the daemon and restore a backup with "
         f"'pagerforce restore FILE' ({where})"
     )
 
 
 def copies_beside(path: Path) -> list[Path]:
-    """The copies that migrations have left in the same folder, newest first."""
+    """The copies that migrations left in the same folder, newest first."""
     found = path.parent.glob(f"{path.name}.before-schema-*")
     mine = [copy for copy in found if is_plain(copy)]  # others were not made by a migration
     return sorted(mine, key=lambda copy: copy.lstat().st_mtime, reverse=True)

@@ -1,8 +1,8 @@
-"""Stored rows that can't be read: left out, counted by table, logged once each, never a crash.
+"""Unreadable stored rows: left out, counted by table, logged once each, never a crash.
 
-A row may be damaged by a disk, by a hand or by an earlier defect. Code that reads rows makes values of
-them through ``each`` or ``attempt``; what fails is noted here and everything else goes on. ``survey``
-looks for such rows by the kind of each column, for ``status``.
+A row may be damaged by a disk, by a manual change or by an earlier bug. Code that reads rows
+decodes them with ``each`` or ``attempt``; failures are recorded here, and everything else
+continues. ``survey`` searches for such rows by the kind of each column, for ``status``.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +25,7 @@ GARBAGE = (
     OverflowError,
     RecursionError,
 )
-"""What making a value of a damaged row may raise."""
+"""Exceptions that decoding a damaged row may raise."""
 _MOST_KEPT = 10_000
 _MOST_LOGGED = 100
 _LONGEST_KEY = 100
@@ -44,7 +44,7 @@ class Unreadable:
         self._logged = 0
 
     def note(self, table: str, key: object) -> None:
-        """A row of a table can't be read; logged when it is met for the first time."""
+        """Records an unreadable row of a table; logged the first time."""
         keys = self._keys.setdefault(table, set())
         name = str(key)[:_LONGEST_KEY]
         if name in keys or len(keys) >= _MOST_KEPT:
@@ -55,14 +55,14 @@ class Unreadable:
             _LOG.error("stored_row_unreadable", table=table, row=name)
 
     def keys(self) -> Mapping[str, frozenset[str]]:
-        """By table, the keys of its rows."""
+        """By table, the keys of its unreadable rows."""
         return {table: frozenset(keys) for table, keys in self._keys.items()}
 
 
 def each(
     tx: "Transaction", table: str, rows: Iterable["Row"], make: Callable[["Row"], T]
 ) -> list[T]:
-    """A value of every row that can be read. A row's first column is its key."""
+    """The values of all readable rows. A row's first column is its key."""
     found = []
     for row in rows:
         try:
@@ -73,7 +73,7 @@ def each(
 
 
 def attempt(tx: "Transaction", table: str, key: object, make: Callable[[], T]) -> T | None:
-    """A value of a single row, or of a column of it; None where it can't be read."""
+    """The value of a single row, or of a column of it; None if it can't be read."""
     try:
         return make()
     except GARBAGE:
@@ -94,14 +94,14 @@ KINDS: Mapping[str, str] = {
     "instant": f"{{0}} {_INSTANT} AND length({{0}}) < 40",
     "count": f"{{0}} BETWEEN 0 AND {MOST}",
     "flag": "{0} IN (0, 1)",
-    # Not by AND: SQLite may look at the kind of what is no JSON first, and end the query.
+    # Not by AND: SQLite may evaluate json_type of invalid JSON first, and end the query.
     "object": "CASE WHEN json_valid({0}) THEN json_type({0}) = 'object' ELSE {0} IS NULL END",
     "list": "CASE WHEN json_valid({0}) THEN json_type({0}) = 'array' ELSE {0} IS NULL END",
     "side": "{0} IN ('pagerduty', 'salesforce')",
     "state": "{0} IN ('pending', 'in_flight', 'delivered', 'skipped', 'dead_letter', 'shadowed', "
     "'discarded')",
 }
-"""Conditions in SQL that a column of this kind meets. Null is allowed wherever the schema allows it."""
+"""SQL conditions for the columns of each kind. Null is allowed wherever the schema allows it."""
 
 COLUMNS: Mapping[str, str] = {
     "fact": "name name, value text",
@@ -141,9 +141,9 @@ _LOOKED_AT = 5_000  # rows of a table, the newest by its key
 
 
 async def survey(tx: "Transaction") -> None:
-    """Notes rows whose columns do not hold what they should; of large tables the last ones.
+    """Records rows whose columns contain wrong values; of large tables only the last rows.
 
-    In SQL alone, so that nobody waits for it but who asked.
+    In SQL alone, so that only the caller waits for it.
     """
     for table, columns in COLUMNS.items():
         pairs = [pair.split() for pair in columns.split(", ")]

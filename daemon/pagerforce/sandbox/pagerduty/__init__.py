@@ -1,7 +1,8 @@
 """The PagerDuty half of the sandbox: an account in memory, and its REST API.
 
-Written from docs/vendors/pagerduty.md and the published schema. ``seeded_world`` makes the account,
-``make_app`` serves it; tests and the demo play people and monitoring through the world's methods.
+Written from docs/vendors/pagerduty.md and the published schema. ``seeded_world`` creates the
+account, ``make_app`` serves it; tests and the demo play people and monitoring with the world's
+methods.
 """
 
 from pagerforce.sandbox.pagerduty.app import make_app

@@ -1,7 +1,8 @@
 """The PagerDuty REST API as a Starlette application over a world.
 
-Facts: docs/vendors/pagerduty.md. Below ``/__sandbox__/`` are two endpoints of the sandbox's own, for use by
-hand: ``faults`` and ``events``; the latter plays the Events API, which the daemon never calls.
+Facts: docs/vendors/pagerduty.md. Below ``/__sandbox__/`` the sandbox has two endpoints of its own,
+for manual use: ``faults`` and ``events``; the latter plays the Events API, which the daemon never
+calls.
 """
 
 import json
@@ -45,7 +46,7 @@ from pagerforce.sandbox.pagerduty.refusals import RefusalError
 from pagerforce.sandbox.pagerduty.world import PagerDutyWorld
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
-"""No request body is read beyond this; the real limit is undocumented."""
+"""Request bodies are read up to this size; the real limit is undocumented."""
 
 _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/log_entries", log.list_entries),
@@ -99,11 +100,11 @@ _Served = Callable[[Request], Awaitable[Response]]
 
 
 def make_app(world: PagerDutyWorld, faults: Faults | None = None) -> Starlette:
-    """The API of a world, with its fault knobs before it.
+    """The API of a world, behind its faults.
 
     Args:
         world: the account.
-        faults: what goes wrong; kept by the caller who wants to arm it in Python.
+        faults: the faults; passed by callers who want to arm them in Python.
     """
     armed = faults if faults is not None else Faults()
     limiter = RateLimiter()
@@ -122,7 +123,7 @@ def make_app(world: PagerDutyWorld, faults: Faults | None = None) -> Starlette:
 
 
 def _served(world: PagerDutyWorld, limiter: RateLimiter, endpoint: Endpoint) -> _Served:
-    """Puts authentication, the rate limit and JSON around an endpoint."""
+    """Adds authentication, the rate limit and JSON to an endpoint."""
     state = world.state
 
     async def serve(request: Request) -> Response:
@@ -158,10 +159,10 @@ def _served(world: PagerDutyWorld, limiter: RateLimiter, endpoint: Endpoint) -> 
 
 
 class _Json(JSONResponse):
-    """A page of the log is large, and a test reads many."""
+    """A faster JSON response: a page of the log is large, and tests read many."""
 
     def render(self, content: object) -> bytes:
-        """The body; an impossible value of a test's, such as half a surrogate pair, by the slow way."""
+        """The body; impossible values of tests, such as half a surrogate pair, are slower."""
         try:
             return orjson.dumps(content)
         except orjson.JSONEncodeError:
@@ -176,7 +177,7 @@ def _query(request: Request) -> Query:
 
 
 async def _read_body(request: Request) -> object:
-    """The decoded JSON body, None where there is none.
+    """The decoded JSON body, None if there is none.
 
     Raises:
         RefusalError: it is not JSON, or too large.
@@ -195,7 +196,7 @@ async def _read_body(request: Request) -> object:
 
 
 def _events(world: PagerDutyWorld) -> _Served:
-    """Takes an event as monitoring sends it: trigger, acknowledge or resolve by dedup key."""
+    """Accepts an event as monitoring sends it: trigger, acknowledge or resolve by dedup key."""
 
     async def take(request: Request) -> Response:
         try:
@@ -209,15 +210,15 @@ def _events(world: PagerDutyWorld) -> _Served:
 
 
 async def _answer_unknown(_request: Request, _error: Exception) -> Response:
-    """What is not an endpoint is 404, in JSON, whatever the method."""
+    """Answers 404 in JSON for unknown endpoints, whatever the method."""
     return JSONResponse(refusals.not_found().body, status_code=404)
 
 
 def _shape_error(fault: Fault) -> ErrorAnswer:
-    """Puts a fault on the wire as PagerDuty would.
+    """Converts a fault to an answer of PagerDuty.
 
-    A 429 that announces its end has headers and body; one that does not has neither. A 500 is
-    PagerDuty's own and JSON, any other 5xx comes from something before it.
+    A 429 that announces its end has headers and body, otherwise it has neither. A 500 is
+    PagerDuty's own, in JSON; any other 5xx comes from a server before it.
     """
     if fault.kind is FaultKind.TOO_MANY and fault.seconds:
         headers = {

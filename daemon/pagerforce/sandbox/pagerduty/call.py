@@ -1,4 +1,4 @@
-"""One request as the endpoints see it: who asks, for what, with which body.
+"""One request in the form for endpoints: caller, parameters, body.
 
 Facts: ``pagerduty.key-header``, ``pagerduty.from-header``, ``pagerduty.limit-headers``.
 """
@@ -27,19 +27,19 @@ class Query:
     values: Mapping[str, list[str]]
 
     def text(self, name: str) -> str | None:
-        """The last value of a parameter, None where it is absent."""
+        """The last value of a parameter, None if it is absent."""
         found = self.values.get(name)
         return found[-1] if found else None
 
     def texts(self, name: str) -> list[str]:
-        """All values of an array parameter, named without its brackets."""
+        """All values of an array parameter; its name has no brackets."""
         return self.values.get(f"{name}[]", [])
 
     def integer(self, name: str, default: int) -> int:
-        """A number that is not negative.
+        """A non-negative number.
 
         Raises:
-            RefusalError: it is not one.
+            RefusalError: it is none.
         """
         text = self.text(name)
         if text is None or text == "":
@@ -49,7 +49,7 @@ class Query:
         return int(text)
 
     def flag(self, name: str) -> bool:
-        """A boolean: lowercase ``true``/``false`` or ``1``/``0``, false where absent.
+        """A boolean: lowercase ``true``/``false`` or ``1``/``0``, false if absent.
 
         Raises:
             RefusalError: it is neither.
@@ -60,7 +60,7 @@ class Query:
         return text in _TRUE
 
     def moment(self, name: str, zone: tzinfo) -> datetime | None:
-        """An instant; where it names no zone, it is read in ``zone``.
+        """An instant; without a zone it is read in ``zone``.
 
         Raises:
             RefusalError: it is not a date.
@@ -80,7 +80,7 @@ class Call:
 
     Attributes:
         state: the account.
-        key: who asks.
+        key: the caller's key.
         path: the parameters in the path.
         query: the query string.
         body: the decoded JSON body, None without one.
@@ -97,7 +97,7 @@ class Call:
     links: Links
 
     def view(self, zone: tzinfo = UTC) -> View:
-        """Shows things with what the request includes; ``zone`` unless it asks for another."""
+        """The view with the includes of this request; in its zone, by default ``zone``."""
         include = frozenset(self.query.texts("include"))
         return View(self.state, self.links, include, self.zone(zone))
 
@@ -116,10 +116,10 @@ class Call:
             raise refusals.invalid_input(str(error)) from error
 
     def actor(self) -> Actor:
-        """The user who acts: the key's own, else the one of the ``From`` header.
+        """The acting user: the key's owner, else the user in the ``From`` header.
 
         Raises:
-            RefusalError: an account key without ``From``, or with one that nobody has.
+            RefusalError: an account key without ``From``, or with an unknown address.
         """
         if self.key.user_id is None and not self.sender:
             raise refusals.from_missing()
@@ -131,7 +131,7 @@ class Call:
         return actor
 
     def actor_if_known(self) -> Actor:
-        """As :meth:`actor`, for calls that do not need one: nobody where nobody is named."""
+        """As :meth:`actor`, for calls that need no user: nobody if no user is given."""
         user_id = self.key.user_id
         if user_id is None and self.sender:
             user = self.state.directory.find_user(self.sender)
@@ -175,14 +175,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an endpoint answers; ``body`` None for an empty one."""
+    """The answer of an endpoint; ``body`` None for an empty one."""
 
     status: int = 200
     body: Json | None = None
 
 
 Endpoint = Callable[[Call], Answer]
-"""Does one request on the account, at once and without waiting for anything."""
+"""Handles one request on the account, at once and without waiting."""
 
 
 @dataclass(slots=True)
@@ -192,7 +192,7 @@ class RateLimiter:
     windows: dict[str, tuple[datetime, int]] = field(default_factory=dict)
 
     def count(self, key: str, limit: int, now: datetime) -> tuple[bool, dict[str, str]]:
-        """Counts a request; tells whether it may pass, and the headers that say how it stands."""
+        """Counts a request; returns whether it may pass, and the rate limit headers."""
         start, used = self.windows.get(key, (now, 0))
         if now >= start + _WINDOW:
             start, used = now, 0

@@ -19,7 +19,7 @@ _ALERT_STATUSES = ("triggered", "resolved")
 
 
 def list_notes(call: Call) -> Answer:
-    """``GET /incidents/{id}/notes``, in no pages."""
+    """``GET /incidents/{id}/notes``, without pages."""
     view = call.view()
     return Answer(body={"notes": [view.note(note) for note in call.incident().notes]})
 
@@ -116,7 +116,7 @@ def snooze(call: Call) -> Answer:
 
 
 def request_responders(call: Call) -> Answer:
-    """``POST /incidents/{id}/responder_requests``: named by ``requester_id``, not by ``From``."""
+    """``POST /incidents/{id}/responder_requests``: by ``requester_id``, not by ``From``."""
     incident, body, requester_id = _responder_call(call)
     user_ids, policy_ids = [], []
     for item in call.wrapped_list("responder_request_targets"):
@@ -152,7 +152,7 @@ def cancel_responders(call: Call) -> Answer:
 
 
 def publish_update(call: Call) -> Answer:
-    """``POST /incidents/{id}/status_updates``; there is no list to read them from."""
+    """``POST /incidents/{id}/status_updates``; no endpoint lists them."""
     actor, incident = call.actor(), call.incident()
     body = call.body if isinstance(call.body, dict) else {}
     message = body.get("message")

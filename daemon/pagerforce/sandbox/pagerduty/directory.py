@@ -1,4 +1,4 @@
-"""The part of an account that seldom changes: people, services, policies, priorities, workflows.
+"""The part of an account that rarely changes: people, services, policies, priorities, workflows.
 
 Facts: docs/vendors/pagerduty.md#reference-data-and-actions.
 """
@@ -19,9 +19,9 @@ class User:
 
 @dataclass(slots=True)
 class EscalationPolicy:
-    """Who is called, level by level.
+    """The people to call, level by level.
 
-    ``levels``: ids of the users of each level; ``delay_minutes``: how long each level has.
+    ``levels``: ids of the users of each level; ``delay_minutes``: duration of each level.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Service:
 
 @dataclass(slots=True)
 class Priority:
-    """A priority; the directory holds them from the most to the least severe."""
+    """A priority; the directory has them from the most to the least severe."""
 
     id: str
     name: str
@@ -86,7 +86,7 @@ class IncidentType:
 class ApiKey:
     """An API key. Facts: ``pagerduty.from-header``, ``pagerduty.read-only-key``.
 
-    ``user_id``: whose key it is, None for an account key; ``read_only``: only GET is permitted.
+    ``user_id``: the key's owner, None for an account key; ``read_only``: only GET is permitted.
     """
 
     key: str
@@ -96,15 +96,15 @@ class ApiKey:
 
 @dataclass(slots=True)
 class Plan:
-    """What the account's plan includes; switch things off to meet a 402 or a 404.
+    """The features in the account's plan; switch them off to get a 402 or a 404.
 
     Attributes:
         abilities: the names that ``GET /abilities`` lists.
         priorities: without it ``GET /priorities`` answers 402.
-        workflows: without it everything about incident workflows answers 402.
-        response_plays: without it everything about them is gone (404), as it is from the schema.
-        note_limit / title_limit: most characters of a note or an incident's title, None for any
-            number; whether there is a limit is not documented.
+        workflows: without it all endpoints of incident workflows answer 402.
+        response_plays: without it all their endpoints are gone (404), as from the schema.
+        note_limit / title_limit: most characters of a note or an incident's title, None for
+            no limit; whether there is a limit is not documented.
     """
 
     abilities: set[str] = field(
@@ -119,7 +119,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Directory:
-    """Everything above, by id, in the order it was added."""
+    """All of the above, by id, in the order of their addition."""
 
     users: dict[str, User] = field(default_factory=dict)
     policies: dict[str, EscalationPolicy] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class Directory:
     keys: dict[str, ApiKey] = field(default_factory=dict)
 
     def find_user(self, email: str) -> User | None:
-        """The user who logs in with this address, in whatever case it is written."""
+        """The user with this login address, in upper or lower case."""
         wanted = email.strip().lower()
         return next((user for user in self.users.values() if user.email.lower() == wanted), None)
 

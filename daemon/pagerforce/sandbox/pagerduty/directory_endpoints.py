@@ -1,4 +1,4 @@
-"""Endpoints of reference data and of what can be started on an incident.
+"""Endpoints of reference data, workflows and response plays.
 
 Facts: docs/vendors/pagerduty.md#reference-data-and-actions.
 """
@@ -20,7 +20,7 @@ NamedItem = TypeVar("NamedItem", bound=_Named)
 
 
 def list_users(call: Call) -> Answer:
-    """``GET /users``: the query meets the name, and in practice the address too."""
+    """``GET /users``: the query matches the name, and in practice the address too."""
     query = (call.query.text("query") or "").lower()
     users = call.state.directory.users.values()
     found = [user for user in users if query in user.name.lower() or query in user.email.lower()]
@@ -36,7 +36,7 @@ def get_user(call: Call) -> Answer:
 
 
 def get_current_user(call: Call) -> Answer:
-    """``GET /users/me``: an account key is nobody, and is told so in a text of its own form."""
+    """``GET /users/me``: an account key is no user, and gets an error of a special form."""
     if call.key.user_id is None:
         raise refusals.PlainRefusalError(
             400, "You may not retrieve the current user with an account-level access token"
@@ -105,7 +105,7 @@ def list_abilities(call: Call) -> Answer:
 
 
 def get_ability(call: Call) -> Answer:
-    """``GET /abilities/{id}``: 204 has it, 402 has not."""
+    """``GET /abilities/{id}``: 204 if the account has it, else 402."""
     if call.path["id"] not in call.state.plan.abilities:
         raise refusals.lacks_ability(call.path["id"])
     return Answer(204)
@@ -128,7 +128,7 @@ def list_custom_fields(call: Call) -> Answer:
 
 
 def list_base_custom_fields(call: Call) -> Answer:
-    """``GET /incidents/custom_fields``, deprecated: the base type's only."""
+    """``GET /incidents/custom_fields``, deprecated: only those of the base type."""
     view = call.view().directory
     kind = next(iter(call.state.directory.incident_types.values()), None)
     fields = [] if kind is None else [view.custom_field(field, kind) for field in kind.fields]
@@ -175,7 +175,7 @@ def list_triggers(call: Call) -> Answer:
 
 
 def start_workflow(call: Call) -> Answer:
-    """``POST /incident_workflows/{id}/instances``: every call starts one; nothing tells how it ends."""
+    """``POST /incident_workflows/{id}/instances``: each call starts one; none reports its end."""
     _check_workflows(call)
     if call.path["id"] not in call.state.directory.workflows:
         raise refusals.not_found()
@@ -192,7 +192,7 @@ def start_workflow(call: Call) -> Answer:
 
 
 def list_response_plays(call: Call) -> Answer:
-    """``GET /response_plays``: removed from the schema, perhaps still alive; wants ``From``."""
+    """``GET /response_plays``: removed from the schema, maybe still alive; needs ``From``."""
     if not call.state.plan.response_plays:
         raise refusals.not_found()
     call.actor()
@@ -203,7 +203,7 @@ def list_response_plays(call: Call) -> Answer:
 
 
 def get_response_play(call: Call) -> Answer:
-    """``GET /response_plays/{id}``: removed from the schema, perhaps still alive; wants ``From``."""
+    """``GET /response_plays/{id}``: removed from the schema, maybe still alive; needs ``From``."""
     name = call.state.directory.response_plays.get(call.path["id"])
     if not call.state.plan.response_plays or name is None:
         raise refusals.not_found()
@@ -225,7 +225,7 @@ def run_response_play(call: Call) -> Answer:
 
 
 def _queried(call: Call, items: Iterable[NamedItem]) -> list[NamedItem]:
-    """Those whose name has the query in it, by name or in the order of ``sort_by``."""
+    """Items with the query in their name, by name or in the order of ``sort_by``."""
     query = (call.query.text("query") or "").lower()
     descending = call.query.text("sort_by") == "name:desc"
     found = [item for item in items if query in item.name.lower()]

@@ -21,12 +21,12 @@ from pagerforce.sandbox.pagerduty.links import Json, Links
 from pagerforce.sandbox.pagerduty.stamps import write_stamp
 
 _CREATED = write_stamp(datetime(2024, 1, 1, tzinfo=UTC))
-"""When everything in the directory came to be: long ago."""
+"""The creation time of everything in the directory: long ago."""
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryView:
-    """Makes the JSON of the directory's objects, full or as references."""
+    """Creates the JSON of the directory's objects, full or as references."""
 
     directory: Directory
     links: Links
@@ -117,7 +117,7 @@ class DirectoryView:
         }
 
     def priority_reference(self, priority_id: str) -> Json:
-        """A priority, as a reference, whose summary is its name."""
+        """A priority, as a reference; its summary is its name."""
         name = self.directory.priorities[priority_id].name
         return self.links.reference("priority", priority_id, name)
 

@@ -1,4 +1,4 @@
-"""Changes to an incident other than its status, with the log entries they write, if any.
+"""Changes to an incident other than its status, with their log entries, if any.
 
 Facts: docs/vendors/pagerduty.md#log-entries and #incidents.
 """
@@ -40,7 +40,7 @@ from pagerforce.sandbox.pagerduty.state import (
 def assign(state: State, incident: Incident, user_ids: tuple[str, ...], actor: Actor) -> None:
     """Assigns users directly; such an incident no longer escalates.
 
-    By a person, that ends an acknowledgement without an entry.
+    An assignment by a person ends an acknowledgement without an entry.
     """
     _hand(state, incident, user_ids, actor)
     if actor.user_id is not None and state.holds("reassign-ends-acknowledgement"):
@@ -49,20 +49,20 @@ def assign(state: State, incident: Incident, user_ids: tuple[str, ...], actor: A
 
 
 class Both(StrEnum):
-    """What comes of one write that acknowledges and assigns, which nobody has recorded."""
+    """Possible results of one write that acknowledges and assigns; none is recorded."""
 
     KEEPS = "keeps"  # assigned, and acknowledged
-    KEEPS_LAST = "keeps_last"  # acknowledged, and so the writer's for a moment; then assigned
-    IGNORES = "ignores"  # acknowledged, as if no assignments stood there
-    ENDS = "ends"  # acknowledged, and then reassigned, which ends it
-    ASSIGNS = "assigns"  # assigned, as if no status stood there
+    KEEPS_LAST = "keeps_last"  # acknowledged, so assigned to the writer for a moment; then assigned
+    IGNORES = "ignores"  # acknowledged, as if it had no assignments
+    ENDS = "ends"  # acknowledged, then reassigned, which ends the acknowledgement
+    ASSIGNS = "assigns"  # assigned, as if it had no status
     REFUSES = "refuses"
 
 
 def acknowledge_and_assign(
     state: State, incident: Incident, user_ids: tuple[str, ...], actor: Actor
 ) -> None:
-    """One write asks for both; what is refused has been by now."""
+    """Applies a write that asks for both; refused writes do not get here."""
     how = both_in_one(state)
     if how is Both.ASSIGNS:
         assign(state, incident, user_ids, actor)
@@ -77,7 +77,7 @@ def acknowledge_and_assign(
 
 
 def both_in_one(state: State) -> Both:
-    """How this account takes it."""
+    """The result in this account."""
     how = Both(state.knobs.acknowledge_with_assignments)
     is_kept = how in (Both.KEEPS, Both.KEEPS_LAST)
     is_false = not state.holds("acknowledge-with-assignments-keeps-both")
@@ -94,7 +94,7 @@ def _hand(state: State, incident: Incident, user_ids: tuple[str, ...], actor: Ac
 def escalate(state: State, incident: Incident, level: int, actor: Actor) -> None:
     """Calls a level of the escalation policy, which ends an acknowledgement without an entry.
 
-    By timeout an acknowledged incident is not escalated: its acknowledgement runs out first.
+    A timeout does not escalate an acknowledged incident: its acknowledgement times out first.
     """
     if actor.channel == "timeout" and incident.status == "acknowledged":
         unacknowledge(state, incident, actor)
@@ -108,7 +108,7 @@ def escalate(state: State, incident: Incident, level: int, actor: Actor) -> None
 
 
 def delegate(state: State, incident: Incident, policy_id: str, actor: Actor) -> None:
-    """Hands the incident to another escalation policy and calls its first level.
+    """Delegates the incident to another escalation policy and calls its first level.
 
     That ends an acknowledgement without an entry.
     """
@@ -139,7 +139,7 @@ def set_priority(state: State, incident: Incident, priority: Priority | None, ac
 
 
 def set_urgency(state: State, incident: Incident, urgency: str, actor: Actor) -> None:
-    """Sets the urgency, which the entry has in its summary only."""
+    """Sets the urgency, which is only in the summary of the entry."""
     if incident.urgency == urgency:
         return
     incident.urgency = urgency
@@ -150,7 +150,7 @@ def set_urgency(state: State, incident: Incident, urgency: str, actor: Actor) ->
 
 
 def snooze(state: State, incident: Incident, seconds: int, actor: Actor) -> None:
-    """Leaves an acknowledged incident alone for a while."""
+    """Snoozes an acknowledged incident."""
     due = state.now() + timedelta(seconds=seconds)
     others = [action for action in incident.pending if action.type != "unacknowledge"]
     incident.pending = [PendingAction("unacknowledge", due), *others]
@@ -165,7 +165,7 @@ def snooze(state: State, incident: Incident, seconds: int, actor: Actor) -> None
 
 
 def set_title(state: State, incident: Incident, title: str, actor: Actor) -> None:
-    """Renames it; no entry."""
+    """Changes the title; no entry."""
     incident.title = title
     if not state.holds("title-leaves-no-entry"):
         record(state, incident, actor, Story("title_change_log_entry", "Title changed"))
@@ -193,7 +193,7 @@ def set_type(state: State, incident: Incident, type_name: str) -> None:
 def set_custom_value(
     state: State, incident: Incident, field: CustomField, value: object, actor: Actor
 ) -> None:
-    """Sets a custom field's value; whether that bumps ``updated_at`` is unknown, so it does not."""
+    """Sets a custom field's value. Here that keeps ``updated_at``; the real account is unknown."""
     old = incident.custom_values.get(field.name)
     if old == value:
         return
@@ -201,7 +201,7 @@ def set_custom_value(
     change: dict[str, object] = {
         "id": field.id,
         "name": field.name,
-        # the schema knows numbers and lists of texts here, and the old value as a text
+        # the schema has numbers and lists of texts here, and the old value as a text
         "value": value if isinstance(value, int) else [] if value is None else [str(value)],
         "old_value": None if old is None else str(old),
         "namespace": "incidents",
@@ -236,13 +236,13 @@ def annotate(state: State, incident: Incident, content: str, actor: Actor) -> No
 
 
 def run_custom_action(state: State, incident: Incident, name: str, actor: Actor) -> Entry:
-    """Somebody pressed the button of a custom incident action."""
+    """A person runs a custom incident action."""
     summary = f"{name} run by {name_of(state, actor)}"
     return record(state, incident, actor, Story("custom_log_entry", summary))
 
 
 def publish_update(state: State, incident: Incident, message: str, actor: Actor) -> Entry:
-    """Publishes a status update, which can be read from its entry only."""
+    """Publishes a status update; only its entry shows it."""
     summary = f"Status update published by {name_of(state, actor)}"
     is_told = state.holds("status-update-entry-bears-message")
     fields: dict[str, object] = {"message": message} if is_told else {}

@@ -1,6 +1,7 @@
-"""Writes log entries, as the account itself does when something happens to an incident.
+"""Writes the log entries of changes to an incident, as the account itself does.
 
-Facts: docs/vendors/pagerduty.md#log-entries. Changes for which no entry type is attested (reopen, title,
+Facts: docs/vendors/pagerduty.md#log-entries. Changes without a known entry type (reopen, title,
+service, conference bridge, edited notes) write no entry here either.
 service, conference bridge, edited notes) write none here either.
 """
 
@@ -12,9 +13,9 @@ from pagerforce.sandbox.pagerduty.state import Actor, Agent, Incident, State
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What an entry tells besides who, when and about which incident.
+    """The content of an entry besides person, time and incident.
 
-    ``channel`` holds what stands in the entry's channel besides its type.
+    ``channel`` has the fields of the entry's channel besides its type.
     """
 
     type: str
@@ -52,7 +53,7 @@ def record(state: State, incident: Incident, actor: Actor, story: Story) -> Entr
 
 
 def service_actor(incident: Incident, channel: str) -> Actor:
-    """The incident's service, acting by itself through a channel: auto, api, timeout, ..."""
+    """The incident's service, acting by itself in a channel: auto, api, timeout, ..."""
     return Actor(Agent("service", incident.service_id), channel)
 
 
@@ -73,12 +74,12 @@ def name_of(state: State, actor: Actor) -> str:
 def record_assignees(
     state: State, incident: Incident, actor: Actor, kind: str, user_ids: tuple[str, ...]
 ) -> None:
-    """Writes that users were assigned: one entry for each of them.
+    """Writes that users were assigned: one entry per user.
 
     Args:
         state: the account.
-        incident: what they were assigned to.
-        actor: who did it.
+        incident: the incident they were assigned to.
+        actor: the person or service that assigned them.
         kind: ``assign`` or ``escalate``.
         user_ids: the new assignees.
     """
@@ -93,7 +94,7 @@ def record_assignees(
 def record_delegation(
     state: State, incident: Incident, actor: Actor, user_ids: tuple[str, ...]
 ) -> None:
-    """Writes that the incident went to another policy; who gets it, the service's own entries say."""
+    """Writes that the incident was delegated; the service's entries name the new assignees."""
     policy = state.directory.policies[incident.policy_id]
     summary = f"Delegated {policy.name} by {name_of(state, actor)}"
     if not state.holds("delegate-names-no-targets"):

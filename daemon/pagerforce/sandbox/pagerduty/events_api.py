@@ -1,4 +1,4 @@
-"""Events as a monitoring system sends them, for use by hand. The daemon never calls this."""
+"""Events of a monitoring system, for manual use. The daemon never calls this."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ _ACTIONS = ("trigger", "acknowledge", "resolve")
 def take_event(world: PagerDutyWorld, event: object) -> Json:
     """Plays one event: ``{service_id, event_action, dedup_key, payload: {summary, severity}}``.
 
-    Returns the incident; where no open incident has the key, a message that says so.
+    Returns the incident, or a message if no open incident has the key.
 
     Raises:
         ValueError: it is not an event.

@@ -1,7 +1,7 @@
-"""Ids as PagerDuty makes them: opaque, and without any order in them.
+"""Ids like PagerDuty's: opaque and unordered.
 
-They are derived from a counter, so that the same story gets the same ids every time it is played,
-and hashed, so that nobody comes to rely on an order which the real ones do not have.
+They are derived from a counter, so that the same story gets the same ids every time, and hashed, so
+that nobody relies on an order that the real ids do not have.
 """
 
 import base64
@@ -13,7 +13,7 @@ _SHORT = ("P", 7)
 
 
 class IdMaker:
-    """Makes ids that start with P, Q or R. Fact: ``pagerduty.ids-without-order``."""
+    """Creates ids that start with P, Q or R. Fact: ``pagerduty.ids-without-order``."""
 
     def __init__(self) -> None:
         self._made: Counter[str] = Counter()

@@ -1,6 +1,6 @@
-"""Reads what a request wants of an incident, and judges it before anything is done.
+"""Reads the changes that a request asks for, and checks them before any is applied.
 
-A bulk update is all or nothing, so every item is read and judged first and only then applied.
+A bulk update is all or nothing, so every item is read and checked before the first is applied.
 Facts: docs/vendors/pagerduty.md#incidents.
 """
 
@@ -20,7 +20,7 @@ _UPDATE_TYPES = ("incident", "incident_reference")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a PUT asks for; None is "not asked for"."""
+    """The changes of a PUT; None: not requested."""
 
     status: str | None = None
     resolution: str | None = None
@@ -39,7 +39,7 @@ def read_new(state: State, body: Json) -> NewIncident:
     """Reads the incident of a POST.
 
     Raises:
-        RefusalError: something is missing or unknown, or its key is on an open incident already.
+        RefusalError: something is missing or unknown, or an open incident has its key already.
     """
     errors = []
     if body.get("type") != "incident":
@@ -83,10 +83,10 @@ def read_new(state: State, body: Json) -> NewIncident:
 
 
 def read_change(state: State, incident: Incident, body: Json, actor: Actor) -> Change:
-    """Reads the incident of a PUT and judges whether it may be done.
+    """Reads the incident of a PUT and checks whether it is allowed.
 
     Raises:
-        RefusalError: something is unknown, or the incident is not in a state for it.
+        RefusalError: something is unknown, or the incident's state does not allow it.
     """
     if body.get("type") not in _UPDATE_TYPES:
         raise refusals.invalid_input("type must be incident_reference")
@@ -114,7 +114,7 @@ def read_change(state: State, incident: Incident, body: Json, actor: Actor) -> C
 
 
 def apply_change(state: State, incident: Incident, change: Change, actor: Actor) -> None:
-    """Does what was read and judged."""
+    """Applies a checked change."""
     _apply_fields(state, incident, change, actor)
     reopens = not incident.is_open and change.status in ("triggered", "acknowledged")
     if reopens:
@@ -201,7 +201,7 @@ def _read_urgency(body: Json) -> str | None:
 
 
 def _read_body(body: Json, errors: list[str]) -> str | None:
-    """The details, which may only be a text (``pagerduty.details-are-text``)."""
+    """The details, which must be a text (``pagerduty.details-are-text``)."""
     wrapper = body.get("body")
     if wrapper is None:
         return None

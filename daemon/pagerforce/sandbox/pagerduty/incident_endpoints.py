@@ -16,7 +16,7 @@ from pagerforce.sandbox.pagerduty.state import Incident
 DEFAULT_MONTHS = 1
 MAX_MONTHS = 6
 MAX_BULK = 250
-"""The most items of one bulk PUT; more is a 413."""
+"""The most items of one bulk PUT; more items get a 413."""
 
 _STATUSES = ("triggered", "acknowledged", "resolved")
 _URGENCIES = ("high", "low")
@@ -78,7 +78,7 @@ def update_incidents(call: Call) -> Answer:
 
 
 def _in_window(call: Call) -> list[Incident]:
-    """What was created in the window asked for: by default the last month, at most six."""
+    """Incidents created in the requested window: by default the last month, at most six."""
     state = call.state
     seen = [item for item in state.incidents.values() if item.id not in state.hidden]
     date_range = call.query.text("date_range")
@@ -101,7 +101,7 @@ def _check_window(since: datetime, until: datetime) -> None:
 
 
 def _read_filter(call: Call) -> Callable[[Incident], bool]:
-    """The filters asked for: different kinds AND together, values of one kind OR."""
+    """The requested filters: different kinds AND together, values of one kind OR."""
     query = call.query
     statuses = _checked(query.texts("statuses"), _STATUSES, "statuses[]")
     urgencies = _checked(query.texts("urgencies"), _URGENCIES, "urgencies[]")
@@ -117,7 +117,7 @@ def _read_filter(call: Call) -> Callable[[Incident], bool]:
             and (not urgencies or incident.urgency in urgencies)
             and (not services or incident.service_id in services)
             and (not users or not assignees.isdisjoint(users))
-            and not teams  # there are no teams here, so no incident has one
+            and not teams  # this account has no teams, so no incident has one
             and (not key or incident.matches_key(key))
             and (not key or call.state.holds("incident-found-by-key"))
         )

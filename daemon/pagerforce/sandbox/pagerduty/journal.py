@@ -1,4 +1,4 @@
-"""The log: append-only entries, some of which become visible later than they were made.
+"""The log: append-only entries, some with a delay before they become visible.
 
 Facts: ``pagerduty.entries-within-late-window``, ``pagerduty.newest-first-within-second``.
 """
@@ -12,9 +12,9 @@ from hashlib import sha256
 
 
 class EntryOrder(StrEnum):
-    """In which order a list of entries comes; the sources disagree, so every one is possible.
+    """The order of a list of entries; the sources disagree, so every order is possible.
 
-    ``TIES_SHUFFLED``: newest first, but within one second in an order that says nothing.
+    ``TIES_SHUFFLED``: newest first, but in a meaningless order within one second.
     """
 
     NEWEST_FIRST = "newest_first"
@@ -30,10 +30,10 @@ class Entry:
         agent_type: ``user`` or ``service``; None with ``agent_id`` None for nobody.
         channel: the full channel; without ``include[]=channels`` only its type is shown.
         assignees: user ids of assign, escalate and delegate entries.
-        user_id: who was notified.
+        user_id: the notified user.
         linked_incident_id: the other incident of link and unlink entries.
         fields: further plain fields of its type.
-        raw: shown instead of everything else, to be whatever a test needs.
+        raw: replaces everything else, for tests.
     """
 
     id: str
@@ -56,11 +56,11 @@ class Entry:
 
 @dataclass(slots=True)
 class Journal:
-    """All entries, in the order they were made.
+    """All entries, in the order of creation.
 
     Attributes:
         order: the order of lists.
-        hide_seconds: how long an entry made from now on stays invisible.
+        hide_seconds: how long new entries stay invisible.
     """
 
     order: EntryOrder = EntryOrder.NEWEST_FIRST
@@ -69,7 +69,7 @@ class Journal:
     _in_time: list[Entry] = field(default_factory=list)
 
     def append(self, entry: Entry) -> Entry:
-        """Adds an entry, which keeps its time but may be seen only later."""
+        """Adds an entry, which keeps its time but may become visible later."""
         entry.sequence = len(self.entries)
         entry.visible_at = entry.created_at + timedelta(seconds=self.hide_seconds)
         self.entries[entry.id] = entry
@@ -77,7 +77,7 @@ class Journal:
         return entry
 
     def redate(self, entry_id: str, seconds: float) -> None:
-        """Makes an entry so much older than it is."""
+        """Makes an entry older by this many seconds."""
         entry = self.entries[entry_id]
         self._in_time.remove(entry)
         entry.created_at -= timedelta(seconds=seconds)
@@ -86,9 +86,9 @@ class Journal:
     def visible(
         self, now: datetime, since: datetime | None = None, until: datetime | None = None
     ) -> list[Entry]:
-        """What can be seen at an instant, in the journal's order; only between two times, if given.
+        """The entries visible at an instant, in the journal's order; between two times, if given.
 
-        Both times belong to what is given.
+        Both times are inclusive.
         """
         times = self._in_time
         begin = 0 if since is None else bisect_left(times, since, key=_time_of)

@@ -1,6 +1,6 @@
-"""How an incident is opened, acknowledged, resolved, reopened and merged, with its log entries.
+"""Opens, acknowledges, resolves, reopens and merges incidents, with their log entries.
 
-The rules of who may do what, and what is refused, stand with the endpoints; here it is done.
+The endpoints contain the rules for permissions and refusals; here changes are applied.
 Facts: docs/vendors/pagerduty.md#log-entries and #incidents.
 """
 
@@ -31,7 +31,7 @@ from pagerforce.sandbox.pagerduty.state import (
 
 @dataclass(frozen=True, slots=True)
 class NewIncident:
-    """What somebody asks for who opens an incident; None leaves it to the service.
+    """The values given for a new incident; None leaves a value to the service.
 
     ``user_ids``: assigned directly, instead of by an escalation policy.
     """
@@ -64,7 +64,7 @@ class MonitoringEvent:
 def open_by_user(state: State, new: NewIncident, actor: Actor) -> Incident:
     """A person opens an incident, in the UI or through the REST API.
 
-    Who assigns it to themselves has it acknowledged at once and is not notified
+    If they assign it to themselves, it is acknowledged at once and they are not notified
     (``pagerduty.creator-assigned-acknowledges``).
     """
     incident = _add(state, new, actor)
@@ -90,7 +90,7 @@ def open_by_user(state: State, new: NewIncident, actor: Actor) -> Incident:
 
 
 def open_by_event(state: State, event: MonitoringEvent) -> Incident:
-    """A monitoring system triggers: a new incident, or one more trigger entry on the open one."""
+    """Monitoring triggers: a new incident, or one more trigger entry on the open one."""
     incident = state.find_open(event.service_id, event.key)
     if incident is not None:
         _record_trigger(state, incident, event)
@@ -105,15 +105,15 @@ def open_by_event(state: State, event: MonitoringEvent) -> Incident:
 
 
 def service_actor_of(service_id: str) -> Actor:
-    """A service that heard from its monitoring through the Events API."""
+    """A service that received an event through the Events API."""
     return Actor(Agent("service", service_id), "api")
 
 
 def acknowledge(state: State, incident: Incident, actor: Actor, *, takes: bool = True) -> None:
-    """Somebody says they look after it; a person to whom it is not assigned gets it.
+    """Somebody acknowledges; a person who was not assigned is assigned.
 
-    The service writes that down, in the same second and just before the acknowledgement. Not where it
-    is left with whom it is assigned to (``takes`` False).
+    The service writes that assignment, in the same second and just before the acknowledgement. If
+    the current assignees stay (``takes`` False), there is no such entry.
     """
     if actor.agent is None:
         raise ValueError("an acknowledgement needs somebody who acknowledges")
@@ -146,19 +146,19 @@ def _take(state: State, incident: Incident, actor: Actor) -> None:
 
 
 def end_acknowledgement(state: State, incident: Incident) -> None:
-    """An acknowledged incident is triggered again, which no entry says."""
+    """An acknowledged incident is triggered again; no entry says so."""
     if incident.status == "acknowledged":
         back_to_triggered(state, incident)
 
 
 def back_to_triggered(state: State, incident: Incident) -> None:
-    """The service sets the status, no matter who acted; no entry says so."""
+    """The service sets the status, whoever acted; no entry says so."""
     incident.acknowledgements = []
     _set_status(state, incident, "triggered", service_actor(incident, "auto"))
 
 
 def unacknowledge(state: State, incident: Incident, actor: Actor) -> None:
-    """The acknowledgement ran out, or somebody took it back."""
+    """The acknowledgement timed out, or somebody withdrew it."""
     summary = f"Unacknowledged by {name_of(state, actor)}"
     if actor.channel == "timeout":
         summary = "Unacknowledged due to timeout"
@@ -168,7 +168,7 @@ def unacknowledge(state: State, incident: Incident, actor: Actor) -> None:
 
 
 def resolve(state: State, incident: Incident, actor: Actor, resolution: str | None = None) -> None:
-    """It is over. Assignments, acknowledgements and alerts end with it."""
+    """Resolves it. Assignments, acknowledgements and alerts end with it."""
     is_noted = resolution is not None and state.holds("resolve-entry-bears-note")
     fields: dict[str, object] = {"note": resolution} if is_noted else {}
     summary = f"Resolved by {name_of(state, actor)}"
@@ -192,7 +192,8 @@ def reopen(
 ) -> None:
     """A resolved incident is opened again, without any log entry.
 
-    To ``triggered`` it is assigned as asked, else to its policy; to ``acknowledged``, to the actor.
+    With ``triggered`` it gets the given assignees, else those of its policy; with ``acknowledged``,
+    the actor.
     """
     incident.resolved_at = None
     incident.merged_into = None
@@ -210,7 +211,7 @@ def reopen(
 
 
 def merge(state: State, target: Incident, sources: list[Incident], actor: Actor) -> None:
-    """The sources' alerts move to the target; the sources are resolved and say where they went."""
+    """The sources' alerts move to the target; the sources are resolved and name the target."""
     for source in sources:
         for alert in list(source.alerts):
             move_alert(state, alert, target, actor)
@@ -221,7 +222,7 @@ def merge(state: State, target: Incident, sources: list[Incident], actor: Actor)
 
 
 def move_alert(state: State, alert: Alert, target: Incident, actor: Actor) -> None:
-    """An alert goes to another incident; both say so."""
+    """Moves an alert to another incident; both get an entry."""
     source = state.incidents[alert.incident_id]
     moves = ((source, target, "unlink", "from"), (target, source, "link", "to"))
     for here, there, kind, word in moves:
@@ -237,7 +238,7 @@ def move_alert(state: State, alert: Alert, target: Incident, actor: Actor) -> No
 
 
 def call_level(state: State, incident: Incident, level: int) -> tuple[str, ...]:
-    """Assigns the people whom a level of the policy names, and notifies them; returns their user ids."""
+    """Assigns the people of a level of the policy, and notifies them; returns their user ids."""
     policy = state.directory.policies[incident.policy_id]
     called = _level(policy, level)
     incident.level = level
@@ -250,13 +251,13 @@ def call_level(state: State, incident: Incident, level: int) -> tuple[str, ...]:
 def assignments_of(
     incident: Incident, user_ids: tuple[str, ...], now: datetime
 ) -> list[Assignment]:
-    """Assignments to these users; who stays assigned keeps the time of it."""
+    """Assignments to these users; those who stay assigned keep their time."""
     since = {item.user_id: item.at for item in incident.assignments}
     return [Assignment(user_id, since.get(user_id, now)) for user_id in user_ids]
 
 
 def schedule(state: State, incident: Incident) -> None:
-    """Sets what the service will do next. It is shown, not done: the story's author does it."""
+    """Sets the service's next action. It is only shown: the author of the story performs it."""
     service = state.directory.services[incident.service_id]
     now = state.now()
     pending = []

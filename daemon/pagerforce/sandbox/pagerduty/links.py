@@ -1,4 +1,4 @@
-"""References and links, as they stand in every PagerDuty object.
+"""References and links in PagerDuty objects.
 
 Fact: ``pagerduty.references-may-lack-links``.
 """
@@ -22,13 +22,13 @@ _PATHS = {
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where the API and the web UI are, without final slash."""
+    """The URLs of the API and the web UI, without a final slash."""
 
     api_url: str = "https://api.pagerduty.com"
     web_url: str = "https://sandbox.pagerduty.com"
 
     def tag(self, kind: str, identifier: str, summary: str) -> Json:
-        """The fields that every object starts with."""
+        """The first fields of every object."""
         api_path, web_path = _PATHS[kind]
         return {
             "id": identifier,
@@ -43,7 +43,7 @@ class Links:
         return {**self.tag(kind, identifier, summary), "type": f"{kind}_reference"}
 
     def entry_tag(self, kind: str, identifier: str, summary: str, incident_id: str | None) -> Json:
-        """The fields that a log entry, or a reference to one, starts with."""
+        """The first fields of a log entry, or of a reference to one."""
         query = "" if incident_id is None else f"?incident_id={incident_id}"
         page = f"{self.web_url}/incidents/{incident_id}/log_entries/{identifier}"
         return {

@@ -22,7 +22,7 @@ _OVERVIEW = frozenset(
         "annotate",
     )
 )
-"""What ``is_overview`` leaves; the real subset is undocumented."""
+"""The fields that ``is_overview`` keeps; the real subset is undocumented."""
 
 _FIELD_CHANGE = "custom_field_value_change_log_entry"
 _EDITABLE_CHANNELS = ("web_trigger", "mobile")
@@ -53,7 +53,7 @@ def get_entry(call: Call) -> Answer:
 
 
 def update_channel(call: Call) -> Answer:
-    """``PUT /log_entries/{id}/channel``: the one write to the log there is."""
+    """``PUT /log_entries/{id}/channel``: the only write to the log."""
     call.actor()
     entry = _find(call)
     channel = call.wrapped("channel")
@@ -75,7 +75,7 @@ def _visible(
 ) -> list[Entry]:
     entries = state.journal.visible(state.now(), since, until)
     if not state.holds("newest-first-within-second"):
-        entries.reverse()  # a sort leaves what is equal in its order
+        entries.reverse()  # a sort keeps equal items in order
         entries.sort(key=lambda one: one.created_at, reverse=True)
     return [entry for entry in entries if entry.incident_id not in state.hidden]
 

@@ -20,16 +20,16 @@ Item = TypeVar("Item")
 def classic_page(
     query: Query, name: str, items: Sequence[Item], show: Callable[[Item], Json]
 ) -> Answer:
-    """A page by ``limit`` and ``offset``; only what is on the page is shown.
+    """A page by ``limit`` and ``offset``; only the items of the page are converted.
 
     Args:
         query: the query string.
         name: the list's name in the answer.
-        items: everything that matches, in order.
-        show: makes the JSON of one item.
+        items: all matching items, in order.
+        show: creates the JSON of one item.
 
     Raises:
-        RefusalError: 400 beyond 10,000, with the code that duplicate keys have too.
+        RefusalError: 400 beyond 10,000, with the same code as for duplicate keys.
     """
     limit = min(query.integer("limit", DEFAULT_LIMIT), MAX_LIMIT)
     offset = query.integer("offset", 0)
@@ -56,7 +56,7 @@ def cursor_page(
     """A page by cursor; the end is a null ``next_cursor``.
 
     Raises:
-        RefusalError: the cursor is not one of ours.
+        RefusalError: the cursor is unknown.
     """
     limit = min(query.integer("limit", DEFAULT_LIMIT), MAX_LIMIT) or DEFAULT_LIMIT
     start = _read_cursor(query.text("cursor"))

@@ -1,10 +1,10 @@
-"""How the API says no. Facts: docs/vendors/pagerduty.md#errors."""
+"""The API's errors. Facts: docs/vendors/pagerduty.md#errors."""
 
 from pagerforce.sandbox.pagerduty.links import Json
 
 
 class RefusalError(Exception):
-    """A request that is not done.
+    """A refused request.
 
     Attributes:
         status: the HTTP status.
@@ -21,7 +21,7 @@ class RefusalError(Exception):
 
 
 class PlainRefusalError(RefusalError):
-    """The few refusals whose ``error`` is a text instead of an object."""
+    """The few refusals with a text as ``error`` instead of an object."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(status, 0, message)
@@ -34,17 +34,17 @@ def not_found(what: str = "Not Found") -> RefusalError:
 
 
 def bad_arguments(*errors: str) -> RefusalError:
-    """Code 2002, under which very different things hide: ``errors`` tells them apart."""
+    """Code 2002, which covers very different errors: ``errors`` distinguishes them."""
     return RefusalError(400, 2002, "Arguments Caused Error", *errors)
 
 
 def invalid_input(*errors: str) -> RefusalError:
-    """The body is not as it should be."""
+    """The body is invalid."""
     return RefusalError(400, 2001, "Invalid Input Provided", *errors)
 
 
 def check_length(name: str, text: str, limit: int | None) -> None:
-    """Refuses a text beyond a limit, in the words that PagerDuty has for an alert's summary.
+    """Refuses a text beyond a limit, with PagerDuty's words for an alert's summary.
 
     Raises:
         RefusalError: it is too long.
@@ -69,16 +69,16 @@ def not_authenticated() -> RefusalError:
 
 
 def too_many_requests() -> RefusalError:
-    """The key's requests of this minute are used up."""
+    """The key has used up its requests of this minute."""
     return RefusalError(429, 2020, "Rate Limit Exceeded")
 
 
 def from_missing() -> RefusalError:
-    """An account key wrote without a ``From`` header; seen with a code that means a time-out."""
+    """An account key wrote without a ``From`` header; the recorded code means a time-out."""
     text = 'You must specify a user\'s email address in the "From" header to perform this action'
     return RefusalError(400, 2016, text)
 
 
 def requester_not_found() -> RefusalError:
-    """The ``From`` header or ``requester_id`` names nobody."""
+    """The ``From`` header or ``requester_id`` is unknown."""
     return RefusalError(400, 1008, "Requester User Not Found")

@@ -1,4 +1,4 @@
-"""The account every sandbox starts with."""
+"""The initial account of every sandbox."""
 
 from pagerforce.sandbox.clock import SandboxClock
 from pagerforce.sandbox.pagerduty.directory import (

@@ -1,4 +1,4 @@
-"""Times as PagerDuty writes and reads them.
+"""Times in PagerDuty's format.
 
 Facts: ``pagerduty.times-in-account-zone``, ``pagerduty.whole-seconds``.
 """
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 def whole_second(moment: datetime) -> datetime:
-    """The instant without its fraction: everything PagerDuty shows has whole seconds."""
+    """The instant without its fraction: all times of PagerDuty have whole seconds."""
     return moment.astimezone(UTC).replace(microsecond=0)
 
 
@@ -21,7 +21,7 @@ def write_stamp(moment: datetime, zone: tzinfo = UTC) -> str:
 
 
 def read_stamp(text: str, zone: tzinfo) -> datetime:
-    """Reads ISO 8601, whose time part is optional and whose zone is ``zone`` where it names none.
+    """Reads ISO 8601 with an optional time part; without a zone it is in ``zone``.
 
     Raises:
         ValueError: not a date.
@@ -34,7 +34,7 @@ def find_zone(name: str) -> tzinfo:
     """The time zone of an IANA name.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: no zone has that name.
     """
     if name.upper() == "UTC":
         return UTC
@@ -45,7 +45,7 @@ def find_zone(name: str) -> tzinfo:
 
 
 def months_before(moment: datetime, months: int) -> datetime:
-    """The same day so many months earlier, or the last day of a shorter month."""
+    """The same day this many months earlier, or the last day of a shorter month."""
     first = moment.replace(day=1)
     for _ in range(months):
         first = (first - timedelta(days=1)).replace(day=1)

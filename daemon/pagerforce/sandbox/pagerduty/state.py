@@ -1,4 +1,4 @@
-"""What the sandbox's PagerDuty account remembers: incidents, their notes and alerts, and knobs.
+"""The state of the sandbox's PagerDuty account: incidents, their notes and alerts, and knobs.
 
 Plain data. ``lifecycle`` and ``edits`` change it, ``view`` shows it as the API does.
 """
@@ -15,7 +15,7 @@ from pagerforce.sandbox.pagerduty.stamps import whole_second
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """Who did something: ``type`` is ``user`` or ``service``."""
+    """The user or service that did something: ``type`` is ``user`` or ``service``."""
 
     type: str
     id: str
@@ -23,20 +23,20 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """An agent, and the channel through which the act came."""
+    """An agent, and the channel of the act."""
 
     agent: Agent | None
     channel: str
 
     @property
     def user_id(self) -> str | None:
-        """The acting person, None where a service or nobody acted."""
+        """The acting person, None if a service or nobody acted."""
         return self.agent.id if self.agent is not None and self.agent.type == "user" else None
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A user who has to look after an incident."""
+    """A user who is assigned to an incident."""
 
     user_id: str
     at: datetime
@@ -44,7 +44,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """Somebody who said they look after it."""
+    """A user who acknowledged an incident."""
 
     agent: Agent
     at: datetime
@@ -52,7 +52,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class PendingAction:
-    """What the service will do by itself: ``unacknowledge``, ``escalate`` or ``resolve``."""
+    """The service's next automatic action: ``unacknowledge``, ``escalate`` or ``resolve``."""
 
     type: str
     at: datetime
@@ -71,7 +71,7 @@ class Note:
 
 @dataclass(slots=True)
 class Alert:
-    """What a monitoring system said; it moves along when its incident is merged."""
+    """An alert of a monitoring system; it moves when its incident is merged."""
 
     id: str
     key: str
@@ -87,7 +87,7 @@ class Alert:
 
 @dataclass(slots=True)
 class ResponderRequest:
-    """Somebody was asked to help; ``user_ids`` and ``policy_ids`` are the targets still pending."""
+    """A request for help; ``user_ids`` and ``policy_ids`` are the targets still pending."""
 
     requester_id: str
     message: str
@@ -137,11 +137,11 @@ class Incident:
 
     @property
     def is_mergeable(self) -> bool:
-        """Whether it may be merged: it has alerts, or was made by hand in the UI."""
+        """Whether it may be merged: it has alerts, or was created manually in the UI."""
         return self.made_by_hand or bool(self.alerts)
 
     def matches_key(self, key: str) -> bool:
-        """Whether the key is its own or, where it has alerts, that of one of them."""
+        """Whether the key is its own, or that of one of its alerts, if it has alerts."""
         if self.alerts:
             return any(alert.key == key for alert in self.alerts)
         return self.incident_key == key
@@ -158,18 +158,18 @@ class Run:
 
 @dataclass(slots=True)
 class Knobs:
-    """What real accounts differ in, or what nobody documents.
+    """Differences between real accounts, and undocumented behaviour.
 
     Attributes:
-        false_beliefs: names of facts about PagerDuty that do not hold here, for ``verify`` to find.
-        requests_per_minute: of one key; beyond it everything is 429.
-        until_inclusive: whether an entry made in the very second of ``until`` is in the answer.
+        false_beliefs: names of facts about PagerDuty that are false here, for ``verify`` to find.
+        requests_per_minute: of one key; further requests get 429.
+        until_inclusive: whether the answer includes an entry of the very second of ``until``.
         field_changes_in_account_list: whether ``GET /log_entries`` has custom field changes.
-        rest_channel: the channel type of what is done through the REST API.
+        rest_channel: the channel type of changes through the REST API.
         account_zone: the account's time zone.
-        refused_requesters: users in whose name nothing may be written.
-        has_incidents_in_entries: whether log entries show their incident where that is asked for.
-        acknowledge_with_assignments: what comes of a write that asks for both, see ``edits.Both``.
+        refused_requesters: users who are refused as the requester of a write.
+        has_incidents_in_entries: whether log entries show their incident, if requested.
+        acknowledge_with_assignments: result of a write that asks for both, see ``edits.Both``.
     """
 
     false_beliefs: set[str] = field(default_factory=set)
@@ -204,11 +204,11 @@ class State:
         return whole_second(self.clock.now())
 
     def holds(self, fact: str) -> bool:
-        """Whether this account behaves so: ``fact`` is the name without its side."""
+        """Whether a fact is true in this account; ``fact`` is the name without its side."""
         return f"pagerduty.{fact}" not in self.knobs.false_beliefs
 
     def find_incident(self, id_or_number: str, *, hidden_too: bool = False) -> Incident | None:
-        """An incident by id or number; one out of the API's sight only where asked for."""
+        """An incident by id or number; hidden ones only with ``hidden_too``."""
         found = self.incidents.get(id_or_number)
         if found is None and id_or_number.isdecimal():
             wanted = int(id_or_number)
@@ -218,7 +218,7 @@ class State:
         return found if seen else None
 
     def find_open(self, service_id: str, key: str) -> Incident | None:
-        """The open incident of a service that has this key."""
+        """The open incident of a service with this key."""
         for incident in self.incidents.values():
             same_service = incident.service_id == service_id
             if incident.is_open and same_service and incident.matches_key(key):

@@ -1,7 +1,7 @@
 """Shows incidents, log entries, notes and alerts as the API does.
 
-What is a reference and what is shown in full depends on ``include[]``; times are written in the
-zone asked for. Facts: docs/vendors/pagerduty.md#log-entries and #incidents, and the schema.
+``include[]`` decides between references and full objects; times are in the requested zone. Facts:
+docs/vendors/pagerduty.md#log-entries and #incidents, and the schema.
 """
 
 from copy import deepcopy
@@ -17,13 +17,13 @@ from pagerforce.sandbox.pagerduty.state import Alert, Incident, Note, ResponderR
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Makes the JSON of one answer.
+    """Creates the JSON of one answer.
 
     Attributes:
         state: the account.
-        links: where the API and the UI are.
+        links: the URLs of the API and the UI.
         include: the values of ``include[]``; unknown ones have no effect.
-        zone: in which times are written.
+        zone: the zone of times.
     """
 
     state: State
@@ -37,7 +37,7 @@ class View:
         return DirectoryView(self.state.directory, self.links)
 
     def stamp(self, moment: datetime) -> str:
-        """An instant in the zone asked for."""
+        """An instant in the requested zone."""
         stamp = write_stamp(moment, self.zone)
         if self.state.holds("whole-seconds"):
             return stamp
@@ -78,7 +78,7 @@ class View:
 
     def _status(self, incident: Incident) -> Json:
         changed_at = incident.last_status_change_at
-        if incident.status == "triggered":  # the schema says so of this field
+        if incident.status == "triggered":  # the schema has this condition
             changed_at = incident.updated_at
         agent = incident.last_status_change_by
         merged: Json | None = None
@@ -185,7 +185,7 @@ class View:
         }
 
     def entry(self, entry: Entry) -> Json:
-        """A log entry. Its incident, where included, is the incident of now."""
+        """A log entry. Its incident, if included, shows the current state."""
         if entry.raw is not None:
             return {**entry.raw}
         shown: Json = {
@@ -213,7 +213,7 @@ class View:
     def _incident_of(self, incident_id: str) -> Json:
         incident = self.state.incidents[incident_id]
         if "incidents" in self.include and self.state.knobs.has_incidents_in_entries:
-            # only the incident itself is included: what it refers to stays a reference
+            # only the incident itself is included: its references stay references
             return replace(self, include=frozenset()).incident(incident)
         return self.incident_reference(incident)
 
@@ -265,7 +265,7 @@ class View:
         }
 
     def custom_values(self, incident: Incident) -> list[Json]:
-        """The values of an incident's custom fields; null where there is none."""
+        """The values of an incident's custom fields; null if there is none."""
         kind = self.state.directory.find_type(incident.type_name)
         return [
             {

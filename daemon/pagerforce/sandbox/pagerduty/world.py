@@ -1,8 +1,8 @@
 """The sandbox's PagerDuty account, with what people and monitoring do in it.
 
-Every method that changes an incident writes the log entries the real account writes, at the
-clock's whole second, and returns what the API would show: plain JSON, a copy of its own. People are
-named by user id; ``by=None`` means the service itself.
+Every method that changes an incident writes the log entries of the real account, at the clock's
+whole second, and returns a separate copy of the API's JSON. People are given by user id;
+``by=None`` is the service itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ class PagerDutyWorld:
     """One account.
 
     Attributes:
-        state: everything it remembers; the endpoints work on the same.
+        state: the account's state; the endpoints use the same one.
     """
 
     def __init__(self, clock: SandboxClock, directory: Directory | None = None) -> None:
@@ -29,12 +29,12 @@ class PagerDutyWorld:
 
     @property
     def plan(self) -> Plan:
-        """What the account's plan includes."""
+        """The features of the account's plan."""
         return self.state.plan
 
     @property
     def knobs(self) -> Knobs:
-        """What real accounts differ in."""
+        """Differences between real accounts."""
         return self.state.knobs
 
     @property
@@ -50,18 +50,18 @@ class PagerDutyWorld:
     # Knobs
 
     def hide_new_entries(self, seconds: float) -> None:
-        """Entries made from now on keep their time, but are seen only so much later; 0 ends it."""
+        """New entries keep their time, but become visible this many seconds later; 0 ends it."""
         self.state.journal.hide_seconds = seconds
 
     def order_entries(self, order: EntryOrder) -> None:
-        """Sets the order in which lists of entries come."""
+        """Sets the order of lists of entries."""
         self.state.journal.order = order
 
     def hide_incident(self, incident_id: str) -> None:
-        """Takes an incident and its entries out of the API's sight, as a lost permission does."""
+        """Hides an incident and its entries from the API, as a lost permission does."""
         self.state.hidden.add(self._incident(incident_id).id)
 
-    # Looking
+    # Reading
 
     def incident(self, incident_id: str) -> Json:
         """An incident by id or number.
@@ -80,7 +80,7 @@ class PagerDutyWorld:
         return [View(self.state).note(note) for note in self._incident(incident_id).notes]
 
     def entries(self, incident_id: str | None = None) -> list[Json]:
-        """All log entries, or those of an incident, oldest first, hidden ones too, in full."""
+        """All log entries, or those of an incident, oldest first, with hidden ones, in full."""
         view = View(self.state, include=frozenset({"channels"}))
         entries = self.state.journal.entries.values()
         return [view.entry(one) for one in entries if incident_id in (None, one.incident_id)]
@@ -122,12 +122,12 @@ class PagerDutyWorld:
         urgency: str = "high",
         body: str | None = None,
     ) -> Json:
-        """Somebody opens an incident by hand in the UI."""
+        """A person opens an incident in the UI."""
         new = lifecycle.NewIncident(title, service_id, urgency, body=body, made_by_hand=True)
         return self._show(lifecycle.open_by_user(self.state, new, self._person(by)))
 
     def acknowledge(self, incident_id: str, by: str | None = None) -> Json:
-        """Somebody acknowledges, or monitoring does; a person who had it not assigned gets it."""
+        """A person or monitoring acknowledges; a person who was not assigned is assigned."""
         incident = self._open(incident_id)
         lifecycle.acknowledge(self.state, incident, self._actor(incident, by, "api"))
         return self._show(incident)
@@ -146,13 +146,13 @@ class PagerDutyWorld:
         *,
         channel: str = "auto",
     ) -> Json:
-        """Somebody resolves it, or the service does: ``channel`` auto, timeout or api."""
+        """A person or the service resolves it: ``channel`` auto, timeout or api."""
         incident = self._open(incident_id)
         lifecycle.resolve(self.state, incident, self._actor(incident, by, channel), resolution)
         return self._show(incident)
 
     def reopen(self, incident_id: str, by: str, status: str = "triggered") -> Json:
-        """Somebody opens a resolved incident again; no entry."""
+        """A person reopens a resolved incident; no entry."""
         incident = self._incident(incident_id)
         if incident.is_open:
             raise ValueError(f"incident {incident_id} is not resolved")
@@ -160,39 +160,39 @@ class PagerDutyWorld:
         return self._show(incident)
 
     def merge(self, target_id: str, source_ids: Sequence[str], by: str) -> Json:
-        """Somebody merges incidents into an open one, which is returned."""
+        """A person merges incidents into an open one, which is returned."""
         target = self._open(target_id)
         sources = [self._incident(source_id) for source_id in source_ids]
         lifecycle.merge(self.state, target, sources, self._person(by))
         return self._show(target)
 
     def reassign(self, incident_id: str, user_ids: Sequence[str], by: str | None = None) -> Json:
-        """Somebody, or the service, assigns it to users."""
+        """A person or the service assigns it to users."""
         incident = self._open(incident_id)
         edits.assign(self.state, incident, tuple(user_ids), self._actor(incident, by))
         return self._show(incident)
 
     def escalate(self, incident_id: str, level: int | None = None, by: str | None = None) -> Json:
-        """Goes to a level of the policy, the next one unless said otherwise; by nobody: by timeout."""
+        """Escalates to a level of the policy, by default the next; without ``by``: by timeout."""
         incident = self._open(incident_id)
         wanted = level or incident.level + 1
         edits.escalate(self.state, incident, wanted, self._actor(incident, by, "timeout"))
         return self._show(incident)
 
     def delegate(self, incident_id: str, policy_id: str, by: str) -> Json:
-        """Somebody hands it to another escalation policy."""
+        """A person delegates it to another escalation policy."""
         incident = self._open(incident_id)
         edits.delegate(self.state, incident, policy_id, self._person(by))
         return self._show(incident)
 
     def annotate(self, incident_id: str, content: str, by: str) -> Json:
-        """Somebody adds a note, which is returned."""
+        """A person adds a note, which is returned."""
         incident = self._incident(incident_id)
         note = edits.annotate(self.state, incident, content, self._person(by))
         return View(self.state).note(note)
 
     def set_priority(self, incident_id: str, name: str | None, by: str) -> Json:
-        """Somebody sets the priority by name, or clears it."""
+        """A person sets the priority by name, or clears it."""
         incident = self._incident(incident_id)
         priority = None if name is None else self.state.directory.find_priority(name)
         if priority is None and name is not None:
@@ -201,13 +201,13 @@ class PagerDutyWorld:
         return self._show(incident)
 
     def set_urgency(self, incident_id: str, urgency: str, by: str | None = None) -> Json:
-        """Somebody, or the service, sets the urgency."""
+        """A person or the service sets the urgency."""
         incident = self._incident(incident_id)
         edits.set_urgency(self.state, incident, urgency, self._actor(incident, by))
         return self._show(incident)
 
     def snooze(self, incident_id: str, seconds: int, by: str) -> Json:
-        """Somebody snoozes it, acknowledging it where that is still to do."""
+        """A person snoozes it; acknowledges it first if needed."""
         incident = self._open(incident_id)
         if incident.status == "triggered":
             lifecycle.acknowledge(self.state, incident, self._person(by))
@@ -215,13 +215,13 @@ class PagerDutyWorld:
         return self._show(incident)
 
     def set_title(self, incident_id: str, title: str) -> Json:
-        """Somebody renames it; no entry."""
+        """A person changes the title; no entry."""
         incident = self._incident(incident_id)
         edits.set_title(self.state, incident, title, Actor(None, "website"))
         return self._show(incident)
 
     def move_service(self, incident_id: str, service_id: str) -> Json:
-        """Somebody moves it to another service; no entry."""
+        """A person moves it to another service; no entry."""
         if service_id not in self.state.directory.services:
             raise LookupError(f"there is no service {service_id}")
         incident = self._incident(incident_id)
@@ -229,14 +229,14 @@ class PagerDutyWorld:
         return self._show(incident)
 
     def set_conference_bridge(self, incident_id: str, number: str, url: str) -> Json:
-        """Somebody sets the conference bridge; no entry."""
+        """A person sets the conference bridge; no entry."""
         incident = self._incident(incident_id)
         bridge = {"conference_number": number, "conference_url": url}
         edits.set_conference_bridge(self.state, incident, bridge)
         return self._show(incident)
 
     def set_custom_field(self, incident_id: str, name: str, value: object, by: str) -> Json:
-        """Somebody sets a custom field."""
+        """A person sets a custom field."""
         incident = self._incident(incident_id)
         field = self.state.directory.find_field(name)
         if field is None:
@@ -245,13 +245,13 @@ class PagerDutyWorld:
         return self._show(incident)
 
     def custom_action(self, incident_id: str, name: str, by: str) -> Json:
-        """Somebody presses a custom incident action's button; returns the entry."""
+        """A person runs a custom incident action; returns the entry."""
         incident = self._incident(incident_id)
         actor = self._person(by)
         return self._entry(edits.run_custom_action(self.state, incident, name, actor))
 
     def notify(self, incident_id: str, user_id: str, times: int = 1) -> list[Json]:
-        """The account notifies a user, so many times; returns the entries."""
+        """The account notifies a user this many times; returns the entries."""
         incident = self._incident(incident_id)
         made = [record_notification(self.state, incident, user_id) for _ in range(times)]
         return [self._entry(entry) for entry in made]
@@ -266,14 +266,14 @@ class PagerDutyWorld:
         channel: Mapping[str, object] | None = None,
         fields: Mapping[str, object] | None = None,
     ) -> Json:
-        """Writes an entry of any type, known or not; by nobody unless somebody is named."""
+        """Writes an entry of any type, known or not; by nobody if ``by`` is not given."""
         incident = self._incident(incident_id)
         actor = Actor(None, "auto") if by is None else self._person(by)
         story = Story(entry_type, summary, dict(channel or {}), fields=dict(fields or {}))
         return self._entry(record(self.state, incident, actor, story))
 
     def add_raw_entry(self, incident_id: str, row: Mapping[str, object]) -> None:
-        """Puts a row into the lists as it is, however malformed."""
+        """Puts a row into the lists unchanged, even if malformed."""
         incident = self._incident(incident_id)
         entry = record(self.state, incident, Actor(None, "auto"), Story("raw_log_entry", ""))
         entry.raw = dict(row)

@@ -1,9 +1,9 @@
 """A Salesforce org with BMC Remedyforce, in memory and on loopback.
 
-Written from the facts about the platform, never from what our own client sends. ``schema`` and the
-object definitions are data; ``store``, ``transaction``, ``dml`` and ``triggers`` are the write
-path; the ``soql_*`` modules read; ``rest`` and its neighbours are the API; ``world`` is what tests
-and the demo hold in their hands.
+Written from the facts about the platform, never from what pagerforce's client sends. ``schema`` and
+the object definitions are data; ``store``, ``transaction``, ``dml`` and ``triggers`` are the write
+path; the ``soql_*`` modules read; ``rest`` and its neighbours are the API; tests and the demo use
+``world``.
 """
 
 from pagerforce.sandbox.salesforce.app import make_app

@@ -1,6 +1,6 @@
-"""What the API's user may do: hidden fields, denied rights, records that are not shared.
+"""The rights of the API's user: hidden fields, denied rights, records that are not shared.
 
-People who act through the world's own methods have every right; these knobs bind the API alone.
+People who act through the world's methods have every right; these knobs restrict the API alone.
 Facts: ``salesforce.unreadable-is-invalid``, ``salesforce.unshared-is-not-found``.
 """
 
@@ -16,7 +16,7 @@ RIGHTS = ("read", "create", "edit", "delete")
 
 @dataclass(slots=True)
 class Access:
-    """Rights that were taken away.
+    """Revoked rights.
 
     Attributes:
         hidden: ``(object, field)`` pairs that field-level security hides.
@@ -38,7 +38,7 @@ class Access:
         return (object_name.lower(), right) not in self.denied
 
     def check(self, object_name: str, right: str) -> None:
-        """Refuses a write the user has no right to.
+        """Refuses a write without the user's right to it.
 
         Raises:
             ApiError: INSUFFICIENT_ACCESS_OR_READONLY.
@@ -51,17 +51,17 @@ class Access:
             )
 
     def deny(self, object_name: str, right: str) -> None:
-        """Takes a right away.
+        """Revokes a right.
 
         Raises:
-            ValueError: there is no such right.
+            ValueError: no such right exists.
         """
         if right not in RIGHTS:
             raise ValueError(f"right must be one of {', '.join(RIGHTS)}")
         self.denied.add((object_name.lower(), right))
 
     def restore(self) -> None:
-        """Gives every right back."""
+        """Restores every right."""
         self.hidden.clear()
         self.denied.clear()
         self.unshared.clear()
@@ -85,6 +85,6 @@ class SharedRows:
     def in_order(
         self, object_name: str, field_name: str, least: str | None = None
     ) -> Iterator[Row] | None:
-        """The shared rows in an order that the source holds them in."""
+        """The shared rows in an order that the source keeps."""
         rows = self.source.in_order(object_name, field_name, least)
         return None if rows is None else (row for row in rows if row.id not in self.unshared)

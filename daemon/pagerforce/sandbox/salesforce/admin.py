@@ -1,4 +1,4 @@
-"""What an administrator, or the platform itself, does to an org while others work in it.
+"""Changes by an administrator or the platform to an org while others work in it.
 
 Facts: ``salesforce.instance-moves``, ``salesforce.roll-up-moves-the-parent``.
 """
@@ -15,10 +15,10 @@ from pagerforce.sandbox.salesforce.world import SalesforceWorld
 
 
 def delete_field(world: SalesforceWorld, object_name: str, name: str) -> None:
-    """Deletes a field: no describe, query or write knows it any more. Its values stay.
+    """Deletes a field: describe, queries and writes no longer know it. Its values stay.
 
     Raises:
-        ApiError: there is no such object or field.
+        ApiError: no such object or field exists.
     """
     item = world.object(object_name)
     target = item.find(name)
@@ -29,7 +29,7 @@ def delete_field(world: SalesforceWorld, object_name: str, name: str) -> None:
 
 
 def restore_field(world: SalesforceWorld, object_name: str, name: str) -> None:
-    """Brings a deleted field back, with its values."""
+    """Restores a deleted field, with its values."""
     gone = world.automation.deleted_fields
     wanted = (object_name.lower(), name.lower())
     gone -= {place for place in gone if (place[0].lower(), place[1].lower()) == wanted}
@@ -37,10 +37,10 @@ def restore_field(world: SalesforceWorld, object_name: str, name: str) -> None:
 
 
 def deactivate(world: SalesforceWorld, who: str) -> None:
-    """Makes a user (username or Id) inactive: what they own stays theirs, nothing new can become so.
+    """Makes a user (username or Id) inactive: they keep what they own, but can get nothing new.
 
     Raises:
-        LookupError: there is no such user.
+        LookupError: no such user exists.
     """
     user_id = world.user_id(who)
     with world.transaction(world.user_id(INTEGRATION_USER)) as tx:
@@ -48,10 +48,10 @@ def deactivate(world: SalesforceWorld, who: str) -> None:
 
 
 def move_instance(world: SalesforceWorld, url: str, *, old: str = "redirect") -> None:
-    """Moves the org: logins name this URL from now on; ``old`` is how every other address answers.
+    """Moves the org: logins now return this URL; ``old`` is the answer of every other address.
 
     Raises:
-        ValueError: it can't answer so, or the URL has no host.
+        ValueError: no such answer exists, or the URL has no host.
     """
     world.moved = Move(url, old)
     world.instance_url = url
@@ -60,10 +60,10 @@ def move_instance(world: SalesforceWorld, url: str, *, old: str = "redirect") ->
 def roll_up(
     world: SalesforceWorld, object_name: str, row_id: str, fields: Mapping[str, object]
 ) -> None:
-    """Lets automation change a row: its SystemModstamp moves; its edit stamps and its children's do not.
+    """Lets automation change a row: only its SystemModstamp moves, no edit or child stamp.
 
     Raises:
-        ApiError: there is no such row or field, or a value does not fit.
+        ApiError: no such row or field exists, or a value does not fit.
     """
     item = world.object(object_name)
     check_columns(world.view, item, fields)

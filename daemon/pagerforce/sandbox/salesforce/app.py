@@ -37,7 +37,7 @@ from pagerforce.sandbox.salesforce.world import SalesforceWorld
 MAX_URI_BYTES = 16_384
 MAX_BODY_BYTES = 6 * 1024 * 1024
 OLDEST_VERSION, NEWEST_VERSION = 31, 68
-"""v21 to v30 are retired (``salesforce.versions-retire``); v68 is the newest that we know of."""
+"""v21 to v30 are retired (``salesforce.versions-retire``); v68 is the newest known version."""
 
 _DATA = "/services/data"
 _VERSION = re.compile(r"v([0-9]{2})\.0")
@@ -48,8 +48,8 @@ def make_app(world: SalesforceWorld, faults: Faults | None = None) -> Starlette:
     """The org as an application.
 
     Args:
-        world: what it serves; may be changed from outside between requests.
-        faults: the HTTP faults' knobs; without them only the control endpoint sets any.
+        world: the org to serve; may be changed from outside between requests.
+        faults: the HTTP faults; without them only the control endpoint sets any.
     """
     knobs = Faults() if faults is None else faults
     knobs.answers = frozenset(REFUSALS)
@@ -101,14 +101,14 @@ class _Api:
         )
 
     async def identity(self, request: Request) -> Response:
-        """``GET /id/<org>/<user>``: who a token belongs to."""
+        """``GET /id/<org>/<user>``: the owner of a token."""
         user_id = self._caller(request)
         if user_id is None or request.path_params["user_id"] != user_id:
             return Response("Bad_OAuth_Token", status_code=403)
         return JSONResponse(self._who(user_id, self._instance(request)))
 
     async def user_info(self, request: Request) -> Response:
-        """``GET /services/oauth2/userinfo``: the same as OpenID Connect words it."""
+        """``GET /services/oauth2/userinfo``: the same in OpenID Connect's words."""
         user_id = self._caller(request)
         if user_id is None:
             return Response("Bad_OAuth_Token", status_code=403)
@@ -199,7 +199,7 @@ def _check_sizes(request: Request) -> None:
 
 
 def _segments(request: Request) -> list[str]:
-    """The path cut first and decoded then, as keys may hold encoded slashes."""
+    """The path, split before it is decoded, as keys may contain encoded slashes."""
     raw = request.scope["raw_path"].decode("ascii", errors="replace").partition("?")[0]
     return [unquote(part) for part in raw.strip("/").split("/")]
 
@@ -241,12 +241,12 @@ async def _call(request: Request, segments: tuple[str, ...]) -> Call:
 
 
 def _no_constant(name: str) -> object:
-    """NaN and the infinities are no JSON, although Python reads them."""
+    """NaN and the infinities are not JSON, although Python reads them."""
     raise ValueError(f"{name} is not JSON")
 
 
 class _AsciiJson(JSONResponse):
-    """JSON in ASCII, so that half a surrogate pair that a caller sent can be answered too."""
+    """JSON in ASCII, so that half a surrogate pair from a caller can be answered too."""
 
     def render(self, content: object) -> bytes:
         """The body."""
@@ -254,7 +254,7 @@ class _AsciiJson(JSONResponse):
 
 
 def _fault_shape(fault: Fault) -> ErrorAnswer:
-    """Salesforce names no wait; its 429 and 5xx pages may be text, its 503 is an error array."""
+    """Salesforce announces no wait; 429 and 5xx pages may be text, a 503 is an error array."""
     if fault.answer:
         return REFUSALS[fault.answer].as_answer()
     if fault.kind is FaultKind.TOO_MANY:

@@ -1,7 +1,7 @@
-"""What an administrator built into the org: flows, rich text, limits, duplicate rules, roll-ups, approvals.
+"""Automation of an administrator: flows, rich text, limits, duplicate rules, roll-ups, approvals.
 
-All off until a test, or a person with curl, turns it on for an object; it then holds for people's
-writes as for those of the API. Facts: docs/vendors/salesforce.md#errors and #values.
+All off until a test, or a person with curl, turns it on for an object; then it applies to writes of
+people and of the API. Facts: docs/vendors/salesforce.md#errors and #values.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,8 @@ class DuplicateRule:
     """A duplicate rule on new rows: all these fields equal, in any spelling.
 
     Attributes:
-        blocks: refuses whatever the caller says; else it only alerts, and ``allowSave=true`` saves.
+        blocks: refuses whatever the caller allows; else it only alerts, and ``allowSave=true``
+            saves.
     """
 
     object: str
@@ -41,10 +42,10 @@ class DuplicateRule:
 
 @dataclass(frozen=True, slots=True)
 class BadField:
-    """A field whose every new value is refused.
+    """A field that refuses every new value.
 
     Attributes:
-        is_named: whether the answer's ``fields`` names it; else that is there and empty.
+        is_named: whether the answer's ``fields`` names it; else the list is there and empty.
     """
 
     object: str
@@ -56,7 +57,7 @@ class BadField:
 
 @dataclass(frozen=True, slots=True)
 class RollUp:
-    """Counts live children on their parent; that moves the parent's SystemModstamp, not its edit stamps."""
+    """Counts live children on their parent; only the parent's SystemModstamp moves."""
 
     child: str
     lookup: str
@@ -65,15 +66,15 @@ class RollUp:
 
 @dataclass(slots=True)
 class Automation:
-    """What is turned on.
+    """The automation that is on.
 
     Attributes:
         flows: run in this order on each write.
-        rich: rich text fields, beside what the schema says.
-        byte_limits: most UTF-8 bytes of a text, what HTML encodes counted encoded.
-        bad_fields: the first that a write sets refuses it.
+        rich: rich text fields, in addition to the schema's.
+        byte_limits: most UTF-8 bytes of a text in its HTML encoding.
+        bad_fields: the first one in a write refuses it.
         approvals: Ids of rows that wait for an approval: the API may not change or delete them.
-        deleted_fields: gone from describe, SOQL and writes; their values stay for a restore.
+        deleted_fields: absent from describe, SOQL and writes; their values stay for a restore.
     """
 
     flows: list[Flow] = field(default_factory=list)
@@ -87,11 +88,11 @@ class Automation:
     _shaped: tuple[object, Schema] | None = None
 
     def hooks(self) -> Hooks:
-        """What the write path calls."""
+        """The functions that the write path calls."""
         return Hooks(before=self._before, validate=self._find_duplicate, after=self._roll_up)
 
     def shape(self, full: Schema) -> Schema:
-        """The org's schema with what an administrator changed of it."""
+        """The org's schema with the administrator's changes."""
         if not self.deleted_fields and not self.rich_texts:
             return full
         key = (frozenset(self.deleted_fields), frozenset(self.rich_texts))
@@ -100,7 +101,7 @@ class Automation:
         return self._shaped[1]
 
     def check_approval(self, row_id: str) -> None:
-        """Keeps the API away from a row that waits for an approval.
+        """Refuses the API's changes to a row that waits for an approval.
 
         Raises:
             ApiError: ENTITY_IS_LOCKED.
@@ -120,7 +121,7 @@ class Automation:
             self._fit(draft, name)
 
     def _fit(self, draft: Draft, name: str) -> None:
-        """Stores rich text as such, and measures what has a limit of its own."""
+        """Stores rich text in its HTML form, and checks fields with a limit in bytes."""
         value, place = draft.values.get(name), (draft.item.name, name)
         target = draft.item.fields[name.lower()]
         if not isinstance(value, str):
@@ -183,7 +184,7 @@ def _folded(value: Value) -> Value:
 
 
 def _duplicate_result(rule: DuplicateRule, found: list[str]) -> Json:
-    """The object beside the error; the vendor's own spelling of its key."""
+    """The object beside the error; its key has the vendor's spelling."""
     records = [
         {
             "additionalInformation": [],

@@ -1,4 +1,4 @@
-"""The knobs of an org's own automation, for use by hand; see :mod:`.control`."""
+"""The knobs of an org's automation, for manual use; see :mod:`.control`."""
 
 from collections.abc import Callable, Mapping
 
@@ -98,7 +98,7 @@ def _undelete(world: SalesforceWorld, value: object) -> None:
 
 
 def _clear(world: SalesforceWorld, value: object) -> None:
-    """In place: the write path holds on to the same automation."""
+    """Changes it in place, because the write path refers to the same automation."""
     del value
     world.troubles.clear()
     world.moved = None
@@ -147,17 +147,17 @@ KNOBS: Mapping[str, tuple[str, Turn]] = {
     ),
     "count_children": ("{child, lookup, field}: a roll-up on the parent", _count_children),
     "approval": ("Id: the record is locked by an approval", _approval),
-    "end_approval": ("Id: it is free again", _end_approval),
+    "end_approval": ("Id: the record is unlocked", _end_approval),
     "refuse": (
         (
-            "{name, operation, object, count}: an operation meets this refusal; operation create,"
+            "{name, operation, object, count}: an operation gets this refusal; operation create,"
             " update, delete, write, query, describe or any; count null until cleared"
         ),
         _refuse,
     ),
     "deactivate": ("username or Id: the user is inactive from now on", _deactivate),
     "delete_field": ("[object, field]: an administrator deletes it", _delete_field),
-    "restore_field": ("[object, field]: it is back", _restore_field),
+    "restore_field": ("[object, field]: the field is restored", _restore_field),
     "move_instance": (
         "{url, old}: logins name the URL; others redirect, drop, are gone or not_reset",
         _move_instance,

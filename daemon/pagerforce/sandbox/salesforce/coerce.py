@@ -1,4 +1,4 @@
-"""Turns what a caller sent for a field into what is stored, or says why not.
+"""Converts a caller's value of a field to its stored form, or says why not.
 
 Facts: ``salesforce.values-of-another-type``, ``salesforce.text-is-trimmed``. An empty text is stored as
 null, as Salesforce does.
@@ -20,7 +20,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def coerce(field: Field, given: object) -> Value:
-    """The stored form of a given value.
+    """The stored form of a value.
 
     Raises:
         ApiError: the value does not fit the field.
@@ -101,7 +101,7 @@ def _double(field: Field, given: object) -> float:
 
 
 def _fixed(field: Field, given: object) -> float:
-    """A number of a fixed scale; half is rounded away from zero, as the platform's decimals are."""
+    """A number of a fixed scale; halves are rounded away from zero, as on the platform."""
     value = _double(field, given)
     if field.scale is None:
         return value
@@ -111,7 +111,7 @@ def _fixed(field: Field, given: object) -> float:
 
 def _integer(field: Field, given: object) -> int:
     if isinstance(given, int) and not isinstance(given, bool):
-        return given  # a long is wider than a double can tell apart
+        return given  # a long has more digits than a double
     value = _double(field, given)
     if not value.is_integer():
         raise _wrong_type(field, given, field.type.value)
@@ -136,7 +136,7 @@ def _moment(field: Field, given: object) -> datetime:
         try:
             return parse_moment(given).replace(microsecond=0)
         except ValueError:
-            pass  # said below, with the field's name
+            pass  # reported below, with the field's name
     raise _wrong_type(field, given, "datetime")
 
 
@@ -147,7 +147,7 @@ def _day(field: Field, given: object) -> date:
         try:
             return date.fromisoformat(given[:10])
         except ValueError:
-            pass  # said below, with the field's name
+            pass  # reported below, with the field's name
     raise _wrong_type(field, given, "date")
 
 
@@ -158,7 +158,7 @@ def _clock(field: Field, given: object) -> time:
         try:
             return time.fromisoformat(given.removesuffix("Z"))
         except ValueError:
-            pass  # said below, with the field's name
+            pass  # reported below, with the field's name
     raise _wrong_type(field, given, "time")
 
 

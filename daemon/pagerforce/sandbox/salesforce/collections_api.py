@@ -1,7 +1,7 @@
 """``/composite/sobjects``: up to 200 rows in one call.
 
-Fact: ``salesforce.collections-of-rows``. A result's errors say ``statusCode`` where other resources say
-``errorCode``, and the HTTP status is 200 whatever became of the rows.
+Fact: ``salesforce.collections-of-rows``. A result's errors have ``statusCode`` where other
+resources have ``errorCode``, and the HTTP status is 200 whatever the results of the rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ MAX_ROWS = 200
 MAX_READ_ROWS = 2000
 
 Step = Callable[[Session, Transaction], Json]
-"""Writes one row and gives its result, or raises ApiError."""
+"""Writes one row and returns its result, or raises ApiError."""
 
 
 def create_rows(session: Session, call: Call) -> Reply:
@@ -38,7 +38,7 @@ def create_rows(session: Session, call: Call) -> Reply:
 
 
 def update_rows(session: Session, call: Call) -> Reply:
-    """``PATCH /composite/sobjects``; every record carries its ``id``."""
+    """``PATCH /composite/sobjects``; every record contains its ``id``."""
     records = _records(call)
 
     def step(record: Json) -> Step:
@@ -75,7 +75,7 @@ def delete_rows(session: Session, call: Call) -> Reply:
 
 
 def upsert_rows(session: Session, call: Call) -> Reply:
-    """``PATCH /composite/sobjects/X/<ExtField>``; every record carries its key."""
+    """``PATCH /composite/sobjects/X/<ExtField>``; every record contains its key."""
     item = session.object(call.segments[2])
     key = item.find(call.segments[3])
     if key is None or not key.external_id:
@@ -104,7 +104,7 @@ def upsert_rows(session: Session, call: Call) -> Reply:
 
 
 def read_rows(session: Session, call: Call) -> Reply:
-    """``GET`` or ``POST /composite/sobjects/X`` with ids and fields; null where there is no row."""
+    """``GET`` or ``POST /composite/sobjects/X`` with ids and fields; null if there is no row."""
     item = session.object(call.segments[2])
     ids, fields = _asked(call)
     _check_count(len(ids), MAX_READ_ROWS)

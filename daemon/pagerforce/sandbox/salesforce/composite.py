@@ -1,7 +1,8 @@
 """``/composite`` and ``/composite/batch``: several calls in one.
 
-Facts: ``salesforce.composite-is-one-call``, ``salesforce.batch-counts-each``. The outer answer is 200 even
-when parts fail; with ``allOrNone`` everything is rolled back and the other parts say PROCESSING_HALTED.
+Facts: ``salesforce.composite-is-one-call``, ``salesforce.batch-counts-each``. The outer answer is
+200 even if parts fail; with ``allOrNone`` everything is rolled back and the other parts get
+PROCESSING_HALTED.
 """
 
 import re
@@ -36,7 +37,7 @@ class Part:
 
 
 def composite(session: Session, call: Call) -> Reply:
-    """``POST /composite``: sequential parts that may use what earlier ones gave."""
+    """``POST /composite``: sequential parts that may use the answers of earlier ones."""
     body = call.mapping()
     parts = _parts(body.get("compositeRequest"), call.headers)
     if body.get("allOrNone") is not True:
@@ -110,7 +111,7 @@ def _is_reading(part: Part) -> bool:
 
 
 def _run_parts(session: Session, parts: list[Part], *, stop_at_failure: bool) -> list[Reply]:
-    """Runs the parts in order; a part that leans on a failed one is not run."""
+    """Runs the parts in order; a part that refers to a failed one is not run."""
     replies: list[Reply] = []
     answers: dict[str, object] = {}
     for part in parts:
@@ -146,7 +147,7 @@ def _substituted(part: Part, answers: Mapping[str, object]) -> Part:
     """The part with every ``@{reference.path}`` replaced.
 
     Raises:
-        LookupError: the reference leads nowhere; its argument is the reference.
+        LookupError: the reference has no value; the error's argument is the reference.
     """
     url = _REFERENCE.sub(lambda found: str(_lookup(found.group(1), answers)), part.url)
     body = _filled(part.body, answers)

@@ -1,7 +1,7 @@
-"""``/__sandbox__/knobs``: the world's knobs for use by hand, with curl.
+"""``/__sandbox__/knobs``: the world's knobs for manual use, with curl.
 
-``POST`` takes a JSON object of knobs to turn, ``GET`` lists what there is. ``GET /__sandbox__/headers``
-lists what callers sent of the headers that matter, newest last.
+``POST`` takes a JSON object of knobs to set, ``GET`` lists all knobs. ``GET /__sandbox__/headers``
+lists the important headers of callers, newest last.
 """
 
 from collections.abc import Mapping
@@ -107,16 +107,16 @@ def _trust(world: SalesforceWorld, value: object) -> None:
 
 _KNOBS: Mapping[str, tuple[str, Turn]] = {
     "batch_size": ("most rows of a query page; null for the usual", _batch_size),
-    "lock_errors": ("so many of the next writes meet UNABLE_TO_LOCK_ROW", _lock_errors),
-    "query_timeouts": ("so many of the next queries meet QUERY_TIMEOUT", _query_timeouts),
+    "lock_errors": ("number of next writes that get UNABLE_TO_LOCK_ROW", _lock_errors),
+    "query_timeouts": ("number of next queries that get QUERY_TIMEOUT", _query_timeouts),
     "rollup_is_edit": ("true: a history row also moves LastModifiedDate", _rollup_is_edit),
-    "late_seconds": ("the next write becomes visible only after so many seconds", _late),
+    "late_seconds": ("seconds until the next write becomes visible", _late),
     "commit_late": ("any value: ends open transactions now", _commit_late),
     "expire_tokens": ("any value: ends every session", _expire_tokens),
-    "remaining_calls": ("so many API calls are left of the day", _remaining_calls),
+    "remaining_calls": ("API calls that are left of the day", _remaining_calls),
     "hide_field": ("[object, field]: field-level security hides it", _hide_field),
-    "deny": ("[object, read|create|edit|delete]: takes the right away", _deny),
-    "restore_access": ("any value: gives all rights back", _restore_access),
+    "deny": ("[object, read|create|edit|delete]: revokes the right", _deny),
+    "restore_access": ("any value: restores all rights", _restore_access),
     "trust": ("PEM of an RSA certificate or public key for JWT logins", _trust),
     **automation_control.KNOBS,
 }

@@ -1,6 +1,6 @@
-"""``/sobjects`` and ``/sobjects/X/describe``: what the org says about its objects.
+"""``/sobjects`` and ``/sobjects/X/describe``: the org's descriptions of its objects.
 
-Fact: ``salesforce.describe-tells-fields``. What this user's rights hide is not in it.
+Fact: ``salesforce.describe-tells-fields``. It omits what this user's rights hide.
 """
 
 from email.utils import parsedate_to_datetime
@@ -57,9 +57,9 @@ def describe(session: Session, call: Call) -> Reply:
 
 
 def _is_unchanged(session: Session, call: Call) -> bool:
-    """The schema is as old as its last deleted or restored field, or as the org.
+    """The schema has the age of its last deleted or restored field, or of the org.
 
-    Rights that were taken away count as new.
+    Revoked rights count as new.
     """
     since = call.headers.get("if-modified-since")
     access = session.world.access
@@ -69,7 +69,7 @@ def _is_unchanged(session: Session, call: Call) -> bool:
         asked, changed_at = parsedate_to_datetime(since), session.world.schema_changed_at
         return asked >= session.world.started_at and (changed_at is None or asked > changed_at)
     except (TypeError, ValueError):
-        return False  # a date that cannot be read, or has no zone, asks for nothing
+        return False  # an unreadable date, or one without a zone, is ignored
 
 
 def _summary(session: Session, item: SObject) -> Json:

@@ -1,7 +1,8 @@
-"""Insert, update, delete, undelete: the one path that every write takes, by REST or by a person.
+"""Insert, update, delete, undelete: the one path of every write, by REST or by a person.
 
-The order is the platform's: fields are checked and set, before-triggers derive, required and
-unique and lookup filters and validation rules are judged, the row is saved, after-triggers run.
+The order is the platform's: fields are checked and set, before-triggers derive values, then come
+required fields, uniqueness, lookup filters and validation rules, the row is saved, after-triggers
+run.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,16 +22,16 @@ from pagerforce.sandbox.salesforce.store import Row
 from pagerforce.sandbox.salesforce.transaction import Transaction
 
 _SOMEBODY = make_id("005", 2)
-"""A user of the seed who is not the integration's."""
+"""A user of the seed other than the integration user."""
 
 
 @dataclass(slots=True)
 class Draft:
-    """A row on its way in.
+    """A row to be written.
 
     Attributes:
         before: its committed state, None on insert.
-        values: what it will hold; before-triggers change this.
+        values: its new values; before-triggers change them.
         written: the fields the caller gave, by API name.
     """
 
@@ -41,7 +42,7 @@ class Draft:
     written: frozenset[str]
 
     def old(self, name: str) -> Value:
-        """The value before, null on insert."""
+        """The previous value, null on insert."""
         return None if self.before is None else self.before.values.get(name)
 
     def is_changed(self, name: str) -> bool:
@@ -53,12 +54,12 @@ class Draft:
         return {name for name in self.values if self.is_changed(name)}
 
     def as_row(self) -> Row:
-        """The row it will be."""
+        """The resulting row."""
         return Row(self.item.name, self.id, dict(self.values))
 
 
 Rule = Callable[[Draft, Transaction], str | None]
-"""A validation rule of the customer's own: the message when it says no, else None."""
+"""A validation rule of the customer: the message if it refuses, else None."""
 
 
 def _no_before(_draft: Draft, _tx: Transaction) -> None:
@@ -71,7 +72,7 @@ def _no_after(_row: Row, _tx: Transaction) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What the package does on one object's writes."""
+    """The package's behaviour for writes of one object."""
 
     before: Callable[[Draft, Transaction], None] = _no_before
     validate: Callable[[Draft, Transaction], None] = _no_before
@@ -84,11 +85,11 @@ class Dml:
 
     Attributes:
         hooks: package behaviour by object name.
-        rules: the customer's own validation rules by object name.
-        serials: last Id serial given, by key prefix.
-        numbers: last AutoNumber given, by object name. As on the platform, a rollback leaves gaps.
-        holds: whether the org behaves so, by the fact's name.
-        own: the automation that an administrator built, of all objects; the package's comes after it.
+        rules: the customer's validation rules by object name.
+        serials: last Id serial, by key prefix.
+        numbers: last AutoNumber, by object name. As on the platform, a rollback leaves gaps.
+        holds: whether a fact, given by name, is true in the org.
+        own: the administrator's automation, for all objects; the package's comes after it.
     """
 
     schema: Schema
@@ -102,12 +103,12 @@ class Dml:
     def insert(
         self, tx: Transaction, item: SObject, given: Mapping[str, object], row_id: str = ""
     ) -> str:
-        """Creates a row of these values (``attributes`` is passed over) and returns its Id.
+        """Creates a row with these values (``attributes`` is ignored) and returns its Id.
 
         ``row_id`` is the Id to use, for seeds only.
 
         Raises:
-            ApiError: the row may not be.
+            ApiError: the row is refused.
         """
         values = {f.name: f.default for f in item.fields.values() if f.formula is None}
         written = self._apply(values, item, given, is_insert=True)
@@ -121,7 +122,7 @@ class Dml:
         """Changes a row.
 
         Raises:
-            ApiError: there is no such row, or it may not be so.
+            ApiError: no such row exists, or the change is refused.
         """
         row = self.live(tx, row_id)
         item = self.schema.get(row.object)
@@ -136,7 +137,7 @@ class Dml:
         """Puts a row and its detail rows into the Recycle Bin.
 
         Raises:
-            ApiError: there is no such row.
+            ApiError: no such row exists.
         """
         row = self.live(tx, row_id)
         item = self.schema.get(row.object)
@@ -166,7 +167,7 @@ class Dml:
         self._after(item, tx.find(row_id) or row, tx)
 
     def live(self, tx: Transaction, row_id: str) -> Row:
-        """A row that is there and not deleted.
+        """An existing row that is not deleted.
 
         Raises:
             ApiError: NOT_FOUND or ENTITY_IS_DELETED.
@@ -244,7 +245,7 @@ class Dml:
             self._check_owner(draft, tx)
 
     def _check_owner(self, draft: Draft, tx: Transaction) -> None:
-        """The answer lists fields and names none (believed; the words are those of public error tables)."""
+        """The answer has an empty list of fields (believed; words from public error tables)."""
         owner = tx.find(str(draft.values["OwnerId"]))
         if owner is not None and owner.values.get("IsActive") is False:
             raise ApiError(
@@ -299,7 +300,7 @@ class Dml:
         stamps = self._stamps_of(tx, "delete-moves-system-modstamp")
         changes: dict[str, Value] = {"IsDeleted": deleted, **stamps}
         if not deleted and "MasterRecordId" in row.values:
-            changes["MasterRecordId"] = None  # it names a row only while this one is deleted
+            changes["MasterRecordId"] = None  # set only while this row is deleted
         tx.stage(Row(row.object, row.id, {**row.values, **changes}))
 
     def _stamps_of(self, tx: Transaction, fact: str) -> dict[str, Value]:
@@ -310,7 +311,7 @@ class Dml:
 
 
 def check_columns(schema: Schema, item: SObject, names: Iterable[str]) -> None:
-    """Sees that a write names only fields that are there.
+    """Checks that all fields of a write exist.
 
     Raises:
         ApiError: INVALID_FIELD.

@@ -1,7 +1,7 @@
-"""What the org answers when it refuses: one exception, and the errors that several places raise.
+"""The org's refusals: one exception, and the errors that several places raise.
 
-Facts: docs/vendors/salesforce.md#errors. The body forms (array, ``statusCode``) are
-made where the answer is made, in :mod:`.rest` and :mod:`.collections_api`.
+Facts: docs/vendors/salesforce.md#errors. The forms of the body (array, ``statusCode``) are created
+with the answer, in :mod:`.rest` and :mod:`.collections_api`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ class ApiError(PagerforceError):
         status: HTTP status of a plain REST answer.
         code: the ``errorCode`` word.
         message: the sentence beside it.
-        fields: API names of the fields it speaks of; None where the answer has no such list.
-        detail: what else stands beside it.
+        fields: API names of the fields in the answer; None if the answer has no such list.
+        detail: further parts of the answer.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class ApiError(PagerforceError):
 
 
 def not_found(message: str = "The requested resource does not exist") -> ApiError:
-    """No such resource, or one this user may not see: Salesforce does not tell them apart."""
+    """No such resource, or one this user may not see: Salesforce does not distinguish them."""
     return ApiError("NOT_FOUND", message, status=404)
 
 
@@ -49,7 +49,7 @@ def entity_is_deleted() -> ApiError:
 
 
 def unknown_object(name: str) -> ApiError:
-    """A query names an object that is not there or not readable."""
+    """A query names an object that does not exist or is not readable."""
     return ApiError(
         "INVALID_TYPE",
         f"sObject type '{name}' is not supported. If you are attempting to use a custom object, "
@@ -59,7 +59,7 @@ def unknown_object(name: str) -> ApiError:
 
 
 def unknown_column(name: str, entity: str) -> ApiError:
-    """A field that is not there, or that field-level security hides: the answer is the same."""
+    """A field that does not exist, or is hidden by field-level security: the answer is the same."""
     return ApiError(
         "INVALID_FIELD",
         f"No such column '{name}' on entity '{entity}'. If you are attempting to use a custom "
@@ -69,12 +69,12 @@ def unknown_column(name: str, entity: str) -> ApiError:
 
 
 def validation_failed(message: str, *fields: str) -> ApiError:
-    """A validation rule of the org said no."""
+    """A validation rule of the org refuses."""
     return ApiError("FIELD_CUSTOM_VALIDATION_EXCEPTION", message, fields=fields or None)
 
 
 def too_long(field: Field, given: str, limit: int) -> ApiError:
-    """A text that does not fit; the platform repeats all of it (``salesforce.too-long-repeats-the-text``)."""
+    """A text is too long; the platform repeats it (``salesforce.too-long-repeats-the-text``)."""
     return ApiError(
         "STRING_TOO_LONG",
         f"{field.label}: data value too large: {given} (max length={limit})",

@@ -1,4 +1,4 @@
-"""Short constructors for fields, so that the object definitions are short to read."""
+"""Short constructors for fields, for short object definitions."""
 
 from pagerforce.sandbox.salesforce.schema import Field, FieldType, Formula, Value
 
@@ -28,12 +28,12 @@ def checkbox(name: str, *, default: bool = False) -> Field:
 
 
 def number(name: str, *, writable: bool = True) -> Field:
-    """A Number; the API answers it as a double."""
+    """A Number; the API returns it as a double."""
     return Field(name=name, type=FieldType.DOUBLE, createable=writable, updateable=writable)
 
 
 def money(name: str) -> Field:
-    """A Currency, answered as a plain number; the scale of most currencies."""
+    """A Currency, returned as a plain number; the scale of most currencies."""
     return Field(name=name, type=FieldType.CURRENCY, scale=2)
 
 
@@ -43,7 +43,7 @@ def percentage(name: str) -> Field:
 
 
 def clock(name: str) -> Field:
-    """A Time of day, answered as ``13:14:15.000Z``."""
+    """A Time of day, returned as ``13:14:15.000Z``."""
     return Field(name=name, type=FieldType.TIME)
 
 
@@ -60,7 +60,7 @@ def day(name: str) -> Field:
 def picklist(
     name: str, *values: str, restricted: bool = False, multiple: bool = False, default: Value = None
 ) -> Field:
-    """A picklist; an unrestricted one takes any text up to 255 characters."""
+    """A picklist; an unrestricted one accepts any text up to 255 characters."""
     kind = FieldType.MULTIPICKLIST if multiple else FieldType.PICKLIST
     return Field(
         name=name, type=kind, length=255, picklist=values, restricted=restricted, default=default
@@ -80,7 +80,7 @@ def lookup(name: str, *targets: str, children: str = "") -> Field:
 
 
 def master(name: str, target: str, *, children: str) -> Field:
-    """A master-detail field: required, not reparentable, and the row goes with its parent."""
+    """A master-detail field: required, not reparentable, and the row is deleted with its parent."""
     return Field(
         name=name,
         type=FieldType.REFERENCE,

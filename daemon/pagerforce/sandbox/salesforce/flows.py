@@ -1,6 +1,6 @@
-"""What an org's own flows make of a value before it is saved: one function for each kind.
+"""Changes of an org's flows to a value before it is saved: one function for each kind.
 
-They act on insert and on update alike, on what the write sets. Facts:
+They act on insert and on update alike, on the values of the write. Facts:
 docs/vendors/salesforce.md#values.
 """
 
@@ -19,18 +19,18 @@ MOMENTS = ("insert", "update", "both")
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One thing that a flow does to a field.
+    """One change of a flow to a field.
 
     Attributes:
         kind: of :data:`KINDS`.
         field: its API name; ``*`` for every text field, of ``trim`` and ``crlf`` only.
-        value: what ``prefix`` puts before a text, the digits of ``round`` (else the field's scale),
-            what ``set`` and ``default`` set (of a lookup: the Id, or the Name of the row it points to),
-            or the values of ``raise``, the highest first.
+        value: the text that ``prefix`` puts before, the digits of ``round`` (else the field's
+            scale), the new value of ``set`` and ``default`` (of a lookup: the Id, or the Name of
+            its row), or the values of ``raise``, the highest first.
         on: ``insert``, ``update`` or ``both``.
 
     Raises:
-        ValueError: it can't be so.
+        ValueError: the values do not fit together.
     """
 
     kind: str
@@ -73,7 +73,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A flow at work on one field of one draft."""
+    """A flow on one field of one draft."""
 
     flow: Flow
     field: Field
@@ -81,7 +81,7 @@ class _Step:
     tx: Transaction
 
     def target(self, named: object) -> Value:
-        """What a flow's value means for the field: a lookup may be named by what it points to."""
+        """A flow's value in the field's form: a lookup may be given by its row's Name."""
         if self.field.type is not FieldType.REFERENCE or not isinstance(named, str):
             return named if isinstance(named, str | bool | int | float) else None
         for object_name in self.field.reference_to:
@@ -93,7 +93,7 @@ class _Step:
 
     @property
     def listed(self) -> list[Value]:
-        """The flow's values, each as the field holds it."""
+        """The flow's values, each in the field's form."""
         values = self.flow.value
         return [self.target(item) for item in values] if isinstance(values, list) else []
 
@@ -124,7 +124,7 @@ def _upper(_step: _Step, value: Value) -> Value:
 
 
 def _trim(_step: _Step, value: Value) -> Value:
-    """A no-break space at an end survives; what is blank altogether is null."""
+    """A no-break space at an end stays; a blank text becomes null."""
     return value.strip(" \t\r\n\f\v") or None if isinstance(value, str) else value
 
 
@@ -142,14 +142,14 @@ def _round(step: _Step, value: Value) -> Value:
 
 
 def _day(_step: _Step, value: Value) -> Value:
-    """A moment is cut to the start of its day in UTC."""
+    """A moment becomes the start of its day in UTC."""
     if not isinstance(value, datetime):
         return value
     return value.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _order(step: _Step, value: Value) -> Value:
-    """Chosen values in the order in which the org has them; a repeated one is there once."""
+    """The chosen values in the org's order, without duplicates."""
     if not isinstance(value, str):
         return value
     ranks = {name: place for place, name in enumerate(step.field.picklist)}
@@ -178,4 +178,4 @@ _ARGUMENTS: Mapping[str, type | tuple[type, ...]] = {
 }
 _FOR_ALL = frozenset({"trim", "crlf"})
 _UNASKED = frozenset({"set", "default", "raise"})
-"""Kinds that act on a new row also where the write leaves the field out."""
+"""Kinds that act on a new row even if the write omits the field."""

@@ -1,7 +1,7 @@
-"""Request headers that change what the API does: read, checked for form, and remembered.
+"""Request headers that change the API's behaviour: read, validated, and stored.
 
-Facts: docs/vendors/salesforce.md#rest. What the platform answers to one it cannot read is not documented
-where we looked; here that is 400 INVALID_HEADER, so that a client that sends one is found out.
+Facts: docs/vendors/salesforce.md#rest. The platform's answer to an unreadable header is not in the
+known documentation; here it is 400 INVALID_HEADER, so that tests find a client that sends one.
 """
 
 import re
@@ -37,7 +37,7 @@ class SentHeaders:
 
     Attributes:
         path: below ``/services/data/vXX.X/``.
-        headers: by lower-case name; only those that are checked here.
+        headers: by lower-case name; only those that are validated here.
     """
 
     method: str
@@ -47,15 +47,15 @@ class SentHeaders:
 
 @dataclass(slots=True)
 class HeaderBook:
-    """The calls of late, oldest first."""
+    """The recent calls, oldest first."""
 
     calls: deque[SentHeaders] = field(default_factory=lambda: deque(maxlen=MOST_REMEMBERED))
 
     def note(self, method: str, path: str, headers: Mapping[str, str]) -> None:
-        """Remembers a call.
+        """Stores a call.
 
         Raises:
-            ApiError: a header has not its form.
+            ApiError: a header is malformed.
         """
         kept = {name: headers[name] for name in _FORMS if name in headers}
         self.calls.append(SentHeaders(method, path, kept))
@@ -64,7 +64,7 @@ class HeaderBook:
                 raise ApiError("INVALID_HEADER", f"Invalid value for header {name}")
 
     def sent(self, name: str, *, method: str = "", path: str = "") -> list[str | None]:
-        """What calls said in a header, oldest first; None where they left it out."""
+        """The values of a header in calls, oldest first; None if a call omitted it."""
         return [
             call.headers.get(name.lower())
             for call in self.calls
@@ -73,5 +73,5 @@ class HeaderBook:
 
 
 def allows_save(headers: Mapping[str, str]) -> bool:
-    """Whether a caller wants rows saved that a duplicate rule alerts to."""
+    """Whether a caller allows saving rows that a duplicate rule alerts to."""
     return _ALLOW_SAVE.search(headers.get("sforce-duplicate-rule-header", "")) is not None

@@ -1,7 +1,7 @@
 """Record Ids: 15 case-sensitive characters, and the 18-character form with its checksum.
 
-The suffix holds one character per five characters of the Id; bit n of it is set where character
-n is an upper-case letter. So ``a0C000000000001`` is ``a0C000000000001EAA``.
+The suffix has one character per five characters of the Id; bit n of it is set if character n is an
+upper-case letter. So ``a0C000000000001`` is ``a0C000000000001EAA``.
 """
 
 import re
@@ -23,7 +23,7 @@ def with_suffix(short: str) -> str:
 
 
 def canonical_id(text: str) -> str | None:
-    """The 18-character form of either form; None where the text is no Id or its suffix is wrong."""
+    """The 18-character form of either form; None if the text is no Id or its suffix is wrong."""
     if _SHAPE.fullmatch(text) is None:
         return None
     full = with_suffix(text[:_SHORT])

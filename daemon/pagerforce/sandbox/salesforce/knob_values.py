@@ -1,4 +1,4 @@
-"""Reads what a person sends to turn a knob. Every function raises ValueError with what is wanted."""
+"""Reads the values of knobs. Every function raises ValueError with the expected form."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -8,7 +8,7 @@ _Kind = TypeVar("_Kind")
 
 
 def number(value: object) -> float:
-    """A number that is not negative."""
+    """A non-negative number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         raise ValueError("the value must be a number, not negative")
     return float(value)
@@ -43,7 +43,7 @@ def mapping(value: object) -> Mapping[str, object]:
 
 
 def made(kind: type[_Kind], value: object) -> _Kind:
-    """A dataclass of texts, truths and the like, from a JSON object with its attributes."""
+    """A dataclass of texts, booleans and the like, from a JSON object with its attributes."""
     given = mapping(value)
     known = {item.name: item.type for item in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(given) - set(known))

@@ -1,6 +1,6 @@
-"""Reads field values off rows: stored ones, formulas, and paths over parents.
+"""Reads field values of rows: stored ones, formulas, and paths over parents.
 
-A lookup to a deleted row reads as empty, as the platform clears it, and is there again after an
+A lookup to a deleted row reads as empty, as on the platform, and has its value again after an
 undelete; a master-detail field keeps its Id.
 """
 
@@ -14,11 +14,11 @@ MAX_PARENT_STEPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """Looks at rows of one source through one schema.
+    """Reads rows of one source with one schema.
 
     Attributes:
-        system: the whole schema, where ``schema`` is what one user sees: formulas compute with
-            every right, whoever reads them.
+        system: the whole schema, if ``schema`` is one user's: formulas use every right, whoever
+            reads them.
     """
 
     schema: Schema
@@ -30,7 +30,7 @@ class Lens:
         return self.schema.get(row.object)
 
     def value(self, row: Row, field: Field) -> Value:
-        """What a field shows."""
+        """The value of a field."""
         if field.formula is not None:
             full = self if self.system is None else Lens(self.system, self.source)
             return field.formula(lambda path: full.at(row, path))
@@ -42,16 +42,16 @@ class Lens:
         return stored
 
     def parent(self, row: Row, field: Field) -> Row | None:
-        """The row a lookup points to, or None where it is empty or out of sight."""
+        """The row of a lookup, or None if it is empty or not visible."""
         target = self.value(row, field)
         parent = self.source.find(target) if isinstance(target, str) else None
         return parent if parent is not None and self.schema.find(parent.object) else None
 
     def at(self, row: Row, path: str) -> Value:
-        """The value at a dotted path from a row, in any spelling; empty where a parent is missing.
+        """The value at a dotted path from a row, in any spelling; empty if a parent is missing.
 
         Raises:
-            KeyError: the path names something that is not in the schema.
+            KeyError: the path is not in the schema.
         """
         *steps, last = path.split(".")
         current: Row | None = row

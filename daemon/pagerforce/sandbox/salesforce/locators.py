@@ -1,4 +1,4 @@
-"""Query results that wait for their next page.
+"""Query results with further pages.
 
 Fact: ``salesforce.query-more-locator``.
 """
@@ -26,13 +26,13 @@ class _Cursor:
 
 @dataclass(slots=True)
 class Locators:
-    """Open cursors; the oldest of a user goes when there are too many."""
+    """Open cursors; if there are too many, the oldest of a user is removed."""
 
     _cursors: dict[str, _Cursor] = field(default_factory=dict)
     _serial: int = 0
 
     def open(self, user_id: str, records: list[Json], batch_size: int, now: datetime) -> str:
-        """Keeps a result and gives its Id."""
+        """Stores a result and returns its Id."""
         own = [key for key, cursor in self._cursors.items() if cursor.user_id == user_id]
         if len(own) >= MAX_PER_USER:
             del self._cursors[own[0]]

@@ -1,7 +1,7 @@
-"""An instance that the org has left, and how it answers.
+"""An instance that the org has left, and its answers.
 
-Facts: ``salesforce.instance-moves``, ``salesforce.page-is-no-answer``. A connection
-that is refused outright is had by serving the org a second time and ending the first server.
+Facts: ``salesforce.instance-moves``, ``salesforce.page-is-no-answer``. For a refused connection,
+serve the org a second time and end the first server.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ WAYS = ("redirect", "drop", "gone", "not_reset")
 
 
 class _NoAnswer(Response):
-    """The connection ends without a byte."""
+    """Ends the connection without a byte."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ends it."""
@@ -27,12 +27,12 @@ class _NoAnswer(Response):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Where the org went.
+    """A move of the org.
 
     Attributes:
         url: of the new instance.
-        old: how every other address of it answers: a 301 to the new one, a connection that ends, the
-            404 page of a URL that is no more, or URL_NOT_RESET.
+        old: the answer of every other address: a 301 to the new one, a connection that ends, the
+            404 page of a removed URL, or URL_NOT_RESET.
 
     Raises:
         ValueError: ``old`` is none of these, or the URL has no host.
@@ -52,7 +52,7 @@ class Move:
         return place.lower() != urlsplit(self.url).netloc.lower()
 
     def answer(self, path: str) -> Response:
-        """What the old instance says to a request for this path and query."""
+        """The answer of the old instance to a request for this path and query."""
         if self.old == "redirect":
             return RedirectResponse(self.url.rstrip("/") + path, status_code=301)
         if self.old == "drop":

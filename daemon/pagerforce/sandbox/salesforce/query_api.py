@@ -1,4 +1,4 @@
-"""``/query``, ``/queryAll`` and the pages behind ``nextRecordsUrl``.
+"""``/query``, ``/queryAll`` and the pages of ``nextRecordsUrl``.
 
 Fact: ``salesforce.query-more-locator``.
 """
@@ -22,7 +22,7 @@ def query(session: Session, call: Call) -> Reply:
 
 
 def query_all(session: Session, call: Call) -> Reply:
-    """Deleted and merged-away rows too."""
+    """All rows, including deleted and merged-away ones."""
     is_there = session.world.holds("deleted-rows-in-queryAll")
     return _query(session, call, include_deleted=is_there)
 
@@ -67,7 +67,7 @@ def _page(session: Session, records: list[Json], offset: int, size: int, locator
 
 
 def _batch_size(session: Session, call: Call) -> int:
-    """The header is a wish between 200 and 2000; the knob stands for the server's own choice."""
+    """The header suggests a number from 200 to 2000; the knob plays the server's own choice."""
     match = _BATCH_SIZE.search(call.headers.get("sforce-query-options", ""))
     wished = min(MAX_BATCH, max(MIN_BATCH, int(match.group(1)))) if match else MAX_BATCH
     knob = session.world.knobs.batch_size

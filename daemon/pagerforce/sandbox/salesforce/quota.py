@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 DEFAULT_DAILY_CALLS = 15_000
-"""What a Developer Edition org has."""
+"""The limit of a Developer Edition org."""
 
 _WINDOW = timedelta(hours=24)
 
@@ -19,7 +19,7 @@ class Quota:
 
     Attributes:
         limit: calls per rolling day.
-        app_name: when set, the limit header also carries the per-app form.
+        app_name: if set, the limit header also has the per-app form.
     """
 
     limit: int = DEFAULT_DAILY_CALLS
@@ -34,11 +34,11 @@ class Quota:
         return self._used
 
     def remaining(self, now: datetime) -> int:
-        """Calls that are left."""
+        """The remaining calls."""
         return max(0, self.limit - self.used(now))
 
     def count(self, now: datetime, calls: int = 1) -> None:
-        """Takes note of calls."""
+        """Counts calls."""
         minute = now.replace(second=0, microsecond=0)
         if self._minutes and self._minutes[-1][0] == minute:
             calls_before = self._minutes.pop()[1]
@@ -48,7 +48,7 @@ class Quota:
         self._used += calls
 
     def leave(self, remaining: int, now: datetime) -> None:
-        """Pretends that others used the org's calls, so that this many are left."""
+        """Pretends that others used the org's calls, so that this many remain."""
         missing = self.remaining(now) - remaining
         if missing < 0:
             self._minutes.clear()

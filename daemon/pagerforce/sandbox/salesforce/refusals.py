@@ -1,7 +1,7 @@
-"""How orgs word what they refuse: one table, name -> status and body.
+"""The wording of orgs' refusals: one table, name -> status and body.
 
-Facts: docs/vendors/salesforce.md#login and #errors. A status that nobody documents is a guess. The
-names are what ``Fault.answer`` and :class:`.troubles.Trouble` take.
+Facts: docs/vendors/salesforce.md#login and #errors. An undocumented status is a guess. The names
+are values for ``Fault.answer`` and :class:`.troubles.Trouble`.
 """
 
 import json
@@ -32,7 +32,7 @@ _NESTED = (
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer that is a no.
+    """A refusal in the form of an answer.
 
     Attributes:
         body: the API's array, the token endpoint's object, or the text of an HTML page.
@@ -42,7 +42,7 @@ class Refusal:
     body: list[Json] | Json | str
 
     def as_error(self) -> ApiError | None:
-        """The same as a refusal of one row; None for what is no answer of the API."""
+        """As a refusal of one row; None if it is no answer of the API."""
         if not isinstance(self.body, list):
             return None
         first = self.body[0]
@@ -55,7 +55,7 @@ class Refusal:
         )
 
     def as_answer(self) -> ErrorAnswer:
-        """The same on the wire."""
+        """As an HTTP answer."""
         if isinstance(self.body, str):
             return ErrorAnswer(
                 self.status, self.body.encode(), {"content-type": "text/html;charset=UTF-8"}
@@ -111,7 +111,7 @@ REFUSALS: Mapping[str, Refusal] = {
         "We can't save this record because the “Escalate” process failed. An Apex error occurred:"
         f" System.QueryException: {_BUSY}",
     ),
-    # The org's moods.
+    # Temporary refusals of the org.
     "read_only_maintenance": _api(
         400,
         "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
@@ -157,7 +157,7 @@ REFUSALS: Mapping[str, Refusal] = {
     "daily_limit": _api(
         403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", has_fields=False
     ),
-    # What asks for a new login, or is no answer of the API at all.
+    # Refusals that need a new login, and answers that are not from the API.
     "session_expired": _api(
         401, "INVALID_SESSION_ID", "Session expired or invalid", has_fields=False
     ),

@@ -1,7 +1,7 @@
 """The Remedyforce objects: the managed package ``BMCServiceDesk__``.
 
-Facts: docs/vendors/salesforce.md#remedyforce. ``PagerDuty_Service_ID__c`` on Category is what an
-administrator adds for the daemon, hence without the package's prefix.
+Facts: docs/vendors/salesforce.md#remedyforce. An administrator adds ``PagerDuty_Service_ID__c`` on
+Category for the daemon, so it does not have the package's prefix.
 """
 
 from collections.abc import Callable
@@ -354,7 +354,7 @@ def _named(name: str, label: str, prefix: str) -> SObject:
 
 
 def remedyforce_objects() -> tuple[SObject, ...]:
-    """The package's objects, as far as incidents reach."""
+    """The package's objects that concern incidents."""
     return (
         _incident(),
         _history(),

@@ -1,4 +1,4 @@
-"""Values and rows as the REST API puts them into JSON.
+"""Values and rows in the JSON form of the REST API.
 
 Facts: ``salesforce.rows-nest-parents``, ``salesforce.times-as-answered``: datetimes
 as ``2021-05-26T16:37:48.000+0000``, times of day as ``13:14:15.000Z``.
@@ -30,7 +30,7 @@ def render_value(value: Value, fraction: str = "000") -> str | bool | float | No
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """Makes JSON records.
+    """Creates JSON records.
 
     Attributes:
         base: the path of the API version, ``/services/data/v62.0``.
@@ -44,12 +44,12 @@ class Renderer:
     def record(self, row: Row, columns: Iterable[Column], parents: Parents | None = None) -> Json:
         """A row with these columns, parents nested.
 
-        ``parents``: those that rows of the same query have shown already, to be shared by many rows.
+        ``parents``: those of earlier rows of the same query, shared by many rows.
         """
         return self._level(row, list(columns), 0, {} if parents is None else parents)
 
     def whole(self, row: Row, fields: Iterable[Field]) -> Json:
-        """A row with these fields of its own."""
+        """A row with these of its fields."""
         return self.record(row, [Column((), field) for field in fields])
 
     def _level(self, row: Row, columns: list[Column], depth: int, parents: Parents) -> Json:

@@ -18,7 +18,7 @@ MAX_IDS = 600_000
 
 
 def updated(session: Session, call: Call) -> Reply:
-    """Ids of rows made or changed within a span."""
+    """Ids of rows created or changed within a span."""
     item = session.object(call.segments[1])
     start, end = _bounds(session, call, UPDATED_REACH)
     rows = session.lens.source.scan(item.name)
@@ -29,7 +29,7 @@ def updated(session: Session, call: Call) -> Reply:
 
 
 def deleted(session: Session, call: Call) -> Reply:
-    """Ids of rows deleted within a span, those gone for good too."""
+    """Ids of rows deleted within a span, including purged ones."""
     item = session.object(call.segments[1])
     if _moment(call, "end") - _moment(call, "start") <= timedelta(minutes=1):
         raise _bad_date("startDate must be more than one minute before endDate")

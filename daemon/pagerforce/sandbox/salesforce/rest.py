@@ -1,7 +1,7 @@
-"""The REST API without HTTP: a call comes in, a reply goes out.
+"""The REST API without HTTP: from a call to a reply.
 
-The same dispatch serves a request from the network and a part of a composite request, which shares
-its transaction with the other parts.
+The same dispatch serves requests from the network and parts of a composite request, which share a
+transaction with the other parts.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ class Call:
     Attributes:
         segments: the decoded path parts.
         headers: by lower-case name.
-        body: the decoded JSON, None where there was none.
+        body: the decoded JSON, None if there was none.
     """
 
     method: str
@@ -47,7 +47,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back; a ``body`` of None is an empty one."""
+    """The answer; a ``body`` of None is an empty one."""
 
     status: int
     body: object = None
@@ -56,10 +56,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who calls, in which API version, inside which transaction.
+    """The caller, the API version, and the transaction.
 
     Attributes:
-        shared: the transaction of the composite request this is a part of, else None.
+        shared: the transaction of the composite request that contains this call, else None.
     """
 
     world: SalesforceWorld
@@ -76,14 +76,14 @@ class Session:
 
     @property
     def lens(self) -> Lens:
-        """What this user sees of fields and rows."""
+        """This user's view of fields and rows."""
         access = self.world.access
         source = SharedRows(self.shared or self.world.store, access.unshared)
         return Lens(access.schema(self.world.view), source, self.world.schema)
 
     @property
     def renderer(self) -> Renderer:
-        """Makes JSON records for this user."""
+        """Creates JSON records for this user."""
         whole = self.world.holds("whole-second-stamps")
         return Renderer(self.lens, self.base, "000" if whole else "250")
 
@@ -92,7 +92,7 @@ class Session:
         return replace(self, shared=shared)
 
     def object(self, name: str) -> SObject:
-        """An object named in a path, as this user sees it.
+        """An object of a path, as this user sees it.
 
         Raises:
             ApiError: NOT_FOUND.
@@ -104,10 +104,10 @@ class Session:
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
-        """A transaction for one write: the shared one, which a failure ends, or a new one.
+        """A transaction for one write: a new one, or the shared one, which a failure ends.
 
         Raises:
-            ApiError: the lock knob says so.
+            ApiError: the lock knob refuses.
         """
         knobs = self.world.knobs
         if knobs.lock_errors > 0:
@@ -125,13 +125,13 @@ Handler = Callable[[Session, Call], Reply]
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource: its path, ``*`` for any one segment, and what it answers to."""
+    """One resource: its path, ``*`` for any one segment, and its methods."""
 
     pattern: tuple[str, ...]
     methods: Mapping[str, Handler]
 
     def fits(self, segments: Sequence[str]) -> bool:
-        """Whether a path is this resource's."""
+        """Whether a path belongs to this resource."""
         return len(segments) == len(self.pattern) and all(
             wanted in {"*", given} for wanted, given in zip(self.pattern, segments, strict=True)
         )
@@ -139,7 +139,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """Finds the handler of a call and turns refusals into replies."""
+    """Finds the handler of a call and converts refusals to replies."""
 
     resources: Sequence[Resource]
 
@@ -167,12 +167,12 @@ class Router:
 
 
 def error_reply(*errors: ApiError) -> Reply:
-    """Refusals as the REST API words them: an array with ``errorCode``."""
+    """Refusals in the REST API's form: an array with ``errorCode``."""
     return Reply(errors[0].status, [error_body(error) for error in errors])
 
 
 def error_body(error: ApiError) -> Json:
-    """One refusal; ``fields`` is only there where the platform lists some, or none of them."""
+    """One refusal; ``fields`` is present only if the platform sends it, even if empty."""
     body: Json = {"message": error.message, "errorCode": error.code}
     fields = {} if error.fields is None else {"fields": list(error.fields)}
     return body | fields | error.detail

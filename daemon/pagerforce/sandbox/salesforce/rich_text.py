@@ -1,7 +1,7 @@
-"""What a rich text field makes of what it is sent, and how long a text is in bytes.
+"""The stored form of rich text, and the length of a text in bytes.
 
-Fact: ``salesforce.rich-text-is-encoded``. What comes back is HTML: ``&``, ``<``, ``>`` and quotes are
-entities, the apostrophe is ``&#39;``; the length is that of the encoded form.
+Fact: ``salesforce.rich-text-is-encoded``. The stored form is HTML: ``&``, ``<``, ``>`` and quotes
+are entities, the apostrophe is ``&#39;``; the length is that of the encoded form.
 """
 
 import re
@@ -24,8 +24,8 @@ class RichText:
     """How a rich text field stores plain text.
 
     Attributes:
-        breaks: what becomes of a line break: ``br`` markup, ``kept`` as it is, or a ``blank``.
-        wraps: whether the whole stands in a paragraph.
+        breaks: the form of a line break: ``br`` markup, ``kept`` unchanged, or a ``blank``.
+        wraps: whether the whole text is put into a paragraph.
 
     Raises:
         ValueError: ``breaks`` is none of these.
@@ -39,7 +39,7 @@ class RichText:
             raise ValueError(f"breaks must be one of {', '.join(BREAKS)}")
 
     def stored(self, text: str) -> str:
-        """The text as the field holds it; markup and entities that were sent stay."""
+        """The text in its stored form; markup and entities in it stay."""
         made = escaped(text)
         if self.breaks != "kept":
             made = _LINE_END.sub("<br>" if self.breaks == "br" else " ", made)
@@ -49,7 +49,7 @@ class RichText:
 
 
 def escaped(text: str) -> str:
-    """The text with its special characters as entities, but for those of markup in it."""
+    """The text with its special characters as entities, except those of its markup."""
     parts, end = [], 0
     for kept in _KEPT.finditer(text):
         parts += [text[end : kept.start()].translate(_ESCAPES), kept.group()]
@@ -58,5 +58,5 @@ def escaped(text: str) -> str:
 
 
 def encoded_bytes(text: str) -> int:
-    """UTF-8 bytes of the text, each character that HTML encodes counted encoded."""
+    """UTF-8 bytes of the text in its HTML encoding."""
     return len(text.translate(_ESCAPES).encode("utf-8", errors="surrogatepass"))

@@ -1,4 +1,4 @@
-"""Which resource answers which path below ``/services/data/vXX.X/``."""
+"""The resources of the paths below ``/services/data/vXX.X/``."""
 
 from pagerforce.sandbox.salesforce import (
     collections_api,
@@ -12,7 +12,7 @@ from pagerforce.sandbox.salesforce.rest import Call, Reply, Resource, Router, Se
 
 
 def _resources(session: Session, call: Call) -> Reply:
-    """``GET /``: what there is."""
+    """``GET /``: the list of resources."""
     del call
     names = ("sobjects", "query", "queryAll", "limits", "composite")
     return Reply(200, {name: f"{session.base}/{name}" for name in names})

@@ -24,7 +24,7 @@ from pagerforce.sandbox.salesforce.store import Row
 from pagerforce.sandbox.salesforce.transaction import Transaction
 
 _UPSERT_BODY_SINCE = 46.0
-"""From this API version on, an upsert that updates answers 200 with a body instead of 204."""
+"""From this API version, an upsert that updates answers 200 with a body instead of 204."""
 
 
 def create(session: Session, call: Call) -> Reply:
@@ -36,7 +36,7 @@ def create(session: Session, call: Call) -> Reply:
 
 
 def read(session: Session, call: Call) -> Reply:
-    """``GET /sobjects/X/<Id>``, with ``fields=`` for some columns only."""
+    """``GET /sobjects/X/<Id>``; ``fields=`` selects columns."""
     item = session.object(call.segments[1])
     row = _readable(session, item, call.segments[2])
     return _shown(session, item, row, call)
@@ -113,7 +113,7 @@ def upsert(session: Session, call: Call) -> Reply:
 def insert_row(
     session: Session, tx: Transaction, item: SObject, given: Json, headers: Mapping[str, str]
 ) -> str:
-    """Creates one row with this user's rights; gives its Id.
+    """Creates one row with this user's rights; returns its Id.
 
     Raises:
         ApiError: the org refuses.
@@ -196,7 +196,7 @@ def _visible_values(item: SObject, given: Json) -> Json:
 
 
 def _assigned(session: Session, item: SObject, given: Json, headers: Mapping[str, str]) -> Json:
-    """Assignment rules: a Case written without saying no goes to the default owner."""
+    """Assignment rules: a Case goes to the default owner, unless the header forbids it."""
     owner = session.world.knobs.default_case_owner
     says_no = headers.get("sforce-auto-assign", "true").strip().lower() == "false"
     if item.name != "Case" or not owner or says_no:
@@ -205,7 +205,7 @@ def _assigned(session: Session, item: SObject, given: Json, headers: Mapping[str
 
 
 def _readable(session: Session, item: SObject, text: str) -> Row:
-    """A row for GET: whatever is wrong with the Id, there is nothing to see."""
+    """A row for GET; any wrong Id is not found."""
     row_id = canonical_id(text)
     row = session.lens.source.find(row_id) if row_id else None
     if row is None or row.object != item.name:

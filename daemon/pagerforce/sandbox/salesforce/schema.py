@@ -1,7 +1,7 @@
-"""What an object is made of: fields, their types and who may write them. Data, no behaviour.
+"""The definition of objects: fields, their types and who may write them. Data, no behaviour.
 
-The objects themselves are in :mod:`.remedyforce` and :mod:`.standard`. Names are looked up
-case-insensitively, as Salesforce does, and answered in their own spelling.
+The objects themselves are in :mod:`.remedyforce` and :mod:`.standard`. Names are found in any case,
+as in Salesforce, and returned in their own spelling.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +13,7 @@ Value = str | bool | int | float | datetime | date | time | None
 
 
 class FieldType(Enum):
-    """Field types by their describe word."""
+    """Field types by their name in describe."""
 
     ID = "id"
     STRING = "string"
@@ -53,10 +53,10 @@ TEXT_TYPES = frozenset(
 """Types that hold text: they compare case-insensitively and have a length."""
 
 NUMBER_TYPES = frozenset({FieldType.DOUBLE, FieldType.CURRENCY, FieldType.PERCENT})
-"""Types that answer as a number with a fraction; of a fixed scale, to which a write is rounded."""
+"""Types that return a number with a fraction; of a fixed scale, which rounds writes."""
 
 Formula = Callable[[Callable[[str], Value]], Value]
-"""A formula: given a function from field path to value, its own value."""
+"""A formula: computes its value with a function from field path to value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +64,16 @@ class Field:
     """One field of an object.
 
     Attributes:
-        length: most characters, 0 where the type has none.
-        scale: digits behind the point of a number; None: as many as were given.
+        length: most characters, 0 if the type has none.
+        scale: digits after the point of a number; None: any number of digits.
         required: may not be null on insert, nor be cleared.
         reference_to: the objects a lookup may point to; several make it polymorphic.
-        relationship: the name a parent path uses (``Owner``, ``X__r``), ``""`` for none.
-        children: the relationship name a subquery on the parent uses, ``""`` for none.
+        relationship: the name in a parent path (``Owner``, ``X__r``), ``""`` for none.
+        children: the relationship name in a subquery of the parent, ``""`` for none.
         cascade: master-detail: the row is deleted with its parent.
-        restricted: a picklist that takes only its own values.
+        restricted: a picklist that accepts only its own values.
         formula: computed at read time; never stored, never moves a stamp
-        (``salesforce.formulas-leave-the-stamp``).
+            (``salesforce.formulas-leave-the-stamp``).
     """
 
     name: str
@@ -99,12 +99,12 @@ class Field:
 
     @property
     def custom(self) -> bool:
-        """Whether an administrator or a package made it."""
+        """Whether an administrator or a package created it."""
         return self.name.endswith("__c")
 
     @property
     def label(self) -> str:
-        """What a person reads above it."""
+        """Its label for people."""
         bare = self.name.removeprefix("BMCServiceDesk__").removesuffix("__c")
         return bare.replace("_", " ")
 
@@ -114,9 +114,9 @@ class SObject:
     """One object type.
 
     Attributes:
-        prefix: the three characters every Id of it begins with.
+        prefix: the first three characters of every Id of it.
         fields: by lower-case name, system fields included.
-        setup: users, queues and the organisation: the REST API of this sandbox only reads them.
+        setup: users, queues and the organisation: this sandbox's REST API only reads them.
     """
 
     name: str
@@ -139,7 +139,7 @@ class SObject:
 def define_object(
     name: str, label: str, prefix: str, fields: Iterable[Field], *, setup: bool = False
 ) -> SObject:
-    """An object of these fields and the system fields that every object has."""
+    """An object with these fields and the system fields of every object."""
     present = {item.name.lower(): item for item in fields}
     merged = {item.name.lower(): item for item in system_fields()} | present
     parents = {item.relationship.lower(): item for item in merged.values() if item.relationship}
@@ -184,7 +184,7 @@ class ChildLink:
 class Schema:
     """The objects of the org, as one user sees them.
 
-    A hidden field (field-level security) or a hidden object is as if it were not there.
+    A hidden field (field-level security) or a hidden object is absent.
     """
 
     objects: dict[str, SObject]
@@ -199,11 +199,11 @@ class Schema:
         return self.objects.get(name.lower())
 
     def get(self, name: str) -> SObject:
-        """The object of that exact or any spelling; a KeyError is a mistake of the caller."""
+        """The object of that name in any spelling; a KeyError is a bug of the caller."""
         return self.objects[name.lower()]
 
     def find_by_prefix(self, row_id: str) -> SObject | None:
-        """The object an Id belongs to, by its first three characters."""
+        """The object of an Id, by its first three characters."""
         return next((item for item in self.objects.values() if item.prefix == row_id[:3]), None)
 
     def children_of(self, parent: SObject) -> list[ChildLink]:
@@ -222,7 +222,7 @@ class Schema:
         return next(matches, None)
 
     def without(self, hidden: Iterable[tuple[str, str]], denied: Iterable[str]) -> "Schema":
-        """This schema without some ``(object, field)`` pairs and without some whole objects."""
+        """This schema without these ``(object, field)`` pairs and these objects."""
         gone = {(name.lower(), item.lower()) for name, item in hidden}
         refused = {name.lower() for name in denied}
         kept = (item for item in self.objects.values() if item.name.lower() not in refused)

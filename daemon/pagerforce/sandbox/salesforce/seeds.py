@@ -1,4 +1,4 @@
-"""What is in the org at the start: people, reference data, a queue. No incidents."""
+"""The org's initial content: people, reference data, a queue. No incidents."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -46,13 +46,13 @@ PRIORITY_MATRIX = {
     "4": ("MEDIUM", "LOW"),
     "5": ("LOW", "LOW"),
 }
-"""Priority name to impact and urgency; each priority row holds one cell of the matrix, the other
+"""Priority name to impact and urgency; each priority row has one cell of the matrix, the other
 cells follow by rank."""
 
 ACTIONS = (("Notes", "NOTES"), ("Email Sent", "EMAILOUT"), ("Email Received", "EMAILIN"))
 
 Insert = Callable[[str, Mapping[str, object], str], str]
-"""Object, values, Id to use or ``""``; gives the Id."""
+"""Object, values, Id to use or ``""``; returns the Id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Seeder:
     insert: Insert
 
     def fill(self) -> None:
-        """Puts everything in, people first, as they own the rest."""
+        """Creates everything, people first, as they own the rest."""
         self._people()
         self._permissions()
         self._statuses()

@@ -1,4 +1,4 @@
-"""The syntax tree of a SOQL query: frozen nodes, names as they were written."""
+"""The syntax tree of a SOQL query: frozen nodes, names in the query's spelling."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -22,7 +22,7 @@ class Path:
     """A field or a path over parents: ``Owner.Name`` is ``("Owner", "Name")``.
 
     Attributes:
-        position: where it began in the query text, for error messages.
+        position: its start in the query text, for error messages.
     """
 
     steps: tuple[str, ...]
@@ -46,7 +46,7 @@ class Text:
 
     Attributes:
         value: the text with every escape resolved.
-        pattern: the same for LIKE: escaped wildcards and backslashes stay escaped in it.
+        pattern: the same for LIKE, but wildcards and backslashes keep their escapes.
     """
 
     value: str
@@ -134,7 +134,7 @@ class OrderBy:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """A whole query, or a subquery; in a child subquery ``source`` names the relationship."""
+    """A whole query, or a subquery; in a child subquery ``source`` is the relationship."""
 
     items: tuple["Path | FieldsOf | Select", ...]
     is_count: bool

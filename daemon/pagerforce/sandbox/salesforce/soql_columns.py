@@ -1,4 +1,4 @@
-"""Finds what the names in a query mean: fields, parent paths, child relationships.
+"""Resolves the names in a query: fields, parent paths, child relationships.
 
 Facts: ``salesforce.five-parent-steps``, ``salesforce.owner-shows-few-fields``,
 ``salesforce.fields-function``.
@@ -27,7 +27,7 @@ FIELDS_OF_NAME = frozenset(
         *("isactive", "userroleid", "profileid"),
     }
 )
-"""What the object Name has, which stands behind a lookup to several objects."""
+"""The fields of the object Name, the parent of a lookup to several objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Column:
     Attributes:
         steps: relationship names in the schema's spelling.
         field: the field at its end; for a polymorphic parent, of the first target that has it.
-        is_owner_type: ``Owner.Type``, which a user's row has no field for.
+        is_owner_type: ``Owner.Type``; a user's row has no such field.
     """
 
     steps: tuple[str, ...]
@@ -96,7 +96,7 @@ def expand_fields(item: SObject, kind: str, limit: int | None) -> list[Column]:
     """The columns of ``FIELDS(kind)``.
 
     Raises:
-        ApiError: an unbounded set of fields without a small limit.
+        ApiError: an unlimited set of fields without a small limit.
     """
     if kind != "STANDARD" and (limit is None or limit > MAX_FIELDS_LIMIT):
         raise malformed("The SOQL FIELDS function must have a LIMIT of at most 200")
@@ -141,7 +141,7 @@ def find_child(schema: Schema, parent: SObject, relationship: str) -> ChildLink:
 
 
 def value_at(lens: Lens, row: Row, column: Column) -> Value:
-    """What a column shows for a row; empty where a parent is missing."""
+    """The value of a column for a row; empty if a parent is missing."""
     current = row
     for step in column.steps:
         parent = parent_at(lens, current, step)
@@ -155,13 +155,13 @@ def value_at(lens: Lens, row: Row, column: Column) -> Value:
 
 
 def parent_at(lens: Lens, row: Row, relationship: str) -> Row | None:
-    """The parent over one step; None where the lookup is empty or this kind of row has none."""
+    """The parent over one step; None if the lookup is empty or this kind of row has none."""
     lookup = lens.object_of(row).find_parent(relationship)
     return None if lookup is None else lens.parent(row, lookup)
 
 
 def check_filterable(column: Column) -> None:
-    """Long text can't be filtered.
+    """Refuses to filter by long text.
 
     Raises:
         ApiError: INVALID_FIELD.
@@ -173,7 +173,7 @@ def check_filterable(column: Column) -> None:
 
 
 def check_sortable(column: Column) -> None:
-    """Long text and multi-select picklists can't be sorted by.
+    """Refuses to sort by long text and multi-select picklists.
 
     Raises:
         ApiError: INVALID_FIELD.

@@ -1,7 +1,7 @@
-"""Turns WHERE into a function from row to yes or no, judging every comparison's types first.
+"""Converts WHERE to a function from row to boolean, after a check of every comparison's types.
 
-Facts: docs/vendors/salesforce.md#soql: text compares case-insensitively, Ids exactly but 15 and 18
-characters alike; long text can't be filtered.
+Facts: docs/vendors/salesforce.md#soql: text compares case-insensitively, Ids exactly except that 15
+and 18 characters are the same; long text can't be filtered.
 """
 
 import operator
@@ -53,7 +53,7 @@ _OPERATORS: Mapping[Comparison, Callable[[Any, Any], bool]] = {
     Comparison.GREATER: operator.gt,
     Comparison.GREATER_EQUAL: operator.ge,
 }
-"""By now both sides are of the type that the field has."""
+"""Both sides now have the field's type."""
 _RANGES = frozenset(_OPERATORS) - {Comparison.EQUAL}
 _AT_LEAST = {Comparison.EQUAL, Comparison.GREATER, Comparison.GREATER_EQUAL}
 _LITERAL_TYPES: Mapping[FieldType, tuple[type, ...]] = {
@@ -74,8 +74,8 @@ class ConditionCompiler:
     """Compiles conditions on one object.
 
     Attributes:
-        subquery: runs a semi-join's query and gives the values of its one column.
-        nested: whether this is a semi-join's own WHERE, in which no other may stand.
+        subquery: runs a semi-join's query and returns the values of its one column.
+        nested: whether this is a semi-join's own WHERE, which may not contain another one.
     """
 
     lens: Lens
@@ -122,7 +122,7 @@ class ConditionCompiler:
         return lambda row: _holds(self._folded(row, column), condition.operator, wanted)
 
     def _folded(self, row: Row, column: Column) -> Value:
-        """The value as it compares: text in lower case, everything else as it is."""
+        """The value for comparisons: text in lower case, everything else unchanged."""
         value = value_at(self.lens, row, column)
         is_text = column.field.type in TEXT_TYPES and isinstance(value, str)
         return str(value).lower() if is_text else value
@@ -196,7 +196,7 @@ class ConditionCompiler:
 
 
 def ids_named(condition: Condition | None) -> set[str] | None:
-    """The only Ids that rows of the queried object can have to pass; None where any may."""
+    """The only Ids of rows that can pass; None if any can."""
     match condition:
         case AllOf(conditions):
             return next((ids for one in conditions if (ids := ids_named(one)) is not None), None)
@@ -213,9 +213,9 @@ def ids_named(condition: Condition | None) -> set[str] | None:
 
 
 def least_named(condition: Condition | None, field_name: str) -> str | None:
-    """The least value a row's ``id`` or ``systemmodstamp`` can have to pass; None where any may.
+    """The least ``id`` or ``systemmodstamp`` of rows that can pass; None if any can.
 
-    As ``RowStore.in_order`` takes it: instants as ISO 8601 in UTC.
+    In the form of ``RowStore.in_order``: instants as ISO 8601 in UTC.
     """
     match condition:
         case AllOf(conditions):

@@ -1,4 +1,4 @@
-"""SOQL's date functions: the span of time each one stands for. Weeks begin on Sunday, days in UTC."""
+"""SOQL's date functions: the span of time of each. Weeks begin on Sunday, days in UTC."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -65,10 +65,10 @@ COUNTED_SPANS: Mapping[str, Callable[[date, int], Span]] = {
 
 
 def span_of(name: str, count: int | None, now: datetime) -> Span:
-    """The span a date function stands for.
+    """The span of a date function.
 
     Raises:
-        OverflowError: the number leads out of the calendar.
+        OverflowError: the number is out of the calendar.
         ValueError: as above.
     """
     today = now.astimezone(UTC).date()

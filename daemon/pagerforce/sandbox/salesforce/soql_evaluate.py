@@ -1,4 +1,4 @@
-"""Runs a parsed query over rows and gives the records as the API answers them."""
+"""Runs a parsed query over rows and returns the records in the API's form."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ _KEPT_ORDERS = (("id",), ("systemmodstamp", "id"))
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a query found: every record, before it is cut into batches."""
+    """The result of a query: every record, before it is split into batches."""
 
     total: int
     records: list[Json]
@@ -39,7 +39,7 @@ class QueryRunner:
     """Answers queries as of one instant.
 
     Attributes:
-        include_deleted: as ``queryAll`` does.
+        include_deleted: as in ``queryAll``.
     """
 
     renderer: Renderer
@@ -47,10 +47,10 @@ class QueryRunner:
     include_deleted: bool = False
 
     def run(self, query: str) -> Found:
-        """Everything a query finds.
+        """All results of a query.
 
         Raises:
-            ApiError: the query cannot be read, or speaks of what is not there.
+            ApiError: the query is malformed, or names something that does not exist.
         """
         select = parse_soql(query)
         item = find_object(self._lens.schema, select.source)
@@ -87,7 +87,7 @@ class QueryRunner:
         return rows[select.offset : end]
 
     def _in_order(self, item: SObject, select: Select) -> Iterable[Row] | None:
-        """Rows in the order that pollers ask for, where the store holds them so; else None."""
+        """Rows in the order that pollers ask for, if the store keeps that order; else None."""
         keys = select.order_by
         asked = tuple(str(key.path).lower() for key in keys)
         is_plain = not any(key.descending or key.nulls_last for key in keys)
@@ -98,7 +98,7 @@ class QueryRunner:
         return None if rows is None else self._live(rows)
 
     def _candidates(self, item: SObject, select: Select) -> Iterable[Row]:
-        """Rows that may fit: those whose Ids are named, where they are; else all."""
+        """Rows that may fit: those with the Ids in the query, if it has any; else all."""
         ids = ids_named(select.where)
         if ids is None:
             return self._live(self._lens.source.scan(item.name))
@@ -151,7 +151,7 @@ class QueryRunner:
         return link.field.children, records_of
 
     def _group_children(self, link: ChildLink, select: Select) -> dict[str, list[Row]]:
-        """All children by parent; LIMIT and OFFSET hold per parent, so they wait."""
+        """All children by parent; LIMIT and OFFSET apply per parent, so they come later."""
         groups: dict[str, list[Row]] = {}
         for row in self._rows(link.object, replace(select, limit=None, offset=0)):
             parent = self._lens.value(row, link.field)

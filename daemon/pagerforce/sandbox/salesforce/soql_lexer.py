@@ -1,4 +1,4 @@
-"""Cuts a SOQL text into tokens.
+"""Splits a SOQL text into tokens.
 
 Facts: ``salesforce.text-escapes``, ``salesforce.literals-of-times``.
 """
@@ -44,7 +44,7 @@ _ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
 
 
 class TokenKind(Enum):
-    """What a token is."""
+    """The kind of a token."""
 
     WORD = "word"
     TEXT = "text"
@@ -58,7 +58,7 @@ class TokenKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token: its raw text and where it begins."""
+    """One token: its raw text and its start."""
 
     kind: TokenKind
     raw: str
@@ -79,7 +79,7 @@ def malformed(message: str) -> ApiError:
 
 
 def tokenize(query: str) -> list[Token]:
-    """All tokens of a query, closed by one END token.
+    """All tokens of a query, and one END token.
 
     Raises:
         ApiError: MALFORMED_QUERY.
@@ -103,7 +103,7 @@ def read_text(token: Token) -> Text:
     """The value of a quoted token.
 
     Raises:
-        ApiError: MALFORMED_QUERY, an escape that SOQL does not know.
+        ApiError: MALFORMED_QUERY: an escape that is unknown to SOQL.
     """
 
     def plain(match: re.Match[str]) -> str:

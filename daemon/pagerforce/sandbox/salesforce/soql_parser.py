@@ -1,7 +1,7 @@
 """Reads SOQL by recursive descent.
 
-Facts: docs/vendors/salesforce.md#soql. As on the platform AND and OR do not mix without parentheses.
-Not read here: GROUP BY and aggregates besides COUNT(), TYPEOF, FOR VIEW, geolocation.
+Facts: docs/vendors/salesforce.md#soql. As on the platform, AND and OR do not mix without
+parentheses. Not supported: GROUP BY and aggregates besides COUNT(), TYPEOF, FOR VIEW, geolocation.
 """
 
 from datetime import UTC, date, datetime, time
@@ -36,7 +36,7 @@ from pagerforce.sandbox.salesforce.soql_lexer import (
 )
 
 MAX_DEPTH = 40
-"""How deep conditions may nest, so that a hostile query cannot exhaust the stack."""
+"""The deepest nesting of conditions, so that a hostile query cannot exhaust the stack."""
 
 MAX_OFFSET = 2000
 MAX_COUNT_DIGITS = 9
@@ -44,12 +44,12 @@ _COMPARISONS = {item.value: item for item in Comparison} | {"<>": Comparison.NOT
 _CLAUSES = ("FROM", "WHERE", "ORDER", "LIMIT", "OFFSET", "FOR", "WITH", "GROUP", "HAVING")
 
 
-@lru_cache(maxsize=256)  # polls ask the same again and again, and a tree never changes
+@lru_cache(maxsize=256)  # polls repeat the same queries, and a tree never changes
 def parse_soql(query: str) -> Select:
     """The tree of a whole query.
 
     Raises:
-        ApiError: MALFORMED_QUERY, with what was not expected.
+        ApiError: MALFORMED_QUERY, with the unexpected token.
     """
     parser = _Parser(tokenize(query))
     select = parser.select(nested=False)
@@ -190,7 +190,7 @@ class _Parser:
         terms = [first]
         while joiner and self._accept_word(joiner):
             terms.append(self._term())
-        # The other joiner may not follow: whoever asked for the condition finds it unexpected.
+        # The other joiner may not follow: the caller reports it as unexpected.
         self._depth -= 1
         if not joiner:
             return first

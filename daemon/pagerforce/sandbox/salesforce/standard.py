@@ -1,4 +1,4 @@
-"""The standard objects that matter here, and one plain custom object of the customer's own.
+"""The standard objects that pagerforce needs, and one plain custom object of a customer.
 
 Facts: docs/vendors/salesforce.md#case, ``salesforce.owner-shows-few-fields``,
 ``salesforce.remedyforce-is-private``, ``salesforce.remedyforce-queues``. Permission objects: the vendor's
@@ -106,7 +106,7 @@ def _read_only_setup() -> tuple[SObject, ...]:
 
 
 def _permissions() -> tuple[SObject, ...]:
-    """What a user may do. The profile is a permission set of its own among the assigned ones."""
+    """Permissions of users. The profile is a separate permission set among the assigned ones."""
     return (
         define_object(
             "PermissionSet",
@@ -194,7 +194,7 @@ def _case() -> SObject:
 
 
 def _platform(field: Field) -> Field:
-    """The same field, written by the platform alone."""
+    """The same field, written only by the platform."""
     return Field(
         name=field.name,
         type=field.type,
@@ -241,7 +241,7 @@ def _change_window() -> SObject:
 
 
 def _sampler() -> SObject:
-    """A field of every type that describe reports with a single value."""
+    """A field of every type with a single value in describe."""
     return define_object(
         SAMPLER,
         "Field Sampler",

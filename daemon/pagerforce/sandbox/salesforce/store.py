@@ -1,7 +1,7 @@
 """Rows in memory, with the one property that breaks naive pollers: commit comes after the stamp.
 
-Every row has versions; a version becomes visible at an instant of its own, so a row written by a
-long transaction carries the stamp of the write and shows only later
+Every row has versions, and each version becomes visible at its own time. So a row written by a long
+transaction has the stamp of the write and becomes visible later
 (``salesforce.rows-within-late-window``).
 """
 
@@ -20,7 +20,7 @@ _FEW = 200
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One state of one row. ``values`` is keyed by API name; formulas are not in it."""
+    """One state of one row. The keys of ``values`` are API names, without formulas."""
 
     object: str
     id: str
@@ -49,22 +49,22 @@ class Row:
 
 
 class RowSource(Protocol):
-    """Where rows are read from: what is committed, or that with one transaction's work on top."""
+    """A source of rows: committed rows, or those with one transaction's work on top."""
 
     def find(self, row_id: str) -> Row | None:
-        """The row of that 18-character Id, deleted or not; None where there is none to see."""
+        """The row of that 18-character Id, deleted or not; None if none is visible."""
         ...
 
     def scan(self, object_name: str) -> Iterator[Row]:
-        """All rows of one object, deleted ones too, in the order they were made."""
+        """All rows of one object, including deleted ones, in the order of creation."""
         ...
 
     def in_order(
         self, object_name: str, field_name: str, least: str | None = None
     ) -> Iterator[Row] | None:
-        """The same by ``id``, or by ``systemmodstamp`` and Id; None where they are not held so.
+        """The same by ``id``, or by ``systemmodstamp`` and Id; None if that order is not kept.
 
-        ``least``: from this Id, or from this instant in UTC as ISO 8601, on.
+        ``least``: the first Id, or the first instant in UTC as ISO 8601.
         """
         ...
 
@@ -76,7 +76,7 @@ class _Cell:
     versions: list[tuple[datetime, Row]] = field(default_factory=list)
 
     def visible(self, now: datetime) -> Row | None:
-        """The newest committed version; older ones are forgotten here."""
+        """The newest committed version; removes older ones."""
         while len(self.versions) > 1 and self.versions[1][0] <= now:
             del self.versions[0]
         at, row = self.versions[0]
@@ -84,10 +84,10 @@ class _Cell:
 
 
 class RowStore:
-    """What is committed, and what is about to be.
+    """The committed rows, and those that wait for their commit.
 
     Args:
-        schema: says which fields to index: lookups, and what must be unique.
+        schema: decides which fields to index: lookups, and unique fields.
     """
 
     def __init__(self, clock: SandboxClock, schema: Schema) -> None:
@@ -115,7 +115,7 @@ class RowStore:
     def in_order(
         self, object_name: str, field_name: str, least: str | None = None
     ) -> Iterator[Row] | None:
-        """All rows by Id or by SystemModstamp and Id; None while something waits for its commit."""
+        """All rows by Id or by SystemModstamp and Id; None while a row waits for its commit."""
         if self._clock.now() < self._last_visible_at:
             return None
         kept = (object_name.lower(), field_name)
@@ -142,7 +142,7 @@ class RowStore:
         return list(self._index.get((object_name, field_name, value.lower()), ()))
 
     def put(self, rows: Sequence[Row], visible_at: datetime) -> None:
-        """Stores the outcome of one transaction."""
+        """Stores the rows of one transaction."""
         self._last_visible_at = max(self._last_visible_at, visible_at)
         for row in rows:
             self._keep_orders(row, is_one_of_many=len(rows) > _FEW)
@@ -157,7 +157,7 @@ class RowStore:
             self._reindex(row)
 
     def purge(self, row_id: str) -> None:
-        """Removes a row for good, as emptying the Recycle Bin does."""
+        """Deletes a row permanently, as emptying the Recycle Bin does."""
         row = self._cells.pop(row_id).versions[-1][1]
         for kept in [kept for kept in self._orders if kept[0] == row.object.lower()]:
             del self._orders[kept]
@@ -165,14 +165,14 @@ class RowStore:
         self._unindex(row)
 
     def commit_open(self) -> None:
-        """Ends all open transactions now: whatever waits becomes visible."""
+        """Ends all open transactions now: all waiting rows become visible."""
         now = self._clock.now()
         self._last_visible_at = min(self._last_visible_at, now)
         for cell in self._cells.values():
             cell.versions = [(min(at, now), row) for at, row in cell.versions]
 
     def _keep_orders(self, row: Row, *, is_one_of_many: bool) -> None:
-        """Puts a row into every order, or forgets those where making them anew costs less."""
+        """Inserts a row into every order, or drops orders that are cheaper to create again."""
         before = self.newest(row.id)
         for kept in [kept for kept in self._orders if kept[0] == row.object.lower()]:
             if is_one_of_many:

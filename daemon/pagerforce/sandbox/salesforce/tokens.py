@@ -1,7 +1,7 @@
-"""The OAuth 2.0 JWT bearer endpoint's work: assertions in, access tokens out.
+"""The OAuth 2.0 JWT bearer endpoint: from assertions to access tokens.
 
-Facts: docs/vendors/salesforce.md#login. Signatures are really verified, against the certificates that were
-uploaded with :meth:`TokenDesk.trust`.
+Facts: docs/vendors/salesforce.md#login. Signatures are really verified, with the certificates from
+:meth:`TokenDesk.trust`.
 """
 
 import base64
@@ -27,7 +27,7 @@ DEFAULT_AUDIENCE = "https://login.salesforce.com"
 LEGACY_SANDBOX_AUDIENCE = "https://test.salesforce.com"
 LONGEST_SECONDS = 180
 SKEW_SECONDS = 180
-"""Assertions live three minutes at most; the documentation also speaks of three minutes of skew."""
+"""Assertions live three minutes at most; the documentation also allows three minutes of skew."""
 
 DEFAULT_SESSION_SECONDS = 7200.0
 _MAX_TOKENS = 1000
@@ -44,14 +44,14 @@ class TokenError(PagerforceError):
 
 @dataclass(slots=True)
 class TokenDesk:
-    """Checks assertions, issues access tokens, and knows which are still good.
+    """Checks assertions, issues access tokens, and knows the valid ones.
 
     Attributes:
         consumer_key: the connected app's ``client_id``, the assertion's ``iss``.
-        audiences: accepted besides the instance's own URL and ``https://login.salesforce.com``.
+        audiences: accepted in addition to the instance's URL and ``https://login.salesforce.com``.
         unapproved: user Ids that have not been authorised for the app.
-        refusal: when set, every request for a token meets this error.
-        session_seconds: how long an idle token lives.
+        refusal: if set, every request for a token gets this error.
+        session_seconds: lifetime of an idle token.
     """
 
     org_id: str
@@ -81,12 +81,12 @@ class TokenDesk:
         self._keys.append(key)
 
     def check_assertion(self, form: Mapping[str, str], hosts: set[str], now: datetime) -> str:
-        """The username an assertion speaks for.
+        """The username in an assertion.
 
         Args:
             form: the posted fields.
-            hosts: the URLs by which this org was or may be called.
-            now: the present instant.
+            hosts: the URLs of this org.
+            now: the current instant.
 
         Raises:
             TokenError: the assertion is not accepted.
@@ -118,7 +118,7 @@ class TokenDesk:
         return token
 
     def user_of(self, token: str, now: datetime) -> str | None:
-        """Whose token it is; None where it is unknown, expired or was idle for too long."""
+        """The owner of a token; None if it is unknown, expired or was idle for too long."""
         session = self._sessions.get(token)
         if session is None or (now - session[1]).total_seconds() > self.session_seconds:
             return None
@@ -163,7 +163,7 @@ class TokenDesk:
 
 
 def _decode(part: str) -> bytes:
-    """Raises ValueError where the part is not base64url."""
+    """Raises ValueError if the part is not base64url."""
     try:
         return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
     except binascii.Error as error:
@@ -171,7 +171,7 @@ def _decode(part: str) -> bytes:
 
 
 def _decode_json(part: str) -> Mapping[str, object]:
-    """Raises ValueError where the part is not a JSON object."""
+    """Raises ValueError if the part is not a JSON object."""
     value = json.loads(_decode(part))
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - bad input, not bad code

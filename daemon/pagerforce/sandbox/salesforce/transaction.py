@@ -1,4 +1,4 @@
-"""One unit of work: sees the committed rows with its own work on top, and commits or vanishes."""
+"""One unit of work: sees committed rows with its own work on top; commits or disappears."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -13,12 +13,12 @@ class Transaction:
     """Staged rows over the store.
 
     Args:
-        user_id: who acts; becomes the author of what is written.
-        now: the instant of the writes, whole seconds: the stamp that rows get.
+        user_id: the acting user; becomes the author of the writes.
+        now: the instant of the writes, whole seconds: the stamp of the rows.
 
     Attributes:
-        saves_alerted: whether a row is saved that a duplicate rule only alerts to, as a person does
-            who reads the alert; the API's callers must say so.
+        saves_alerted: whether to save a row that a duplicate rule only alerts to, as a person does
+            after reading the alert; callers of the API must allow it.
     """
 
     def __init__(self, store: RowStore, schema: Schema, user_id: str, now: datetime) -> None:
@@ -51,11 +51,11 @@ class Transaction:
     def in_order(
         self, object_name: str, field_name: str, least: str | None = None
     ) -> Iterator[Row] | None:
-        """Work that is not stored yet has no order."""
+        """None: work that is not stored yet has no order."""
         return None if self._staged else self._store.in_order(object_name, field_name, least)
 
     def holders(self, object_name: str, field_name: str, value: str) -> list[Row]:
-        """Live rows with this value in an indexed field, other open transactions' rows too."""
+        """Live rows with this value in an indexed field, including those of open transactions."""
         candidates = dict.fromkeys(self._store.matches(object_name, field_name, value))
         candidates.update(dict.fromkeys(self._staged))
         rows = (self._staged.get(row_id) or self._store.newest(row_id) for row_id in candidates)
@@ -104,7 +104,7 @@ class Transaction:
         self.stage(Row(row.object, row.id, {**row.values, **values, **stamps}))
 
     def staged(self) -> list[Row]:
-        """What there is to commit."""
+        """The rows to commit."""
         return list(self._staged.values())
 
     def mark(self) -> dict[str, Row]:
@@ -112,7 +112,7 @@ class Transaction:
         return dict(self._staged)
 
     def rewind(self, mark: dict[str, Row]) -> None:
-        """Forgets what was staged since the savepoint."""
+        """Drops the rows staged since the savepoint."""
         self._staged = dict(mark)
 
 

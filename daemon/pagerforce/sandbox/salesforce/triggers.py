@@ -1,4 +1,4 @@
-"""What the Remedyforce package and the platform derive and forbid when rows are written.
+"""The Remedyforce package's and the platform's derived values and refusals on writes.
 
 Facts: docs/vendors/salesforce.md#remedyforce and #case.
 """
@@ -44,7 +44,7 @@ def package_hooks(rollup_is_edit: Callable[[], bool]) -> Mapping[str, Hooks]:
 
     Args:
         rollup_is_edit: whether the roll-up on an incident also moves its LastModifiedDate; the
-            platform's answer is not documented where we looked, so both can be had.
+            known documentation does not say what the platform does, so both are possible.
     """
 
     def roll_up(row: Row, tx: Transaction) -> None:
@@ -109,7 +109,7 @@ def _derive_state(draft: Draft, tx: Transaction) -> None:
 
 
 def _derive_priority(draft: Draft, tx: Transaction) -> None:
-    """The matrix: impact and urgency give the priority, unless it was written in the same call."""
+    """The matrix: impact and urgency give the priority, unless the same call writes it."""
     impact, urgency = api_name("FKImpact"), api_name("FKUrgency")
     priority = api_name("FKPriority")
     if priority in draft.written or not (draft.is_changed(impact) or draft.is_changed(urgency)):
@@ -126,7 +126,7 @@ def _derive_priority(draft: Draft, tx: Transaction) -> None:
 
 
 def _name_by_rank(draft: Draft, tx: Transaction) -> str | None:
-    """Cells that no priority row holds: the two ranks together give the number."""
+    """Cells without a priority row: the two ranks together give the number."""
     ranks = [_parent_value(draft, tx, api_name(n), api_name("Sequence")) for n in _MATRIX_SIDES]
     numbers = [int(rank) for rank in ranks if isinstance(rank, str) and rank.isdigit()]
     return str(sum(numbers) - 1) if len(numbers) == len(ranks) else None
@@ -194,7 +194,7 @@ def _validate_history(draft: Draft, tx: Transaction) -> None:
 
 
 def _roll_up_history(row: Row, tx: Transaction, *, as_edit: bool) -> None:
-    """Sums the durations on the incident, which moves its stamp (``salesforce.roll-up-moves-the-parent``)."""
+    """Sums durations on the incident, moves its stamp (``salesforce.roll-up-moves-the-parent``)."""
     parent_field = api_name("FKIncident")
     parent_id = row.values[parent_field]
     parent = tx.find(parent_id) if isinstance(parent_id, str) else None

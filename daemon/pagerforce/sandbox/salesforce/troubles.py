@@ -1,6 +1,6 @@
-"""Refusals of one operation on one object, wherever it comes in: alone, in a composite or a collection.
+"""Refusals of one operation on one object, alone, in a composite or in a collection.
 
-An HTTP fault ends a whole request; most of what an org refuses ends one row or one query of it.
+An HTTP fault ends a whole request; most refusals of an org end one row or one query of it.
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,16 +13,16 @@ OPERATIONS = (*WRITES, "query", "describe")
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One kind of refusal that is on.
+    """One active kind of refusal.
 
     Attributes:
         name: of :data:`.refusals.REFUSALS`; one that is an answer of the API.
-        operation: one of :data:`OPERATIONS`, ``write`` for all that write, ``any`` for all.
+        operation: one of :data:`OPERATIONS`, ``write`` for all writes, ``any`` for all.
         object: only for this object; ``""`` for any.
-        count: for so many operations; None until it is cleared.
+        count: for this many operations; None: until it is cleared.
 
     Raises:
-        ValueError: there is no such name or operation.
+        ValueError: no such name or operation exists.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Trouble:
             raise ValueError("count must be at least 1, or null")
 
     def fits(self, operation: str, object_name: str) -> bool:
-        """Whether an operation meets it."""
+        """Whether an operation gets it."""
         if self.object and self.object.lower() != object_name.lower():
             return False
         if self.operation == "write":
@@ -52,12 +52,12 @@ class Trouble:
 
 @dataclass(slots=True)
 class Troubles:
-    """What is on, in the order in which it was put there."""
+    """The active refusals, in the order of activation."""
 
     on: list[Trouble] = field(default_factory=list)
 
     def add(self, trouble: Trouble) -> None:
-        """Puts one on."""
+        """Activates one."""
         self.on.append(trouble)
 
     def clear(self) -> None:
@@ -65,10 +65,10 @@ class Troubles:
         self.on.clear()
 
     def meet(self, operation: str, object_name: str) -> None:
-        """Lets an operation meet the first that fits it, and uses that up.
+        """Applies the first fitting refusal to an operation, and uses it up.
 
         Raises:
-            ApiError: it is refused.
+            ApiError: the refusal.
         """
         for place, trouble in enumerate(self.on):
             if not trouble.fits(operation, object_name):

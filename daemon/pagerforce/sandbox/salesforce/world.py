@@ -1,7 +1,7 @@
-"""The org: its rows, people, rights and knobs, with plain methods for what people do in it.
+"""The org: its rows, people, rights and knobs, with plain methods for people's work.
 
-What these methods write takes the same path, with the same validation and triggers, as what
-arrives by REST.
+Writes of these methods take the same path, with the same validation and triggers, as writes by
+REST.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,18 +42,18 @@ _SEED_USER = "005000000000001AAA"
 
 @dataclass(slots=True)
 class Knobs:
-    """How the org misbehaves, besides the HTTP faults.
+    """The org's misbehaviour, besides the HTTP faults.
 
     Attributes:
-        batch_size: when set, query pages are at most this long.
-        lock_errors: so many of the next writes by REST meet UNABLE_TO_LOCK_ROW.
-        default_case_owner: when set, a Case written without ``Sforce-Auto-Assign: FALSE`` is
-            given to this owner.
-        locator_seconds: how long a ``nextRecordsUrl`` stays good.
-        query_timeouts: so many of the next queries meet QUERY_TIMEOUT.
+        batch_size: if set, query pages have at most this many rows.
+        lock_errors: number of next writes by REST that get UNABLE_TO_LOCK_ROW.
+        default_case_owner: if set, a Case written without ``Sforce-Auto-Assign: FALSE`` gets this
+            owner.
+        locator_seconds: how long a ``nextRecordsUrl`` stays valid.
+        query_timeouts: number of next queries that get QUERY_TIMEOUT.
         rollup_is_edit: whether a history row also moves its incident's LastModifiedDate, not
-            only SystemModstamp; what the platform does is not documented where we looked.
-        false_beliefs: names of facts about Salesforce that do not hold here, for ``verify`` to find.
+            only SystemModstamp; the known documentation does not say what the platform does.
+        false_beliefs: names of facts about Salesforce that are false here, for ``verify`` to find.
     """
 
     batch_size: int | None = None
@@ -67,7 +67,7 @@ class Knobs:
 
 @dataclass(frozen=True, slots=True)
 class LateTransaction:
-    """A long transaction: what it writes carries the time of the write and shows when it ends."""
+    """A long transaction: its rows have the time of the write and become visible at its end."""
 
     started_at: datetime
     commits_at: datetime
@@ -75,7 +75,7 @@ class LateTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """A row that left the Recycle Bin for good."""
+    """A row that was deleted permanently."""
 
     object: str
     id: str
@@ -95,13 +95,13 @@ class SalesforceWorld:
     """One org.
 
     Attributes:
-        instance_url: what the token endpoint answers; ``""`` for the URL it was called by.
-        purged: rows deleted for good.
-        automation: what an administrator built into it.
-        troubles: what it refuses for now, by operation and object.
-        headers: what callers sent of the headers that matter.
-        moved: how the instance it was on answers, where it moved.
-        schema_changed_at: when a field was last deleted or restored.
+        instance_url: the URL in the token endpoint's answer; ``""`` for the URL of the request.
+        purged: rows deleted permanently.
+        automation: the administrator's automation.
+        troubles: active refusals, by operation and object.
+        headers: the important headers of callers.
+        moved: the answers of the old instance, if the org has moved.
+        schema_changed_at: time of the last deletion or restore of a field.
     """
 
     clock: SandboxClock
@@ -131,24 +131,24 @@ class SalesforceWorld:
         self.dml = Dml(self.schema, hooks, holds=self.holds, own=self.automation.hooks())
 
     def now(self) -> datetime:
-        """The org's present instant, in whole seconds, as its stamps are."""
+        """The org's current instant, in whole seconds like its stamps."""
         return self.clock.now().replace(microsecond=0)
 
     def holds(self, fact: str) -> bool:
-        """Whether this org behaves so: ``fact`` is the name without its side."""
+        """Whether a fact is true in this org; ``fact`` is the name without its side."""
         return f"salesforce.{fact}" not in self.knobs.false_beliefs
 
     @property
     def view(self) -> Schema:
-        """The schema without what was deleted of it; :attr:`schema` keeps that for a restore."""
+        """The schema without deleted fields; :attr:`schema` keeps them for a restore."""
         return self.automation.shape(self.schema)
 
-    # What people do.
+    # Acts of people.
 
     def insert(
         self, object_name: str, fields: Mapping[str, object], by: str = DEFAULT_PERSON
     ) -> str:
-        """A person (username or Id) creates a row; gives its Id.
+        """A person (username or Id) creates a row; returns its Id.
 
         Raises:
             ApiError: the org refuses.
@@ -189,7 +189,7 @@ class SalesforceWorld:
             self.dml.undelete(tx, self._own(object_name, row_id))
 
     def purge(self, object_name: str, row_id: str) -> None:
-        """Empties the Recycle Bin of one deleted row: only ``/deleted`` still tells of it.
+        """Removes one deleted row from the Recycle Bin: only ``/deleted`` still lists it.
 
         Raises:
             ApiError: it is not in the Recycle Bin.
@@ -220,10 +220,10 @@ class SalesforceWorld:
             self.dml.delete(tx, loser_id)
             tx.touch(loser_id, {"MasterRecordId": winner_id}, as_edit=False)
 
-    # What people see.
+    # Views of people.
 
     def row(self, object_name: str, row_id: str) -> dict[str, Value]:
-        """All fields of a row, formulas too, in its newest state, committed or not, deleted or not.
+        """All fields of a row, with formulas, in its newest state, even uncommitted or deleted.
 
         Raises:
             ApiError: NOT_FOUND.
@@ -234,12 +234,12 @@ class SalesforceWorld:
         return self._show(row)
 
     def rows(self, object_name: str) -> list[dict[str, Value]]:
-        """All committed rows of an object that are not deleted, in the order they were made."""
+        """All committed rows of an object that are not deleted, in the order of creation."""
         rows = self.store.scan(self.object(object_name).name)
         return [self._show(row) for row in rows if not row.is_deleted]
 
     def query(self, soql: str) -> list[Json]:
-        """The records a query finds, as REST answers them, with every right.
+        """The records of a query, in REST's form, with every right.
 
         Raises:
             ApiError: the query is wrong.
@@ -252,7 +252,7 @@ class SalesforceWorld:
         """The Id of the one row with these field values.
 
         Raises:
-            LookupError: there is none, or there are several.
+            LookupError: no row fits, or several.
         """
         found = [
             row for row in self.rows(object_name) if all(row[k] == v for k, v in values.items())
@@ -276,7 +276,7 @@ class SalesforceWorld:
         """The Id of a user given by username or Id.
 
         Raises:
-            LookupError: there is no such user.
+            LookupError: no such user exists.
         """
         row_id = canonical_id(who)
         for row in self.store.scan("User"):
@@ -288,17 +288,17 @@ class SalesforceWorld:
 
     @contextmanager
     def transaction(self, user_id: str) -> Iterator[Transaction]:
-        """One unit of work; what it staged is stored when the block ends without an error."""
+        """One unit of work; its rows are stored if the block ends without an error."""
         tx = Transaction(self.store, self.schema, user_id, self.now())
         yield tx
         if tx.staged():
             self.store.put(tx.staged(), self._visible_at())
 
     def begin_late(self, seconds: float, *, writes: int = 1) -> LateTransaction:
-        """Opens a transaction of this length; the next so many writes, by whomever, happen in it.
+        """Opens a transaction of this length; the next ``writes`` writes, by anybody, happen in it.
 
-        Their rows carry the stamp of the write and become visible when it ends; meanwhile it
-        holds their locks and lowers ``latestDateCovered``.
+        Their rows have the stamp of the write and become visible at its end; meanwhile it holds
+        their locks and lowers ``latestDateCovered``.
         """
         now = self.clock.now()
         late = LateTransaction(now, now + timedelta(seconds=seconds))
@@ -333,15 +333,15 @@ class SalesforceWorld:
         self.tokens.trust(pem)
 
     def expire_tokens(self) -> None:
-        """Ends every API session: the next calls meet INVALID_SESSION_ID."""
+        """Ends every API session: the next calls get INVALID_SESSION_ID."""
         self.tokens.expire_all()
 
     def set_remaining_calls(self, remaining: int) -> None:
-        """Leaves so many API calls of the day."""
+        """Leaves this many API calls of the day."""
         self.quota.leave(remaining, self.clock.now())
 
     def add_rule(self, object_name: str, rule: Rule) -> None:
-        """Adds a validation rule of the customer's own."""
+        """Adds a validation rule of the customer."""
         self.dml.rules.setdefault(self.object(object_name).name, []).append(rule)
 
     def seed(self) -> None:
@@ -379,7 +379,7 @@ def seeded_world(clock: SandboxClock, *, instance_url: str = "") -> SalesforceWo
 
     Args:
         clock: the org's time.
-        instance_url: what the token endpoint answers; ``""`` for the URL it was called by.
+        instance_url: the URL in the token endpoint's answer; ``""`` for the URL of the request.
     """
     world = SalesforceWorld(clock, instance_url)
     world.seed()
