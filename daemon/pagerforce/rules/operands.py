@@ -170,9 +170,7 @@ def _check_pattern(value: Operand) -> str | None:
     except re2.error as error:
         reason = error.args[0] if error.args else error
         text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        return (
-            f"not a regular expression for RE2 (no lookaround, no back-references): {text}"
-        )
+        return f"not a regular expression for RE2 (no lookaround, no back-references): {text}"
     if size > MAX_PATTERN_SIZE:
         return "the pattern is too large; use smaller numbers in {n}, or * or +"
     return None
