@@ -136,8 +136,8 @@ class Sweep:
         """How far to look back for items that no earlier poll could see.
 
         It goes back ``late_window`` before the cursor of the last such poll, because items hidden
-        then may be visible only now. After a restart that cursor is unknown; it moved at most so
-        far.
+        then may be visible only now. After a restart that cursor is unknown, and the maximum is
+        used.
         """
         moved = self.every + FAST_OVERLAP if last is None else last.moved
         return max(pace.late_window + min(moved, _FURTHEST_BACK), FAST_OVERLAP)

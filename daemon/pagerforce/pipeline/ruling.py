@@ -170,7 +170,7 @@ class Judge:
             reason=reason,
         )
         if self._is_merge_unasked(event, decision):
-            reason = f"the record was merged into {event.merged_into}, not deleted: its links move"
+            reason = f"the record was merged, not deleted: its links move to {event.merged_into}"
             return [replace(action, state=ActionState.SKIPPED, reason=reason)]
         return [self._shadowed(action)]
 

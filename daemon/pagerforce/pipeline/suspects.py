@@ -52,7 +52,7 @@ class Suspects:
         return due[:_MOST_ASKED]
 
     def believe(self, incidents: Iterable[Incident]) -> dict[IncidentId, frozenset[str]]:
-        """For each incident read again, the fields that are still as shown; it is suspect no more."""
+        """For each incident read again, the fields that are still as shown; it is removed."""
         believed = {}
         for now in incidents:
             suspect = self._found.pop(now.id, None)
