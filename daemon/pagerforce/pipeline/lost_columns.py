@@ -1,4 +1,4 @@
-"""Columns that can't be read for a while: logged once, and never a change by leaving or returning.
+"""Columns that can't be read for a while: logged once; losing or regaining one is no change.
 
 While a column is left out, its snapshots keep its last value and the rules that need it are switched
 off (``service/rulebook.py``). When it can be read again, every row is read once with it before a
