@@ -317,7 +317,7 @@ def test_patterns_of_all_rules_together_are_bounded():
     found = problems_of(*rules)
 
     assert found
-    assert "patterns of all rules together are too large" in found[0]
+    assert "all patterns together are too large" in found[0]
 
 
 DESCRIPTION = f"{P}incidentDescription__c"
