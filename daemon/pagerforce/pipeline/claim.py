@@ -232,7 +232,7 @@ class Claimer:
         """The event that an action was decided on; if it can't be read, the action is settled."""
         event = await journal.find_event(tx, head.event_seq)
         if event is None:
-            reason = "its stored event can't be read: retry it, or discard it"
+            reason = "the stored copy of its event can't be read: retry it, or discard it"
             await self._settle(tx, head, ActionState.DEAD_LETTER, reason, now)
         return event
 
