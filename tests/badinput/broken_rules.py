@@ -88,7 +88,7 @@ BROKEN_RULES = [
     (_compare("record.Name", "in", "[]"), f"{_C}.value", "at least one value"),
     (_compare("record.Name", "greater_than", "true"), f"{_C}.value", "nothing else has an order"),
     (_compare("record.Name", "greater_than", "1e999"), f"{_C}.value", "finite"),
-    (_compare("event.type", "equals", '"acknowlege"'), f"{_C}.value", "never its value"),
+    (_compare("event.type", "equals", '"acknowlege"'), f"{_C}.value", "never has the value"),
     (_compare("linked", "equals", '"yes"'), f"{_C}.value", "true or false"),
     (_compare("incident.created_at", "greater_than", '"yesterday"'), f"{_C}.value", "date and time"),
     (_compare("comment.body", "greater_than", "3"), f"{_C}.op", "cannot apply to text"),

@@ -1,4 +1,4 @@
-"""Builds the task that a handler is given: which incident and record, and what is known of them."""
+"""Builds the task for a handler: its incident and record, and what is known about them."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from pagerforce.store.database import Transaction
 def sides_of(
     spec: ActionSpec, target: str, event: Event, pairs: Pairs, object_name: str
 ) -> tuple[IncidentId | None, RecordId | None]:
-    """The incident and the record an action is about, given its target."""
+    """The incident and the record of an action, given its target."""
     if spec.side is Side.PAGERDUTY and spec.target is not TargetKind.NEW_INCIDENT:
         record = event.record_id or next(
             (link.record_id for link in pairs.links if link.object == object_name), None
@@ -84,7 +84,7 @@ async def build_task(
 async def _seen_before(
     tx: Transaction, head: Action, spec: ActionSpec, record_id: RecordId | None
 ) -> frozenset[str]:
-    """Rows that no attempt of this action made: polls knew them before. Not after a restore."""
+    """Rows that no attempt of this action created: polls saw them before. Not after a restore."""
     began = head.first_attempt_at
     if (
         not head.is_uncertain
@@ -100,7 +100,7 @@ async def _seen_before(
 
 
 async def _linked(tx: Transaction, head: Action, event: Event) -> frozenset[str]:
-    """Records that are linked already: none of them was made by this action."""
+    """Records that are linked already: this action created none of them."""
     name = str((head.args or {}).get("object") or head.object)
     since = min(filter(None, (event.at, head.doubt_since, head.first_attempt_at)))
     return await links.linked_since(tx, name, since - LATEST_ENTRY)
