@@ -355,7 +355,7 @@ def still_true(before: Incident, after: Incident, shown: Incident) -> Incident:
     return replace(before, **{name: getattr(after, name) for name in names})
 
 
-def find_drift(
+def find_unlogged(
     held: Held,
     now: Incident,
     *,

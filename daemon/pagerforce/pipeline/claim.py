@@ -13,7 +13,13 @@ from pagerforce.model.outbox import Action, ActionState, Settlement
 from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.apart import find_apart
-from pagerforce.pipeline.folding import LOOK_AHEAD, Waiting, find_undoing, is_foldable, may_undo
+from pagerforce.pipeline.folding import (
+    LOOK_AHEAD,
+    WaitingAction,
+    find_undoing,
+    is_foldable,
+    may_undo,
+)
 from pagerforce.pipeline.loops import pause_if_looping
 from pagerforce.pipeline.packing import Carriage, Packing
 from pagerforce.pipeline.ruling import Judge
@@ -286,7 +292,7 @@ class Claimer:
         behind = await outbox.followers(tx, head, limit=LOOK_AHEAD)
         seqs = {later.event_seq for later in behind if may_undo(later, head, self.specs)}
         events = await journal.read_events(tx, seqs)
-        undoing = find_undoing(Waiting(head, event), behind, events, now, self.specs)
+        undoing = find_undoing(WaitingAction(head, event), behind, events, now, self.specs)
         return f"undone by a later event's {undoing.id}, which waits too" if undoing else ""
 
     async def _settle(

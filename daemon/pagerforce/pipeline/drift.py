@@ -43,7 +43,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class WantedState:
     """A state that a rule requires on the side that did not change last. ``spec``: the action's."""
 
     pair: Pair
@@ -52,7 +52,7 @@ class Wish:
     spec: ActionSpec
 
 
-def wishes_of(pair: Pair, judge: Judge, now: datetime) -> list[Wish]:
+def wanted_states(pair: Pair, judge: Judge, now: datetime) -> list[WantedState]:
     """The states that rules require on either side; the caller checks whether they are met."""
     found = []
     specs = judge.settings.specs
@@ -62,7 +62,7 @@ def wishes_of(pair: Pair, judge: Judge, now: datetime) -> list[Wish]:
         world = World({pair.incident.id: pair.incident}, {pair.record.id: pair.record}, [pair.link])
         ruled = judge.rule(event, world, now)
         found += [
-            Wish(pair, ruled, action, spec)
+            WantedState(pair, ruled, action, spec)
             for action, spec in ((action, specs[action.do]) for action in ruled.actions)
             if spec.sets is not None
             and spec.side is not event.source

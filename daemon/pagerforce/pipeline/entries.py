@@ -11,8 +11,8 @@ from pagerforce.diff.fold import (
     as_of_trigger,
     changed_fields,
     contradicted_fields,
-    find_drift,
     find_reopening,
+    find_unlogged,
     fold,
     learned,
     still_true,
@@ -317,18 +317,18 @@ def plan_drift(
                 plan.held[incident.id] = Held(incident)
             continue
         met, known = known, replace(known, incident=learned(known.incident, incident))
-        drift = find_drift(
+        unlogged = find_unlogged(
             known,
             incident,
             server_now=server_now,
             grace=OVERLAP,
             believed=comparison.believed.get(incident.id, ()),
         )
-        if drift is None:
+        if unlogged is None:
             if known != met:
                 plan.held[incident.id] = known
             continue
-        kind, after = drift
+        kind, after = unlogged
         if kind == "update":
             told = contradicted_fields(known.incident, after) - SILENT
             plan.contradictions += [(incident.id, name) for name in sorted(told)]
@@ -336,14 +336,14 @@ def plan_drift(
         world.incidents[incident.id] = after
         at = after.updated_at or after.status_changed_at or server_now
         plan.ruled.append(
-            judge.rule(_drift_event(kind, known.incident, after, at), world, server_now)
+            judge.rule(_unlogged_event(kind, known.incident, after, at), world, server_now)
         )
         if kind == "merge" and after.merged_into:
             plan.merges.append((incident.id, after.merged_into))
     return plan
 
 
-def _drift_event(kind: str, before: Incident, after: Incident, at: datetime) -> Event:
+def _unlogged_event(kind: str, before: Incident, after: Incident, at: datetime) -> Event:
     changed = changed_fields(before, after)
     # The names of the changed fields distinguish two changes of one second.
     stamp = f"{format_whole_second(at)}:{kind}:{'+'.join(sorted(changed))}"

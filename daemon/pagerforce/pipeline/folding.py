@@ -20,7 +20,7 @@ LOOK_AHEAD = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingAction:
     """An action that waits, with the event it was decided on."""
 
     action: Action
@@ -46,7 +46,7 @@ def may_undo(later: Action, head: Action, specs: Specs) -> bool:
 
 
 def find_undoing(
-    head: Waiting,
+    head: WaitingAction,
     behind: Sequence[Action],
     events: Mapping[int, Event],
     now: datetime,
@@ -86,7 +86,7 @@ def _is_about_same(first: Event, later: Event) -> bool:
     )
 
 
-def _is_backlog(head: Waiting, later: Event, now: datetime) -> bool:
+def _is_backlog(head: WaitingAction, later: Event, now: datetime) -> bool:
     """Whether the action has waited for a while, or its event was that much before the later one.
 
     An event that was only seen later, but happened before, undoes nothing.

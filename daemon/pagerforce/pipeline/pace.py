@@ -67,7 +67,7 @@ def low_water_every(late_window: timedelta) -> timedelta:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class EarlierPoll:
     """An earlier poll: how many items it read, and how long ago.
 
     ``moved``: how far the cursor has moved since that poll began.
@@ -97,9 +97,9 @@ class LookBack:
         """Creates one. ``read_to``: the newest stamp it saw; no stamp is in the future."""
         return cls(ended, count, read_to - timedelta(seconds=ended - begun))
 
-    def seen_from(self, now: float, stamp: datetime) -> Reading:
+    def seen_from(self, now: float, stamp: datetime) -> EarlierPoll:
         """Its state at ``now`` of the monotonic clock, with the cursor at ``stamp``."""
-        return Reading(self.count, now - self.at, max(stamp - self.began, timedelta(0)))
+        return EarlierPoll(self.count, now - self.at, max(stamp - self.began, timedelta(0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Sweep:
     often: timedelta = timedelta(seconds=10)
 
     def overlap(
-        self, pace: Pace, *, wide: Reading | None, fast: Reading | None = None
+        self, pace: Pace, *, wide: EarlierPoll | None, fast: EarlierPoll | None = None
     ) -> timedelta:
         """The result of ``wide``, a minute, or in a burst a few seconds.
 
@@ -132,7 +132,7 @@ class Sweep:
             return min(OVERLAP, pace.late_window)
         return min(_NEAR_OVERLAP, pace.late_window)
 
-    def wide(self, pace: Pace, last: Reading | None) -> timedelta:
+    def wide(self, pace: Pace, last: EarlierPoll | None) -> timedelta:
         """How far to look back for items that no earlier poll could see.
 
         It goes back ``late_window`` before the cursor of the last such poll, because items hidden
@@ -143,5 +143,5 @@ class Sweep:
         return max(pace.late_window + min(moved, _FURTHEST_BACK), OVERLAP)
 
 
-def _is_due(last: Reading, cheap: int, every: timedelta) -> bool:
+def _is_due(last: EarlierPoll, cheap: int, every: timedelta) -> bool:
     return last.count <= cheap or last.seconds_ago >= every.total_seconds()

@@ -17,7 +17,7 @@ from pagerforce.pipeline.aside import aside_of_entry, set_aside
 from pagerforce.pipeline.commit import EntryNews, commit_entries
 from pagerforce.pipeline.isolation import Failed, Troubles, store_apart, store_or_apart
 from pagerforce.pipeline.lookups import Look, Lookups, unread
-from pagerforce.pipeline.pace import Budget, LookBack, Reading, Sweep
+from pagerforce.pipeline.pace import Budget, EarlierPoll, LookBack, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
 from pagerforce.pipeline.reconcile import Reconciler
@@ -332,7 +332,7 @@ class PagerDutyReader:
         is_open_end = entry.type == "resolve" and entry.current is None
         return self.needs_custom_fields() or is_open_end
 
-    def _ago(self, last: LookBack | None, position: Position) -> Reading | None:
+    def _ago(self, last: LookBack | None, position: Position) -> EarlierPoll | None:
         return None if last is None else last.seen_from(self.clock.monotonic(), position.stamp)
 
     def _started(self) -> datetime:

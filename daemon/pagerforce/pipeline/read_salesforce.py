@@ -15,7 +15,7 @@ from pagerforce.observe.log import get_log
 from pagerforce.pipeline.absentees import Absentees
 from pagerforce.pipeline.isolation import store_or_apart
 from pagerforce.pipeline.lost_columns import LostColumns
-from pagerforce.pipeline.pace import Budget, LookBack, Reading, Sweep, low_water_every
+from pagerforce.pipeline.pace import Budget, EarlierPoll, LookBack, Sweep, low_water_every
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
 from pagerforce.pipeline.row_intake import RowIntake
@@ -187,7 +187,7 @@ class SalesforceReader:
                 await restored.end_turn(tx, doubt.turn)
         return found
 
-    def _overlap(self, newest: datetime, wide: Reading | None) -> timedelta:
+    def _overlap(self, newest: datetime, wide: EarlierPoll | None) -> timedelta:
         overlap = self.sweep.overlap(self.judge().settings.salesforce, wide=wide)
         held = self._intake.troubles.oldest()
         if held is not None:

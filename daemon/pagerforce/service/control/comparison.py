@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pagerforce.config.load import Loaded
-from pagerforce.diff.fold import Held, changed_fields, find_drift
+from pagerforce.diff.fold import Held, changed_fields, find_unlogged
 from pagerforce.diff.record import compare
 from pagerforce.model.durations import OVERLAP
 from pagerforce.model.ids import IncidentId, RecordId
@@ -13,7 +13,7 @@ from pagerforce.model.incident import Incident
 from pagerforce.model.link import Link
 from pagerforce.model.record import Record
 from pagerforce.model.value import Json
-from pagerforce.pipeline.drift import Wish
+from pagerforce.pipeline.drift import WantedState
 from pagerforce.service.control.desk import Desk
 from pagerforce.service.sides import PagerDutySide, SalesforceSide
 from pagerforce.store import cursors, snapshots
@@ -39,7 +39,7 @@ class Findings:
     unseen: list[dict[str, Json]] = field(default_factory=list)
     recheck: list[Record] = field(default_factory=list)
     moved: list[Incident] = field(default_factory=list)
-    wishes: list[tuple[Wish, dict[str, Json]]] = field(default_factory=list)
+    wishes: list[tuple[WantedState, dict[str, Json]]] = field(default_factory=list)
     skipped: int = 0
     skew: timedelta = timedelta(0)
     server_now: datetime | None = None
@@ -74,7 +74,7 @@ async def read_incidents(
         found.incidents[key] = item
         if before is None or key not in fresh:
             continue
-        drifted = find_drift(Held(before, entry_at), item, server_now=now, grace=OVERLAP)
+        drifted = find_unlogged(Held(before, entry_at), item, server_now=now, grace=OVERLAP)
         if drifted is not None:
             found.moved.append(item)
             found.unseen += _shown_incident(before, drifted[1])

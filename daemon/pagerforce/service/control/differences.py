@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pagerforce.errors import RefusedError
 from pagerforce.model.action import IncidentState
 from pagerforce.model.value import Json
-from pagerforce.pipeline.drift import Wish
+from pagerforce.pipeline.drift import WantedState
 from pagerforce.salesforce.actions.desk import lookup_of
 from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.values import is_same_value, to_payload
@@ -13,7 +13,7 @@ from pagerforce.service.sides import SalesforceSide
 
 
 async def find_difference(
-    side: SalesforceSide, resolver: LookupResolver, wish: Wish
+    side: SalesforceSide, resolver: LookupResolver, wish: WantedState
 ) -> dict[str, Json] | None:
     """How a side is not as a rule wants it; None where it is, or where that can't be said."""
     args = wish.action.args or {}
@@ -24,7 +24,7 @@ async def find_difference(
 
 
 async def _field_difference(
-    side: SalesforceSide, resolver: LookupResolver, wish: Wish, args: Mapping[str, Json]
+    side: SalesforceSide, resolver: LookupResolver, wish: WantedState, args: Mapping[str, Json]
 ) -> dict[str, Json] | None:
     record, name = wish.pair.record, str(wish.spec.field_in(args))
     info = (await side.schema.describe(record.object)).fields.get(name)
@@ -47,7 +47,7 @@ async def _field_difference(
     return _shown(wish, name, current, wanted)
 
 
-def _shown(wish: Wish, name: str, current: Json, wanted: Json) -> dict[str, Json]:
+def _shown(wish: WantedState, name: str, current: Json, wanted: Json) -> dict[str, Json]:
     return {
         "kind": "rule",
         "side": wish.spec.side.value,

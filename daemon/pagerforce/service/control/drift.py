@@ -13,7 +13,7 @@ from pagerforce.config.load import Loaded
 from pagerforce.model.link import LinkState
 from pagerforce.model.value import Json
 from pagerforce.pipeline.commit import commit_drift, store_ruled
-from pagerforce.pipeline.drift import Pair, Wish, only, wishes_of
+from pagerforce.pipeline.drift import Pair, WantedState, only, wanted_states
 from pagerforce.pipeline.entries import Comparison
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.salesforce.lookup import LookupResolver
@@ -99,7 +99,7 @@ async def _ask_rules(desk: Desk, side: SalesforceSide, judge: Judge, found: Find
             continue
         before = found.known.get(row.id)
         record = replace(row, changed_at=before.changed_at if before else {})
-        for wish in wishes_of(Pair(link, incident, record, found.skew), judge, now):
+        for wish in wanted_states(Pair(link, incident, record, found.skew), judge, now):
             shown = await find_difference(side, resolver, wish)
             if shown is not None:
                 found.wishes.append((wish, shown))
@@ -127,7 +127,7 @@ async def _repair(desk: Desk, judge: Judge, found: Findings) -> None:
     desk.wake()
 
 
-async def _is_as_judged(tx: Transaction, wish: Wish, found: Findings) -> bool:
+async def _is_as_judged(tx: Transaction, wish: WantedState, found: Findings) -> bool:
     """Whether nothing has come in about the pair since it was compared."""
     incident_id, record_id = wish.pair.incident.id, wish.pair.record.id
     return (
@@ -138,9 +138,9 @@ async def _is_as_judged(tx: Transaction, wish: Wish, found: Findings) -> bool:
 
 
 def _by_event(
-    wishes: Sequence[tuple[Wish, dict[str, Json]]],
-) -> Iterable[tuple[Wish, list[Wish]]]:
-    grouped: dict[str, list[Wish]] = {}
+    wishes: Sequence[tuple[WantedState, dict[str, Json]]],
+) -> Iterable[tuple[WantedState, list[WantedState]]]:
+    grouped: dict[str, list[WantedState]] = {}
     for wish, _ in wishes:
         grouped.setdefault(wish.ruled.event.id, []).append(wish)
     return ((group[0], group) for group in grouped.values())
