@@ -28,7 +28,7 @@ from pagerforce.pipeline.entries import (
     EntryPlan,
     Fresh,
     NewLink,
-    plan_drift,
+    plan_comparison,
     plan_entries,
 )
 from pagerforce.pipeline.rows import NewsRules, RowContext, RowPlan, plan_comments, plan_records
@@ -214,7 +214,7 @@ def _service_id(entry: LogEntry) -> str | None:
     return service.id if service else None
 
 
-async def commit_drift(
+async def commit_comparison(
     database: Database,
     seen: Sequence[Incident],
     judge: Judge,
@@ -241,7 +241,7 @@ async def commit_drift(
         keys = {item.incident_key for item in wanted if item.incident_key}
         waiting = await _waiting(tx, keys)
         await _meet(tx, world, waiting.records())
-        plan = plan_drift(held, wanted, world, waiting, judge, comparison)
+        plan = plan_comparison(held, wanted, world, waiting, judge, comparison)
         plan.ruled = await _new_only(tx, plan.ruled)
         storing = _Storing(judge, now, comparison.skew, await restored.find(tx))
         await _store_entries(tx, plan, held, storing)

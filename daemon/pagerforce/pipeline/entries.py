@@ -295,7 +295,7 @@ class Comparison:
     believed: Mapping[IncidentId, Collection[str]] = field(default_factory=dict)
 
 
-def plan_drift(
+def plan_comparison(
     held: Mapping[IncidentId, Held],
     seen: Sequence[Incident],
     world: World,

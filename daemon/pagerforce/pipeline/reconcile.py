@@ -9,7 +9,7 @@ from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident
 from pagerforce.model.ports import Clock, PagerDutySource
 from pagerforce.observe.log import get_log
-from pagerforce.pipeline.commit import commit_drift
+from pagerforce.pipeline.commit import commit_comparison
 from pagerforce.pipeline.entries import Comparison
 from pagerforce.pipeline.isolation import store_or_apart
 from pagerforce.pipeline.lookups import Lookups
@@ -57,7 +57,9 @@ class Reconciler:
         async def store(incidents: Sequence[Incident]) -> None:
             nonlocal found
             comparison, now = Comparison(server_now, self.skew()), self.clock.now()
-            result = await commit_drift(self.database, incidents, self.judge(), comparison, now)
+            result = await commit_comparison(
+                self.database, incidents, self.judge(), comparison, now
+            )
             found += self.reporter.committed(result)
 
         for failed in await store_or_apart(seen, store):
@@ -76,7 +78,7 @@ class Reconciler:
         self.suspects.forget(due)
         comparison = Comparison(server_now, self.skew(), believed)
         now = self.clock.now()
-        result = await commit_drift(self.database, seen, self.judge(), comparison, now)
+        result = await commit_comparison(self.database, seen, self.judge(), comparison, now)
         return self.reporter.committed(result)
 
     async def _vanished(self, seen: set[IncidentId]) -> list[Incident]:

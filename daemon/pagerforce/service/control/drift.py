@@ -12,7 +12,7 @@ from dataclasses import replace
 from pagerforce.config.load import Loaded
 from pagerforce.model.link import LinkState
 from pagerforce.model.value import Json
-from pagerforce.pipeline.commit import commit_drift, store_ruled
+from pagerforce.pipeline.commit import commit_comparison, store_ruled
 from pagerforce.pipeline.drift import Pair, WantedState, only, wanted_states
 from pagerforce.pipeline.entries import Comparison
 from pagerforce.pipeline.ruling import Judge
@@ -116,7 +116,7 @@ async def _repair(desk: Desk, judge: Judge, found: Findings) -> None:
         desk.home.running.parts.pagerduty_reader.reconcile_soon()
     elif found.moved:
         comparison = Comparison(found.server_now or now, found.skew)
-        await commit_drift(_writing(desk), found.moved, judge, comparison, now)
+        await commit_comparison(_writing(desk), found.moved, judge, comparison, now)
     counts = {"unseen": len(found.unseen), "rule": len(found.wishes)}
     async with desk.change(counts) as tx:
         await snapshots.add_rechecks(tx, found.recheck)
