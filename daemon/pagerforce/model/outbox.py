@@ -24,11 +24,20 @@ class ActionState(StrEnum):
     DISCARDED = "discarded"
 
 
+class BuiltIn(StrEnum):
+    """The origin of an action without a rule: stored and shown in the place of its ruleset."""
+
+    COMMENTS = "(comments)"  # [objects.comments]
+    MERGE = "(merge)"  # the note that reports a merge
+    ON_DELETE = "(on_delete)"  # on_delete = "resolve"
+
+
 @dataclass(frozen=True, slots=True)
 class NewAction:
     """An action that is not stored yet.
 
-    ``args`` None: rendered on delivery. ``target`` None: resolved then.
+    ``ruleset``: of its rule, or a ``BuiltIn``. ``args`` None: rendered on delivery. ``target`` None:
+    resolved then.
     """
 
     id: ActionId
@@ -77,6 +86,11 @@ class Action:
     depth: int
     doubt_since: datetime | None = None
     retried_at: datetime | None = None
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it copies a comment or note, as ``[objects.comments]`` says."""
+        return self.ruleset == BuiltIn.COMMENTS
 
     @property
     def goes_alone(self) -> bool:

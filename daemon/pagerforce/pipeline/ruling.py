@@ -11,17 +11,13 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import ActionId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.link import Link, LinkState
-from pagerforce.model.outbox import ActionState, NewAction
+from pagerforce.model.outbox import ActionState, BuiltIn, NewAction
 from pagerforce.model.record import Record
 from pagerforce.model.value import Fields, Json, Scalar
 from pagerforce.pipeline.settings import PipelineSettings
 from pagerforce.rules.evaluate import NONE_OFF, Facts, RuleBook, RuleTrace
 from pagerforce.rules.syntax import conditions_of
 from pagerforce.rules.template import TemplateProblem, context_of, render_text
-
-COMMENT_RULE = "(comments)"  # the ruleset's name for decisions of [objects.comments]
-MERGE_RULE = "(merge)"  # likewise for the note that reports a merge
-DELETE_RULE = "(on_delete)"  # likewise for on_delete = "resolve"
 
 
 @dataclass(slots=True)
@@ -227,20 +223,9 @@ class Judge:
         except TemplateProblem as problem:
             state = ActionState.DEAD_LETTER
             reason = f"{problem.reason}; correct the template in [objects.comments], then retry"
-        action = NewAction(
-            id=_action_id(event.id, COMMENT_RULE, name, 0),
-            ruleset=COMMENT_RULE,
-            rule=name,
-            position=0,
-            do=self.settings.word_for(errand),
-            object=name,
-            written={"text": template},
-            args=args,
-            is_page=False,
-            state=state,
-            reason=reason,
-        )
-        return self._shadowed(action)
+        written = {"text": template}
+        action = self._built_in(event, BuiltIn.COMMENTS, name, errand, args, written=written)
+        return self._shadowed(replace(action, state=state, reason=reason))
 
     def _merging(self, event: Event, world: World, links: Sequence[Link]) -> list[NewAction]:
         """A note on the surviving incident reports that links have moved to it."""
@@ -251,19 +236,9 @@ class Judge:
         names = sorted(str(item.fields.get("Name") or item.id) for item in found if item)
         number = f"#{event.incident.number}" if event.incident.number else event.incident.id
         text = f"Incident {number} was merged into this one; linked here now: {', '.join(names)}"
-        action = NewAction(
-            id=_action_id(event.id, MERGE_RULE, links[0].object, 0),
-            ruleset=MERGE_RULE,
-            rule=links[0].object,
-            position=0,
-            do=self.settings.word_for(Errand.NOTE),
-            object=links[0].object,
-            written={},
-            args={"text": text},
-            is_page=False,
-            target=survivor,
-        )
-        return [self._shadowed(action)]
+        name, args = links[0].object, {"text": text}
+        action = self._built_in(event, BuiltIn.MERGE, name, Errand.NOTE, args)
+        return [self._shadowed(replace(action, target=survivor))]
 
     def _record_merging(self, event: Event, world: World, links: Sequence[Link]) -> list[NewAction]:
         """A note on each incident whose link has moved to the surviving record."""
@@ -272,23 +247,20 @@ class Judge:
         name = str((event.record or {}).get("Name") or event.record_id)
         master = world.records.get(event.merged_into)
         other = str((master.fields.get("Name") if master else None) or event.merged_into)
+        args = {"text": f"{name} was merged into {other}; linked here now: {other}"}
+        note = self._built_in(event, BuiltIn.MERGE, str(event.object), Errand.NOTE, args)
         incidents = dict.fromkeys(link.incident_id for link in links)
-        actions = [
-            NewAction(
-                id=_action_id(event.id, MERGE_RULE, incident_id, index),
-                ruleset=MERGE_RULE,
-                rule=str(event.object),
-                position=index,
-                do=self.settings.word_for(Errand.NOTE),
-                object=str(event.object),
-                written={},
-                args={"text": f"{name} was merged into {other}; linked here now: {other}"},
-                is_page=False,
-                target=incident_id,
+        return [
+            self._shadowed(
+                replace(
+                    note,
+                    id=_action_id(event.id, BuiltIn.MERGE, incident_id, index),
+                    position=index,
+                    target=incident_id,
+                )
             )
             for index, incident_id in enumerate(incidents)
         ]
-        return [self._shadowed(action) for action in actions]
 
     def _deletion(self, event: Event) -> list[NewAction]:
         rules = self.settings.objects.get(event.object or "")
@@ -296,18 +268,31 @@ class Judge:
             return []  # a merged record continues as another one
         if rules is None or not rules.should_resolve_on_delete:
             return []
-        action = NewAction(
-            id=_action_id(event.id, DELETE_RULE, rules.name, 0),
-            ruleset=DELETE_RULE,
-            rule=rules.name,
+        action = self._built_in(event, BuiltIn.ON_DELETE, rules.name, Errand.RESOLVE, {})
+        return [self._shadowed(action)]
+
+    def _built_in(
+        self,
+        event: Event,
+        origin: BuiltIn,
+        object_name: str,
+        errand: Errand,
+        args: Mapping[str, Json] | None,
+        *,
+        written: Mapping[str, Json] | None = None,
+    ) -> NewAction:
+        """An action that no rule decides."""
+        return NewAction(
+            id=_action_id(event.id, origin, object_name, 0),
+            ruleset=origin.value,
+            rule=object_name,
             position=0,
-            do=self.settings.word_for(Errand.RESOLVE),
-            object=rules.name,
-            written={},
-            args={},
+            do=self.settings.word_for(errand),
+            object=object_name,
+            written=written or {},
+            args=args,
             is_page=False,
         )
-        return [self._shadowed(action)]
 
 
 def _facts(event: Event, world: World, links: Sequence[Link]) -> Facts:

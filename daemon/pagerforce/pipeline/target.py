@@ -13,7 +13,6 @@ from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.link import Link, LinkState
 from pagerforce.model.outbox import Action
-from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.store import links, snapshots
 from pagerforce.store.database import Transaction
 
@@ -45,7 +44,7 @@ async def find_pairs(tx: Transaction, action: Action, spec: ActionSpec, event: E
     # A deletion makes links inactive; and a record that somebody deleted is not created again.
     if event.type != "delete" and spec.target is not TargetKind.NEW_RECORD:
         found = [link for link in found if link.state is not LinkState.INACTIVE]
-    if action.ruleset == COMMENT_RULE:
+    if action.is_copy:
         found = [link for link in found if _is_after(event, link)]
     incidents = await snapshots.read_incidents(tx, {link.incident_id for link in found})
     return Pairs(tuple(found), {key: item for key, (item, _) in incidents.items()})

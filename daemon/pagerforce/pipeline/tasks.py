@@ -7,7 +7,6 @@ from pagerforce.model.durations import LATEST_ENTRY
 from pagerforce.model.event import Event
 from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.outbox import Action
-from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.pipeline.target import Pairs
 from pagerforce.store import attempts, links, own_writes, snapshots
 from pagerforce.store.database import Transaction
@@ -67,7 +66,7 @@ async def build_task(
         incident=await snapshots.find_incident(tx, incident_id) if incident_id else None,
         record=await snapshots.find_record(tx, record_id) if record_id else None,
         event_record=event.record,
-        comment=event.comment if head.ruleset == COMMENT_RULE else None,
+        comment=event.comment if head.is_copy else None,
         attempt=head.attempts + 1,
         is_uncertain=head.is_uncertain,
         first_attempt_at=head.first_attempt_at,

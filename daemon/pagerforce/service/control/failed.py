@@ -10,7 +10,6 @@ from pagerforce.errors import NotFoundError, PagerforceError
 from pagerforce.model.action import Errand
 from pagerforce.model.outbox import DOUBT, Action, ActionState
 from pagerforce.model.value import Json
-from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.service.catalog import SPECS
 from pagerforce.service.control.desk import Desk, Name, Request
 from pagerforce.service.control.journal import ActionId, why
@@ -127,7 +126,7 @@ def _written(action: Action, loaded: Loaded) -> Mapping[str, Json]:
     """The arguments to fill in: the present rule's, where they were never filled in."""
     if action.args is not None:
         return action.written
-    if action.ruleset == COMMENT_RULE:
+    if action.is_copy:
         return _comment_template(action, loaded)
     for rule in loaded.rules:
         if (rule.ruleset, rule.name) == (action.ruleset, action.rule):
