@@ -69,7 +69,8 @@ class Changes:
         Not of what was seen late, or by way of a reopening that no entry tells, and not between the
         requests of one action of the daemon: rules see nothing of those.
         """
-        ends = {x.echo_of: x.id for x in self.scene.state.events.values() if x.echo_of is not None}
+        own = {action.id for action in self.scene.state.all_actions()}
+        ends = {x.echo_of: x.id for x in self.scene.state.events.values() if x.echo_of in own}
         silent = self.scene.people.reopened | {
             str(made.entry.incident_id)
             for made in self.scene.ledger.entries
@@ -79,7 +80,7 @@ class Changes:
             event = self.scene.state.events.get(f"pd:{entry_id}")
             if event is None or truth.incident_id in silent:
                 continue
-            if event.echo_of in self.scene.state.actions and ends[event.echo_of] != event.id:
+            if ends.get(event.echo_of, event.id) != event.id:
                 continue
             seen = event.data.get("incident") or {}
             people = tuple(sorted(str(item["id"]) for item in seen.get("assignees", ())))
