@@ -107,7 +107,7 @@ class PagerDutySettings(_PolledSide):
     from_email: Email
     act_as: Literal["integration", "actor"] = "integration"
     services: Annotated[tuple[RemoteId, ...], FROM_LIST] = ()
-    poll_interval: Annotated[timedelta, duration_between("0.1s", "1h")] = parse_duration("10s")
+    poll_interval: Annotated[timedelta, duration_between("0.1s", "1h")] = parse_duration("3s")
     min_poll_interval: Annotated[
         timedelta, duration_between("0.1s", "1h"), Field(validate_default=True)
     ] = parse_duration("2s")
