@@ -119,7 +119,8 @@ FRESH = Origin()
 class Settlement:
     """The result of an attempt. ``next_at`` is set if the action stays in the outbox.
 
-    ``requests``: the requests of the attempt, each as (system, operation, answer).
+    ``requests``: the requests of the attempt, each as (system, operation, answer). ``is_answered``: its
+    effect is unknown, but it had ended.
     """
 
     state: ActionState
@@ -130,6 +131,7 @@ class Settlement:
     incident_id: str | None = None
     record_id: str | None = None
     requests: Sequence[Sequence[str]] = ()
+    is_answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

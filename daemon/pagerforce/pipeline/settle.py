@@ -97,6 +97,7 @@ def _repeated(
         reason,
         now + bounded_wait(seconds),
         is_uncertain=is_unknown or action.is_uncertain,
+        is_answered=isinstance(verdict, Unknown) and verdict.is_answered,
     )
 
 

@@ -75,7 +75,7 @@ async def build_task(
         seen_before=await _seen_before(tx, head, spec, record_id),
         tried_elsewhere=elsewhere,
         doubt_since=head.doubt_since if head.is_uncertain else None,
-        tried_at=await attempts.tried_at(tx, head.id) if head.is_uncertain else (),
+        tried=await attempts.tried(tx, head.id) if head.is_uncertain else (),
         rivals=rivals,
     )
 

@@ -25,7 +25,7 @@ def verdict_of(error: RemoteError) -> Verdict:
         case BudgetError() | HaltedError():
             return HaltSide(reason, error.retry_after_seconds)
         case UnknownOutcomeError():
-            return Unknown(reason)
+            return Unknown(reason, is_answered=bool(error.code))
         case RefusedError():
             return Rejected(reason)
         case TransientError():

@@ -101,7 +101,7 @@ class Handler(ABC):
             )
         if task.is_uncertain and isinstance(error, TransientError | MalformedError):
             # Looking for the earlier attempt's effect failed: that one is as uncertain as before.
-            return Unknown(str(error))
+            return Unknown(str(error), is_answered=bool(error.code))
         return verdict_of(error)
 
 

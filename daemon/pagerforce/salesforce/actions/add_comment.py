@@ -257,4 +257,5 @@ def _interrupted(error: RemoteError, done: int, total: int) -> Verdict:
         return Rejected(
             f"{done} of {total} parts are written, the next was refused: {verdict.reason}"
         )
-    return Unknown(f"{done} of {total} parts are written: {error}")
+    reason = f"{done} of {total} parts are written: {error}"
+    return Unknown(reason, is_answered=bool(error.code))

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from pagerforce.model.action import Task
+from pagerforce.model.action import Task, Tried
 from pagerforce.model.durations import SIDES_APART
 from pagerforce.model.ids import RecordId
 from pagerforce.model.parts import is_piece, number_of
@@ -38,6 +38,7 @@ from pagerforce.model.verdict import Rejected
 
 _BEFORE = timedelta(seconds=10)  # whole seconds, and how far clocks of one side may differ
 _AFTER = timedelta(minutes=5)  # a request may have waited at the server
+_ENDED = timedelta(seconds=2)  # an answered one has ended; both clocks are known to whole seconds
 _MOST_NAMED = 5
 
 
@@ -60,7 +61,7 @@ class Window:
 
 def window_of(task: Task, server_now: datetime) -> Window:
     """The window of a task; ``server_now`` is Salesforce's clock at the task's ``now``."""
-    spans = _spans(task.tried_at, server_now - task.now)
+    spans = _spans(task.tried, server_now - task.now)
     starts = [start for start, _ in spans]
     return Window(min([task.earliest_doing_at - SIDES_APART, *starts]), spans)
 
@@ -69,8 +70,14 @@ def _is_within(at: datetime, spans: Sequence[tuple[datetime, datetime]]) -> bool
     return any(start <= at <= end for start, end in spans)
 
 
-def _spans(tried_at: Iterable[datetime], ahead: timedelta) -> tuple[tuple[datetime, datetime], ...]:
-    return tuple((at + ahead - _BEFORE, at + ahead + _AFTER) for at in tried_at)
+def _spans(tried: Iterable[Tried], ahead: timedelta) -> tuple[tuple[datetime, datetime], ...]:
+    return tuple(
+        (
+            one.began + ahead - _BEFORE,
+            (one.began + _AFTER if one.ended is None else one.ended + _ENDED) + ahead,
+        )
+        for one in tried
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +257,7 @@ class Rivals:
     def of(cls, task: Task, object_name: str, server_now: datetime) -> "Rivals":
         """The rivals of a task that make records of this object."""
         found = [
-            (_plain(fields), _spans(rival.tried_at, server_now - task.now))
+            (_plain(fields), _spans(rival.tried, server_now - task.now))
             for rival in task.rivals
             if rival.call.get("object", object_name) == object_name
             and isinstance(fields := rival.call.get("fields"), Mapping)

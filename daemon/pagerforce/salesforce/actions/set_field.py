@@ -215,7 +215,7 @@ class SetField:
 
     def _is_trace(self, order: Order, wish: Wish, before: Record, us: str | None) -> bool:
         """Whether what stands is what the org's automation made of an earlier attempt's value."""
-        if not is_by(before, us) or not order.task.tried_at:
+        if not is_by(before, us) or not order.task.tried:
             return False
         window = window_of(order.task, self._desk.client.session.now())
         is_then = before.modified_at >= min(start for start, _ in window.spans)
