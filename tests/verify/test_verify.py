@@ -61,7 +61,7 @@ async def test_it_asks_and_where_nobody_can_answer_it_does_nothing(folder):
     async with open_stage(folder) as stage:
         code, out, err = await command("verify", "PNET001", config=stage.desk.config)
         assert code == 2, (out, err)
-        assert "notifies who is on call" in err
+        assert "notifies the people on call" in err
         assert "--yes" in err
         assert INCIDENT in err
         assert stage.desk.pagerduty.incidents() == []
@@ -177,7 +177,7 @@ def test_on_a_terminal_it_asks(folder, private_key, answer, code):
                 on_a_terminal, [*words, "--config", str(stage.desk.config)], answer
             )
             assert ended == code, shown
-            assert "notifies who is on call" in shown
+            assert "notifies the people on call" in shown
             assert bool(stage.desk.pagerduty.incidents()) == (answer == "y")
             assert is_closed(stage.desk)
 
