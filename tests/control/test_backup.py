@@ -117,7 +117,7 @@ async def test_a_copy_that_arrives_damaged_is_thrown_away(folder, path, monkeypa
     # What arrives is not what was sent: nothing short of a defect does that.
     monkeypatch.setattr(server, "data_line", lambda chunk: data_line(b"x" + chunk[1:]))
     async with served(folder, path):
-        with pytest.raises(PagerforceError, match="did not arrive as it was sent"):
+        with pytest.raises(PagerforceError, match="was damaged on the way"):
             await receive(path, folder / "copy.db")
         assert not list(folder.glob("*copy.db*"))
 

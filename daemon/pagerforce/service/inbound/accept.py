@@ -1,4 +1,4 @@
-"""Accepts connections: a few per turn of the loop, within the gate's limits, without flooding the log.
+"""Accepts connections: a few per turn of the loop, within the gate's limits, with little logging.
 
 asyncio itself accepts without a limit, and logs each failure of ``accept()``: without free
 descriptors that is megabytes of log within seconds.
@@ -125,7 +125,7 @@ class Acceptor:
                 raise
 
     def _run_short(self, error: OSError) -> float:
-        """Without free descriptors: closes idle connections, and rejects a caller with the spare one."""
+        """Without free descriptors: closes idle connections, rejects one caller with the spare."""
         _LOG.error("descriptors_short", where=self.name, error=error.strerror)
         self.gate.clear()
         self._close_spare()

@@ -26,7 +26,7 @@ def is_departure(error: BaseException) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Contained:
-    """An application whose exceptions are reported, and answered with 500 if that is still possible.
+    """An application whose exceptions are reported, and answered with 500 if still possible.
 
     ``seconds``: the longest time of an answer; None: the application has its own limit.
     """

@@ -1,4 +1,4 @@
-"""Who may hold a connection, and which one is closed for a newer one. Knows neither sockets nor HTTP.
+"""Who may hold a connection, and which one is closed for a newer one. Without sockets and HTTP.
 
 A connection waits (for its request), works (on the answer) or drains (the answer is being sent). A
 new connection beyond the limits replaces the longest waiting one of the same rank or a lower one: a
@@ -113,7 +113,7 @@ class Gate:
         return (place for place in self._places if place.rank <= rank)
 
     def _victim(self, places: Iterable[Place], now: float) -> Place | None:
-        """Chooses lowest rank first, then waiting ones, then the oldest; places are sorted by age."""
+        """Chooses the lowest rank, then waiting ones, then the oldest; places are sorted by age."""
         before = now - self.bounds.settle_seconds
         found: Place | None = None
         for place in places:

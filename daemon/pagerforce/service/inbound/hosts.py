@@ -21,7 +21,7 @@ _REFUSED = "use an IP address, localhost, or the name of this host\n"
 
 
 def host_of(header: str) -> str | None:
-    """Returns the host of a ``Host`` header in lower case, without port and final dot; None: invalid."""
+    """Returns the host of a ``Host`` header in lower case, without port and final dot, or None."""
     found = _HOST.fullmatch(header)
     return found[1].removesuffix(".").lower() if found else None
 

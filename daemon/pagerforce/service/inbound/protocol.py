@@ -1,4 +1,4 @@
-"""HTTP/1.1 of one connection: one request, one answer, each with a deadline; garbage is not logged."""
+"""HTTP/1.1 of one connection: one request, one answer, each with a deadline; logs no garbage."""
 
 import logging
 from collections.abc import Callable, Mapping

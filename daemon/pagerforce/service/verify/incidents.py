@@ -111,7 +111,7 @@ class TestIncidents:
         return new
 
     async def leftovers(self) -> list[str]:
-        """Returns the ids of open incidents of ``verify`` on the service; raises ``RemoteError``."""
+        """Returns ids of open incidents of ``verify`` on the service; raises ``RemoteError``."""
         params = {
             "service_ids[]": [self.service_id],
             "statuses[]": ["triggered", "acknowledged"],

@@ -110,7 +110,7 @@ class TestRecords:
         return rows[0] if rows else {}
 
     async def leftovers(self) -> list[RecordId]:
-        """Returns Ids of records with the mark, created by the same user; raises ``RemoteError``."""
+        """Returns Ids of records with the mark by the same user; raises ``RemoteError``."""
         marked = compare(self.text_field, "LIKE", f"{MARK}%")
         select = Select(
             self.object_name,

@@ -1,4 +1,4 @@
-"""The values of a test record: those that the configuration gives every new record of its object."""
+"""The values of a test record: those that the configuration gives new records of its object."""
 
 from collections.abc import Iterator, Mapping
 
