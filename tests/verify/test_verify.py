@@ -199,7 +199,7 @@ def on_a_terminal(words, answer):
         if not part:
             break
         shown += part
-        if b"Go on?" in shown and not is_answered:
+        if b"Continue?" in shown and not is_answered:
             os.write(terminal, f"{answer}\n".encode())
             is_answered = True
     os.close(terminal)
