@@ -182,7 +182,7 @@ class TransientError(RemoteError):
 
 
 class PacedError(TransientError):
-    """Nothing was sent: the rest of the limit's share is kept for more urgent calls."""
+    """Nothing was sent: the rest of pagerforce's share is kept for more urgent calls."""
 
 
 class UnknownOutcomeError(RemoteError):

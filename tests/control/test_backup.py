@@ -143,7 +143,7 @@ async def test_a_caller_who_goes_away_ends_it_and_leaves_nothing(folder, path):
 
 async def test_one_at_a_time(folder, path):
     async with served(folder, path) as (office, _), office.home.copying:
-        with pytest.raises(PagerforceError, match="another backup is being made"):
+        with pytest.raises(PagerforceError, match="another backup is running"):
             await receive(path, folder / "copy.db")
 
 

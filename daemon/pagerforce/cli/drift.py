@@ -14,7 +14,7 @@ def drift(
     *,
     config: ConfigOption = None,
     json: JsonOption = False,
-    apply: Annotated[bool, typer.Option("--apply", help="Repair what differs.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Repair the differences.")] = False,
     every: Annotated[
         bool, typer.Option("--all", help="Also ask for linked incidents that are resolved.")
     ] = False,

@@ -43,7 +43,7 @@ ADVICE: tuple[Advice, ...] = (
     *believing.ADVICE,
     *plan.ADVICE,
 )
-"""Every line that is not plain OK, in the order in which they may appear."""
+"""Every line that is not plain OK, in their order of appearance."""
 
 
 async def check_online(

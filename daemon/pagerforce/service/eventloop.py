@@ -5,7 +5,7 @@ answer fill it up: then no other name is resolved either, and the end of the pro
 Here one name can't delay another, and unanswered calls are abandoned.
 """
 
-import asyncio  # noqa: TID251 - the loop itself is made here
+import asyncio  # noqa: TID251 - this module creates the loop itself
 import socket
 from collections.abc import Callable
 from contextlib import suppress

@@ -160,10 +160,10 @@ def _salesforce(loaded: Loaded, given: Assumptions, costs: Mapping[Side, _Cost])
     yield Item(Side.SALESFORCE, what, _DAY / calm * per_poll, polls * per_poll)
     if feeds % _FEEDS_PER_CALL == 0 and _looks_at_parents(loaded):
         # Otherwise they use the free places of other calls.
-        yield Item(Side.SALESFORCE, "parents that rules look at", _PARENT_CALLS, _PARENT_CALLS)
+        yield Item(Side.SALESFORCE, "parents that rules use", _PARENT_CALLS, _PARENT_CALLS)
     asked = _DAY / low_water_every(config.late_window).total_seconds()
     low_waters = asked * math.ceil(feeds / _PARTS_PER_CALL)
-    yield Item(Side.SALESFORCE, "what is still to be committed", low_waters, low_waters)
+    yield Item(Side.SALESFORCE, "transactions in progress", low_waters, low_waters)
     objects = len(loaded.config.objects)
     compared = objects * (given.records // _ROWS_PER_PAGE + 1)
     compared += math.ceil(comments / _FEEDS_PER_CALL)

@@ -1,6 +1,6 @@
 """Sends the requests of a check to one side, one after the other; failures become lines.
 
-PagerDuty wants its calls one by one, and a check must not put load on either side: nothing runs in
+PagerDuty asks for calls one by one, and a check must not put load on either side: nothing runs in
 parallel. A side that does not answer three times in a row gets no further requests.
 """
 

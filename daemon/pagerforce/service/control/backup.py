@@ -37,7 +37,7 @@ async def send_backup(desk: Desk, _: BackupRequest) -> Json:
     """
     running = desk.running()
     if desk.home.copying.locked():
-        raise PagerforceError("another backup is being made: try again when it is done")
+        raise PagerforceError("another backup is running: try again when it is done")
     async with desk.home.copying:
         copy = await _make(desk, running.parts.database.path, desk.home.clock.now())
         try:

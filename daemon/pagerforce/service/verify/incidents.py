@@ -57,7 +57,7 @@ class TestIncidents:
             "service": {"id": self.service_id, "type": "service_reference"},
             "urgency": self.urgency,
             "incident_key": self.key,
-            "body": {"type": "incident_body", "details": "Made by `pagerforce verify`."},
+            "body": {"type": "incident_body", "details": "Created by `pagerforce verify`."},
         }
         was_unsure, self._is_unsure = self._is_unsure, True
         try:
