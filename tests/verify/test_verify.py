@@ -155,7 +155,7 @@ async def test_two_runs_on_one_service_at_a_time_are_refused(folder):
 
         async def second():
             await until(lambda: bool(desk.pagerduty.incidents()), "the first run")
-            with pytest.raises(PagerforceError, match="runs on PNET001 already"):
+            with pytest.raises(PagerforceError, match="already runs on PNET001"):
                 await ask()
             refused.append(True)
 

@@ -53,7 +53,7 @@ def test_each_choice_has_its_remark(tmp_path, args, code, words):
 
 def test_with_act_as_actor_the_writer_is_the_person(tmp_path):
     (line,) = said(tmp_path, settings='act_as = "actor"')
-    assert "the person whose change it was" in line.remedy
+    assert "the person who made the change" in line.remedy
 
 
 def test_a_rule_that_is_off_is_left_out(tmp_path):
