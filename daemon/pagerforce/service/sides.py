@@ -105,7 +105,7 @@ class SalesforceSide:
 
 
 def _left_of_day(spent: int, allowed: int) -> float:
-    """Returns the seconds for which the rest of the share must last.
+    """Returns how many seconds the rest of the share must last.
 
     Up to half of the share polling keeps its pace; above that it slows down, so that the rest lasts
     for a day.

@@ -36,7 +36,11 @@ def said(folder, args="", settings="", enabled="true"):
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        ("", "acknowledge.writer", ["to integration@example.com;", "not the person on call", "actor"]),
+        (
+            "",
+            "acknowledge.writer",
+            ["to integration@example.com;", "not the person on call", "actor"],
+        ),
         (', assign_to = "writer"', "acknowledge.writer", ['"unchanged"']),
         (', assign_to = "actor"', "acknowledge.actor", ["the person who made the change"]),
         (', assign_to = "unchanged"', "acknowledge.unchanged", ["no longer escalates", "verify"]),
