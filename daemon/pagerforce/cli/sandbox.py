@@ -1,4 +1,4 @@
-"""``pagerforce sandbox``: both APIs on loopback, for trying rules by hand."""
+"""``pagerforce sandbox``: both APIs on loopback, to try rules by hand."""
 
 import signal
 from collections.abc import Callable
@@ -28,9 +28,9 @@ def sandbox(
     ] = False,
     folder: Annotated[
         Path,
-        typer.Option("--dir", help="Where keys, certificates and a configuration are written."),
+        typer.Option("--dir", help="Folder for keys, certificates and a configuration."),
     ] = Path("pagerforce-sandbox"),
-    tls: Annotated[bool, typer.Option("--tls", help="Serve https with a CA of its own.")] = False,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve https with its own CA.")] = False,
     pagerduty_port: Annotated[int, typer.Option(help="0: any free one.")] = 8480,
     salesforce_port: Annotated[int, typer.Option(help="0: any free one.")] = 8481,
 ) -> None:
@@ -49,7 +49,7 @@ async def _serve(
     ports: tuple[int, int],
     introduce: Callable[["Desk"], None],
 ) -> None:
-    # Only here: no other command, and not the daemon, has any use for the sandbox.
+    # Imported here: no other command, and not the daemon, uses the sandbox.
     from pagerforce.sandbox.desk import open_desk  # noqa: PLC0415
 
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

@@ -1,4 +1,4 @@
-"""Whether a side of a linked pair is as a rule wants it."""
+"""Compares a side of a linked pair with what a rule requires."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from pagerforce.service.sides import SalesforceSide
 async def find_difference(
     side: SalesforceSide, resolver: LookupResolver, wish: WantedState
 ) -> dict[str, Json] | None:
-    """How a side is not as a rule wants it; None where it is, or where that can't be said."""
+    """Returns how a side differs from what a rule requires; None if it does not or is unknown."""
     args = wish.action.args or {}
     if isinstance(wish.spec.sets, IncidentState):
         gap = wish.spec.sets.gap(wish.pair.incident, args)
@@ -40,7 +40,7 @@ async def _field_difference(
         else:
             return None
     except RefusedError:
-        return None  # delivering it would fail too: that is for a dead letter to say, not for drift
+        return None  # delivery would fail too: a dead letter reports that, not drift
     current = record.fields[name]
     if is_same_value(info, current, wanted):
         return None

@@ -1,4 +1,4 @@
-"""Serves an application on a listener behind a gate, until the block is left."""
+"""Serves an application on a listener behind a gate, until the block ends."""
 
 import asyncio  # noqa: TID251 (uvicorn's protocols are asyncio's, and so is what connects them)
 import logging
@@ -34,16 +34,16 @@ class _Server(uvicorn.Server):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is served, and how.
+    """An application with its limits.
 
     Attributes:
         name: of the listener, for the log.
         app: answers.
         bounds: of its connections.
         deadlines: of each connection.
-        judge: says whose connection it is.
-        report: told about an exception that nobody expects.
-        scope_of: what goes into the scope of a connection's request.
+        judge: finds the user and rank of a connection.
+        report: called with an unexpected exception.
+        scope_of: additions to the scope of a connection's request.
     """
 
     name: str
@@ -76,7 +76,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
 @asynccontextmanager
 async def serve(service: Service, listener: socket.socket) -> AsyncIterator[Gate]:
     """Serves while the block runs; the listener is closed at its end."""
-    # It says only that callers are still there at the end, which is no news.
+    # It only logs that callers are still connected at the end, which is normal.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = _config(service.app)
     server = _Server(config)
