@@ -17,7 +17,7 @@ from starlette.routing import Route
 from pagerforce.errors import AddressInUseError
 from pagerforce.host.files import replace_file
 from pagerforce.observe.internal_errors import InternalErrorCounter, Part, report_internal_error
-from pagerforce.service.inbound.accept import Judge
+from pagerforce.service.inbound.accept import Ranker
 from pagerforce.service.inbound.contain import Contained, Paced
 from pagerforce.service.inbound.gate import Bounds
 from pagerforce.service.inbound.hosts import OwnNames, OwnNamesOnly
@@ -164,7 +164,7 @@ async def serve_metrics(
     known = OwnNamesOnly(app, OwnNames(address[0]))
     paced = Paced(known, per_second=_PER_SECOND, burst=_BURST)
     whole = Contained(paced, report, _ANSWER_SECONDS)
-    service = Service("metrics", whole, Bounds(room), _DEADLINES, report, Judge())
+    service = Service("metrics", whole, Bounds(room), _DEADLINES, report, Ranker())
     async with serve(service, listener):
         yield
 

@@ -23,7 +23,7 @@ from pagerforce.service.control.peers import (
     role_gids,
 )
 from pagerforce.service.control.roles import Role
-from pagerforce.service.inbound.accept import Judge
+from pagerforce.service.inbound.accept import Ranker
 from pagerforce.service.inbound.gate import Rank
 
 _LOOKUP_SECONDS = 5.0
@@ -35,7 +35,7 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
-class Callers(Judge):
+class Callers(Ranker):
     """Looks callers up, and caches the results for a while.
 
     Args:
@@ -59,7 +59,7 @@ class Callers(Judge):
         with anyio.move_on_after(_LOOKUP_SECONDS):
             self._gids = await run_sync(role_gids, abandon_on_cancel=True)
 
-    def judge(self, connection: socket.socket) -> tuple[int, Rank]:
+    def rank(self, connection: socket.socket) -> tuple[int, Rank]:
         """Returns user and rank of a connection from what is known without a lookup."""
         peer = peer_of(connection)
         return peer.uid, self.rank_of(peer)

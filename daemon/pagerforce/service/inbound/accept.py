@@ -33,13 +33,13 @@ Welcome = Callable[[socket.socket, Place], Awaitable[None]]
 """Takes over an accepted connection."""
 
 
-class Judge:
+class Ranker:
     """Finds the user and rank of a connection; this class treats all alike."""
 
     waits = True
     """Whether newcomers wait in the kernel's queue for a free place; else they are disconnected."""
 
-    def judge(self, connection: socket.socket) -> tuple[int, Rank]:  # noqa: ARG002 (others look)
+    def rank(self, connection: socket.socket) -> tuple[int, Rank]:  # noqa: ARG002 (others look)
         """Returns the user and the rank.
 
         Raises:
@@ -55,14 +55,14 @@ class Acceptor:
     name: str
     listener: socket.socket
     gate: Gate
-    judge: Judge
+    ranker: Ranker
     welcome: Welcome
     report: Report
     _spare: int | None = field(default=None)
 
     def open(self) -> None:
         """Opens the queue: from now on callers may connect, and ``run`` accepts them."""
-        self.listener.listen(_SHORT_QUEUE if self.judge.waits else _LONG_QUEUE)
+        self.listener.listen(_SHORT_QUEUE if self.ranker.waits else _LONG_QUEUE)
         self.listener.settimeout(0.0)
 
     async def run(self, group: TaskGroup) -> None:
@@ -86,7 +86,7 @@ class Acceptor:
         for _ in range(_LOOKED_AT_PER_TURN):
             if alive == _PER_TURN:
                 break
-            if self.judge.waits and not self.gate.has_room(Rank.STRANGER, anyio.current_time()):
+            if self.ranker.waits and not self.gate.has_room(Rank.STRANGER, anyio.current_time()):
                 return _PAUSE_SECONDS
             try:
                 connection, _ = self.listener.accept()
@@ -104,7 +104,7 @@ class Acceptor:
 
     def _let_in(self, connection: socket.socket, group: TaskGroup) -> None:
         try:
-            user, rank = self.judge.judge(connection)
+            user, rank = self.ranker.rank(connection)
         except OSError:
             connection.close()
             return

@@ -11,7 +11,7 @@ import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
-from pagerforce.service.inbound.accept import Acceptor, Judge
+from pagerforce.service.inbound.accept import Acceptor, Ranker
 from pagerforce.service.inbound.contain import Report
 from pagerforce.service.inbound.gate import Bounds, Gate, Place
 from pagerforce.service.inbound.protocol import Deadlines, GuardedProtocol
@@ -41,7 +41,7 @@ class Service:
         app: answers.
         bounds: of its connections.
         deadlines: of each connection.
-        judge: finds the user and rank of a connection.
+        ranker: finds the user and rank of a connection.
         report: called with an unexpected exception.
         scope_of: additions to the scope of a connection's request.
     """
@@ -51,7 +51,7 @@ class Service:
     bounds: Bounds
     deadlines: Deadlines
     report: Report
-    judge: Judge
+    ranker: Ranker
     scope_of: Callable[[socket.socket], Mapping[str, object]] = lambda _: {}
 
 
@@ -103,7 +103,7 @@ async def serve(service: Service, listener: socket.socket) -> AsyncIterator[Gate
         with anyio.CancelScope(shield=True):
             await server.serve()
 
-    acceptor = Acceptor(service.name, listener, gate, service.judge, welcome, service.report)
+    acceptor = Acceptor(service.name, listener, gate, service.ranker, welcome, service.report)
     try:
         acceptor.open()
         async with anyio.create_task_group() as group, anyio.create_task_group() as doors:
