@@ -1,6 +1,6 @@
-"""Finds in a row of an answer what no row of either vendor holds. Pure.
+"""Finds implausible values in a row of an answer. Pure.
 
-The decoders leave such things out or cut them; this says so, without repeating what the row holds.
+The decoders drop or cut such values. The texts from here report that without repeating a value.
 """
 
 import re
@@ -16,7 +16,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.\-]{1,60}")
 
 
 def find_oddities(row: Mapping[str, object]) -> tuple[str, ...]:
-    """Places in a row that are beyond what is plausible, each with what is wrong; the first few."""
+    """The first few implausible places in a row, each with the problem."""
     if _is_plain(row, 0):
         return ()
     found: list[str] = []
@@ -28,7 +28,7 @@ def find_oddities(row: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _is_plain(value: object, depth: int) -> bool:
-    """Whether there is nothing to tell: nearly always, so it is found out without keeping places."""
+    """Whether there is nothing to report. The usual case, so it is checked fast, without places."""
     if isinstance(value, str):
         return len(value) <= MOST_TEXT
     if value is None or isinstance(value, bool):
@@ -62,7 +62,7 @@ def _walk(value: object, place: _Place, depth: int) -> Iterator[tuple[_Place, st
 
 
 def is_beyond(number: float) -> bool:
-    """Whether a number is none that either vendor counts with."""
+    """Whether a number does not fit 64 bits."""
     return not -MAX_INTEGER - 1 <= number <= MAX_INTEGER
 
 
