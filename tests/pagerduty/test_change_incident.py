@@ -93,7 +93,7 @@ async def test_a_lost_answer_to_a_status_write(rig, do, kind):
 async def test_an_incident_out_of_sight(rig, do):
     incident = rig.trigger()
     rig.world.hide_incident(incident)
-    assert "out of the API key's sight" in reason(await rig.deliver(do, {}, incident_id=incident))
+    assert "not visible to the API key" in reason(await rig.deliver(do, {}, incident_id=incident))
 
 
 # Priority and assignment
