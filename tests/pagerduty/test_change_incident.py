@@ -185,7 +185,7 @@ async def test_what_a_lost_answer_did_and_people_undid_is_not_done_again(rig, do
     rig.clock.advance(5)
     verdict = await rig.deliver(do, args, is_uncertain=True, **more)
     assert isinstance(verdict, Delivered)
-    assert "since by others" in verdict.detail
+    assert "others have " in verdict.detail
     assert rig.world.incident(incident) == before
     assert rig.writes() == ["incidents.update"]
 
