@@ -152,7 +152,7 @@ def _take_in(
             reading.positions[entry.id] = position
         elif not asked.holds(entry.at):
             reading.flaws[
-                Flaw(f"log entry {entry.id}", "its time is not one that was asked for")
+                Flaw(f"log entry {entry.id}", "its time is outside the requested range")
             ] = None
     return has_repeated
 

@@ -159,7 +159,7 @@ def _to_date(text: str) -> str:
 
 
 def _to_time(text: str) -> str:
-    """The form in which it is read back, so that an own write is recognised: ``09:30:00.000Z``."""
+    """Formats a time as it is read back, so that an own write is recognised: ``09:30:00.000Z``."""
     clock = time.fromisoformat(text)
     if clock.utcoffset():
         raise ValueError("a time of day has no time zone")

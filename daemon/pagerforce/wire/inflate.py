@@ -36,7 +36,7 @@ class Body:
         names = [name.strip().lower() for name in coding.split(",")]
         names = [name for name in names if name not in ("", "identity")]
         if names not in ([], [CODING], [f"x-{CODING}"]):
-            raise CodingError("the answer is in a content coding that was not asked for")
+            raise CodingError("the answer has a content coding that was not requested")
         self._unpacker = zlib.decompressobj(wbits=_GZIP) if names else None
         self._left = most
         self._raw_left = most + _SPARE

@@ -182,7 +182,7 @@ class Order:
 
 
 def _written(how: str, wish: Wish, *effects: FieldsWritten) -> Delivered:
-    lost = f"; an older edit of {wish.field.name} lost" if wish.is_contested else ""
+    lost = f"; it replaced an older edit of {wish.field.name}" if wish.is_contested else ""
     return Delivered(f"{how}{wish.remark}{lost}", effects, wish.winner)
 
 
