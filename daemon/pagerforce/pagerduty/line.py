@@ -1,4 +1,4 @@
-"""The line to PagerDuty: every request passes here, under the key's limit and with a deadline."""
+"""The line to PagerDuty: sends every request, within the key's limit and with a deadline."""
 
 from datetime import datetime
 
@@ -17,17 +17,17 @@ from pagerforce.wire.remote_clock import RemoteClock
 from pagerforce.wire.transport import RequestObserver
 
 _MAX_PATIENCE_SECONDS = 5.0
-"""A longer wait for the limit is left to the caller, who may have better things to do."""
+"""A longer wait for the limit is left to the caller, who may have other work."""
 
 
 class Line:
-    """Sends requests, and knows PagerDuty's clock and what is left of its limit.
+    """Sends requests, and knows PagerDuty's clock and the rest of its limit.
 
     Args:
         http: from ``client.open_http``.
         deadline_seconds: bound of one whole call (``delivery.timeout``).
-        observer: told what is left of the rate limit.
-        clock: for the pace, and between two answers that bear a ``Date``.
+        observer: receives the rest of the rate limit.
+        clock: for the pace, and for the time between two answers with a ``Date``.
     """
 
     def __init__(
@@ -52,18 +52,18 @@ class Line:
         return self.remote_clock.find()
 
     def allowed(self, lane: Lane) -> int:
-        """Requests within a minute, of all lanes together, after which this one waits."""
+        """The requests per minute, of all lanes together, after which this lane waits."""
         return self._pace.allowed(lane)
 
     def spent(self) -> int:
-        """Requests within the last minute."""
+        """The requests of the last minute."""
         return self._pace.spent(self._clock.monotonic())
 
     async def exchange(self, request: httpx.Request, lane: Lane, *, is_write: bool) -> Answer:
-        """One request and its answer.
+        """Sends one request and returns its answer.
 
         Raises:
-            RemoteError: by what became of it (``wire.exchange``, ``refusals.judge``).
+            RemoteError: it failed or was refused (``wire.exchange``, ``refusals.judge``).
         """
         await self._keep_pace(lane)
         self._pace.note_sent(self._clock.monotonic())

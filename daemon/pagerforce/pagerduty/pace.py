@@ -1,4 +1,4 @@
-"""Keeps the key's rate limit, so that a page is never the request that is refused. Pure.
+"""Keeps the key's rate limit, so that PagerDuty never refuses a page because of it. Pure.
 
 Facts: ``pagerduty.requests-per-minute``, ``pagerduty.limit-headers``, ``pagerduty.operation-limits``.
 """
@@ -11,18 +11,18 @@ from enum import Enum
 from pagerforce.pagerduty.refusals import parse_number, parse_wait_seconds
 
 SHARE = 0.6
-"""Of the limit; the rest is left to others who use the key or the account."""
+"""pagerforce's share of the limit; the rest is left to other users of the key or the account."""
 
 _USUAL_LIMIT = 960.0
 _WINDOW_SECONDS = 60.0
-_MOST_REQUESTS = 1e6  # a minute; a header that says more, or less than none, is misread
+_MOST_REQUESTS = 1e6  # per minute; a larger or negative number in a header is invalid
 _MEMORY_SECONDS = 120.0
 
 
 class Lane(Enum):
-    """What a request is for. The value: up to which part of our share it may go.
+    """The purpose of a request. The value: the part of pagerforce's share that it may use.
 
-    What is left beyond a lane's part is kept for the lanes before it: a note can wait, a page can not.
+    The rest is reserved for the lanes before it: a note can wait, a page cannot.
     """
 
     PAGE = 1.0
@@ -32,12 +32,12 @@ class Lane(Enum):
 
 
 _RESERVED_SHARE = {Lane.PAGE: 0.0, Lane.STATUS: 0.01, Lane.READ: 0.02, Lane.NOTE: 0.02}
-"""The last part of the vendor's limit that a lane leaves alone, no matter who used up the rest."""
+"""The last part of the vendor's limit that a lane never uses, no matter who used the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """How long a request has to wait. ``is_for_all``: the limit is used up for every lane."""
+    """How long a request must wait. ``is_for_all``: the limit is used up for every lane."""
 
     seconds: float = 0.0
     is_for_all: bool = False
@@ -45,7 +45,7 @@ class Hold:
 
 @dataclass(slots=True)
 class Pace:
-    """What the last answers said about the limit, and what we sent. Times: monotonic, in seconds."""
+    """The limit in the last answers, and the sent requests. Times: monotonic seconds."""
 
     remaining: float | None = None
     _limit: float = 0.0
@@ -55,7 +55,7 @@ class Pace:
     _sent: deque[float] = field(default_factory=deque)
 
     def observe(self, headers: Mapping[str, str], *, status: int, now: float) -> None:
-        """Takes in an answer's headers."""
+        """Processes an answer's headers."""
         reset = parse_wait_seconds(headers.get("ratelimit-reset"))
         remaining = parse_number(headers.get("ratelimit-remaining"))
         if status == 429:
@@ -66,29 +66,29 @@ class Pace:
         limit = parse_number(headers.get("ratelimit-limit"))
         if limit is not None and 0 < limit <= _MOST_REQUESTS:
             self._limit = limit
-        # Some operations have limits of their own, and headers tell of whichever is nearest: our share
-        # is that of the key's, the largest of late. A vendor may also lower a key's limit.
+        # Some operations have their own limits, and headers show the closest one. pagerforce's share
+        # is of the key's limit: the largest one seen recently. A vendor may also lower that limit.
         if self._limit >= self._whole or now - self._whole_at > _MEMORY_SECONDS:
             self._whole, self._whole_at = self._limit, now
-        # Without a reset there is nothing to wait for: the one who asked backs off by himself.
+        # Without a reset there is nothing to wait for: the caller backs off.
         self._reset_at = now + (reset or 0.0)
 
     def note_sent(self, now: float) -> None:
-        """A request goes out."""
+        """Counts a request that is sent now."""
         self._sent.append(now)
 
     def spent(self, now: float) -> int:
-        """Our own requests of the last minute."""
+        """The requests that pagerforce sent in the last minute."""
         while self._sent and self._sent[0] <= now - _WINDOW_SECONDS:
             self._sent.popleft()
         return len(self._sent)
 
     def allowed(self, lane: Lane) -> int:
-        """Of our own requests within a minute, after how many this lane waits."""
+        """How many of pagerforce's own requests per minute make this lane wait."""
         return max(1, int((self._whole or _USUAL_LIMIT) * SHARE * lane.value))
 
     def hold(self, lane: Lane, now: float) -> Hold:
-        """How long the next request has to wait."""
+        """How long the next request must wait."""
         if self.remaining is not None and self.remaining <= self._limit * _RESERVED_SHARE[lane]:
             left = self._reset_at - now
             if left > 0:

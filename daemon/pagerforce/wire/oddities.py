@@ -1,6 +1,6 @@
-"""Finds in a row of an answer what no row of either vendor holds. Pure.
+"""Finds implausible values in a row of an answer. Pure.
 
-The decoders leave such things out or cut them; this says so, without repeating what the row holds.
+The decoders drop or cut such values. The texts from here report that without repeating a value.
 """
 
 import re
@@ -81,7 +81,7 @@ def _walk(value: object, place: _Place, depth: int) -> Iterator[tuple[_Place, st
 
 
 def is_beyond(number: float) -> bool:
-    """Whether a number is none that either vendor counts with."""
+    """Whether a number does not fit 64 bits."""
     return not -MAX_INTEGER - 1 <= number <= MAX_INTEGER
 
 

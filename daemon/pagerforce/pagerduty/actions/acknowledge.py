@@ -1,19 +1,19 @@
 """``pagerduty.acknowledge``. Fact: ``pagerduty.no-conditional-write``.
 
-Setting ``acknowledged`` on a resolved incident reopens it, and the API has no way to write only if
-nothing changed. So the incident is read just before, and its log just after.
+Setting ``acknowledged`` on a resolved incident reopens it, and the API has no conditional writes.
+So pagerforce reads the incident just before the write, and its log just after.
 
-PagerDuty gives an incident to the user who acknowledges it by REST. ``assign_to`` says otherwise: as
-whom to write (``actor``), or to write those who have it along with the acknowledgement (``unchanged``).
-What PagerDuty does with both in one request is not recorded, so that every answer has its way
-(docs/adr/0007-whose-an-acknowledged-incident-is.md):
+PagerDuty assigns an incident to the user who acknowledges it by REST. ``assign_to`` changes that:
+the person who made the change writes it (``actor``), or the request also contains the current
+assignees (``unchanged``). PagerDuty's reaction to both in one request is not recorded, so each
+possible answer is handled (docs/adr/0007-whose-an-acknowledged-incident-is.md):
 
-    answer                          then
+    answer                          reaction
     acknowledged, assigned as sent  done
-    acknowledged, assigned else     done, and said
-    refused                         the plain acknowledgement in its place
-    triggered still, or again       one plain acknowledgement after it
-    lost                            looked for; found triggered, and by nobody's doing: the plain one
+    acknowledged, other assignees   done; the outcome reports it
+    refused                         a plain acknowledgement instead
+    still or again triggered        one plain acknowledgement afterwards
+    lost                            search; if triggered and undone by nobody: a plain one
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,9 +59,9 @@ from pagerforce.pagerduty.windows import SECOND, floor_second
 ASSIGN_TO = ("writer", "actor", "unchanged")
 _WRITER, _ACTOR, _UNCHANGED = ASSIGN_TO
 _PLAIN = {"status": "acknowledged"}
-_UNDONE = "found acknowledged after a lost answer, and undone since by others"
+_UNDONE = "acknowledged by an attempt whose answer was lost; others have undone it since"
 _UNDOING = frozenset({"unacknowledge", "resolve", "escalate", "delegate", "assign"})
-# Until a poll has shown who has the incident: a few of them, and then it is acknowledged all the same.
+# How long to wait for a poll that shows the assignees; afterwards it is acknowledged anyway.
 _UNTIL_SEEN = timedelta(seconds=12)
 _LOOK_AGAIN_SECONDS = 4.0
 
@@ -82,7 +82,7 @@ ACKNOWLEDGE = ActionSpec(
             ParamKind.CHOICE,
             choices=ASSIGN_TO,
             default="writer",
-            doc="who has the incident then: who writes it, the person whose change it was, or who had it",
+            doc="the assignee afterwards: the writer, the person who made the change, or unchanged",
         ),
     ),
     doc="acknowledges; never reopens an incident that was resolved meanwhile",
@@ -95,7 +95,7 @@ ACKNOWLEDGE = ActionSpec(
 
 
 class Acknowledge(ChangeHandler):
-    """Acknowledges an incident that is triggered, and no other."""
+    """Acknowledges an incident, only if it is triggered."""
 
     spec = ACKNOWLEDGE
     lane = Lane.STATUS
@@ -108,12 +108,12 @@ class Acknowledge(ChangeHandler):
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer, incident_id = await self._writer_of(task), incident_id_of(task)
         is_keeping = _assign_to(args) == _UNCHANGED
-        # Where the assignment ended the acknowledgement, a second one follows.
+        # If the assignment ends the acknowledgement, a second one follows.
         count = 2 if is_keeping else 1
         told = EntryExpected("acknowledge", incident_id, writer.user_id, count=count)
         expected: list[Expectation] = [told]
         if writer.user_id is not None:
-            # Acknowledging through the API also assigns the incident to the one who does it.
+            # Acknowledging through the API also assigns the incident to the writer.
             us = writer.user_id
             expected.append(EntryExpected("assign", incident_id, us, assignee=us))
         return [*expected, *_kept(task, writer)] if is_keeping else expected
@@ -141,9 +141,9 @@ class Acknowledge(ChangeHandler):
         return decide
 
     async def _is_undone(self, task: Task, writer: Writer, *, is_keeping: bool) -> bool:
-        """Whether an earlier attempt did it and somebody has undone it: it is not to be done again.
+        """Whether an earlier attempt did it and somebody has undone it: it must not be repeated.
 
-        An assignment that was written along with it is nobody's undoing.
+        An assignment in the same request does not undo it.
         """
         entries = await read_history(self._desk.client, incident_id_of(task), task.event_at)
         if not was_done(entries, task, writer, "acknowledge", lambda _: True):
@@ -156,7 +156,7 @@ class Acknowledge(ChangeHandler):
         return super()._refused(task, error, writer)
 
     async def _after(self, orders: Sequence[Order], read_at: datetime | None) -> Sequence[Verdict]:
-        """Acknowledges what is still triggered, and closes what our write opened again."""
+        """Acknowledges incidents that are still triggered; resolves incidents it reopened."""
         await self._do_again([order for order in orders if _is_triggered_still(order)])
         done = [order for order in orders if order.verdict is None]
         for order, verdict in zip(done, await self._mend(done, read_at), strict=True):
@@ -164,7 +164,7 @@ class Acknowledge(ChangeHandler):
         return [order.end for order in orders]
 
     async def _do_again(self, orders: Sequence[Order]) -> None:
-        """One plain acknowledgement for each: PagerDuty did not take both in one."""
+        """Sends one plain acknowledgement each, because PagerDuty did not keep both changes."""
         by_writer: dict[str, list[Order]] = {}
         for order in orders:
             said = "its assignees could not be kept: an assignment ends the acknowledgement"
@@ -175,27 +175,27 @@ class Acknowledge(ChangeHandler):
             await self._send(mine)
         for order in orders:
             if isinstance(order.verdict, Skipped):
-                # Not "skipped": log entries of the first write exist and have to be known as ours.
+                # Not "skipped": log entries of the first write exist and must be recognised as own.
                 order.verdict = Delivered(f"acknowledged {_id(order)}; {order.verdict.reason}")
             elif order.verdict is not None:
-                # Something was written: the next attempt looks first.
+                # Something was written, so the next attempt must search first.
                 why = getattr(order.verdict, "reason", "")
                 order.verdict = Unknown(f"triggered again after both were written: {why}")
 
     async def _mend(self, orders: Sequence[Order], read_at: datetime | None) -> Sequence[Verdict]:
-        """Resolves what somebody resolved between our look and our write, and so was reopened."""
+        """Resolves incidents that somebody resolved between read and write, which reopened them."""
         try:
             resolved_at = await self._resolved_since(orders, read_at)
         except RemoteError as error:
             # The acknowledgements themselves are done and must not be sent again.
-            doubt = f"; whether that reopened it could not be seen: {error}"
+            doubt = f"; whether that reopened it is unknown: {error}"
             return [Delivered(f"{_done(order)}{doubt}", _unmet(order)) for order in orders]
         return [await self._mended(order, resolved_at.get(_id(order))) for order in orders]
 
     async def _mended(self, order: Order, resolved_at: datetime | None) -> Verdict:
         done, effects = _done(order), _unmet(order)
         changed_at = _changed_at(order.before)
-        # Of one in the same second it cannot be said which came first; it is taken as the earlier.
+        # Within one second the order is unknown; the resolve then counts as the earlier.
         if resolved_at is None or changed_at is None or resolved_at <= changed_at:
             return Delivered(done, effects)
         email = order.writer.email if order.writer else ""
@@ -205,16 +205,16 @@ class Acknowledge(ChangeHandler):
             await self._desk.client.send_update(_id(order), {"status": "resolved"}, email)
         except RemoteError as error:
             effects = (*effects, caused) if isinstance(error, UnknownOutcomeError) else effects
-            detail = f"{done}, which reopened it; that could not be taken back: {error}"
+            detail = f"{done}, which reopened it; it could not be resolved again: {error}"
             return Delivered(detail, effects)
-        # Not "skipped": its log entry exists and has to be recognised as ours.
+        # Not "skipped": its log entry exists and must be recognised as own.
         said = f"{done}, which was resolved meanwhile: resolved it again"
         return Delivered(said, (*effects, caused))
 
     async def _resolved_since(
         self, orders: Sequence[Order], read_at: datetime | None
     ) -> Mapping[str, datetime]:
-        """When incidents were last resolved, as the log tells; of one incident its own log."""
+        """The last resolve of each incident, from the account's log; for one, from its own log."""
         client = self._desk.client
         since = _changed_at(orders[0].before) if orders else None
         if since is None:
@@ -236,19 +236,19 @@ class Acknowledge(ChangeHandler):
 
 
 def _assign_to(args: Mapping[str, Json]) -> str:
-    """Who is to have the incident; ``""`` for a word that is none. A nicety stops no acknowledgement."""
+    """The value of ``assign_to``; ``""`` if it is invalid, which stops no acknowledgement."""
     wanted = text(args.get("assign_to")).lower() or _WRITER
     return wanted if wanted in ASSIGN_TO else ""
 
 
 def _known(task: Task) -> list[str]:
-    """Who has the incident as far as polls have shown: whom entries of ours can name."""
+    """The assignees that polls have shown: only expectations with these can be recognised."""
     people = task.incident.assignees if task.incident is not None else ()
     return [person.id for person in people if person.id is not None]
 
 
 def _kept(task: Task, writer: Writer) -> list[EntryExpected]:
-    """The assignments that come back where all who have the incident keep it."""
+    """The assignment entries that polls will show if all assignees keep the incident."""
     return [
         EntryExpected(
             "assign",
@@ -262,31 +262,31 @@ def _kept(task: Task, writer: Writer) -> list[EntryExpected]:
 
 
 def _keeping(task: Task, writer: Writer, before: Incident) -> Change | Verdict:
-    """The acknowledgement that leaves the incident with those who have it."""
+    """The acknowledgement that keeps the current assignees."""
     done = f"acknowledged {before.id}"
     plain = Change(_PLAIN, f"{done}; its assignees could not be kept")
     if task.is_uncertain:
-        # An earlier attempt may have written both, and that did not last.
+        # An earlier attempt may have written both, without a lasting effect.
         return plain
     users = [person.id for person in before.assignees]
     if set(users) <= {writer.user_id}:
         return Change(_PLAIN, done)
     if None in users or set(users) != {*_known(task)}:
-        # The entries of our own assignment are known by whom it names, so that has to be seen first.
+        # pagerforce recognises its own assignment by the assignees, so a poll must show them first.
         if task.now - (task.first_attempt_at or task.now) < _UNTIL_SEEN:
-            reason = f"who has {before.id} has just changed: the next poll tells"
+            reason = f"the assignees of {before.id} have just changed: waits for the next poll"
             return RetryLater(reason, _LOOK_AGAIN_SECONDS)
-        return replace(plain, done=f"{plain.done}: polls show others than PagerDuty does")
+        return replace(plain, done=f"{plain.done}: the polls do not show the current ones yet")
     targets = [{"assignee": {"id": one, "type": "user_reference"}} for one in users]
     return Change(
         {**_PLAIN, "assignments": targets},
-        f"{done}, with those who have it",
-        replace(plain, done=f"{plain.done}: PagerDuty refuses both in one"),
+        f"{done}, with its assignees kept",
+        replace(plain, done=f"{plain.done}: PagerDuty refuses both in one request"),
     )
 
 
 def _is_keeping(order: Order) -> bool:
-    """Whether both were written, and taken."""
+    """Whether both changes were sent and accepted."""
     return order.change is not None and "assignments" in order.change.fields
 
 
@@ -296,7 +296,7 @@ def _is_triggered_still(order: Order) -> bool:
 
 
 def _done(order: Order) -> str:
-    """What to say of it."""
+    """The text of the outcome."""
     done = order.change.done if order.change else ""
     if not _is_keeping(order) or order.before is None or order.after is None:
         return done
@@ -310,7 +310,7 @@ def _ids(incident: Incident) -> set[str | None]:
 
 
 def _unmet(order: Order) -> tuple[Effect, ...]:
-    """What was expected in case PagerDuty takes it otherwise than it did."""
+    """The expectations for the reactions that PagerDuty did not show."""
     task, writer = order.task, order.writer
     if writer is None or task.is_uncertain or _assign_to(only_call(task)) != _UNCHANGED:
         return ()
@@ -326,7 +326,7 @@ def _unmet(order: Order) -> tuple[Effect, ...]:
 
 
 def _is_undone_by_others(entries: Sequence[LogEntry], writer: Writer) -> bool:
-    """Whether somebody else ended the acknowledgement that we wrote last."""
+    """Whether somebody else ended the writer's last acknowledgement."""
     ours = [
         place
         for place, entry in enumerate(entries)
@@ -344,7 +344,7 @@ def _id(order: Order) -> IncidentId:
 
 
 def _changed_at(before: Incident | None) -> datetime | None:
-    """The last change that our look showed."""
+    """The time of the last change before the read."""
     if before is None:
         return None
     times = (at for at in (before.status_changed_at, before.updated_at) if at is not None)

@@ -1,8 +1,8 @@
 """``pagerduty.run_response_play`` and ``pagerduty.run_workflow``.
 
 Facts: ``pagerduty.workflow-start-only``, ``pagerduty.response-plays-removed``.
-Neither can be looked for afterwards, so both are sent at most once. Response plays were taken out
-of the documented API on 2025-09-09; accounts that still have them are served as before.
+Nothing shows afterwards whether one ran, so each is sent at most once. Response plays were removed
+from the documented API on 2025-09-09; for accounts that still have them, they keep working.
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ class RunResponsePlay(Handler):
     spec = RUN_RESPONSE_PLAY
     lane = Lane.PAGE
 
-    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - what a play does is the play's own
+    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - the effects of a play are unknown
         return ()
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
@@ -111,7 +111,7 @@ class RunWorkflow(Handler):
     spec = RUN_WORKFLOW
     lane = Lane.STATUS
 
-    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - what a workflow does is the workflow's own
+    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - the effects of a workflow are unknown
         return ()
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:

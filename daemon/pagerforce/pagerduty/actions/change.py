@@ -1,7 +1,8 @@
-"""Changes of incidents that are there: read, decide, write, one at a time or up to 250 in one request.
+"""Changes existing incidents: read, decide, write, one at a time or up to 250 in one request.
 
-The bulk request is all or nothing: one incident that is refused has the whole of it refused, without
-a name. It is then halved until the refused one stands alone. Fact: ``pagerduty.bulk-all-or-nothing``.
+A bulk request is all or nothing: if PagerDuty refuses one incident, it refuses the whole request
+and does not name that incident. The request is then halved until the refused incident is alone.
+Fact: ``pagerduty.bulk-all-or-nothing``.
 """
 
 from abc import abstractmethod
@@ -29,10 +30,10 @@ _PLAN_LACKS_IT = 402
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be sent for one incident, and what to say of it once it is done.
+    """The fields to send for one incident, and the text of the outcome.
 
     Attributes:
-        instead: what is sent once where PagerDuty refuses this for a part that can be left out.
+        instead: sent once if PagerDuty refuses this change because of an optional part.
     """
 
     fields: Raw
@@ -41,7 +42,7 @@ class Change:
 
 
 Decider: TypeAlias = Callable[[Task, Writer, Sight], Awaitable[Change | Verdict]]
-"""Given the incident as it is now, what to send, or why nothing; may read its log."""
+"""Returns the change for the current incident, or a verdict without a write; may read its log."""
 
 
 @dataclass(slots=True)
@@ -49,9 +50,10 @@ class Order:
     """One task on its way to its verdict.
 
     Attributes:
-        decide: made of the task's arguments, every name resolved.
-        before: the incident as it was read; change: what was decided, and at last sent.
-        after: the incident as the answer to the write shows it; None where it does not.
+        decide: built from the task's arguments, with all names resolved.
+        before: the incident as it was read.
+        change: the decided change, as finally sent.
+        after: the incident in the answer to the write; None if it is missing there.
         is_sent_twice: another write followed one that took effect in part.
     """
 
@@ -69,7 +71,7 @@ class Order:
         """Its verdict.
 
         Raises:
-            ValueError: it is under way still.
+            ValueError: it has no verdict yet.
         """
         if self.verdict is None:
             raise ValueError(f"{self.task.do} ended without a verdict")
@@ -77,7 +79,7 @@ class Order:
 
 
 class ChangeHandler(Handler):
-    """The frame of every action that changes an incident."""
+    """The base class of all actions that change an incident."""
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
         decide = await self._decider(args)
@@ -88,7 +90,7 @@ class ChangeHandler(Handler):
         return order.end
 
     async def deliver_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Verdict]]:
-        """One attempt at several incidents; what befalls one does not touch the others."""
+        """One attempt at several incidents; a failure of one does not affect the others."""
         orders = [await self._order(task) for task in tasks]
         read_at = self._desk.client.server_time
         await self._look(_open(orders))
@@ -133,7 +135,7 @@ class ChangeHandler(Handler):
             order.verdict = decided
 
     async def _send(self, orders: Sequence[Order]) -> list[Order]:
-        """Writes for one writer; those that were written."""
+        """Sends the changes of one writer; returns the orders that were written."""
         writer = orders[0].writer
         try:
             await self._put(orders, writer.email if writer else "")
@@ -154,7 +156,7 @@ class ChangeHandler(Handler):
         return []
 
     async def _put(self, orders: Sequence[Order], email: str) -> None:
-        """One request; keeps what its answer shows. Raises the ``RemoteError`` family."""
+        """Sends one request; keeps the answered incidents. Raises the ``RemoteError`` family."""
         changes: dict[str, Raw] = {
             incident_id_of(order.task): order.change.fields for order in orders if order.change
         }
@@ -170,14 +172,14 @@ class ChangeHandler(Handler):
 
     @abstractmethod
     async def _decider(self, args: Mapping[str, Json]) -> Decider:
-        """Resolves what the arguments name. Raises the ``RemoteError`` family."""
+        """Resolves the names in the arguments. Raises the ``RemoteError`` family."""
 
     async def _after(
         self,
         orders: Sequence[Order],
-        read_at: datetime | None,  # noqa: ARG002 - for those who look once more
+        read_at: datetime | None,  # noqa: ARG002 - for subclasses
     ) -> Sequence[Verdict]:
-        """The verdicts of writes that took effect; ``read_at``: when the incidents were listed."""
+        """The verdicts on successful writes; ``read_at``: when the incidents were listed."""
         return [Delivered(order.change.done if order.change else "") for order in orders]
 
     def _refused(self, task: Task, error: RefusedError, writer: Writer | None) -> Verdict:
@@ -187,7 +189,7 @@ class ChangeHandler(Handler):
 
 
 def _takes_less(order: Order, error: RefusedError) -> bool:
-    """Whether the change is sent once more, without what can be left out; then it stands so."""
+    """Replaces the change with its ``instead``, if any; returns whether to send it again."""
     less = order.change.instead if order.change else None
     is_about_it = error.code == ALREADY_ACKNOWLEDGED or is_resolved_refusal(error)
     if less is None or is_about_it or _is_refused_writer(order.writer, error):
@@ -197,7 +199,7 @@ def _takes_less(order: Order, error: RefusedError) -> bool:
 
 
 def _decoded(rows: Sequence[object]) -> Iterator[Incident]:
-    """The incidents of an answer; one that can't be read tells nothing."""
+    """The incidents of an answer; unreadable ones are ignored."""
     for row in rows:
         if isinstance(row, Mapping):
             with suppress(ValueError):

@@ -89,7 +89,7 @@ class SetPriority(ChangeHandler):
     async def _newer(
         self, task: Task, writer: Writer, before: Incident, priority: Ref
     ) -> Verdict | None:
-        """The verdict where somebody has set another priority since the event."""
+        """The verdict if somebody has set another priority since the event."""
 
         def is_wanted(entry: LogEntry) -> bool:
             told = entry.priority
@@ -97,21 +97,21 @@ class SetPriority(ChangeHandler):
 
         entries = await read_history(self._desk.client, before.id, task.event_at)
         if task.is_uncertain and was_done(entries, task, writer, "priority_change", is_wanted):
-            return Delivered(f"found priority {priority.id} set, and changed since by others")
+            return Delivered(f"found priority {priority.id} set; others have changed it since")
         if is_overruled(entries, task, writer, ["priority_change"], is_wanted):
-            return Skipped("a newer priority, set in PagerDuty, stands", Side.PAGERDUTY)
+            return Skipped("a newer priority was set in PagerDuty", Side.PAGERDUTY)
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Destination:
-    """To whom an incident goes: users, or else a policy."""
+    """The new assignment of an incident: users, or else a policy."""
 
     users: tuple[str, ...]
     policy: str
 
     def is_reached(self, sight: Sight) -> bool:
-        """Whether the incident is there already."""
+        """Whether the incident is already assigned so."""
         incident = sight.incident
         if self.users:
             return {person.id for person in incident.assignees} == set(self.users)
@@ -119,7 +119,7 @@ class _Destination:
         return policy is not None and policy.id == self.policy and is_assigned_by_policy(sight.raw)
 
     def is_told(self, entry: LogEntry) -> bool:
-        """Whether an entry tells of going to these users; none says which policy it went to."""
+        """Whether an entry shows an assignment to these users; no entry shows a policy."""
         told = {person.id for person in entry.assignees or ()}
         return bool(told) and told <= set(self.users)
 
@@ -168,7 +168,7 @@ class Reassign(ChangeHandler):
                 EntryExpected("assign", incident_id, writer.user_id, assignee=user_id)
                 for user_id in destination.users
             ]
-        # Which of these a change of policy causes is not documented.
+        # It is not documented which of these a change of policy causes.
         kinds = ("delegate", "escalate", "assign")
         return [EntryExpected(kind, incident_id, writer.user_id) for kind in kinds]
 
@@ -190,9 +190,9 @@ class Reassign(ChangeHandler):
     async def _newer(
         self, task: Task, writer: Writer, before: Incident, destination: _Destination
     ) -> Verdict | None:
-        """The verdict where somebody has assigned it otherwise since the event.
+        """The verdict if somebody has made another assignment since the event.
 
-        Only a person's doing counts: the policy's own escalations go on all the while.
+        Only changes by people count: the policy's own escalations continue meanwhile.
         """
         entries = [
             entry
@@ -205,10 +205,10 @@ class Reassign(ChangeHandler):
             else was_done(entries, task, writer, "delegate", lambda _: True)
         )
         if task.is_uncertain and is_done:
-            return Delivered("found reassigned, and changed since by others")
+            return Delivered("found reassigned; others have changed it since")
         kinds = ("assign", "escalate", "delegate")
         if is_overruled(entries, task, writer, kinds, destination.is_told):
-            return Skipped("a newer assignment, made in PagerDuty, stands", Side.PAGERDUTY)
+            return Skipped("a newer assignment was made in PagerDuty", Side.PAGERDUTY)
         return None
 
     async def _destination(self, args: Mapping[str, Json]) -> _Destination:
@@ -227,7 +227,7 @@ def _priority_text(args: Mapping[str, Json]) -> str:
     wanted = text(args.get("priority"))
     if not wanted:
         raise RefusedError(
-            "the priority is empty, and PagerDuty cannot be told to clear it: "
+            "the priority is empty, and PagerDuty's API cannot clear it: "
             "give the rule a condition or a default, then retry or discard it"
         )
     return wanted

@@ -1,8 +1,9 @@
 """``pagerduty.create_incident``: the page. Fact: ``pagerduty.key-free-after-resolve``.
 
 The incident key is deterministic and unique to the action. PagerDuty refuses a second open incident
-with it on the same service, but not one after the first is resolved: after a lost answer both are
-looked for before anything is sent again, whatever became of its key, its title and its service.
+with this key on the same service, but accepts it after the first is resolved. So after a lost
+answer open and resolved incidents are searched before anything is sent again, whatever happened to
+the key, the title and the service meanwhile.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -43,8 +44,8 @@ from pagerforce.pagerduty.pace import Lane
 from pagerforce.pagerduty.refusals import DuplicateKeyError
 
 MAX_TITLE = 1024
-"""The REST API documents no limit for a title; this is the one of an alert's summary in the Events
-API, which becomes the title. No page may fail for want of a shorter title."""
+"""The REST API documents no limit for a title; this is the limit of an alert's summary in the
+Events API, which becomes the title. No page may fail because its title is too long."""
 T = TypeVar("T")
 
 _MOST_TRIES = 10
@@ -54,7 +55,7 @@ _LONGEST_LOOK_BACK = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """What is to be created, every name resolved, and by whom."""
+    """The incident to create, with all names resolved, and its writer."""
 
     service_id: str
     key: str
@@ -74,14 +75,14 @@ CREATE_INCIDENT = ActionSpec(
             doc="a service, by name or id; default: the record's category, else the service mapping",
             names=Thing.SERVICE,
         ),
-        Param("urgency", choices=URGENCIES, doc="high or low; default: as the service has it"),
+        Param("urgency", choices=URGENCIES, doc="high or low; default: the service's setting"),
         Param("priority", doc="a priority, by name or id", names=Thing.PRIORITY),
         Param("body", doc="details, as text"),
         POLICY,
         Param(
             "assignees",
             ParamKind.LIST,
-            doc="one user, by e-mail or id; PagerDuty takes no more",
+            doc="one user, by e-mail or id; PagerDuty accepts no more",
             names=Thing.USER,
         ),
         Param(
@@ -89,7 +90,7 @@ CREATE_INCIDENT = ActionSpec(
             ParamKind.CHOICE,
             choices=("any", "open"),
             default="any",
-            doc="what keeps it from being created: any linked incident, or only an open one",
+            doc="which linked incident prevents the creation: any, or only an open one",
         ),
     ),
     doc="creates and links an incident, if none is linked",
@@ -138,7 +139,7 @@ class CreateIncident(Handler):
         return Delivered(f"created {incident.id}{order.page.remark}", (IncidentMade(incident),))
 
     async def _send(self, order: _Order) -> tuple[Raw, _Order]:
-        """Creates it, without what is refused and can be left out; what came of which order."""
+        """Creates it without refused optional parts; returns the answer and the order as sent."""
         client, email = self._desk.client, order.writer.email
         is_actors = order.writer.actor_id is not None
         for _ in range(_MOST_TRIES):
@@ -158,7 +159,7 @@ class CreateIncident(Handler):
         if wanted := text(args.get("service")):
             service_id = (await desk.service(wanted)).id
         else:
-            # The mappings may need Salesforce; a page that can do without must not wait for it.
+            # The mappings may need Salesforce; a page that does not need them must not wait.
             service_id = carried_service(task, desk.config) or choose_service(
                 task, desk.config, await desk.mappings.resolve()
             )
@@ -190,7 +191,7 @@ class CreateIncident(Handler):
         return _Order(service_id, _key(task), Page(body, tuple(left_out)), writer)
 
     async def _assignee(self, args: Mapping[str, Json], left_out: list[str]) -> str | None:
-        """The one assignee PagerDuty takes for a new incident; the service's policy calls otherwise."""
+        """The one assignee of the new incident; None: the service's policy decides."""
         looked_up = self._desk.user_ids(args.get("assignees"))
         users = await _or_without("assignees", looked_up, left_out) or ()
         if len(users) > 1:
@@ -198,10 +199,10 @@ class CreateIncident(Handler):
         return users[0] if users else None
 
     async def _writer(self, task: Task, assignee: str | None, left_out: list[str]) -> Writer:
-        """As whom to create it.
+        """The creator of the incident.
 
-        An incident whose creator is its assignee is acknowledged from the start and wakes nobody:
-        the integration user then stands in for the person.
+        An incident whose creator is its assignee is acknowledged from the start and wakes nobody.
+        Then the integration user creates it instead of the person.
         """
         writer = await self._desk.writer_of(task)
         if assignee is None or writer.user_id != assignee:
@@ -212,7 +213,7 @@ class CreateIncident(Handler):
         return stand_in
 
     async def _look_up(self, task: Task, order: _Order) -> Incident | None:
-        """The incident that an earlier attempt made, if it did."""
+        """The incident that an earlier attempt created, if any."""
         tried_at = task.first_attempt_at or task.event_at
         since = max(tried_at - SIDES_APART, task.now - _LONGEST_LOOK_BACK)
         if task.doubt_since is not None:
@@ -235,7 +236,7 @@ def _key(task: Task) -> str:
 
 
 def _titles(order: _Order) -> frozenset[str]:
-    """The titles under which an attempt may have made it."""
+    """The titles that an attempt may have used."""
     title = str(order.page.body["title"])
     return frozenset((title, cut(title, SAFE_TITLE)))
 
@@ -245,7 +246,7 @@ def _adopt(incident: Incident) -> Delivered:
 
 
 async def _or_without(name: str, looked_up: Awaitable[T], left_out: list[str]) -> T | None:
-    """What an argument names; None where PagerDuty knows no such thing or the plan has none."""
+    """The object that an argument names; None if PagerDuty or the account's plan has none."""
     try:
         return await looked_up
     except RefusedError as error:

@@ -1,7 +1,8 @@
-"""After a restore: whether an incident's log shows that a change of ours was made already.
+"""After a restore: whether an incident's log shows that an action was already done.
 
-What people did since must not be undone by doing it again (an incident that we resolved and somebody
-reopened, say), so the present state alone does not tell. Facts: docs/vendors/pagerduty.md#log-entries.
+Repeating it could undo a later change by people: for example, somebody has reopened an incident
+that pagerforce had resolved. So the current state alone proves nothing.
+Facts: docs/vendors/pagerduty.md#log-entries.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
 async def find_earlier_doing(
     desk: Desk, task: Task, expected: Sequence[Expectation]
 ) -> LogEntry | None:
-    """The entry that a forgotten action like this one has left; None where there is none.
+    """The log entry of the same action before the restore; None if there is none.
 
     Raises:
         RemoteError: the log could not be read.
@@ -40,9 +41,9 @@ async def find_earlier_doing(
 
 
 def _is_fulfilled(expected: Expectation, entry: LogEntry) -> bool:
-    """By type, author and, where the entry tells it, value. An author is needed: others act too.
+    """Compares type, author and, if the entry has one, the value. Entries of others do not count.
 
-    What came along with an acknowledgement does not say that there was one.
+    An assignment that accompanies an acknowledgement does not prove the acknowledgement.
     """
     if not isinstance(expected, EntryExpected) or expected.keeps_status:
         return False

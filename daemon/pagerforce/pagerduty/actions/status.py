@@ -1,4 +1,4 @@
-"""``pagerduty.resolve``, and what it shares with ``acknowledge``.
+"""``pagerduty.resolve``, and code shared with ``acknowledge``.
 
 Fact: ``pagerduty.no-conditional-write``.
 """
@@ -27,7 +27,7 @@ from pagerforce.pagerduty.actions.history import read_history, was_done
 from pagerforce.pagerduty.client import MAX_BULK
 from pagerforce.pagerduty.pace import Lane
 
-_REOPENED = "found resolved after a lost answer, and reopened since by others"
+_REOPENED = "resolved by an attempt whose answer was lost; others have reopened it since"
 _MOVE_SECONDS = 10.0
 # The merge's entry may be an hour late (docs/guarantees.md, 1).
 _LONGEST_MOVE = timedelta(minutes=90)
@@ -60,7 +60,7 @@ class Resolve(ChangeHandler):
     lane = Lane.STATUS
     _is_told_by_log = True
 
-    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - the entry bears the resolution, but not everywhere
+    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - not every entry has the resolution
         writer = await self._writer_of(task)
         return (EntryExpected("resolve", incident_id_of(task), writer.user_id),)
 
@@ -83,17 +83,17 @@ class Resolve(ChangeHandler):
 
 
 def moved(task: Task, incident: Incident) -> Verdict | None:
-    """A record's action on an incident that was merged: it waits until the link has moved along."""
+    """The verdict for a record's action on a merged incident: it waits until the link has moved."""
     if incident.merged_into is None or task.event_source is Side.PAGERDUTY or task.is_uncertain:
         return None
     if task.now - (task.first_attempt_at or task.now) > _LONGEST_MOVE:
         return None
-    reason = f"{incident.id} was merged into {incident.merged_into}, to which its link goes next"
+    reason = f"{incident.id} was merged into {incident.merged_into}; its link moves there next"
     return RetryLater(reason, _MOVE_SECONDS)
 
 
 def there_already(task: Task, state: str) -> Verdict:
-    """After a lost answer the state is taken as our doing, else as somebody else's."""
+    """After a lost answer pagerforce counts as the cause of the state, otherwise somebody else."""
     if task.is_uncertain:
         return Delivered(f"found {state} after a lost answer")
     return Skipped(f"the incident is {state} already")

@@ -1,4 +1,4 @@
-"""What rules may do to Salesforce: the catalog of actions and who delivers them."""
+"""Salesforce's actions: their catalog, and the handlers that deliver them."""
 
 from pagerforce.config.schema import Config
 from pagerforce.model.action import ActionSpec
@@ -30,13 +30,13 @@ def build_handlers(
     """One handler for each action of the catalog.
 
     Args:
-        client: whom to ask.
+        client: the API.
         schema: the org's objects.
         config: objects and comments.
         mappings: the service mappings, resolved.
         clock: measures the age of caches.
-        plan: the poller's own, so that records which actions bring back hold what a poll would have
-            brought, also once new rules speak of other fields.
+        plan: the poller's plan, so that records returned by actions have the same fields as
+            polled ones, also after new rules use other fields.
     """
     desk = Desk(
         client=client,

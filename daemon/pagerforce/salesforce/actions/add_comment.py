@@ -1,8 +1,8 @@
-"""``salesforce.add_comment``: adds a child row with human text, in parts where it is too long.
+"""``salesforce.add_comment``: adds a child row with human text, in parts if it is too long.
 
-A comment has no key to make it unique, so after a lost answer the comments that we made under the
-record are looked through as ``search`` says, and only what is missing is made. Length is counted in the
-field's own unit, and where the org still finds a part too long it is halved. Facts:
+A comment has no unique key. After a lost answer, the integration user's comments on the record are
+searched as described in ``search``, and only missing parts are created. Length is counted in the
+field's own unit; a part that the org still refuses as too long is halved. Facts:
 ``salesforce.comments-without-key``, ``salesforce.comment-counted-in-bytes``.
 """
 
@@ -31,13 +31,13 @@ from pagerforce.salesforce.answers import VendorRefusedError
 from pagerforce.salesforce.decode import created_at, found_id
 from pagerforce.salesforce.soql import Condition, Select, compare, configured, equals
 
-_MOST_HALVINGS = 4  # of a part that the org finds too long
-_REMEDY = "is one of them the comment, `pagerforce failed discard` this"
+_MOST_HALVINGS = 4  # of a part that the org refuses as too long
+_REMEDY = "if one of them is the comment, `pagerforce failed discard` this"
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """What is to be written: the text, its parts, and the values that every part carries."""
+    """The comment to write: the text, its parts, and the values of every part."""
 
     settings: CommentSettings
     record_id: RecordId
@@ -50,10 +50,10 @@ ADD_COMMENT = ActionSpec(
     do="salesforce.add_comment",
     side=Side.SALESFORCE,
     target=TargetKind.RECORD,
-    params=(Param("text", required=True, doc="the comment; goes on in numbered parts"),),
+    params=(Param("text", required=True, doc="the comment; continued in numbered parts"),),
     doc="Adds a comment as configured in [objects.comments].",
     batch_size=200,  # records of a collection
-    patience_seconds=10.0,  # nobody is woken by it
+    patience_seconds=10.0,  # it notifies nobody
     is_open_to_doubt=True,
     cost=Cost(calls=1),
     errand=Errand.COMMENT,
@@ -72,19 +72,19 @@ class AddComment:
         """One comment per part, by its text.
 
         Raises:
-            RemoteError: a lookup or the length of the field could not be asked for.
+            RemoteError: a lookup or the length of the field could not be requested.
         """
         if task.record_id is None:
             return ()
         try:
             draft = await self._draft(task, task.record_id)
         except RefusedError:
-            return ()  # nothing will be sent: the attempt says why
+            return ()  # nothing will be sent; the attempt reports the reason
         user_id = await self._desk.client.user_id()
         return tuple(CommentExpected(draft.record_id, body, user_id) for body in draft.bodies)
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
-        """Makes the parts that are not there yet, in their order."""
+        """Creates the missing parts, in their order."""
         if task.record_id is None:
             return [Skipped("no record is linked")]
         try:
@@ -95,9 +95,9 @@ class AddComment:
         return [await self._make(draft, found)]
 
     async def deliver_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Verdict]]:
-        """Makes the comments of several records in one request.
+        """Creates the comments of several records in one request.
 
-        A comment in parts, or one that an earlier attempt may have made, is delivered by itself.
+        A comment in parts, or one that an earlier attempt may have created, is delivered by itself.
         """
         verdicts: dict[int, Verdict] = {}
         drafts: dict[str, list[tuple[int, _Draft]]] = {}
@@ -135,7 +135,7 @@ class AddComment:
                 verdicts[place] = to_verdict(result)
             else:
                 made = CommentMade(object_name, result, draft.record_id)
-                verdicts[place] = Delivered(f"{object_name}: 1 made, 0 found; {result}", (made,))
+                verdicts[place] = Delivered(f"{object_name}: 1 created, 0 found; {result}", (made,))
         return verdicts
 
     async def _draft(self, task: Task, record_id: RecordId) -> _Draft:
@@ -160,7 +160,7 @@ class AddComment:
         return _Draft(comments, record_id, values, text, bodies)
 
     async def _find(self, task: Task, draft: _Draft) -> Comments:
-        """What an earlier attempt may have made, also what was deleted since."""
+        """The comments that an earlier attempt may have created, deleted ones too."""
         settings, client = draft.settings, self._desk.client
         window = window_of(task, client.session.now())
         select = Select(
@@ -173,8 +173,8 @@ class AddComment:
         for row in await client.query_to_end(select.text(), deleted=True):
             record_id, body = found_id(row), row.get(settings.body_field, 0)
             if body is not None and not isinstance(body, str):
-                # It may be the one that is looked for: to conclude nothing is better than a double.
-                raise MalformedError(f"{settings.object} {record_id}: its text is no text")
+                # It may be the wanted comment: no conclusion is better than a duplicate.
+                raise MalformedError(f"{settings.object} {record_id}: its body is not a text")
             if record_id not in task.known_ids and body is not None:
                 is_close = window.is_close(created_at(row)) and record_id not in task.seen_before
                 rows.append(Row(record_id, {"body": body}, is_close=is_close))
@@ -190,7 +190,7 @@ class AddComment:
         )
 
     async def _leave_out_others(self, draft: _Draft, window: Window, comments: Comments) -> None:
-        """Rows of other kinds that the org makes in our name, as histories, leave no doubt."""
+        """Drops other kinds of rows that the org creates as the integration user, as histories."""
         where = configured(draft.settings.where)
         if not where or not comments.strangers():
             return
@@ -203,7 +203,7 @@ class AddComment:
     async def _make(
         self, draft: _Draft, found: Comments | None = None, bodies: Sequence[str] = ()
     ) -> Verdict:
-        """Makes the parts that are not there; ``bodies``: the parts, where they are not the draft's."""
+        """Creates the missing parts. ``bodies``: other parts than the draft's."""
         there: list[RecordId] = []
         new = 0
         waiting = [(body, _MOST_HALVINGS) for body in bodies or draft.bodies]
@@ -230,7 +230,7 @@ class AddComment:
                 new += 1
         name = draft.settings.object
         effects = tuple(CommentMade(name, made, draft.record_id) for made in there)
-        detail = f"{name}: {new} made, {len(there) - new} found; {', '.join(there)}"
+        detail = f"{name}: {new} created, {len(there) - new} found; {', '.join(there)}"
         return Delivered(detail, effects)
 
     async def _create(self, draft: _Draft, body: str) -> RecordId:
@@ -249,7 +249,7 @@ def _is_too_long(error: VendorRefusedError, draft: _Draft) -> bool:
 
 
 def _interrupted(error: RemoteError, done: int, total: int) -> Verdict:
-    """The verdict where a part failed; parts that are there must be looked for next time."""
+    """The verdict if a part failed; the next attempt must search for the written parts."""
     verdict = to_verdict(error)
     if done == 0:
         return verdict

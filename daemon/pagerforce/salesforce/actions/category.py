@@ -1,7 +1,7 @@
-"""Inbound service: which value of a new record stands for the incident's PagerDuty service.
+"""Inbound service: the values of a new record that represent the incident's PagerDuty service.
 
-``service_id_path`` beats the service mappings: the category that carries the service's id is set.
-A field that the rule itself sets is left to the rule.
+``service_id_path`` has priority over the service mappings: the record gets the category with the
+service's id. A field that the rule itself sets is left to the rule.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ async def inbound_values(
     """The values that the incident's service adds to a new record.
 
     Raises:
-        RefusedError: several categories carry the service's id, or a mapping's lookup is not
+        RefusedError: several categories have the service's id, or a mapping's lookup is not
             unique; the message names it.
-        RemoteError: Salesforce could not be asked.
+        RemoteError: Salesforce could not be reached.
     """
     service = incident.service if incident is not None else None
     if service is None or not service.id:
@@ -31,7 +31,7 @@ async def inbound_values(
     path = settings.service_id_path if settings is not None else ""
     values: dict[str, Scalar] = {}
     relation, _, field = path.partition(".")
-    # Only the record's own reference can be set; a longer path reads, but leaves nothing to write.
+    # Only the record's own reference can be set; a longer path can be read, but not written.
     if field and "." not in field:
         reference = (await desk.schema.describe(object_name)).relationship(relation)
         is_ours = reference is not None and reference.name not in given
@@ -51,7 +51,7 @@ async def inbound_values(
 async def _category_of(
     desk: Desk, object_name: str, reference: str, field: str, service_id: str
 ) -> RecordId | None:
-    """The category that carries the service's id; None where there is none."""
+    """The category with the service's id; None if there is none."""
     try:
         return await desk.lookups.resolve(object_name, reference, {field: service_id})
     except NothingFoundError:

@@ -1,8 +1,8 @@
 """``salesforce.create_record``: creates a record for an incident, once, and links it.
 
-With an external id field the record's key is ``pd:<incident id>`` and is looked for before it is
-written, so that a record that exists is adopted and never overwritten. Without one, a record that
-an uncertain attempt may have made is looked for as ``search`` says. Facts:
+With an external id field, the record's key is ``pd:<incident id>``. It is searched for before the
+write, so an existing record is adopted and never overwritten. Without such a field, the record of
+an uncertain attempt is searched for as described in ``search``. Facts:
 ``salesforce.upsert-by-external-id``, ``salesforce.remedyforce-event-id``.
 """
 
@@ -43,18 +43,18 @@ from pagerforce.salesforce.values import from_row
 
 _MADE = "made"
 _REMEDY = (
-    "is one of them the incident's record, `pagerforce links add` it, then"
+    "if one of them is the incident's record, `pagerforce links add` it, then"
     " `pagerforce failed discard` this"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A record to be made.
+    """A record to create.
 
     Attributes:
-        remark: which values were cut to make them fit; empty where none was.
-        key_field / key: its external id, where there is one.
+        remark: the values that were cut to fit; empty if none was.
+        key_field / key: its external id, if there is one.
     """
 
     object: str
@@ -65,7 +65,7 @@ class _Draft:
 
     @property
     def given(self) -> Mapping[str, Scalar]:
-        """All that it is given."""
+        """All values that it gets."""
         return {**self.values, **({self.key_field: self.key} if self.key_field else {})}
 
 
@@ -92,15 +92,15 @@ class CreateRecord:
         self._desk = desk
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
-        """The new record, by its external id or else by its values, and what it is given.
+        """The new record, by its external id or else by its values, and the values that it gets.
 
         Raises:
-            RemoteError: a lookup or the category could not be asked for.
+            RemoteError: a lookup or the category could not be requested.
         """
         try:
             draft = await self._draft(task)
         except RefusedError:
-            return ()  # nothing will be sent: the attempt says why
+            return ()  # nothing will be sent; the attempt reports the reason
         values = {draft.key_field: draft.key} if draft.key_field else dict(draft.values)
         user_id = await self._desk.client.user_id()
         return (
@@ -109,9 +109,9 @@ class CreateRecord:
         )
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
-        """Finds or makes the record."""
+        """Finds or creates the record."""
         if task.incident_id is None:
-            return [Skipped("no incident is there to link the new record to")]
+            return [Skipped("there is no incident to link the new record to")]
         try:
             return [await self._make(task, await self._draft(task))]
         except RemoteError as error:
@@ -141,7 +141,7 @@ class CreateRecord:
             if not info.is_createable:
                 raise RefusedError(
                     f"{object_name}.{field} can't be set on a new record (a formula, or read-only"
-                    " for our user); remove it from the rule's fields"
+                    " for the integration user); remove it from the rule's fields"
                 )
             values[field] = await self._desk.prepare(object_name, field, value)
             if self._desk.is_too_long(object_name, info, value):
@@ -156,7 +156,7 @@ class CreateRecord:
         return _Draft(object_name, values, remark, key_field, key)
 
     async def _make_by_key(self, task: Task, draft: _Draft, key_field: str) -> Verdict:
-        # What an earlier attempt made and somebody deleted since is not made again.
+        # A record that an earlier attempt created and somebody deleted is not created again.
         found = await self._find_by_key(draft, key_field, deleted=task.is_uncertain)
         if found is not None:
             return await self._made(task, draft, found, "found by its external id")
@@ -182,7 +182,7 @@ class CreateRecord:
     async def _find_by_key(
         self, draft: _Draft, key_field: str, *, deleted: bool = False
     ) -> RecordId | None:
-        """The record with our key; ``deleted``: else one that somebody has deleted meanwhile."""
+        """The record with the draft's key; with ``deleted``, otherwise a deleted one."""
         select = Select(draft.object, ("Id", "IsDeleted"), (equals(key_field, draft.key),))
         rows = await self._desk.client.query_to_end(select.text(), deleted=deleted)
         living = [found_id(row) for row in rows if row.get("IsDeleted") is not True]
@@ -200,7 +200,7 @@ class CreateRecord:
             sent = Sent(draft.values, await self._prose(draft), rivals.values)
             finding = find_record(rows, sent)
             if finding.what is Found.OURS:
-                how = "found made by an earlier attempt"
+                how = "found, created by an earlier attempt"
                 return await self._made(task, draft, finding.ids[0], how)
             if finding.what is Found.DOUBT:
                 return doubt(f"rows of {draft.object}", finding.ids, remedy=_REMEDY)
@@ -212,7 +212,7 @@ class CreateRecord:
         return frozenset(info.name for info in infos if info.type in PROSE_TYPES)
 
     async def _earlier_rows(self, task: Task, draft: _Draft, rivals: Rivals) -> Sequence[Row]:
-        """What our user made about the time of earlier attempts, also what was deleted since."""
+        """The integration user's rows near the time of earlier attempts, deleted ones too."""
         client = self._desk.client
         user_id = await client.user_id()
         infos = {name: await self._desk.field_info(draft.object, name) for name in draft.values}
@@ -235,10 +235,10 @@ class CreateRecord:
         return [row for row in rows if row.id not in task.known_ids]
 
     async def _made(self, task: Task, draft: _Draft, record_id: RecordId, how: str) -> Verdict:
-        """The verdict with the record as it stands.
+        """The verdict with the current record.
 
-        What cannot be read back is looked for again: a snapshot without what the org filled in by
-        itself would hide the next change of it.
+        If it cannot be read back, it is searched for again: a snapshot without the values that the
+        org fills in would hide their next change.
         """
         try:
             record = await self._desk.read_record(draft.object, record_id)
@@ -246,8 +246,8 @@ class CreateRecord:
         except RemoteError as error:
             return Unknown(f"{draft.object} {record_id} {how}, but not read back: {error}")
         if record is None:
-            # Hidden from our user: the link must not fail for want of a read. Dated by the event, so
-            # that whatever a poll brings is newer than this.
+            # Hidden from the integration user: the link must not fail because of that. The event's
+            # time makes everything that a poll returns newer than this.
             fields = {"Id": record_id, **draft.values}
             at = task.event_at
             record = Record(draft.object, record_id, fields, at, at, at, us, us)

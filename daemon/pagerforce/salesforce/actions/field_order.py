@@ -1,10 +1,11 @@
-"""What one task of ``salesforce.set_field`` has come to: wishes still open, verdicts given.
+"""The state of one task of ``salesforce.set_field``: open calls, and verdicts.
 
-**A refused write.** The fields that the org names get the refusal, the others go out again. Where it
-names none, the write is split in halves until the bad field is alone, so that each keeps a verdict of
-its own. A field refused alone may only have missed one that was written after it (a status that wants a
-resolution): once something else is written, it is tried once more. The number of refused writes is
-bounded; what is left then shares the last refusal. What concerns the whole record is not split.
+**A refused write.** The fields that the org names get the refusal; the others are sent again. If it
+names none, the write is halved until the bad field is alone, so that each field gets its own
+verdict. A field that was refused alone may depend on a field that is written later (a status that
+requires a resolution): once something else is written, it is tried once more. The number of refused
+writes is bounded; the remaining fields then share the last refusal. A refusal of the whole record
+is not split.
 """
 
 import re
@@ -29,9 +30,9 @@ from pagerforce.salesforce.answers import VendorRefusedError
 from pagerforce.salesforce.schema import FieldInfo
 from pagerforce.salesforce.values import is_same_value
 
-_TRIES = 3  # a record that changes under each of three writes is left for later
+_TRIES = 3  # a record that changed before each of three writes is left for later
 _BUSY_SECONDS = 5.0
-_MOST_REFUSALS = 16  # of one task, each a request
+_MOST_REFUSALS = 16  # per task; each is a request
 _WHOLE_RECORD = frozenset(
     {
         "ENTITY_IS_DELETED",
@@ -44,10 +45,10 @@ _WHOLE_RECORD = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One call of the task, typed: this field shall have this value.
+    """One typed call of the task: a field and its new value.
 
-    ``remark``: what was done to the value to make it fit; empty where nothing was. ``is_contested``:
-    it takes the place of an edit that no poll has seen.
+    ``remark``: how the value was changed to fit; empty if it was not. ``is_contested``: it replaces
+    an edit that no poll has shown yet.
     """
 
     place: int
@@ -58,7 +59,7 @@ class Wish:
 
     @property
     def winner(self) -> Side | None:
-        """PagerDuty, where an edit made in Salesforce loses."""
+        """PagerDuty if an edit made in Salesforce loses, otherwise None."""
         return Side.PAGERDUTY if self.is_contested else None
 
 
@@ -67,12 +68,12 @@ class Order:
     """A task on its way to its verdicts.
 
     Attributes:
-        record_id: what it writes to.
+        record_id: the record to write.
         wishes: calls without a verdict yet.
-        before: the record that they are judged by; None: to be read.
-        conflicts: how often it was changed by others between reading and writing.
-        parted: wishes of a refused write that go out after ``wishes``, each group as a write.
-        alone: wishes that were refused by themselves before anything was written.
+        before: the record that they are compared with; None: it must be read.
+        conflicts: how often others changed it between read and write.
+        parted: calls of a refused write that are sent after ``wishes``, each group as a write.
+        alone: calls that were refused alone before anything was written.
         refusals: how many writes were refused.
     """
 
@@ -88,7 +89,7 @@ class Order:
     is_written: bool = False
 
     def is_open(self) -> bool:
-        """Whether something is to be written; takes up what was put off where nothing else is."""
+        """Whether there are calls to write; continues with deferred ones if no others are left."""
         if not self.wishes and self.parted:
             self.wishes = self.parted.pop(0)
         elif not self.wishes and self.is_written and self.alone:
@@ -100,31 +101,31 @@ class Order:
         return [self.verdicts[place] for place in range(len(self.task.calls))]
 
     def close(self, verdict: Verdict) -> None:
-        """Gives every open wish this verdict."""
+        """Gives every open call this verdict."""
         waiting = [wish for group in (self.wishes, *self.parted) for wish in group]
         self.verdicts |= dict.fromkeys((wish.place for wish in waiting), verdict)
         self.wishes, self.parted, self.alone = [], [], []
 
     def watched(self) -> frozenset[str]:
-        """What to read of the record: the fields to be written, and all that the snapshot holds."""
+        """The fields of the record to read: those to write, and all fields of the snapshot."""
         known = frozenset(self.task.record.fields) if self.task.record is not None else frozenset()
         return known | {wish.field.name for wish in self.wishes}
 
     def values(self) -> dict[str, Scalar]:
-        """What is to be written."""
+        """The values to write."""
         return {wish.field.name: wish.value for wish in self.wishes}
 
     def gone(self, record: Record | None) -> None:
-        """The record is not there to be written to."""
+        """Closes the order: the record does not exist, or is deleted."""
         name = self.task.object
         if record is not None:
             self.close(Skipped(f"{name} {record.id} is deleted"))
             return
-        what = f"the record of {name} is gone or hidden from our user"
+        what = f"the record of {name} is gone or hidden from the integration user"
         self.close(Rejected(f"{what}: remove the link, or share the record and retry"))
 
     def changed_meanwhile(self) -> None:
-        """Somebody changed the record since it was read: it is read again, or left for later."""
+        """Others changed the record since it was read: it is read again, or left for later."""
         self.before = None
         self.conflicts += 1
         if self.conflicts >= _TRIES:
@@ -132,7 +133,7 @@ class Order:
             self.close(RetryLater(f"{what} during each of {_TRIES} tries", _BUSY_SECONDS))
 
     def refused(self, error: VendorRefusedError) -> None:
-        """Salesforce refused the write: the fields it names get that verdict, the others remain."""
+        """Salesforce refused the write: the named fields get that verdict, the others remain."""
         self.refusals += 1
         verdict = to_verdict(error)
         named = _named(error, [wish.field.name for wish in self.wishes])
@@ -151,14 +152,15 @@ class Order:
             self.wishes = self.wishes[:middle]
 
     def written(self, after: Record | None, user_id: str | None, *, is_read: bool) -> None:
-        """The write took effect; all it changed hangs on the first of its verdicts.
+        """The write took effect; the first verdict carries all its changes.
 
-        Where it was not read what followed, each call's field hangs on its own: each is waited for.
+        If the record was not read afterwards, each verdict carries its own field, and each field is
+        awaited separately.
 
         Args:
-            after: the record as read after the write; None where that was not to be had.
-            user_id: as whom we write.
-            is_read: whether a reading after the write was tried at all.
+            after: the record as read after the write; None if it could not be read.
+            user_id: the user who writes.
+            is_read: whether a read after the write was tried at all.
         """
         done, self.wishes, self.before, self.is_written = self.wishes, [], None, True
         modified_at = after.modified_at if after is not None else None
@@ -180,12 +182,12 @@ class Order:
 
 
 def _written(how: str, wish: Wish, *effects: FieldsWritten) -> Delivered:
-    lost = f"; an older edit of {wish.field.name} lost" if wish.is_contested else ""
+    lost = f"; it replaced an older edit of {wish.field.name}" if wish.is_contested else ""
     return Delivered(f"{how}{wish.remark}{lost}", effects, wish.winner)
 
 
 def _named(error: VendorRefusedError, names: Sequence[str]) -> frozenset[str]:
-    """The fields that a refusal names, in its list or, where it has none, in its words."""
+    """The fields that a refusal names, in its list or, if that is empty, in its message."""
     if error.fields & set(names):
         return error.fields & set(names)
     if error.code != "INVALID_FIELD":
@@ -195,27 +197,27 @@ def _named(error: VendorRefusedError, names: Sequence[str]) -> frozenset[str]:
 
 
 def standing(fields: Fields, written: FieldInfo) -> dict[str, Scalar]:
-    """A field that was found written, and what follows from it."""
+    """A field that was found written, and the values that follow from it."""
     return {path: value for path, value in fields.items() if follows(path, {written.name})}
 
 
 def _changed_by_us(
     after: Record | None, done: Sequence[Wish], user_id: str | None
 ) -> Mapping[str, Scalar]:
-    """What stands in the record because of our write, as a poll will show it."""
+    """The values in the record because of the write, as a poll will show them."""
     written = {wish.field.name: wish.value for wish in done}
     if after is None:
         return dict(written)
     ours = set(written)
     if not is_by(after, user_id):
-        # Somebody was there in between: only what still stands as we wrote it is ours.
+        # Somebody else changed the record in between: only unchanged values count as written here.
         ours = {
             wish.field.name
             for wish in done
             if is_same_value(wish.field, after.fields.get(wish.field.name), wish.value)
         }
-    # The name behind a reference that somebody replaced at once was never seen: whatever a poll shows
-    # there is news, also what stood there before.
+    # The name behind a reference that somebody replaced at once was never seen. So any name that a
+    # poll shows there is a change, even the earlier one.
     lost = written.keys() - ours
     unseen = {path: None for path in after.fields if path not in written and shows(path, lost)}
     shown = {path: value for path, value in after.fields.items() if follows(path, ours)}
@@ -223,6 +225,6 @@ def _changed_by_us(
 
 
 def is_by(record: Record, user_id: str | None) -> bool:
-    """Whether this user was the last to change a record."""
+    """Whether this user made the last change of a record."""
     modifier = record.modified_by.id
     return modifier is not None and user_id is not None and is_same_record_id(modifier, user_id)

@@ -1,9 +1,9 @@
-"""``salesforce.set_field``: writes fields of records, unless somebody's newer value stands there.
+"""``salesforce.set_field``: writes fields of records, unless a field has somebody's newer value.
 
-A record is read right before, each field is judged, all that remain go out in one PATCH guarded by
-``If-Unmodified-Since``, and the record is read right after: what the write and the package's own
-triggers changed is then known and will not be taken for news. Several records at once go out as the
-parts of one composite request, each with its own guard. Facts:
+The record is read just before, and each field is decided. The remaining fields are sent in one
+PATCH guarded by ``If-Unmodified-Since``. Then the record is read again, so that the changes of the
+write and of the package's own triggers are known and not mistaken for events. Several records are
+sent as the parts of one composite request, each with its own guard. Facts:
 ``salesforce.if-unmodified-since-guards``, ``salesforce.composite-is-one-call``.
 """
 
@@ -46,8 +46,6 @@ from pagerforce.salesforce.bodies import read_rows
 from pagerforce.salesforce.client import MAX_SUBREQUESTS, Update
 
 _MODIFIED = 412
-# A snapshot that was read in the very second of its stamp may lack a later change of that second,
-# which the guard, counting whole seconds, would not see either. Polls re-read this far back.
 
 
 SET_FIELD = ActionSpec(
@@ -56,7 +54,7 @@ SET_FIELD = ActionSpec(
     target=TargetKind.RECORD,
     params=(
         Param("field", ParamKind.NAME, required=True, doc="API name of the field to write"),
-        Param("value", ParamKind.VALUE, doc='what it becomes; "" clears it'),
+        Param("value", ParamKind.VALUE, doc='the new value; "" clears it'),
         Param("lookup", ParamKind.LOOKUP, doc="finds the Id for a reference field"),
     ),
     doc="Writes one field of the linked records, or of the record itself.",
@@ -70,7 +68,7 @@ SET_FIELD = ActionSpec(
 
 
 class SetField:
-    """Delivers ``salesforce.set_field``; several calls of one event go out as one write."""
+    """Delivers ``salesforce.set_field``; several calls of one event are sent as one write."""
 
     spec = SET_FIELD
 
@@ -78,10 +76,10 @@ class SetField:
         self._desk = desk
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
-        """The values as the next poll will show them, each by itself: one may be settled before others.
+        """The values as the next poll will show them, one by one: they may be settled separately.
 
         Raises:
-            RemoteError: a lookup could not be asked for.
+            RemoteError: a lookup could not be requested.
         """
         if task.record_id is None:
             return ()
@@ -95,11 +93,11 @@ class SetField:
         ]
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
-        """Writes what may be written; a field that is refused does not keep the others back."""
+        """Writes the allowed fields; a refused field does not stop the others."""
         return (await self.deliver_batch([task]))[0]
 
     async def deliver_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Verdict]]:
-        """Writes to several records; what befalls one does not touch the others."""
+        """Writes to several records; a failure of one does not affect the others."""
         orders = [await self._order(task) for task in tasks]
         if len(tasks) > 1:
             self._trust_snapshots(orders)
@@ -128,7 +126,7 @@ class SetField:
         return order
 
     async def _prepare(self, task: Task) -> tuple[list[Wish], dict[int, Verdict]]:
-        """The calls as typed wishes; verdicts for those that cannot be one."""
+        """The calls with typed values, and verdicts for invalid calls."""
         wishes: dict[str, Wish] = {}
         verdicts: dict[int, Verdict] = {}
         for place, call in enumerate(task.calls):
@@ -152,15 +150,15 @@ class SetField:
         info = await self._desk.field_info(object_name, name)
         if not info.is_updateable:
             raise RefusedError(
-                f"{object_name}.{name} can't be written (a formula, or read-only for our user);"
-                " write the field it is made from"
+                f"{object_name}.{name} can't be written (a formula, or read-only for the"
+                " integration user); if it is a formula, write its source field"
             )
         is_cut = self._desk.is_too_long(object_name, info, value)
         remark = f"; {name} cut to {info.length} characters" if is_cut else ""
         return Wish(place, info, await self._desk.prepare(object_name, name, value), remark)
 
     def _trust_snapshots(self, orders: Iterable[Order]) -> None:
-        """Judges by the snapshot where that is as good as a reading: the guard covers the rest."""
+        """Uses the snapshot instead of a read if it is old enough: the guard covers the rest."""
         now = self._desk.client.session.now()
         for order in orders:
             held = order.task.record
@@ -171,7 +169,7 @@ class SetField:
                 order.before = held
 
     async def _read(self, orders: Iterable[Order]) -> None:
-        """Reads the records that are not known well enough to be judged."""
+        """Reads the records whose current state is not known well enough."""
         by_object: dict[str, list[Order]] = {}
         for order in orders:
             if order.before is None:
@@ -190,7 +188,7 @@ class SetField:
         return await self._desk.read_records(object_name, [x.record_id for x in orders], paths)
 
     def _judge(self, order: Order, us: str | None) -> None:
-        """Leaves the wishes that may be written; the others get their verdict."""
+        """Keeps the calls that may be written; the others get their verdict."""
         before = order.before
         if before is None:
             return
@@ -214,7 +212,7 @@ class SetField:
         order.wishes = writable
 
     def _is_trace(self, order: Order, wish: Wish, before: Record, us: str | None) -> bool:
-        """Whether what stands is what the org's automation made of an earlier attempt's value."""
+        """Whether the org's automation made the current value from an earlier attempt's value."""
         if not is_by(before, us) or not order.task.tried:
             return False
         window = window_of(order.task, self._desk.client.session.now())
@@ -226,7 +224,7 @@ class SetField:
         snapshot: Fields = task.record.fields if task.record is not None else {}
         winner = self._desk.winner_of(task.object, wish.field.name)
         if task.event_source is Side.SALESFORCE:
-            # The rule acts on the record itself, as it was at the event: only a newer edit counts.
+            # The rule acts on the record itself, in its state at the event: only newer edits count.
             snapshot = task.event_record if task.event_record is not None else snapshot
             winner = "newest"
         name = wish.field.name
@@ -248,7 +246,7 @@ class SetField:
         )
 
     async def _send(self, orders: Sequence[Order]) -> None:
-        """Writes; an order that was refused in part or overtaken keeps its wishes for another go."""
+        """Writes; after a partial refusal or a conflict, an order keeps its open calls."""
         if len(orders) == 1:
             await self._send_one(orders[0])
         for start in range(0, len(orders) if len(orders) > 1 else 0, MAX_SUBREQUESTS):
@@ -270,14 +268,14 @@ class SetField:
             after = (await self._records(order.task.object, [order])).get(order.record_id)
             user_id = await self._desk.client.user_id()
         except RemoteError as error:
-            # What follows from the write is not known, and a poll would take it for somebody's
-            # doing: the next attempt finds the values and reads the rest.
+            # The consequences of the write are unknown, and a poll would mistake them for changes
+            # by others: the next attempt finds the values and reads the rest.
             order.close(Unknown(f"written, but not read back: {error}"))
             return
         order.written(after, user_id, is_read=True)
 
     async def _send_many(self, orders: Sequence[Order]) -> None:
-        """One request; where it has room left, it also reads what followed."""
+        """Sends one request; if it has a free part, it also reads the consequences."""
         reading = None
         names = {order.task.object for order in orders}
         if len(orders) < MAX_SUBREQUESTS and len(names) == 1:
@@ -290,7 +288,7 @@ class SetField:
         )
         after: Mapping[RecordId, Record] = {}
         if reading is not None and reads[0].error is None:
-            with suppress(RemoteError):  # it is written all the same; the next poll shows the rest
+            with suppress(RemoteError):  # it is written anyway; the next poll shows the rest
                 after = reading.records(read_rows(reads[0].body).rows)
         user_id = await self._user_id()
         for order, answer in zip(orders, writes, strict=True):
@@ -306,7 +304,7 @@ class SetField:
                     order.close(to_verdict(error))
 
     async def _refused(self, order: Order, error: VendorRefusedError) -> None:
-        """A refused write: of fields that are gone since they were described that is said at once."""
+        """Handles a refused write; fields that no longer exist get their verdict at once."""
         self._desk.learn(order.task.object, error)
         gone = []
         for wish in order.wishes if error.code in STALE_CODES else ():
