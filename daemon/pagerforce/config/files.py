@@ -48,7 +48,7 @@ class RulesText:
 
 
 @dataclass(slots=True)
-class Reading:
+class FilesRead:
     """Everything read so far: documents in order, main file first, and problems."""
 
     documents: list[Document] = field(default_factory=list)
@@ -56,9 +56,9 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
 
 
-def read_files(main: Path) -> Reading:
+def read_files(main: Path) -> FilesRead:
     """Reads the main file and its includes; an unreadable file is a problem, not an error."""
-    reading = Reading()
+    reading = FilesRead()
     _read_into(reading, main, _main_label(main))
     if reading.documents:
         for path in _included(reading, main):
@@ -66,7 +66,7 @@ def read_files(main: Path) -> Reading:
     return reading
 
 
-def replace_rules(reading: Reading, files: Sequence[Path | RulesText]) -> None:
+def replace_rules(reading: FilesRead, files: Sequence[Path | RulesText]) -> None:
     """Replaces all rulesets read so far, and maps of the same names, with those of these files."""
     before = len(reading.documents)
     for item in files:
@@ -97,12 +97,12 @@ def _main_label(main: Path) -> str:
     return main.name
 
 
-def _read_into(reading: Reading, path: Path, label: str) -> None:
+def _read_into(reading: FilesRead, path: Path, label: str) -> None:
     reading.labels.append(label)
     _add(reading, path, label, _parse(path, label))
 
 
-def _add(reading: Reading, path: Path, label: str, found: dict[str, object] | Problem) -> None:
+def _add(reading: FilesRead, path: Path, label: str, found: dict[str, object] | Problem) -> None:
     if isinstance(found, Problem):
         reading.problems.append(found)
         return
@@ -111,7 +111,7 @@ def _add(reading: Reading, path: Path, label: str, found: dict[str, object] | Pr
     reading.problems += problems
 
 
-def _take_text(reading: Reading, text: RulesText) -> None:
+def _take_text(reading: FilesRead, text: RulesText) -> None:
     """Adds a rules text; only rules and maps: the right to write rules covers nothing else."""
     reading.labels.append(text.label)
     found = _parse_text(text)
@@ -194,7 +194,7 @@ def _dotted(message: str) -> str:
     )
 
 
-def _included(reading: Reading, main: Path) -> Sequence[Path]:
+def _included(reading: FilesRead, main: Path) -> Sequence[Path]:
     patterns = reading.documents[0].table.get("include", [])
     label = reading.documents[0].label
     if not isinstance(patterns, list) or not all(isinstance(one, str) for one in patterns):

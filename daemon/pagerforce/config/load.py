@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pagerforce.config.crosscheck import cross_check, object_names
 from pagerforce.config.explain import to_problems
-from pagerforce.config.files import Document, Reading, RulesText, read_files, replace_rules
+from pagerforce.config.files import Document, FilesRead, RulesText, read_files, replace_rules
 from pagerforce.config.keypath import split_path
 from pagerforce.config.merge import Merged, merge_documents
 from pagerforce.config.paths import control_socket
@@ -139,7 +139,7 @@ def _check_certificates(path: Path) -> str:
     return ""
 
 
-def _in_file_order(problems: Sequence[Problem], reading: Reading) -> list[Problem]:
+def _in_file_order(problems: Sequence[Problem], reading: FilesRead) -> list[Problem]:
     """Sorts problems by file, then by the place of section and item in it."""
     tables = {document.label: document for document in reading.documents}
     order = {label: rank for rank, label in enumerate(reading.labels)}

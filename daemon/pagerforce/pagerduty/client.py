@@ -19,7 +19,7 @@ from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock
 from pagerforce.model.value import format_whole_second
 from pagerforce.pagerduty.line import Line
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 from pagerforce.wire.answer import Answer
 from pagerforce.wire.remote_clock import ENOUGH
 from pagerforce.wire.transport import OPERATION, RequestObserver, build_client
@@ -101,7 +101,7 @@ class PagerDutyClient:
         observer: receives the rest of the rate limit.
         clock: for the pace only.
 
-    Requests belong to the lane ``READ``; ``at`` returns a client for another lane.
+    Requests belong to the rate class ``READ``; ``at`` returns a client for another rate class.
     """
 
     def __init__(
@@ -113,12 +113,12 @@ class PagerDutyClient:
         clock: Clock,
     ) -> None:
         self.line = Line(http, deadline_seconds=deadline_seconds, observer=observer, clock=clock)
-        self.lane = Lane.READ
+        self.rate_class = RateClass.READ
 
-    def at(self, lane: Lane) -> Self:
-        """A client for another lane that shares the line to PagerDuty."""
+    def at(self, rate_class: RateClass) -> Self:
+        """A client for another rate class that shares the line to PagerDuty."""
         other = copy(self)
-        other.lane = lane
+        other.rate_class = rate_class
         return other
 
     async def fetch_server_time(self) -> datetime | None:
@@ -298,7 +298,7 @@ class PagerDutyClient:
             headers={} if from_email is None else {"From": from_email},
             extensions={OPERATION: operation},
         )
-        return await self.line.exchange(request, self.lane, is_write=False)
+        return await self.line.exchange(request, self.rate_class, is_write=False)
 
     async def _write(
         self, operation: str, method: str, path: str, body: Raw, from_email: str | None
@@ -312,7 +312,7 @@ class PagerDutyClient:
             headers=headers,
             extensions={OPERATION: operation},
         )
-        return await self.line.exchange(request, self.lane, is_write=True)
+        return await self.line.exchange(request, self.rate_class, is_write=True)
 
 
 def _segment(text: str) -> str:

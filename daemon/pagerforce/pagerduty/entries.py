@@ -25,7 +25,7 @@ _SHORTEST_REFUSABLE = timedelta(days=1)
 
 
 @dataclass(slots=True)
-class Reading:
+class WindowRead:
     """The result of reading a window.
 
     Attributes:
@@ -45,7 +45,7 @@ class Reading:
     incidents: IncidentMemory = field(default_factory=IncidentMemory)
 
 
-async def read_window(client: PagerDutyClient, window: Window) -> Reading:
+async def read_window(client: PagerDutyClient, window: Window) -> WindowRead:
     """All entries of a window; if it is not short, at most ``WANTED_ENTRIES`` and a page.
 
     It is not documented whether a range includes ``since`` and ``until``. A range from one second
@@ -55,7 +55,7 @@ async def read_window(client: PagerDutyClient, window: Window) -> Reading:
     Raises:
         RemoteError: the entries read so far prove nothing.
     """
-    reading = Reading()
+    reading = WindowRead()
     if window.span > SECOND:
         bound = WANTED_ENTRIES if window.span > SHORT_SPAN else MAX_DEPTH
         asked = _Range(window.start - SECOND, window.end, bound)
@@ -88,7 +88,7 @@ class _Range:
 
 
 async def _read_settled(
-    client: PagerDutyClient, reading: Reading, window: Window, asked: _Range
+    client: PagerDutyClient, reading: WindowRead, window: Window, asked: _Range
 ) -> None:
     """Reads a range until a pass sees no row move.
 
@@ -103,7 +103,7 @@ async def _read_settled(
 
 
 async def _read_pass(
-    client: PagerDutyClient, reading: Reading, window: Window, asked: _Range
+    client: PagerDutyClient, reading: WindowRead, window: Window, asked: _Range
 ) -> bool:
     """Reads all pages once into the reading; returns whether rows moved between pages."""
     seen: set[str] = set()
@@ -136,7 +136,7 @@ async def _read_pass(
 
 
 def _take_in(
-    reading: Reading, window: Window, asked: _Range, page: Page, offset: int, seen: set[str]
+    reading: WindowRead, window: Window, asked: _Range, page: Page, offset: int, seen: set[str]
 ) -> bool:
     """Adds a page to the reading; returns whether this pass has seen one of its entries before."""
     has_repeated = False

@@ -16,7 +16,7 @@ from pagerforce.model.ports import Clock, EntryBatch, Flaw
 from pagerforce.pagerduty.client import PagerDutyClient
 from pagerforce.pagerduty.decode import decode_incident, odd_rows
 from pagerforce.pagerduty.directory import Directory
-from pagerforce.pagerduty.entries import WANTED_ENTRIES, Reading, read_window
+from pagerforce.pagerduty.entries import WANTED_ENTRIES, WindowRead, read_window
 from pagerforce.pagerduty.open_incidents import OpenIncidents
 from pagerforce.pagerduty.people import People
 from pagerforce.pagerduty.refusals import is_out_of_sight
@@ -131,7 +131,7 @@ class PagerDutyPoller:
         self._owe([*odd_rows([raw], "incident"), *people.flaws])
         return incident
 
-    async def _to_batch(self, reading: Reading, window: Window, read_to: datetime) -> EntryBatch:
+    async def _to_batch(self, reading: WindowRead, window: Window, read_to: datetime) -> EntryBatch:
         people = People(self._directory, self._latest())
         entries = [await people.complete_entry(entry) for entry in reading.entries.values()]
         flaws = [*self._owed_flaws, *reading.flaws, *people.flaws]

@@ -19,7 +19,7 @@ from pagerforce.pagerduty.actions import build_handlers as build_pagerduty_handl
 from pagerforce.pagerduty.actions.stand_in import StandIns
 from pagerforce.pagerduty.client import PagerDutyClient, open_http
 from pagerforce.pagerduty.directory import Directory
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 from pagerforce.pagerduty.source import PagerDutyPoller
 from pagerforce.pipeline.pace import Budget
 from pagerforce.rules.needs import fields_needed, incident_needs
@@ -52,7 +52,7 @@ class PagerDutySide:
 
     def allowed(self) -> int:
         """Returns the number of requests per minute up to which reading continues."""
-        return self.client.line.allowed(Lane.READ)
+        return self.client.line.allowed(RateClass.READ)
 
     def poller(self, loaded: Loaded) -> PagerDutyPoller:
         """Returns the reader of the log, for these rules."""
@@ -151,7 +151,7 @@ async def open_pagerduty(
     await stack.enter_async_context(http)
     client = PagerDutyClient(http, deadline_seconds=timeout, observer=metrics, clock=clock)
     # A page waits for the lookups of its names: they are as important as the page.
-    directory = Directory(client.at(Lane.PAGE), clock, NAMES_KNOWN_FOR)
+    directory = Directory(client.at(RateClass.PAGE), clock, NAMES_KNOWN_FOR)
     return PagerDutySide(client, directory, clock)
 
 

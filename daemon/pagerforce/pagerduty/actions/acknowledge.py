@@ -46,13 +46,13 @@ from pagerforce.model.verdict import (
     Unknown,
     Verdict,
 )
-from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider, Order
-from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of, text
+from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider, IncidentWrite
 from pagerforce.pagerduty.actions.handler import only_call
 from pagerforce.pagerduty.actions.history import read_history, read_pages, was_done
 from pagerforce.pagerduty.actions.status import moved, there_already
+from pagerforce.pagerduty.actions.tools import Sight, Writer, incident_id_of, text
 from pagerforce.pagerduty.client import MAX_BULK
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 from pagerforce.pagerduty.refusals import ALREADY_ACKNOWLEDGED
 from pagerforce.pagerduty.windows import SECOND, floor_second
 
@@ -98,12 +98,12 @@ class Acknowledge(ChangeHandler):
     """Acknowledges an incident, only if it is triggered."""
 
     spec = ACKNOWLEDGE
-    lane = Lane.STATUS
+    rate_class = RateClass.STATUS
     _is_told_by_log = True
 
     async def _writer_of(self, task: Task) -> Writer:
         is_as_actor = _assign_to(only_call(task)) == _ACTOR
-        return await self._desk.writer_of(task, as_actor=is_as_actor)
+        return await self._tools.writer_of(task, as_actor=is_as_actor)
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer, incident_id = await self._writer_of(task), incident_id_of(task)
@@ -145,7 +145,7 @@ class Acknowledge(ChangeHandler):
 
         An assignment in the same request does not undo it.
         """
-        entries = await read_history(self._desk.client, incident_id_of(task), task.event_at)
+        entries = await read_history(self._tools.client, incident_id_of(task), task.event_at)
         if not was_done(entries, task, writer, "acknowledge", lambda _: True):
             return False
         return not is_keeping or _is_undone_by_others(entries, writer)
@@ -155,54 +155,58 @@ class Acknowledge(ChangeHandler):
             return there_already(task, "acknowledged")
         return super()._refused(task, error, writer)
 
-    async def _after(self, orders: Sequence[Order], read_at: datetime | None) -> Sequence[Verdict]:
+    async def _after(
+        self, writes: Sequence[IncidentWrite], read_at: datetime | None
+    ) -> Sequence[Verdict]:
         """Acknowledges incidents that are still triggered; resolves incidents it reopened."""
-        await self._do_again([order for order in orders if _is_triggered_still(order)])
-        done = [order for order in orders if order.verdict is None]
-        for order, verdict in zip(done, await self._mend(done, read_at), strict=True):
-            order.verdict = verdict
-        return [order.end for order in orders]
+        await self._do_again([write for write in writes if _is_triggered_still(write)])
+        done = [write for write in writes if write.verdict is None]
+        for write, verdict in zip(done, await self._mend(done, read_at), strict=True):
+            write.verdict = verdict
+        return [write.end for write in writes]
 
-    async def _do_again(self, orders: Sequence[Order]) -> None:
+    async def _do_again(self, writes: Sequence[IncidentWrite]) -> None:
         """Sends one plain acknowledgement each, because PagerDuty did not keep both changes."""
-        by_writer: dict[str, list[Order]] = {}
-        for order in orders:
+        by_writer: dict[str, list[IncidentWrite]] = {}
+        for write in writes:
             said = "its assignees could not be kept: an assignment ends the acknowledgement"
-            order.change = Change(_PLAIN, f"acknowledged {_id(order)} once more; {said}")
-            order.is_sent_twice = True
-            by_writer.setdefault(order.writer.email if order.writer else "", []).append(order)
+            write.change = Change(_PLAIN, f"acknowledged {_id(write)} once more; {said}")
+            write.is_sent_twice = True
+            by_writer.setdefault(write.writer.email if write.writer else "", []).append(write)
         for mine in by_writer.values():
             await self._send(mine)
-        for order in orders:
-            if isinstance(order.verdict, Skipped):
+        for write in writes:
+            if isinstance(write.verdict, Skipped):
                 # Not "skipped": log entries of the first write exist and must be recognised as own.
-                order.verdict = Delivered(f"acknowledged {_id(order)}; {order.verdict.reason}")
-            elif order.verdict is not None:
+                write.verdict = Delivered(f"acknowledged {_id(write)}; {write.verdict.reason}")
+            elif write.verdict is not None:
                 # Something was written, so the next attempt must search first.
-                why = getattr(order.verdict, "reason", "")
-                order.verdict = Unknown(f"triggered again after both were written: {why}")
+                why = getattr(write.verdict, "reason", "")
+                write.verdict = Unknown(f"triggered again after both were written: {why}")
 
-    async def _mend(self, orders: Sequence[Order], read_at: datetime | None) -> Sequence[Verdict]:
+    async def _mend(
+        self, writes: Sequence[IncidentWrite], read_at: datetime | None
+    ) -> Sequence[Verdict]:
         """Resolves incidents that somebody resolved between read and write, which reopened them."""
         try:
-            resolved_at = await self._resolved_since(orders, read_at)
+            resolved_at = await self._resolved_since(writes, read_at)
         except RemoteError as error:
             # The acknowledgements themselves are done and must not be sent again.
             doubt = f"; whether that reopened it is unknown: {error}"
-            return [Delivered(f"{_done(order)}{doubt}", _unmet(order)) for order in orders]
-        return [await self._mended(order, resolved_at.get(_id(order))) for order in orders]
+            return [Delivered(f"{_done(write)}{doubt}", _unmet(write)) for write in writes]
+        return [await self._mended(write, resolved_at.get(_id(write))) for write in writes]
 
-    async def _mended(self, order: Order, resolved_at: datetime | None) -> Verdict:
-        done, effects = _done(order), _unmet(order)
-        changed_at = _changed_at(order.before)
+    async def _mended(self, write: IncidentWrite, resolved_at: datetime | None) -> Verdict:
+        done, effects = _done(write), _unmet(write)
+        changed_at = _changed_at(write.before)
         # Within one second the order is unknown; the resolve then counts as the earlier.
         if resolved_at is None or changed_at is None or resolved_at <= changed_at:
             return Delivered(done, effects)
-        email = order.writer.email if order.writer else ""
-        actor_id = order.writer.user_id if order.writer else None
-        caused = EntryCaused(EntryExpected("resolve", _id(order), actor_id), resolved_at)
+        email = write.writer.email if write.writer else ""
+        actor_id = write.writer.user_id if write.writer else None
+        caused = EntryCaused(EntryExpected("resolve", _id(write), actor_id), resolved_at)
         try:
-            await self._desk.client.send_update(_id(order), {"status": "resolved"}, email)
+            await self._tools.client.send_update(_id(write), {"status": "resolved"}, email)
         except RemoteError as error:
             effects = (*effects, caused) if isinstance(error, UnknownOutcomeError) else effects
             detail = f"{done}, which reopened it; it could not be resolved again: {error}"
@@ -212,15 +216,15 @@ class Acknowledge(ChangeHandler):
         return Delivered(said, (*effects, caused))
 
     async def _resolved_since(
-        self, orders: Sequence[Order], read_at: datetime | None
+        self, writes: Sequence[IncidentWrite], read_at: datetime | None
     ) -> Mapping[str, datetime]:
         """The last resolve of each incident, from the account's log; for one, from its own log."""
-        client = self._desk.client
-        since = _changed_at(orders[0].before) if orders else None
+        client = self._tools.client
+        since = _changed_at(writes[0].before) if writes else None
         if since is None:
             return {}
-        if len(orders) == 1:
-            fetch = partial(client.fetch_incident_log_entries, _id(orders[0]), since)
+        if len(writes) == 1:
+            fetch = partial(client.fetch_incident_log_entries, _id(writes[0]), since)
         elif read_at is not None and client.server_time is not None:
             begin = floor_second(read_at) - SECOND
             end = floor_second(client.server_time) + 2 * SECOND
@@ -229,7 +233,7 @@ class Acknowledge(ChangeHandler):
             return {}
         found: dict[str, datetime] = {}
         for entry in await read_pages(fetch):
-            key = entry.incident_id or _id(orders[0])
+            key = entry.incident_id or _id(writes[0])
             if entry.type == "resolve":
                 found[key] = max(entry.at, found.get(key, entry.at))
         return found
@@ -285,42 +289,42 @@ def _keeping(task: Task, writer: Writer, before: Incident) -> Change | Verdict:
     )
 
 
-def _is_keeping(order: Order) -> bool:
+def _is_keeping(write: IncidentWrite) -> bool:
     """Whether both changes were sent and accepted."""
-    return order.change is not None and "assignments" in order.change.fields
+    return write.change is not None and "assignments" in write.change.fields
 
 
-def _is_triggered_still(order: Order) -> bool:
-    is_triggered = order.after is not None and order.after.status is IncidentStatus.TRIGGERED
-    return is_triggered and _is_keeping(order)
+def _is_triggered_still(write: IncidentWrite) -> bool:
+    is_triggered = write.after is not None and write.after.status is IncidentStatus.TRIGGERED
+    return is_triggered and _is_keeping(write)
 
 
-def _done(order: Order) -> str:
+def _done(write: IncidentWrite) -> str:
     """The text of the outcome."""
-    done = order.change.done if order.change else ""
-    if not _is_keeping(order) or order.before is None or order.after is None:
+    done = write.change.done if write.change else ""
+    if not _is_keeping(write) or write.before is None or write.after is None:
         return done
-    if _ids(order.before) == _ids(order.after):
+    if _ids(write.before) == _ids(write.after):
         return done
-    return f"acknowledged {_id(order)}; PagerDuty did not keep its assignees"
+    return f"acknowledged {_id(write)}; PagerDuty did not keep its assignees"
 
 
 def _ids(incident: Incident) -> set[str | None]:
     return {person.id for person in incident.assignees}
 
 
-def _unmet(order: Order) -> tuple[Effect, ...]:
+def _unmet(write: IncidentWrite) -> tuple[Effect, ...]:
     """The expectations for the reactions that PagerDuty did not show."""
-    task, writer = order.task, order.writer
+    task, writer = write.task, write.writer
     if writer is None or task.is_uncertain or _assign_to(only_call(task)) != _UNCHANGED:
         return ()
-    if order.is_sent_twice and not _is_keeping(order):
+    if write.is_sent_twice and not _is_keeping(write):
         return ()
-    second = NotCaused(EntryExpected("acknowledge", _id(order)))
+    second = NotCaused(EntryExpected("acknowledge", _id(write)))
     lost = _kept(task, writer)
-    if _is_keeping(order):
+    if _is_keeping(write):
         # An assignment that did not last: a later one to the same person is another act's.
-        has = _ids(order.after) if order.after is not None else {x.assignee for x in lost}
+        has = _ids(write.after) if write.after is not None else {x.assignee for x in lost}
         lost = [item for item in lost if item.assignee not in has]
     return (second, *(NotCaused(item) for item in lost))
 
@@ -339,8 +343,8 @@ def _is_undone_by_others(entries: Sequence[LogEntry], writer: Writer) -> bool:
     )
 
 
-def _id(order: Order) -> IncidentId:
-    return incident_id_of(order.task)
+def _id(write: IncidentWrite) -> IncidentId:
+    return incident_id_of(write.task)
 
 
 def _changed_at(before: Incident | None) -> datetime | None:

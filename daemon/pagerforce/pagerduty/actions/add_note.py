@@ -24,10 +24,10 @@ from pagerforce.model.parts import split_text
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, NoteMade, Rejected, Skipped, Unknown, Verdict
 from pagerforce.pagerduty.actions.advice import is_too_long
-from pagerforce.pagerduty.actions.desk import Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
+from pagerforce.pagerduty.actions.tools import Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.decode import Note, decode_note, decode_rows
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 
 PART_CHARS = 1_000
 """The length of a part in UTF-16 units: below 1,024, the only documented maximum of a text in
@@ -49,10 +49,10 @@ class AddNote(Handler):
     """Adds a note to an incident, resolved or not."""
 
     spec = ADD_NOTE
-    lane = Lane.NOTE
+    rate_class = RateClass.NOTE
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
-        writer = await self._desk.writer_of(task)
+        writer = await self._tools.writer_of(task)
         content = verbatim(args.get("text"))
         texts = dict.fromkeys((content, *split_text(content, PART_CHARS)))
         return [
@@ -65,7 +65,7 @@ class AddNote(Handler):
         content = verbatim(args.get("text"))
         if not content:
             return Skipped("the text of the note is empty")
-        writer = await self._desk.writer_of(task)
+        writer = await self._tools.writer_of(task)
         parts = split_text(content, PART_CHARS)
         incident_id, found = await self._find(task, (content, *parts), writer)
         if content in found:
@@ -82,7 +82,7 @@ class AddNote(Handler):
         return await self._send_parts(replace(task, incident_id=incident_id), parts, found, writer)
 
     async def _send(self, incident_id: IncidentId, content: str, writer: Writer) -> str:
-        raw = await self._desk.client.send_note(incident_id, content, writer.email)
+        raw = await self._tools.client.send_note(incident_id, content, writer.email)
         note_id = decode_note(raw).id
         if note_id is None:
             raise UnknownOutcomeError("notes.create: the note in the answer has no id")
@@ -133,7 +133,7 @@ class AddNote(Handler):
         self, task: Task, incident_id: IncidentId, texts: Sequence[str], writer: Writer
     ) -> dict[str, str]:
         """For each text, the id of the oldest note that an earlier attempt may have created."""
-        rows = await self._desk.client.fetch_notes(incident_id)
+        rows = await self._tools.client.fetch_notes(incident_id)
         notes, flaws = decode_rows(rows, decode_note, "note")
         if flaws or any(note.id is None or not note.content for note in notes):
             # It may be the wanted note: no conclusion is better than a duplicate.

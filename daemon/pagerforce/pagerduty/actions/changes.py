@@ -21,12 +21,12 @@ from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Ref
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Skipped, Verdict
 from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider
-from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of, text, texts
 from pagerforce.pagerduty.actions.history import is_overruled, read_history, was_done
 from pagerforce.pagerduty.actions.params import POLICY
+from pagerforce.pagerduty.actions.tools import Sight, Writer, incident_id_of, text, texts
 from pagerforce.pagerduty.client import MAX_BULK, Raw
 from pagerforce.pagerduty.decode import is_assigned_by_policy
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 
 _RESOLVED = "the incident is resolved"
 
@@ -60,18 +60,18 @@ class SetPriority(ChangeHandler):
     """Sets the priority of an open incident."""
 
     spec = SET_PRIORITY
-    lane = Lane.STATUS
+    rate_class = RateClass.STATUS
     _is_told_by_log = True
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer = await self._writer_of(task)
-        priority = await self._desk.priority(_priority_text(args))
+        priority = await self._tools.priority(_priority_text(args))
         told = priority.name or priority.id
         incident_id = incident_id_of(task)
         return (EntryExpected("priority_change", incident_id, writer.user_id, priority=told),)
 
     async def _decider(self, args: Mapping[str, Json]) -> Decider:
-        priority = await self._desk.priority(_priority_text(args))
+        priority = await self._tools.priority(_priority_text(args))
 
         async def decide(task: Task, writer: Writer, sight: Sight) -> Change | Verdict:
             before = sight.incident
@@ -95,7 +95,7 @@ class SetPriority(ChangeHandler):
             told = entry.priority
             return told is not None and (told.id == priority.id or told.name == priority.name)
 
-        entries = await read_history(self._desk.client, before.id, task.event_at)
+        entries = await read_history(self._tools.client, before.id, task.event_at)
         if task.is_uncertain and was_done(entries, task, writer, "priority_change", is_wanted):
             return Delivered(f"found priority {priority.id} set; others have changed it since")
         if is_overruled(entries, task, writer, ["priority_change"], is_wanted):
@@ -156,7 +156,7 @@ class Reassign(ChangeHandler):
     """Assigns an open incident to users or to an escalation policy."""
 
     spec = REASSIGN
-    lane = Lane.PAGE
+    rate_class = RateClass.PAGE
     _is_told_by_log = True
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
@@ -196,7 +196,7 @@ class Reassign(ChangeHandler):
         """
         entries = [
             entry
-            for entry in await read_history(self._desk.client, before.id, task.event_at)
+            for entry in await read_history(self._tools.client, before.id, task.event_at)
             if entry.agent_type == "user"
         ]
         is_done = (
@@ -213,14 +213,14 @@ class Reassign(ChangeHandler):
 
     async def _destination(self, args: Mapping[str, Json]) -> _Destination:
         if texts(args.get("assignees")):
-            return _Destination(await self._desk.user_ids(args.get("assignees")), "")
+            return _Destination(await self._tools.user_ids(args.get("assignees")), "")
         wanted = text(args.get("escalation_policy"))
         if not wanted:
             raise RefusedError(
                 "neither assignees nor an escalation policy are left after rendering: "
                 "correct the rule or the record, then retry it"
             )
-        return _Destination((), (await self._desk.escalation_policy(wanted)).id)
+        return _Destination((), (await self._tools.escalation_policy(wanted)).id)
 
 
 def _priority_text(args: Mapping[str, Json]) -> str:

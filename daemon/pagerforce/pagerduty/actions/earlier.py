@@ -11,13 +11,13 @@ from pagerforce.model.action import Task
 from pagerforce.model.durations import CLOCK_KNOWN_TO
 from pagerforce.model.expectation import EntryExpected, Expectation
 from pagerforce.model.incident import LogEntry
-from pagerforce.pagerduty.actions.desk import Desk, incident_id_of
+from pagerforce.pagerduty.actions.tools import PagerDutyTools, incident_id_of
 from pagerforce.pagerduty.client import MAX_DEPTH
 from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
 
 
 async def find_earlier_doing(
-    desk: Desk, task: Task, expected: Sequence[Expectation]
+    tools: PagerDutyTools, task: Task, expected: Sequence[Expectation]
 ) -> LogEntry | None:
     """The log entry of the same action before the restore; None if there is none.
 
@@ -29,7 +29,7 @@ async def find_earlier_doing(
     since = task.doubt_since - CLOCK_KNOWN_TO
     offset = 0
     while offset < MAX_DEPTH:
-        page = await desk.client.fetch_incident_log_entries(incident_id_of(task), since, offset)
+        page = await tools.client.fetch_incident_log_entries(incident_id_of(task), since, offset)
         entries, _ = decode_rows(page.rows, decode_log_entry, "log entry")
         for entry in entries:
             if entry.at >= since and any(_is_fulfilled(item, entry) for item in expected):

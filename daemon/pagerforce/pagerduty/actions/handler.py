@@ -16,10 +16,10 @@ from pagerforce.model.expectation import Expectation, not_before
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Rejected, RetryLater, Skipped, Unknown, Verdict
 from pagerforce.pagerduty.actions.advice import is_resolved_refusal, rejection_reason
-from pagerforce.pagerduty.actions.desk import Desk, Writer
 from pagerforce.pagerduty.actions.earlier import find_earlier_doing
 from pagerforce.pagerduty.actions.stand_in import is_about_requester
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.actions.tools import PagerDutyTools, Writer
+from pagerforce.pagerduty.rate import RateClass
 from pagerforce.wire.verdicts import verdict_of
 
 # Answers and entries may use different clocks. Missing a person's change is better than treating an
@@ -33,18 +33,18 @@ class Handler(ABC):
 
     spec: ActionSpec
     """Its declaration."""
-    lane: Lane
+    rate_class: RateClass
     """How urgent its requests are."""
     _is_told_by_log = False
     """Whether the expected entries prove that it was done; otherwise another search is used."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, tools: PagerDutyTools) -> None:
+        self._tools = tools
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
         """The entries that polls may show because of this attempt; none from long before it."""
         expected = await self._expect(task, only_call(task))
-        began_at = self._desk.client.server_time
+        began_at = self._tools.client.server_time
         if began_at is None or task.is_uncertain:  # an earlier attempt may have done it
             return expected
         since = began_at - _CLOCK_DOUBT
@@ -56,7 +56,7 @@ class Handler(ABC):
         try:
             if task.doubt_since is not None and self._is_told_by_log:
                 expected = await self._expect(task, args)
-                entry = await find_earlier_doing(self._desk, task, expected)
+                entry = await find_earlier_doing(self._tools, task, expected)
                 if entry is not None:
                     return (Delivered(f"done before the restore: log entry {entry.id}"),)
             return (await self._attempt(task, args),)
@@ -73,12 +73,12 @@ class Handler(ABC):
 
     async def _writer_of(self, task: Task) -> Writer:
         """The writer of the change."""
-        return await self._desk.writer_of(task)
+        return await self._tools.writer_of(task)
 
     def _stand_in(self, writer: Writer, error: RemoteError) -> Verdict:
         """The integration user makes the next attempt: a person's missing rights stop nothing."""
         if writer.actor_id is not None:
-            self._desk.stand_ins.refuse(writer.actor_id)
+            self._tools.stand_ins.refuse(writer.actor_id)
         who = f"PagerDuty refuses this from {writer.actor_id}"
         return RetryLater(f"{who} ({error}): the integration user tries it next", _AT_ONCE)
 

@@ -13,7 +13,7 @@ from pagerforce.errors import MalformedError
 from pagerforce.model.action import Task
 from pagerforce.model.ids import IncidentId, Side
 from pagerforce.model.incident import LogEntry
-from pagerforce.pagerduty.actions.desk import Writer
+from pagerforce.pagerduty.actions.tools import Writer
 from pagerforce.pagerduty.client import MAX_DEPTH, Page, PagerDutyClient
 from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
 from pagerforce.pagerduty.windows import in_order

@@ -22,10 +22,10 @@ from pagerforce.model.incident import Incident, IncidentStatus
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, RetryLater, Skipped, Verdict
 from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider
-from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.actions.history import read_history, was_done
+from pagerforce.pagerduty.actions.tools import Sight, Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.client import MAX_BULK
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 
 _REOPENED = "resolved by an attempt whose answer was lost; others have reopened it since"
 _MOVE_SECONDS = 10.0
@@ -57,7 +57,7 @@ class Resolve(ChangeHandler):
     """Resolves an incident that is open."""
 
     spec = RESOLVE
-    lane = Lane.STATUS
+    rate_class = RateClass.STATUS
     _is_told_by_log = True
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - not every entry has the resolution
@@ -74,7 +74,7 @@ class Resolve(ChangeHandler):
             if before.status is IncidentStatus.RESOLVED:
                 return moved(task, before) or there_already(task, "resolved")
             if task.is_uncertain:
-                entries = await read_history(self._desk.client, before.id, task.event_at)
+                entries = await read_history(self._tools.client, before.id, task.event_at)
                 if was_done(entries, task, writer, "resolve", lambda _: True):
                     return Delivered(_REOPENED)
             return Change(fields, f"resolved {before.id}")

@@ -6,8 +6,8 @@ from pagerforce.model.mapping import MappingTable
 from pagerforce.model.ports import ActionHandler, Clock
 from pagerforce.salesforce.actions.add_comment import AddComment
 from pagerforce.salesforce.actions.create_record import CreateRecord
-from pagerforce.salesforce.actions.desk import Desk
 from pagerforce.salesforce.actions.set_field import SetField
+from pagerforce.salesforce.actions.tools import SalesforceTools
 from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.feeds import FeedPlan
 from pagerforce.salesforce.lookup import LookupResolver
@@ -38,7 +38,7 @@ def build_handlers(
         plan: the poller's plan, so that records returned by actions have the same fields as
             polled ones, also after new rules use other fields.
     """
-    desk = Desk(
+    tools = SalesforceTools(
         client=client,
         schema=schema,
         plan=plan,
@@ -47,4 +47,4 @@ def build_handlers(
         lookups=LookupResolver(client, schema, clock),
         mender=Mender(client, schema, plan, clock),
     )
-    return tuple(make(desk) for make in _HANDLERS)
+    return tuple(make(tools) for make in _HANDLERS)

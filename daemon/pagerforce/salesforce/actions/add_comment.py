@@ -24,8 +24,8 @@ from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.parts import halved, split_text
 from pagerforce.model.value import Scalar, is_empty
 from pagerforce.model.verdict import CommentMade, Delivered, Rejected, Skipped, Unknown, Verdict
-from pagerforce.salesforce.actions.desk import Desk, unit_of
 from pagerforce.salesforce.actions.search import Comments, Row, Window, doubt, window_of
+from pagerforce.salesforce.actions.tools import SalesforceTools, unit_of
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
 from pagerforce.salesforce.decode import created_at, found_id
@@ -65,8 +65,8 @@ class AddComment:
 
     spec = ADD_COMMENT
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, tools: SalesforceTools) -> None:
+        self._tools = tools
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
         """One comment per part, by its text.
@@ -80,7 +80,7 @@ class AddComment:
             draft = await self._draft(task, task.record_id)
         except RefusedError:
             return ()  # nothing will be sent; the attempt reports the reason
-        user_id = await self._desk.client.user_id()
+        user_id = await self._tools.client.user_id()
         return tuple(CommentExpected(draft.record_id, body, user_id) for body in draft.bodies)
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
@@ -123,7 +123,7 @@ class AddComment:
     ) -> dict[int, Verdict]:
         rows = [{**draft.values, draft.settings.body_field: draft.bodies[0]} for _, draft in drafts]
         try:
-            results = await self._desk.client.create_many(object_name, rows)
+            results = await self._tools.client.create_many(object_name, rows)
         except RemoteError as error:
             return dict.fromkeys((place for place, _ in drafts), to_verdict(error))
         verdicts: dict[int, Verdict] = {}
@@ -131,7 +131,7 @@ class AddComment:
             if isinstance(result, VendorRefusedError) and _is_too_long(result, draft):
                 verdicts[place] = await self._make(draft, bodies=halved(draft.bodies[0]))
             elif isinstance(result, RemoteError):
-                self._desk.learn(object_name, result)
+                self._tools.learn(object_name, result)
                 verdicts[place] = to_verdict(result)
             else:
                 made = CommentMade(object_name, result, draft.record_id)
@@ -139,17 +139,17 @@ class AddComment:
         return verdicts
 
     async def _draft(self, task: Task, record_id: RecordId) -> _Draft:
-        settings = self._desk.find_object(task.object)
+        settings = self._tools.find_object(task.object)
         comments = settings.comments if settings is not None else None
         if comments is None:
             raise RefusedError(f"{task.object} has no [objects.comments]: configure it")
         text = task.calls[0].get("text")
         if not isinstance(text, str) or is_empty(text):
             raise RefusedError("the text of the comment is empty; correct the rule")
-        body = await self._desk.field_info(comments.object, comments.body_field)
+        body = await self._tools.field_info(comments.object, comments.body_field)
         values: dict[str, Scalar] = {}
         for field, value in comments.fields.items():
-            values[field] = await self._desk.prepare(comments.object, field, value)
+            values[field] = await self._tools.prepare(comments.object, field, value)
         unit = unit_of(comments.object, body)
         try:
             bodies = split_text(text, body.length, unit)
@@ -161,7 +161,7 @@ class AddComment:
 
     async def _find(self, task: Task, draft: _Draft) -> Comments:
         """The comments that an earlier attempt may have created, deleted ones too."""
-        settings, client = draft.settings, self._desk.client
+        settings, client = draft.settings, self._tools.client
         window = window_of(task, client.session.now())
         select = Select(
             settings.object,
@@ -185,7 +185,7 @@ class AddComment:
     async def _made_by_us(self, draft: _Draft, window: Window) -> tuple[Condition, ...]:
         return (
             equals(draft.settings.parent_field, draft.record_id),
-            equals("CreatedById", await self._desk.client.user_id()),
+            equals("CreatedById", await self._tools.client.user_id()),
             compare("CreatedDate", ">=", window.since),
         )
 
@@ -196,7 +196,7 @@ class AddComment:
             return
         conditions = (*await self._made_by_us(draft, window), *where)
         select = Select(draft.settings.object, ("Id",), conditions)
-        kin = await self._desk.client.query_to_end(select.text(), deleted=True)
+        kin = await self._tools.client.query_to_end(select.text(), deleted=True)
         ids = {found_id(row) for row in kin}
         comments.rows = [row for row in comments.rows if row.id in ids]
 
@@ -237,9 +237,9 @@ class AddComment:
         settings = draft.settings
         values = {**draft.values, settings.body_field: body}
         try:
-            return await self._desk.client.create(settings.object, values)
+            return await self._tools.client.create(settings.object, values)
         except VendorRefusedError as error:
-            self._desk.learn(settings.object, error)
+            self._tools.learn(settings.object, error)
             raise
 
 

@@ -25,7 +25,6 @@ from pagerforce.model.record import Record
 from pagerforce.model.value import Scalar, is_empty
 from pagerforce.model.verdict import Delivered, RecordMade, Rejected, Skipped, Unknown, Verdict
 from pagerforce.salesforce.actions.category import inbound_values
-from pagerforce.salesforce.actions.desk import PROSE_TYPES, Desk
 from pagerforce.salesforce.actions.search import (
     Found,
     Rivals,
@@ -35,6 +34,7 @@ from pagerforce.salesforce.actions.search import (
     find_record,
     window_of,
 )
+from pagerforce.salesforce.actions.tools import PROSE_TYPES, SalesforceTools
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
 from pagerforce.salesforce.decode import created_at, found_id, value_at
@@ -88,8 +88,8 @@ class CreateRecord:
 
     spec = CREATE_RECORD
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, tools: SalesforceTools) -> None:
+        self._tools = tools
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
         """The new record, by its external id or else by its values, and the values that it gets.
@@ -102,7 +102,7 @@ class CreateRecord:
         except RefusedError:
             return ()  # nothing will be sent; the attempt reports the reason
         values = {draft.key_field: draft.key} if draft.key_field else dict(draft.values)
-        user_id = await self._desk.client.user_id()
+        user_id = await self._tools.client.user_id()
         return (
             RecordExpected(draft.object, values, user_id),
             RecordGiven(draft.object, draft.given),
@@ -123,7 +123,7 @@ class CreateRecord:
                 return await self._make_by_key(task, draft, draft.key_field)
             return await self._make_once(task, draft)
         except VendorRefusedError as error:
-            self._desk.learn(draft.object, error)
+            self._tools.learn(draft.object, error)
             verdict = to_verdict(error)
             if error.fields or not isinstance(verdict, Rejected):
                 return verdict
@@ -137,18 +137,18 @@ class CreateRecord:
         values: dict[str, Scalar] = {}
         remark = ""
         for field, value in (given if isinstance(given, Mapping) else {}).items():
-            info = await self._desk.field_info(object_name, field)
+            info = await self._tools.field_info(object_name, field)
             if not info.is_createable:
                 raise RefusedError(
                     f"{object_name}.{field} can't be set on a new record (a formula, or read-only"
                     " for the integration user); remove it from the rule's fields"
                 )
-            values[field] = await self._desk.prepare(object_name, field, value)
-            if self._desk.is_too_long(object_name, info, value):
+            values[field] = await self._tools.prepare(object_name, field, value)
+            if self._tools.is_too_long(object_name, info, value):
                 remark += f"; {field} cut to {info.length} characters"
-        values = await inbound_values(self._desk, object_name, task.incident, values) | values
+        values = await inbound_values(self._tools, object_name, task.incident, values) | values
         values = {field: value for field, value in values.items() if not is_empty(value)}
-        settings = self._desk.find_object(object_name)
+        settings = self._tools.find_object(object_name)
         key_field = settings.external_id_field if settings is not None else ""
         if not key_field:
             return _Draft(object_name, values, remark)
@@ -161,7 +161,7 @@ class CreateRecord:
         if found is not None:
             return await self._made(task, draft, found, "found by its external id")
         try:
-            done = await self._desk.client.upsert(draft.object, key_field, draft.key, draft.values)
+            done = await self._tools.client.upsert(draft.object, key_field, draft.key, draft.values)
         except VendorRefusedError as error:
             if error.code != "DUPLICATE_VALUE":
                 raise
@@ -184,7 +184,7 @@ class CreateRecord:
     ) -> RecordId | None:
         """The record with the draft's key; with ``deleted``, otherwise a deleted one."""
         select = Select(draft.object, ("Id", "IsDeleted"), (equals(key_field, draft.key),))
-        rows = await self._desk.client.query_to_end(select.text(), deleted=deleted)
+        rows = await self._tools.client.query_to_end(select.text(), deleted=deleted)
         living = [found_id(row) for row in rows if row.get("IsDeleted") is not True]
         if len(living) > 1:
             raise RefusedError(
@@ -195,7 +195,7 @@ class CreateRecord:
 
     async def _make_once(self, task: Task, draft: _Draft) -> Verdict:
         if task.is_uncertain:
-            rivals = Rivals.of(task, draft.object, self._desk.client.session.now())
+            rivals = Rivals.of(task, draft.object, self._tools.client.session.now())
             rows = await self._earlier_rows(task, draft, rivals)
             sent = Sent(draft.values, await self._prose(draft), rivals.values)
             finding = find_record(rows, sent)
@@ -204,18 +204,18 @@ class CreateRecord:
                 return await self._made(task, draft, finding.ids[0], how)
             if finding.what is Found.DOUBT:
                 return doubt(f"rows of {draft.object}", finding.ids, remedy=_REMEDY)
-        record_id = await self._desk.client.create(draft.object, draft.values)
+        record_id = await self._tools.client.create(draft.object, draft.values)
         return await self._made(task, draft, record_id, _MADE)
 
     async def _prose(self, draft: _Draft) -> frozenset[str]:
-        infos = [await self._desk.field_info(draft.object, name) for name in draft.values]
+        infos = [await self._tools.field_info(draft.object, name) for name in draft.values]
         return frozenset(info.name for info in infos if info.type in PROSE_TYPES)
 
     async def _earlier_rows(self, task: Task, draft: _Draft, rivals: Rivals) -> Sequence[Row]:
         """The integration user's rows near the time of earlier attempts, deleted ones too."""
-        client = self._desk.client
+        client = self._tools.client
         user_id = await client.user_id()
-        infos = {name: await self._desk.field_info(draft.object, name) for name in draft.values}
+        infos = {name: await self._tools.field_info(draft.object, name) for name in draft.values}
         window = window_of(task, client.session.now())
         select = Select(
             draft.object,
@@ -241,8 +241,8 @@ class CreateRecord:
         org fills in would hide their next change.
         """
         try:
-            record = await self._desk.read_record(draft.object, record_id)
-            us = Person(id=await self._desk.client.user_id())
+            record = await self._tools.read_record(draft.object, record_id)
+            us = Person(id=await self._tools.client.user_id())
         except RemoteError as error:
             return Unknown(f"{draft.object} {record_id} {how}, but not read back: {error}")
         if record is None:

@@ -6,7 +6,7 @@ from pagerforce.errors import RefusedError
 from pagerforce.model.action import IncidentState
 from pagerforce.model.value import Json
 from pagerforce.pipeline.drift import WantedState
-from pagerforce.salesforce.actions.desk import lookup_of
+from pagerforce.salesforce.actions.tools import lookup_of
 from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.values import is_same_value, to_payload
 from pagerforce.service.sides import SalesforceSide

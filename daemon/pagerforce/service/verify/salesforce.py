@@ -10,7 +10,7 @@ from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.ids import RecordId, is_same_record_id
 from pagerforce.model.sameness import normal_text
 from pagerforce.model.value import Json, Scalar, parse_instant
-from pagerforce.salesforce.actions.desk import lookup_of
+from pagerforce.salesforce.actions.tools import lookup_of
 from pagerforce.salesforce.decode import value_at
 from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.soql import Select, equals

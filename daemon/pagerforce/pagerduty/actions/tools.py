@@ -55,7 +55,7 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class PagerDutyTools:
     """The tools of the handlers. Every method raises the ``RemoteError`` family."""
 
     client: PagerDutyClient

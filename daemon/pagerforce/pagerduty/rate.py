@@ -19,10 +19,10 @@ _MOST_REQUESTS = 1e6  # per minute; a larger or negative number in a header is i
 _MEMORY_SECONDS = 120.0
 
 
-class Lane(Enum):
+class RateClass(Enum):
     """The purpose of a request. The value: the part of pagerforce's share that it may use.
 
-    The rest is reserved for the lanes before it: a note can wait, a page cannot.
+    The rest is reserved for the rate classes before it: a note can wait, a page cannot.
     """
 
     PAGE = 1.0
@@ -31,20 +31,25 @@ class Lane(Enum):
     NOTE = 0.7
 
 
-_RESERVED_SHARE = {Lane.PAGE: 0.0, Lane.STATUS: 0.01, Lane.READ: 0.02, Lane.NOTE: 0.02}
-"""The last part of the vendor's limit that a lane never uses, no matter who used the rest."""
+_RESERVED_SHARE = {
+    RateClass.PAGE: 0.0,
+    RateClass.STATUS: 0.01,
+    RateClass.READ: 0.02,
+    RateClass.NOTE: 0.02,
+}
+"""The last part of the vendor's limit that a rate class never uses, no matter who used the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """How long a request must wait. ``is_for_all``: the limit is used up for every lane."""
+    """How long a request must wait. ``is_for_all``: the limit is used up for every rate class."""
 
     seconds: float = 0.0
     is_for_all: bool = False
 
 
 @dataclass(slots=True)
-class Pace:
+class RateLimit:
     """The limit in the last answers, and the sent requests. Times: monotonic seconds."""
 
     remaining: float | None = None
@@ -83,17 +88,20 @@ class Pace:
             self._sent.popleft()
         return len(self._sent)
 
-    def allowed(self, lane: Lane) -> int:
-        """How many of pagerforce's own requests per minute make this lane wait."""
-        return max(1, int((self._whole or _USUAL_LIMIT) * SHARE * lane.value))
+    def allowed(self, rate_class: RateClass) -> int:
+        """How many of pagerforce's own requests per minute make this rate class wait."""
+        return max(1, int((self._whole or _USUAL_LIMIT) * SHARE * rate_class.value))
 
-    def hold(self, lane: Lane, now: float) -> Hold:
+    def hold(self, rate_class: RateClass, now: float) -> Hold:
         """How long the next request must wait."""
-        if self.remaining is not None and self.remaining <= self._limit * _RESERVED_SHARE[lane]:
+        if (
+            self.remaining is not None
+            and self.remaining <= self._limit * _RESERVED_SHARE[rate_class]
+        ):
             left = self._reset_at - now
             if left > 0:
                 return Hold(left, self.remaining <= 0)
-        over = self.spent(now) - self.allowed(lane)
+        over = self.spent(now) - self.allowed(rate_class)
         if over < 0:
             return Hold()
-        return Hold(self._sent[over] + _WINDOW_SECONDS - now, lane is Lane.PAGE)
+        return Hold(self._sent[over] + _WINDOW_SECONDS - now, rate_class is RateClass.PAGE)

@@ -44,7 +44,7 @@ _WHOLE_RECORD = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class FieldWrite:
     """One typed call of the task: a field and its new value.
 
     ``remark``: how the value was changed to fit; empty if it was not. ``is_contested``: it replaces
@@ -64,37 +64,37 @@ class Wish:
 
 
 @dataclass(slots=True)
-class Order:
+class RecordWrite:
     """A task on its way to its verdicts.
 
     Attributes:
         record_id: the record to write.
-        wishes: calls without a verdict yet.
+        parts: calls without a verdict yet.
         before: the record that they are compared with; None: it must be read.
         conflicts: how often others changed it between read and write.
-        parted: calls of a refused write that are sent after ``wishes``, each group as a write.
+        parted: calls of a refused write that are sent after ``parts``, each group as a write.
         alone: calls that were refused alone before anything was written.
         refusals: how many writes were refused.
     """
 
     task: Task
     record_id: RecordId
-    wishes: list[Wish]
+    parts: list[FieldWrite]
     verdicts: dict[int, Verdict]
     before: Record | None = None
     conflicts: int = 0
-    parted: list[list[Wish]] = field(default_factory=list)
-    alone: list[Wish] = field(default_factory=list)
+    parted: list[list[FieldWrite]] = field(default_factory=list)
+    alone: list[FieldWrite] = field(default_factory=list)
     refusals: int = 0
     is_written: bool = False
 
     def is_open(self) -> bool:
         """Whether there are calls to write; continues with deferred ones if no others are left."""
-        if not self.wishes and self.parted:
-            self.wishes = self.parted.pop(0)
-        elif not self.wishes and self.is_written and self.alone:
-            self.wishes, self.alone, self.is_written = self.alone, [], False
-        return bool(self.wishes)
+        if not self.parts and self.parted:
+            self.parts = self.parted.pop(0)
+        elif not self.parts and self.is_written and self.alone:
+            self.parts, self.alone, self.is_written = self.alone, [], False
+        return bool(self.parts)
 
     def answer(self) -> list[Verdict]:
         """One verdict per call."""
@@ -102,21 +102,21 @@ class Order:
 
     def close(self, verdict: Verdict) -> None:
         """Gives every open call this verdict."""
-        waiting = [wish for group in (self.wishes, *self.parted) for wish in group]
-        self.verdicts |= dict.fromkeys((wish.place for wish in waiting), verdict)
-        self.wishes, self.parted, self.alone = [], [], []
+        waiting = [part for group in (self.parts, *self.parted) for part in group]
+        self.verdicts |= dict.fromkeys((part.place for part in waiting), verdict)
+        self.parts, self.parted, self.alone = [], [], []
 
     def watched(self) -> frozenset[str]:
         """The fields of the record to read: those to write, and all fields of the snapshot."""
         known = frozenset(self.task.record.fields) if self.task.record is not None else frozenset()
-        return known | {wish.field.name for wish in self.wishes}
+        return known | {part.field.name for part in self.parts}
 
     def values(self) -> dict[str, Scalar]:
         """The values to write."""
-        return {wish.field.name: wish.value for wish in self.wishes}
+        return {part.field.name: part.value for part in self.parts}
 
     def gone(self, record: Record | None) -> None:
-        """Closes the order: the record does not exist, or is deleted."""
+        """Closes the write: the record does not exist, or is deleted."""
         name = self.task.object
         if record is not None:
             self.close(Skipped(f"{name} {record.id} is deleted"))
@@ -136,20 +136,20 @@ class Order:
         """Salesforce refused the write: the named fields get that verdict, the others remain."""
         self.refusals += 1
         verdict = to_verdict(error)
-        named = _named(error, [wish.field.name for wish in self.wishes])
+        named = _named(error, [part.field.name for part in self.parts])
         if named:
-            self.verdicts |= {w.place: verdict for w in self.wishes if w.field.name in named}
-            self.wishes = [wish for wish in self.wishes if wish.field.name not in named]
+            self.verdicts |= {w.place: verdict for w in self.parts if w.field.name in named}
+            self.parts = [part for part in self.parts if part.field.name not in named]
         elif error.code in _WHOLE_RECORD or self.refusals >= _MOST_REFUSALS:
             self.close(verdict)
-        elif len(self.wishes) == 1:
-            self.verdicts[self.wishes[0].place] = verdict
-            self.alone += [] if self.is_written else self.wishes
-            self.wishes = []
+        elif len(self.parts) == 1:
+            self.verdicts[self.parts[0].place] = verdict
+            self.alone += [] if self.is_written else self.parts
+            self.parts = []
         else:
-            middle = (len(self.wishes) + 1) // 2
-            self.parted.insert(0, self.wishes[middle:])
-            self.wishes = self.wishes[:middle]
+            middle = (len(self.parts) + 1) // 2
+            self.parted.insert(0, self.parts[middle:])
+            self.parts = self.parts[:middle]
 
     def written(self, after: Record | None, user_id: str | None, *, is_read: bool) -> None:
         """The write took effect; the first verdict carries all its changes.
@@ -162,7 +162,7 @@ class Order:
             user_id: the user who writes.
             is_read: whether a read after the write was tried at all.
         """
-        done, self.wishes, self.before, self.is_written = self.wishes, [], None, True
+        done, self.parts, self.before, self.is_written = self.parts, [], None, True
         modified_at = after.modified_at if after is not None else None
         effects = {
             share[0].place: FieldsWritten(
@@ -172,18 +172,18 @@ class Order:
                 modified_at,
                 is_followed=is_read,
             )
-            for share in ([done] if is_read else [[wish] for wish in done])
+            for share in ([done] if is_read else [[part] for part in done])
         }
-        names = ", ".join(sorted(wish.field.name for wish in done))
-        for number, wish in enumerate(done):
+        names = ", ".join(sorted(part.field.name for part in done))
+        for number, part in enumerate(done):
             how = "written in the same call" if number else f"wrote {names}"
-            mine = (effects[wish.place],) if wish.place in effects else ()
-            self.verdicts[wish.place] = _written(how, wish, *mine)
+            mine = (effects[part.place],) if part.place in effects else ()
+            self.verdicts[part.place] = _written(how, part, *mine)
 
 
-def _written(how: str, wish: Wish, *effects: FieldsWritten) -> Delivered:
-    lost = f"; it replaced an older edit of {wish.field.name}" if wish.is_contested else ""
-    return Delivered(f"{how}{wish.remark}{lost}", effects, wish.winner)
+def _written(how: str, part: FieldWrite, *effects: FieldsWritten) -> Delivered:
+    lost = f"; it replaced an older edit of {part.field.name}" if part.is_contested else ""
+    return Delivered(f"{how}{part.remark}{lost}", effects, part.winner)
 
 
 def _named(error: VendorRefusedError, names: Sequence[str]) -> frozenset[str]:
@@ -202,19 +202,19 @@ def standing(fields: Fields, written: FieldInfo) -> dict[str, Scalar]:
 
 
 def _changed_by_us(
-    after: Record | None, done: Sequence[Wish], user_id: str | None
+    after: Record | None, done: Sequence[FieldWrite], user_id: str | None
 ) -> Mapping[str, Scalar]:
     """The values in the record because of the write, as a poll will show them."""
-    written = {wish.field.name: wish.value for wish in done}
+    written = {part.field.name: part.value for part in done}
     if after is None:
         return dict(written)
     ours = set(written)
     if not is_by(after, user_id):
         # Somebody else changed the record in between: only unchanged values count as written here.
         ours = {
-            wish.field.name
-            for wish in done
-            if is_same_value(wish.field, after.fields.get(wish.field.name), wish.value)
+            part.field.name
+            for part in done
+            if is_same_value(part.field, after.fields.get(part.field.name), part.value)
         }
     # The name behind a reference that somebody replaced at once was never seen. So any name that a
     # poll shows there is a change, even the earlier one.

@@ -32,7 +32,7 @@ _COUNTED_IN_BYTES = frozenset({("casecomment", "commentbody")})
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class SalesforceTools:
     """The tools of the handlers."""
 
     client: SalesforceClient
@@ -150,7 +150,7 @@ class Desk:
 
     async def reading(
         self, object_name: str, ids: Sequence[RecordId], extra: frozenset[str] = frozenset()
-    ) -> "Reading":
+    ) -> "RecordsQuery":
         """The query for the current records, with the fields of polls and ``extra``.
 
         Raises:
@@ -167,11 +167,11 @@ class Desk:
             tuple(dict.fromkeys([*columns, *types])),
             where=(equals("Id", ids[0]) if len(ids) == 1 else is_in("Id", ids),),
         )
-        return Reading(select, RecordShape(object_name, types, shape.stamp_field))
+        return RecordsQuery(select, RecordShape(object_name, types, shape.stamp_field))
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class RecordsQuery:
     """A query for some records by Id, and the shape of its rows."""
 
     select: Select
