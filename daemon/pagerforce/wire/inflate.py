@@ -41,6 +41,7 @@ class Body:
         self._left = most
         self._raw_left = most + _SPARE
         self._body = bytearray()  # not a list: pieces may be single bytes
+        self._is_begun = False
 
     def feed(self, chunk: bytes) -> None:
         """Takes in the next piece.
@@ -50,6 +51,7 @@ class Body:
             TooMuchError: the body exceeds the bound; the bytes within the bound are kept.
         """
         self._raw_left -= len(chunk)
+        self._is_begun = self._is_begun or bool(chunk)
         for piece in self._unpack(chunk):
             self._body += piece[: self._left]
             self._left -= len(piece)
@@ -73,7 +75,7 @@ class Body:
         Raises:
             CodingError: it is incomplete.
         """
-        if self._unpacker is not None and self._body and not self._unpacker.eof:
+        if self._unpacker is not None and self._is_begun and not self._unpacker.eof:
             raise CodingError("the packed answer ends in the middle")
         return self.so_far()
 

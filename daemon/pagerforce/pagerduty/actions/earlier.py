@@ -11,9 +11,8 @@ from pagerforce.model.action import Task
 from pagerforce.model.durations import CLOCK_KNOWN_TO
 from pagerforce.model.expectation import EntryExpected, Expectation
 from pagerforce.model.incident import LogEntry
+from pagerforce.pagerduty.actions.history import read_history
 from pagerforce.pagerduty.actions.tools import PagerDutyTools, incident_id_of
-from pagerforce.pagerduty.client import MAX_DEPTH
-from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
 
 
 async def find_earlier_doing(
@@ -22,22 +21,18 @@ async def find_earlier_doing(
     """The log entry of the same action before the restore; None if there is none.
 
     Raises:
-        RemoteError: the log could not be read.
+        RemoteError: the log could not be read to its end, or an entry of it is malformed.
     """
     if task.doubt_since is None or not expected:
         return None
     since = task.doubt_since - CLOCK_KNOWN_TO
-    offset = 0
-    while offset < MAX_DEPTH:
-        page = await tools.client.fetch_incident_log_entries(incident_id_of(task), since, offset)
-        entries, _ = decode_rows(page.rows, decode_log_entry, "log entry")
-        for entry in entries:
-            if entry.at >= since and any(_is_fulfilled(item, entry) for item in expected):
-                return entry
-        offset += len(page.rows)
-        if not page.more or not page.rows:
-            break
-    return None
+    entries = await read_history(tools.client, incident_id_of(task), since)
+    found = (
+        entry
+        for entry in reversed(entries)
+        if entry.at >= since and any(_is_fulfilled(item, entry) for item in expected)
+    )
+    return next(found, None)
 
 
 def _is_fulfilled(expected: Expectation, entry: LogEntry) -> bool:
