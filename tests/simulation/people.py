@@ -14,6 +14,9 @@ MAILS = {JANE: "jane.doe@example.com", SAM: "sam.lee@example.com"}
 RAJ, OURS = "raj.patel@example.com", "integration@example.com"
 SERVICES = ("PNET001", "PDBA001")
 CATEGORIES = ("Network", "Database", "Printing")
+SHARED_ACCOUNT = 0.03
+"""The share of comments that a person writes with the integration's account. That is much more than in
+life, where nobody should; each such comment near a lost answer may leave a doubt."""
 
 
 @dataclass(slots=True)
@@ -295,7 +298,7 @@ class People:
 
     def _comment(self) -> str | None:
         if record := self._one(self._records(is_open=True)):
-            by = OURS if self.dice.random() < 0.1 else RAJ
+            by = OURS if self.dice.random() < SHARED_ACCOUNT else RAJ
             self.delay_row()
             self.sf.insert(
                 HISTORY,
