@@ -10,14 +10,7 @@ Facts: ``salesforce.remedyforce-name-copies``, ``salesforce.remedyforce-closing-
 
 from collections.abc import Collection
 
-_CLOSING = frozenset(
-    f"BMCServiceDesk__{name}__c"
-    for name in ("state", "closeDateTime", "FKClosedBy", "Closed_By", "StatusChangeDate")
-)
-_DERIVED = {
-    "bmcservicedesk__fkstatus__c": _CLOSING,
-    "status": frozenset({"IsClosed", "ClosedDate"}),  # of Case
-}
+from pagerforce.model.known_fields import CHANGED_WITH
 
 
 def follows(path: str, written: Collection[str]) -> bool:
@@ -42,7 +35,7 @@ def _follows_one(path: str, name: str) -> bool:
         return True
     return any(
         path == derived or path.startswith(f"{_relationship(derived)}.")
-        for derived in _DERIVED.get(name.lower(), ())
+        for derived in CHANGED_WITH.get(name.lower(), ())
     )
 
 

@@ -12,6 +12,7 @@ import anyio.lowlevel
 
 from pagerforce.errors import MalformedError, Problem, RefusedError, TransientError
 from pagerforce.model.durations import DESCRIBE_KNOWN_FOR
+from pagerforce.model.known_fields import CHANGED_BY_TIME
 from pagerforce.model.ports import Clock
 from pagerforce.observe.turns import Turns
 from pagerforce.salesforce.client import SalesforceClient
@@ -19,23 +20,6 @@ from pagerforce.salesforce.client import SalesforceClient
 # Compound values (an address, a location) are objects in JSON, not single values.
 _COMPOUND_TYPES = frozenset({"address", "location", "base64", "complexvalue"})
 _MAX_STEPS = 5
-_PACKAGE = "BMCServiceDesk__"
-_TIME_DRIVEN = {
-    f"{_PACKAGE}Incident__c": frozenset(
-        f"{_PACKAGE}{name}__c"
-        for name in (
-            "TimeSpentInCurrentStatus",
-            "Due_Date_Progress",
-            "Compliant",
-            "Time_Remaining_Percentage",
-            "VIP_Client",
-            "New_Incident",
-            "Deep_View",
-            "Launch_console",
-            "inc_console_detail_link",
-        )
-    )
-}
 _CLOCK_FUNCTION = re.compile(r"\b(?:NOW|TODAY)\s*\(", re.IGNORECASE)
 
 
@@ -106,7 +90,7 @@ class ObjectInfo:
     def time_driven(self) -> frozenset[str]:
         """Formulas whose value changes with time alone; their differences are no events."""
         found = {f.name for f in self.fields.values() if f.is_time_driven}
-        return frozenset(found) | _TIME_DRIVEN.get(self.name, frozenset())
+        return frozenset(found) | CHANGED_BY_TIME.get(self.name, frozenset())
 
 
 class SchemaCache:
