@@ -14,7 +14,7 @@ MAILS = {JANE: "jane.doe@example.com", SAM: "sam.lee@example.com"}
 RAJ, OURS = "raj.patel@example.com", "integration@example.com"
 SERVICES = ("PNET001", "PDBA001")
 CATEGORIES = ("Network", "Database", "Printing")
-SHARED_ACCOUNT = 0.03
+SHARED_ACCOUNT = 0.01
 """The share of comments that a person writes with the integration's account. That is much more than in
 life, where nobody should; each such comment near a lost answer may leave a doubt."""
 
