@@ -1,4 +1,4 @@
-"""Templates and texts made to cost as much as they can, or to show what is inside."""
+"""Templates and texts that try to be as expensive as possible, or to show internals."""
 
 CHARS = 131_072
 TEXTS = {

@@ -1,4 +1,4 @@
-"""No rule, however it is written, keeps others from being acted upon, or shows what is inside."""
+"""No rule, however it is written, stops other rules from acting, or shows internals."""
 
 import time
 import tracemalloc
@@ -43,7 +43,7 @@ def context():
 
 
 def outcome(text, pool):
-    """The text that came of a template, or the problem, within what it may cost."""
+    """The rendered text or the problem, within the allowed time and memory."""
     around = context()
     tracemalloc.start()
     began = time.process_time()
@@ -54,7 +54,7 @@ def outcome(text, pool):
     finally:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        # Tracing makes everything some times slower.
+        # Tracing makes everything several times slower.
         assert time.process_time() - began < 5 * SECONDS
         assert peak < BYTES
 
@@ -109,7 +109,7 @@ def test_internals_that_can_be_seen_are_refused_when_they_are_loaded(text):
         inspect_template(text)
 
 
-def test_what_looks_like_a_method_but_is_a_field_is_one():
+def test_a_field_named_like_a_method_is_a_field():
     record = {"Title": "a", "Contact.Title": "b", "Split__c": "c"}
     shown = incident(custom_fields={"upper": "d"})
     around = context_of(record_event(record=record), None, shown)
