@@ -1,7 +1,7 @@
 """Which tests are nearest to a module.
 
-First those that import the module, then its package's: ``PACKAGES`` names them. Among those that
-import it the ones of pure parts, which are quick, come before those over HTTP and files.
+First tests that import the module, then tests of its package: ``PACKAGES`` names them. Among those that
+import it, the quick tests of pure parts come before those over HTTP and files.
 """
 
 import re
@@ -60,7 +60,7 @@ _NOT_ASKED = (
 
 
 def nearest(root: Path, module: str) -> list[str]:
-    """The files of tests for a module, in the order in which they are run.
+    """The test files for a module, in their order of execution.
 
     Args:
         root: the repository.
