@@ -1,6 +1,6 @@
-"""What every operator says of a value of every type: one operand for true, one for false.
+"""The result of every operator for a value of every type: one operand for true, one for false.
 
-Written by hand from the words of docs/reference/rules.md, so that nothing here is computed by what it tests.
+Written by hand from docs/reference/rules.md, so that the tested code computes nothing here.
 """
 
 from dataclasses import dataclass
