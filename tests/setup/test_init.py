@@ -44,7 +44,7 @@ os.execv(sys.executable, [sys.executable, "-m", "pagerforce", "init", *sys.argv[
 
 
 def at_a_terminal(answers: list[str], *words: str) -> tuple[int, str]:
-    """Runs ``init`` at a terminal, each answer typed once its question is there and all is quiet."""
+    """Runs ``init`` on a terminal; each answer is typed once its question is shown and output stops."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", _TAKE_TERMINAL, *words], stdin=theirs, stdout=theirs, stderr=theirs
