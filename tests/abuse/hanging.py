@@ -59,7 +59,7 @@ class Patient:
         return self.running.log.read_text()
 
     def page(self, title: str = "Core switch down") -> None:
-        """Creates a record for which the rules create an incident."""
+        """Creates a record that makes the rules create an incident."""
         sf = self.stage.desk.salesforce
         category = sf.find_id("BMCServiceDesk__Category__c", Name="Network")
         priority = sf.find_id("BMCServiceDesk__Priority__c", Name="1")

@@ -64,11 +64,11 @@ ASKED = {
     "restore": [["{folder}/copy"], ["{rules}"]],
     "init": [["{folder}/{evil}"], ["--region", "{evil}"], ["--instance", "{evil}"]],
 }
-"""How each command is called; ``restore`` is refused while the daemon runs."""
+"""The arguments of each command; ``restore`` is refused while the daemon runs."""
 AGAIN = [("rules show", []), ("log", ["--audit"]), ("links list", [])]
-"""Once more at the end: what the commands before have left."""
+"""Once more at the end: the results of the commands before."""
 APART = {"run", "demo", "sandbox"}
-"""Those that have a test of their own below."""
+"""Commands with a test of their own below."""
 
 SERVICE_MAPPING = """
 [[service_mappings]]

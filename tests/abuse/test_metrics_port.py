@@ -14,7 +14,7 @@ LARGEST_LOG = 30_000
 
 
 def page(stage):
-    """Creates a record for which the rules create an incident."""
+    """Creates a record that makes the rules create an incident."""
     sf = stage.desk.salesforce
     values = {
         "BMCServiceDesk__shortDescription__c": "Core switch down",

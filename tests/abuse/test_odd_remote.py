@@ -42,7 +42,7 @@ class Story:
         return self.sf.find_id(f"{P}{kind}__c", Name=name)
 
     def page(self) -> str:
-        """A record of the highest priority, for which the rules create an incident."""
+        """A record of the highest priority: the rules create an incident."""
         self.count += 1
         title = f"trouble {self.count}"
         values = {

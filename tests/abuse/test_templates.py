@@ -26,7 +26,7 @@ from unit.rules.rule_examples import (
 
 MAPS = {"wide": {f"key {number}": "x" for number in range(20_000)}}
 SECONDS = 3.0
-"""Of the processor's time: far more than it takes anywhere, far less than what it took."""
+"""Processor time: far more than it takes on any machine, far less than before the limits."""
 BYTES = 24 * 1024 * 1024
 
 

@@ -74,7 +74,7 @@ async def test_an_incident_left_open_beside_a_closed_record_is_resolved_by_apply
 
 
 async def test_what_a_person_changed_later_is_no_drift(folder):
-    """Jane acknowledged; later Raj set the record back to NEW, for which no rule exists: his value stays."""
+    """Jane acknowledged; later Raj set the record back to NEW, which no rule covers: his value stays."""
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         record_id, incident_id = await rig.paged(daemon)
         rig.pd.acknowledge(incident_id, by=SAM)

@@ -113,9 +113,9 @@ def _check_entries(script: Script, heard: dict[str, str | None], found: Findings
         elif _is_beside_an_act(entry) and heard[key] == CONSEQUENCE:
             continue
         elif is_human and heard[key] is not None:
-            found.lost.append(f"a person's, taken for our own: {text}")
+            found.lost.append(f"a person's, treated as pagerforce's own: {text}")
         elif not is_human and by == "PINTEG1" and heard[key] is None:
-            found.doubled.append(f"our own, taken for a person's: {text}")
+            found.doubled.append(f"pagerforce's own, treated as a person's: {text}")
     for key in heard.keys() - entries.keys():
         found.wrong.append(f"an event without an entry: {key}")
 

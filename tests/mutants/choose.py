@@ -30,10 +30,10 @@ SCOPE = (
     "salesforce/login_table.py",
     "salesforce/answers.py",
 )
-"""What decides whether a page is lost or doubled, below ``daemon/pagerforce``."""
+"""Code that decides whether an incident is lost or duplicated, below ``daemon/pagerforce``."""
 
 _NO_MISTAKE = ("_Is_Eq", "_IsNot_NotEq", "_Eq_Is", "_NotEq_IsNot")
-"""Members of enumerations and None are equal where they are the same."""
+"""Members of enumerations and None are equal only if they are identical."""
 
 
 def choose(root: Path, count: int, seed: int) -> list[Mutant]:

@@ -42,7 +42,7 @@ PACKAGES = {
     ),
     "store": ("store", "migration", "pipeline/test_story", "storage", "control", "pipeline"),
 }
-"""Folders and files of tests, in the order in which they are run."""
+"""Folders and files of tests, in their order of execution."""
 
 _QUICK = ("unit", "property")
 _NOT_ASKED = (
@@ -56,7 +56,7 @@ _NOT_ASKED = (
     "simulation",
     "system",
 )
-"""Folders whose tests are slow, or try the whole: they do not count as importing a module."""
+"""Folders with slow tests or tests of the whole: they do not count as importing a module."""
 
 
 def nearest(root: Path, module: str) -> list[str]:

@@ -26,7 +26,7 @@ _FAILED = re.compile(
 _NOT_COLLECTED = re.compile(r"^ERROR (tests/\S+\.py)", re.MULTILINE)
 _BROKEN = re.compile(r"^(seed \d+): BROKEN", re.MULTILINE)
 _MEMORY = 6 << 30
-"""Bytes that one process may have: a mistake can ask for all there is."""
+"""Memory limit of one process in bytes: a mistake can allocate all memory."""
 
 
 class Outcome(StrEnum):

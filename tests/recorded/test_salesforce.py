@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent / "salesforce"
 NAMES = sorted(path.name.removesuffix(".expected.json") for path in FOLDER.glob("*.expected.json"))
 ROW = "a0R000000000001AAA"
 STAYS = 6
-"""So often a page of the edge is met before a new login must have been tried."""
+"""Number of pages of the edge after which a new login must have been tried."""
 
 
 def load(name: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -29,7 +29,7 @@ WHEN_ABSENT = {
     "changed_from": False,
     "changed_to": False,
 }
-"""What an operator says of a field that is empty, whatever it is compared with."""
+"""The result of an operator for an empty field, whatever the operand."""
 OPERATORS = tuple(WHEN_ABSENT)
 
 

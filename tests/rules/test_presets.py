@@ -78,7 +78,7 @@ async def test_a_case_from_page_to_close(folder):
         assert rig.sf.row("Case", case_id)["IsClosed"] is True
         assert await daemon.dead_letters() == []
         assert "pagerduty.resolve delivered" not in await daemon.outcomes(), (
-            "no echo of our own close"
+            "no echo of pagerforce's own close"
         )
 
 

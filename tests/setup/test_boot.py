@@ -29,7 +29,7 @@ READY = (
 def machine(destdir, tmp_path_factory):
     reason = why_not()
     if reason:
-        pytest.skip(f"no systemd of our own: {reason}")
+        pytest.skip(f"no separate systemd: {reason}")
     staged = tmp_path_factory.mktemp("host") / "staged"
     shutil.copytree(
         destdir,
@@ -42,7 +42,7 @@ def machine(destdir, tmp_path_factory):
     _configure(staged, destdir)
     with boot(tmp_path_factory.mktemp("root"), staged) as booted:
         if isinstance(booted, str):
-            pytest.skip(f"no systemd of our own: {booted}")
+            pytest.skip(f"no separate systemd: {booted}")
         yield booted
 
 
@@ -164,7 +164,7 @@ def test_it_listens_on_tcp_only(machine):
     machine.ok("systemctl", "daemon-reload")
     machine.ok("systemctl", "start", "bind-STREAM")
     if machine.run("systemctl", "start", "bind-DGRAM").returncode == 0:
-        pytest.skip("this kernel or systemd has no BPF to hold units to it")
+        pytest.skip("this kernel or systemd has no BPF to enforce it for units")
     assert "Operation not permitted" in machine.journal("bind-DGRAM")
 
 
