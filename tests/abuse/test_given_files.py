@@ -24,7 +24,7 @@ CRAFTED = {
         "CREATE TRIGGER more AFTER INSERT ON fact BEGIN DELETE FROM link; END",
         "trigger more",
     ),
-    "a trigger of one of our names": (
+    "a trigger with a name of pagerforce's": (
         """DROP INDEX action_waiting;
         CREATE TRIGGER action_waiting AFTER INSERT ON fact BEGIN DELETE FROM link; END""",
         "trigger action_waiting",
@@ -36,7 +36,7 @@ CRAFTED = {
     ),
     "an index": ("CREATE INDEX more ON fact (name)", "index more"),
     "an expression in an index": ("CREATE INDEX more ON fact (length(name))", "index more"),
-    "one of our indexes, on something else": (
+    "an index of pagerforce's, on something else": (
         "DROP INDEX action_waiting; CREATE INDEX action_waiting ON action (abs(seq))",
         "index action_waiting",
     ),

@@ -231,7 +231,7 @@ def test_a_hostile_pattern_is_refused_or_bounded(pattern):
         assert "too long for a pattern of this size" in found.traces[0].reason
 
 
-def test_patterns_beside_hostile_ones_are_looked_for():
+def test_patterns_beside_hostile_ones_are_matched():
     hostile = [matching(f"[xyz]{number}b") for number in range(60)]
     own = matching("(switch|router|firewall|a)+$")
 

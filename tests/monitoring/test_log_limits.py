@@ -49,7 +49,7 @@ def log(clock):
     root.setLevel(level)
 
 
-def test_a_repeated_line_is_bounded_and_what_was_left_out_is_said(log, clock):
+def test_a_repeated_line_is_bounded_and_omissions_are_reported(log, clock):
     said = get_log("test")
     for _ in range(100_000):
         said.warning("refused", uid=1, user="eve", command="status", folded=1)

@@ -83,7 +83,7 @@ async def test_a_batch_with_room_reads_what_followed_in_the_same_request(rig):
         assert await heard(daemon) == []
 
 
-async def test_what_a_person_does_right_after_a_full_batch_is_heard(rig):
+async def test_what_a_person_does_right_after_a_full_batch_is_an_event(rig):
     async with rig.daemon() as daemon:
         linked = await paged(rig, daemon, FULL)
         await acknowledge_unread(rig, daemon, linked.values())
@@ -99,7 +99,7 @@ async def test_what_a_person_does_right_after_a_full_batch_is_heard(rig):
         assert len(await heard(daemon)) == 3, "pagerforce's earlier value, now set by a person"
 
 
-async def test_a_value_put_back_right_after_a_full_batch_is_heard_under_every_name(rig):
+async def test_a_value_restored_right_after_a_full_batch_is_an_event_under_every_name(rig):
     read_names(rig)
     async with rig.daemon() as daemon:
         linked = await paged(rig, daemon, FULL)
@@ -277,7 +277,7 @@ async def test_many_incidents_are_acknowledged_and_resolved_by_one_request_each(
         assert {x["event"] for x in theirs} <= {"trigger", "assign", "notify", "escalate"}
 
 
-async def test_an_incident_that_is_resolved_by_then_is_left_and_the_others_are_not(bulk):
+async def test_an_incident_that_is_resolved_already_is_left_out_and_the_others_are_not(bulk):
     async with bulk.daemon() as daemon:
         linked = await paged(bulk, daemon, 30)
         first, *others = linked.values()

@@ -80,7 +80,7 @@ async def test_an_act_with_the_integrations_account_long_before_the_attempt_is_a
             rig.set_status(record_id, "CLOSED")
             rig.advance(2)
             await daemon.parts.salesforce_reader.poll()
-        # The process ends once the attempt is announced, with its first look at the incident.
+        # The process ends once the expectation is stored, with its first read of the incident.
         look = f"/incidents/{incident_id}"
         async with (
             rig.dying_at(rig.desk.pagerduty_faults, "GET", look, is_served=False),
@@ -93,14 +93,16 @@ async def test_an_act_with_the_integrations_account_long_before_the_attempt_is_a
             assert resolve["echo_of"] is None
 
 
-async def test_the_first_call_of_our_page_is_ours_though_its_trigger_is_seen_last(tmp_path):
+async def test_the_first_notification_of_an_own_incident_is_own_although_its_trigger_is_seen_last(
+    tmp_path,
+):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         rig.open_record(priority="1")
         rig.pd.hide_new_entries(20)
         await daemon.step()
         rig.pd.hide_new_entries(0)
         made = {item.type: item for item in rig.pd.state.journal.entries.values()}
-        # One after the other becomes visible: whom it notified, to whom it is assigned, what it is.
+        # They become visible one by one: the notification, the assignment, the trigger.
         for kind, seconds in (("notify", 4), ("assign", 8), ("trigger", 16)):
             entry = made[f"{kind}_log_entry"]
             entry.visible_at = entry.created_at + timedelta(seconds=seconds)
@@ -124,10 +126,10 @@ actions = [{{ do = "pagerduty.reassign", assignees = ["{SAM}"] }}]
 
 
 @pytest.mark.parametrize("before", ["delegate", "trigger"])
-async def test_what_the_service_assigns_beside_another_act_is_not_our_reassignment(
+async def test_what_the_service_assigns_beside_another_act_is_not_an_own_reassignment(
     tmp_path, before
 ):
-    """Both assign it to Sam, and both are seen after our write."""
+    """Both assign it to Sam, and both are seen after pagerforce's write."""
     async with open_rig(tmp_path) as rig:
         (rig.desk.folder / "rules.d" / "taken.toml").write_text(TAKEN)
         async with rig.daemon() as daemon:

@@ -108,7 +108,7 @@ async def test_nobody_is_woken_for_a_record_that_was_deleted_meanwhile(tmp_path)
         assert (await daemon.outcomes())["pagerduty.create_incident skipped"] == 1
 
 
-async def test_resolving_again_what_our_acknowledge_reopened_is_an_own_write(tmp_path):
+async def test_resolving_again_what_an_own_acknowledge_reopened_is_an_own_write(tmp_path):
     async with open_rig(tmp_path, _ACK_RULES) as rig, rig.daemon() as daemon:
         record_id = rig.open_record()
         await daemon.step()
@@ -278,7 +278,7 @@ async def test_an_act_with_the_integrations_account_before_the_attempt_is_an_eve
         async with anyio.create_task_group() as group:
             group.start_soon(daemon.deliver)
             await until(
-                lambda: not rig.desk.pagerduty_faults.armed(), "our attempt to be under way"
+                lambda: not rig.desk.pagerduty_faults.armed(), "pagerforce's attempt to begin"
             )
             rig.pd.resolve(incident_id, by="PINTEG1")
             rig.advance(1)

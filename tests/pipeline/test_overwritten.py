@@ -33,7 +33,7 @@ def updates(log):
     return [x for x in log if x["event"] == "update" and not x["echo_of"]]
 
 
-async def test_a_value_that_replaces_ours_before_it_is_read_back_is_an_event(tmp_path):
+async def test_a_value_that_replaces_an_own_write_before_the_read_is_an_event(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         told = len(updates(await daemon.log()))
@@ -51,7 +51,7 @@ async def test_a_value_that_replaces_ours_before_it_is_read_back_is_an_event(tmp
         assert rig.pd.incident(incident_id)["status"] == "resolved", "a rule saw it"
 
 
-async def test_the_value_from_before_restored_before_ours_is_read_back_is_an_event(tmp_path):
+async def test_the_old_value_restored_before_the_own_write_is_read_is_an_event(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         told = len(updates(await daemon.log()))

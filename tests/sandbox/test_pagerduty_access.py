@@ -67,7 +67,7 @@ async def test_users_me_returns_users_and_a_plain_text_for_account_keys(account)
     assert answer.json()["user"]["email"] == "jane.doe@example.com"
 
 
-async def test_every_answer_has_an_id_a_date_and_how_the_limit_stands(account):
+async def test_every_answer_has_an_id_a_date_and_the_state_of_the_limit(account):
     answers = [await account.client.get("/abilities") for _ in range(2)]
     assert answers[0].headers["x-request-id"] != answers[1].headers["x-request-id"]
     assert answers[0].headers["date"] == "Tue, 24 Nov 2026 12:00:00 GMT"

@@ -26,7 +26,7 @@ async def test_all_is_well_with_an_accounts_key_but_its_rights_cannot_be_tried(t
         assert found.has(f"PagerDuty at {bench.desk.pagerduty_url}: reachable")
 
 
-async def test_a_key_that_is_refused_is_all_that_is_said(tmp_path):
+async def test_a_refused_key_is_the_only_finding(tmp_path):
     async with open_bench(tmp_path) as bench:
         use_key(bench, "no-such-key")
         found = await bench.check()
