@@ -98,8 +98,8 @@ def strict_bodies(spec: dict[str, Any]) -> dict[str, Any]:
             body = definition.get("requestBody") if isinstance(definition, dict) else None
             for node in _nodes(body) if body else ():
                 if isinstance(node.get("properties"), dict):
-                    # a type is harmless anywhere: the schema's own example of a workflow start has one that is
-                    # not defined
+                    # a type is harmless anywhere: the schema's own example of a workflow start
+                    # has an undefined one
                     node["properties"].setdefault("type", {"type": "string"})
                     node["additionalProperties"] = False
     return spec

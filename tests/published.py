@@ -1,4 +1,4 @@
-"""Finds PagerDuty's published OpenAPI schema on this machine; it belongs to the vendor and is not in this repository.
+"""Finds PagerDuty's published OpenAPI schema on this machine; this repository does not contain it.
 
 ``PAGERFORCE_OPENAPI`` names the file. Without it ``pagerduty-openapi.json`` is searched for beside the
 folder of the clone, and in the folder ``shared`` there. CONTRIBUTING.md says where to get it.

@@ -1,8 +1,9 @@
 """``docs/reference/commands.md``: every example is run, against a running daemon and the sandbox.
 
-A block that starts with ```` ```console ```` is run, command after command, in one story; blocks with
-```` ```console stopped ```` run after it, without the daemon. The output must contain each shown line, once ids,
-times and numbers are normalised, or for JSON the keys at every level. A line ``...`` stands for omitted lines.
+A block that starts with ```` ```console ```` is run, command after command, in one story; blocks
+with ```` ```console stopped ```` run after it, without the daemon. The output must contain each shown
+line, once ids, times and numbers are normalised, or for JSON the keys at every level. A line ``...``
+stands for omitted lines.
 """
 
 import json

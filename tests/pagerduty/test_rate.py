@@ -1,4 +1,4 @@
-"""The key's limit: the share left to others, and the share that each rate class leaves to more important ones."""
+"""The key's limit: the share left to others, and to the more important rate classes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Answers of Salesforce that are lost, late or invalid: nothing is duplicated, nothing treated as a new change."""
+"""Answers of Salesforce that are lost, late or invalid: no duplicates, no false events."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Temporary refusals of an org, states of its account, and permanent refusals: the result for waiting actions.
+"""Temporary and permanent refusals of an org, states of its account: the result for waiting actions.
 
 The daemon's parts over HTTP; an instance in front of the org answers like recorded real ones.
 """

@@ -1,4 +1,4 @@
-"""An org rewrites pagerforce's writes: with every answer lost nothing is created twice, paged for or copied back."""
+"""An org rewrites pagerforce's writes, and every answer is lost: no duplicates, no false events."""
 
 from datetime import timedelta
 from importlib import resources
@@ -79,7 +79,7 @@ async def test_a_rewritten_record_of_pagerforce_is_one_record_and_pages_nobody(
         assert await daemon.dead_letters() == []
 
 
-async def test_a_record_of_a_person_with_the_integrations_account_is_an_event_once_the_own_one_is_settled(
+async def test_a_persons_record_with_the_integrations_account_is_an_event_once_the_own_one_is_settled(
     tmp_path,
 ):
     async with open_rig(tmp_path, without_key()) as rig, rig.daemon() as daemon:

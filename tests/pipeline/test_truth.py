@@ -30,7 +30,7 @@ async def held_assignees(daemon, incident_id):
 
 
 async def handed_on(rig, daemon, *, hidden_seconds):
-    """An incident of pagerforce's that was reassigned to Sam; that entry is late, a note's entry comes at once."""
+    """A created incident that was reassigned to Sam; that entry is late, a note's entry is not."""
     _, incident_id = await rig.paged(daemon)
     rig.pd.hide_new_entries(hidden_seconds)
     rig.pd.reassign(incident_id, [SAM], by=JANE)

@@ -34,7 +34,7 @@ TOKEN_PATH = "/services/oauth2/token"
 
 @dataclass(slots=True)
 class Moods:
-    """What an automated org does to its callers; one of ``kinds`` that is listed more often is more likely."""
+    """What an automated org does to its callers; kinds that are listed more often are more likely."""
 
     sf: SalesforceWorld
     faults: Faults

@@ -25,9 +25,9 @@ WHERE action.id = ? AND other.state IN ('pending', 'in_flight')
   AND NOT (other.event_seq = action.event_seq AND other.do = 'salesforce.set_field'
     AND action.do = 'salesforce.set_field')
 """
-"""Actions that were decided earlier about the same incident or record and are not done; lanes, which may join
-during an attempt, do not matter here. Fields of one event are one write: whichever of them
-already has its value is settled first."""
+"""Earlier unfinished actions about the same incident or record; lanes, which may join during an attempt,
+do not matter here. Fields of one event are one write: a field that already has its value is settled
+first."""
 
 
 def token_in(text: object) -> str | None:

@@ -1,4 +1,4 @@
-"""The allowed content of a parsed answer: numbers of 64 bits, a bounded size, one coding, a plausible clock."""
+"""Limits of a parsed answer: numbers of 64 bits, a bounded size, one coding, a plausible clock."""
 
 import gzip
 import json
