@@ -1,1 +1,1 @@
-"""Benchmarks: what pagerforce costs and how fast it is, each figure beside its bound."""
+"""Benchmarks: cost and speed of pagerforce, each figure with its bound."""

@@ -1,7 +1,7 @@
 """Runs the benchmarks and writes one table: ``python -m bench [--smoke] [--only NAME] [--write]``.
 
-In full it takes minutes and judges by what is aimed at; nothing fails for being slow. ``--smoke``
-runs the same code at tiny sizes, and fails only where a benchmark does not work any more.
+A full run takes minutes and compares with targets; no figure is too slow to pass. ``--smoke``
+runs the same code at tiny sizes, and fails only if a benchmark does not work any more.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def write(section: Section) -> None:
-    """Puts a section on the page and among the results, in the place of what was measured before."""
+    """Puts a section on the page and among the results; it replaces the previous measurement."""
     page = put_on_page(_PAGE.read_text("utf-8"), section.name, to_markdown(section, machine()))
     _PAGE.write_text(page, "utf-8")
     earlier = _RESULTS.read_text("utf-8") if _RESULTS.exists() else ""
@@ -63,7 +63,7 @@ def write(section: Section) -> None:
 
 
 def run(name: str, size: Size) -> Section:
-    """One benchmark; says each row as soon as it is there."""
+    """Runs one benchmark; prints each row as soon as it exists."""
     title, measure = BENCHMARKS[name]
     section = Section(name, title)
     say(f"{title}:")
@@ -75,7 +75,7 @@ def run(name: str, size: Size) -> Section:
 
 
 def machine() -> str:
-    """What the figures were measured on."""
+    """The machine of the figures."""
     cores = len(os.sched_getaffinity(0))
     return (
         f"{cores} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version};"
@@ -84,7 +84,7 @@ def machine() -> str:
 
 
 def say(text: str) -> None:
-    """A line for whoever waits."""
+    """Prints a line of progress."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

@@ -1,7 +1,7 @@
-"""Beside the alternatives: the same sandbox, the same data, one run, over https.
+"""Comparison with the alternatives: the same sandbox, the same data, one run, over https.
 
-Loading: a store that already holds every record meets eight hours of log entries and a newer version
-of every record. Writing: as many changes each way, once all of them are there.
+Loading: a store that already has every record gets eight hours of log entries and a newer version
+of every record. Writing: as many changes each way, once all of them exist.
 """
 
 import json
@@ -31,7 +31,7 @@ WRITER = "bench.loaders.one_by_one"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one program took; ``calls`` of both sides together."""
+    """The cost of one program; ``calls`` of both sides together."""
 
     wall: float
     cpu: float
@@ -40,7 +40,7 @@ class Cost:
 
 
 def measure(size: Size, folder: Path) -> Iterator[Figure]:
-    """Loading, then writing; ours is the bound of every row."""
+    """Measures loading, then writing; pagerforce's figure is the bound of every row."""
     stage = catchup.prepare(
         folder / "load", size.loaded, linked=1, secure=True, others=_load_before
     )
@@ -87,7 +87,7 @@ def _theirs(stage: Stage, serving: Serving, module: str, expected: int) -> Cost:
 
 
 def _load_before(stage: Stage, serving: Serving) -> None:
-    """Every loader holds what was there before the outage."""
+    """Every loader stores the data from before the outage."""
     path = write_job(_job(stage, serving))
     for module in LOADERS.values():
         run_program(module, str(path))

@@ -1,4 +1,4 @@
-"""Bounds: the least that the same work can cost in Python."""
+"""Bounds: the minimum cost of the same work in Python."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from bench.stage import REQUESTS, Serving
 
 
 def fetch_seconds(serving: Serving) -> float:
-    """How long bare httpx takes over the reads that a sandbox has answered, both sides at once."""
+    """Seconds that bare httpx needs for the reads that a sandbox has answered, both sides at once."""
     return anyio.run(_fetch_both, serving)
 
 

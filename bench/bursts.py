@@ -1,9 +1,9 @@
-"""How many API calls a burst costs: so many changes on one side within a minute, until all is confirmed.
+"""API calls of a burst: many changes on one side within a minute, until all are confirmed.
 
 Run it from the top of the repository: ``.venv/bin/python -m bench.bursts [CHANGES]``. The daemon's own
 loops decide when each side is polled, at the default intervals, on a clock that is moved by hand; the
 sandbox answers over HTTP. Prints the calls of each side by operation, from the first change until every
-effect is confirmed; judges nothing.
+effect is confirmed; it has no targets.
 """
 
 import sys
@@ -67,7 +67,7 @@ def count(daemon: Daemon) -> Counter[tuple[str, str]]:
 async def live(
     rig: Rig, daemon: Daemon, act: Callable[[float], None], is_done: Callable[[], Awaitable[bool]]
 ) -> float:
-    """Lets both loops poll when they would, until all is done; returns the seconds it took."""
+    """Lets both loops poll at their own times, until all is done; returns the elapsed seconds."""
     due = dict.fromkeys((daemon.parts.pagerduty, daemon.parts.salesforce), 0.0)
     passed = 0.0
     while passed < 600 and not (passed >= BURST_SECONDS and await is_done()):
@@ -84,7 +84,7 @@ async def live(
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """What one burst cost. ``calls``: by system and operation."""
+    """The cost of one burst. ``calls``: by system and operation."""
 
     what: str
     changes: int
@@ -96,7 +96,7 @@ class Burst:
         return {name: n for (side, name), n in sorted(self.calls.items()) if side == system and n}
 
     def show(self, system: str) -> str:
-        """Calls of one side in words."""
+        """Calls of one side as text."""
         parts = ", ".join(f"{name} {n}" for name, n in self.of(system).items())
         return f"{sum(self.of(system).values())} calls ({parts})"
 
@@ -125,7 +125,7 @@ async def measure_burst(
 
 
 def measure(size: Size, folder: Path) -> Iterator[Figure]:
-    """Each burst's calls, against what is aimed at."""
+    """Measures each burst's calls and compares them with the target."""
     for burst in anyio.run(all_bursts, size.burst, folder / "bursts"):
         yield from _figures(burst)
 
@@ -176,7 +176,7 @@ def _figures(burst: Burst) -> Iterator[Figure]:
 
 
 async def main(changes: int) -> None:
-    """Every burst, one after the other; prints what each cost."""
+    """Measures every burst, one after the other, and prints its cost."""
     with tempfile.TemporaryDirectory() as folder:
         for burst in await all_bursts(changes, Path(folder)):
             sys.stdout.write(
@@ -195,7 +195,7 @@ async def all_bursts(changes: int, folder: Path) -> list[Burst]:
 
 
 def use_default_pace(config: Path) -> None:
-    """Both sides' intervals as they are when the configuration does not name them."""
+    """Sets both intervals to their defaults."""
     lines = config.read_text().splitlines()
     config.write_text("\n".join(x for x in lines if "poll_interval" not in x) + "\n")
 
@@ -204,7 +204,7 @@ async def bursts(rig: Rig, changes: int) -> AsyncIterator[Burst]:
     """One burst of each kind."""
     async with rig.daemon() as daemon:
         setup_log("error", "console", environ={})
-        # Else a request waits for the limit, and this clock stands meanwhile.
+        # Otherwise a request waits for the limit while this clock does not move.
         rig.pd.knobs.requests_per_minute = NO_LIMIT
         records = [rig.open_record(f"ticket {number}") for number in range(changes)]
         while len(await daemon.links()) < changes:

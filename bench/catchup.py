@@ -1,7 +1,7 @@
-"""Catching up after an outage: the real daemon is started over what gathered while it was away.
+"""Catching up after an outage: the real daemon starts on the backlog of its absence.
 
-Eight hours of entries and row versions; of each, one in a hundred matches a rule. Measured from the
-start of the process until both sides are read to the end and everything decided is delivered.
+Eight hours of entries and row versions; one in a hundred of each matches a rule. Measured from the
+start of the process until both sides are read completely and all actions are delivered.
 """
 
 import os
@@ -36,7 +36,7 @@ from pagerforce.store.links import LinkTime
 P = "BMCServiceDesk__"
 OUTAGE = timedelta(hours=8)
 BEFORE = timedelta(hours=1)
-"""In which the incidents were triggered that the entries are about."""
+"""The incidents of the entries were triggered within this time before the outage."""
 RULES = f"""
 [[objects]]
 preset = "remedyforce-incident"
@@ -75,7 +75,7 @@ class Caught:
 
 
 def measure(size: Size, folder: Path) -> Iterator[Figure]:
-    """Each backlog; the largest must be met in a minute, and cost what its size says."""
+    """Measures each backlog; the largest must take at most a minute, with the calls its size needs."""
     per_item = {}
     for backlog in size.backlogs:
         stage = prepare(folder / str(backlog), backlog)
@@ -128,7 +128,7 @@ def prepare(
         backlog: entries, and as many row versions.
         linked: how many of each side match a rule, at most every other; else one in a hundred.
         secure: over https.
-        others: what else reads both sides before the outage.
+        others: another program that reads both sides before the outage.
     """
     end = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
     begin = end - OUTAGE
@@ -152,7 +152,7 @@ def prepare(
 
 
 async def _link(stage: Stage, incidents: list[str], backlog: int) -> None:
-    """Incidents that are acknowledged to records that stay, the others to those that are closed."""
+    """Links acknowledged incidents to records that stay open, the others to records that are closed."""
     ids = record_ids(backlog)
     at = stage.worlds.clock.now()
     half = len(incidents) // 2
@@ -167,7 +167,7 @@ async def _link(stage: Stage, incidents: list[str], backlog: int) -> None:
 
 
 def catch_up(stage: Stage, expected: int) -> Caught:
-    """One catch-up from the same state over the same backlog, with so many actions."""
+    """One catch-up from the same state with the same backlog and this number of actions."""
     state = stage.folder / "state"
     shutil.rmtree(state)
     shutil.copytree(stage.folder / "before", state)

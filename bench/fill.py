@@ -1,4 +1,4 @@
-"""Fills the worlds with as much as an outage leaves behind. The same number gives the same data."""
+"""Fills the worlds with the data of an outage. The same number gives the same data."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,10 +32,10 @@ FIELDS = (
     f"{P}Event_ID__c",
     "OwnerId",
 )
-"""Twenty fields of a record, as the daemon is told to read them."""
+"""Twenty fields of a record that the daemon is configured to read."""
 
 _SERIAL = 50_000
-_TOGETHER = 10  # entries of one incident follow each other, as escalations and people do
+_TOGETHER = 10  # entries of one incident follow each other, like escalations and people's acts
 KINDS = ("notify", "annotate", "escalate", "assign", "unacknowledge", "notify", "annotate")
 
 
@@ -45,7 +45,7 @@ def record_ids(count: int) -> list[str]:
 
 
 def fill_records(worlds: Worlds, count: int) -> None:
-    """Records that were there before the outage, a minute old."""
+    """Records from before the outage, a minute old."""
     made = worlds.salesforce.insert(
         INCIDENT,
         {
@@ -81,7 +81,7 @@ def fill_records(worlds: Worlds, count: int) -> None:
 def change_records(
     worlds: Worlds, count: int, begin: datetime, end: datetime, closed: int = 0
 ) -> None:
-    """A newer version of each, spread evenly over the outage; so many of them were closed."""
+    """A newer version of each, spread evenly over the outage; ``closed`` of them are closed."""
     store = worlds.salesforce.store
     status = worlds.salesforce.find_id(f"{P}Status__c", Name="CLOSED")
     every = count // closed if closed else count + 1
@@ -105,7 +105,7 @@ def change_records(
 
 
 def fill_incidents(worlds: Worlds, count: int, until: datetime | None = None) -> list[str]:
-    """Open incidents; their ids. Triggered one after the other up to ``until``; without it at once."""
+    """Opens incidents; returns their ids. One after the other up to ``until``; without it all at once."""
     clock, begin = worlds.clock, worlds.clock.now()
     made = []
     for number in range(count):
@@ -125,7 +125,7 @@ def fill_entries(
     end: datetime,
     acknowledged: int = 0,
 ) -> None:
-    """Entries of all kinds, spread evenly over the outage; so many are acknowledgements."""
+    """Entries of all kinds, spread evenly over the outage; some are acknowledgements."""
     state = worlds.pagerduty.state
     models = _models(worlds)
     every = count // acknowledged if acknowledged else count + 1

@@ -1,6 +1,6 @@
-"""What a day costs in API calls when nothing happens: five feeds, default intervals.
+"""The API calls of a day without changes: five feeds, default intervals.
 
-The daemon's own loops say when each side is polled next; the clock is moved there by hand, and the
+The daemon's own loops decide when each side is polled next; the clock is moved there by hand, and the
 sandbox answers over HTTP.
 """
 
@@ -27,7 +27,7 @@ _POLLS = {"pagerduty": "log_entries.list", "salesforce": "composite"}
 
 
 def measure(size: Size, folder: Path) -> Iterator[Figure]:
-    """Calls per poll, and what comes on top of them."""
+    """Measures calls per poll, and the additional calls."""
     polls, calls = anyio.run(_live, folder / "idle", size.day_hours)
     hours = f"{size.day_hours:g} simulated hours"
     for system, operation in _POLLS.items():
@@ -52,7 +52,7 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
 
 
 async def _live(folder: Path, hours: float) -> tuple[Counter[str], Counter[tuple[str, str]]]:
-    """Polls and calls of so many hours."""
+    """Polls and calls of this number of hours."""
     async with open_rig(folder, FIVE_FEEDS) as rig:
         use_default_pace(rig.desk.config)
         async with rig.daemon() as daemon:

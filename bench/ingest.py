@@ -1,8 +1,8 @@
 """Ingest: rows and log entries a second, from the HTTP answer to committed SQLite.
 
-The sandbox's answers are recorded once over HTTP and then given again at once, so that decoding,
-comparing, ruling and storing are measured, and not the sandbox. Beside them the same rows, as the
-daemon stored them, are inserted by bare ``sqlite3`` in batches of the same size.
+The sandbox's answers are recorded once over HTTP and then replayed at once, so that decoding,
+comparing, evaluating and storing are measured, and not the sandbox. For comparison the same rows, as
+the daemon stored them, are inserted by bare ``sqlite3`` in batches of the same size.
 """
 
 import os
@@ -46,7 +46,7 @@ async def _entries(parts: Parts) -> None:
 
 
 def measure(size: Size, folder: Path) -> Iterator[Figure]:
-    """Rows seen for the first time, rows that have changed, and log entries."""
+    """Measures rows seen for the first time, rows that have changed, and log entries."""
     stage, tapes = prepare(folder / "ingest", size.rows, size.entries)
     yield _figure(stage, tapes, size, "first")
     yield _figure(stage, tapes, size, "changed")
@@ -78,11 +78,11 @@ def _figure(stage: Stage, tapes: Tapes, size: Size, kind: str) -> Figure:
         ),
         "changed": (
             "Salesforce rows of 20 fields, changed", "before", _changed_rows, size.rows, "event",
-            _ROW_BATCH, None, "compared with the snapshot, ruled on, journalled before and after",
+            _ROW_BATCH, None, "compared with the snapshot, evaluated, journalled before and after",
         ),
         "entries": (
             "log entries with their incident", "before", _entries, size.entries, "event",
-            _ENTRY_BATCH, 5_000, "folded into the incident, ruled on, journalled before and after",
+            _ENTRY_BATCH, 5_000, "folded into the incident, evaluated, journalled before and after",
         ),
     }[kind]  # fmt: skip
     seconds = []
@@ -104,7 +104,7 @@ def _figure(stage: Stage, tapes: Tapes, size: Size, kind: str) -> Figure:
 
 
 async def _prepare(stage: Stage, tapes: Tapes) -> None:
-    """The first start, recorded; the state after it is what the changes are read into."""
+    """The first start, recorded; the changes are read into the state after it."""
     async with tapes.recording(), parts_of(stage, HandClock(_START), tapes) as parts:
         await parts.pagerduty_reader.start()
         await parts.salesforce_reader.start()
@@ -119,14 +119,14 @@ async def _record_changes(stage: Stage, tapes: Tapes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Seconds of the wall's time, and of the processor's."""
+    """Elapsed seconds, and seconds of the processor."""
 
     wall: float
     cpu: float
 
 
 async def poll_both(parts: Parts) -> None:
-    """Both sides read to the end."""
+    """Both sides, read to the end."""
     await _changed_rows(parts)
     await _entries(parts)
 
@@ -134,14 +134,14 @@ async def poll_both(parts: Parts) -> None:
 async def replay(
     stage: Stage, tapes: Tapes, state: str, work: Callable[[Parts], Awaitable[None]]
 ) -> Spent:
-    """Does the work on a copy of a state; what it took."""
+    """Does the work on a copy of a state; returns what it took."""
     shutil.rmtree(stage.folder / "state", ignore_errors=True)
     clock = HandClock(_START)
     if state != "none":
         shutil.copytree(stage.folder / state, stage.folder / "state")
         os.sync()  # or the first commits would wait for the copy to reach the disk
         clock.advance((2 * _AWAY).total_seconds())
-    spare_collector()  # as the daemon does
+    spare_collector()  # like the daemon
     async with parts_of(stage, clock, tapes) as parts:
         if state != "none":
             await parts.pagerduty_reader.start()
@@ -158,7 +158,7 @@ def _count(path: Path, table: str) -> int:
 
 
 def _insert(stage: Stage, table: str, batch: int) -> float:
-    """Rows a second of bare sqlite3, into a table of the same make, as durably."""
+    """Rows a second of bare sqlite3, into a table of the same structure, with the same durability."""
     with closing(sqlite3.connect(stage.database)) as source:
         rows = source.execute(f"SELECT * FROM {table}").fetchall()
         schema = [

@@ -1,9 +1,9 @@
-"""From a change on one side to its effect on the other.
+"""Time from a change on one side to its effect on the other.
 
-At a poll a second: the real daemon and a sandbox in a process of its own, in real time; people there
-make a change each way every second, at a moment of it that a seed chooses, and it looks every few
-milliseconds for the effects. At the default intervals: on a simulated clock, changes so far apart that
-the calm pace holds.
+At one poll per second: the real daemon and a sandbox in a process of its own, in real time; people there
+make a change each way every second, at a moment that a seed chooses, and the effects are checked every
+few milliseconds. At the default intervals: on a simulated clock, with changes so far apart that
+the calm pace is kept.
 """
 
 import random
@@ -27,13 +27,13 @@ JANE = "PJANE01"
 _LOOK_SECONDS = 0.004
 _PATIENCE_SECONDS = 60.0
 _SEED = 6
-_APART_SECONDS = 97.0  # longer than the lively pace lasts, and no multiple of an interval
+_APART_SECONDS = 97.0  # longer than the lively pace lasts, and not a multiple of an interval
 _TICK = 0.25
 
 
 @dataclass(slots=True)
 class _Watch:
-    """Changes that were made, and when their effects came."""
+    """The changes, and the times of their effects."""
 
     waiting: dict[str, tuple[float, str, Callable[[], bool]]] = field(default_factory=dict)
     found: dict[str, list[float]] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class _Watch:
 
 
 def measure(size: Size, folder: Path) -> Iterator[Figure]:
-    """Both ways, at a poll a second and at the default intervals."""
+    """Measures both ways, at one poll per second and at the default intervals."""
     found = _live(size, folder / "latency")
     for way, seconds in found.items():
         cuts = statistics.quantiles(seconds, n=100, method="inclusive")
@@ -86,7 +86,7 @@ def _live(size: Size, folder: Path) -> dict[str, list[float]]:
 
 def _script(seconds: int) -> Script:
     async def live(worlds: Worlds) -> object:
-        """Opens pairs, changes one of them each way every second, and tells how long it took."""
+        """Opens pairs, changes one of them each way every second, and returns the latencies."""
         pairs = await _open_pairs(worlds, 2 * seconds)
         if len(pairs) < 2 * seconds:
             return f"only {len(pairs)} of {2 * seconds} pairs were linked"
@@ -107,7 +107,7 @@ def _script(seconds: int) -> Script:
 
 
 async def _open_pairs(worlds: Worlds, count: int) -> list[tuple[str, str]]:
-    """Records of priority 1, each with the incident that the daemon makes of it."""
+    """Records of priority 1, each with the incident that the daemon creates for it."""
     salesforce, state = worlds.salesforce, worlds.pagerduty.state
     category = salesforce.find_id(f"{P}Category__c", Name="Network")
     names = {}

@@ -1,4 +1,4 @@
-"""Processes of their own, and what they used: the real daemon, and programs that load data."""
+"""Child processes and the resources they used: the real daemon, and programs that load data."""
 
 import atexit
 import os
@@ -21,21 +21,21 @@ from bench.stage import Stage
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _READY_LOOK_SECONDS = 0.02
-_DONE_LOOK_SECONDS = 0.2  # each look makes the daemon write all its metrics
+_DONE_LOOK_SECONDS = 0.2  # each scrape makes the daemon write all its metrics
 _STOP_SECONDS = 15.0
 _NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 MIB = 1024.0
 _OTHER_TRUST = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Where these are set, requests trusts them instead of the sandbox's authority."""
+"""If these are set, requests trusts them instead of the sandbox's certificate authority."""
 
 
 class BrokenBenchmarkError(Exception):
-    """A benchmark did not do what it measures."""
+    """A benchmark did not do the work that it measures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a process has used so far. Memory is resident, in MiB."""
+    """The resources a process has used so far. Memory is resident, in MiB."""
 
     cpu_seconds: float
     resident: float
@@ -43,7 +43,7 @@ class Used:
 
 
 def used_by(pid: int) -> Used:
-    """From the kernel's own figures of one process (proc(5))."""
+    """Reads the kernel's figures of one process (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     ticks = int(fields[11]) + int(fields[12])
     status = dict(
@@ -67,7 +67,7 @@ class Running:
         self._until(self._is_ready, "ready", seconds, _READY_LOOK_SECONDS)
 
     def until_delivered(self, seconds: float) -> None:
-        """Waits until nothing waits in the outbox any more."""
+        """Waits until the outbox is empty."""
         self._until(self._is_empty, "delivered", seconds, _DONE_LOOK_SECONDS)
 
     def sample(self, name: str, **labels: str) -> float:
@@ -75,11 +75,11 @@ class Running:
         return self._sample(f"pagerforce_{name}", **labels)
 
     def used(self) -> Used:
-        """What the process has used."""
+        """The resources that the process has used."""
         return used_by(self.pid)
 
     def stop(self) -> None:
-        """Ends it as systemd would."""
+        """Ends it like systemd."""
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(_STOP_SECONDS)
 
@@ -114,7 +114,7 @@ class Running:
 
 def pause(seconds: float) -> None:
     """Waits. Benchmarks look at other processes from outside; nothing else runs in this one."""
-    time.sleep(seconds)  # noqa: TID251 - no loop of ours waits here
+    time.sleep(seconds)  # noqa: TID251 - no event loop waits here
 
 
 @contextmanager
@@ -138,7 +138,7 @@ def daemon(stage: Stage) -> Iterator[Running]:
 
 
 def environ() -> dict[str, str]:
-    """This process's, without a proxy before the sandbox; modules compiled, as in an installation."""
+    """This process's, without a proxy for the sandbox; modules compiled, as in an installation."""
     found = {name: value for name, value in os.environ.items() if name != _NO_BYTECODE}
     return {**found, "NO_PROXY": "127.0.0.1", "PYTHONPYCACHEPREFIX": _bytecode()}
 
@@ -151,7 +151,7 @@ def _bytecode() -> str:
 
 
 def run_program(module: str, *arguments: str) -> str:
-    """Runs a module of this package to its end; what it printed.
+    """Runs a module of this package to its end; returns its output.
 
     Raises:
         BrokenBenchmarkError: it failed.

@@ -1,4 +1,4 @@
-"""Answers recorded once and given again at once, so that only our own work is measured."""
+"""Answers that are recorded once and replayed at once, so that only pagerforce's work is measured."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,7 +27,7 @@ class HandClock:
         return self._now
 
     def monotonic(self) -> float:
-        """Seconds since it was made."""
+        """Seconds since its creation."""
         return self._seconds
 
     def advance(self, seconds: float) -> None:
@@ -37,9 +37,9 @@ class HandClock:
 
 
 class Tape(httpx.AsyncBaseTransport):
-    """A transport: passes requests on and keeps the answers, or gives those it has kept.
+    """A transport: forwards requests and keeps the answers, or returns the kept ones.
 
-    A login's request is never the same twice, so that it is known by its path alone.
+    A login's request is different every time, so it is recognised by its path alone.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What the daemon takes while nothing happens, with an empty store and with a million snapshots.
+"""The daemon's use of resources without changes, with an empty store and with a million snapshots.
 
 Two real daemons, each with a sandbox of its own, side by side at the default intervals: memory,
 processor time, and the time from the start of the process until it is ready.
@@ -39,7 +39,7 @@ FROM number, (SELECT id, object, data FROM record LIMIT 1)
 
 
 def measure(size: Size, folder: Path) -> Iterator[Figure]:
-    """Start, idleness and polls, small and large."""
+    """Measures start, idle time and polls, small and large."""
     small = _stage(folder / "small")
     large = _stage(folder / "large")
     _grow(large.database, size.snapshots)
@@ -78,7 +78,7 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
 
 
 def _poll_cost(size: Size, folder: Path) -> Iterator[Figure]:
-    """The same poll, its answers given at once, on a small store and on a large one, by turns."""
+    """The same poll with replayed answers on a small store and on a large one, by turns."""
     stage, tapes = ingest.prepare(folder / "poll", min(size.rows, 2_000), min(size.entries, 1_000))
     shutil.copytree(stage.folder / "before", stage.folder / "large")
     _grow(stage.folder / "large" / stage.database.name, size.snapshots)
@@ -108,7 +108,7 @@ def _stage(folder: Path) -> Stage:
 
 
 def _grow(path: Path, snapshots: int) -> None:
-    """As many snapshots as a large installation has: copies of a record that was read."""
+    """The number of snapshots of a large installation: copies of a record that was read."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN IMMEDIATE")
@@ -131,7 +131,7 @@ def _starts(stage: Stage, runs: int) -> list[float]:
 
 
 def _import_seconds() -> float:
-    """How long a process takes that imports what the daemon imports and ends."""
+    """Seconds of a process that imports what the daemon imports and ends."""
     began = time.monotonic()
     program = "import pagerforce.cli.app, pagerforce.service.daemon"
     subprocess.run([sys.executable, "-c", program], check=True, env=environ())

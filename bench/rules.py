@@ -1,13 +1,13 @@
-"""How long it takes to rule on one event, with 1,000 rules and with 10,000.
+"""The time to evaluate one event, with 1,000 rules and with 10,000.
 
 Run it from the top of the repository: ``.venv/bin/python -m bench.rules``. Every rule has four
-conditions, two of which no other rule has; each event matches ten rules or fewer. It prints a table
-and judges nothing: machines differ, and the ratio of the two sizes is what must stay below 2. Each
+conditions, two of them unique; each event matches ten rules or fewer. It prints a table
+and has no targets: machines differ, and the ratio of the two sizes is what must stay below 2. Each
 pair of rows is measured twice: with ``contains`` as the fourth condition, and with ``matches``. Time
-is what this process had of the processor, so that others on the machine count as little as can be.
+is processor time of this process, so that other load on the machine counts as little as possible.
 
-The last lines give 1,000 rules of the same conditions, on the same Salesforce events and in the same
-run, to two general rule engines, which try them one by one.
+The last lines evaluate 1,000 rules of the same conditions, on the same Salesforce events and in the same
+run, with two general rule engines, which try them one by one.
 """
 
 import gc
@@ -46,12 +46,12 @@ AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 def part_of(number: int, groups: int) -> str:
-    """A part of every description, another one for each rule of a group."""
+    """A part of every description, different for each rule of a group."""
     return "ore switch"[number // groups :]
 
 
 def make_rule(number: int, run_on: Side, groups: int, op: str = "contains") -> dict[str, object]:
-    """A rule as TOML gives it: a subject of its own group, and three more conditions."""
+    """A rule as parsed from TOML: a subject of its own group, and three more conditions."""
     own = f"group {number % groups}"
     part = part_of(number, groups)
     text = {"op": op, "value": part if op == "contains" else f"{part}(es)? ?[0-9]* down$"}
@@ -79,7 +79,7 @@ def make_rule(number: int, run_on: Side, groups: int, op: str = "contains") -> d
 
 
 def make_book(size: int, run_on: Side, op: str = "contains") -> RuleBook:
-    """A rule book of which ten rules share one category or service.
+    """A rule book with ten rules for each category or service.
 
     Raises:
         ValueError: a rule is not valid.
@@ -95,7 +95,7 @@ def make_book(size: int, run_on: Side, op: str = "contains") -> RuleBook:
 
 
 def make_facts(number: int, run_on: Side) -> Facts:
-    """One event of one group; another number, another group."""
+    """One event of one group; another number gives another group."""
     own = f"group {number % (SIZES[0] // MATCHING)}"
     if run_on is Side.SALESFORCE:
         record: dict[str, Scalar] = {
@@ -146,7 +146,7 @@ def time_events(book: RuleBook, events: Sequence[Facts]) -> float:
 def time_sizes(run_on: Side, op: str) -> Iterator[tuple[int, float, float, int]]:
     """(rules, best and median microseconds per event, rules that match) for each size.
 
-    The sizes take turns, so that a slow minute of the machine slows both.
+    The sizes alternate, so that a slow minute of the machine slows both.
     """
     events = [make_facts(number, run_on) for number in range(EVENTS)]
     books = {size: make_book(size, run_on, op) for size in SIZES}
@@ -214,7 +214,7 @@ def _best(
 
 
 def measure(size: Size, _: Path) -> Iterator[Figure]:
-    """How much longer an event takes with ten times the rules; of one kind only in a single run."""
+    """The factor by which an event takes longer with ten times the rules; one kind only in a single run."""
     kinds = list(itertools.product(Side, TEXTS))
     for run_on, op in kinds if size.runs > 1 else kinds[:1]:
         (_, _, few, _), (_, _, many, matched) = time_sizes(run_on, op)

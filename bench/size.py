@@ -1,21 +1,21 @@
-"""How much each benchmark does: in full, or just enough to see that it still works."""
+"""The amount of work of each benchmark: in full, or just enough to see that it still works."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Numbers of things; ``runs``: of short measurements, ``long_runs``: of those of a minute.
+    """Amounts; ``runs``: of short measurements, ``long_runs``: of measurements that take a minute.
 
     Attributes:
-        day_hours: of simulated idleness.
+        day_hours: simulated hours without changes.
         burst: changes within a minute.
-        live_seconds: of real time with changes once a second each way.
+        live_seconds: real time with changes once a second each way.
         calm_changes: changes each way at the default intervals, on a simulated clock.
         rows / entries: of one ingest.
         backlogs: entries, and as many rows, of an outage.
         snapshots: in the store of the large installation.
-        idle_seconds: of real idleness.
+        idle_seconds: real time without changes.
         loaded: entries, and as many rows, that the alternatives load.
         written: changes that the alternatives write.
     """

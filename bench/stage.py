@@ -1,7 +1,7 @@
 """A sandbox in a process of its own, forked from worlds that are filled once and served often.
 
-Whatever a run changes is forgotten with its process, so that every run begins with the same data.
-The worlds' clock stands where filling left it, or goes with the wall.
+Changes of a run are lost with its process, so that every run begins with the same data.
+The worlds' clock stays at the time of filling, or follows the real clock.
 """
 
 import gc
@@ -38,7 +38,7 @@ NO_LIMIT = 1_000_000_000
 
 
 class StageClock:
-    """Stands still at an instant, or goes with the wall."""
+    """Stays at an instant, or follows the real clock."""
 
     def __init__(self, held: datetime | None = None) -> None:
         self.held = held
@@ -57,13 +57,13 @@ class Worlds:
     salesforce: SalesforceWorld
 
     def token(self) -> str:
-        """A session of the integration's user, for clients that do not log in themselves."""
+        """A session of the integration user, for clients that do not log in themselves."""
         user = self.salesforce.user_id(USERNAME)
         return self.salesforce.tokens.issue(user, self.salesforce.clock.now())
 
 
 Script: TypeAlias = Callable[[Worlds], Awaitable[object]]
-"""What people do while a run lasts; gives what is to be told of it."""
+"""What people do during a run; returns its report."""
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class Serving:
     _told: Connection
 
     def trust(self) -> ssl.SSLContext | bool:
-        """Whom a client has to trust."""
+        """The certificate authority that a client must trust."""
         return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
 
     def calls(self) -> tuple[int, int]:
@@ -87,11 +87,11 @@ class Serving:
         return first, second
 
     def begin(self) -> None:
-        """Lets the script begin."""
+        """Starts the script."""
         self._told.send(None)
 
     def result(self, seconds: float) -> object:
-        """What the script tells at its end.
+        """The script's result.
 
         Raises:
             TimeoutError: it did not end in time.
@@ -105,7 +105,7 @@ class Serving:
 class Stage:
     """A folder with keys and a configuration, and the worlds to serve.
 
-    ``secure``: over https. ``pairs``: linked incidents and records, where a benchmark needs them.
+    ``secure``: over https. ``pairs``: linked incidents and records, if a benchmark needs them.
     """
 
     folder: Path
@@ -118,12 +118,12 @@ class Stage:
 
     @property
     def config(self) -> Path:
-        """The daemon's configuration, written anew with every serving."""
+        """The daemon's configuration, written again with every serving."""
         return self.folder / "config.toml"
 
     @property
     def ca_file(self) -> str:
-        """The sandbox's authority; none over http."""
+        """The sandbox's certificate authority; none over http."""
         return f"{self.folder}/ca.crt" if self.secure else ""
 
     @property
@@ -133,7 +133,7 @@ class Stage:
 
     @contextmanager
     def serving(self, script: Script | None = None) -> Iterator[Serving]:
-        """The sandbox, until the block is left; ``script`` begins when ``Serving.begin`` says so."""
+        """The sandbox, while the block runs; ``script`` begins with ``Serving.begin``."""
         here, there = _FORK.Pipe()
         counters = (_FORK.Value("q", 0), _FORK.Value("q", 0))
         gc.collect()
@@ -170,7 +170,7 @@ class Stage:
 
 
 def make_stage(folder: Path, rules: str, *, at: datetime | None = None) -> Stage:
-    """Worlds with people and reference data, and the keys to them. ``at``: where their clock stands."""
+    """Worlds with people and reference data, and the keys to them. ``at``: the time of their clock."""
     folder.mkdir(parents=True, exist_ok=True)
     clock = StageClock(at)
     worlds = Worlds(clock, pagerduty.seeded_world(clock), salesforce.seeded_world(clock))
@@ -181,7 +181,7 @@ def make_stage(folder: Path, rules: str, *, at: datetime | None = None) -> Stage
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """A loopback port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -231,7 +231,7 @@ async def _serve(
 
 @dataclass(slots=True)
 class _Recorder:
-    """Counts requests, and keeps them to be made again; stands before one side's application."""
+    """Counts requests, and stores them for a replay; it is in front of one side's application."""
 
     app: ASGIApp
     counter: object

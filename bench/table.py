@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 BEGIN, END = "<!-- bench:{} -->", "<!-- bench:{} end -->"
-"""Around a section on the page."""
+"""The marks around a section on the page."""
 
 
 class Better(StrEnum):
-    """On which side of the reach a figure should be."""
+    """Which side of the target is better for a figure."""
 
     AT_MOST = "≤"
     AT_LEAST = "≥"
@@ -37,8 +37,8 @@ class Figure:
     Attributes:
         what: what was measured, with its size.
         values: one per run, in ``unit``.
-        reach: what is aimed at; None: the row only shows.
-        note: what a reader must know to judge it.
+        reach: the target; None: the row has none.
+        note: what a reader must know to interpret it.
     """
 
     what: str
@@ -56,7 +56,7 @@ class Figure:
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the median reaches what was aimed at; None where nothing was."""
+        """Whether the median reaches the target; None without one."""
         if self.reach is None:
             return None
         if self.better is Better.AT_MOST:
@@ -92,7 +92,7 @@ class Figure:
 
 @dataclass(slots=True)
 class Section:
-    """The rows that one benchmark printed, with the command that prints them again."""
+    """The rows that one benchmark printed, with the command to repeat it."""
 
     name: str
     title: str
@@ -104,7 +104,7 @@ _HEAD = ("what", "reach", "median", "spread (runs)", "bound, same run", "ratio",
 
 
 def show(value: float) -> str:
-    """A number with three significant digits, or all of them where it is whole and large."""
+    """A number with three significant digits, or all of them if it is whole and large."""
     if abs(value) >= 100 or value == int(value):
         return f"{round(value):,}"
     return f"{value:.3g}"
@@ -124,7 +124,7 @@ def to_markdown(section: Section, machine: str) -> str:
 
 
 def to_json(sections: Sequence[Section], machine: str, earlier: str) -> str:
-    """The same for programs; ``earlier``: what stands there, of which other sections are kept."""
+    """The same for programs; ``earlier``: the current content, whose other sections are kept."""
     shown = json.loads(earlier) if earlier else {}
     for section in sections:
         figures = [
@@ -139,7 +139,7 @@ def put_on_page(page: str, name: str, text: str) -> str:
     """The page with everything between the two marks of a section replaced.
 
     Raises:
-        ValueError: the marks are not there.
+        ValueError: the marks are missing.
     """
     begin, end = BEGIN.format(name), END.format(name)
     if begin not in page or end not in page:

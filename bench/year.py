@@ -6,10 +6,10 @@ Fills a database as a year would and prunes as the daemon does, day by day; then
     python bench/year.py                    # a year at 1,000 changes a day on either side
     python bench/year.py --days 120 --changes 200
 
-What a day is: for every ten changes of either side one incident with a linked record. Each pair gets a
+A day: for every ten changes of either side one incident with a linked record. Each pair gets a
 page, seven other log entries with the whole incident before and after, two notes, six record changes
 with thirty fields before and after, three comments, and six actions with their attempts. The journal
-keeps the states around every event, so that events are what takes the space.
+keeps the states around every event, so that events need most of the space.
 """
 
 import argparse
@@ -48,7 +48,7 @@ RULES = json.dumps(
 
 
 def incident(number: int, at: datetime) -> Incident:
-    """An incident as PagerDuty gives it."""
+    """An incident as PagerDuty returns it."""
     key = f"Q{number:013d}"
     return Incident(
         IncidentId(key), number, f"INC{number:08d}: Core switch down in building {number % 90}",
@@ -65,7 +65,7 @@ def record(number: int, at: datetime) -> Record:
 
 
 class Pair:
-    """Everything that one incident with its record leaves behind."""
+    """Everything that one incident with its record leaves in the database."""
 
     def __init__(self, number: int, at: datetime) -> None:
         self.number, self.at = number, at
@@ -98,7 +98,7 @@ class Pair:
 
 
 def store(connection: sqlite3.Connection, pairs: list[Pair]) -> None:
-    """Writes pairs as the daemon would."""
+    """Writes pairs like the daemon."""
     run = connection.executemany
     for pair in pairs:
         stamp, own = to_stamp(pair.at), pair.record.id
@@ -144,7 +144,7 @@ def store(connection: sqlite3.Connection, pairs: list[Pair]) -> None:
 
 
 async def prune(database: Database, now: datetime, progress: Progress) -> int:
-    """A day's pruning; returns how much was forgotten."""
+    """A day's pruning; returns the number of deleted rows."""
     total = 0
     for walk, work in (
         ("event", retention.prune_journal),
@@ -202,7 +202,7 @@ async def live(path: Path, days: int, changes: int) -> None:
                     print(f"day {day + 1:>3}: {size_of(path) / 1e6:8.1f} MB", flush=True)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             free = connection.execute("PRAGMA freelist_count").fetchone()[0] * 4096
-    print(f"\nlargest: {largest / 1e6:.1f} MB, of which free for reuse now: {free / 1e6:.1f} MB")
+    print(f"\nlargest: {largest / 1e6:.1f} MB, free for reuse now: {free / 1e6:.1f} MB")
     print(f"{'table':<14}{'rows':>10}{'content MB':>12}")
     for name, (rows, size) in sorted(sizes(path).items(), key=lambda item: -item[1][1]):
         print(f"{name:<14}{rows:>10}{size / 1e6:>12.1f}")

@@ -1,4 +1,4 @@
-"""Draws the dashboard as Grafana would lay it out, from what a real Prometheus answers.
+"""Draws the dashboard like Grafana, with the answers of a real Prometheus.
 
 It reads the shipped ``pagerforce.json``, so that a picture can't show what the dashboard does not.
 """
@@ -30,14 +30,14 @@ _STEP_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The time to show, Unix seconds, and the Prometheus that knows about it."""
+    """The time to show, Unix seconds, and the Prometheus with its data."""
 
     url: str
     start: float
     end: float
 
     def expand(self, expr: str) -> str:
-        """A query with what Grafana would put in the place of its variables."""
+        """A query with the values that Grafana would insert for its variables."""
         seconds = max(1, math.ceil(self.end - self.start))
         for name, value in (
             ("$__rate_interval", "10s"),
@@ -182,7 +182,7 @@ def _draw_bars(axes: Axes, panel: Mapping[str, Any], span: Span) -> None:
 
 
 def _points(values: Sequence[tuple[float, str]]) -> list[tuple[float, float]]:
-    """The points of a line, with a hole where nothing was seen."""
+    """The points of a line, with a gap where nothing was recorded."""
     points: list[tuple[float, float]] = []
     for at, value in values:
         if points and at - points[-1][0] > 1.5 * _STEP_SECONDS:

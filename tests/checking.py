@@ -24,7 +24,7 @@ def rule(
     conditions: str = "",
     object_name: str = INCIDENT,
 ) -> str:
-    """A rule as TOML; ``actions`` are the insides of inline tables."""
+    """A rule as TOML; ``actions`` are the contents of inline tables."""
     listed = ", ".join(f"{{ {action} }}" for action in actions)
     return (
         f'[[rulesets]]\nname = "{name}"\n[[rulesets.rules]]\nname = "{name}"\n'
@@ -34,14 +34,14 @@ def rule(
 
 
 class Checked:
-    """What one run of ``check`` said."""
+    """The output of one run of ``check``."""
 
     def __init__(self, lines: list[CheckLine]) -> None:
         self.lines = lines
 
     @property
     def todo(self) -> list[str]:
-        """Codes of what must be done."""
+        """Codes of the findings that need an action."""
         return [line.code for line in self.lines if line.kind is Kind.TODO]
 
     @property
@@ -49,22 +49,22 @@ class Checked:
         return [line.code for line in self.lines if line.kind is Kind.REMARK]
 
     def only_todo(self) -> CheckLine:
-        """The one line that says what to do."""
+        """The only line with an action to do."""
         (line,) = (line for line in self.lines if line.kind is Kind.TODO)
         return line
 
     def about(self, code: str) -> CheckLine:
-        """The one line of an advice."""
+        """The only line of an advice."""
         (line,) = (line for line in self.lines if line.code == code)
         return line
 
     def has(self, what: str) -> bool:
-        """Whether something is said to be well."""
+        """Whether a line reports it as good."""
         return any(line.kind is Kind.OK and line.what.startswith(what) for line in self.lines)
 
 
 class Bench:
-    """A sandbox and its configuration, to be spoilt and checked."""
+    """A sandbox and its configuration, to be changed and checked."""
 
     def __init__(self, desk: RunningSandbox) -> None:
         self.desk = desk

@@ -1,4 +1,4 @@
-"""The command line inside the test's own process: as ``process.command``, many times faster."""
+"""The command line inside the test's own process: like ``process.command``, but many times faster."""
 
 import traceback
 from pathlib import Path
@@ -9,10 +9,10 @@ from pagerforce.cli.app import app
 
 
 def invoke(*words: str, config: Path | None = None, **environ: str) -> tuple[int, str, str]:
-    """Runs a command; exit code, standard output, standard error.
+    """Runs a command; returns exit code, standard output, standard error.
 
-    What would end a real process with a traceback is shown in standard error as one. Not for a
-    ``run`` that gets as far as its log: that would be this process's log from then on.
+    An exception that would end a real process appears as a traceback in standard error. Do not use it for a
+    ``run`` that gets as far as its log: it would become this process's log from then on.
     """
     arguments = [*words, *(["--config", str(config)] if config is not None else [])]
     done = CliRunner().invoke(

@@ -1,7 +1,7 @@
-"""Judges requests to and answers from PagerDuty's REST API by its published schema.
+"""Checks requests to and answers from PagerDuty's REST API against its published schema.
 
-Put :class:`ValidatingApp` between any client and any PagerDuty application and look at its
-violations afterwards. Where the schema is known to be wrong, it is patched in memory
+Put :class:`ValidatingApp` between any client and any PagerDuty application and read its
+violations afterwards. Known errors of the schema are patched in memory
 (``openapi_patches.py``); see `pagerduty.schema-refuses-entries`.
 """
 
@@ -23,9 +23,9 @@ from openapi_patches import as_json_schema, patched, strict_bodies, with_nulls
 USER_KEYS = frozenset({"sandbox-user-key"})
 """Keys with which ``From`` is not needed."""
 
-# What may meet any operation, whether or not the schema lists it (`pagerduty.error-statuses`).
+# Possible answers of any operation, whether or not the schema lists them (`pagerduty.error-statuses`).
 ANY_ERROR = frozenset({400, 401, 402, 403, 404, 408, 413, 422, 429})
-# Removed from the schema in September 2025, perhaps still alive (`pagerduty.response-plays-removed`).
+# Removed from the schema in September 2025, possibly still in service (`pagerduty.response-plays-removed`).
 UNLISTED = frozenset(
     {
         ("GET", "/response_plays"),
@@ -63,7 +63,7 @@ class Operation:
 
 
 class Schema:
-    """The patched schema, ready to judge."""
+    """The patched schema, ready for checks."""
 
     def __init__(self, file: Path) -> None:
         spec = json.loads(file.read_text(encoding="utf-8"))
@@ -73,7 +73,7 @@ class Schema:
         self._operations = sorted(_operations(spec), key=lambda one: one.template.count("{"))
 
     def find(self, method: str, path: str) -> Operation | None:
-        """The operation of a path; literal segments go before parameters."""
+        """The operation of a path; literal segments win over parameters."""
         for operation in self._operations:
             if operation.method == method and operation.pattern.fullmatch(path):
                 return operation
@@ -87,7 +87,7 @@ class Schema:
         headers: dict[str, str] | None = None,
         body: object = None,
     ) -> list[str]:
-        """What is wrong with a request, empty when nothing is."""
+        """The problems of a request; empty if there are none."""
         if (method, _play_template(path)) in UNLISTED:
             return []
         operation = self.find(method, path)
@@ -106,7 +106,7 @@ class Schema:
     def check_answer(
         self, method: str, path: str, status: int, body: bytes | object = b""
     ) -> list[str]:
-        """What is wrong with an answer, empty when nothing is. ``bytes`` are decoded first."""
+        """The problems of an answer; empty if there are none. ``bytes`` are decoded first."""
         if (method, _play_template(path)) in UNLISTED:
             return []
         operation = self.find(method, path)
@@ -120,12 +120,12 @@ class Schema:
             try:
                 body = json.loads(body) if body else None
             except ValueError:
-                # a 429 or 5xx may come from something before PagerDuty (`pagerduty.error-body-forms`)
+                # a 429 or 5xx may come from a proxy in front of PagerDuty (`pagerduty.error-body-forms`)
                 return [] if status == 429 or status >= 500 else ["the body is not JSON"]
         if status >= 400:
             return self._check_error(status, body)
         documented = operation.definition["responses"]
-        # GET of one workflow lists 201 as its only success, surely meaning 200
+        # GET of one workflow lists 201 as its only success; it must mean 200
         wanted = "201" if operation.template == "/incident_workflows/{id}" else str(status)
         if wanted not in documented:
             return [f"status is not documented, only {', '.join(documented)}"]
@@ -175,7 +175,7 @@ class Schema:
 
 @dataclass
 class ValidatingApp:
-    """An ASGI application around another one, which writes down what breaks the schema."""
+    """An ASGI application around another one that records violations of the schema."""
 
     app: Any
     schema: Schema
@@ -185,7 +185,7 @@ class ValidatingApp:
 
     @property
     def violations(self) -> list[str]:
-        """Those of both directions."""
+        """Violations of both directions."""
         return self.request_violations + self.answer_violations
 
     async def __call__(self, scope, receive, send) -> None:
@@ -284,7 +284,7 @@ def _check_parameter(parameter: dict[str, Any], value: str) -> Iterator[str]:
 
 
 def _one_of(validator, alternatives, instance, schema):
-    """As the original, but gives up on an alternative at its first error: there are many."""
+    """Like the original, but leaves an alternative at its first error: there are many."""
     fitting = sum(validator.evolve(schema=one).is_valid(instance) for one in alternatives)
     if fitting != 1:
         yield ValidationError(f"{instance!r} fits {fitting} alternatives instead of one")

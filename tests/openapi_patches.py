@@ -1,4 +1,4 @@
-"""PagerDuty's published schema, made fit to judge by: corrected, and in the words of JSON Schema."""
+"""PagerDuty's published schema, prepared for checks: corrected, and converted to JSON Schema."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def patched(original: dict[str, Any]) -> dict[str, Any]:
-    """The schema without what is known to be wrong in it, each with the reason beside it."""
+    """The schema without its known errors, each with the reason beside it."""
     spec = deepcopy(original)
     _patch_entries(spec)
     _patch_what_entries_refer_to(spec["components"]["schemas"])
@@ -16,7 +16,7 @@ def patched(original: dict[str, Any]) -> dict[str, Any]:
 
 def _patch_entries(spec: dict[str, Any]) -> None:
     schemas = spec["components"]["schemas"]
-    # The acknowledge entry is restricted to a name that its own base does not know: nothing fits.
+    # The acknowledge entry is restricted to a name that its own base does not have: nothing matches.
     schemas["AcknowledgeLogEntry"]["allOf"][1]["properties"]["type"]["enum"] = [
         "acknowledge_log_entry"
     ]
@@ -40,18 +40,18 @@ def _patch_entries(spec: dict[str, Any]) -> None:
             reference = {"$ref": f"#/components/schemas/{name}"}
             if reference not in rows:
                 rows.append(reference)
-    for name, schema in schemas.items():  # the entry's type first: the cheapest way to be wrong
+    for name, schema in schemas.items():  # the entry's type first: the cheapest way to reject
         if name.endswith("LogEntry") and "allOf" in schema:
             schema["allOf"].reverse()
 
 
 def _patch_what_entries_refer_to(schemas: dict[str, Any]) -> None:
-    # The schema forgets that include[] puts whole objects where it has references only.
+    # The schema ignores that include[] returns whole objects in place of references.
     related = schemas["LogEntry"]["allOf"][0]["properties"]
     for name, whole in (("service", "Service"), ("incident", "Incident")):
         full = {"$ref": f"#/components/schemas/{whole}"}
         related[name] = {"anyOf": [related[name], full]}
-    # The alternatives of a channel overlap, so that ordinary ones fit several.
+    # The alternatives of a channel overlap, so that ordinary channels match several.
     schemas["Channel"]["anyOf"] = schemas["Channel"].pop("oneOf")
 
 
@@ -74,7 +74,7 @@ def _patch_values(schemas: dict[str, Any]) -> None:
         "properties": {"name": {"type": "string"}, "id": {"type": "string"}, "value": bare},
         "required": ["value"],
     }
-    # The example of triggers fails for the type of its reference to the workflow.
+    # The example of triggers fails because of the type of its reference to the workflow.
     trigger = schemas["IncidentWorkflowTrigger"]["allOf"][1]["properties"]["workflow"]
     trigger["properties"]["type"]["enum"] = ["workflow_reference", "incident_workflow"]
 
@@ -92,21 +92,21 @@ def with_nulls(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def strict_bodies(spec: dict[str, Any]) -> dict[str, Any]:
-    """An unknown field in a body is ignored without a word, so here it is an error."""
+    """PagerDuty ignores an unknown field in a body; here it is an error."""
     for methods in spec["paths"].values():
         for definition in methods.values():
             body = definition.get("requestBody") if isinstance(definition, dict) else None
             for node in _nodes(body) if body else ():
                 if isinstance(node.get("properties"), dict):
                     # a type is harmless anywhere: the schema's own example of a workflow start
-                    # has one where none is defined
+                    # has an undefined one
                     node["properties"].setdefault("type", {"type": "string"})
                     node["additionalProperties"] = False
     return spec
 
 
 def as_json_schema(spec: dict[str, Any]) -> dict[str, Any]:
-    """OpenAPI's ``nullable`` in the words of JSON Schema; examples go, as they hold no schemas."""
+    """OpenAPI's ``nullable`` as JSON Schema; examples are removed, as they contain no schemas."""
     for node in _nodes(spec):
         for name in ("example", "examples", "x-examples"):
             if not isinstance(node.get(name), dict) or "type" not in node[name]:

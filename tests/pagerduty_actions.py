@@ -1,4 +1,4 @@
-"""PagerDuty's actions in tests: their words, people, and what a verdict holds."""
+"""PagerDuty's actions in tests: their statuses, people, and the contents of verdicts."""
 
 from pagerforce.model.verdict import (
     Delivered,

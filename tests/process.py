@@ -74,7 +74,7 @@ class Running:
 
 
 class Stage:
-    """A sandbox with the wall's time, and daemons that work against it."""
+    """A sandbox with the real time, and daemons that work with it."""
 
     def __init__(self, desk: RunningSandbox, port: int) -> None:
         self.desk = desk
@@ -88,11 +88,11 @@ class Stage:
         prefix: Sequence[str] = (),
         **environ: str,
     ) -> AsyncIterator[Running]:
-        """A life.
+        """One life of the daemon.
 
         Args:
             program: what Python runs in place of pagerforce itself.
-            prefix: what starts Python, such as ``prlimit``.
+            prefix: the command that starts Python, such as ``prlimit``.
             environ: of the process.
         """
         log = self.desk.folder / "daemon.log"
@@ -112,7 +112,7 @@ class Stage:
             await process.wait()
 
     def use_config(self, text: str) -> None:
-        """Takes a configuration as it is published, but for addresses and secrets."""
+        """Uses a published configuration, except for addresses and secrets."""
         desk = self.desk
         for old, new in (
             ("https://api.pagerduty.com", desk.pagerduty_url),
@@ -146,7 +146,7 @@ async def open_stage(
 
 
 async def command(*words: str, config: Path | None = None, **environ: str) -> tuple[int, str, str]:
-    """Runs a command of the command line; exit code, standard output, standard error."""
+    """Runs a command of the command line; returns exit code, standard output, standard error."""
     arguments = [sys.executable, "-m", "pagerforce", *words]
     if config is not None:
         arguments += ["--config", str(config)]

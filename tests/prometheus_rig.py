@@ -1,7 +1,7 @@
-"""The real Prometheus, Alertmanager and promtool, started from the files that are shipped.
+"""The real Prometheus, Alertmanager and promtool, started with the shipped files.
 
-They are Debian's packages. Where they are missing they are installed, if that may be done without
-leaving services behind; where not, the tests that need them are skipped with the reason.
+They are Debian's packages. Missing ones are installed, if that is possible without leaving services
+behind; otherwise the tests that need them are skipped with the reason.
 """
 
 import json
@@ -32,7 +32,7 @@ PACKAGES = {
 
 
 def provide_tools() -> str:
-    """Makes the programs available; "" or the reason why they are not."""
+    """Makes the programs available; returns "" or the reason why they are not."""
     missing = [name for name in PACKAGES if shutil.which(name) is None]
     if not missing:
         return ""
@@ -60,7 +60,7 @@ def _packages() -> str:
 
 
 def promtool(*words: str, stdin: str | None = None) -> tuple[int, str]:
-    """Exit code and everything it said."""
+    """Returns the exit code and the whole output."""
     done = subprocess.run(
         ["promtool", *words], input=stdin, capture_output=True, text=True, timeout=60, check=False
     )
@@ -128,7 +128,7 @@ async def _ready(process: Process, url: str, log: Path) -> None:
 async def open_prometheus(
     folder: Path, *, targets: Path, alertmanager: str = "127.0.0.1:1", pace: str = "500ms"
 ) -> AsyncIterator[Server]:
-    """Prometheus with the shipped configuration, faster, told its targets by a file."""
+    """Prometheus with the shipped configuration, faster, with its targets in a file."""
     config = (SHIPPED / "prometheus.yml").read_text()
     for old, new in (
         ("scrape_interval: 15s", f"scrape_interval: {pace}"),
@@ -188,13 +188,13 @@ def write_targets(path: Path, *addresses: str) -> None:
 
 
 def hurry_alerts(folder: Path, seconds: str = "1s") -> None:
-    """The shipped alerts with short waits, where Prometheus is going to read them."""
+    """The shipped alerts with short waits, in the place where Prometheus will read them."""
     text = (SHIPPED / "alerts.yml").read_text()
     folder.joinpath("alerts.yml").write_text(re.sub(r"for: \w+", f"for: {seconds}", text))
 
 
 async def until_true(look: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
-    """Waits until an async look gives something; gives that."""
+    """Waits until an async look returns something, and returns that."""
     with anyio.move_on_after(seconds):
         while not (found := await look()):
             await anyio.sleep(0.2)
@@ -204,7 +204,7 @@ async def until_true(look: Callable[[], Any], what: str, seconds: float = 30.0) 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What Prometheus saw of a demo."""
+    """What Prometheus recorded of a demo."""
 
     prometheus: Server
     start: float
@@ -214,9 +214,9 @@ class Recorded:
 
 @asynccontextmanager
 async def record_demo(folder: Path) -> AsyncIterator[Recorded]:
-    """Plays the demo while Prometheus scrapes its daemon; Prometheus stays until the block ends.
+    """Runs the demo while Prometheus scrapes its daemon; Prometheus stays until the block ends.
 
-    ``init`` lays the key and its certificate, as an operator would, so that its end is known too.
+    ``init`` creates the key and its certificate, as an operator would, so that its expiry is known too.
     """
     demo = folder / "demo"
     targets = folder / "targets.json"
@@ -242,7 +242,7 @@ async def _lifetime(prometheus: Server) -> tuple[float, float]:
 
 
 async def _aim(config: Path, targets: Path) -> None:
-    """Tells Prometheus where the demo's daemon listens, once its configuration says so."""
+    """Gives Prometheus the address of the demo's daemon, once its configuration has it."""
     place = anyio.Path(config)
     while True:
         text = await place.read_text() if await place.exists() else ""

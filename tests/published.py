@@ -1,6 +1,6 @@
-"""Finds PagerDuty's published OpenAPI schema on this machine; it is the vendor's, and not in this repository.
+"""Finds PagerDuty's published OpenAPI schema on this machine; this repository does not contain it.
 
-``PAGERFORCE_OPENAPI`` names the file. Without it ``pagerduty-openapi.json`` is looked for beside the
+``PAGERFORCE_OPENAPI`` names the file. Without it ``pagerduty-openapi.json`` is searched for beside the
 folder of the clone, and in the folder ``shared`` there. CONTRIBUTING.md says where to get it.
 """
 
@@ -14,11 +14,11 @@ CLONE = Path(__file__).resolve().parents[1]
 
 
 def find_schema(named: str, beside: Path) -> Path | None:
-    """The schema's file; None where it is not at hand.
+    """The schema's file; None if there is none.
 
     Args:
         named: the variable's value; a file that is named and missing is an error.
-        beside: the folder that the clone stands in.
+        beside: the parent folder of the clone.
     """
     if named:
         file = Path(named)

@@ -1,4 +1,4 @@
-"""Pages of the reference whose tables are made from the code: compared with it, and written anew."""
+"""Pages of the reference with tables made from the code: compared with it, and regenerated."""
 
 import re
 import sys
@@ -16,19 +16,19 @@ def table(header: str, rows: Iterable[Iterable[str]]) -> str:
 
 
 def words(texts: Iterable[str]) -> str:
-    """Texts as they stand in the code."""
+    """Texts as they are in the code."""
     return ", ".join(f"`{text}`" for text in texts)
 
 
 def check_page(name: str, tables: Tables) -> None:
-    """The page shows each table as it would be written now."""
+    """The page shows each table as it would be generated now."""
     text = (REFERENCE / name).read_text("utf-8")
     for title, make in tables.items():
         assert _block(text, title).group(1).strip() == make(), f"run python {sys.argv[0]}"
 
 
 def write_page(name: str, tables: Tables) -> None:
-    """Writes the tables of a page anew."""
+    """Regenerates the tables of a page."""
     page = REFERENCE / name
     text = page.read_text("utf-8")
     for title, make in tables.items():

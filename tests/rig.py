@@ -1,7 +1,7 @@
 """The daemon's parts against the sandbox over real HTTP and real SQLite, stepped by hand.
 
-Both clocks are moved by the test, so that a day of life takes a second, and they differ by minutes:
-nothing may depend on this host's clock being right.
+The test moves both clocks, so that a day takes a second, and they differ by minutes: nothing may
+depend on a correct clock of this host.
 """
 
 import re
@@ -51,7 +51,7 @@ class HostClock:
         self._seconds += seconds
 
     def set_back(self, seconds: float) -> None:
-        """As an operator or NTP may do while the daemon runs, or between two lives of it."""
+        """As an operator or NTP may do while the daemon runs, or between two runs."""
         self._now -= timedelta(seconds=seconds)
 
 
@@ -78,7 +78,7 @@ class Rig:
     ) -> AsyncIterator["Daemon"]:
         """One life. ``prepare`` may change the parts before they do anything.
 
-        ``delivers_first``: what waits goes out before either side was polled, as it may at any start.
+        ``delivers_first``: waiting actions are sent before either side is polled, as can happen at any start.
         """
         loaded = load_config(self.desk.config, catalog=CATALOG, environ={})
         secrets = load_secrets(loaded.config, {})
@@ -103,8 +103,8 @@ class Rig:
     ) -> AsyncIterator[None]:
         """The life of the block dies while it waits for the answer to its first such request.
 
-        Nothing that it asks from that moment on arrives anywhere, and the next life finds the state
-        file as it was then. ``is_served``: that request itself arrived.
+        None of its requests from that moment on arrives, and the next life finds the state file of that
+        moment. ``is_served``: that request itself arrived.
         """
         state = self.desk.folder / "state" / "pagerforce.db"
         copy = state.with_suffix(".then")
@@ -192,7 +192,7 @@ class Rig:
         return self.pd.incidents()
 
     async def paged(self, daemon: "Daemon", text: str = "Core switch down") -> tuple[str, str]:
-        """A record raised to priority 1 and the incident that came of it."""
+        """A record raised to priority 1 and the incident created for it."""
         before = {item["id"] for item in self.incidents()}
         record_id = self.open_record(text)
         await daemon.step()
@@ -217,14 +217,14 @@ class Daemon:
         await self.parts.deliverer.drain()
 
     async def step(self, turns: int = 2, seconds: float = 2.0) -> None:
-        """Lets some time pass in which both sides are polled and everything due is delivered."""
+        """Lets some time pass while both sides are polled and all due actions are delivered."""
         for _ in range(turns):
             self.rig.advance(seconds)
             await self.poll()
             await self.deliver()
 
     async def failing_polls(self, error: type[Exception], most: int = 50) -> int:
-        """Polls every half minute until it goes well; how many polls failed before."""
+        """Polls every half minute until a poll succeeds; returns how many failed before."""
         for failed in range(most):
             self.rig.advance(30)
             try:
@@ -273,7 +273,7 @@ def before(faults: Faults, method: str, path: str, act: Callable[[], None]) -> N
 
 
 def after(faults: Faults, method: str, path: str, act: Callable[[], None]) -> None:
-    """Something happens between the first such request and whatever is asked of that side next."""
+    """Something happens between the first such request and the next request to that side."""
 
     async def wait(*_: str) -> None:
         faults.on_request = None

@@ -1,4 +1,4 @@
-"""A served PagerDuty sandbox for tests: its world, its faults, and a client beside them."""
+"""A served PagerDuty sandbox for tests: its world, its faults, and a client."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ NETWORK, DATABASE = "PNET001", "PDBA001"
 
 @dataclass
 class Account:
-    """A served world and a client of it."""
+    """A served world and a client for it."""
 
     world: PagerDutyWorld
     clock: ManualClock
@@ -28,19 +28,19 @@ class Account:
     client: httpx.AsyncClient
 
     async def get(self, path: str, **params) -> dict:
-        """The body of a GET that has to succeed; ``statuses=[..]`` becomes ``statuses[]``."""
+        """The body of a GET that must succeed; ``statuses=[..]`` becomes ``statuses[]``."""
         answer = await self.client.get(path, params=arrays(params))
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     async def put(self, path: str, body: dict) -> dict:
-        """The body of a PUT that has to succeed."""
+        """The body of a PUT that must succeed."""
         answer = await self.client.put(path, json=body)
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
 
     async def post(self, path: str, body: dict) -> dict:
-        """The body of a POST that has to succeed."""
+        """The body of a POST that must succeed."""
         answer = await self.client.post(path, json=body)
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
@@ -61,7 +61,7 @@ class Account:
         return (await self.put(f"/incidents/{incident_id}", body))["incident"]
 
     async def refused(self, method: str, path: str, status: int, body=None, **params) -> dict:
-        """The ``error`` of a request that has to be refused with this status."""
+        """The ``error`` of a request that must be refused with this status."""
         answer = await self.client.request(method, path, json=body, params=arrays(params))
         assert answer.status_code == status, answer.text
         return answer.json()["error"]
@@ -84,7 +84,7 @@ def headers(key: str = ACCOUNT_KEY, sender: str | None = SENDER) -> dict[str, st
 
 
 def arrays(params: dict) -> dict:
-    """Query parameters, those that are lists with the brackets the API wants."""
+    """Query parameters; lists get the brackets that the API expects."""
     return {
         f"{name}[]" if isinstance(value, list) else name: value for name, value in params.items()
     }
@@ -92,7 +92,7 @@ def arrays(params: dict) -> dict:
 
 @asynccontextmanager
 async def open_account(wrap=None) -> AsyncIterator[Account]:
-    """Serves a seeded world; ``wrap`` may put something around the application."""
+    """Serves a seeded world; ``wrap`` may put an application around it."""
     clock = ManualClock(NOON)
     world, faults = seeded_world(clock), Faults()
     app = make_app(world, faults)

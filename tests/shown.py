@@ -1,7 +1,7 @@
-"""Pages that show commands and what they print: finding the examples, and holding them to the truth.
+"""Pages that show commands with their output: finds the examples and compares them with real output.
 
-A line ``$ command`` starts an example, the lines after it are what it prints. Ids, times, numbers and
-paths are made alike on both sides; a line ``...`` stands for lines left out.
+A line ``$ command`` starts an example, the lines after it are its output. Ids, times, numbers and
+paths are normalised on both sides; a line ``...`` stands for omitted lines.
 """
 
 import re
@@ -19,7 +19,7 @@ def examples(text, mark):
 
 
 def alike(line):
-    """A line without what differs from run to run."""
+    """A line without the parts that differ from run to run."""
     line = re.sub(r"/[^ ,\"]*/", "/DIR/", line)
     line = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.]+(Z|\+00:00)?", "TIME", line)
     line = re.sub(r"\ba[0-9a-f]{19}\b|\b[PQ][A-Z0-9]{6,13}\b|\ba0R[A-Za-z0-9]{12,15}", "ID", line)
@@ -28,7 +28,7 @@ def alike(line):
 
 
 def renamed(text, names, ids):
-    """The text with the ids of this run in place of those that the page shows."""
+    """The text with the ids of this run in place of those on the page."""
     for name, shown in names.items():
         text = text.replace(shown, ids.get(name, shown))
     return text

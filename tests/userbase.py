@@ -1,7 +1,7 @@
-"""A user database of a test's own: users and groups that exist for the processes it starts only.
+"""A user database for a test: users and groups that exist only for the processes it starts.
 
-Those run in a mount namespace that shows other files in the place of /etc/passwd and /etc/group. The
-host's own stay as they are: any number of runs may have the roles' groups at once, and none leaves any.
+Those run in a mount namespace with other files in the place of /etc/passwd and /etc/group. The
+host's own files are unchanged: any number of runs may have the roles' groups at once, and none leaves any.
 """
 
 import os
@@ -32,7 +32,7 @@ needs_users = pytest.mark.skipif(bool(_why_not()), reason=_why_not())
 
 @dataclass(frozen=True)
 class UserBase:
-    """What a process sees that is started with ``prefix``."""
+    """The view of a process that is started with ``prefix``."""
 
     uids: Mapping[str, int]
     gids: Mapping[str, int]
@@ -42,7 +42,7 @@ class UserBase:
 def make_user_base(
     folder: Path, groups: Iterable[str], users: Mapping[str, str | None] | None = None
 ) -> UserBase:
-    """The host's users and groups with these in addition; each user with the group that it is in."""
+    """The host's users and groups and these in addition; each user with its group."""
     gids = {name: _FIRST_ID + number for number, name in enumerate(groups)}
     uids = {name: _FIRST_ID + number for number, name in enumerate(users or ())}
     members = {

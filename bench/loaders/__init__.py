@@ -1,4 +1,4 @@
-"""What else could load the same data or make the same changes: programs of their own, one each.
+"""Alternatives that load the same data or make the same changes: one program each.
 
-Each is written as a user of that library would, and tells at its end what it used.
+Each is written like a user of that library would, and reports its use of resources at its end.
 """

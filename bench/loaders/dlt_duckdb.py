@@ -1,4 +1,4 @@
-"""dlt, loading both sides incrementally into DuckDB; nested values stay JSON, as we store them."""
+"""dlt, loading both sides incrementally into DuckDB; nested values stay JSON, as in pagerforce."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from bench.loaders.job import Job, read_job, tell
 
 
 def main() -> None:
-    """One run of the pipeline: what is new since the last."""
+    """One run of the pipeline: rows and entries since the last run."""
     job = read_job()
     pipeline = dlt.pipeline(
         "bench",

@@ -1,4 +1,4 @@
-"""What a loader is told, and what it tells."""
+"""The input of a loader, and its report."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from pagerforce.sandbox.pagerduty import ACCOUNT_KEY
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Where to load from, and what. Times are ISO 8601; ``changes``: for who writes."""
+    """What to load, and from where. Times are ISO 8601; ``changes``: for loaders that write."""
 
     pagerduty_url: str
     salesforce_url: str
@@ -32,7 +32,7 @@ class Job:
         return f"{self.folder}/ca.crt"
 
     def soql(self, since: str) -> str:
-        """The rows that have changed since then, as either API writes it."""
+        """The rows that have changed since then, in the query of either API."""
         columns = ", ".join(
             dict.fromkeys(["Id", "SystemModstamp", "LastModifiedDate", *self.fields])
         )
@@ -40,7 +40,7 @@ class Job:
         return f"SELECT {columns} FROM {self.object} WHERE SystemModstamp >= {literal}"
 
     def windows(self, since: str) -> list[tuple[str, str]]:
-        """Hours from then on: the log lists no more than 10,000 entries of one window."""
+        """Hours from then on: the log lists at most 10,000 entries of one window."""
         at, end = datetime.fromisoformat(since), datetime.fromisoformat(self.end)
         found = []
         while at < end:
@@ -51,19 +51,19 @@ class Job:
 
 
 def read_job() -> Job:
-    """From the first argument, a file."""
+    """Reads the job from the file in the first argument."""
     return Job(**json.loads(Path(sys.argv[1]).read_text()))
 
 
 def write_job(job: Job) -> Path:
-    """Where ``read_job`` finds it."""
+    """Writes it where ``read_job`` finds it."""
     path = Path(job.folder) / "job.json"
     path.write_text(json.dumps(asdict(job)))
     return path
 
 
 def tell(**counts: int) -> None:
-    """What this process did and used, as JSON; memory in MiB."""
+    """Prints what this process did and used, as JSON; memory in MiB."""
     status = Path("/proc/self/status").read_text()
     peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     used = {"cpu": time.process_time(), "peak": float(peak.split()[1]) / 1024}

@@ -1,4 +1,4 @@
-"""One API call per change, the way push integrations write, with the vendors' own clients."""
+"""One API call per change, like push integrations, with the vendors' own clients."""
 
 import ssl
 

@@ -1,4 +1,4 @@
-"""The vendors' own Python clients in a plain loop: read everything, compare with what a file holds."""
+"""The vendors' own Python clients in a plain loop: read everything, compare with the content of a file."""
 
 import json
 import ssl
@@ -12,7 +12,7 @@ from bench.loaders.job import Job, read_job, tell
 
 
 def main() -> None:
-    """Reads both sides, finds what is new, and keeps it for the next time."""
+    """Reads both sides, finds new data, and stores it for the next run."""
     job = read_job()
     place = Path(job.folder) / "plain.json"
     known = json.loads(place.read_text()) if place.exists() else {"rows": {}, "entries": {}}

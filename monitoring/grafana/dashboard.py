@@ -1,7 +1,7 @@
-"""Makes ``pagerforce.json``, the dashboard: one screen, both sides, the queue, the budget, the rules.
+"""Generates ``pagerforce.json``, the dashboard: one screen, both sides, the queue, the budget, the rules.
 
-``python monitoring/grafana/dashboard.py`` writes the file anew; a test holds it to this code. Nothing in
-it names a host: the data source and the instances are chosen at the top of the dashboard.
+``python monitoring/grafana/dashboard.py`` writes the file again; a test compares it with this code. No
+host is named in it: data source and instances are chosen at the top of the dashboard.
 """
 
 import json
@@ -30,7 +30,7 @@ _STAT_WIDTH, _STAT_HEIGHT, _WIDTH, _HEIGHT = 3, 3, 6, 7
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A query and what its series are called."""
+    """A query and the name of its series."""
 
     expr: str
     legend: str = ""
@@ -374,7 +374,7 @@ def _matches_panel() -> bargauge.Panel:
 
 
 def text_of(board: dashboard.Dashboard) -> str:
-    """The dashboard as it stands in the file."""
+    """The dashboard as the text of the file."""
     return json.dumps(board.build(), cls=JSONEncoder, indent=1, sort_keys=True) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Calls on the control socket by users of any role, and a watch on what they cost the daemon."""
+"""Calls on the control socket by users of any role, and a measure of what they cost the daemon."""
 
 import json
 import os
@@ -12,9 +12,9 @@ import httpx
 
 
 def connect_as(path, uid, gid):
-    """A connection as this user: the daemon sees who connected, anyone who speaks afterwards.
+    """Connects as this user: the daemon sees who connected, not who sends afterwards.
 
-    To be called where nothing else runs in between: the whole process is this user for a moment.
+    Call it only where nothing else runs in between: the whole process is this user for a moment.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(60)
@@ -37,14 +37,14 @@ def head_of(word, length=None):
 
 
 def send(connection, word, body):
-    """Sends a request; gives up quietly where the daemon has heard enough."""
+    """Sends a request; stops without an error if the daemon has closed the connection."""
     with suppress(BrokenPipeError, ConnectionResetError):
         connection.sendall(head_of(word, len(body)))
         connection.sendall(body)
 
 
 def answer_of(connection):
-    """The last line of an answer: ``{"result": ...}`` or ``{"error": ...}``; None where there is none."""
+    """The last line of an answer, ``{"result": ...}`` or ``{"error": ...}``; None without an answer."""
     raw = bytearray()
     with suppress(ConnectionResetError, TimeoutError):
         while chunk := connection.recv(65536):
@@ -81,25 +81,25 @@ def children_of(pid):
 
 
 def resident(pid):
-    """Bytes that a process holds."""
+    """Bytes of memory that a process uses."""
     with suppress(OSError, ProcessLookupError):
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0
 
 
 def busy_seconds(pid):
-    """How long a process, without its children, has been working."""
+    """CPU seconds of a process, without its children."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Watch:
-    """Looks at a daemon from outside while the block runs.
+    """Measures a daemon from outside while the block runs.
 
     Attributes:
-        stall: seconds that its loop did not answer because of work of its own, at the most: what other
-            processes of this machine take is left out.
-        memory: bytes that it and its children held, at the most.
+        stall: longest time in seconds that its event loop was blocked by its own work; time that
+            other processes of this machine take is left out.
+        memory: most bytes that it and its children used.
     """
 
     def __init__(self, running):

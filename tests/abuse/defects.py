@@ -1,4 +1,4 @@
-"""One thing of many that raises."""
+"""One of many things raises."""
 
 
 def titles(rig):
@@ -6,7 +6,7 @@ def titles(rig):
 
 
 async def turn(rig, daemon, seconds=3.0):
-    """One turn of each loop, through what contains defects."""
+    """Runs one turn of each loop, inside the code that contains internal errors."""
     rig.advance(seconds)
     for loop in (daemon.parts.pagerduty, daemon.parts.salesforce):
         await loop._turn()

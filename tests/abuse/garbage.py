@@ -50,7 +50,7 @@ class Column:
         return f"{self.table}.{self.name}"
 
     def garbage(self) -> list[str]:
-        """What may be put into it, as SQL."""
+        """The garbage for the column, as SQL expressions."""
         null = ["NULL"] if self.may_be_null else []
         return [*(INTEGERS if self.kind == "INTEGER" else (*TEXTS, MUTATED)), *null]
 
@@ -78,7 +78,7 @@ def count_rows(path: Path) -> dict[str, int]:
 
 
 def damage(path: Path, column: Column, garbage: str, rng: random.Random) -> int:
-    """Puts garbage into a column of one row or of all; returns how many rows it is in now."""
+    """Puts garbage into a column of one row or of all rows; returns the number of damaged rows."""
     with _open(path) as db:
         db.execute("PRAGMA foreign_keys = OFF")
         rows = list(_rows(db, column))
@@ -91,12 +91,12 @@ def damage(path: Path, column: Column, garbage: str, rng: random.Random) -> int:
                 db.execute(f"UPDATE {column.table} SET {column.name} = {sql} WHERE {where}")
                 done += 1
             except sqlite3.IntegrityError:
-                continue  # two rows of one key
+                continue  # two rows with the same key
         return done
 
 
 def _rows(db: sqlite3.Connection, column: Column) -> Iterator[tuple[str, object]]:
-    """Each row by what identifies it, and what stands in the column."""
+    """Each row by its key, with the value of the column."""
     info = list(db.execute(f"PRAGMA table_info({column.table})"))
     keys = [row[1] for row in info if row[5]]
     quoted = ", ".join(f"quote({key})" for key in keys)

@@ -1,7 +1,7 @@
-"""The real program with one thing in it that hangs, once a file is there. The product knows nothing of this.
+"""The real program with one hang in it, which starts once a file exists. The product has no code for this.
 
-``HANG=point HANG_FILE=path python -m abuse.hang_points run ...``. The minute is shortened alike for all
-points: what is promised of a minute shows within seconds.
+``HANG=point HANG_FILE=path python -m abuse.hang_points run ...``. The minute of the watchdog is shortened for
+all points alike, so that its effect shows within seconds.
 """
 
 import importlib
@@ -36,7 +36,7 @@ def is_armed() -> bool:
 
 
 def block() -> None:
-    """A call that does not return, as of a disk or of a library."""
+    """A blocking call that does not return, like one of a slow disk or of a library."""
     threading.Event().wait()
 
 
@@ -46,7 +46,7 @@ def spin() -> None:
 
 
 def scribble() -> None:
-    """More log than a pipe holds that nobody reads."""
+    """Writes more log than fits in a pipe that nobody reads."""
     os.write(2, b"x" * 1_000_000)
 
 
@@ -55,13 +55,13 @@ async def wait_for_ever() -> None:
 
 
 async def hold_out() -> None:
-    """Waits for ever, and can't be cancelled either."""
+    """Waits for ever and ignores cancellation."""
     with anyio.CancelScope(shield=True):
         await anyio.Event().wait()
 
 
 def _replace(module: str, path: str, make) -> None:
-    """Puts ``make(original)`` in place of a function or method."""
+    """Replaces a function or method by ``make(original)``."""
     *owners, name = path.split(".")
     owner = importlib.import_module(module)
     for step in owners:
@@ -98,7 +98,7 @@ def _hangs(module, path, hang=wait_for_ever):
 
 
 def _hangs_for_title(path):
-    """What makes an incident, of the one record that bears the title."""
+    """The function that creates an incident hangs for the record with this title only."""
 
     def make(original):
         async def wrapped(self, task, args):
@@ -121,7 +121,7 @@ def _statement():
 
 
 def _query():
-    """SQLite itself is busy with one statement for ever; it can be stopped."""
+    """SQLite itself is busy with one statement for ever; the statement can be interrupted."""
     execute = aiosqlite.Connection.execute_fetchall
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
 

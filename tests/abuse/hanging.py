@@ -1,4 +1,4 @@
-"""Daemons in which something hangs, under a notification socket of their own."""
+"""Daemons with a hang in them, under a notification socket of their own."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ INCIDENT = "BMCServiceDesk__Incident__c"
 
 @dataclass
 class Manager:
-    """systemd's side: what it was told, and when."""
+    """systemd's side: the notifications it received, with their times."""
 
     receiver: socket.socket
     told: list[tuple[float, str]] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Patient:
         return self.running.log.read_text()
 
     def page(self, title: str = "Core switch down") -> None:
-        """A record that the rules page for."""
+        """Creates a record that makes the rules create an incident."""
         sf = self.stage.desk.salesforce
         category = sf.find_id("BMCServiceDesk__Category__c", Name="Network")
         priority = sf.find_id("BMCServiceDesk__Priority__c", Name="1")
@@ -94,7 +94,7 @@ def managed(folder: Path) -> Iterator[Manager]:
 
 @asynccontextmanager
 async def started(environ: dict[str, str], config: Path, *, log: Path, is_mute: bool):
-    """The process; ``is_mute``: its log goes to a pipe that nobody reads."""
+    """Yields the process. ``is_mute``: its log goes to a pipe that nobody reads."""
     with log.open("ab") as stream:
         process = await anyio.open_process(
             [sys.executable, "-m", "abuse.hang_points", "run", "--config", str(config)],
@@ -117,7 +117,7 @@ async def started(environ: dict[str, str], config: Path, *, log: Path, is_mute: 
 async def hanging(
     folder: Path, point: str, *, edits: dict[str, object] | None = None, **environ: str
 ) -> AsyncIterator[Patient]:
-    """A daemon with this hang in it, not armed yet. ``edits``: of its configuration."""
+    """A daemon with this hang, not armed yet. ``edits``: replacements in its configuration."""
     port = free_port()
     switch, log = folder / "armed", folder / "daemon.log"
     async with open_sandbox(folder, pace=Intervals("1s", "0.5s", f"127.0.0.1:{port}")) as desk:

@@ -1,4 +1,4 @@
-"""Text that a stranger writes to rewrite what an operator reads, and what must never come of it."""
+"""Text that strangers write to manipulate what an operator reads, and checks of the output."""
 
 import json
 import re
@@ -9,10 +9,10 @@ EVIL = (
     "\u061c\u200e\u200f\u202a\u202egnp.exe\u202c\u2066\u2069\u2028\u2029\u200b\ufeff"
     f"[bold red]loud :warning: \ttab\r\n{FORGED}\r{FORGED}"
 )
-# PagerDuty and Salesforce do not keep these; a file name and an argument may hold them.
+# PagerDuty and Salesforce do not store these; a file name and an argument may have them.
 UNKEPT = "\x00"
 KEPT = EVIL.replace(UNKEPT, "")
-BYTES = KEPT.encode() + b"\xff\xed\xa0\x80\xc0"  # as a file's name may be
+BYTES = KEPT.encode() + b"\xff\xed\xa0\x80\xc0"  # as it may be in a file name
 
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 FOR_PEOPLE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{_BIDI}\ud800-\udfff]")
@@ -20,7 +20,7 @@ FOR_PROGRAMS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff
 
 
 def check_people(text, about):
-    """Nothing is obeyed, and no line of the text is one that data began."""
+    """The text has no control characters, and no line of it starts with data."""
     found = FOR_PEOPLE.search(text)
     assert found is None, (about, hex(ord(found.group())), text[max(0, found.start() - 90) :][:180])
     forged = [line for line in text.split("\n") if line.lstrip().startswith("PFORGED")]
@@ -29,7 +29,7 @@ def check_people(text, about):
 
 
 def check_json(text, about):
-    """Every line is JSON of plain characters."""
+    """Every line is JSON of printable characters."""
     found = FOR_PROGRAMS.search(text)
     assert found is None, (about, hex(ord(found.group())), text[max(0, found.start() - 90) :][:180])
     for line in text.split("\n"):
@@ -38,5 +38,5 @@ def check_json(text, about):
 
 
 def in_toml(text):
-    """As a basic string of TOML takes it."""
+    """The text as a basic TOML string."""
     return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else f"\\u{ord(c):04x}" for c in text)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Templates and texts made to cost as much as they can, or to show what is inside."""
+"""Templates and texts that try to be as expensive as possible, or to show internals."""
 
 CHARS = 131_072
 TEXTS = {
@@ -90,7 +90,7 @@ COSTLY = {
     "a loop's own if": "{% for a in record.Big__c if a == 'b' %}{% endfor %}",
     "lists compared": _turns("{{ record.Words__c.split() == record.Words__c.split() }}"),
 }
-"""What is to be refused or filled in quickly, but never to be waited for."""
+"""Must be refused or rendered quickly, and never block."""
 UNREADABLE = {
     "elifs": "{% if 1 %}" + "{% elif 1 %}" * 2_500 + "{% endif %}",
     "ifs": "{% if 1 %}" * 1_500 + "{% endif %}" * 1_500,
@@ -112,7 +112,7 @@ UNREADABLE = {
     "stars": "{{ ['a'] | join(*['b']) }}",
     "a loop called loop": "{% for loop in [1] %}{{ loop }}{% endfor %}",
 }
-"""What is refused before anything is filled in."""
+"""Refused before anything is rendered."""
 INTERNALS = {
     "a method of a field": "{{ record.Name.upper }}",
     "a method of a text": "{{ ''.join }}",
@@ -147,7 +147,7 @@ INTERNALS = {
     "tables in a list": "{{ [incident.custom_fields.table] }}",
     "every custom field": "{{ incident.custom_fields }}",
 }
-"""What has no text: refused, or a problem when it is filled in."""
+"""Values without a text: refused, or a problem when rendered."""
 PATTERNS = (
     "(?:a?){1000}" * 100 + "c",
     "a.{1000}c",
@@ -155,4 +155,4 @@ PATTERNS = (
     "a[ab]{300}c",
     "(?:a?b?){120}c",
 )
-"""Regular expressions that take their time on a text of nothing but ``a``."""
+"""Regular expressions that are slow on a text with ``a`` only."""

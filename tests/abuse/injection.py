@@ -36,7 +36,7 @@ _READERS = (PagerDutyReader, SalesforceReader)
 
 
 class Injected(KeyError):
-    """A defect. Its text must be seen nowhere."""
+    """An injected error. Its text must appear nowhere."""
 
     def __init__(self) -> None:
         super().__init__("text of a customer")
@@ -44,7 +44,7 @@ class Injected(KeyError):
 
 @dataclass(frozen=True, slots=True)
 class Seam:
-    """A function that can be made to raise. ``owner``: a class, or None for a module's function."""
+    """A function that can be made to raise. ``owner``: its class, or None for a module's function."""
 
     name: str
     function: Callable[..., Any]
@@ -52,7 +52,7 @@ class Seam:
 
 
 def seams() -> list[Seam]:
-    """Every function of the store and the pipeline, and every method that loops call on their parts."""
+    """Every function of the store and the pipeline, and every method that the loops call."""
     found = [*_functions(pagerforce.store), *_functions(pagerforce.pipeline)]
     for owner in _handlers():
         names = ("expectations", "deliver", "deliver_batch")
@@ -115,7 +115,7 @@ def _functions(package: Any) -> Iterator[Seam]:
                 yield Seam(f"{info.name}.{name}", value)
 
 
-# What contains must not itself be made to raise, nor what opens the state.
+# The code that contains errors and the code that opens the state must not raise themselves.
 _INFRASTRUCTURE = {"savepoint", "concerns_all", "read_row", "each"}
 
 
@@ -126,7 +126,7 @@ def _methods(owner: type, *names: str) -> Iterator[Seam]:
 
 @dataclass(slots=True)
 class Plan:
-    """When a call raises. ``left``: so many more times; ``tokens``: where it is about one of these."""
+    """When a call raises. ``left``: how often; ``tokens``: only if the call concerns one of these."""
 
     left: int = 0
     tokens: frozenset[str] = frozenset()
@@ -144,7 +144,7 @@ class Plan:
             raise Injected
 
 
-# What every call is given: it holds the guilty thing among all others.
+# Arguments of every call: they contain the failing item among all others.
 _SURROUNDINGS = (RowContext, World, Known, Waiting, RowPlan, EntryPlan, Judge, *_READERS)
 
 
@@ -155,7 +155,7 @@ def _is_about(arguments: Sequence[object], tokens: frozenset[str]) -> bool:
 
 @contextmanager
 def injected(seam: Seam, plan: Plan) -> Iterator[Plan]:
-    """While the block runs, the seam's function does as the plan says."""
+    """While the block runs, the seam's function raises as the plan says."""
     wrapper = _wrapped(seam.function, plan)
     places: list[tuple[Any, str]] = []
     if seam.owner is not None:

@@ -1,4 +1,4 @@
-"""What somebody with the least role hands in to stop the daemon, by kind."""
+"""What somebody with the lowest role can send to stop the daemon, by kind."""
 
 import json
 

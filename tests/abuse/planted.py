@@ -1,4 +1,4 @@
-"""What somebody may put in the place of a file, and the state of another user that root works on."""
+"""Things planted in the place of a file, and a state folder of another user on which root works."""
 
 import json
 import os
@@ -32,7 +32,7 @@ KINDS = (
 
 
 class Victim:
-    """A file of root's that a planted name leads to, and a place of root's where nothing is."""
+    """A file of root's to which a planted name leads, and a path of root's where nothing exists."""
 
     def __init__(self, folder: Path) -> None:
         self.path, self.absent = folder / "shadow", folder / "absent"
@@ -50,7 +50,7 @@ class Victim:
 
 
 def plant(kind: str, path: Path, victim: Victim) -> None:
-    """Puts it in the place of a file; what is there is kept where only its owner changes."""
+    """Plants it in the place of a file; the existing file is kept if only its owner changes."""
     if kind == "foreign owner":
         if not path.exists():
             path.write_bytes(b"")
@@ -80,7 +80,7 @@ def _bind(path: Path) -> None:
 
 
 def give(folder: Path) -> None:
-    """Everything in a folder, and itself, becomes the owner's."""
+    """Gives a folder and everything in it to the owner."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, OWNER.pw_uid, OWNER.pw_gid, follow_symlinks=False)
 
@@ -94,7 +94,7 @@ def clear(folder: Path) -> None:
 
 
 class Root:
-    """Root at the command line."""
+    """Runs the command line as root."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process

@@ -1,6 +1,6 @@
-"""The real daemon, in which calls raise while a file names them: ``python raising_daemon.py FILE run ...``.
+"""The real daemon with calls that raise while a file names them: ``python raising_daemon.py FILE run ...``.
 
-Each line of the file is a seam's name and, after a blank, the text that the call must be about.
+Each line of the file is the name of a seam and, after a blank, the text that the call must contain.
 """
 
 import sys
@@ -17,7 +17,7 @@ from pagerforce.service import daemon
 from pagerforce.service.prune import Pruner
 from pagerforce.service.refresh import Refresher
 
-# Beyond what a loop contains itself: the loop begins again.
+# Beyond the errors that a loop contains itself: the loop restarts.
 _LOOPS = (
     Seam("Deliverer._start_jobs", Deliverer._start_jobs, Deliverer),
     Seam("Deliverer._turn", Deliverer._turn, Deliverer),

@@ -1,8 +1,8 @@
 """Runs commands of the command line as root, each in a fork of one process that has everything imported.
 
 Standard input: a JSON line per command, ``{"words": [...], "cwd": ...}``. Standard output: a JSON line per
-answer, ``[exit code, standard output, standard error]``. The code of a command that did not end in time,
-and was killed, is ``"hangs"``.
+answer, ``[exit code, standard output, standard error]``. A command that did not end in time is killed; its
+exit code is ``"hangs"``.
 """
 
 import contextlib

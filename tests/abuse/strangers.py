@@ -33,7 +33,7 @@ def open_folder() -> Iterator[Path]:
 
 @asynccontextmanager
 async def few_descriptors(stage: Stage, most: int) -> AsyncIterator[Running]:
-    """A daemon that may open so many files and no more."""
+    """A daemon that may open only this number of files."""
     prefix = ("prlimit", f"--nofile={most}:{most}", "--")
     async with stage.daemon(prefix=prefix) as running:
         yield running
@@ -45,7 +45,7 @@ def port_of(running: Running) -> list[object]:
 
 
 class Swarm:
-    """What the swarm saw, once it has ended."""
+    """What the swarm saw, after its end."""
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
@@ -56,7 +56,7 @@ class Swarm:
 async def swarm(
     how: str, where: Any, count: int, uids: Sequence[int] = (NOBODY,), **more: Any
 ) -> AsyncIterator[Swarm]:
-    """So many clients of each of these users, until the block is left."""
+    """This number of clients of each of these users, until the block ends."""
     order = {"how": how, "where": where, "count": count, "uids": uids, **more}
     found = Swarm()
     words = [sys.executable, str(Path(__file__).with_name("swarm.py")), json.dumps(order)]

@@ -1,8 +1,8 @@
 """Local users who misuse a port: ``swarm.py '{"uids": [65534], "how": "idle", ...}'``, started as root.
 
-Standard library only: after the rights are given up nothing may be left to import. ``how`` names one of
-the functions below, each of which is one client that begins again for ever. Each user prints ``up`` once
-every client was connected once, and ends when standard input does, with a line of JSON: counts by outcome.
+Standard library only: after the rights are dropped, nothing more can be imported. ``how`` names one of the
+functions below. Each is a client that starts again for ever. Each user prints ``up`` once every client was
+connected once, and ends when standard input ends, with a line of JSON: counts by outcome.
 """
 
 import asyncio  # noqa: TID251 (nothing else is left to this user)
@@ -30,12 +30,12 @@ async def connect(where):
 
 
 async def idle(reader, writer, order):
-    """Says nothing until it is cut off."""
+    """Sends nothing until the connection is closed."""
     await reader.read()
 
 
 async def dribble(reader, writer, order):
-    """One byte of a request at a time, without an end."""
+    """Sends one byte of a request at a time, without an end."""
     for byte in order["text"].encode() + b"x-more: " + b"a" * 100_000:
         writer.write(bytes([byte]))
         await writer.drain()
@@ -45,7 +45,7 @@ async def dribble(reader, writer, order):
 
 
 async def ask(reader, writer, order):
-    """One whole request; reads the whole answer."""
+    """Sends one whole request and reads the whole answer."""
     writer.write(order["text"].encode())
     head = await asyncio.wait_for(reader.readline(), 30)
     seen[head.decode("ascii", "replace").strip() or "no answer"] += 1
@@ -54,7 +54,7 @@ async def ask(reader, writer, order):
 
 
 async def deaf(reader, writer, order):
-    """Many requests in one, and never reads an answer."""
+    """Sends many requests at once and never reads an answer."""
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     reader._transport.pause_reading()
@@ -65,7 +65,7 @@ async def deaf(reader, writer, order):
 
 
 async def hasty(reader, writer, order):
-    """Asks and goes away at once, with a reset where there is such a thing."""
+    """Sends a request and disconnects at once, with a reset where that exists."""
     writer.write(order["text"].encode())
     await asyncio.sleep(order.get("pause", 0.0))
     writer.transport.abort()
@@ -111,7 +111,7 @@ async def main(order):
     await over
     assert tasks
     tell(json.dumps({"seen": seen, "longest": max(lasted, default=0)}))
-    os._exit(0)  # clients that begin again for ever are not worth being ended one by one
+    os._exit(0)  # clients that restart for ever need not be ended one by one
 
 
 def become(uid):

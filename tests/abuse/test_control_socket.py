@@ -1,4 +1,4 @@
-"""Local users without a role misuse the control socket: root is served, nothing fills up."""
+"""Local users without a role misuse the control socket: root is still served, nothing fills up."""
 
 import json
 import socket
@@ -90,7 +90,7 @@ def say(path, payload):
         return received
 
 
-async def test_what_is_no_request_is_refused_quietly():
+async def test_invalid_requests_are_is_refused_quietly():
     async with reachable() as (stage, running, path):
         async with anyio.create_task_group() as group:
 
@@ -110,7 +110,7 @@ async def test_what_is_no_request_is_refused_quietly():
 
 
 @needs_root
-async def test_clients_that_go_away_or_never_read_leave_no_traceback():
+async def test_clients_that_disconnect_or_never_read_leave_no_traceback():
     async with reachable() as (stage, running, path), AsyncExitStack() as stack:
         text = POST.format("log")
         await stack.enter_async_context(swarm("deaf", path, 20, [0], text=text))

@@ -1,4 +1,4 @@
-"""A defect stays small: what one action, row or rule raises costs that one a retry, nothing else."""
+"""An internal error stays small: it costs one action, row or rule a retry and nothing else."""
 
 import os
 import sqlite3
@@ -61,9 +61,7 @@ async def test_expectations_that_raise_keep_no_other_page_back(tmp_path, monkeyp
         assert guilty["reason"].startswith("internal error: Injected in test_defects.py")
         monkeypatch.undo()
         await daemon.step(2, seconds=70)
-        assert titles(rig) == ["other", "guilty"], (
-            "it was as certain as before: sent, not looked for"
-        )
+        assert titles(rig) == ["other", "guilty"], "still certain: sent without a search"
 
 
 async def test_one_of_a_batch_that_raises_goes_alone_and_the_others_go_out(tmp_path, monkeypatch):
@@ -158,7 +156,7 @@ async def test_what_must_not_be_sent_twice_keeps_its_outcome(tmp_path, monkeypat
 
 
 class _Words:
-    """An action's word by its id, read beside the daemon's own connection."""
+    """An action's status by its id, read with a connection beside the daemon's own."""
 
     def __init__(self, daemon):
         self._path = daemon.parts.database.path
@@ -188,7 +186,7 @@ async def test_verdicts_that_make_no_sense_are_unknown_outcomes(tmp_path, monkey
         monkeypatch.undo()
         for _ in range(2):
             await turn(rig, daemon, 310)
-        assert sorted(titles(rig)) == ["guilty", "other"], "it was looked for, and found"
+        assert sorted(titles(rig)) == ["guilty", "other"], "found by a search"
         outcomes = await daemon.outcomes()
         assert outcomes == {"pagerduty.create_incident delivered": 2}
 
@@ -339,8 +337,8 @@ async def test_a_wait_out_of_all_bounds_ends_in_bounds(tmp_path, monkeypatch, se
         assert sorted(titles(rig)) == ["guilty", "other"]
 
 
-async def test_a_log_that_takes_nothing_stops_nothing(tmp_path):
-    """Standard error on a full disk: every line raises where it is written."""
+async def test_a_log_that_cannot_be_written_stops_nothing(tmp_path):
+    """Standard error is on a full disk: every log line raises."""
     async with open_stage(tmp_path) as stage:
         config = str(stage.desk.config)
         command_line = (sys.executable, "-m", "pagerforce", "run", "--config", config)

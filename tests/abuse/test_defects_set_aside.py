@@ -1,4 +1,4 @@
-"""One entry or row that raises keeps no other back, and is ruled on once it can be."""
+"""An entry or row that raises delays no other one, and is evaluated once it can be read."""
 
 import importlib
 
@@ -13,7 +13,7 @@ from rig import INCIDENT, P, open_rig
 
 
 def failing(real, is_guilty, times=-1):
-    """A function that raises where it is about the guilty one; ``times`` -1: always."""
+    """A function that raises for the failing item. ``times`` -1: always."""
     left = [times]
 
     def fail(*args, **keys):
@@ -26,7 +26,7 @@ def failing(real, is_guilty, times=-1):
 
 
 @pytest.mark.parametrize("place", ["folding", "ruling", "storing"])
-async def test_an_entry_that_cant_be_stored_is_set_aside_and_the_cursor_goes_on(
+async def test_an_entry_that_cant_be_stored_is_set_aside_and_the_cursor_advances(
     tmp_path, monkeypatch, place
 ):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
@@ -74,7 +74,7 @@ def raise_in(monkeypatch, place, about, times=-1):
 
 
 @pytest.mark.parametrize("place", ["folding", "storing"])
-async def test_a_row_that_cant_be_stored_is_set_aside_and_the_cursor_goes_on(
+async def test_a_row_that_cant_be_stored_is_set_aside_and_the_cursor_advances(
     tmp_path, monkeypatch, place
 ):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
@@ -87,7 +87,7 @@ async def test_a_row_that_cant_be_stored_is_set_aside_and_the_cursor_goes_on(
         (aside,) = [x for x in await daemon.log() if x["record"] == guilty]
         assert aside["rules"][0]["ruleset"] == SET_ASIDE
         before = daemon.sample("internal_errors_total", part="poll")
-        await turn(rig, daemon, 90000)  # the daily comparison meets it again
+        await turn(rig, daemon, 90000)  # the daily comparison finds it again
         assert titles(rig) == [f"other {number}" for number in range(5)]
         assert len([x for x in await daemon.log() if x["record"] == guilty]) == 1
         assert daemon.sample("internal_errors_total", part="poll") == before
@@ -99,7 +99,7 @@ async def test_a_row_that_cant_be_stored_is_set_aside_and_the_cursor_goes_on(
 
 @pytest.mark.parametrize("place", ["folding", "storing"])
 @pytest.mark.parametrize("has_restart", [False, True])
-async def test_what_raised_for_a_while_is_ruled_on_once_it_can_be(
+async def test_what_raised_for_a_while_is_evaluated_once_it_can_be(
     tmp_path, monkeypatch, place, has_restart
 ):
     async with open_rig(tmp_path) as rig:

@@ -1,6 +1,6 @@
-"""What people read can't be forged: hostile text in everything that comes from outside, through every command.
+"""Output for people can't be forged: hostile text in all data from outside, through every command.
 
-The commands are found in the program, so that a new one is missed here until it has its row.
+The list of commands comes from the program: a new command without a row here fails the test.
 """
 
 import json
@@ -64,11 +64,11 @@ ASKED = {
     "restore": [["{folder}/copy"], ["{rules}"]],
     "init": [["{folder}/{evil}"], ["--region", "{evil}"], ["--instance", "{evil}"]],
 }
-"""How each command is called; ``restore`` is refused while the daemon runs."""
+"""The arguments of each command; ``restore`` is refused while the daemon runs."""
 AGAIN = [("rules show", []), ("log", ["--audit"]), ("links list", [])]
-"""Once more at the end: what the commands before have left."""
+"""Once more at the end: the results of the commands before."""
 APART = {"run", "demo", "sandbox"}
-"""Those that have a test of their own below."""
+"""Commands with a test of their own below."""
 
 SERVICE_MAPPING = """
 [[service_mappings]]
@@ -126,7 +126,7 @@ def test_every_command_of_the_program_is_attacked():
 
 
 async def poison(stage):
-    """Brings hostile text into what the daemon reads and keeps; gives the ids to ask for."""
+    """Puts hostile text into what the daemon reads and stores; returns the ids for the commands."""
     sf, pd = stage.desk.salesforce, stage.desk.pagerduty
     for user in pd.state.directory.users.values():
         user.name = f"{user.name} {KEPT}"
@@ -146,12 +146,14 @@ async def poison(stage):
     with closing(sqlite3.connect(stage.desk.folder / "state" / "pagerforce.db")) as database:
         action = await dead_letter(database)
         pause(database, incident)
-    pd.set_title(incident, f"another {KEPT}")  # leaves no entry: drift sees it before the polls do
+    pd.set_title(
+        incident, f"another {KEPT}"
+    )  # creates no log entry: drift sees it before the polls do
     return {"incident": incident, "record": record, "action": action}
 
 
 async def dead_letter(database):
-    """Waits until both rules that must fail have; gives one that the other side refused in its own words."""
+    """Waits until both rules that must fail have failed; returns an action that the other side refused."""
     found = {}
 
     def look():
@@ -163,7 +165,7 @@ async def dead_letter(database):
 
 
 def pause(database, incident):
-    """As the loop limit does, with a hostile reason."""
+    """Pauses a link as the loop limit does, with a hostile reason."""
     ((lane,),) = database.execute("SELECT lane FROM lane_member WHERE member = ?", (incident,))
     now = datetime.now(UTC)
     evidence = [dict.fromkeys(("at", "action_id", "action", "ruleset", "rule"), KEPT)]
@@ -176,7 +178,7 @@ def pause(database, incident):
 
 
 def lay_out(folder):
-    """The files that commands are given, under names that attack too."""
+    """Writes the files that the commands read, with hostile names too."""
     rules, broken = folder / f"rules {KEPT.replace('/', '')}.toml", folder / "broken.toml"
     rules.write_text(hostile_rules())
     key = in_toml(KEPT)
@@ -187,7 +189,7 @@ def lay_out(folder):
 
 
 def called(names):
-    """Every command line of the table, for people and with --json, in the table's order."""
+    """Every command line of the table, as text and with --json, in the table's order."""
     for name, way in [(name, way) for name, ways in ASKED.items() for way in ways] + AGAIN:
         words = [*name.split(), *(word.format_map(names) for word in way)]
         if any(UNKEPT in word for word in words) and name in {"simulate", "rules check", "init", "backup"}:  # fmt: skip
@@ -209,7 +211,7 @@ async def run_all(commands, config, folder):
 
 
 def judge(name, words, out, err):
-    """People's output is plain; JSON is JSON; an error is for people either way."""
+    """Output for people is plain, --json is JSON, and an error is plain text either way."""
     check_people(err, (name, words, "standard error"))
     if "--json" in words:
         check_json(out, (name, words))
@@ -219,7 +221,7 @@ def judge(name, words, out, err):
 
 
 def hostile_stage_rules():
-    """The sandbox's own rules under hostile names, and those that must fail."""
+    """The sandbox's own rules with hostile names, and the rules that must fail."""
     own = (SOURCE / "sandbox" / "rules.toml").read_text()
     head, *rulesets = own.split("[[rulesets]]")
     named = "[[rulesets]]".join(["", *rulesets]).replace(
@@ -232,7 +234,7 @@ def hostile_stage_rules():
     return head + mapping + named + f'\n[[rulesets]]\nname = "Bad {in_toml(KEPT)}"\n' + rules
 
 
-async def test_no_command_shows_what_a_terminal_obeys(tmp_path):
+async def test_no_command_shows_control_characters(tmp_path):
     """Everything from outside is hostile: users, titles, notes, rules, file names, reasons, arguments."""
     async with (
         open_stage(tmp_path, rules=hostile_stage_rules()) as stage,
@@ -253,8 +255,8 @@ async def test_no_command_shows_what_a_terminal_obeys(tmp_path):
     check_people(front, "the page")
     check_people(metrics, "the metrics")
     check_json(log, "the log")
-    # The attack has reached them: a command without any of it proves nothing. What these print is not
-    # hostile here; it is in ``spoil_answers``. A restore is refused unread while the daemon runs.
+    # The hostile text has reached them: without it a command proves nothing. The output of these has none
+    # here; ``spoil_answers`` covers it. A restore is refused before it reads while the daemon runs.
     harmless = {"status", "check", "links list", "links resume", "rules rollback", "log-level"}
     harmless.add("restore")
     spared = {name for name in ASKED if not re.search(r"\\(x1b|u001b)\[31m", "".join(seen[name]))}
@@ -267,7 +269,7 @@ async def test_no_command_shows_what_a_terminal_obeys(tmp_path):
 
 
 def show_reads_back(lines, answers):
-    """What ``rules show`` prints is TOML for the very rules that ``--json`` names."""
+    """``rules show`` prints TOML that loads as the same rules that ``--json`` shows."""
     shown, as_json = [
         out
         for (name, words), (_, out, _) in zip(lines, answers, strict=True)
@@ -279,7 +281,7 @@ def show_reads_back(lines, answers):
 
 
 def spoil_answers(lines, answers):
-    """Every command once more on its own answer, with every text in it hostile, also those that can't be yet."""
+    """Runs every command again on its own answer with hostile text in each string of it."""
     tried = set()
     for (name, words), (code, out, _) in zip(lines, answers, strict=True):
         if "--json" in words and code == 0 and out and name not in {"backup", "init", "restore"}:
@@ -303,7 +305,7 @@ def spoil_answers(lines, answers):
 
 
 def spoilt(value, key=""):
-    """The same with hostile text added to every text, but for words that the command looks at."""
+    """The same with hostile text added to each string, except words that the command evaluates."""
     if isinstance(value, dict):
         return {name: spoilt(item, name) for name, item in value.items()}
     if isinstance(value, list):
@@ -315,7 +317,7 @@ def spoilt(value, key=""):
 
 @contextmanager
 def answering(answer):
-    """Has every command answered by this."""
+    """Every command gets this answer."""
     modules = [module for name, module in sys.modules.items() if name.startswith("pagerforce.cli.")]
     with pytest.MonkeyPatch.context() as patch:
         for module in modules:

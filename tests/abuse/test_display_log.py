@@ -24,7 +24,7 @@ from pagerforce.service.systemd import Notifier
 
 @pytest.fixture
 def logged(tmp_path):
-    """Sets the log up and gives what was written."""
+    """Configures logging and returns what was written."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     stream = (tmp_path / "log").open("w", encoding="utf-8")
@@ -67,7 +67,7 @@ def test_a_value_in_the_log_makes_no_second_line(logged, form, is_journal):
     check_people(text(), form)
     if form == "json":
         first = json.loads(lines[0].removeprefix("<3>"))
-        assert first["user"] == bad, "what is parsed is what was logged"
+        assert first["user"] == bad, "the parsed value is the logged value"
 
 
 @pytest.mark.parametrize("is_journal", [True, False])

@@ -1,4 +1,4 @@
-"""Hostile text where no daemon is needed: arguments, files, locales, terminals, the demo, defects."""
+"""Hostile text without a daemon: arguments, files, locales, terminals, the demo, internal errors."""
 
 import os
 import re
@@ -43,7 +43,7 @@ def test_usage_errors_and_file_names_are_quoted_as_text(name, tmp_path):
         [*words, "--config", str(config / "none")],
     ):
         if name in {"demo", "sandbox"} and arguments[-2:] != ["--config"] and len(arguments) == len(words) + 2:  # fmt: skip
-            continue  # they have no use for it, and start
+            continue  # they ignore it and start
         if name == "init" and "--config" in arguments:
             continue
         code, out, err = invoke(*arguments)
@@ -62,7 +62,7 @@ def test_usage_errors_and_file_names_are_quoted_as_text(name, tmp_path):
     ],
 )
 def test_the_bytes_of_an_argument_are_shown_whatever_the_locale(tmp_path, encoding, words):
-    """Bytes that are no UTF-8, and streams that can't take what UTF-8 can: shown, never a traceback."""
+    """Bytes that are not UTF-8 and streams that can't encode all of UTF-8: shown, never a traceback."""
     done = subprocess.run(
         [os.fsencode(sys.executable), b"-m", b"pagerforce", *words],
         capture_output=True,
@@ -78,7 +78,7 @@ def test_the_bytes_of_an_argument_are_shown_whatever_the_locale(tmp_path, encodi
     assert r"\udcff" in text
 
 
-def test_on_a_terminal_too_and_with_colours_that_are_ours(tmp_path):
+def test_on_a_terminal_too_and_with_pagerforces_own_colours(tmp_path):
     config = tmp_path / "config.toml"
     config.write_text(f'[daemon]\n"{in_toml(KEPT)}" = 1\n')
     _, shown = on_terminal("check", "--offline", "--config", str(config), code="")
@@ -95,7 +95,7 @@ out.line({KEPT!r}, mark="OK", style="green")
     assert ":warning:" in shown
 
 
-def test_the_bar_draws_what_it_is_told_as_text():
+def test_the_bar_draws_its_label_as_text():
     bar = f"""
 from pagerforce.cli.progress import Bar
 with Bar("x", is_wanted=True) as bar:
@@ -145,7 +145,7 @@ async def test_the_sandbox_and_the_demo_show_their_folder_as_text(tmp_path):
     assert "Traceback" not in err
 
 
-def test_the_demo_tells_its_story_through_the_same_place():
+def test_the_demo_prints_through_the_same_function():
     story = f"""
 import anyio
 from pagerforce.cli.display import out

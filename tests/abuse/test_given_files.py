@@ -1,4 +1,4 @@
-"""Backups made by somebody who wants their SQL, or somebody else's file, to be used by ``restore``."""
+"""Backups by somebody who wants ``restore`` to use their SQL or somebody else's file."""
 
 import os
 import shutil
@@ -18,13 +18,13 @@ from pagerforce.store.migrate import known_schema, migrations
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
-# What is foreign, and what the message calls it.
+# What is foreign, and how the message names it.
 CRAFTED = {
     "a trigger": (
         "CREATE TRIGGER more AFTER INSERT ON fact BEGIN DELETE FROM link; END",
         "trigger more",
     ),
-    "a trigger of one of our names": (
+    "a trigger with a name of pagerforce's": (
         """DROP INDEX action_waiting;
         CREATE TRIGGER action_waiting AFTER INSERT ON fact BEGIN DELETE FROM link; END""",
         "trigger action_waiting",
@@ -36,7 +36,7 @@ CRAFTED = {
     ),
     "an index": ("CREATE INDEX more ON fact (name)", "index more"),
     "an expression in an index": ("CREATE INDEX more ON fact (length(name))", "index more"),
-    "one of our indexes, on something else": (
+    "an index of pagerforce's, on something else": (
         "DROP INDEX action_waiting; CREATE INDEX action_waiting ON action (abs(seq))",
         "index action_waiting",
     ),
@@ -66,7 +66,7 @@ CRAFTED = {
 
 @pytest.fixture
 async def state(tmp_path):
-    """A state with something in it, and a sound backup of it."""
+    """A state with data, and a valid backup of it."""
     path = tmp_path / "state" / "pagerforce.db"
     async with open_database(path) as database, database.write() as tx:
         await tx.run("INSERT INTO fact VALUES ('a', 'as it was')")
@@ -85,7 +85,7 @@ def assert_untouched(state):
 
 
 @pytest.mark.parametrize("what", CRAFTED)
-async def test_a_schema_that_is_not_ours_is_refused_by_name(tmp_path, state, what):
+async def test_a_schema_of_another_program_is_refused_by_name(tmp_path, state, what):
     sql, named = CRAFTED[what]
     with closing(sqlite3.connect(tmp_path / "backup.db")) as connection:
         connection.executescript(sql)
@@ -101,7 +101,7 @@ async def test_a_schema_that_is_not_ours_is_refused_by_name(tmp_path, state, wha
 @pytest.mark.parametrize(
     "sql",
     [
-        # as ``sqlite3`` can't write it: a second object of a name, a text with an end in it, no text
+        # which ``sqlite3`` can't write: two objects with one name, a text with NUL in it, no text
         """INSERT INTO sqlite_schema SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema
         WHERE name = 'fact'""",
         "UPDATE sqlite_schema SET sql = sql || char(0) || ' more' WHERE name = 'fact'",
@@ -134,7 +134,7 @@ async def test_no_schema_is_trusted_while_the_state_is_open(state):
 
 
 @pytest.mark.parametrize("schema", migrations())
-async def test_every_schema_that_was_ever_ours_is_taken(tmp_path, state, schema):
+async def test_every_released_schema_is_accepted(tmp_path, state, schema):
     old = tmp_path / "old.db"
     with closing(sqlite3.connect(old)) as connection:
         for number, script in migrations().items():
@@ -146,7 +146,7 @@ async def test_every_schema_that_was_ever_ours_is_taken(tmp_path, state, schema)
         assert (await tx.row("PRAGMA user_version"))[0] == known_schema()
 
 
-async def test_a_migrated_database_is_taken_as_well_as_one_made_at_once(tmp_path, state):
+async def test_a_migrated_database_is_accepted_like_a_new_one(tmp_path, state):
     assert restore(tmp_path / "backup.db", state, NOW).backup.schema == known_schema()
     assert content(state) == ("as it was",)
 
@@ -161,7 +161,7 @@ async def test_a_migrated_database_is_taken_as_well_as_one_made_at_once(tmp_path
         "CAST(x'fffe1b' AS TEXT)",
     ],
 )
-async def test_a_time_that_is_none(tmp_path, state, value):
+async def test_an_invalid_time(tmp_path, state, value):
     with closing(sqlite3.connect(tmp_path / "backup.db")) as connection:
         connection.execute(f"UPDATE fact SET value = {value} WHERE name = 'backed_up_at'")
         connection.commit()
@@ -172,8 +172,8 @@ async def test_a_time_that_is_none(tmp_path, state, value):
     assert_untouched(state)
 
 
-async def test_what_is_looked_at_is_what_is_restored(tmp_path, state, monkeypatch):
-    """The file is exchanged, and written to, once it was opened: the copy knows nothing of it."""
+async def test_the_checked_file_is_the_restored_one(tmp_path, state, monkeypatch):
+    """The file is replaced and changed after it was opened: the copy is not affected."""
     given = tmp_path / "backup.db"
     judge = store_backup._judge
 
@@ -219,7 +219,7 @@ async def test_a_log_that_belongs_to_the_file_is_part_of_it(tmp_path, state):
 
 
 async def test_a_file_left_in_the_middle_of_a_change_is_refused(tmp_path, state):
-    """Its rollback journal may name any file, which SQLite would delete."""
+    """Its rollback journal may name any file, and SQLite would delete that file."""
     journal = tmp_path / "backup.db-journal"
     journal.write_bytes(bytes.fromhex("d9d505f920a163d7") + bytes(504))
     with pytest.raises(StoreError, match="unfinished change"):
@@ -256,7 +256,7 @@ async def test_elsewhere_the_operator_may_name_a_link_and_a_file_of_several_name
 
 
 @pytest.mark.parametrize("kind", ["FIFO", "folder", "socket", "link to nothing"])
-async def test_what_is_no_file_is_no_backup(tmp_path, state, kind):
+async def test_only_a_regular_file_is_a_backup(tmp_path, state, kind):
     (tmp_path / "root").mkdir()
     plant(kind, tmp_path / "given", Victim(tmp_path / "root"))
     with pytest.raises(StoreError, match=r"no regular file|No such file"):

@@ -8,7 +8,7 @@ from process import command, open_stage
 @pytest.mark.parametrize("proxied", [False, True])
 async def test_tls_keys_are_written_nowhere(tmp_path, proxied):
     place = tmp_path / "keys.log"
-    # No such proxy is reached: loopback goes directly. But its client is built.
+    # This proxy is never reached: loopback connections are direct. But its client is built.
     proxy = {"HTTPS_PROXY": "https://proxy.example:3128"} if proxied else {}
     environ = {"SSLKEYLOGFILE": str(place), **proxy}
     async with open_stage(tmp_path, tls=True) as stage, stage.daemon(**environ) as running:

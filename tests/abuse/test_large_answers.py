@@ -1,4 +1,4 @@
-"""Questions with very large answers: the loop goes on, and the answers in flight are bounded."""
+"""Queries with very large answers: the loop is not blocked, and the answers in flight are bounded."""
 
 import json
 import os
@@ -81,7 +81,7 @@ async def test_large_answers_stop_nothing_and_are_bounded(folder):
                     answer = await door.form(word, 7, Role.MANAGER, **form)
                 assert answer is not None, word
                 if word == "simulate":
-                    assert answer["result"]["is_cut"], "so many are not tried in the time there is"
+                    assert answer["result"]["is_cut"], "too many for the time limit"
                     assert 0 < answer["result"]["events"] < EVENTS
                 assert watch.stall < STALL_SECONDS, (word, watch.stall)
                 assert watch.memory < 512 * MIB, (word, watch.memory)
@@ -89,7 +89,7 @@ async def test_large_answers_stop_nothing_and_are_bounded(folder):
 
 
 async def nobody_reads(door):
-    """Many ask for every link and read nothing of the answer."""
+    """Many clients ask for all links and read none of the answer."""
     held = []
     with Watch(door.running) as watch:
         for uid in range(60_000, 60_005):

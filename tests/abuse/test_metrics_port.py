@@ -1,4 +1,4 @@
-"""A local user without a role misuses the metrics port: paging, polling and the probes go on."""
+"""A local user without a role misuses the metrics port: paging, polling and the probes keep working."""
 
 import json
 import socket
@@ -14,7 +14,7 @@ LARGEST_LOG = 30_000
 
 
 def page(stage):
-    """A record that the rules page for."""
+    """Creates a record that makes the rules create an incident."""
     sf = stage.desk.salesforce
     values = {
         "BMCServiceDesk__shortDescription__c": "Core switch down",
@@ -25,7 +25,7 @@ def page(stage):
 
 
 async def goes_on(stage, running):
-    """Probes answer, a page goes out, both sides are polled, and the log stays small."""
+    """Probes answer, an incident is created, both sides are polled, and the log stays small."""
     before = await polls(running)
     page(stage)
     for _ in range(10):
@@ -108,7 +108,7 @@ async def test_clients_that_go_away_leave_no_traceback(tmp_path):
 
 
 def say(running, payload):
-    """Sends bytes, gives back what is answered until the end."""
+    """Sends bytes and returns the answer up to its end."""
     with socket.create_connection(port_of(running), 20) as peer:
         received = b""
         try:
@@ -145,7 +145,7 @@ MALFORMED = {
 }
 
 
-async def test_what_is_no_request_is_refused_quietly(tmp_path):
+async def test_invalid_requests_are_refused_quietly(tmp_path):
     async with open_stage(tmp_path) as stage, stage.daemon() as running:
         await running.ready()
         for name, payload in MALFORMED.items():
@@ -199,7 +199,7 @@ async def test_only_names_of_this_host_are_answered(tmp_path):
         is_calm(running)
 
 
-async def test_an_address_that_others_reach_is_remarked_by_status(tmp_path):
+async def test_an_address_that_others_reach_is_a_remark_of_status(tmp_path):
     async with open_stage(tmp_path) as stage:
         port = stage.url.rpartition(":")[2]
         stage.edit(f"127.0.0.1:{port}", f"0.0.0.0:{port}")

@@ -1,4 +1,4 @@
-"""Single odd answers of either side: each costs its row, and no restart makes it worse."""
+"""Single malformed answers of either side: each costs its row, and no restart makes it worse."""
 
 import gzip
 import json
@@ -103,7 +103,7 @@ async def test_an_impossible_custom_field_holds_nothing_up(tmp_path, bender, val
         "Mon, 01 Jan 0001 00:00:00 GMT",
     ],
 )
-async def test_a_date_header_of_another_age_moves_nothing(tmp_path, bender, date):
+async def test_a_date_header_of_another_century_moves_nothing(tmp_path, bender, date):
     everything = (
         "log_entries.list",
         "incidents.list",
@@ -127,7 +127,7 @@ async def test_a_date_header_of_another_age_moves_nothing(tmp_path, bender, date
 
 
 @pytest.mark.parametrize("year", ["9999", "0001", "2999"])
-async def test_rows_of_another_age_are_flaws_and_carry_no_cursor_off(tmp_path, bender, year):
+async def test_rows_of_another_century_are_flaws_and_do_not_move_the_cursor(tmp_path, bender, year):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         stamps = re.compile(rb'(?<=")\d{4}(-\d\d-\d\dT\d\d:\d\d:\d\d)')
@@ -152,7 +152,7 @@ async def test_rows_of_another_age_are_flaws_and_carry_no_cursor_off(tmp_path, b
 
 
 @pytest.mark.parametrize("coding", ["gzip, gzip", "br", "zstd", "deflate", "gzip"])
-async def test_a_bomb_is_refused_before_it_goes_off(coding):
+async def test_a_bomb_is_refused_before_it_is_unpacked(coding):
     bomb = gzip.compress(b"\0" * (64 * MIB), compresslevel=9)
     packed = gzip.compress(bomb) if coding == "gzip, gzip" else bomb
     tap = Bomb(packed, coding)
@@ -170,12 +170,12 @@ async def test_a_bomb_is_refused_before_it_goes_off(coding):
         with pytest.raises(MalformedError):
             await client.fetch_abilities()
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        assert grown < 16 * 1024  # KiB; the bomb has four times as much
+        assert grown < 16 * 1024  # KiB; the bomb is four times as large
         assert tap.sent < 3 * MIB
 
 
 class Bomb(httpx.AsyncBaseTransport):
-    """Answers with a packed body, piece by piece."""
+    """Answers with a compressed body, piece by piece."""
 
     def __init__(self, body: bytes, coding: str) -> None:
         self.body, self.coding, self.sent = body, coding, 0
@@ -195,7 +195,7 @@ class Pieces(httpx.AsyncByteStream):
 
 
 def _padded(body: bytes, key: str, name: str, text: str) -> bytes:
-    """Every row of a list with a member more."""
+    """Adds a member to every row of a list."""
     page = json.loads(body)
     for row in page[key]:
         row[name] = text
@@ -238,7 +238,7 @@ async def test_rows_that_are_too_large_together_are_asked_for_in_smaller_pages(t
         assert len(rig.incidents()) == len(made)
 
 
-async def test_lists_that_never_end_are_given_up(tmp_path, bender):
+async def test_lists_that_never_end_are_abandoned(tmp_path, bender):
     def more(body: bytes) -> bytes:
         page = json.loads(body) | {"more": True}
         return json.dumps(page).encode()
@@ -279,7 +279,7 @@ async def test_a_text_of_megabytes_does_not_fill_the_state(tmp_path, bender):
         assert daemon.parts.database.size_bytes() < 3 * MIB
 
 
-async def test_a_cursor_that_stands_in_the_future_goes_back(tmp_path):
+async def test_a_cursor_in_the_future_is_set_back(tmp_path):
     async with open_rig(tmp_path) as rig:
         async with rig.daemon() as daemon:
             record_id, incident_id = await rig.paged(daemon)

@@ -1,4 +1,4 @@
-"""The real daemon while what comes between changes the answers of a real (sandbox's) side.
+"""The real daemon while a proxy changes the answers of a real sandbox.
 
 ``ABUSE=10``: 1,000 changed answers per side. ``ABUSE_SEED=7``: others.
 """
@@ -42,7 +42,7 @@ class Story:
         return self.sf.find_id(f"{P}{kind}__c", Name=name)
 
     def page(self) -> str:
-        """A record of the highest priority, which pages."""
+        """A record of the highest priority: the rules create an incident."""
         self.count += 1
         title = f"trouble {self.count}"
         values = {
@@ -55,7 +55,7 @@ class Story:
         return title
 
     def talk(self) -> None:
-        """A comment and a note on the two of each pair that is linked."""
+        """A comment and a note for each linked pair."""
         for number, (record_id, incident_id) in enumerate(self.pairs):
             values = {
                 f"{P}FKIncident__c": record_id,
@@ -67,12 +67,12 @@ class Story:
             self.said |= {f"note {self.count} {number}", f"comment {self.count} {number}"}
 
     def pages(self) -> Counter[str]:
-        """How often each trouble paged."""
+        """The number of incidents for each trouble."""
         titles = (incident["title"] for incident in self.pd.incidents())
         return Counter(title.rpartition(": ")[2] for title in titles)
 
     def copies(self) -> Counter[str]:
-        """How often each text stands where it was copied to."""
+        """How often each text was copied."""
         notes = [
             note["content"] for item in self.pd.incidents() for note in self.pd.notes(item["id"])
         ]
@@ -105,9 +105,9 @@ async def test_odd_answers_cost_time_and_nothing_else(tmp_path):
             proxies[side] = await stack.enter_async_context(opening)
             stage.edit(url, proxies[side].url)
         stage.edit("[salesforce]\n", "[salesforce]\ndaily_call_budget = 100000000\n")
-        # A failing side is asked ever less often, as a multiple of this.
+        # A failing side is polled ever more rarely, up to this multiple of the interval.
         stage.edit('poll_interval = "0.3s"', 'poll_interval = "0.1s"')
-        # What people do here in a minute is more than they do on one link in a day.
+        # People do more here in a minute than on one link in a day.
         stage.edit("[pagerduty]\n", "[delivery]\nloop_limit = 10000\n\n[pagerduty]\n")
         story = Story(desk)
         async with stage.daemon() as running:
@@ -136,7 +136,7 @@ async def test_odd_answers_cost_time_and_nothing_else(tmp_path):
 
 
 async def sample(running, name, **labels):
-    """A figure of the daemon's, whose answer may take a while on a slow machine."""
+    """A metric of the daemon; its answer may take a while on a slow machine."""
     for _ in range(30):
         value = await running.sample(name, **labels)
         if value is not None:
@@ -145,8 +145,8 @@ async def sample(running, name, **labels):
 
 
 async def _fuzz(running, story, proxy, other):
-    """Changes one side's answers, while the other side's work has to go on."""
-    await _is_up(running, other)  # it may have been odd itself until now
+    """Changes the answers of one side, while work on the other side must continue."""
+    await _is_up(running, other)  # its answers may have been changed until now
     story.pairs = [await _pair(running, story) for _ in range(PAIRS)]
     proxy.is_on = True
     before = await sample(running, "last_success_timestamp_seconds", source=other)
@@ -182,7 +182,7 @@ async def _pair(running, story):
 
 
 async def _settle(running, story):
-    """With sound answers again, everything that happened is in step: once, each."""
+    """With valid answers again, both sides agree on everything that happened: each exactly once."""
     pages = Counter(story.records.keys())
     await eventually(lambda: story.pages() >= pages, lambda: pages - story.pages())
 

@@ -1,4 +1,4 @@
-"""What somebody with the least role hands in: bounded in time and memory, and in nobody's way."""
+"""Input from somebody with the lowest role: bounded in time and memory, and delays nobody."""
 
 import json
 import os
@@ -43,15 +43,15 @@ QUICK = frozenset(
     }
 )
 USER, OTHER, MANAGER = 54_321, 54_322, 54_323
-STALL_SECONDS = 0.4  # promised are 0.1 s; this machine may be slow
-ANSWER_SECONDS = 30.0  # promised are 10 s
+STALL_SECONDS = 0.4  # the promise is 0.1 s; this machine may be slow
+ANSWER_SECONDS = 30.0  # the promise is 10 s
 P = "BMCServiceDesk__"
 SECRET = "Payroll of Jane Doe"
 
 
 @pytest.fixture(scope="module")
 def users(tmp_path_factory):
-    """The groups of the roles, for the daemon alone."""
+    """The groups of the roles, for the daemon only."""
     return make_user_base(tmp_path_factory.mktemp("users"), [role.value for role in Role])
 
 
@@ -64,7 +64,7 @@ def folder():
 
 
 class Socket:
-    """The control socket of a running daemon, as this or that user."""
+    """The control socket of a running daemon, used as different users."""
 
     def __init__(self, stage, running, users):
         self.path = stage.desk.folder / "control.sock"
@@ -84,7 +84,7 @@ class Socket:
 
 @asynccontextmanager
 async def open_socket(folder, users):
-    """A daemon with an event of a record with a customer's text."""
+    """A daemon with an event of a record that has a customer's text."""
     async with open_stage(folder) as stage, stage.daemon(prefix=users.prefix) as running:
         await running.ready(60)
         sf = stage.desk.salesforce
@@ -102,7 +102,7 @@ async def open_socket(folder, users):
 
 
 @needs_users
-async def test_nothing_that_is_handed_in_stops_the_loop_or_grows_the_daemon(folder, users):
+async def test_no_input_stops_the_loop_or_grows_the_daemon(folder, users):
     async with open_socket(folder, users) as door:
         bad = []
         for what, (word, body) in all_attacks().items():
@@ -138,7 +138,7 @@ async def test_nothing_that_is_handed_in_stops_the_loop_or_grows_the_daemon(fold
 
 
 def all_attacks():
-    """Name -> word and body; with ABUSE all of them, and rules in every command."""
+    """Name -> word and body; with ABUSE all attacks, and rules in every command."""
     found, is_long = {}, int(os.environ.get("ABUSE", "1")) > 1
     for what, text in (NESTED | TEMPLATES).items():
         form = {"name": "x.toml", "content": text}
@@ -157,7 +157,7 @@ def all_attacks():
 
 
 def stuck(door, uid=USER, role=Role.USER):
-    """A simulate that waits for events that do not come."""
+    """A simulate that waits for events that never arrive."""
     connection = door.connect(uid, role)
     form = b'{"has_events": true}\n'
     connection.sendall(head_of("simulate") + b"%x\r\n%s\r\n" % (len(form), form))
@@ -188,14 +188,14 @@ async def test_rules_are_applied_while_others_keep_the_checker_busy(folder, user
             assert watch.memory < 512 * MIB
             watch = Watch(door.running)
         found = []
-        while not found:  # nor is another user kept from trying rules for good
+        while not found:  # nor can another user block the trial of rules for long
             answer = await door.form("simulate", MANAGER + 1)
             found = [answer] if "result" in answer else []
         group.cancel_scope.cancel()
 
 
 @needs_users
-async def test_a_checker_goes_with_its_caller_and_with_the_daemon(folder, users):
+async def test_a_checker_ends_with_its_caller_and_with_the_daemon(folder, users):
     async with open_socket(folder, users) as door:
         pid = door.running.process.pid
         connection = stuck(door)
@@ -248,7 +248,9 @@ async def test_large_rules_come_into_force_without_stopping_the_loop(folder, use
 
 
 @needs_users
-async def test_who_may_not_read_the_log_sees_no_text_of_recorded_events(folder, users):
+async def test_without_the_right_to_read_the_log_a_user_sees_no_text_of_recorded_events(
+    folder, users
+):
     async with open_socket(folder, users) as door:
         field = f"{P}shortDescription__c"
         text = (
@@ -277,4 +279,4 @@ async def test_who_may_not_read_the_log_sees_no_text_of_recorded_events(folder, 
         ]
         own = json.dumps({"has_events": True}).encode() + b"\n" + EVENT
         answer = await door.ask("simulate", own)
-        assert answer["result"]["events"] == 1, "events of one's own are one's own text"
+        assert answer["result"]["events"] == 1, "the caller supplied these events"

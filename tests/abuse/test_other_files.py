@@ -1,4 +1,4 @@
-"""What else root, or the daemon, writes and removes where somebody else may put names."""
+"""Other files that root or the daemon writes and removes where other users may create names."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_the_textfile_takes_the_place_of_what_was_planted(theirs, victim, kind):
 
 
 @pytest.mark.parametrize("kind", PLANTED)
-def test_the_control_socket_removes_nothing_of_somebody_else(victim, kind):
+def test_the_control_socket_removes_no_file_of_somebody_else(victim, kind):
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "control.sock"
         plant(kind, path, victim)
@@ -165,7 +165,7 @@ async def test_the_sandbox_follows_no_link(theirs, victim):
 
 @pytest.mark.parametrize("kind", PLANTED)
 def test_a_copy_that_a_migration_left_is_not_used_if_it_is_none(host, kind):  # noqa: F811
-    """The way back from a damaged or too new database is looked for among these."""
+    """``check`` names these copies as the way back from a damaged or too new database."""
     host.fresh()
     victim = host.victim
     plant(kind, host.state / "pagerforce.db.before-schema-9", victim)
@@ -176,7 +176,7 @@ def test_a_copy_that_a_migration_left_is_not_used_if_it_is_none(host, kind):  # 
     victim.assert_unharmed(kind)
 
 
-# Renames one name back and forth between a good file and a link to root's, as fast as it can.
+# Renames one name back and forth between a valid file and a link to root's file, at full speed.
 SWAP = """
 import os, sys
 folder, victim, *names = sys.argv[1:]
@@ -208,7 +208,7 @@ while True:
     [("pagerforce.lock",), ("pagerforce.db-wal", "pagerforce.db-shm"), ("pagerforce.db",)],
     ids=lambda names: names[0],
 )
-def test_a_race_gains_nothing(host, names):  # noqa: F811
+def test_a_race_gives_no_access(host, names):  # noqa: F811
     host.fresh()
     victim = host.victim
     script = SWAP.format(uid=OWNER.pw_uid, gid=OWNER.pw_gid)
@@ -226,12 +226,12 @@ def test_a_race_gains_nothing(host, names):  # noqa: F811
 
 
 @pytest.mark.parametrize("is_reading", [True, False])
-async def test_what_is_exchanged_after_the_look_is_opened_with_the_owners_rights(
+async def test_a_file_exchanged_after_the_check_is_opened_with_the_owners_rights(
     host,  # noqa: F811
     monkeypatch,
     is_reading,
 ):
-    """The race, won: a database of root's in the place of the one that was looked at."""
+    """The race, won: a database of root's replaces the one that was checked."""
     host.fresh()
     database, others = host.state / "pagerforce.db", host.victim.path.with_name("others.db")
     shutil.copy(host.folder / "pristine.db", others)
@@ -254,7 +254,7 @@ async def test_what_is_exchanged_after_the_look_is_opened_with_the_owners_rights
 
 
 def test_a_copy_in_somebody_elses_folder_is_written_to_no_other_file(host, monkeypatch):  # noqa: F811
-    """Root's ``backup`` into a folder whose owner exchanges the file before SQLite opens it."""
+    """Root's ``backup`` into a folder whose owner replaces the file before SQLite opens it."""
     host.fresh()
     victim = host.victim
     place = host.folder / "out"
@@ -297,7 +297,7 @@ def test_the_folder_itself_may_be_a_link(host):  # noqa: F811
 
 
 def test_a_folder_that_its_owner_can_not_reach_works_as_well(host):  # noqa: F811
-    """Root's rights stay, and every file is judged."""
+    """Root keeps its rights, and every file is checked."""
     host.fresh()
     host.folder.chmod(0o700)
     try:
@@ -316,7 +316,7 @@ def test_a_folder_that_its_owner_can_not_reach_works_as_well(host):  # noqa: F81
 
 
 def test_a_restore_that_was_killed_half_way_is_undone(host):  # noqa: F811
-    """The database has two names then, of which one is taken back."""
+    """The database has two names at that moment; one is removed again."""
     host.fresh()
     database = host.state / "pagerforce.db"
     os.link(database, f"{database}.replaced-20260302T080000Z")
@@ -359,7 +359,7 @@ def test_the_daemon_that_root_started_keeps_everything_for_the_owner(host):  # n
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_service_user_meets_the_same(host, kind):  # noqa: F811
+def test_the_service_user_has_the_same_checks(host, kind):  # noqa: F811
     host.fresh()
     victim = host.victim
     plant(kind, host.state / "pagerforce.lock", victim)

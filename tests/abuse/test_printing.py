@@ -1,4 +1,4 @@
-"""Nothing of the program prints but the places that show what they are given."""
+"""Nothing in the program prints except the functions that make text safe to show."""
 
 import ast
 from pathlib import Path
@@ -11,9 +11,9 @@ PRINTING = {"print", "input", "breakpoint", "os.write", "os.writev"}
 PRINTING |= {f"sys.{name}" for name in ("stdout", "stderr", "__stdout__", "__stderr__")}
 PRINTING |= {f"typer.{name}" for name in ("echo", "secho", "prompt", "confirm", "progressbar")}
 LIBRARIES = ("rich", "colorama", "click", "getpass", "readline")
-# A checker's standard output is a pipe to the daemon, on which it writes JSON lines.
+# The checker's standard output is a pipe to the daemon; it writes JSON lines there.
 CHECKER = Path("service/checker/words.py")
-# These print nothing: one flushes before it leaves, one passes the numbers of signals on through a pipe.
+# These print nothing: one flushes before exit, one forwards the numbers of signals through a pipe.
 SILENT = {Path("__main__.py"), Path("service/watchdog.py")}
 MAY_PRINT = {
     Path("cli/display.py"),
@@ -25,7 +25,7 @@ MAY_PRINT = {
 
 
 def around(tree):
-    """Where a module prints by itself."""
+    """The places where a module prints directly."""
     for node in ast.walk(tree):
         for name in named(node):
             if name in PRINTING or name.split(".")[0] in LIBRARIES:
@@ -33,7 +33,7 @@ def around(tree):
 
 
 def named(node):
-    """What a node imports, or the function or attribute it speaks of."""
+    """What a node imports, or the function or attribute that it names."""
     if isinstance(node, ast.Name):
         return [node.id]
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

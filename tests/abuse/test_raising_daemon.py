@@ -1,4 +1,4 @@
-"""The real process with its real loops: calls raise in it, other pages go out, and it stays alive."""
+"""The real process with its real loops: calls raise in it, other incidents are created, and it survives."""
 
 import signal
 from pathlib import Path
@@ -10,7 +10,7 @@ from process import open_stage, until
 
 PROGRAM = Path(__file__).with_name("raising_daemon.py")
 
-# Raising about the guilty one for good, or in a loop's own step for a moment.
+# Always raises for the failing item, or for a moment in a loop's own step.
 ABOUT_GUILTY = (
     "CreateIncident.expectations",
     "CreateIncident.deliver",
@@ -91,7 +91,7 @@ async def test_calls_that_raise_end_neither_the_process_nor_other_pages(raising)
         await anyio.sleep(0.7)
         file.write_text("")
         await served(stage, running, f"after {name}")
-    # Of those that raised for good at first, each page goes out once it is tried again.
+    # Incidents whose calls always raised at first are created once they are tried again.
     wanted = [f"guilty {name}" for name in ABOUT_GUILTY]
     await until(lambda: set(wanted) <= set(pages_of(stage)), "the guilty pages", 90)
     pages = pages_of(stage)
@@ -103,7 +103,7 @@ async def test_calls_that_raise_end_neither_the_process_nor_other_pages(raising)
     assert await running.stop() < 10
 
 
-async def test_a_reload_that_meets_a_defect_keeps_the_rules_in_force(raising):
+async def test_a_reload_that_raises_keeps_the_rules_in_force(raising):
     stage, running, file = raising
     file.write_text("applied.load_in_force")
     running.process.send_signal(signal.SIGHUP)

@@ -1,6 +1,6 @@
-"""Root works on the state of another user, who has put something in the place of each file.
+"""Root works on another user's state folder with something planted in the place of each file.
 
-No command may harm what is root's, hang, or use such a file; each says which one it is.
+No command may harm root's files, hang, or use such a file; each says which file it is.
 """
 
 import os
@@ -56,7 +56,7 @@ CHECKING = {"check": ("check", "--offline")}
 
 @dataclass
 class Host:
-    """A configuration of root's, a state folder of another user's, and what root keeps elsewhere."""
+    """A configuration of root's, a state folder of another user, and other files of root's."""
 
     folder: Path
     root: Root
@@ -72,7 +72,7 @@ class Host:
         return Victim(place)
 
     def fresh(self) -> None:
-        """The state as it was, and nothing written by an earlier command."""
+        """The original state, without what an earlier command wrote."""
         clear(self.state)
         clear(self.folder / "out")
         shutil.copy(self.folder / "pristine.db", self.state / "pagerforce.db")
@@ -124,7 +124,7 @@ def owners(folder: Path) -> set[int]:
     return {path.lstat().st_uid for path in folder.iterdir()}
 
 
-def test_what_is_in_order_works_and_all_that_is_written_is_the_owners(host):
+def test_valid_files_work_and_all_written_files_are_the_owners(host):
     host.fresh()
     assert host.ask(CHANGING["restore"])[0] == 0
     assert owners(host.state) == {OWNER.pw_uid}
@@ -142,7 +142,7 @@ def test_what_is_in_order_works_and_all_that_is_written_is_the_owners(host):
 
 
 def share(name: str, kind: str) -> dict[str, tuple[str, ...]]:
-    """The commands to try: all with ABUSE=2; else a third, so that each meets each name and each kind."""
+    """The commands to try: all with ABUSE=2; else a third, so that each name and each kind is tried."""
     commands = READING | CHANGING | CHECKING
     if ABUSE > 1:
         return commands
@@ -152,7 +152,7 @@ def share(name: str, kind: str) -> dict[str, tuple[str, ...]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", DATABASE)
-def test_a_file_of_the_database_that_is_none(host, name, kind):
+def test_a_file_of_the_database_that_is_invalid(host, name, kind):
     for word, words in share(name, kind).items():
         host.fresh()
         victim = host.victim
@@ -167,7 +167,7 @@ def test_a_file_of_the_database_that_is_none(host, name, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_lock_that_is_none(host, kind):
+def test_a_lock_that_is_invalid(host, kind):
     for word, words in (CHANGING | CHECKING).items():
         host.fresh()
         victim = host.victim

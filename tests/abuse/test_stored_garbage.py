@@ -1,6 +1,6 @@
-"""Garbage in any column of any table: the daemon starts, polls both sides, pages, and answers.
+"""Garbage in any column of any table: the daemon starts, polls both sides, creates incidents, and answers.
 
-Every column is found by the schema. All of them with all garbage: ``ABUSE=20``; another draw:
+The columns are read from the schema. All of them with all garbage: ``ABUSE=20``; other random choices:
 ``ABUSE_SEED=7``.
 """
 
@@ -29,7 +29,7 @@ _AT_ONCE = 1 if ABUSE > 1 else 2
 
 
 async def live(rig):
-    """A life that leaves at least one row in every table; returns an action's id."""
+    """A story that leaves at least one row in every table; returns an action's id."""
     async with rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         rig.comment(record_id, "from below")
@@ -48,7 +48,7 @@ async def live(rig):
             await snapshots.add_rechecks(tx, [record])
             await pauses.begin(tx, "PNONE", now, now, reason="a loop", evidence=[{"a": 1}])
             await links.put_link(tx, "PNONE", INCIDENT, record_id, links.LinkTime(now, now))
-            # Only a merge of records makes such a row, which this object of the org does not know.
+            # Only a merge of records creates such a row, and this object of the org has no merges.
             await tx.run(
                 "INSERT INTO merged_record VALUES (?, ?)", (f"{record_id[:-4]}9EAA", "PNONE")
             )
@@ -61,7 +61,7 @@ async def live(rig):
 
 
 async def poll(daemon):
-    """As the loops: an error of a side is for its next turn, any other one is a defect."""
+    """Like the loops: an error of a side waits for the next turn, any other one is an internal error."""
     for reader in (daemon.parts.pagerduty_reader, daemon.parts.salesforce_reader):
         try:
             if await reader.may_poll():
@@ -72,7 +72,7 @@ async def poll(daemon):
 
 
 async def look(rig, action_id):
-    """What operators ask, without a daemon: an answer or words, never a traceback."""
+    """What operators ask without a daemon: an answer or an error message, never a traceback."""
     for words in (
         ("status",),
         ("status", "--json"),
@@ -96,7 +96,7 @@ async def test_garbage_in_a_column_costs_its_row_and_nothing_else(
 ):
     rng = random.Random(f"{table} {draw} {SEED}")
     defects = []
-    # Patched: the error itself is wanted, which neither log nor metrics hold.
+    # Patched, because the error itself is needed and neither log nor metrics contain it.
     monkeypatch.setattr(
         deliver, "report_internal_error", lambda *args, **_: defects.append(args[2]) or "defect"
     )

@@ -1,4 +1,4 @@
-"""Every call that a loop makes raises, one at a time; in each case another link's page goes out."""
+"""Every call of a loop raises, one at a time; in each case the incident of another link is created."""
 
 import os
 from collections import Counter
@@ -24,7 +24,7 @@ ABUSE = int(os.environ.get("ABUSE", "1"))
 
 
 class Life:
-    """A daemon whose loops are stepped a turn at a time, through what contains defects."""
+    """A daemon with loops stepped a turn at a time, inside the code that contains internal errors."""
 
     def __init__(self, rig, daemon):
         self.rig, self.daemon, self.parts = rig, daemon, daemon.parts
@@ -50,12 +50,12 @@ class Life:
         await self.refresher._try_refresh()
 
     async def begin(self):
-        """The guilty pair, and nothing raises yet."""
+        """Links the failing pair; nothing raises yet."""
         self.record_id, self.incident_id = await self.rig.paged(self.daemon, "the guilty pair")
         self.tokens |= {self.record_id, self.record_id[:15], self.incident_id}
 
     def act(self):
-        """What people and monitoring do about the guilty pair and about another; the other's title."""
+        """Changes by people and monitoring on the failing pair and another one; returns the other's title."""
         self.number += 1
         rig, other = self.rig, f"other {self.number}"
         rig.comment(self.record_id, f"guilty comment {self.number}")
@@ -85,7 +85,7 @@ class Life:
         raise AssertionError(f"{other} was not served within {turns} turns")
 
     async def fates(self):
-        """How many actions wait, are dead by a defect, and how many events were set aside."""
+        """How many actions wait, how many failed by internal errors, how many events were set aside."""
         found = Counter()
         for entry in await self.daemon.log():
             found["aside"] += any(trace["ruleset"] == SET_ASIDE for trace in entry["rules"])
@@ -95,12 +95,12 @@ class Life:
         return found
 
     async def settle(self):
-        """Nothing raises any more: what waits is delivered."""
+        """Nothing raises any more: the waiting actions are delivered."""
         for _ in range(8):
             await self.turn(120)
 
     async def retry_unreadable(self):
-        """As an operator does with what could not be read while reading raised."""
+        """As an operator does with entries that could not be read while reading raised."""
         now, found = self.rig.host.now(), await self.daemon.dead_letters()
         async with self.parts.database.write() as tx:
             for letter in found:
@@ -110,7 +110,7 @@ class Life:
         await self.settle()
 
     def lost_or_doubled(self):
-        """What of all that was done has not exactly one counterpart on the other side."""
+        """Everything done that has no counterpart or several on the other side."""
         pages = Counter(item["title"].rpartition(": ")[2] for item in self.rig.incidents())
         records = Counter(
             row["BMCServiceDesk__shortDescription__c"] for row in self.rig.sf.rows(INCIDENT)
@@ -137,7 +137,7 @@ async def open_life(tmp_path, retry_for="24h"):
             yield life
 
 
-# A call of each step of an action's and an event's way; with ABUSE all of them.
+# A call in each step that actions and events take; with ABUSE all of them.
 FATES = (
     "AddNote.expectations",
     "CreateIncident.expectations",
@@ -162,8 +162,8 @@ FATES = (
 )
 
 
-async def test_what_raises_always_is_given_up_at_last(tmp_path):
-    """Backoff and at last a dead letter, or an event without rules: nothing waits for ever."""
+async def test_what_always_raises_is_given_up_finally(tmp_path):
+    """After its retries: a dead letter, or an event without rules. Nothing waits for ever."""
     async with open_life(tmp_path, retry_for="20s") as life:
         found = [x for x in await recorded(life) if x[1].about_guilty]
         wrong = []
@@ -175,7 +175,10 @@ async def test_what_raises_always_is_given_up_at_last(tmp_path):
                 await life.serve(life.act())
                 gained = Counter({"waiting": 1})
                 for turn in range(16):
-                    if turn in (2, 5):  # others must go well for one to be at fault
+                    if turn in (
+                        2,
+                        5,
+                    ):  # others must succeed, or the item is not recognised as the cause
                         life.rig.open_record(f"more {life.number} {turn}", priority="1")
                     if turn < 6 or gained["waiting"]:
                         await life.turn(40)
@@ -189,7 +192,7 @@ async def test_what_raises_always_is_given_up_at_last(tmp_path):
 
 
 async def recorded(life):
-    """Every seam that a turn goes through, and whether it is called about the guilty pair."""
+    """Every seam that a turn calls, and whether the call concerns the failing pair."""
     found = seams()
     with ExitStack() as stack:
         plans = {
@@ -203,7 +206,7 @@ async def recorded(life):
 
 
 def modes_of(plan):
-    """Raising always about the guilty pair, or the first three times where that is not to be told."""
+    """Raises always for the failing pair, or the first three times if calls can't be distinguished."""
     always, thrice = -1, 3
     if not plan.about_guilty:
         return [thrice]

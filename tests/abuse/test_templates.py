@@ -1,4 +1,4 @@
-"""No rule, however it is written, keeps others from being acted upon, or shows what is inside."""
+"""No rule, however it is written, stops other rules from acting, or shows internals."""
 
 import time
 import tracemalloc
@@ -26,7 +26,7 @@ from unit.rules.rule_examples import (
 
 MAPS = {"wide": {f"key {number}": "x" for number in range(20_000)}}
 SECONDS = 3.0
-"""Of the processor's time: far more than it takes anywhere, far less than what it took."""
+"""Processor time: far more than it takes on any machine, far less than before the limits."""
 BYTES = 24 * 1024 * 1024
 
 
@@ -43,7 +43,7 @@ def context():
 
 
 def outcome(text, pool):
-    """The text that came of a template, or the problem, within what it may cost."""
+    """The rendered text or the problem, within the allowed time and memory."""
     around = context()
     tracemalloc.start()
     began = time.process_time()
@@ -54,7 +54,7 @@ def outcome(text, pool):
     finally:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        # Tracing makes everything some times slower.
+        # Tracing makes everything several times slower.
         assert time.process_time() - began < 5 * SECONDS
         assert peak < BYTES
 
@@ -109,7 +109,7 @@ def test_internals_that_can_be_seen_are_refused_when_they_are_loaded(text):
         inspect_template(text)
 
 
-def test_what_looks_like_a_method_but_is_a_field_is_one():
+def test_a_field_named_like_a_method_is_a_field():
     record = {"Title": "a", "Contact.Title": "b", "Split__c": "c"}
     shown = incident(custom_fields={"upper": "d"})
     around = context_of(record_event(record=record), None, shown)
@@ -231,7 +231,7 @@ def test_a_hostile_pattern_is_refused_or_bounded(pattern):
         assert "too long for a pattern of this size" in found.traces[0].reason
 
 
-def test_patterns_beside_hostile_ones_are_looked_for():
+def test_patterns_beside_hostile_ones_are_matched():
     hostile = [matching(f"[xyz]{number}b") for number in range(60)]
     own = matching("(switch|router|firewall|a)+$")
 

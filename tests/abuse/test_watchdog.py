@@ -1,7 +1,7 @@
-"""Whatever a loop waits for: it has a deadline, or the watchdog ends the process and says where it hung.
+"""Each wait of a loop has a deadline, or the watchdog ends the process and logs where it hung.
 
-The real process under a notification socket, with a hang put into it (``hang_points.py``). The minute
-is shortened there; ``test_the_minute`` holds the real figures together.
+The real process under a notification socket, with a hang in it (``hang_points.py``). The minute is
+shortened there; ``test_the_minute`` compares the real figures.
 """
 
 import signal
@@ -22,7 +22,7 @@ from pagerforce.store import database
 from process import until
 from setup.test_units import UNITS, settings
 
-# What hangs: which loop is to be named, and what is to be read of the place.
+# What hangs: the loop that must be named, and the place that the log must show.
 HANGS = {
     "poll": ("pagerduty", "poll.py"),
     "refresh": ("refresh", "refresh.py"),
@@ -38,7 +38,7 @@ HANGS = {
 
 
 async def all_of(*scenarios) -> None:
-    """Runs them beside one another: most of their time they wait."""
+    """Runs them concurrently: they mostly wait."""
     limit = anyio.CapacityLimiter(6)
 
     async def one(scenario) -> None:
@@ -51,7 +51,7 @@ async def all_of(*scenarios) -> None:
 
 
 async def hang_to_the_end(folder: Path, point: str) -> None:
-    """Lets it hang, and looks at how the process ends."""
+    """Lets it hang and checks how the process ends."""
     loop, place = HANGS[point]
     async with hanging(folder, point) as patient:
         await patient.running.ready(90)
@@ -92,7 +92,7 @@ async def test_whatever_hangs_for_a_minute_ends_the_process(tmp_path):
 
 
 async def goes_on(patient: Patient) -> None:
-    """It works for longer than a hang may last, and systemd hears of it."""
+    """It works for longer than the limit of a hang, and systemd keeps getting notifications."""
     await anyio.sleep(ENDED_AFTER + 3)
     assert patient.running.process.returncode is None, patient.log()
     assert '"stalled"' not in patient.log()
@@ -158,7 +158,7 @@ async def test_a_remote_side_that_hangs_keeps_nobody_else(tmp_path, deaf):
 
 
 async def an_action_hangs(folder: Path, point: str, outcome: str) -> None:
-    """It is tried again, whatever it waits for, and the pages of others go out."""
+    """It is retried, whatever it waits for, and other incidents are created."""
     edits = {"[delivery]": "[delivery]\nconcurrency = 2"}
     async with hanging(folder, point, edits=edits) as patient:
         await patient.running.ready(90)
@@ -182,7 +182,7 @@ async def a_statement_takes_too_long(folder: Path) -> None:
         assert await stops(patient) == 0
 
 
-async def test_what_can_be_stopped_is_stopped_and_the_rest_goes_on(tmp_path):
+async def test_what_can_be_stopped_is_stopped_and_the_rest_keeps_running(tmp_path):
     await all_of(
         partial(an_action_hangs, tmp_path / "handler", "handler", "unknown"),
         partial(an_action_hangs, tmp_path / "expectations", "expectations", "retrylater"),
@@ -194,7 +194,7 @@ async def it_stops_while_something_hangs(folder: Path, point: str) -> None:
     async with hanging(folder, point) as patient:
         await patient.running.ready(90)
         patient.arm()
-        # What hangs keeps the metrics waiting, or the whole event loop.
+        # A hang blocks the metrics, or the whole event loop.
         with anyio.fail_after(60):
             while '"storage_unavailable"' not in patient.log():
                 if point == "event loop" and await patient.running.get("/-/healthy") is None:
@@ -227,7 +227,7 @@ async def test_it_stops_in_time_whatever_hangs_and_a_pause_is_no_hang(tmp_path):
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_minute(unit):
-    """Each wait ends before the loop counts as silent, and that well before the end."""
+    """Each wait ends before the loop counts as silent, and that long before the process is ended."""
     call, step = durations.CALL_DEADLINE, durations.STEP_DEADLINE
     waits = (database.LONGEST_WAIT_SECONDS, database.LONGEST_STATEMENT_SECONDS)
     assert call < step < durations.SILENT_AFTER < durations.HUNG_AFTER == timedelta(minutes=1)

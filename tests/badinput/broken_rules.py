@@ -1,4 +1,4 @@
-"""Rules that can't be meant: TOML, the key path in error, and words that tell what to do."""
+"""Invalid rules: the TOML, the key path in the error, and words of the remedy."""
 
 _RULE = (
     '[[objects]]\npreset = "remedyforce-incident"\n[[rulesets]]\nname = "R"\n[[rulesets.rules]]\n'
@@ -95,7 +95,7 @@ BROKEN_RULES = [
     (_compare("incident.number", "starts_with", '"1"', _PAGERDUTY), f"{_C}.op", "cannot apply to a number"),
     (_compare("incident.status", "equals", '"open"', _PAGERDUTY), f"{_C}.value", "triggered, acknowledged, resolved"),
     (_compare("incident.assignees", "greater_than", "1", _PAGERDUTY), f"{_C}.op", "list of people"),
-    # secrets and numbers beyond reason
+    # secrets and numbers out of range
     ('[pagerduty]\napi_key = "u+abcDEFghiJKLmnoPQRs"', "pagerduty.api_key", "must not be in the configuration"),
     ('[salesforce]\npassword = "hunter2"', "salesforce.password", "must not be in the configuration"),
     ('[daemon]\nstart_from = "Token token=abcDEFghiJKLmnoPQRst"', "daemon.start_from", "must not be in the configuration"),
@@ -109,7 +109,7 @@ def _note(text: str, rule: str = _SALESFORCE) -> str:
 
 
 DOUBTED_RULES = [
-    # such an action becomes a dead letter when it is rendered: they stop no start
+    # such an action becomes a dead letter when it is rendered; it does not stop the start
     (_note("{{ recrod.Name }}"), f"{_A}.text", 'did you mean "record"?'),
     (_note("{{ incidnet.title }}"), f"{_A}.text", 'did you mean "incident"?'),
     (_note("{{ whatever }}"), f"{_A}.text", "names begin with comment, event, incident"),

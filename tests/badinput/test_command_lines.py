@@ -1,4 +1,4 @@
-"""Command lines that can't be meant: exit code 2, what is wrong, and no traceback."""
+"""Invalid command lines: exit code 2, what is wrong, and no traceback."""
 
 import shutil
 import subprocess
@@ -38,7 +38,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("words", "told"), WRONG, ids=[" ".join(words) for words, _ in WRONG])
-def test_bad_usage_is_told_apart(words, told):
+def test_bad_usage_is_distinguished(words, told):
     code, out, err = invoke(*words, PAGERFORCE_CONFIG=str(REPOSITORY / "config.toml.example"))
     assert code == 2, out + err
     assert out == ""
@@ -75,7 +75,7 @@ def test_a_configuration_that_is_not_there_is_named(tmp_path, words, name, told)
         (b"nonsense", "is not valid TOML"),
     ],
 )
-def test_rules_to_try_out_are_judged_like_a_configuration(tmp_path, content, told):
+def test_rules_to_try_out_are_checked_like_a_configuration(tmp_path, content, told):
     rules = tmp_path / "rules.toml"
     if content is not None:
         rules.write_bytes(content)
@@ -92,7 +92,7 @@ def test_rules_to_try_out_are_judged_like_a_configuration(tmp_path, content, tol
 def test_odd_text_is_no_reason_for_a_traceback(tmp_path, word):
     for words in (["log", "--incident", word], ["log", "--since", word], ["links", word], [word]):
         if "\x00" in word and words[0] == word:
-            continue  # no process can be started so
+            continue  # no process can be started with these
         code, out, err = invoke(
             *words,
             config=write(tmp_path, f'[daemon]\nstate_dir = "{tmp_path}/none"\ncontrol_socket = ""'),
@@ -101,8 +101,8 @@ def test_odd_text_is_no_reason_for_a_traceback(tmp_path, word):
         assert "Traceback" not in err
 
 
-def test_a_reader_that_goes_away_is_no_error_of_ours(tmp_path):
-    """``pagerforce log | head``: the pipe is closed before all is written."""
+def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path):
+    """``pagerforce log | head``: the pipe is closed before everything is written."""
     script = f"{sys.executable} -m pagerforce --help | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         [shutil.which("bash") or "bash", "-c", script], capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""Broken configurations through the command line: exit code 2, the place, the remedy, no traceback.
+"""Broken configurations on the command line: exit code 2, the place, the remedy, no traceback.
 
 The tables are ``unit.config.test_broken`` (settings, objects, mappings) and ``broken_rules``.
 """
@@ -34,7 +34,7 @@ def test_it_is_refused_by_its_place_with_the_remedy(tmp_path, text, place, words
 
 
 @pytest.mark.parametrize(("text", "place", "words"), DOUBTED_RULES)
-def test_what_can_be_meant_by_nobody_is_to_be_mended_before_it_fires(tmp_path, text, place, words):
+def test_a_rule_that_must_fail_is_reported_before_it_fires(tmp_path, text, place, words):
     code, out, err = invoke("check", "--offline", config=write(tmp_path, text))
     assert code == 1, out + err
     (todo,) = [line for line in out.splitlines() if line.startswith("TODO")]

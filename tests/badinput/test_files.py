@@ -1,4 +1,4 @@
-"""Files that are not what they should be: the configuration's, those it includes, keys, state."""
+"""Files with wrong content or of a wrong kind: configuration, includes, keys, state."""
 
 import os
 import socket
@@ -38,13 +38,13 @@ def refused(config: Path, *words: str, code: int = 2, **environ: str) -> str:
         (b"\r[daemon]\r", "is not valid TOML"),
     ],
 )
-def test_what_is_no_toml_is_named_with_its_line(tmp_path, content, words):
+def test_invalid_toml_is_named_with_its_line(tmp_path, content, words):
     config = tmp_path / "config.toml"
     config.write_bytes(content)
     assert words in refused(config)
 
 
-def test_what_is_no_file_is_told_apart(tmp_path):
+def test_what_is_no_file_is_distinguished(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
@@ -121,7 +121,7 @@ def test_a_main_file_that_its_own_pattern_finds_is_read_once(tmp_path):
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640])
-async def test_a_key_file_that_others_can_read_is_refused_with_the_command_that_mends_it(
+async def test_a_key_file_that_others_can_read_is_refused_with_the_command_that_fixes_it(
     tmp_path, mode
 ):
     key = tmp_path / "pd.key"
@@ -154,7 +154,7 @@ async def test_secrets_that_are_missing_are_both_named(tmp_path):
         (b"SQLite format 3\x00" + b"\xff" * 4096, ""),
     ],
 )
-def test_a_state_that_is_none_is_told_apart_from_a_program_error(tmp_path, words, content, hint):
+def test_an_invalid_state_is_distinguished_from_a_program_error(tmp_path, words, content, hint):
     config = write(tmp_path, f'[daemon]\nstate_dir = "{tmp_path}/state"\ncontrol_socket = ""')
     if content is not None:
         (tmp_path / "state").mkdir()
@@ -190,7 +190,7 @@ async def test_a_metrics_address_in_use_is_named_with_what_to_do(tmp_path):
 
 
 def _runnable(folder: Path, text: str) -> Path:
-    """A configuration that comes as far as its state: both keys are there."""
+    """A configuration that gets as far as its state: both keys exist."""
     code, _, err = invoke("init", str(folder / "keys"))
     assert code == 0, err
     (folder / "pd.key").write_text("u+abcDEFghiJKLmnoPQRs")

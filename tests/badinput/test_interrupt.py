@@ -1,4 +1,4 @@
-"""Ctrl-C: quiet, at once, with the exit code that a shell makes of it; the daemon stops in order."""
+"""Ctrl-C: quiet, immediate, with the exit code that shells use for it; the daemon stops cleanly."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ _INTERRUPTIBLE = "import signal, os, sys; signal.signal(signal.SIGINT, signal.SI
 
 
 class Started:
-    """A command that goes on until it is interrupted."""
+    """A command that runs until it is interrupted."""
 
     def __init__(self, *words: str, **environ: str) -> None:
         # a test runner in the background may ignore SIGINT, and children inherit that
@@ -38,7 +38,7 @@ class Started:
 
 @pytest.fixture
 def start():
-    """Starts commands; none outlives the test, however it ends."""
+    """Starts commands; none survives the test, however it ends."""
     running: list[Started] = []
 
     def begin(*words: str, **environ: str) -> Started:
@@ -63,12 +63,12 @@ async def test_a_log_that_is_followed_through_a_pipe_ends_quietly(tmp_path, star
                 first = await anyio.to_thread.run_sync(follower.process.stdout.readline)
             assert '"event": "create"' in first
             code, _, err = await anyio.to_thread.run_sync(follower.interrupt)
-        assert code == 0, err  # it was asked to end, as `tail -f` in a terminal is
+        assert code == 0, err  # it was asked to end, like `tail -f` in a terminal
         assert "Traceback" not in err
 
 
-def test_an_interrupt_that_was_dealt_with_does_not_decide_the_exit_code():
-    """Ctrl-C in the moment in which a module makes its dataclasses: `log --follow` ends with 0 all the same."""
+def test_an_interrupt_that_was_handled_does_not_decide_the_exit_code():
+    """Ctrl-C while a module creates its dataclasses: `log --follow` still ends with 0."""
     interrupted = """
 import pagerforce.cli.app
 from pagerforce.__main__ import main
@@ -84,9 +84,7 @@ main()
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_the_control_socket_needs_nothing_of_what_the_environment_says_of_certificates(
-    tmp_path, start
-):
+def test_the_control_socket_ignores_certificate_settings_of_the_environment(tmp_path, start):
     path = tmp_path / "control.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -94,7 +92,7 @@ def test_the_control_socket_needs_nothing_of_what_the_environment_says_of_certif
         config = write(tmp_path, f'[daemon]\ncontrol_socket = "{path}"')
         started = start("status", "--config", str(config), SSL_CERT_FILE="/nonexistent")
         listener.settimeout(60)
-        for _ in range(2):  # whether anybody is there, then the question: neither is answered
+        for _ in range(2):  # whether a daemon listens, then the question: neither is answered
             connection, _ = listener.accept()
             connection.close()
         _, err = started.process.communicate(timeout=60)
@@ -112,7 +110,7 @@ def test_it_is_quiet_also_while_the_program_is_still_loading(tmp_path, seconds, 
         code, _, err = started.interrupt()
     else:
         code, err = 2, started.process.communicate()[1]
-    # before our first line runs the interpreter itself answers: by the signal, or in its own words
+    # before pagerforce's first line the interpreter itself answers: by the signal, or in its own words
     assert code in {130, -signal.SIGINT, 2, 1}
     assert "pagerforce/" not in err.replace(str(tmp_path), "")
 

@@ -1,6 +1,6 @@
-"""Secrets stay where they are: after a full life at debug level nothing that is left behind has them.
+"""Secrets do not leak: after a full life at debug level no output or file contains them.
 
-Looked through: what the daemon wrote and logged, its database with all side files, its metrics and
+Searched: what the daemon wrote and logged, its database with all side files, its metrics and
 probes, its command line in the process list, and what every command printed. Customers' text must be
 neither in the log nor in the metrics.
 """
@@ -30,7 +30,7 @@ TROUBLE = (
 
 
 def private_parts(path: Path) -> list[str]:
-    """What must be found nowhere: lines of the PEM, and the private number in both ways of writing."""
+    """What must not be found: lines of the PEM, and the private number in decimal and hexadecimal."""
     pem = path.read_text()
     key = load_pem_private_key(pem.encode(), password=None)
     number = key.private_numbers().d
@@ -51,7 +51,7 @@ def record(stage) -> str:
 
 
 async def live_through_trouble(stage, running) -> None:
-    """Work, then refused credentials, errors, dropped connections, a garbled answer, a bad reload."""
+    """Work, then refused credentials, errors, dropped connections, a garbled answer, a failed reload."""
     desk = stage.desk
     record(stage)
     await until(lambda: len(desk.pagerduty.incidents()) == 1, "a page", 30)
@@ -69,7 +69,7 @@ async def live_through_trouble(stage, running) -> None:
 
 
 async def everything_shown(stage, running) -> dict[str, str]:
-    """What people and programs can see, by where they see it."""
+    """Everything that people and programs can see, by its place."""
     listed = await anyio.run_process(["ps", "-ww", "-o", "args=", "-p", str(running.process.pid)])
     shown = {"process list": listed.stdout.decode()}
     for path in ("/metrics", "/-/healthy", "/-/ready"):
@@ -95,7 +95,7 @@ async def test_after_a_full_life_at_debug_level_no_secret_is_left_anywhere(tmp_p
             await running.ready(60)
             await live_through_trouble(stage, running)
             shown = await everything_shown(stage, running)
-            # white-box: the sandbox shows its sessions to nobody, as it should
+            # white-box: the sandbox rightly shows its sessions to nobody
             tokens |= set(stage.desk.salesforce.tokens._sessions)
             await running.stop()
         stage.desk.pagerduty_faults.clear()

@@ -1,8 +1,9 @@
 """``docs/reference/commands.md``: every example is run, against a running daemon and the sandbox.
 
-A block that starts with ```` ```console ```` is run, command after command, in one story; those with
-```` ```console stopped ```` after it, without the daemon. What they show must be in what comes: each line
-once ids, times and numbers are made alike; of JSON the keys, at every level. A line ``...`` stands for lines left out.
+A block that starts with ```` ```console ```` is run, command after command, in one story; blocks
+with ```` ```console stopped ```` run after it, without the daemon. The output must contain each shown
+line, once ids, times and numbers are normalised, or for JSON the keys at every level. A line ``...``
+stands for omitted lines.
 """
 
 import json
@@ -23,7 +24,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "commands.md"
 RUNNER = Path(__file__).parents[1] / "control" / "as_user.py"
 INCIDENT = "BMCServiceDesk__Incident__c"
 P = "BMCServiceDesk__"
-# What the page calls things, and what they are called in the story below.
+# Names on the page, and their names in the story below.
 NAMES = {
     "incident": "QABC123DEF456G",
     "record": "a0R000000000001EAA",
@@ -61,8 +62,8 @@ def shape(value):
 
 
 def is_shown(wanted, real):
-    """Whether everything the page shows is there; what it shows as nothing may be something."""
-    if wanted == {}:  # left out on the page
+    """Whether everything on the page is in the output; an empty value on the page may have content."""
+    if wanted == {}:  # omitted on the page
         return isinstance(real, dict)
     if isinstance(wanted, dict) and isinstance(real, dict):
         return wanted.keys() == real.keys() and all(is_shown(v, real[k]) for k, v in wanted.items())
@@ -72,7 +73,7 @@ def is_shown(wanted, real):
 
 
 async def story(stage):
-    """A page, acknowledged: one link, one dead letter. Gives the ids."""
+    """A page, acknowledged: one link, one dead letter. Returns the ids."""
     sf, pd = stage.desk.salesforce, stage.desk.pagerduty
     values = {
         f"{P}shortDescription__c": "Printer on fire",
@@ -104,7 +105,7 @@ async def run_all(lines, config, folder):
 
 
 async def play(tmp_path):
-    """Runs every example; gives (command line, lines shown, exit code, output)."""
+    """Runs every example; returns (command line, shown lines, exit code, output)."""
     async with open_stage(tmp_path) as stage:
         rules = stage.desk.folder / "rules.d" / "rules.toml"
         rules.write_text(rules.read_text() + EXTRA)
@@ -160,7 +161,7 @@ def walk(group, prefix=""):
             yield f"{prefix}{name}", command
 
 
-if __name__ == "__main__":  # prints the examples as they are, for the page
+if __name__ == "__main__":  # prints the examples with their real output, to be copied to the page
     import tempfile
 
     async def show():

@@ -1,4 +1,4 @@
-"""Files named on the command line: regular ones of bounded size, and nothing that keeps us waiting."""
+"""Files named on the command line: regular files of bounded size, and nothing that blocks."""
 
 import os
 

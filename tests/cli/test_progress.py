@@ -1,4 +1,4 @@
-"""How far something long is: a bar on a terminal once it has taken a moment, and nowhere else."""
+"""Progress of long operations: a bar on a terminal after a moment, and nowhere else."""
 
 import os
 import pty
@@ -13,7 +13,7 @@ from pagerforce.store import facts
 from pagerforce.store.database import open_database
 from process import open_stage
 
-# Without the patience that a bar has, so that no test has to take its time.
+# Without the delay that a bar has, so that no test must be slow.
 AT_ONCE = """
 from pagerforce.cli import progress
 def enter(bar):
@@ -23,11 +23,11 @@ progress.Bar.__enter__ = enter
 from pagerforce.__main__ import main
 main()
 """
-ELAPSED = "0:00:0"  # every bar ends with the time it has taken
+ELAPSED = "0:00:0"  # every bar ends with the elapsed time
 
 
 def on_terminal(*words, is_piped=False, code=AT_ONCE, cwd=None, columns="120"):
-    """Exit code, and what a terminal shows; with ``is_piped`` standard output goes elsewhere."""
+    """Exit code and what a terminal shows. ``is_piped``: standard output goes elsewhere."""
     ours, theirs = pty.openpty()
     started = (
         [sys.executable, "-c", code, *words]
@@ -76,7 +76,7 @@ async def test_check_says_what_it_asks_for_while_a_side_takes_its_time(tmp_path)
             await running.ready(60)
             code, shown = await run("check", *config)
             assert code == 0, shown
-            assert "PagerDuty abilities" in shown, "also where the daemon does it"
+            assert "PagerDuty abilities" in shown, "also if the daemon does the work"
 
 
 async def test_what_is_quick_shows_none(tmp_path):

@@ -1,4 +1,4 @@
-"""Tables: nothing of them is cut off, at a terminal and where a program reads them."""
+"""Tables: nothing is truncated, on a terminal or for a program that reads them."""
 
 import subprocess
 import sys

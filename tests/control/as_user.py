@@ -1,9 +1,9 @@
-"""Runs commands of the command line as another user: ``as_user.py USER``, started as root where that is
-another one.
+"""Runs commands of the command line as another user: ``as_user.py USER``; root must start it if USER is
+another user.
 
 Standard input: a JSON list of commands, each a list of words. Standard output: a JSON list of
-``[exit code, standard output, standard error]``. What the commands need is imported before the rights
-are given up: the interpreter and the libraries may lie in a folder that the user can't enter.
+``[exit code, standard output, standard error]``. The modules of the commands are imported before the rights
+are dropped: the interpreter and the libraries may be in a folder that the user can't enter.
 """
 
 import contextlib
@@ -50,9 +50,7 @@ if __name__ == "__main__":
     user, commands = sys.argv[1], json.load(sys.stdin)
     migrations()
     preset_names()
-    run(
-        ["links", "list", "--config", "/nonexistent.toml"]
-    )  # what is imported only when it is needed
+    run(["links", "list", "--config", "/nonexistent.toml"])  # modules that are imported on demand
     entry = pwd.getpwnam(user)
     if entry.pw_uid != os.geteuid():
         become(user, entry)

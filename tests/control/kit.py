@@ -1,4 +1,4 @@
-"""The operator's desk over the rig: operations called as the socket calls them, but in this process."""
+"""The operator's desk over the rig: operations are called as the socket calls them, but in this process."""
 
 import json
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ MANAGER = Caller(4711, "mia", frozenset({Role.MANAGER}))
 
 
 class Office:
-    """A desk in a stepped daemon."""
+    """The desk of a stepped daemon."""
 
     def __init__(self, home: Home) -> None:
         self.home = home

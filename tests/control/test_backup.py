@@ -1,4 +1,4 @@
-"""``backup`` over the control socket: for an administrator who may not read the state's file."""
+"""``backup`` over the control socket: for an administrator without read access to the state file."""
 
 import json
 import sqlite3
@@ -39,7 +39,7 @@ def in_thread(task, *args):
 
 
 class Taken:
-    """What a caller is sent."""
+    """What a caller receives."""
 
     def __init__(self):
         self.content, self.told = bytearray(), []
@@ -62,7 +62,7 @@ def left_in_state(daemon):
 
 
 class Quiet:
-    """No bar."""
+    """A bar that shows nothing."""
 
     def show(self, text, share=None):
         pass
@@ -88,7 +88,7 @@ async def test_the_copy_is_the_state_and_nothing_of_it_stays_with_the_daemon(fol
         assert (entry["outcome"], entry["arguments"]) == ("done", {"size_bytes": made.size_bytes})
 
 
-async def test_how_far_it_is_is_told_as_a_share(folder, path):
+async def test_progress_is_reported_as_a_share(folder, path):
     async with served(folder, path):
         taken = Taken()
         result = await in_thread(taken.ask, path)
@@ -114,7 +114,7 @@ async def test_the_callers_file_is_never_overwritten_nor_a_link_followed(folder,
 
 
 async def test_a_copy_that_arrives_damaged_is_thrown_away(folder, path, monkeypatch):
-    # What arrives is not what was sent: nothing short of a defect does that.
+    # The received data differs from the sent data: only an internal error does that.
     monkeypatch.setattr(server, "data_line", lambda chunk: data_line(b"x" + chunk[1:]))
     async with served(folder, path):
         with pytest.raises(PagerforceError, match="was damaged on the way"):
@@ -148,7 +148,7 @@ async def test_one_at_a_time(folder, path):
 
 
 async def test_it_never_takes_the_space_that_the_daemon_needs(folder, path, monkeypatch):
-    # A file system as full as that is not to be had in a test.
+    # A file system that full can't be created in a test.
     monkeypatch.setattr(store_backup, "_RESERVE_BYTES", 1 << 60)
     async with served(folder, path) as (_, daemon):
         with pytest.raises((StoreUnavailableError, PagerforceError), match="MB are free"):
@@ -165,7 +165,7 @@ async def test_what_a_killed_daemon_left_is_cleared_away(folder, path):
         assert left_in_state(daemon) == set()
 
 
-async def test_a_copying_that_is_not_wanted_any_more_ends_in_the_middle(folder):
+async def test_a_cancelled_copy_ends_in_the_middle(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon:
         database = daemon.parts.database.path
 

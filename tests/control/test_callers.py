@@ -1,4 +1,4 @@
-"""Callers are judged in time, however slow the user database is."""
+"""Callers are authorised in time, however slow the user database is."""
 
 import threading
 
@@ -30,7 +30,7 @@ async def test_ranks_come_from_the_kernel_at_once(callers):
     assert callers.rank_of(Peer(1, 5, 5)) is Rank.STRANGER
 
 
-async def test_a_user_database_that_hangs_holds_few_threads_and_keeps_nobody_from_judgement(
+async def test_a_user_database_that_hangs_holds_few_threads_and_keeps_nobody_from_being_authorised(
     callers, monkeypatch
 ):
     await callers.learn_groups()
@@ -56,7 +56,7 @@ async def test_a_user_database_that_hangs_holds_few_threads_and_keeps_nobody_fro
         gate.set()
     await anyio.sleep(0.3)
     monkeypatch.setattr(module, "find_caller", lambda p, _: Caller(p.uid, "eve", frozenset()))
-    assert (await callers.find(Peer(1, 4999, 5))).user == "eve", "turns came back"
+    assert (await callers.find(Peer(1, 4999, 5))).user == "eve", "the turns were returned"
 
 
 async def test_a_stranger_is_asked_for_once_and_a_role_is_seen_soon(callers, monkeypatch):

@@ -1,4 +1,4 @@
-"""``drift``: what polls have not brought, and what rules say should not be, and only that."""
+"""``drift`` shows what polls have not seen and what rules do not allow, and only that."""
 
 from control.kit import open_office
 from pagerforce.service.control import drift
@@ -28,7 +28,7 @@ async def test_pairs_in_step_show_nothing_and_stay_untouched(folder):
 
 
 async def test_a_record_that_a_rule_would_have_closed_is_shown_and_closed_by_apply(folder):
-    """The rule came later than the resolve: nobody closed the record, and nobody touched it since."""
+    """The rule came after the resolve: nobody closed the record, and nobody changed it since."""
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         record_id, incident_id = await rig.paged(daemon)
         shown = await office.ask("rules show")
@@ -74,7 +74,7 @@ async def test_an_incident_left_open_beside_a_closed_record_is_resolved_by_apply
 
 
 async def test_what_a_person_changed_later_is_no_drift(folder):
-    """Jane acknowledged; later Raj put the record back to NEW, which no rule follows: he stays right."""
+    """Jane acknowledged; later Raj set the record back to NEW, which no rule covers: his value stays."""
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         record_id, incident_id = await rig.paged(daemon)
         rig.pd.acknowledge(incident_id, by=SAM)
@@ -102,8 +102,8 @@ async def test_a_title_that_changed_without_an_entry_becomes_an_event_by_apply(f
         assert (await office.ask("drift"))["differences"] == []
 
 
-async def test_what_came_in_since_the_comparison_is_not_repaired_over(folder, monkeypatch):
-    """Between the comparison and the repair the record is opened again: the incident stays open."""
+async def test_what_came_in_since_the_comparison_is_not_overwritten(folder, monkeypatch):
+    """Between comparison and repair the record is reopened: the incident stays open."""
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         record_id, incident_id = await rig.paged(daemon)
         pair = {"incident": incident_id, "record": record_id}
@@ -118,7 +118,7 @@ async def test_what_came_in_since_the_comparison_is_not_repaired_over(folder, mo
             await daemon.step()
             await original(*args)
 
-        # The moment in between can't be met from outside.
+        # A test can't hit that moment from outside.
         monkeypatch.setattr(drift, "_repair", late)
         await office.ask("drift", apply=True)
         await daemon.step()
@@ -128,7 +128,7 @@ async def test_what_came_in_since_the_comparison_is_not_repaired_over(folder, mo
 async def test_a_record_that_is_gone_is_named(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         record_id, _ = await rig.paged(daemon)
-        rig.sf.store.purge(record_id)  # out of sight, as by a sharing rule: nothing tells of it
+        rig.sf.store.purge(record_id)  # hidden, as by a sharing rule: no feed reports it
         (found,) = (await office.ask("drift"))["differences"]
         assert (found["kind"], found["side"], found["record"]) == ("gone", "salesforce", record_id)
 

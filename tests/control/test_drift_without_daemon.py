@@ -1,4 +1,4 @@
-"""``drift --apply`` on the state itself: it stores what the next life of the daemon delivers."""
+"""``drift --apply`` on the state itself: it stores actions that the next start of the daemon delivers."""
 
 import pytest
 
@@ -30,7 +30,7 @@ async def test_what_rules_want_waits_for_the_next_life_and_is_done_once(folder):
                 "resolved",
             )
             assert (await office.ask("drift", apply=True))["applied"]
-            assert rig.pd.incident(incident_id)["status"] == "triggered", "nothing is sent by it"
+            assert rig.pd.incident(incident_id)["status"] == "triggered", "it sends nothing itself"
             again = await office.ask("drift", apply=True)
             assert (again["differences"], again["waiting"]) == ([], 1)
             (entry, _) = [x for x in await office.audit() if x["command"] == "drift --apply"]

@@ -1,4 +1,4 @@
-"""``failed``, ``why`` and ``log``: what went wrong, why, and what an operator makes of it."""
+"""``failed``, ``why`` and ``log``: what failed and why, and what an operator can do about it."""
 
 import pytest
 
@@ -33,7 +33,7 @@ async def unmapped(rig, daemon):
     return letter
 
 
-async def test_retry_fills_in_anew_what_never_could_be_from_the_rule_in_force(folder):
+async def test_retry_renders_again_what_failed_to_render_with_the_rule_in_force(folder):
     async with (
         open_rig(folder, RULES) as rig,
         rig.daemon() as daemon,
@@ -43,7 +43,7 @@ async def test_retry_fills_in_anew_what_never_could_be_from_the_rule_in_force(fo
         assert (await office.ask("failed list")) == [letter]
         await office.ask("failed retry", ids=[letter["id"]])
         await daemon.step()
-        assert len(await daemon.dead_letters()) == 1, "the rule is as it was"
+        assert len(await daemon.dead_letters()) == 1, "the rule has not changed"
         better = RULES[RULES.index("[maps") :].replace('1 = "high"', '1 = "high"\n3 = "low"')
         await office.ask("rules apply", name="better.toml", content=better)
         await office.ask("failed retry", ids=[letter["id"]])
@@ -76,7 +76,7 @@ async def test_discard_gives_up_for_good_and_says_who(folder):
 
 
 async def test_a_retry_after_a_lost_answer_looks_before_it_sends(folder):
-    """A note has no key by which PagerDuty could tell that it has it already."""
+    """A note has no key by which PagerDuty could recognise a duplicate."""
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         record_id, incident_id = await rig.paged(daemon)
         path = f"/incidents/{incident_id}/notes"
@@ -86,7 +86,7 @@ async def test_a_retry_after_a_lost_answer_looks_before_it_sends(folder):
         rig.comment(record_id, "The UPS is beeping")
         await daemon.step(turns=1)
         assert len(rig.notes_of(incident_id)) == 1
-        # Nobody can be asked whether it arrived: it is given up while it is uncertain.
+        # Nothing can show whether it arrived: it is abandoned while it is in doubt.
         rig.desk.pagerduty_faults.add(
             Fault(FaultKind.ERROR_BEFORE, count=10_000, status=503, path=path)
         )
@@ -102,7 +102,7 @@ async def test_a_retry_after_a_lost_answer_looks_before_it_sends(folder):
         assert len(rig.notes_of(incident_id)) == 1
 
 
-async def test_the_time_for_attempts_starts_anew_with_a_retry(folder):
+async def test_the_time_for_attempts_starts_again_with_a_retry(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         record_id, incident_id = await rig.paged(daemon)
         path = f"/incidents/{incident_id}/notes"
@@ -120,7 +120,9 @@ async def test_the_time_for_attempts_starts_anew_with_a_retry(folder):
         (letter,) = await daemon.dead_letters()
         await office.ask("failed retry", ids=[letter["id"]])
         await daemon.deliver()
-        assert await daemon.dead_letters() == [], "an old letter that meets trouble is tried again"
+        assert await daemon.dead_letters() == [], (
+            "an old dead letter that fails temporarily is retried"
+        )
         await hours_pass(22)
         assert await daemon.dead_letters() == []
         await hours_pass(4)
@@ -133,7 +135,7 @@ async def test_the_time_for_attempts_starts_anew_with_a_retry(folder):
         assert rig.notes_of(incident_id) == ["[Raj Patel] The UPS is beeping"]
 
 
-async def test_why_tells_event_rule_values_attempts_and_answers(folder):
+async def test_why_shows_event_rule_values_attempts_and_answers(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         record_id, incident_id = await rig.paged(daemon)
         (action,) = [a for a in await daemon.actions() if a["action"].endswith("create_incident")]

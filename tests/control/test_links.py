@@ -1,4 +1,4 @@
-"""``links``: both sides are asked, nothing false follows, and who did it is known."""
+"""``links``: both sides are asked, no false event results, and the audit names the user."""
 
 import pytest
 
@@ -49,7 +49,7 @@ async def test_add_takes_the_incidents_number(folder):
             assert link["incident"] == incident_id
 
 
-async def test_add_leaves_a_new_record_to_the_poll_that_pages_for_it(folder):
+async def test_add_leaves_a_new_record_to_the_poll_that_creates_its_incident(folder):
     async with open_rig(folder) as rig:
         incident_id = rig.pd.trigger("PNET001", "Something else")["id"]
         rig.advance(7200)
@@ -78,7 +78,7 @@ async def test_add_of_what_one_side_does_not_show_is_refused_and_stores_nothing(
             assert await office.audit() == []
 
 
-async def test_edit_makes_inactive_and_nothing_is_carried_over_until_it_is_active_again(folder):
+async def test_edit_makes_inactive_and_nothing_is_synchronised_until_it_is_active_again(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         record_id, incident_id = await rig.paged(daemon)
         pair = {"incident": incident_id, "record": record_id}
@@ -128,7 +128,7 @@ async def test_resume_ends_a_pause_and_says_whether_there_was_one(folder):
 
 
 def called(rig, record_id, incident_id):
-    """The Name and the number by which people know a pair."""
+    """The Name and the number that people use for a pair."""
     number = next(i["incident_number"] for i in rig.incidents() if i["id"] == incident_id)
     return rig.record(record_id)["Name"], str(number)
 
@@ -153,13 +153,13 @@ async def test_a_pair_is_known_by_name_and_number_as_well(folder):
         assert (await office.audit())[-1]["incident"] == incident_id, "the audit has the ids"
 
 
-async def test_what_several_are_called_is_never_guessed(folder):
+async def test_an_ambiguous_name_is_never_guessed(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         first, _ = await rig.paged(daemon)
         second, incident_id = await rig.paged(daemon, "Another one")
         name, _ = called(rig, first, incident_id)
         async with daemon.parts.database.write() as tx:
-            # Two objects may number their records alike; the sandbox's rules know one only.
+            # Two objects may use the same record numbers; the sandbox's rules have one object only.
             await tx.run(
                 "UPDATE record SET data = json_set(data, '$.fields.Name', ?) WHERE id = ?",
                 (name, second),
@@ -176,7 +176,7 @@ async def test_what_several_are_called_is_never_guessed(folder):
         assert len(await daemon.links()) == 2
 
 
-async def test_a_number_that_is_also_a_name_is_told_apart_by_ids(folder):
+async def test_a_number_that_is_also_a_name_is_distinguished_by_ids(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         record_id, incident_id = await rig.paged(daemon)
         _, number = called(rig, record_id, incident_id)

@@ -1,4 +1,4 @@
-"""The role table: cell by cell as a pure table, and by real processes of real users of real groups."""
+"""The role table: each cell as a pure table, and with real processes of real users in real groups."""
 
 import json
 import os
@@ -79,7 +79,7 @@ def people(tmp_path_factory):
 
 
 async def ask_as(people, user, commands, config, folder=None):
-    """Runs commands of the command line in one process of another user, with the groups of a login."""
+    """Runs commands in one process of another user, with the groups of a login."""
     launcher = Path(__file__).with_name("as_user.py")
     lines = [[*words, "--config", str(config)] for words in commands]
     with anyio.fail_after(120):
@@ -94,13 +94,13 @@ async def ask_as(people, user, commands, config, folder=None):
 
 @pytest.fixture
 def folder():
-    """A folder that other users may enter; pytest's own is closed to them, and closed again."""
+    """A folder that other users may enter; pytest's own is closed to them. It is closed afterwards."""
     with tempfile.TemporaryDirectory(prefix="pagerforce-roles-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
 
-# What each command answers where it is allowed: 0, or 1 as there is no such link or action.
+# The answer of each command to an allowed user: 0, or 1 because there is no such link or action.
 TRIES = {
     "status": ("status", "--json"),
     "check": ("check", "--json"),
@@ -154,9 +154,9 @@ async def test_the_daemon_judges_real_users_by_their_real_groups(folder, people)
             for word in TRIES
             if role not in ALLOWED[word]
         }
-        # Who may not even look is refused before it matters whether something is to be repaired.
+        # A user without read access is refused before the command looks for a repair.
         expected -= {(name, "drift --apply") for name in ("user", "stranger")}
-        with anyio.fail_after(60):  # what is folded is written down a little later
+        with anyio.fail_after(60):  # a folded action is written a little later
             while True:
                 ((code, out, _),) = await ask_as(
                     people, "root", [("log", "--audit", "--json")], stage.desk.config

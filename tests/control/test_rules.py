@@ -1,4 +1,4 @@
-"""``rules``: a file is checked, shown, and put in force at once or not at all."""
+"""``rules``: a file is checked, shown, and put in force completely or not at all."""
 
 import pytest
 
@@ -40,7 +40,7 @@ async def test_apply_shows_the_effect_then_rules_and_survives_a_restart(folder):
             assert (revision["name"], revision["user"]) == ("calm.toml", "mia")
 
 
-async def test_rollback_goes_back_one_revision_and_at_last_to_the_configuration(folder):
+async def test_rollback_goes_back_one_revision_and_finally_to_the_configuration(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         own = await office.ask("rules list")
         await office.ask("rules apply", name="1.toml", content=CALM)
@@ -90,7 +90,7 @@ async def test_check_says_yes_and_what_would_fail_only_when_it_fires(folder):
         assert found["ok"] is False
 
 
-async def test_a_name_that_nobody_knows_is_told_by_check_and_by_apply(folder):
+async def test_an_unknown_name_is_reported_by_check_and_by_apply(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         typo = CALM.replace("record.Name }}", "recrod.Name }}")
         found = await office.ask("rules check", name="calm.toml", content=typo)

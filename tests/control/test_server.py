@@ -1,4 +1,4 @@
-"""The control socket itself: who listens, who is kept out, what is too much. Served in this process."""
+"""The control socket itself: listening, authorisation, limits. Served in this process."""
 
 import json
 import socket
@@ -65,7 +65,7 @@ async def test_anyone_may_connect_and_the_file_goes_with_the_server(folder, path
     assert not is_running(path)
 
 
-async def test_errors_arrive_as_what_they_were(folder, path):
+async def test_errors_keep_their_kind(folder, path):
     async with served(folder, path):
         with pytest.raises(PagerforceError, match="linked to nothing"):
             await call(path, "links show", id="PX")
@@ -106,14 +106,14 @@ async def test_a_stale_file_is_replaced_and_a_live_one_is_not_stolen(path):
     assert path.read_text() == "precious"
 
 
-async def test_a_place_that_cannot_be_used_is_said(tmp_path):
+async def test_an_unusable_path_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(AddressInUseError, match="cannot listen"):
         bind_socket(tmp_path / "file" / "control.sock")
 
 
 async def test_somebody_who_connects_and_says_nothing_is_cut_off(folder, path, monkeypatch):
-    # The wait itself is what is tried: shortened, not left out.
+    # The wait itself is tested: shortened, not left out.
     monkeypatch.setattr(listening, "_DEADLINES", Deadlines(0.2, 0.2, 0.2))
     async with served(folder, path):
         for said in (b"", b"POST /v1/links/list HTTP/1.1\r\n", HEAD % 9 + b"{"):
@@ -125,7 +125,7 @@ async def test_somebody_who_connects_and_says_nothing_is_cut_off(folder, path, m
 
 
 async def test_one_user_cannot_keep_the_others_out(folder, path, monkeypatch):
-    # Root and the service user have no bound; the test may be both, so it is taken from them.
+    # Root and the service user have no limit; the test may run as both, so it is removed for them.
     monkeypatch.setattr(Callers, "rank_of", lambda *_: Rank.STRANGER)
     monkeypatch.setattr(listening, "_SETTLE_SECONDS", 1000.0)
     async with served(folder, path):
@@ -143,7 +143,7 @@ async def test_one_user_cannot_keep_the_others_out(folder, path, monkeypatch):
                     await anyio.sleep(0.05)
 
 
-async def test_who_asks_takes_the_place_of_who_only_holds_one(folder, path, monkeypatch):
+async def test_a_request_displaces_an_idle_connection(folder, path, monkeypatch):
     monkeypatch.setattr(Callers, "rank_of", lambda *_: Rank.STRANGER)
     monkeypatch.setattr(listening, "_SETTLE_SECONDS", 0.0)
     async with served(folder, path):
@@ -172,7 +172,7 @@ async def test_a_long_operation_ends_with_its_caller(folder, path):
         gate = anyio.Event()
 
         async def hold():
-            async with office.home.reading.read():  # a read that is kept waiting
+            async with office.home.reading.read():  # a read that is delayed
                 gate.set()
                 await anyio.sleep_forever()
 
@@ -235,14 +235,14 @@ async def test_a_socket_that_cannot_be_opened_keeps_no_daemon_from_its_work(fold
 
 
 async def test_the_daemon_s_state_stays_free_while_an_operation_reads(folder, path):
-    """A read that takes its time holds a connection of its own, never the one that polls commit by."""
+    """A long read holds a connection of its own, never the one by which polls commit."""
     async with served(folder, path) as (office, daemon):
         async with office.home.reading.read():
             with anyio.fail_after(20):
                 await daemon.rig.paged(daemon)
 
 
-async def test_a_full_queue_is_no_daemon_that_is_gone(path):
+async def test_a_full_queue_is_not_mistaken_for_a_missing_daemon(path):
     with bind_socket(path) as listener:
         listener.listen(0)
         waiting = []

@@ -26,7 +26,7 @@ async def test_status_comes_from_the_running_daemon_and_else_from_the_file(tmp_p
         assert json.loads(out)["ready"] is False
 
 
-async def test_follow_goes_on_with_what_comes_and_ctrl_c_ends_it_cleanly(tmp_path):
+async def test_follow_prints_new_entries_and_ctrl_c_ends_it_cleanly(tmp_path):
     async with open_stage(tmp_path) as stage, stage.daemon() as running:
         await running.ready(60)
         words = ["log", "--follow", "--json", "--config", str(stage.desk.config)]

@@ -9,7 +9,7 @@ from rig import open_rig
 
 
 async def run(office, daemon, **values):
-    """The trial, while the daemon goes on."""
+    """The trial, while the daemon keeps running."""
     done = []
 
     async def ask():
@@ -27,7 +27,7 @@ async def run(office, daemon, **values):
     return done[0]
 
 
-async def test_it_is_seen_ruled_on_and_resolved(folder):
+async def test_it_is_seen_evaluated_and_resolved(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         found = await run(office, daemon, service="Network")
         assert found["ok"] is True, found
@@ -44,7 +44,7 @@ async def test_it_is_seen_ruled_on_and_resolved(folder):
         assert entry["command"] == "test"
 
 
-async def test_it_is_resolved_also_where_it_is_not_seen_in_time(folder):
+async def test_it_is_resolved_even_if_it_is_not_seen_in_time(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         rig.pd.hide_new_entries(100_000)
         found = await run(office, daemon, service="PNET001", timeout_seconds=0.6)
@@ -53,7 +53,7 @@ async def test_it_is_resolved_also_where_it_is_not_seen_in_time(folder):
         assert [item["status"] for item in rig.incidents()] == ["resolved"]
 
 
-async def test_a_service_that_is_not_there_is_said_and_nothing_is_triggered(folder):
+async def test_an_unknown_service_is_reported_and_nothing_is_triggered(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         with pytest.raises(NotFoundError, match="PNOTHERE"):
             await office.ask("test", service="PNOTHERE")

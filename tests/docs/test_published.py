@@ -1,4 +1,4 @@
-"""Where the tests look for PagerDuty's published schema."""
+"""Where the tests search for PagerDuty's published schema."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_a_named_file_that_is_missing_is_no_silent_skip(tmp_path):
         find_schema(str(tmp_path / NAME), tmp_path)
 
 
-def test_beside_the_clone_is_nearer_than_in_a_shared_folder(make, tmp_path):
+def test_beside_the_clone_wins_over_a_shared_folder(make, tmp_path):
     assert find_schema("", tmp_path) is None
     deeper = make("shared", "vendor")
     assert find_schema("", tmp_path) == deeper

@@ -1,4 +1,4 @@
-"""No module is longer than 400 lines and no function than 50, its docstring left aside."""
+"""No module is longer than 400 lines and no function than 50, without its docstring."""
 
 import ast
 from pathlib import Path
@@ -11,7 +11,7 @@ MOST_LINES, MOST_OF_A_FUNCTION = 400, 50
 
 
 def too_long(text):
-    """The line and the size of what is too long in a module."""
+    """The line and size of each function or module that is too long."""
     count = len(text.splitlines())
     if count > MOST_LINES:
         yield 1, f"the module has {count} lines"
@@ -43,7 +43,7 @@ def function(lines, docstring=""):
     return "\n".join(["class A:", "    async def do(self):", docstring, *["        x = 1"] * lines])
 
 
-def test_what_is_too_long_is_told_with_its_place():
+def test_what_is_too_long_is_reported_with_its_place():
     assert list(too_long("\n" * MOST_LINES)) == []
     assert list(too_long("\n" * (MOST_LINES + 1))) == [(1, "the module has 401 lines")]
     assert list(too_long(function(MOST_OF_A_FUNCTION, '        """One.\n\n        Two."""'))) == []

@@ -37,7 +37,7 @@ BELIEF = re.compile(r"^\| `(?:pagerduty|salesforce)\.[\w-]+` \|.*$", re.MULTILIN
 PACKAGES = sorted({path.parent for path in (ROOT / "daemon" / "pagerforce").rglob("*.py")})
 # In the texts of the code: code in backticks, names of facts and beliefs, values filled in.
 NAMES = re.compile(r"``?[^`\n]*``?|\b[a-z]+(?:-[a-z]+){2,}\b|\{[^{}\n]*\}")
-# What a released version said stays as it was.
+# The text of a released version stays unchanged.
 RELEASED = re.compile(r"^## \[?\d.*", re.DOTALL | re.MULTILINE)
 
 
@@ -49,7 +49,7 @@ def banned():
 
 
 def hidden(found):
-    """Blanks for what is skipped, so that lines keep their numbers."""
+    """Blanks for skipped text, so that lines keep their numbers."""
     return re.sub(r"[^\n]", " ", found.group())
 
 

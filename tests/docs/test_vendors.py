@@ -1,4 +1,4 @@
-"""The pages of facts about the vendors, who cites them, and that nothing leans on a file outside."""
+"""The pages of facts about the vendors, who cites them, and that nothing depends on a file outside."""
 
 import re
 from collections import Counter
@@ -78,7 +78,7 @@ def is_module(name):
 
 
 @pytest.mark.parametrize("fact", facts(), ids=lambda fact: fact.name)
-def test_a_fact_has_a_name_some_words_a_certainty_and_who_leans_on_it(fact):
+def test_a_fact_has_a_name_some_words_a_certainty_and_who_depends_on_it(fact):
     assert re.fullmatch(NAME, f"`{fact.name}`"), "code could not cite it"
     assert f"`{fact.name}`" in page(fact.name.partition(".")[0])
     assert 1 <= len(re.findall(r"[.!](?= [A-Z`]|$)", fact.says)) <= 3
@@ -103,15 +103,15 @@ def test_what_is_cited_is_a_fact():
     assert {(str(path), name) for path, name in cited if name not in known} == set()
 
 
-def test_who_cites_a_fact_stands_in_its_row():
+def test_who_cites_a_fact_is_named_in_its_row():
     rows = {fact.name: fact.modules for fact in facts()}
     for path, text in texts().items():
         if path.parts[:2] == ("daemon", "pagerforce"):
             for name in rows.keys() & set(NAME.findall(text)):
-                assert module_of(path) in rows[name], f"{path} leans on {name}"
+                assert module_of(path) in rows[name], f"{path} depends on {name}"
 
 
-def test_the_topics_that_are_cited_are_there():
+def test_the_topics_that_are_cited_exist():
     count = 0
     for path, text in texts().items():
         for side, anchors in TOPICS.findall(text):
@@ -133,7 +133,7 @@ def test_nothing_cites_what_is_not_here(pattern):
     assert found == []
 
 
-def test_links_between_pages_lead_to_files_that_are_here():
+def test_links_between_pages_lead_to_files_that_exist():
     for path, text in texts().items():
         if path.suffix == ".md":
             for target in LINK.findall(text):

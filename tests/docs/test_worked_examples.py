@@ -1,6 +1,6 @@
-"""The worked examples of CONTRIBUTING.md work as they stand there, and touch as many files as it says.
+"""The worked examples of CONTRIBUTING.md work as written, and touch as many files as it says.
 
-Each is applied to a copy of the daemon, in which a process of its own then uses what is new.
+Each is applied to a copy of the daemon; then a separate process uses the addition.
 """
 
 import os
@@ -25,7 +25,7 @@ PART = re.compile(r"^`(daemon/[^`]+)`:$|^```(\w+)\n(.*?)^```$", re.DOTALL | re.M
 
 
 def parts_of(text):
-    """(file, language, block) of each block, a file's name counting until the next one."""
+    """(file, language, block) of each block; a file's name is valid until the next one."""
     path = None
     for name, language, block in PART.findall(text):
         if name:
@@ -35,7 +35,7 @@ def parts_of(text):
 
 
 def patched(text, block):
-    """The text with a block of added and kept lines put where its kept lines are."""
+    """The text with a block of added and kept lines put at the place of its kept lines."""
     lines = block.splitlines()
     assert all(line[:1] in "+ " for line in lines), "examples only add"
     kept = [line[1:] for line in lines if line[0] == " "]
@@ -55,7 +55,7 @@ def apply(text, root):
 
 
 def contents(root):
-    """Every file but what Python makes of its modules."""
+    """All files except compiled Python modules."""
     return {
         path.relative_to(root): path.read_bytes()
         for path in root.rglob("*")
@@ -64,7 +64,7 @@ def contents(root):
 
 
 def run(script, folder, root):
-    """Runs a script with the copy's daemon; what it printed where it failed."""
+    """Runs a script with the copy's daemon; returns its output if it failed."""
     paths = [str(root / "daemon"), str(ROOT / "tests")]
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     made = subprocess.run(

@@ -1,4 +1,4 @@
-"""Both real clients before a transport that answers everything with one given answer."""
+"""Both real clients with a transport that answers everything with one given answer."""
 
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -70,7 +70,7 @@ class Key:
 
 @dataclass
 class Answers:
-    """What the next request is answered with; ``asked`` counts them, so that nothing asks for ever."""
+    """The answer to the next request; ``asked`` counts requests, to stop endless ones."""
 
     status: int = 200
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -100,7 +100,7 @@ class Clients:
 
     def salesforce(self) -> SalesforceClient:
         session = self.session()
-        # White box: a login of its own would need its own answer.
+        # White box: a real login would need an answer of its own.
         session._access = Access("token", "http://127.0.0.1:1", "00D0", "0050")
         return SalesforceClient(
             session=session,
@@ -138,7 +138,7 @@ async def open_clients():
         yield Clients(answers, pd, sf)
 
 
-# What is done with each answer: gives decoded values, flaws, and how many rows there were --------
+# What is done with each answer: returns decoded values, flaws, and the number of rows ------------
 
 
 def _rows(page_rows, decode_row, kind):
@@ -194,7 +194,7 @@ async def composite(clients):
         rows = read_rows(part.body).rows
         found = decode(rows, shape)
         values += [*found.records, *found.comments]
-        # A field that makes no sense is a flaw too, and costs no row.
+        # An unusable field is a flaw too, and costs no row.
         flaws += [flaw for flaw in found.flaws if ": " not in flaw.what]
         count += len(rows)
     return values, flaws, count

@@ -1,4 +1,4 @@
-"""Spoils real answers: seeded, so that a failure is a number."""
+"""Corrupts real answers: seeded, so that a number reproduces a failure."""
 
 import copy
 import json
@@ -17,7 +17,7 @@ ODD = (
     " ",
     "x",
     "\x00",
-    "\ud800",  # half of a pair: JSON can carry it, UTF-8 cannot
+    "\ud800",  # half of a pair: JSON can contain it, UTF-8 cannot
     "\u202egnp.exe",
     "e\u0301" * 50,
     "a" * 100_000,
@@ -58,7 +58,7 @@ PAGES = (
 
 
 def mutate(value: Any, rng: random.Random, times: int = 1) -> Any:
-    """A copy with so many places spoilt."""
+    """A copy with this number of places corrupted."""
     spoilt = copy.deepcopy(value)
     for _ in range(times):
         spoilt = _spoil_one(spoilt, rng)
@@ -102,7 +102,7 @@ def _nested(value: Any, depth: int) -> Any:
 
 
 def spoil_body(body: bytes, rng: random.Random) -> bytes:
-    """An answer's body as a broken server, proxy or line leaves it."""
+    """The body of an answer as a broken server, proxy or line delivers it."""
     kind = rng.randrange(8)
     if kind == 0:
         return rng.choice(PAGES)

@@ -1,4 +1,4 @@
-"""Makes answers odd: in their numbers, dates, codings, sizes and nesting; never plausible lies."""
+"""Changes answers in their numbers, dates, codings, sizes and nesting; never into plausible lies."""
 
 import gzip
 import random
@@ -53,7 +53,7 @@ LIMITS = (b"ratelimit-limit", b"ratelimit-remaining", b"ratelimit-reset", b"retr
 
 
 def make_odd(reply: Reply, rng: random.Random) -> None:
-    """Changes one answer in one way or two."""
+    """Changes one or two things in an answer."""
     for _ in range(rng.choice((1, 1, 2))):
         rng.choice((_numbers, _dates, _headers, _coding, _size, _nesting, _text))(reply, rng)
 
@@ -89,7 +89,7 @@ def _headers(reply: Reply, rng: random.Random) -> None:
 
 
 def _coding(reply: Reply, rng: random.Random) -> None:
-    """Bombs, several codings, ones that were not asked for, damaged ones, and honest gzip."""
+    """Bombs, several codings, codings that were not requested, damaged ones, and valid gzip."""
     kind = rng.randrange(7)
     if kind == 0:
         reply.put(b"content-encoding", b"gzip, gzip")
@@ -157,13 +157,13 @@ def _text(reply: Reply, rng: random.Random) -> None:
 
 
 def _put_in(reply: Reply, new: bytes, rng: random.Random) -> None:
-    """A member more, first in one of the objects: what is there stays."""
+    """Adds a member as the first of one of the objects: existing members stay."""
     places = [match.end() for match in re.finditer(rb'\{(?=\s*")', reply.body[:2_000_000])]
     if not places:
         return
     place = rng.choice(places)
     name = rng.choice((b"extra", b"title", b"summary", b"incident_number", b"custom_fields"))
     name = rng.choice((name, b"assignments", b"Subject", b"attributes", b"totalSize", b"offset"))
-    # The last of two members of one name counts: the odd one stands first, as a duplicate.
+    # The last of two members with one name counts: the odd one comes first, as a duplicate.
     member = b'"' + name + b'": ' + new + b", "
     reply.body = reply.body[:place] + member + reply.body[place:]

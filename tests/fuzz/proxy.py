@@ -1,4 +1,4 @@
-"""Stands between the daemon and the sandbox over TCP, and changes answers on their way."""
+"""A proxy between the daemon and the sandbox over TCP that changes answers."""
 
 import random
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +15,7 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass
 class Reply:
-    """An answer as it goes over the line."""
+    """An answer as it is sent over the connection."""
 
     status: int
     headers: Headers
@@ -31,7 +31,7 @@ Change = Callable[[Reply, random.Random], None]
 
 @dataclass
 class Proxy:
-    """One side's proxy. ``share``: how many of the answers are changed."""
+    """The proxy of one side. ``share``: the part of the answers that is changed."""
 
     upstream: str
     change: Change
@@ -44,7 +44,7 @@ class Proxy:
     kinds: dict[str, int] = field(default_factory=dict)
 
     async def serve(self, stream: anyio.abc.SocketStream) -> None:
-        """One connection of the daemon's, request after request."""
+        """Serves one connection of the daemon, request after request."""
         client = httpx.AsyncClient(base_url=self.upstream, trust_env=False, timeout=60)
         async with stream, client:
             with (
@@ -112,7 +112,7 @@ def _head(reply: Reply) -> bytes:
 
 
 class _quietly:  # noqa: N801 - reads as a word
-    """The daemon hangs up on what is too large."""
+    """The daemon closes the connection if an answer is too large."""
 
     def __enter__(self) -> None:
         pass
@@ -129,7 +129,7 @@ class _quietly:  # noqa: N801 - reads as a word
 
 @asynccontextmanager
 async def open_proxy(upstream: str, change: Change, seed: str) -> AsyncIterator[Proxy]:
-    """A proxy in front of an address, as long as the block lasts."""
+    """A proxy in front of an address, while the block runs."""
     proxy = Proxy(upstream, change, random.Random(seed))
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(anyio.abc.SocketAttribute.local_port)

@@ -1,4 +1,4 @@
-"""Real answers of the sandbox to every call that our clients make, errors of both vendors included."""
+"""Real answers of the sandbox to every call of pagerforce's clients, with errors of both vendors."""
 
 import json
 from contextlib import suppress
@@ -35,13 +35,13 @@ class Recorded:
 
 
 class Tap:
-    """Stands where answers leave the network; hands each to ``pass_on``, which may change it."""
+    """Receives answers right after the network; gives each to ``pass_on``, which may change it."""
 
     def __init__(self, pass_on) -> None:
         self._pass_on = pass_on
 
     def put_in(self, monkeypatch) -> None:
-        # Patched: nothing in the product may bend answers, and the daemon's own wiring is to run.
+        # Patched: the product has no way to change answers, and the daemon's own setup must run.
         inner = transport._EnvironmentTransport.handle_async_request
         pass_on = self._pass_on
 
@@ -86,13 +86,13 @@ def _size(item: Recorded) -> int:
 
 
 def _trim(item: Recorded) -> Recorded:
-    """With a few rows of each list: what is spoilt is seldom the hundredth of its kind."""
+    """With the first rows of each list: corruption rarely hits the hundredth row of a kind."""
     try:
         found = _shorten(json.loads(item.body))
     except ValueError:
         return item
     if item.operation == "composite":
-        # What parents ride along is another query in each poll; the feeds come first.
+        # The query for parents is another query in each poll; the feeds come first.
         found["compositeResponse"] = found["compositeResponse"][:FEEDS]
     return replace(item, body=json.dumps(found).encode())
 

@@ -1,4 +1,4 @@
-"""The daemon's parts while real answers are spoilt on their way, and after it."""
+"""The daemon's parts while real answers are corrupted in transit, and afterwards."""
 
 import json
 import os
@@ -26,7 +26,7 @@ DAMAGED += ("log_entries", "compositeResponse", "incident", "note", "access_toke
 
 
 class Spoiler:
-    """Spoils every third answer or so, for as long as it is switched on."""
+    """Corrupts about every third answer while it is switched on."""
 
     def __init__(self, seed, spoil) -> None:
         self.is_on = False
@@ -45,7 +45,7 @@ class Spoiler:
 
 
 def _damage(body: bytes, rng: random.Random) -> bytes:
-    """Damage that shows: something needed is gone or of another kind; nothing is made up."""
+    """Detectable damage: something required is missing or of another type; nothing is invented."""
     kind = rng.randrange(4)
     if kind == 0:
         return rng.choice([page for page in PAGES if page.strip()])
@@ -67,7 +67,7 @@ def _damage(body: bytes, rng: random.Random) -> bytes:
 
 
 def _needed(value, *, is_top=False):
-    """Places of what no reader can do without: ids, times and types of rows, and the wrappers."""
+    """Places that no reader can do without: ids, times and types of rows, and the wrappers."""
     if isinstance(value, list):
         for item in value:
             yield from _needed(item)
@@ -80,34 +80,34 @@ def _needed(value, *, is_top=False):
 
 
 async def poll_all(daemon, defects):
-    """One turn as the loops make it: an error of ours is for the next turn, anything else is none."""
+    """One turn like the loops: pagerforce's own errors wait for the next turn, others are defects."""
     for reader in (daemon.parts.pagerduty_reader, daemon.parts.salesforce_reader):
         try:
             await reader.poll()
         except RemoteError:
             pass
-        except Exception as error:  # noqa: BLE001 - told with its seed below
+        except Exception as error:  # noqa: BLE001 - reported with its seed below
             defects.append(error)
     await daemon.deliver()
 
 
 @pytest.fixture
 def defects(monkeypatch):
-    """Defects that the daemon met and contained are defects all the same."""
+    """Internal errors that the daemon contained are reported too."""
     found = []
 
     def note(error):
         found.append(error)
         return "internal error"
 
-    # Patched: the error itself is wanted, which neither log nor metrics hold.
+    # Patched, because the error itself is needed and neither log nor metrics contain it.
     for module in (internal_errors, pagerduty_decode, salesforce_decode, evaluate):
         monkeypatch.setattr(module, "internal_error_text", note)
     return found
 
 
 def story(rig, turn):
-    """What people and monitoring do in one turn; how many troubles are new."""
+    """What people and monitoring do in one turn; returns the number of new troubles."""
     rig.open_record(f"trouble {turn}", priority="1")
     rig.pd.trigger("PDBA001", f"alarm {turn}")
     return 2
@@ -150,7 +150,7 @@ async def test_damaged_answers_cost_time_and_nothing_else(tmp_path, monkeypatch,
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_whatever_answers_say_the_daemon_goes_on(tmp_path, monkeypatch, defects, seed):
+async def test_the_daemon_keeps_running_whatever_answers_say(tmp_path, monkeypatch, defects, seed):
     spoiler = Spoiler(seed, spoil_body)
     Tap(spoiler).put_in(monkeypatch)
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:

@@ -1,4 +1,4 @@
-"""Every decoder, through the real client, on spoilt answers: a value, a flaw, or an error of ours.
+"""Every decoder, through the real client, on corrupted answers: a value, a flaw, or pagerforce's error.
 
 More examples: ``make fuzz``, or ``FUZZ=300 FUZZ_SEED=7``.
 """
@@ -55,7 +55,7 @@ async def test_real_answers_are_understood(recorded):
 
 
 @pytest.mark.parametrize("operation", sorted(CALLS))
-async def test_a_spoilt_answer_is_a_value_a_flaw_or_an_error_of_ours(recorded, operation):
+async def test_a_corrupted_answer_is_a_value_a_flaw_or_a_known_error(recorded, operation):
     async with open_clients() as clients:
         for item in (item for item in recorded if item.operation == operation):
             for seed in range(FIRST_SEED, FIRST_SEED + EXAMPLES):
@@ -96,7 +96,7 @@ def _spoil_headers(headers, rng):
 
 
 def _storable(value, place) -> None:
-    """What was understood goes to the database, as text in UTF-8, and comes back."""
+    """The decoded values are stored in the database as UTF-8 text, and read again."""
     if isinstance(value, str | Incident | LogEntry | Record | Comment):
         try:
             text = to_text(value)

@@ -1,4 +1,4 @@
-"""A look for what a lost answer left, when its answer is damaged: nothing is concluded from it."""
+"""A search after a lost answer, with a damaged result: nothing is concluded from it."""
 
 import json
 
@@ -12,7 +12,7 @@ from rig import HISTORY, INCIDENT, JANE, open_rig
 
 
 class Blinder:
-    """Takes what rows are recognised by out of the answers to these operations."""
+    """Removes the fields that identify rows from the answers to these operations."""
 
     def __init__(self) -> None:
         self.operation = ""
@@ -50,7 +50,7 @@ def blinder(monkeypatch):
         ("incidents.list", "POST", r"/incidents$"),
     ],
 )
-async def test_a_look_that_is_not_understood_sends_nothing_again(
+async def test_a_search_that_is_not_understood_sends_nothing_again(
     tmp_path, blinder, operation, method, path
 ):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:

@@ -1,4 +1,4 @@
-"""Times that cannot be: a cursor that believed one would miss everything after it."""
+"""Impossible times: a cursor that used one would miss everything after it."""
 
 import httpx
 
@@ -8,7 +8,7 @@ from rig import JANE, open_rig
 
 
 class Clockmaker:
-    """Puts another time in place of one, in the answers to one operation."""
+    """Replaces one time by another in the answers to one operation."""
 
     def __init__(self) -> None:
         self.operation = self.old = self.new = ""
@@ -41,7 +41,7 @@ async def test_a_row_from_the_future_does_not_carry_the_cursor_off(tmp_path, mon
         assert len(rig.incidents()) == 1
 
 
-async def test_an_entry_of_another_time_is_reported_and_taken_when_it_is_mended(
+async def test_an_entry_of_another_time_is_reported_and_read_once_it_is_fixed(
     tmp_path, monkeypatch
 ):
     clockmaker = Clockmaker()

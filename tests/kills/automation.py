@@ -1,7 +1,8 @@
-"""What the org of the kills does to everything that is written: flows, rich text, a default owner.
+"""The automation of the org in the kill test: flows, rich text, a default owner.
 
-People's texts go the same way as the daemon's. No flow makes a page of a record that was none, but one
-gives each new Case the priority that pages: a Case of the daemon's that it does not know again is paged for.
+It changes people's texts like the daemon's. No flow turns an existing record into one that needs an incident,
+but one sets the priority that does on each new Case: a Case of the daemon's own would get an incident if it
+were not recognised.
 """
 
 from pagerforce.sandbox.salesforce import SalesforceWorld
@@ -17,7 +18,7 @@ _MARKUP = ("<p>", "</p>")
 
 
 def automate(sf: SalesforceWorld) -> None:
-    """Turns it on."""
+    """Switches it on."""
     sf.automation.flows += [
         Flow("prefix", INCIDENT, _SHORT, _DESK),
         Flow("prefix", CASE, "Subject", _DESK),
@@ -32,7 +33,7 @@ def automate(sf: SalesforceWorld) -> None:
 
 
 def plain(text: str | None) -> str:
-    """A text without what the org puts to it, also where it came back to PagerDuty with that."""
+    """A text without what the org adds to it, also after it came back to PagerDuty with that."""
     found = text or ""
     for added in (_DESK, _FROM, *_MARKUP):
         found = found.replace(added, "")

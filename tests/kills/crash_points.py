@@ -1,4 +1,4 @@
-"""Named instants at which a test wants the daemon dead. The product knows nothing of this.
+"""Named moments for a test to kill the daemon. The product has no code for this.
 
 A point is ``commit:before:7`` (the seventh COMMIT of this life), ``commit:after:7``, or
 ``call:before|during|after:OPERATION:2`` (the second request of that operation: not sent; sent and
@@ -15,7 +15,7 @@ import httpx
 
 from pagerforce.wire.transport import OPERATION
 
-_UNDER_WAY_SECONDS = 0.003  # long enough to put a request on loopback, too short for its answer
+_UNDER_WAY_SECONDS = 0.003  # long enough to send a request on loopback, too short for its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class CrashPoint:
 
 
 def arm(point: CrashPoint) -> None:
-    """Lets this process die at the point. The seams are those of libraries: none is in the product."""
+    """Lets this process die at the point. The hooks are in libraries, none is in the product."""
     left = [point.number]
 
     def is_reached() -> bool:

@@ -1,12 +1,12 @@
-"""A seeded script of what people and monitoring do on both sides, and what must come of it.
+"""A seeded script of what people and monitoring do on both sides, with the expected results.
 
-Whatever a deed must lead to is written down with the deed. Deeds that would contradict one still
-under way (a second status while the first has not arrived) wait: who wins then is another test's
-business. Everything else goes on at any moment, also while the daemon is dead.
+Each deed is stored with its expected result. A deed that would contradict an unfinished one (a second
+status while the first has not arrived) waits: another test covers who wins then. Everything else
+happens at any moment, also while the daemon is dead.
 
-One thing the script leaves out, because nothing can tell it: a person who puts back the very value
-that a write of ours has just replaced, before that write is known to be done. Salesforce shows a
-record only as it is now, and looks then as if the write had never arrived
+The script leaves out one thing that nobody can detect: a person sets a field back to the very value
+that pagerforce has just replaced, before that write is known to be done. Salesforce shows only the
+current record, which then looks as if the write had never arrived
 (``tests/pipeline/test_unknown_outcomes.py`` has the case, as one that is expected to fail).
 """
 
@@ -27,12 +27,12 @@ _PEOPLE = {JANE: "Jane Doe", _BOT: "Integration"}
 
 @dataclass
 class Group:
-    """One trouble: an incident and its records, and what must stand there in the end.
+    """One trouble: an incident and its records, with the expected final values.
 
     ``status``, ``priority``, ``case``: of the incident, of the Remedyforce record, of the case; None
-    where nothing is wanted. ``changed_at``: when one of them last was. ``replaced``: what PagerDuty's
-    last change replaced in Salesforce, which no person puts back. ``texts``: per incident or record,
-    every note or comment it must have.
+    if nothing is expected. ``changed_at``: when one of them last changed. ``replaced``: what PagerDuty's
+    last change replaced in Salesforce; no person sets that back. ``texts``: the expected notes or
+    comments per incident or record.
     """
 
     kind: str
@@ -58,7 +58,7 @@ class Group:
 
     @property
     def is_complete(self) -> bool:
-        """Whether incident and records are there, as far as could be seen."""
+        """Whether incident and records exist, as far as could be seen."""
         return self.incident is not None and len(self.records) == len(self.objects)
 
     def expect(self, where: str, text: str) -> None:
@@ -66,10 +66,10 @@ class Group:
 
 
 class Script:
-    """Does deeds, one at a time, and remembers them."""
+    """Performs deeds, one at a time, and remembers them."""
 
     def __init__(self, desk, rng: random.Random, tell, heard) -> None:
-        """``tell`` takes a line of history; ``heard`` gives the changes that the daemon has seen."""
+        """``tell`` takes a line of history; ``heard`` returns the changes that the daemon has seen."""
         self.pd, self.sf = desk.pagerduty, desk.salesforce
         self.groups: list[Group] = []
         self.deeds: Counter[str] = Counter()
@@ -91,7 +91,7 @@ class Script:
         }
 
     def act(self) -> None:
-        """One deed, or none where the one that came up is not possible now."""
+        """Performs one deed, or none if the chosen one is not possible now."""
         self._look()
         going = [group for group in self.groups if not group.is_over]
         if len(going) < 3 or (len(going) < 8 and self._rng.random() < 0.15):
@@ -104,7 +104,7 @@ class Script:
         self._do(deed, self._rng.choice(going))
 
     def provoke(self, operation: str) -> None:
-        """A deed that leads to this request, where one is possible now."""
+        """Performs a deed that leads to this request, if one is possible now."""
         self._look()
         if operation in ("incidents.create", "upsert"):
             self._begin("page" if operation == "incidents.create" else "monitored")
@@ -160,7 +160,7 @@ class Script:
         self._tell(f"{kind} [{group.title}]")
 
     def _look(self) -> None:
-        """Finds what the daemon has made for groups that are not complete yet."""
+        """Finds what the daemon has created for groups that are not complete yet."""
         for group in self.groups:
             if group.is_complete:
                 continue
@@ -176,10 +176,10 @@ class Script:
                     rows = [r["Id"] for r in self.sf.rows(name) if plain(r[column]) == group.title]
                     group.records |= {name: rows[0]} if rows else {}
 
-    # Deeds: each tells what it did, or "" --------------------------------------------------------
+    # Deeds: each returns what it did, or "" -------------------------------------------------------
 
     def _text(self, known: list[str]) -> str:
-        """Mostly new words; sometimes the very same again, which is another note."""
+        """Mostly new words; sometimes exactly the same again, as another note."""
         if known and self._rng.random() < 0.15:
             return known[-1]
         return f"word {self._rng.randrange(10**6)}"
@@ -229,7 +229,7 @@ class Script:
         return f"priority {number} in Salesforce" if number else ""
 
     def _other_priority(self, group: Group) -> str:
-        """A priority that neither side has; "" where none may be set now."""
+        """A priority that neither side has; "" if none may be set now."""
         if INCIDENT not in group.records or not self._take(group):
             return ""
         row = self.sf.row(INCIDENT, group.records[INCIDENT])
@@ -239,11 +239,11 @@ class Script:
         return number
 
     def _take(self, group: Group) -> bool:
-        """Whether status or priority may be changed now: nothing of them is under way.
+        """Whether status or priority may be changed now: no change of them is unfinished.
 
-        Salesforce shows a record only as it is now: what is changed again before the daemon has
-        looked was never there to be seen. Both sides date to the second: of two changes within one
-        nobody knows which was newer.
+        Salesforce shows only the current record: a value that changes again before the daemon reads it
+        was never visible. Both sides date to the second: of two changes within one second nobody knows
+        which was newer.
         """
         now = self.sf.clock.now()
         if group.changed_at and now - group.changed_at < _TELLABLE:
@@ -303,10 +303,10 @@ class Script:
         group.status = "resolved"
         return "resolve in PagerDuty" if is_here else "close in Salesforce"
 
-    # What stands against what must -------------------------------------------------------------
+    # Actual against expected values --------------------------------------------------------------
 
     def open_wishes(self, group: Group) -> list[str]:
-        """What of status and priority has not arrived."""
+        """Expected status and priority values that have not arrived."""
         if not group.is_complete:
             return [f"{group.title}: {group.incident} with {sorted(group.records)} only"]
         incident = self.pd.incident(group.incident)
@@ -329,7 +329,7 @@ class Script:
         ]
 
     def texts_at(self, group: Group, where: str) -> Counter[str]:
-        """The notes or comments that stand at an incident or a record."""
+        """The notes or comments of an incident or a record."""
         if where == group.incident:
             return Counter(plain(note["content"]) for note in self.pd.notes(where))
         if where == group.records.get(CASE):

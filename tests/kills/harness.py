@@ -1,7 +1,7 @@
-"""Kills the real daemon again and again while a script works both sides, then reckons up.
+"""Kills the real daemon repeatedly while a script works on both sides, then compares the results.
 
 ``python -m kills.harness KILLS SEED`` from ``tests/``; ``make kills`` does that. The seed fixes deeds
-and kills; how they fall together depends on the machine, which is the point.
+and kills; their relative timing depends on the machine, which is intended.
 """
 
 import random
@@ -27,16 +27,16 @@ from pagerforce.sandbox.running import Intervals, open_sandbox
 RULES = (Path(__file__).parent / "rules.toml").read_text()
 _WRITES = ("incidents.create", "incidents.update", "notes.create", "create", "update", "upsert")
 _READS = ("log_entries.list", "incidents.list", "notes.list", "composite", "query", "login")
-_LONGEST_LIFE = 100  # requests within which a life must reach its named point
-_MUCH = 30  # actions waiting, with which the script lets the daemon catch up
-_STUCK_SECONDS = 30.0  # without any progress at the end, it is stuck
+_LONGEST_LIFE = 100  # number of requests within which a life must reach its named point
+_MUCH = 30  # number of waiting actions at which the script lets the daemon catch up
+_STUCK_SECONDS = 30.0  # without any progress for that long at the end, it is stuck
 _CALLS_TO_READ_ALL = 30  # of both sides: logins, and several polls
-_FRESH_EVERY = 10  # each so many lives a whole new interpreter
+_FRESH_EVERY = 10  # one of that many lives is a whole new interpreter
 
 
 @dataclass
 class Reckoning:
-    """What a run came to."""
+    """The result of a run."""
 
     seed: int
     folder: Path
@@ -58,7 +58,7 @@ class Reckoning:
         )
 
     def full(self) -> str:
-        """With everything that is needed to look into it."""
+        """With everything needed to investigate it."""
         (self.folder / "history.txt").write_text("\n".join(self.history) + "\n")
         parts = [str(self), f"deeds: {_words(self.deeds)}", f"kills: {_words(self.kills)}"]
         if not self.findings.is_clean:
@@ -84,7 +84,7 @@ class Run:
         self.script = Script(desk, random.Random(f"deeds {seed}"), self._tell, heard)
         self._calls = 0
         for faults in (desk.pagerduty_faults, desk.salesforce_faults):
-            # Patched: every request passes here, and how far a life has come is counted by them.
+            # Patched: every request passes here; counting them measures the progress of a life.
             faults.take = partial(self._count, faults.take)
 
     def _count(self, take, method, path):
@@ -107,7 +107,7 @@ class Run:
         return self.result
 
     async def _first_start(self, nursery) -> None:
-        """The baseline is another test's business: deeds begin after it."""
+        """The baseline is covered by another test: deeds begin after it."""
         life = await nursery.begin("")
         async with anyio.create_task_group() as group:
             group.start_soon(life.watch)
@@ -115,11 +115,11 @@ class Run:
                 await anyio.sleep(0.05)
             life.send(signal.SIGKILL)
         await life.bury()
-        await anyio.sleep(1.1)  # what begins in the second of the start is news as well
+        await anyio.sleep(1.1)  # a change in the second of the start counts as new too
 
     def _is_read_to_the_end(self) -> bool:
         """Whether both baselines are stored."""
-        with suppress(sqlite3.OperationalError):  # no such file, or no tables in it yet
+        with suppress(sqlite3.OperationalError):  # no such file, or it has no tables yet
             facts = dict(read_rows(self.database, "SELECT name, value FROM fact"))
             return facts.get("baseline:Case") == "done" and "start_at:pagerduty" in facts
         return False
@@ -145,9 +145,9 @@ class Run:
         self._tell(f"--- kill {self.result.count} after {age:.2f} s, {point if is_named else how}")
 
     async def _live(self, life: Life, point: CrashPoint | None) -> None:
-        """Deeds until the life ends by its point, or has got as far as it is given.
+        """Performs deeds until the life ends at its point, or has made its number of requests.
 
-        That is counted in requests, not in seconds: a loaded machine is slow, and gets on.
+        Requests are counted, not seconds: a loaded machine is slow but makes progress.
         """
         calls, next_deed = self._calls, self._calls
         limit = _LONGEST_LIFE if point else int(self._rng.random() ** 2 * _LONGEST_LIFE)
@@ -171,7 +171,7 @@ class Run:
         return CrashPoint(when, self._rng.choice(kinds), self._rng.randint(1, most))
 
     async def _settle(self, nursery) -> None:
-        """The last life is left alone until all is quiet, then asked to stop."""
+        """The last life runs until everything is quiet, then is asked to stop."""
         life = await nursery.begin("")
         async with anyio.create_task_group() as group:
             group.start_soon(life.watch)
@@ -185,7 +185,7 @@ class Run:
             self.result.findings.wrong.append(f"the last daemon ended with {code}")
 
     async def _wait_until_quiet(self, life: Life) -> None:
-        """Until all is done, or nothing gets done any more."""
+        """Until everything is done, or nothing progresses any more."""
         last, since = -1, anyio.current_time()
         while not life.is_over and anyio.current_time() - since < _STUCK_SECONDS:
             if self._is_quiet():
@@ -198,7 +198,7 @@ class Run:
         return self.script.is_settled() and waiting(self.database) == 0
 
     async def _linger(self, life: Life) -> None:
-        """Until everything was read once more: what is doubled or heard twice shows."""
+        """Until everything was read once more: duplicates and false events show."""
         calls = self._calls
         with anyio.fail_after(2 * _STUCK_SECONDS):
             while not life.is_over and self._calls - calls < _CALLS_TO_READ_ALL:
@@ -213,7 +213,7 @@ async def run(kills: int, seed: int, folder: Path) -> Reckoning:
     """One whole run."""
     pace = Intervals("0.2s", "0.1s", "")
     async with open_sandbox(folder, pace=pace, rules=RULES) as desk:
-        # Limits are another test's business: the script does a month's work in a minute.
+        # Limits are covered by another test: the script does the work of a month in a minute.
         desk.pagerduty.knobs.requests_per_minute = 10**6
         automate(desk.salesforce)
         text = desk.config.read_text() + "\n[delivery]\nloop_limit = 10000\n"

@@ -1,4 +1,4 @@
-"""Holds the world and the daemon's journal against what the script says must be there."""
+"""Compares both sides and the daemon's journal with the expected results of the script."""
 
 import json
 import sqlite3
@@ -14,7 +14,7 @@ from rig import INCIDENT
 
 @dataclass
 class Findings:
-    """``wrong``: neither lost nor doubled, and yet not as it must be."""
+    """``wrong``: neither lost nor duplicated, but still not as expected."""
 
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
@@ -44,13 +44,13 @@ def waiting(database: Path) -> int:
 
 
 def attempts(database: Path) -> int:
-    """How many attempts have been settled."""
+    """The number of settled attempts."""
     sql = "SELECT count(*) FROM attempt WHERE finished_at IS NOT NULL"
     return read_rows(database, sql)[0][0]
 
 
 def heard_changes(database: Path) -> Counter[tuple[str, str]]:
-    """How often somebody else than us changed (record, field), as the journal has it."""
+    """How often somebody other than pagerforce changed (record, field), from the journal."""
     sql = "SELECT record_id, data FROM event WHERE type = 'update' AND echo_of IS NULL AND source = 'salesforce'"
     rows = read_rows(database, sql)
     pairs = [(row_id, name) for row_id, data in rows for name in json.loads(data)["changed"]]
@@ -58,7 +58,7 @@ def heard_changes(database: Path) -> Counter[tuple[str, str]]:
 
 
 def check(script: Script, database: Path) -> Findings:
-    """Everything that is not as it must be, once all is quiet."""
+    """Everything that differs from the expected result, once all is quiet."""
     found = Findings()
     _check_world(script, found)
     _check_journal(script, database, found)
@@ -113,15 +113,15 @@ def _check_entries(script: Script, heard: dict[str, str | None], found: Findings
         elif _is_beside_an_act(entry) and heard[key] == CONSEQUENCE:
             continue
         elif is_human and heard[key] is not None:
-            found.lost.append(f"a person's, taken for our own: {text}")
+            found.lost.append(f"a person's, treated as pagerforce's own: {text}")
         elif not is_human and by == "PINTEG1" and heard[key] is None:
-            found.doubled.append(f"our own, taken for a person's: {text}")
+            found.doubled.append(f"pagerforce's own, treated as a person's: {text}")
     for key in heard.keys() - entries.keys():
         found.wrong.append(f"an event without an entry: {key}")
 
 
 def _is_beside_an_act(entry: dict) -> bool:
-    """What the service assigns by itself follows from somebody's act, whose event tells it."""
+    """An assignment by the service follows from a person's act; the event of the act includes it."""
     kind = (entry.get("agent") or {}).get("type")
     return entry["type"] == "assign_log_entry" and kind == "service_reference"
 

@@ -1,10 +1,10 @@
-"""Starts ``pagerforce run`` again and again, each time as a process of its own.
+"""Starts ``pagerforce run`` repeatedly, each time as a process of its own.
 
-Importing takes an interpreter about a second, which would be most of every life. So one process
-imports everything and forks for each life; now and then a life is a whole new interpreter instead.
+Imports take about a second, most of the length of a life. So one process imports everything and
+forks for each life; now and then a life is a whole new interpreter instead.
 
-``python nursery.py``: one JSON object ``{"config", "log", "point"}`` per line on standard input is a
-life; the answer is its pid, then ``ended``, and after an empty line of ours its exit code.
+``python nursery.py``: one JSON object ``{"config", "log", "point"}`` per line on standard input starts
+a life; the answer is its pid, then ``ended``, and after an empty line of input its exit code.
 """
 
 import json
@@ -40,11 +40,11 @@ class Nursery:
         return Life(int(await self._line()), self)
 
     async def has_ended(self) -> None:
-        """Waits for the end of the life; its pid stays its own."""
+        """Waits for the end of the life; its pid stays reserved."""
         await self._line()
 
     async def bury(self) -> int:
-        """How it ended: the signal's number as a negative, else the exit code."""
+        """The exit code, or the negative number of the signal that ended it."""
         await self._process.stdin.send(b"\n")
         return int(await self._line())
 
@@ -99,7 +99,7 @@ def _serve() -> None:
             _live(order)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
-        # Told before it is reaped: until then the pid is nobody else's, and may be sent a signal.
+        # Reported before it is reaped: until then nobody else gets the pid, and it may be sent a signal.
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         sys.stdout.write("ended\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Databases of every earlier schema are brought up to date, copied before, and refused when too new."""
+"""Databases of every earlier schema are copied and migrated, and refused when too new."""
 
 import sqlite3
 import stat
@@ -21,7 +21,7 @@ OLD = {int(path.stem.split("_")[1]): path.read_text("utf-8") for path in WRITTEN
 
 
 def write_old(path, schema):
-    """A database as the program of that schema left it: its scripts, and rows of its or an earlier time."""
+    """A database as the program of that schema wrote it: its scripts, and rows of that or an earlier time."""
     scripts = {number: script for number, script in migrations().items() if number <= schema}
     written = max(number for number in OLD if number <= schema)
     with closing(sqlite3.connect(path)) as connection:
@@ -36,7 +36,7 @@ def write_old(path, schema):
 
 
 def schema_of(path):
-    """Everything that makes the schema, in one order."""
+    """All statements of the schema, in a fixed order."""
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT type, name, tbl_name FROM sqlite_schema ORDER BY 1, 2")
         found = [tuple(row) for row in rows]
@@ -106,7 +106,7 @@ async def test_of_the_copies_the_two_newest_stay(tmp_path, monkeypatch):
     known = known_schema()
     for number in range(1, 4):
         scripts = migrations() | {known + step: "SELECT 1;" for step in range(1, number + 1)}
-        with monkeypatch.context() as patch:  # stands for later versions of the program
+        with monkeypatch.context() as patch:  # represents later versions of the program
             patch.setattr(migrate, "migrations", lambda scripts=scripts: scripts)
             async with open_database(path):
                 pass
@@ -122,7 +122,7 @@ async def test_a_failed_migration_leaves_everything_as_it_was(tmp_path, monkeypa
         1: migrations()[1],
         2: "CREATE TABLE half (a); INSERT INTO event VALUES ('no such shape');",
     }
-    with monkeypatch.context() as patch:  # stands for a migration that does not fit somebody's data
+    with monkeypatch.context() as patch:  # represents a migration that does not fit somebody's data
         patch.setattr(migrate, "migrations", lambda: broken)
         with pytest.raises(
             StoreError, match=r"was undone .* schema 1; a copy is in .*before-schema-2"
@@ -134,9 +134,7 @@ async def test_a_failed_migration_leaves_everything_as_it_was(tmp_path, monkeypa
         pass
 
 
-async def test_a_migration_is_tried_again_though_the_copy_of_the_first_try_is_there(
-    tmp_path, monkeypatch
-):
+async def test_a_migration_is_tried_again_although_the_first_copy_exists(tmp_path, monkeypatch):
     path = tmp_path / "pagerforce.db"
     write_old(path, 1)
     broken = migrations() | {known_schema(): "no SQL;"}
@@ -199,7 +197,7 @@ async def test_a_database_of_another_program_is_refused_untouched(tmp_path):
     assert path.read_bytes() == before
 
 
-async def test_a_daemon_goes_on_with_the_database_of_the_first_version(tmp_path):
+async def test_a_daemon_keeps_running_with_the_database_of_the_first_version(tmp_path):
     async with open_rig(tmp_path) as rig:
         (tmp_path / "state").mkdir()
         write_old(tmp_path / "state" / "pagerforce.db", 1)

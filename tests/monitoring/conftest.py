@@ -1,4 +1,4 @@
-"""The real tools, looked for once."""
+"""The real tools, searched for once."""
 
 import pytest
 
@@ -7,6 +7,6 @@ from prometheus_rig import provide_tools
 
 @pytest.fixture(scope="session")
 def tools():
-    """Skips, with the reason, where Prometheus can be neither found nor installed."""
+    """Skips, with the reason, if Prometheus can be neither found nor installed."""
     if reason := provide_tools():
         pytest.skip(reason)

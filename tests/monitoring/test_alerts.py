@@ -43,7 +43,7 @@ def test_each_heading_says_what_it_means_how_to_diagnose_and_how_to_fix_it():
                 assert word in text, f"{name}: {word}"
 
 
-def test_each_alert_and_rule_speaks_of_series_that_exist():
+def test_each_alert_and_rule_uses_series_that_exist():
     metrics = Metrics("1", CATALOG)
     known = {"pagerforce_build_info"}
     for family in metrics.registry.collect():
@@ -57,7 +57,7 @@ def test_each_alert_and_rule_speaks_of_series_that_exist():
             assert name in known, f"{path.name}: {name}"
 
 
-def test_each_recording_that_is_asked_for_is_made():
+def test_each_recording_that_is_used_exists():
     made = set(re.findall(r"record: (\S+)", (SHIPPED / "rules.yml").read_text()))
     asked = set()
     for path in (SHIPPED / "alerts.yml", SHIPPED / "grafana" / "pagerforce.json"):
@@ -83,7 +83,7 @@ def test_the_page_of_metrics_describes_each_series_and_its_labels():
 
 
 @pytest.mark.monitoring
-def test_promtool_takes_the_rules_and_the_configuration(tools):
+def test_promtool_accepts_the_rules_and_the_configuration(tools):
     for words in (
         ("check", "rules", str(SHIPPED / "alerts.yml"), str(SHIPPED / "rules.yml")),
         ("check", "config", str(SHIPPED / "prometheus.yml")),
@@ -112,7 +112,7 @@ def test_no_alert_is_left_untested():
 
 
 @pytest.mark.monitoring
-async def test_promtool_finds_nothing_to_say_about_a_running_daemon(tools, tmp_path):
+async def test_promtool_has_no_complaint_about_a_running_daemon(tools, tmp_path):
     async with open_stage(tmp_path) as stage, stage.daemon() as running:
         await running.ready(60)
         response = await running.get("/metrics")
@@ -121,7 +121,7 @@ async def test_promtool_finds_nothing_to_say_about_a_running_daemon(tools, tmp_p
 
 
 @pytest.mark.monitoring
-async def test_node_exporter_passes_the_textfile_on(tools, tmp_path):
+async def test_node_exporter_exposes_the_textfile(tools, tmp_path):
     folder = tmp_path / "textfiles"
     folder.mkdir()
     async with open_stage(tmp_path) as stage:
@@ -148,7 +148,7 @@ async def test_node_exporter_passes_the_textfile_on(tools, tmp_path):
 
 
 async def shown(exporter):
-    """What node_exporter shows, once the daemon has written its first file."""
+    """What node_exporter exposes, once the daemon has written its first file."""
     with anyio.fail_after(60):
         async with httpx.AsyncClient(trust_env=False) as client:
             while True:

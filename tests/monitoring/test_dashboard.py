@@ -1,4 +1,4 @@
-"""The dashboard: it is what its generator makes, and each query finds what a real daemon shows."""
+"""The dashboard file matches its generator, and each query finds data of a real daemon."""
 
 import importlib.util
 import json
@@ -63,7 +63,7 @@ async def test_every_query_finds_data_and_the_picture_shows_it(tools, tmp_path):
         target = Path(os.environ.get("PAGERFORCE_PICTURES", tmp_path)) / "dashboard.png"
         pictures.draw(span, target)
         assert 20_000 < target.stat().st_size < 200_000
-        # What the whole demo logged stands in the closed list too.
+        # The log of the whole demo has only events of the closed list.
         lines = recorded.folder.joinpath("demo", "daemon.log").read_text().splitlines()
     logged = [json.loads(line) for line in lines]
     assert {"starting", "ready", "action", "source_up"} <= {line["event"] for line in logged}

@@ -1,4 +1,4 @@
-"""PagerDuty fails; the real Prometheus and Alertmanager tell somebody, and tell when it is over."""
+"""PagerDuty fails; the real Prometheus and Alertmanager notify somebody, and again when it is over."""
 
 import json
 from contextlib import asynccontextmanager
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.monitoring
 
 @asynccontextmanager
 async def open_receiver():
-    """A webhook's URL, and the alerts that have come in."""
+    """A webhook's URL, and the alerts that it received."""
     alerts = []
 
     async def take(request):
@@ -46,7 +46,7 @@ def told(alerts, name, status):
     return look
 
 
-async def test_a_failing_side_is_told_and_so_is_its_recovery(tools, tmp_path):
+async def test_a_failing_side_is_notified_and_so_is_its_recovery(tools, tmp_path):
     targets = tmp_path / "targets.json"
     hurry_alerts(tmp_path)
     async with (
@@ -83,7 +83,7 @@ async def test_a_failing_side_is_told_and_so_is_its_recovery(tools, tmp_path):
             assert "down, read" in front.text
             stage.desk.pagerduty_faults.clear()
             await until_true(told(alerts, "PagerforceSourceDown", "resolved"), "its end", 60)
-            # The other side was never said to be down.
+            # The other side was never reported as down.
             down = {
                 x["labels"].get("source")
                 for x in alerts
@@ -92,7 +92,7 @@ async def test_a_failing_side_is_told_and_so_is_its_recovery(tools, tmp_path):
             assert down == {"pagerduty"}
 
 
-async def test_a_daemon_that_is_gone_is_told(tools, tmp_path):
+async def test_a_daemon_that_is_gone_is_notified(tools, tmp_path):
     targets = tmp_path / "targets.json"
     hurry_alerts(tmp_path)
     async with (

@@ -1,4 +1,4 @@
-"""What is shown to Prometheus and to people: names, labels, formats, pages, the textfile."""
+"""Output for Prometheus and for people: names, labels, formats, pages, the textfile."""
 
 import ast
 import stat
@@ -140,7 +140,7 @@ def test_what_a_server_answers_makes_no_new_series(metrics):
     assert events.value == 50
 
 
-def test_every_operation_of_our_clients_is_known():
+def test_every_operation_of_the_clients_is_known():
     listings = [
         value
         for value in vars(pagerduty_client).values()
@@ -148,7 +148,7 @@ def test_every_operation_of_our_clients_is_known():
     ]
     named = {f"{listing.many}.{word}" for listing in listings for word in ("list", "get")}
     named |= operations_in("pagerduty/client.py", {"_get", "_get_page", "_write"}, 0)
-    # Some listings are never asked for a single row; that they could be costs nothing.
+    # Some listings are never read for a single row; the extra series costs nothing.
     assert named <= OPERATIONS[Side.PAGERDUTY].keys()
     sent = operations_in("salesforce/client.py", {"Call"}, 2)
     sent |= operations_in("salesforce/client.py", {"send_composite"}, 1)
@@ -240,7 +240,9 @@ def test_the_textfile_is_whole_readable_and_does_not_clash_with_node_exporter(me
     assert "pagerforce_last_success_timestamp_seconds" in names
 
 
-def test_a_textfile_that_cannot_be_written_leaves_the_old_one_and_no_rest(metrics, tmp_path):
+def test_a_textfile_that_cannot_be_written_leaves_the_old_one_and_no_temporary_file(
+    metrics, tmp_path
+):
     path = tmp_path / "pagerforce.prom"
     path.mkdir()  # a folder can not be replaced by a file
     with pytest.raises(IsADirectoryError):
@@ -249,7 +251,7 @@ def test_a_textfile_that_cannot_be_written_leaves_the_old_one_and_no_rest(metric
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/"])
-def test_who_asks_is_shown_the_gauges_as_they_are_now(metrics, path):
+def test_a_scrape_shows_the_current_gauges(metrics, path):
     async def look():
         metrics.dead_letters.set(7431)
 

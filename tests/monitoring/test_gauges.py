@@ -1,4 +1,4 @@
-"""What the gauges say about a daemon at work, over real HTTP, a real store and real certificates."""
+"""The gauges of a working daemon, over real HTTP, with a real store and real certificates."""
 
 import math
 from datetime import timedelta
@@ -96,7 +96,7 @@ async def test_what_only_the_daily_comparison_finds_is_counted(rig):
         assert daemon.sample("reconcile_found_total", source="salesforce") == 1
 
 
-async def test_whose_change_stands_is_counted_where_both_sides_made_one(rig):
+async def test_the_winning_side_is_counted_if_both_sides_changed(rig):
     async with rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         for side in Side:

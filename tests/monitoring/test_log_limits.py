@@ -1,4 +1,4 @@
-"""The log is bounded: each kind of line, all together, each value; and what was left out is said."""
+"""The log is bounded: each kind of line, all lines together, each value; omissions are reported."""
 
 import io
 import json
@@ -30,7 +30,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def log(clock):
-    """Sets the log up on a stream; gives the lines written since the last time."""
+    """Configures the log on a stream; returns the lines written since the last call."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers.clear()
@@ -49,13 +49,13 @@ def log(clock):
     root.setLevel(level)
 
 
-def test_a_repeated_line_is_bounded_and_what_was_left_out_is_said(log, clock):
+def test_a_repeated_line_is_bounded_and_omissions_are_reported(log, clock):
     said = get_log("test")
     for _ in range(100_000):
         said.warning("refused", uid=1, user="eve", command="status", folded=1)
     assert len(log()) == 30
     said.info("ready")
-    assert [x["event"] for x in log()] == ["ready"], "others go on"
+    assert [x["event"] for x in log()] == ["ready"], "other lines continue"
     clock.now = 60.0
     said.info("ready")
     told, after = log()

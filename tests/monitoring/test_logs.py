@@ -21,7 +21,7 @@ LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 
 
 def constants(node):
-    """The words an argument can be: a constant, or one of two."""
+    """The possible words of an argument: a constant, or one of two."""
     if isinstance(node, ast.IfExp):
         return constants(node.body) | constants(node.orelse)
     return {node.value} if isinstance(node, ast.Constant) else {None}
@@ -37,7 +37,7 @@ def is_log_method(node):
 
 
 def logged():
-    """Event -> keys and levels, of every call of a log in the code."""
+    """Event -> keys and levels, of every log call in the code."""
     keys, levels = defaultdict(set), defaultdict(set)
     for path in SOURCE.rglob("*.py"):
         tree = ast.parse(path.read_text())
@@ -60,9 +60,9 @@ def logged():
                 continue
             place = f"{path.name}:{node.lineno}"
             words = constants(node.args[0]) if node.args else {None}
-            assert None not in words, f"{place}: the event is no constant"
+            assert None not in words, f"{place}: the event is not a constant"
             assert all(keyword.arg for keyword in node.keywords), f"{place}: keys are not visible"
-            assert len(node.args) == 1, f"{place}: data belongs into keys"
+            assert len(node.args) == 1, f"{place}: data belongs in keys"
             for word in words:
                 keys[word] |= {keyword.arg for keyword in node.keywords}
                 levels[word] |= methods
@@ -90,7 +90,7 @@ def test_the_page_describes_exactly_these():
     assert documented() == {event: (levels[event], set(keys)) for event, keys in EVENTS.items()}
 
 
-def test_no_key_speaks_of_bodies_texts_or_secrets():
+def test_no_key_names_bodies_texts_or_secrets():
     telling = {"body", "text", "title", "note", "comment", "token", "secret", "password", "key"}
     for event, keys in EVENTS.items():
         assert not keys & (telling | COMMON_KEYS), event
@@ -98,13 +98,13 @@ def test_no_key_speaks_of_bodies_texts_or_secrets():
 
 @pytest.fixture
 def log(tmp_path):
-    """Sets the log up on a file that may pose as the journal; gives what was written."""
+    """Configures the log on a file that may look like the journal; returns what was written."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     stream = (tmp_path / "log").open("w")
 
     def set_up(form="auto", *, is_journal=True):
-        root.handlers.clear()  # pytest's own, which would keep ours away
+        root.handlers.clear()  # pytest's own handlers, which would block pagerforce's
         found = os.fstat(stream.fileno())
         name = f"{found.st_dev}:{found.st_ino if is_journal else found.st_ino + 1}"
         setup_log("debug", form, stream, environ={"JOURNAL_STREAM": name})

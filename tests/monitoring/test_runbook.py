@@ -1,8 +1,8 @@
-"""``docs/runbook.md``: its commands are run in the trouble they are for, and print what it shows.
+"""``docs/runbook.md``: its commands run in the situation they are for, and print what it shows.
 
 A block that starts with ```` ```console NAME ```` is run in the situation of that name below, line after
 line in a shell, against a real daemon and the sandbox. Commands of other programs (systemctl,
-journalctl) stand in blocks without a name.
+journalctl) are in blocks without a name.
 """
 
 import json
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.monitoring
 
 PAGE = Path(__file__).parents[2] / "docs" / "runbook.md"
 INCIDENT, P = "BMCServiceDesk__Incident__c", "BMCServiceDesk__"
-# What the page calls things.
+# The page's names.
 NAMES = {
     "incident": "QABC123DEF456G",
     "record": "a0R000000000001EAA",
@@ -44,7 +44,7 @@ actions = [{{ do = "pagerduty.add_note", text = "seen by us" }}]
 
 
 class Scene:
-    """A running daemon in some trouble."""
+    """A running daemon with a problem."""
 
     def __init__(self, stage, running):
         self.stage, self.running = stage, running
@@ -138,7 +138,7 @@ async def paused(scene):
 
 
 async def apart(scene):
-    """A rule came into force after what it speaks of had happened."""
+    """A rule that came into force after the change that it covers."""
     text = (scene.stage.desk.folder / "rules.d" / "rules.toml").read_text()
     rules = text[
         text.index("[[rulesets]]") : text.index('[[rulesets.rules]]\nname = "Acknowledged"')
@@ -183,7 +183,7 @@ async def open_scene(folder, name):
 
 
 async def play(folder, name):
-    """(command line, lines shown, what it printed) of each example of a situation."""
+    """(command line, shown lines, real output) of each example of a situation."""
     async with open_scene(folder, name) as scene:
         await SITUATIONS[name](scene)
         return [
@@ -203,18 +203,18 @@ async def test_the_commands_of_a_situation_print_what_the_page_shows(tmp_path, n
             assert item == "..." or alike(item) in there, (line, item, out + err)
 
 
-def test_no_example_is_in_a_situation_that_is_not_there():
+def test_no_example_is_in_a_situation_that_does_not_exist():
     named = set(re.findall(r"^```console (\S+)$", PAGE.read_text(), re.MULTILINE))
     assert named == set(SITUATIONS)
 
 
-def test_commands_of_ours_are_all_run():
+def test_all_pagerforce_commands_are_run():
     """A block without a name is for other programs only."""
     for block in re.findall(r"^```\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL):
         assert "$ pagerforce" not in block, block
 
 
-if __name__ == "__main__":  # prints the examples as they are, for the page
+if __name__ == "__main__":  # prints the examples with their real output, to be copied to the page
     import tempfile
 
     async def show():

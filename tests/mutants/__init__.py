@@ -1,1 +1,1 @@
-"""Small mistakes put into the code at random, to see whether the tests notice."""
+"""Puts small mistakes into the code at random, to see whether the tests notice."""

@@ -1,6 +1,6 @@
-"""Puts mistakes into the code at random, one at a time, and says which of them a test catches.
+"""Puts mistakes into the code at random, one at a time, and reports which of them a test catches.
 
-``make mutants`` runs it. Exit code 1: fewer were caught than wanted.
+``make mutants`` runs it. Exit code 1: fewer were caught than required.
 """
 
 import argparse
@@ -25,9 +25,9 @@ def main() -> int:
     options = _options()
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
-    )  # ends what it started, as Ctrl-C does
+    )  # ends its child processes, like Ctrl-C
     if SCHEMA_FILE is not None:
-        os.environ[VARIABLE] = str(SCHEMA_FILE)  # a copy of the tree has other neighbours
+        os.environ[VARIABLE] = str(SCHEMA_FILE)  # a copy of the tree is in another folder
     mutants = [*enumerate(choose(ROOT, options.mutants, options.seed), 1)]
     chosen = [item for item in mutants if not options.only or item[0] in options.only]
     trial = Trial(ROOT, options.seeds, options.deadline)

@@ -1,8 +1,8 @@
-"""Chooses mutants at random by a seed; cosmic-ray makes them.
+"""Chooses mutants at random by a seed; cosmic-ray creates them.
 
 Only its operators are used (``cosmic_ray.plugins``, ``cosmic_ray.mutating``), not its runner. A module
-is drawn by its length, a place in it, then one of the mistakes that fit there: so an expression with
-many possible mistakes comes no more often than one with a single one.
+is drawn by its length, then a place in it, then one of the possible mistakes there: so an expression with
+many possible mistakes is drawn no more often than one with a single one.
 """
 
 import ast
@@ -30,14 +30,14 @@ SCOPE = (
     "salesforce/login_table.py",
     "salesforce/answers.py",
 )
-"""What decides whether a page is lost or doubled, below ``daemon/pagerforce``."""
+"""Code that decides whether an incident is lost or duplicated, below ``daemon/pagerforce``."""
 
 _NO_MISTAKE = ("_Is_Eq", "_IsNot_NotEq", "_Eq_Is", "_NotEq_IsNot")
-"""Members of enumerations and None are equal where they are the same."""
+"""Members of enumerations and None are equal only if they are identical."""
 
 
 def choose(root: Path, count: int, seed: int) -> list[Mutant]:
-    """So many different mutants of the tree; the same for the same code and seed."""
+    """This number of different mutants of the tree; the same for the same code and seed."""
     found: list[Mutant] = []
     for mutant in _draw(root, random.Random(f"mutants {seed}")):
         if mutant not in found:
@@ -64,7 +64,7 @@ def _draw(root: Path, rng: random.Random) -> Iterator[Mutant]:
 
 @cache
 def _places(text: str) -> list[list[tuple[str, int]]]:
-    """For each place of a text the operators that fit, each with its count up to there."""
+    """For each place of a text the operators that fit, each with its count up to that place."""
     nodes = [*ast_nodes(get_ast(text))]
     places = defaultdict(list)
     for name in sorted(operator_names()):
@@ -78,7 +78,7 @@ def _places(text: str) -> list[list[tuple[str, int]]]:
 
 
 def _changes_what_runs(text: str, mutated: str) -> bool:
-    """Not so where only what types and dataclasses guard differs; what is no Python is no mutant."""
+    """False if only type hints or guards of dataclasses differ; a syntax error is not a mutant."""
     try:
         return _what_runs(text) != _what_runs(mutated)
     except SyntaxError:

@@ -1,4 +1,4 @@
-"""One mistake in one module, and the list of those that no test caught."""
+"""One mistake in one module, and the list of mistakes that no test caught."""
 
 import difflib
 import tomllib
@@ -36,7 +36,7 @@ class Mutant:
 
     @property
     def line(self) -> int:
-        """Where the mistake stands."""
+        """The number of the line with the mistake."""
         pairs = zip(self.original.splitlines(), self.mutated.splitlines(), strict=False)
         return next((number for number, (old, new) in enumerate(pairs, 1) if old != new), 1)
 
@@ -52,7 +52,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Survivor:
-    """A mutant that once survived: why it is no mistake, or the test that catches it since."""
+    """A mutant that once survived: why it is not a mistake, or the test that now catches it."""
 
     module: str
     before: str
@@ -67,5 +67,5 @@ class Survivor:
 
 
 def read_survivors(file: Path = SURVIVORS) -> list[Survivor]:
-    """What the file lists."""
+    """The entries of the file."""
     return [Survivor(**item) for item in tomllib.loads(file.read_text()).get("survivor", [])]

@@ -1,7 +1,7 @@
 """Which tests are nearest to a module.
 
-First those that import the module, then its package's: ``PACKAGES`` names them. Among those that
-import it the ones of pure parts, which are quick, come before those over HTTP and files.
+First tests that import the module, then tests of its package: ``PACKAGES`` names them. Among those that
+import it, the quick tests of pure parts come before those over HTTP and files.
 """
 
 import re
@@ -42,7 +42,7 @@ PACKAGES = {
     ),
     "store": ("store", "migration", "pipeline/test_story", "storage", "control", "pipeline"),
 }
-"""Folders and files of tests, in the order in which they are run."""
+"""Folders and files of tests, in their order of execution."""
 
 _QUICK = ("unit", "property")
 _NOT_ASKED = (
@@ -56,11 +56,11 @@ _NOT_ASKED = (
     "simulation",
     "system",
 )
-"""Folders whose tests are slow, or try the whole: they do not count as importing a module."""
+"""Folders with slow tests or tests of the whole: they do not count as importing a module."""
 
 
 def nearest(root: Path, module: str) -> list[str]:
-    """The files of tests for a module, in the order in which they are run.
+    """The test files for a module, in their order of execution.
 
     Args:
         root: the repository.

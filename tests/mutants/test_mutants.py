@@ -1,4 +1,4 @@
-"""The runner on a small tree of its own, and the list of survivors on ours."""
+"""The runner on a small tree of its own, and the list of survivors of the repository."""
 
 import hashlib
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_that_fails_anyway():
 
 @pytest.fixture
 def tree(tmp_path):
-    """A package, its tests and a simulation that plays nothing."""
+    """A package, its tests and a simulation that does nothing."""
     files = {
         MODULE: CODE,
         "daemon/pagerforce/__init__.py": "",
@@ -85,7 +85,7 @@ def test_test_that_fails_anyway_catches_nothing_and_is_named(tree):
     assert judge.unsound == {"tests/unit/diff/test_later.py::test_that_fails_anyway"}
 
 
-def test_what_passes_the_tests_meets_the_simulation(tree):
+def test_a_mutant_that_passes_the_tests_runs_in_the_simulation(tree):
     verdict = trial(tree, seeds=7).judge(mistake("one + 1", "one - 1"))
     assert (verdict.outcome, verdict.by) == (Outcome.CAUGHT, "seed 7")
 
@@ -99,7 +99,7 @@ def test_test_that_never_ends_has_caught_the_mistake(tree):
     )
 
 
-def test_mutant_has_so_much_time_and_no_more(tree):
+def test_mutant_has_a_time_limit(tree):
     endless = mistake("return one > other", "while True: pass")
     assert trial(tree, deadline=5).judge(endless).outcome is Outcome.TIMED_OUT
 
@@ -131,8 +131,8 @@ def test_named_tests_are_there(place):
 
 
 @pytest.mark.parametrize("item", read_survivors(), ids=lambda item: item.before)
-def test_listed_survivor_stands_in_the_code_or_its_test_does(item):
-    """A test still holds after the code has moved on; why something is no mistake does not."""
+def test_listed_survivor_is_in_the_code_or_its_test_exists(item):
+    """A test stays valid when the code moves; a reason why something is no mistake does not."""
     assert bool(item.equivalent) != bool(item.caught_by)
     if item.caught_by:
         file, _, test = item.caught_by.partition("::")
@@ -144,7 +144,7 @@ def test_listed_survivor_stands_in_the_code_or_its_test_does(item):
 
 def test_choice_is_that_of_the_seed():
     pytest.importorskip("cosmic_ray", reason="make mutants installs the tool that makes them")
-    from mutants.choose import choose  # noqa: PLC0415 - only where the tool is
+    from mutants.choose import choose  # noqa: PLC0415 - only if the tool is installed
 
     chosen = choose(ROOT, 3, 1)
     assert chosen == choose(ROOT, 3, 1) != choose(ROOT, 3, 2)

@@ -26,11 +26,11 @@ _FAILED = re.compile(
 _NOT_COLLECTED = re.compile(r"^ERROR (tests/\S+\.py)", re.MULTILINE)
 _BROKEN = re.compile(r"^(seed \d+): BROKEN", re.MULTILINE)
 _MEMORY = 6 << 30
-"""Bytes that one process may have: a mistake can ask for all there is."""
+"""Memory limit of one process in bytes: a mistake can allocate all memory."""
 
 
 class Outcome(StrEnum):
-    """What became of a mutant."""
+    """The result of testing a mutant."""
 
     CAUGHT = "caught"
     SURVIVED = "survived"
@@ -41,7 +41,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome, which test or seed it is due to, and how long that took."""
+    """The outcome, the test or seed that caused it, and the elapsed time."""
 
     outcome: Outcome
     by: str = ""
@@ -54,9 +54,10 @@ class Trial:
 
     Args:
         root: the repository.
-        seeds: how many seeds of the simulation what no test caught has to survive.
-        deadline: seconds for one mutant, all in all.
-        hung_after: seconds that no test takes; one that does is ended, and has caught the mistake.
+        seeds: number of seeds of the simulation for a mutant that no test caught.
+        deadline: seconds for one mutant in total.
+        hung_after: more seconds than any test takes; a test that takes longer is ended, and has
+            caught the mistake.
     """
 
     root: Path
@@ -100,7 +101,7 @@ class Trial:
         return not failed
 
     def _failed_test(self, tree: Path, tests: list[str], until: float) -> str:
-        """The first that fails or hangs, by its id; empty where all pass."""
+        """The id of the first test that fails or hangs; empty if all pass."""
         without = [f"--deselect={test}" for test in sorted(self.unsound)]
         hanging = (f"faulthandler_timeout={self.hung_after}", "faulthandler_exit_on_timeout=true")
         given = [*without, *(part for option in hanging for part in ("-o", option)), *tests]
@@ -121,7 +122,7 @@ class Trial:
 
 
 def _broken_seed(tree: Path, seeds: str, until: float) -> str:
-    """The first seed that breaks a promise; empty where all are kept."""
+    """The first seed that breaks a promise; empty if all promises are kept."""
     code, said = _run(tree, ("-m", "simulation", seeds, "--first", "--jobs", "1"), until)
     if code == 0:
         return ""
@@ -130,7 +131,7 @@ def _broken_seed(tree: Path, seeds: str, until: float) -> str:
 
 
 def _run(tree: Path, arguments: tuple[str, ...], until: float) -> tuple[int, str]:
-    """Runs Python on that tree's code; what it leaves running, or is not done in time, is killed."""
+    """Runs Python on that tree's code; child processes that remain or exceed the time are killed."""
     paths = os.pathsep.join(str(tree / part) for part in ("daemon", "tests"))
     environment = os.environ | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
     with tempfile.TemporaryFile("w+") as output:

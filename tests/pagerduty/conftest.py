@@ -1,4 +1,4 @@
-"""The real client against the sandbox over real HTTP, every request judged by the schema."""
+"""The real client against the sandbox over real HTTP, with every request checked by the schema."""
 
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -74,7 +74,7 @@ class Hook:
 
 @dataclass
 class Hooked:
-    """Lets the world change just before or just after it serves a request."""
+    """Changes the world just before or just after it serves a request."""
 
     app: Any
     hooks: list[Hook] = field(default_factory=list)
@@ -99,14 +99,14 @@ class Hooked:
 
 
 class RequestJudge(ValidatingApp):
-    """Judges requests only: the sandbox's answers have tests of their own, and are many here."""
+    """Checks requests only: the sandbox's answers have tests of their own, and are many here."""
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         first = await receive()
-        assert not first.get("more_body"), "our bodies are small"
+        assert not first.get("more_body"), "pagerforce's bodies are small"
         self._judge_request(scope, first.get("body", b""))
         messages = [first]
 
@@ -209,7 +209,7 @@ class Rig:
         return verdict
 
     def trigger(self, title: str = "Disk full", service: str = "PNET001") -> str:
-        """An incident made by monitoring, a while ago."""
+        """An incident created by monitoring a while ago."""
         incident_id = self.world.trigger(service, title)["id"]
         self.clock.advance(10)
         return incident_id

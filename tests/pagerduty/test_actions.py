@@ -1,4 +1,4 @@
-"""Delivering actions: what they announce, as whom they write, and what a refusal means."""
+"""Delivery of actions: their expectations, the user who writes, and the meaning of refusals."""
 
 from dataclasses import replace
 
@@ -52,7 +52,7 @@ def test_the_catalog_is_as_promised():
     assert {spec.do for spec in CATALOG if spec.is_page} == {CREATE}
 
 
-# What can't be looked for
+# Actions without a search after a lost answer
 
 
 async def test_workflows_and_plays_are_started(rig):
@@ -79,7 +79,7 @@ async def test_an_unknown_outcome_is_not_tried_again(rig, do, args, kind):
 @pytest.mark.parametrize(
     ("do", "args"), [(WORKFLOW, {"workflow": "PWFLOW1"}), (PLAY, {"response_play": "PPLAY01"})]
 )
-async def test_nobody_is_called_for_what_is_over(rig, do, args):
+async def test_nobody_is_called_for_a_resolved_incident(rig, do, args):
     incident = rig.trigger()
     rig.world.resolve(incident, JANE)
     assert isinstance(await rig.deliver(do, args, incident_id=incident), Skipped)
@@ -105,7 +105,7 @@ async def test_response_plays_that_are_gone_point_to_workflows(rig):
     assert "pagerduty.run_workflow" in reason(verdict)
 
 
-# As whom
+# The writing user
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ async def test_the_integration_user_stands_in_for_whom_pagerduty_refuses(rig, co
     assert isinstance(refused, RetryLater)
     assert JANE in refused.reason
     expected = await rig.handler(do).expectations(rig.task(do, args, **task))
-    assert {item.actor_id for item in expected} == {BOT}, "its entries will be known as ours"
+    assert {item.actor_id for item in expected} == {BOT}, "its entries will be recognised as own"
     assert isinstance(await rig.deliver(do, args, **task), Delivered)
 
 
@@ -191,7 +191,7 @@ async def test_with_a_persons_key_it_is_not_certain_who_writes(rig):
         (NOTE, {"text": "hi"}),
     ],
 )
-async def test_every_entry_we_cause_was_announced(rig, do, args):
+async def test_every_caused_entry_has_an_expectation(rig, do, args):
     incident = rig.trigger()
     before = {entry["id"] for entry in rig.world.entries()}
     expected = await rig.handler(do).expectations(rig.task(do, args, incident_id=incident))

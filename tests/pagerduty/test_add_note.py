@@ -1,4 +1,4 @@
-"""Adding notes: each once, whole, also where an answer was lost."""
+"""Adding notes: each once and complete, also after a lost answer."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def contents(rig, incident):
 
 
 @pytest.mark.parametrize("limit", [None, 1000, 1024])
-async def test_a_note_goes_on_in_parts_only_where_it_is_refused_as_too_long(rig, limit):
+async def test_a_note_is_sent_in_parts_only_where_it_is_refused_as_too_long(rig, limit):
     incident = rig.trigger()
     rig.world.plan.note_limit = limit
     verdict = await rig.deliver(NOTE, {"text": LONG}, incident_id=incident)
@@ -60,7 +60,7 @@ async def test_a_note_goes_on_in_parts_only_where_it_is_refused_as_too_long(rig,
         assert joined(contents(rig, incident)) == LONG
 
 
-async def test_what_a_front_end_refuses_as_too_large_goes_on_in_parts(rig):
+async def test_what_a_front_end_refuses_as_too_large_is_sent_in_parts(rig):
     incident = rig.trigger()
     rig.faults.add(Fault(FaultKind.ERROR_BEFORE, method="POST", path="/notes$", status=413))
     await rig.deliver(NOTE, {"text": LONG}, incident_id=incident)
@@ -87,15 +87,15 @@ async def test_a_lost_answer_to_a_part_makes_no_part_twice(rig, kind, times):
     assert [effect.id for effect in verdict.effects] == ids
 
 
-async def test_a_part_that_can_never_be_written_is_said_with_how_many_are(rig):
+async def test_a_part_that_can_never_be_written_is_reported_with_the_number_of_written_ones(rig):
     incident = rig.trigger()
     rig.world.plan.note_limit = 1000
     rig.world.annotate(incident, "one of many", JANE)
     notes = rig.world.state.incidents[incident].notes
-    notes.extend(notes * 1997)  # two places are left
+    notes.extend(notes * 1997)  # two notes still fit
     args = {"text": LONG}
     first = await rig.deliver(NOTE, args, incident_id=incident)
-    assert isinstance(first, Unknown), "the parts that are written must be known for ours"
+    assert isinstance(first, Unknown), "the written parts must be recognised as own"
     assert "2 of 4 parts are written" in first.reason
     second = await rig.deliver(NOTE, args, incident_id=incident, is_uncertain=True)
     assert isinstance(second, Rejected)
@@ -112,7 +112,7 @@ async def test_a_limit_too_small_for_parts_is_a_refusal(rig):
     assert contents(rig, incident) == []
 
 
-async def test_a_note_of_another_action_or_person_or_time_is_not_ours(rig):
+async def test_a_note_of_another_action_or_person_or_time_is_not_its_own(rig):
     incident = rig.trigger()
     rig.world.annotate(incident, "hello", BOT)  # long ago
     rig.clock.advance(7200)

@@ -1,4 +1,4 @@
-"""Changing incidents: nothing reopened, and nothing of a person overwritten by what is older."""
+"""Changing incidents: nothing is reopened, and no newer change of a person is overwritten."""
 
 from datetime import timedelta
 
@@ -53,7 +53,7 @@ async def test_an_incident_reopened_by_a_person_stays_open_when_acknowledged(rig
 
 
 @pytest.mark.parametrize(("do", "act"), [(ACKNOWLEDGE, "acknowledge"), (RESOLVE, "resolve")])
-async def test_what_is_done_already_is_ours_only_after_a_lost_answer(rig, do, act):
+async def test_a_change_that_exists_already_is_own_only_after_a_lost_answer(rig, do, act):
     incident = rig.trigger()
     getattr(rig.world, act)(incident, JANE)
     assert isinstance(await rig.deliver(do, {}, incident_id=incident), Skipped)
@@ -90,7 +90,7 @@ async def test_a_lost_answer_to_a_status_write(rig, do, kind):
 
 
 @pytest.mark.parametrize("do", [ACKNOWLEDGE, RESOLVE])
-async def test_an_incident_out_of_sight(rig, do):
+async def test_an_incident_that_is_hidden(rig, do):
     incident = rig.trigger()
     rig.world.hide_incident(incident)
     assert "not visible to the API key" in reason(await rig.deliver(do, {}, incident_id=incident))
@@ -172,7 +172,7 @@ async def test_late_priorities_arrive_in_their_order(rig):
         (RESOLVE, {}, lambda w, i: w.reopen(i, by=JANE)),
     ],
 )
-async def test_what_a_lost_answer_did_and_people_undid_is_not_done_again(rig, do, args, undo):
+async def test_a_write_that_people_undid_is_not_repeated_after_a_lost_answer(rig, do, args, undo):
     incident = rig.trigger()
     if do == REASSIGN:
         rig.world.acknowledge(incident, by=JANE)
@@ -202,7 +202,7 @@ async def test_an_old_assignment_never_overwrites_a_newer_one_of_a_person(rig):
     assert rig.world.incident(incident)["assignments"][0]["assignee"]["id"] == SAM
 
 
-async def test_an_escalation_by_the_policy_does_not_stand_in_the_way_of_an_assignment(rig):
+async def test_an_escalation_by_the_policy_does_not_prevent_an_assignment(rig):
     incident = rig.trigger()
     at = rig.clock.now()
     rig.clock.advance(5)
@@ -212,7 +212,7 @@ async def test_an_escalation_by_the_policy_does_not_stand_in_the_way_of_an_assig
     assert isinstance(verdict, Delivered)
 
 
-async def test_an_account_without_priorities_is_told_so(rig):
+async def test_an_account_without_priorities_is_reported(rig):
     incident = rig.trigger()
     rig.faults.add(Fault(FaultKind.ERROR_BEFORE, path="^/priorities", status=402))
     verdict = await rig.deliver(PRIORITY, {"priority": "P1"}, incident_id=incident)

@@ -1,4 +1,4 @@
-"""Creating incidents: one for each order, on the right service, with what can be had."""
+"""Creating incidents: one per action, on the right service, with the available fields."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -108,7 +108,7 @@ async def test_a_key_that_is_open_already_is_adopted(rig):
     assert len(rig.world.incidents()) == 1
 
 
-async def test_an_old_incident_with_the_same_key_is_not_taken_for_a_new_one(rig):
+async def test_an_old_incident_with_the_same_key_is_not_mistaken_for_a_new_one(rig):
     old = made(await rig.deliver(CREATE, PAGE))
     rig.world.resolve(old.id, JANE)
     rig.clock.advance(86_400)
@@ -140,7 +140,7 @@ async def test_an_incident_assigned_to_the_integration_says_that_nobody_was_woke
     assert "acknowledged from the start" in verdict.detail
 
 
-async def test_the_creation_is_announced_by_its_key(rig):
+async def test_the_creation_is_expected_by_its_key(rig):
     expected = await rig.handler(CREATE).expectations(rig.task(CREATE, PAGE))
     assert list(expected) == [PageExpected(KEY, "INC-1: disk full", BOT)]
 
@@ -157,13 +157,13 @@ async def test_the_creation_is_announced_by_its_key(rig):
         ({"assignees": ["PNOBODY"]}, "without assignments (refused: code 1007)"),
     ],
 )
-async def test_a_page_goes_out_without_what_cannot_be_had(rig, args, said):
+async def test_an_incident_is_created_without_what_cannot_be_found(rig, args, said):
     verdict = await rig.deliver(CREATE, {**PAGE, **args})
     assert isinstance(verdict, Delivered)
     assert said in verdict.detail
     assert "retry it" not in verdict.detail
     (incident,) = rig.world.incidents()
-    assert incident["assignments"], "somebody is called"
+    assert incident["assignments"], "somebody is assigned"
 
 
 async def test_a_page_without_a_service_says_what_to_do(rig):
@@ -258,7 +258,7 @@ async def test_a_cut_title_is_found_after_a_lost_answer(rig):
     incident = rig.world.state.incidents[shown["id"]]
     key, at = incident.incident_key, incident.created_at
     alert = Alert("QALERT1", key, incident.id, "PNET001", "t", "critical", at, {}, "R1")
-    incident.alerts.append(alert)  # it shows no key of its own by now: the title tells
+    incident.alerts.append(alert)  # it shows no key any more: the title identifies it
     found = made(await rig.deliver(CREATE, order, is_uncertain=True))
     assert (found.id, len(rig.world.incidents())) == (shown["id"], 1)
 
@@ -273,8 +273,8 @@ async def test_a_page_without_key_and_title_is_found_behind_a_storm_by_how_it_be
     incident.alerts.append(alert)
     rig.world.set_title(incident.id, "The core switch, really")
     rig.clock.advance(60)
-    for number in range(120):  # more than a page, and none of them ours
+    for number in range(120):  # more than a page of the list, and none of them pagerforce's
         rig.world.trigger("PNET001", f"Switch {number} flaps")
     found = made(await rig.deliver(CREATE, PAGE, is_uncertain=True, first_attempt_at=at))
     assert (found.id, len(rig.world.incidents())) == (shown["id"], 121)
-    assert rig.observer.count("log_entries.get") == 1, "what was made at the time is asked first"
+    assert rig.observer.count("log_entries.get") == 1, "the entries of that time are read first"

@@ -34,7 +34,7 @@ def test_times_are_read_with_their_zone():
     assert entry(created_at="2026-11-24T07:00:00-05:00").at == entry().at
 
 
-def test_a_note_stands_in_the_channel_and_a_resolution_in_the_entry():
+def test_a_note_is_in_the_channel_and_a_resolution_in_the_entry():
     channel = {"type": "note", "summary": " look\nhere "}
     assert entry(type="annotate_log_entry", channel=channel).note == " look\nhere "
     assert entry(type="annotate_log_entry", note="bare", channel=None).note == "bare"
@@ -73,7 +73,7 @@ def test_the_new_urgency_is_read_from_the_summary(summary, urgency):
     assert entry(summary=summary).urgency is None
 
 
-def test_assignees_are_told_from_none():
+def test_assignees_are_distinguished_from_none():
     user = {"id": "PJANE01", "type": "user_reference", "summary": "Jane"}
     assert entry(assignees=[user, None, {}]).assignees == (Person("PJANE01", "Jane"),)
     assert entry(assignees=[]).assignees == ()
@@ -87,7 +87,7 @@ def test_a_reference_says_nothing_about_the_incidents_state():
     assert entry(incident=full).current.status is IncidentStatus.ACKNOWLEDGED
 
 
-def test_an_incident_of_which_nothing_but_the_id_is_known():
+def test_an_incident_with_nothing_known_except_its_id():
     nulls = dict.fromkeys(
         (
             *("incident_number", "title", "status", "service", "assignments", "priority"),
@@ -98,7 +98,7 @@ def test_an_incident_of_which_nothing_but_the_id_is_known():
     assert (found.id, found.title, found.status, found.assignees) == ("Q1", None, None, ())
 
 
-def test_an_incident_with_everything_askew_is_still_read():
+def test_an_incident_with_every_field_malformed_is_still_read():
     askew = {
         "id": "Q1",
         "incident_number": "7",
@@ -151,7 +151,7 @@ def test_error_bodies_that_are_not_json(body):
     assert parse_error_body(body) == ErrorBody("", "")
 
 
-def test_an_incident_tells_its_first_trigger_from_later_ones():
+def test_an_incident_distinguishes_its_first_trigger_from_later_ones():
     incident = {"id": "P1", "status": "triggered", "first_trigger_log_entry": {"id": "R1"}}
     assert entry(incident=incident).is_first is True
     assert entry(incident=incident, id="R2").is_first is False

@@ -1,4 +1,4 @@
-"""Looking names up: few requests, no wrong namesake, no stale "missing"."""
+"""Searches for names: few requests, no wrong namesake, no stale "missing"."""
 
 import anyio
 import pytest
@@ -35,7 +35,7 @@ async def test_one_request_serves_all_who_ask_at_once_and_later(rig):
     assert rig.observer.count("services.list") == 1
 
 
-async def test_what_was_found_is_believed_only_for_a_while(rig):
+async def test_what_was_found_is_cached_only_for_a_while(rig):
     await rig.directory.find_user("PJANE01")
     rig.world.state.directory.users["PJANE01"] = User("PJANE01", "jane@example.com", "Jane")
     assert (await rig.directory.find_user("PJANE01")).email == "jane.doe@example.com"
@@ -111,7 +111,7 @@ async def test_a_response_play_is_found_by_id_or_name(rig):
     assert await rig.directory.find_response_play("Minor", EMAIL) is None
 
 
-async def test_response_plays_that_have_ended_are_refused_and_not_taken_for_missing(rig):
+async def test_response_plays_that_have_ended_are_refused_and_not_treated_as_missing(rig):
     rig.world.plan.response_plays = False
     for wanted in ("PPLAY01", "Major incident"):
         with pytest.raises(RefusedError):

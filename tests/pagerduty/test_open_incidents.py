@@ -1,4 +1,4 @@
-"""Reading incidents themselves: those that are open, and one by its id."""
+"""Reading incidents themselves: all open incidents, and one by its id."""
 
 import pytest
 
@@ -52,7 +52,7 @@ async def test_more_open_incidents_than_the_api_lists_are_read_by_service(rig, m
     assert len(await rig.poller().fetch_open_incidents()) == 140
 
 
-async def test_too_many_open_incidents_of_one_service_are_not_passed_over(rig, monkeypatch):
+async def test_too_many_open_incidents_of_one_service_are_not_ignored(rig, monkeypatch):
     monkeypatch.setattr("pagerforce.pagerduty.open_incidents.MAX_DEPTH", 100)
     for number in range(101):
         rig.trigger(f"net {number}")

@@ -1,4 +1,4 @@
-"""The key's limit: what we leave to others, and what a rate_class leaves to the rate classes before it."""
+"""The key's limit: the share left to others, and to the more important rate classes."""
 
 import pytest
 
@@ -49,14 +49,14 @@ def test_each_lane_stops_before_the_one_that_matters_more():
     assert stops[RateClass.PAGE] == 100 * SHARE
 
 
-def test_a_request_waits_until_one_of_ours_is_a_minute_old():
+def test_a_request_waits_until_an_own_request_is_a_minute_old():
     pace = RateLimit()
     pace.observe(LIMIT, status=200, now=0)
     sent(pace, 30, now=10)
     sent(pace, 30, now=20)
     assert pace.spent(21) == 60
     assert pace.hold(RateClass.PAGE, 21) == Hold(49, is_for_all=True)
-    # For a note 19 have to go: 60 are there, and it may be the 42nd.
+    # A note needs 19 expired: 60 exist, and the 42nd may be the one.
     assert pace.hold(RateClass.NOTE, 21) == Hold(49, is_for_all=False)
     assert pace.hold(RateClass.PAGE, 70) == Hold()
     assert pace.spent(70) == 30
@@ -67,7 +67,7 @@ def test_a_key_whose_limit_was_lowered_is_spent_more_slowly_before_long():
     pace.observe(LIMIT | {"ratelimit-limit": "1000"}, status=200, now=0)
     pace.observe(LIMIT | {"ratelimit-limit": "1000"}, status=200, now=50)
     pace.observe(LIMIT, status=200, now=60)
-    assert pace.allowed(RateClass.PAGE) == 600, "it may be the limit of that operation alone"
+    assert pace.allowed(RateClass.PAGE) == 600, "it may be a limit of that operation only"
     pace.observe(LIMIT, status=200, now=171)
     assert pace.allowed(RateClass.PAGE) == 60
 
@@ -77,14 +77,14 @@ def test_without_headers_the_usual_limit_counts():
 
 
 @pytest.mark.parametrize("reset", ["1764000000", "nan", "soon", None, "-5"])
-def test_an_odd_reset_never_stops_us_for_long(reset):
+def test_an_odd_reset_never_stops_requests_for_long(reset):
     headers = {} if reset is None else {"ratelimit-reset": reset}
     pace = RateLimit()
     pace.observe({**headers, "ratelimit-remaining": "0"}, status=429, now=0)
     assert 0 <= pace.hold(RateClass.PAGE, 0).seconds <= 300
 
 
-def test_an_operations_own_limit_makes_our_share_of_the_keys_no_smaller():
+def test_an_operations_own_limit_does_not_reduce_the_share_of_the_keys_limit():
     pace = RateLimit()
     pace.observe(LIMIT | {"ratelimit-limit": "960"}, status=200, now=0)
     sent(pace, 20, now=1)

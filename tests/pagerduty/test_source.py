@@ -25,7 +25,7 @@ async def test_the_servers_clock_is_read_with_the_credentials(rig):
 
 
 @pytest.mark.parametrize("api_key", ["wrong"])
-async def test_a_wrong_key_is_a_matter_of_credentials(rig):
+async def test_a_wrong_key_is_a_credentials_error(rig):
     with pytest.raises(CredentialsError):
         await rig.poller().fetch_server_time()
 
@@ -111,7 +111,7 @@ async def test_a_long_backlog_is_read_in_windows_without_a_gap(rig, order, inclu
 
 @pytest.fixture
 def shallow(monkeypatch):
-    """An API that pages through 400 rows, and windows cut at 100: the same rules, less to wait for."""
+    """An API that pages through 400 rows, with windows of at most 100: the same rules, a faster test."""
     for module in ("pagerduty.client", "pagerduty.entries", "sandbox.pagerduty.paging"):
         monkeypatch.setattr(f"pagerforce.{module}.MAX_DEPTH", 400)
     for module in ("entries", "source"):
@@ -149,7 +149,7 @@ async def test_a_dense_second_is_not_read_again_for_each_of_its_neighbours(
     read = rig.observer.count("log_entries.list")
     batches = await rig.read(rig.clock.now(), overlap=240)
     assert sum(len(batch.entries) for batch in batches) > 350
-    # Some windows show that they hold too much, and the last may end beside the dense second.
+    # Some windows are too full, and the last may end beside the dense second.
     assert rig.observer.count("log_entries.list") - read <= 25
 
 
@@ -175,7 +175,7 @@ async def test_a_second_with_more_than_the_api_lists_is_reported(rig, shallow, o
 
 @pytest.mark.parametrize("order", ORDERS)
 async def test_rows_that_move_between_pages_are_not_missed(rig, order):
-    """A row that becomes visible while pages are read pushes others, and is itself passed over."""
+    """A row that appears while pages are read moves other rows, and is itself skipped."""
     rig.world.order_entries(order)
     incident = rig.trigger()
     for number in range(250):
@@ -184,7 +184,7 @@ async def test_rows_that_move_between_pages_are_not_missed(rig, order):
 
     def appear() -> None:
         entry = rig.world.add_entry(incident, "annotate_log_entry", "late", by="PJANE01")
-        # as if it had been made in the middle, and only now came into sight
+        # as if created in the middle, and visible only now
         rig.world.state.journal.redate(entry["id"], 125)
 
     rig.on("GET", "^/log_entries$", appear, after=True, count=2)

@@ -1,6 +1,6 @@
-"""``assign_to`` of an acknowledgement: whose the incident is then, whatever PagerDuty makes of both in one write.
+"""``assign_to`` of an acknowledgement: who is assigned, however PagerDuty handles both in one write.
 
-The whole way: decided by a rule, written over HTTP, and read back as our own.
+The whole way: decided by a rule, written over HTTP, and recognised as an own write.
 """
 
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ PUT = {"method": "PUT", "path": "^/incidents"}
 
 @asynccontextmanager
 async def paged(folder, assign_to, *, both=Both.KEEPS, holders=(JANE, SAM), objects=1):
-    """Records with an incident each that these people have, and a rule that acknowledges them."""
+    """Records, each with an incident assigned to these people, and a rule that acknowledges them."""
     acknowledge = {"do": "pagerduty.acknowledge", "assign_to": assign_to}
     go = [is_(f"record.{SHORT}", "changed_to", "go")]
     async with staged(folder, PAGE, rule("take", "salesforce", go, acknowledge)) as (rig, daemon):
@@ -35,7 +35,7 @@ async def paged(folder, assign_to, *, both=Both.KEEPS, holders=(JANE, SAM), obje
 
 
 async def take(rig, daemon, pairs, by="raj.patel@example.com"):
-    """What became of each acknowledgement, and the requests that wrote to PagerDuty."""
+    """The outcome of each acknowledgement, and the requests that wrote to PagerDuty."""
     for record_id, _ in pairs:
         rig.change(record_id, by=by, shortDescription="go")
     await daemon.step(4)
@@ -57,7 +57,7 @@ def entries_of(rig, incident_id, kind):
 
 
 async def is_settled(rig, daemon, incident_id, since):
-    """Nothing of it was heard, and what is known of the incident is what PagerDuty shows."""
+    """No event resulted, and the stored incident is what PagerDuty shows."""
     daemon.parts.pagerduty_reader.reconcile_soon()
     rig.advance(90)
     await daemon.step(2)
@@ -130,7 +130,7 @@ async def test_unchanged_after_a_lost_answer_to_the_second_write(tmp_path, monke
         faults = [Fault(kind, **PUT)]
 
         def arm(_state):
-            """The first write is being answered: the next one is lost."""
+            """While the first write is answered: the answer to the next one will be lost."""
             while faults:
                 rig.desk.pagerduty_faults.add(faults.pop())
             return both
@@ -142,7 +142,7 @@ async def test_unchanged_after_a_lost_answer_to_the_second_write(tmp_path, monke
 
 
 async def recovers(rig, daemon, pairs):
-    """It is acknowledged in the end, by no more writes than it takes."""
+    """It is acknowledged in the end, with the minimum number of writes."""
     ((_, incident_id),) = pairs
     await take(rig, daemon, pairs)
     rig.advance(60)
@@ -154,7 +154,7 @@ async def recovers(rig, daemon, pairs):
     await is_settled(rig, daemon, incident_id, ["assign", "assign"])
 
 
-async def test_unchanged_after_a_lost_answer_leaves_what_somebody_undid(tmp_path):
+async def test_unchanged_after_a_lost_answer_keeps_what_somebody_undid(tmp_path):
     async with paged(tmp_path, "unchanged") as (rig, daemon, pairs):
         ((record_id, incident_id),) = pairs
         rig.desk.pagerduty_faults.add(Fault(FaultKind.DROP_AFTER, **PUT))
@@ -168,7 +168,7 @@ async def test_unchanged_after_a_lost_answer_leaves_what_somebody_undid(tmp_path
         await is_settled(rig, daemon, incident_id, ["assign"] * 3)
 
 
-async def test_unchanged_with_nobody_but_us_is_the_plain_write(tmp_path):
+async def test_unchanged_with_only_the_integration_user_is_the_plain_write(tmp_path):
     async with paged(tmp_path, "unchanged", holders=(BOT,)) as (rig, daemon, pairs):
         ((_, incident_id),) = pairs
         assigned = len(entries_of(rig, incident_id, "assign"))
@@ -179,7 +179,7 @@ async def test_unchanged_with_nobody_but_us_is_the_plain_write(tmp_path):
 
 
 async def test_unchanged_keeps_those_who_have_it_just_before(tmp_path):
-    """Somebody handed it on after the last poll: those, once a poll has seen it."""
+    """Somebody reassigned it after the last poll: the new people, once a poll has seen it."""
     async with paged(tmp_path, "unchanged") as (rig, daemon, pairs):
         ((record_id, incident_id),) = pairs
         rig.change(record_id, shortDescription="go")
@@ -229,7 +229,7 @@ async def test_what_was_resolved_meanwhile_is_not_opened_by_the_second_write(tmp
     ("by", "writer"),
     [("jane.doe@example.com", JANE), ("raj.patel@example.com", BOT)],
 )
-async def test_actor_gives_it_to_whose_change_it_was(tmp_path, by, writer):
+async def test_actor_assigns_it_to_the_author_of_the_change(tmp_path, by, writer):
     async with paged(tmp_path, "actor", holders=(SAM,)) as (rig, daemon, pairs):
         ((_, incident_id),) = pairs
         done = await take(rig, daemon, pairs, by=by)
@@ -240,7 +240,7 @@ async def test_actor_gives_it_to_whose_change_it_was(tmp_path, by, writer):
         await is_settled(rig, daemon, incident_id, ["assign"])
 
 
-async def test_actor_whom_pagerduty_refuses_is_stood_in_for(tmp_path):
+async def test_actor_whom_pagerduty_refuses_is_replaced(tmp_path):
     async with paged(tmp_path, "actor", holders=(SAM,)) as (rig, daemon, pairs):
         ((_, incident_id),) = pairs
         rig.pd.knobs.refused_requesters.add(JANE)
@@ -251,7 +251,7 @@ async def test_actor_whom_pagerduty_refuses_is_stood_in_for(tmp_path):
 
 
 @pytest.mark.parametrize("assign_to", ["writer", "{{ 'everybody' }}"])
-async def test_writer_is_the_plain_write_and_a_word_that_is_none_stops_nothing(tmp_path, assign_to):
+async def test_writer_is_the_plain_write_and_an_invalid_word_stops_nothing(tmp_path, assign_to):
     async with paged(tmp_path, assign_to) as (rig, daemon, pairs):
         ((_, incident_id),) = pairs
         done = await take(rig, daemon, pairs)
@@ -262,7 +262,7 @@ async def test_writer_is_the_plain_write_and_a_word_that_is_none_stops_nothing(t
 
 
 @pytest.mark.parametrize("both", [Both.KEEPS, Both.IGNORES, Both.REFUSES])
-async def test_who_shares_our_account_is_heard_afterwards(tmp_path, both):
+async def test_a_person_with_the_integrations_account_is_an_event_afterwards(tmp_path, both):
     async with paged(tmp_path, "unchanged", both=both) as (rig, daemon, pairs):
         ((_, incident_id),) = pairs
         await take(rig, daemon, pairs)

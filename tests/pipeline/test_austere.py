@@ -1,4 +1,4 @@
-"""The main job against servers that offer no more than what the daemon cannot do without.
+"""The main job against servers that offer only what the daemon requires.
 
 Optional things are missing: rate-limit and date headers, describes of objects that are not configured,
 ``/limits``, ``/updated``, ``/users/me``, names of relationships.
@@ -64,7 +64,7 @@ class Austere:
 
 
 def plain_describe(path, body):
-    """Without relationship names and without anything about filtering."""
+    """Without relationship names and without any information about filtering."""
     if not path.endswith("/describe"):
         return body
     found = json.loads(body)
@@ -105,7 +105,7 @@ def austere(monkeypatch):
 
 async def test_the_whole_way(tmp_path):
     async with open_rig(tmp_path) as rig:
-        # Without Date headers the daemon has only its own clock, which then must be right.
+        # Without Date headers the daemon has only its own clock, which must be right then.
         rig.host = HostClock(rig.remote.now())
         async with rig.daemon() as daemon:
             record_id, incident_id = await rig.paged(daemon)
@@ -125,7 +125,7 @@ async def test_the_whole_way(tmp_path):
             assert await daemon.dead_letters() == []
 
 
-async def test_a_service_path_that_can_be_neither_judged_nor_read_is_given_up(tmp_path):
+async def test_a_service_path_that_can_be_neither_described_nor_read_is_given_up(tmp_path):
     async with open_rig(tmp_path) as rig:
         rig.host = HostClock(rig.remote.now())
         rig.sf.access.hidden.add((f"{P}Category__c", "PagerDuty_Service_ID__c"))

@@ -1,4 +1,4 @@
-"""After an outage: a link's waiting story is folded to its end, where that is what a person wants."""
+"""After an outage: the waiting actions of a link are folded to the last, if that is what a person wants."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -113,7 +113,7 @@ def test_another_field_does_not():
     assert undoing(A, action(2, field="Other__c", value="x")) is None
 
 
-def test_what_only_just_came_is_not_folded():
+def test_a_recent_action_is_not_folded():
     assert undoing(A, B, waited=timedelta(seconds=30)) is None
 
 
@@ -155,7 +155,7 @@ def test_the_last_priority_and_the_last_assignment_count(do):
         action(1, "salesforce.create_record"),
     ],
 )
-def test_what_may_have_had_effect_texts_and_creations_are_never_left_out(one):
+def test_texts_creations_and_actions_that_may_have_taken_effect_are_never_left_out(one):
     assert not is_foldable(one, SPECS)
 
 

@@ -1,4 +1,4 @@
-"""Many links at once: their writes go out together, and each still stands by itself."""
+"""Many links at once: their writes are sent together, and each keeps its own outcome."""
 
 import anyio
 import pytest
@@ -25,7 +25,7 @@ async def paged(rig, daemon, number):
 
 
 def read_names(rig):
-    """Lets the daemon read of a status its name too, and what follows from it."""
+    """Lets the daemon also read the name of a status, and the effects of its writes on it."""
     config = rig.desk.folder / "rules.d" / "rules.toml"
     preset = 'preset = "remedyforce-incident"'
     fields = f'fields = ["{P}FKStatus__r.Name", "{P}state__c"]'
@@ -39,7 +39,7 @@ async def acknowledge(rig, daemon, incidents):
 
 
 async def acknowledge_unread(rig, daemon, incidents):
-    """Acknowledges so many that they fill a batch: what followed from its writes is not read yet."""
+    """Acknowledges enough to fill a batch: the effects of its writes are not read yet."""
     for incident in incidents:
         rig.pd.acknowledge(incident, by=JANE)
     rig.advance(2)
@@ -55,13 +55,13 @@ def calls(daemon, operation):
 
 
 async def heard(daemon):
-    """What was taken for a change of somebody else's since the incidents were acknowledged."""
+    """Changes treated as another user's since the incidents were acknowledged."""
     log = await daemon.log()
     first = next(i for i, item in enumerate(log) if item["event"] == "acknowledge")
     return [item for item in log[first:] if item["source"] == "salesforce" and not item["echo_of"]]
 
 
-async def test_a_full_batch_is_one_request_and_nothing_of_it_comes_back(rig):
+async def test_a_full_batch_is_one_request_and_none_of_its_echoes_is_an_event(rig):
     async with rig.daemon() as daemon:
         linked = await paged(rig, daemon, FULL)
         before = calls(daemon, "update"), calls(daemon, "query")
@@ -83,7 +83,7 @@ async def test_a_batch_with_room_reads_what_followed_in_the_same_request(rig):
         assert await heard(daemon) == []
 
 
-async def test_what_a_person_does_right_after_a_full_batch_is_heard(rig):
+async def test_what_a_person_does_right_after_a_full_batch_is_an_event(rig):
     async with rig.daemon() as daemon:
         linked = await paged(rig, daemon, FULL)
         await acknowledge_unread(rig, daemon, linked.values())
@@ -96,24 +96,24 @@ async def test_what_a_person_does_right_after_a_full_batch_is_heard(rig):
         assert rig.status_of(second) == "IN PROGRESS"
         rig.set_status(second, "ACKNOWLEDGED")
         await daemon.step(2)
-        assert len(await heard(daemon)) == 3, "the value we once wrote, now set by a person"
+        assert len(await heard(daemon)) == 3, "pagerforce's earlier value, now set by a person"
 
 
-async def test_a_value_put_back_right_after_a_full_batch_is_heard_under_every_name(rig):
+async def test_a_value_restored_right_after_a_full_batch_is_an_event_under_every_name(rig):
     read_names(rig)
     async with rig.daemon() as daemon:
         linked = await paged(rig, daemon, FULL)
         await acknowledge_unread(rig, daemon, linked.values())
         first = next(iter(linked))
         assert rig.status_of(first) == "ACKNOWLEDGED"
-        rig.set_status(first, "NEW")  # as it was before our write, which no poll has seen
+        rig.set_status(first, "NEW")  # as it was before pagerforce's write, which no poll has seen
         await daemon.step(2)
         (entry,) = await heard(daemon)
         changed = entry["recorded"]["event"]["changed"]
         assert changed == [f"{P}FKStatus__c", f"{P}FKStatus__r.Name"]
 
 
-async def test_what_a_later_write_of_ours_has_replaced_is_no_event_under_any_name(rig):
+async def test_what_a_later_own_write_has_replaced_is_no_event_under_any_name(rig):
     read_names(rig)
     async with rig.daemon() as daemon:
         linked = await paged(rig, daemon, FULL)
@@ -122,8 +122,8 @@ async def test_what_a_later_write_of_ours_has_replaced_is_no_event_under_any_nam
         rig.pd.resolve(incident, by=SAM)
         rig.advance(2)
         await daemon.parts.pagerduty_reader.poll()
-        rig.advance(6)  # longer than it waits for company
-        await daemon.deliver()  # alone: what followed is read, before any poll
+        rig.advance(6)  # longer than it waits for other writes
+        await daemon.deliver()  # alone: its effects are read before any poll
         assert rig.status_of(record) == "CLOSED"
         await daemon.step(3)
         assert await heard(daemon) == []
@@ -133,7 +133,7 @@ async def test_what_a_later_write_of_ours_has_replaced_is_no_event_under_any_nam
         assert f"{P}FKStatus__c" in entry["recorded"]["event"]["changed"]
 
 
-async def test_a_newer_edit_stands_and_the_rest_of_the_batch_is_written(rig):
+async def test_a_newer_edit_is_kept_and_the_rest_of_the_batch_is_written(rig):
     async with rig.daemon() as daemon:
         linked = await paged(rig, daemon, FULL)
         edited, *others = linked
@@ -277,7 +277,7 @@ async def test_many_incidents_are_acknowledged_and_resolved_by_one_request_each(
         assert {x["event"] for x in theirs} <= {"trigger", "assign", "notify", "escalate"}
 
 
-async def test_an_incident_that_is_resolved_by_then_is_left_and_the_others_are_not(bulk):
+async def test_an_incident_that_is_resolved_already_is_left_out_and_the_others_are_not(bulk):
     async with bulk.daemon() as daemon:
         linked = await paged(bulk, daemon, 30)
         first, *others = linked.values()
@@ -291,7 +291,7 @@ async def test_an_incident_that_is_resolved_by_then_is_left_and_the_others_are_n
         assert statuses(bulk, others) == {"acknowledged"}
 
 
-async def test_one_that_is_refused_has_the_request_cut_until_it_stands_alone(bulk):
+async def test_one_that_is_refused_has_the_request_cut_until_it_is_alone(bulk):
     async with bulk.daemon() as daemon:
         linked = await paged(bulk, daemon, 20)
         for record in linked:
@@ -304,7 +304,7 @@ async def test_one_that_is_refused_has_the_request_cut_until_it_stands_alone(bul
 
 
 @pytest.mark.parametrize("kind", [FaultKind.ERROR_AFTER, FaultKind.DROP_BEFORE])
-async def test_a_lost_answer_of_a_bulk_request_is_looked_into(bulk, kind):
+async def test_a_lost_answer_of_a_bulk_request_is_investigated(bulk, kind):
     async with bulk.daemon() as daemon:
         linked = await paged(bulk, daemon, 20)
         for record in linked:
@@ -324,7 +324,7 @@ async def test_one_that_was_resolved_between_look_and_bulk_write_is_resolved_aga
         bulk.advance(2)
         await daemon.parts.salesforce_reader.poll()
 
-        # The list of open incidents is read; then, while the writing waits, Jane resolves one.
+        # The list of open incidents is read; then, while the write is pending, Jane resolves one.
         def resolve():
             bulk.advance(2)
             bulk.pd.resolve(first, by=JANE)
@@ -336,7 +336,7 @@ async def test_one_that_was_resolved_between_look_and_bulk_write_is_resolved_aga
         assert statuses(bulk, others) == {"acknowledged"}
 
 
-async def test_while_much_is_read_few_writes_wait_for_company(rig):
+async def test_while_much_is_read_few_writes_wait_for_other_writes(rig):
     async with rig.daemon() as daemon:
         linked = await paged(rig, daemon, 12)
         incidents = list(linked.values())
@@ -357,5 +357,5 @@ async def test_while_much_is_read_few_writes_wait_for_company(rig):
         assert {rig.status_of(record) for record in linked} == {"ACKNOWLEDGED"}
         assert calls(daemon, "update_many") == 1
         assert calls(daemon, "query") - before <= 3, (
-            "no looks, only the lookups of status and owner"
+            "no searches, only the lookups of status and owner"
         )

@@ -1,4 +1,4 @@
-"""This host's clock is set back by hours: nothing stored before may wait until the clock has caught up."""
+"""This host's clock is set back by hours: nothing stored may wait until the clock has caught up."""
 
 from datetime import timedelta
 
@@ -55,7 +55,7 @@ async def test_a_side_that_was_halted_is_asked_again(tmp_path):
         assert len(rig.incidents()) == 1
 
 
-async def test_a_paused_link_goes_on(tmp_path):
+async def test_a_paused_link_continues(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         now = rig.host.now()
@@ -70,7 +70,7 @@ async def test_a_paused_link_goes_on(tmp_path):
         assert rig.status_of(record_id) == "ACKNOWLEDGED"
 
 
-async def test_the_daily_comparison_is_not_put_off(tmp_path):
+async def test_the_daily_comparison_is_not_delayed(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id = rig.open_record()
         await daemon.step()

@@ -1,4 +1,4 @@
-"""Clocks that are off by days, this host's or a row's: nothing is lost, and nothing read for ever."""
+"""Clocks that are wrong by days, this host's or a row's: nothing is lost, and nothing is reread for ever."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +12,7 @@ DAY = 86_400.0
 
 
 async def a_story(rig, daemon, text):
-    """One pair, from the page to the end, with a lost answer on the way; everything happens once."""
+    """One pair, from creation to the end, with a lost answer in between; everything happens once."""
     record_id, incident_id = await rig.paged(daemon, text)
     rig.desk.pagerduty_faults.add(Fault(FaultKind.DROP_AFTER, method="POST", path=r"/notes$"))
     rig.comment(record_id, "second floor too")
@@ -38,7 +38,7 @@ async def test_a_host_that_is_days_off_loses_nothing(tmp_path, days):
         rig.host = HostClock(rig.remote.now() + timedelta(days=days))
         async with rig.daemon() as daemon:
             await a_story(rig, daemon, "the first")
-            rig.host.set_back(days * DAY)  # somebody sets it right while it runs
+            rig.host.set_back(days * DAY)  # somebody corrects it while the daemon runs
             await a_story(rig, daemon, "the second")
             rig.raise_to_1(rig.open_record("seen by the next life"))
         rig.host.set_back(-days * DAY)
@@ -49,7 +49,7 @@ async def test_a_host_that_is_days_off_loses_nothing(tmp_path, days):
 
 
 def stamp_ahead(rig, record_id, by):
-    """A row whose SystemModstamp is yet to come, as after a clock of the org's was wrong."""
+    """A row with a future SystemModstamp, as after a wrong clock of the org."""
     row = rig.sf.store.find(record_id)
     values = {**row.values, "SystemModstamp": rig.remote.now() + by}
     rig.sf.store.put([replace(row, values=values)], rig.remote.now())

@@ -1,4 +1,4 @@
-"""The daily comparison: what leaves no stamp for a poll to find."""
+"""The daily comparison: changes that leave no stamp for a poll to find."""
 
 import pytest
 
@@ -14,7 +14,7 @@ async def rig(tmp_path):
 
 
 def vanish(rig, record_id):
-    """Deleted and gone from the Recycle Bin before any poll could see it there."""
+    """Deleted and removed from the Recycle Bin before a poll could see it there."""
     rig.sf.delete(INCIDENT, record_id)
     rig.sf.purge(INCIDENT, record_id)
 
@@ -47,7 +47,7 @@ async def test_a_linked_record_deleted_for_good_loses_its_link(rig):
         assert (incident_id, record_id, "inactive") in await daemon.links()
 
 
-async def test_everything_missing_at_once_is_taken_for_a_lost_permission(rig):
+async def test_everything_missing_at_once_is_treated_as_a_lost_permission(rig):
     async with rig.daemon() as daemon:
         records = [rig.open_record(f"ticket {number}") for number in range(3)]
         await daemon.step()
@@ -58,7 +58,7 @@ async def test_everything_missing_at_once_is_taken_for_a_lost_permission(rig):
         assert [await events_of(daemon, record_id) for record_id in records] == [["create"]] * 3
 
 
-async def test_many_missing_at_once_are_taken_for_a_lost_permission(rig):
+async def test_many_missing_at_once_are_treated_as_a_lost_permission(rig):
     async with rig.daemon() as daemon:
         records = [rig.open_record(f"ticket {number}") for number in range(40)]
         await daemon.step()
@@ -86,7 +86,7 @@ async def test_a_record_out_of_the_filter_is_no_deletion(rig):
 
 async def test_a_comment_later_than_every_window_is_found_within_a_day(rig):
     async with rig.daemon() as daemon:
-        # As in an org whose list of updated rows says nothing of open transactions.
+        # As in an org whose list of updated rows does not show open transactions.
         daemon.parts.salesforce_reader._low_water_asked = float("inf")
         record_id, incident_id = await rig.paged(daemon)
         other_id, other_incident = await rig.paged(daemon, "Another switch down")

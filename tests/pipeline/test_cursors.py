@@ -1,4 +1,4 @@
-"""A stored cursor says how far was read: it stands on what was seen, never on a clock's time."""
+"""A stored cursor is the position of the last row read, never a time of the clock."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ async def stands_at(daemon):
         return (await cursors.read_cursors(tx))[cursors.PAGERDUTY].stamp
 
 
-async def test_pagerdutys_cursor_is_the_newest_entry_however_long_nothing_follows(tmp_path):
+async def test_pagerdutys_cursor_is_the_newest_entry_even_if_nothing_follows_for_long(tmp_path):
     async with open_rig(tmp_path) as rig:
         async with rig.daemon() as daemon:
             rig.advance(10)

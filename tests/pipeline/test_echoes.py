@@ -1,4 +1,4 @@
-"""Writes of ours that come back while their outcome is unknown: found by the simulation."""
+"""Own writes that are read back while their outcome is unknown: cases that the simulation found."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from rig import INCIDENT, JANE, SAM, P, open_rig
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.ERROR_AFTER])
-async def test_a_lost_answer_is_no_event_where_another_field_of_the_write_stood_already(
+async def test_a_lost_answer_is_no_event_if_another_field_of_the_write_had_its_value_already(
     tmp_path, kind
 ):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
@@ -17,7 +17,7 @@ async def test_a_lost_answer_is_no_event_where_another_field_of_the_write_stood_
         rig.pd.acknowledge(incident_id, by=JANE)
         await daemon.step()
         rig.pd.unacknowledge(incident_id)
-        rig.pd.acknowledge(incident_id, by=SAM)  # the status stands already, the owner does not
+        rig.pd.acknowledge(incident_id, by=SAM)  # the status is the same already, the owner is not
         rig.desk.salesforce_faults.add(Fault(kind, count=1, method="PATCH", path=INCIDENT))
         before = len(await daemon.log())
         rig.advance(2)
@@ -31,7 +31,7 @@ async def test_a_lost_answer_is_no_event_where_another_field_of_the_write_stood_
 
 
 async def _first_seen_edited(rig, daemon, seen_first_by, edit):
-    """A record of ours whose answer was lost; its incident is acknowledged before somebody edits it."""
+    """A record of pagerforce's with a lost answer; its incident is acknowledged before somebody edits it."""
     rig.desk.salesforce_faults.add(Fault(FaultKind.DROP_AFTER, method="PATCH", path=INCIDENT))
     incident_id = rig.pd.trigger("PDBA001", "Replication lag")["id"]
     rig.advance(2)
@@ -49,7 +49,7 @@ async def _first_seen_edited(rig, daemon, seen_first_by, edit):
 
 
 @pytest.mark.parametrize("seen_first_by", ["a poll", "the next attempt"])
-async def test_an_edit_of_a_record_of_ours_before_we_saw_it_stands_against_older_events(
+async def test_an_edit_of_an_own_record_before_the_first_poll_wins_over_older_events(
     tmp_path, seen_first_by
 ):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
@@ -61,7 +61,7 @@ async def test_an_edit_of_a_record_of_ours_before_we_saw_it_stands_against_older
 
 
 @pytest.mark.parametrize("seen_first_by", ["a poll", "the next attempt"])
-async def test_what_we_gave_a_record_is_not_taken_for_an_edit_of_who_edited_something_else(
+async def test_own_values_of_a_record_are_not_mistaken_for_an_edit_of_another_field(
     tmp_path, seen_first_by
 ):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
@@ -71,7 +71,7 @@ async def test_what_we_gave_a_record_is_not_taken_for_an_edit_of_who_edited_some
         assert rig.status_of(record_id) == "ACKNOWLEDGED"
 
 
-async def test_what_a_person_with_our_account_did_long_before_our_attempt_is_heard(tmp_path):
+async def test_an_act_with_the_integrations_account_long_before_the_attempt_is_an_event(tmp_path):
     async with open_rig(tmp_path) as rig:
         async with rig.daemon() as daemon:
             record_id, incident_id = await rig.paged(daemon)
@@ -80,7 +80,7 @@ async def test_what_a_person_with_our_account_did_long_before_our_attempt_is_hea
             rig.set_status(record_id, "CLOSED")
             rig.advance(2)
             await daemon.parts.salesforce_reader.poll()
-        # The process ends once the attempt is announced, with its first look at the incident.
+        # The process ends once the expectation is stored, with its first read of the incident.
         look = f"/incidents/{incident_id}"
         async with (
             rig.dying_at(rig.desk.pagerduty_faults, "GET", look, is_served=False),
@@ -93,14 +93,16 @@ async def test_what_a_person_with_our_account_did_long_before_our_attempt_is_hea
             assert resolve["echo_of"] is None
 
 
-async def test_the_first_call_of_our_page_is_ours_though_its_trigger_is_seen_last(tmp_path):
+async def test_the_first_notification_of_an_own_incident_is_own_although_its_trigger_is_seen_last(
+    tmp_path,
+):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         rig.open_record(priority="1")
         rig.pd.hide_new_entries(20)
         await daemon.step()
         rig.pd.hide_new_entries(0)
         made = {item.type: item for item in rig.pd.state.journal.entries.values()}
-        # One after the other becomes visible: whom it notified, to whom it is assigned, what it is.
+        # They become visible one by one: the notification, the assignment, the trigger.
         for kind, seconds in (("notify", 4), ("assign", 8), ("trigger", 16)):
             entry = made[f"{kind}_log_entry"]
             entry.visible_at = entry.created_at + timedelta(seconds=seconds)
@@ -124,10 +126,10 @@ actions = [{{ do = "pagerduty.reassign", assignees = ["{SAM}"] }}]
 
 
 @pytest.mark.parametrize("before", ["delegate", "trigger"])
-async def test_what_the_service_assigns_beside_another_act_is_not_our_reassignment(
+async def test_what_the_service_assigns_beside_another_act_is_not_an_own_reassignment(
     tmp_path, before
 ):
-    """Both assign it to Sam, and both are seen after our write."""
+    """Both assign it to Sam, and both are seen after pagerforce's write."""
     async with open_rig(tmp_path) as rig:
         (rig.desk.folder / "rules.d" / "taken.toml").write_text(TAKEN)
         async with rig.daemon() as daemon:

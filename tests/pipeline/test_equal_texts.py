@@ -1,4 +1,4 @@
-"""Two actions write the same words, and a merge brings them together: each is known for its own."""
+"""Two actions write the same words, and a merge brings both to one incident: each keeps its own entry."""
 
 import pytest
 
@@ -9,7 +9,7 @@ NOTE = "[Raj Patel] Disk is full"
 
 
 async def pairs_of(rig, daemon):
-    """Two incidents of monitoring's, each with its record."""
+    """Two incidents of monitoring, each with its record."""
     incidents = [
         rig.pd.trigger("PDBA001", "Replication lag")["id"],
         rig.pd.trigger("PNET001", "The bigger one")["id"],
@@ -29,12 +29,14 @@ async def say(rig, daemon, record_id):
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
 @pytest.mark.parametrize("merged_first", [True, False])
-async def test_a_lost_note_is_not_taken_for_an_equal_one_of_another(tmp_path, kind, merged_first):
+async def test_a_lost_note_is_not_mistaken_for_an_equal_one_of_another(
+    tmp_path, kind, merged_first
+):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         (merged, moved), (survivor, other) = await pairs_of(rig, daemon)
         place = f"/incidents/{merged}/notes$"
         rig.desk.pagerduty_faults.add(Fault(kind, method="POST", path=place))
-        # Nothing of it is known before the merge is.
+        # None of it is seen before the merge.
         rig.desk.pagerduty_faults.add(Fault(FaultKind.ERROR_BEFORE, count=100, path=place))
         await say(rig, daemon, moved)
         if merged_first:
@@ -53,8 +55,10 @@ async def test_a_lost_note_is_not_taken_for_an_equal_one_of_another(tmp_path, ki
         heard = [x for x in await daemon.log() if x["event"] == "annotate"]
         mine = [x["echo_of"] for x in heard if x["recorded"]["event"]["note"] == NOTE]
         assert set(mine) <= ours
-        assert len(mine) == len(set(mine)) == 2, "each entry is the doing of its own action"
+        assert len(mine) == len(set(mine)) == 2, "each entry belongs to its own action"
         for record_id in (moved, other):
             assert rig.comments_of(record_id).count("Disk is full") == 1
-            assert not [x for x in rig.comments_of(record_id) if NOTE in x], "nothing comes back"
+            assert not [x for x in rig.comments_of(record_id) if NOTE in x], (
+                "no own note is copied back"
+            )
         assert await daemon.dead_letters() == []

@@ -1,4 +1,4 @@
-"""News of the very second in which the daemon starts for the first time is ruled on once, of each kind."""
+"""Changes in the very second of the daemon's first start are evaluated once, of each kind."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from rig import INCIDENT, JANE, before, open_rig
 
 
 @pytest.mark.parametrize("moment", ["just before the start", "while the baseline is read"])
-async def test_what_happens_in_the_second_of_the_first_start_is_news_once(tmp_path, moment):
+async def test_what_happens_in_the_second_of_the_first_start_is_an_event_once(tmp_path, moment):
     async with open_rig(tmp_path) as rig:
         old = rig.open_record("from before")
         rig.advance(10.25)
@@ -42,6 +42,6 @@ async def test_what_happens_in_the_second_of_the_first_start_is_news_once(tmp_pa
                     ("salesforce", "comment", old),
                     ("salesforce", "create", record_id),
                 ]
-                assert len(rig.incidents()) == 2, "one page"
-                assert len(rig.sf.rows(INCIDENT)) == 3, "one record for what monitoring found"
+                assert len(rig.incidents()) == 2, "one incident created"
+                assert len(rig.sf.rows(INCIDENT)) == 3, "one record for the incident of monitoring"
                 assert made[record_id] != incident_id

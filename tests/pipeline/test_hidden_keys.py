@@ -1,11 +1,11 @@
-"""A page whose answer was lost, on an account where alerts hide its key: whose is which incident."""
+"""A created incident with a lost answer, on an account where alerts hide its key: which incident is whose."""
 
 from pagerforce.sandbox.faults import Fault, FaultKind
 from rig import INCIDENT, JANE, open_rig
 
 
 async def lost_page(rig, daemon):
-    """An alert's incident, the record, and what an attempt to page for it made."""
+    """An alert's incident, the record, and what an attempt to create its incident left."""
     alert = rig.pd.trigger("PNET001", "Switch flaps")["id"]
     record_id = rig.open_record()
     await daemon.step()
@@ -23,13 +23,13 @@ async def triggers_of(daemon, incident_id):
     return [x for x in log if x["event"] == "trigger" and x["incident"] == incident_id]
 
 
-async def test_its_trigger_is_ours_though_no_key_shows(tmp_path):
+async def test_its_trigger_is_recognised_although_no_key_is_visible(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         alert, record_id, page = await lost_page(rig, daemon)
         rig.pd.merge(page, [alert], by=JANE)
         assert rig.pd.incident(page)["incident_key"] is None
         rig.advance(2)
-        await daemon.poll()  # before the next attempt looks for it
+        await daemon.poll()  # before the next attempt searches for it
         (trigger,) = await triggers_of(daemon, page)
         (action,) = [x for x in await daemon.actions() if x["action"].endswith("create_incident")]
         assert trigger["echo_of"] == action["action_id"]
@@ -39,7 +39,7 @@ async def test_its_trigger_is_ours_though_no_key_shows(tmp_path):
         assert len(rig.sf.rows(INCIDENT)) == 2, "the record, and the one for the alert"
 
 
-async def test_another_incident_of_our_account_is_a_persons(tmp_path):
+async def test_another_incident_of_the_integrations_account_is_a_persons(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         alert, record_id, page = await lost_page(rig, daemon)
         rig.advance(1)
@@ -50,7 +50,7 @@ async def test_another_incident_of_our_account_is_a_persons(tmp_path):
         await daemon.poll()
         (trigger,) = await triggers_of(daemon, other)
         assert trigger["echo_of"] is None
-        assert trigger["rules"], "it meets the rules"
+        assert trigger["rules"], "it is evaluated"
         await daemon.step(3, seconds=70)
         linked = {(incident, record) for incident, record, _ in await daemon.links()}
         assert (page, record_id) in linked

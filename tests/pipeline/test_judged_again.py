@@ -1,4 +1,4 @@
-"""A page that had to wait, for however short a time, is judged again before it goes out."""
+"""An incident whose creation had to wait, however shortly, is evaluated again before it is created."""
 
 import pytest
 
@@ -14,7 +14,7 @@ LOST = Fault(FaultKind.DROP_BEFORE, method="POST", path=r"/incidents$")
 
 @pytest.mark.parametrize("fault", [BUSY, LOST], ids=["not done", "uncertain"])
 @pytest.mark.parametrize("over", ["closed", "lowered", "deleted", "not over"])
-async def test_seconds_after_a_failed_attempt_nobody_is_paged_for_what_is_over(
+async def test_seconds_after_a_failed_attempt_nobody_is_paged_for_a_closed_record(
     tmp_path, over, fault
 ):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:

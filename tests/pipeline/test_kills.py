@@ -1,4 +1,4 @@
-"""The process dies while a request of its is under way: the next life neither doubles nor loses it."""
+"""The process dies during one of its requests: the next start neither repeats nor loses the write."""
 
 import pytest
 
@@ -8,7 +8,7 @@ BOTH = {"[Raj Patel] only once", "[PagerDuty - Jane Doe] only once", "only once"
 
 
 def make_news(rig, what, record_id, incident_id):
-    """Something that leads to one write; which side takes it, and by which request."""
+    """A change that leads to one write; returns the side that receives it, and the request."""
     if what == "page":
         rig.raise_to_1(rig.open_record("the second"))
         return rig.desk.pagerduty_faults, "POST", r"/incidents$"
@@ -26,7 +26,7 @@ def make_news(rig, what, record_id, incident_id):
 
 
 async def killed(rig, what, when):
-    """A life, after a pair was made, and one that ended at that moment of a write; the pair."""
+    """A life after a pair was created, and one that ended at that moment of a write; returns the pair."""
     async with rig.daemon() as daemon:
         pair = await rig.paged(daemon)
         request = make_news(rig, what, *pair)
@@ -61,12 +61,12 @@ async def test_a_kill_anywhere_makes_nothing_twice(tmp_path, when, what):
 
 @pytest.mark.parametrize("when", ["not arrived", "arrived"])
 async def test_a_note_under_way_at_a_kill_is_on_one_incident_after_a_merge(tmp_path, when):
-    """Where it arrived it stands on the incident that was merged away; else it goes to the survivor."""
+    """If it arrived, it is on the incident that was merged away; else it goes to the survivor."""
     async with open_rig(tmp_path) as rig:
         record_id, merged = await killed(rig, "note", when)
         survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
         alert = rig.pd.trigger("PNET001", "An alert")["id"]
-        rig.pd.merge(merged, [alert], by=JANE)  # only what has alerts can be merged
+        rig.pd.merge(merged, [alert], by=JANE)  # only incidents with alerts can be merged
         rig.advance(5)
         rig.pd.merge(survivor, [merged], by=JANE)
         rig.advance(5)
@@ -82,5 +82,5 @@ async def test_a_note_under_way_at_a_kill_is_on_one_incident_after_a_merge(tmp_p
                 else (["[Raj Patel] only once"], [])
             )
             copies = [x for x in rig.comments_of(record_id) if "only once" in x]
-            assert copies == ["only once"], "our own note does not come back"
+            assert copies == ["only once"], "pagerforce's own note is not copied"
             assert await daemon.dead_letters() == []

@@ -1,4 +1,4 @@
-"""One incident that can't be read by its id, where rules speak of custom fields: nothing else stands still."""
+"""One incident can't be read by its id, and rules use custom fields: everything else continues."""
 
 import pytest
 
@@ -106,7 +106,7 @@ async def test_odd_answers_about_many_incidents_cost_as_many_polls_as_about_one(
         assert await daemon.failing_polls(MalformedError) == ODD_ANSWERS - 1
 
 
-async def test_an_incident_that_is_out_of_order_for_long_is_done_without(rig):
+async def test_an_incident_that_fails_for_long_is_left_out(rig):
     async with rig.daemon() as daemon:
         paged = [(await rig.paged(daemon, f"trouble {count}"))[1] for count in range(3)]
         for incident_id in paged:
@@ -116,7 +116,7 @@ async def test_an_incident_that_is_out_of_order_for_long_is_done_without(rig):
         assert "acknowledge" in await event_types(daemon, incident_id)
 
 
-async def test_a_start_does_without_an_incident_that_stays_odd(rig):
+async def test_a_start_leaves_out_an_incident_that_stays_malformed(rig):
     spoil(rig, rig.pd.trigger("PNET001", "from a monitor")["id"])
     loaded = load_config(rig.desk.config, catalog=CATALOG, environ={})
     async with wire(

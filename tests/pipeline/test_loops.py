@@ -1,4 +1,4 @@
-"""Rules that run in a circle: the link is paused with its evidence, everything else goes on."""
+"""Rules that form a loop: the link is paused with its evidence, everything else continues."""
 
 import pytest
 
@@ -104,7 +104,7 @@ async def test_a_pause_shorter_than_a_minute_ends_and_as_much_goes_out_again(rig
         assert written(rig, record_id, incident_id) == before + LIMIT
 
 
-async def test_a_backlog_of_what_took_long_to_happen_is_no_circle(rig):
+async def test_a_backlog_of_slow_changes_is_no_loop(rig):
     async with rig.daemon() as daemon:
         record_id = rig.open_record()
         await daemon.step()
@@ -118,7 +118,7 @@ async def test_a_backlog_of_what_took_long_to_happen_is_no_circle(rig):
         assert len(theirs) >= 3 * LIMIT
 
 
-async def test_resuming_lets_the_link_go_on_at_once(rig):
+async def test_resuming_continues_the_link_at_once(rig):
     async with rig.daemon() as daemon:
         record_id, incident_id = await paused_incident(rig, daemon, 10)
         before = written(rig, record_id, incident_id)
@@ -129,7 +129,7 @@ async def test_resuming_lets_the_link_go_on_at_once(rig):
         assert written(rig, record_id, incident_id) == before + LIMIT
 
 
-async def test_another_link_goes_on_meanwhile(rig):
+async def test_another_link_continues_meanwhile(rig):
     async with rig.daemon() as daemon:
         await paused_incident(rig, daemon, 10)
         rig.open_record("another")
@@ -137,7 +137,7 @@ async def test_another_link_goes_on_meanwhile(rig):
         assert len(rig.incidents()) == 2
 
 
-async def test_a_slow_circle_over_an_automation_is_noticed_by_its_chain(rig):
+async def test_a_slow_loop_over_an_automation_is_noticed_by_its_chain(rig):
     """Each turn takes two minutes: no rate of actions shows it."""
     async with rig.daemon() as daemon:
         record_id = rig.open_record()

@@ -1,4 +1,4 @@
-"""Salesforce's answers that are lost, late or no answers at all: nothing doubled, nothing taken for news."""
+"""Answers of Salesforce that are lost, late or invalid: no duplicates, no false events."""
 
 import pytest
 
@@ -15,7 +15,7 @@ async def changes_by_others(daemon):
 
 
 async def one_attempt(rig, daemon):
-    """What is new in PagerDuty leads to one attempt."""
+    """A change in PagerDuty leads to one attempt."""
     rig.advance(2)
     await daemon.parts.pagerduty_reader.poll()
     await daemon.deliver()
@@ -28,7 +28,7 @@ async def states(daemon, word):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_comment_that_took_too_long_is_looked_for(tmp_path, kind):
+async def test_a_comment_that_took_too_long_is_searched_for(tmp_path, kind):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         rig.desk.salesforce_faults.add(Fault(kind, method="POST", path=HISTORY, answer=TIMEOUT))
@@ -41,7 +41,7 @@ async def test_a_comment_that_took_too_long_is_looked_for(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_record_that_took_too_long_is_looked_for(tmp_path, kind):
+async def test_a_record_that_took_too_long_is_searched_for(tmp_path, kind):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         rig.desk.salesforce_faults.add(Fault(kind, method="PATCH", path=INCIDENT, answer=TIMEOUT))
         incident_id = rig.pd.trigger("PDBA001", "Replication lag")["id"]
@@ -54,7 +54,7 @@ async def test_a_record_that_took_too_long_is_looked_for(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_field_write_that_took_too_long_is_looked_for(tmp_path, kind):
+async def test_a_field_write_that_took_too_long_is_searched_for(tmp_path, kind):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         before = len(await changes_by_others(daemon))
@@ -86,7 +86,7 @@ async def test_a_search_that_fails_leaves_a_comment_uncertain(tmp_path, kind):
         assert await states(daemon, "salesforce.add_comment") == [("delivered", False)]
 
 
-async def test_a_value_whose_answer_was_lost_is_ours_when_it_shows_four_hours_later(tmp_path):
+async def test_a_value_whose_answer_was_lost_is_an_own_write_even_four_hours_later(tmp_path):
     """The host was off meanwhile; the first polls see it before the next attempt does."""
     async with open_rig(tmp_path) as rig:
         async with rig.daemon() as daemon:

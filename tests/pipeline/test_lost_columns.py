@@ -1,4 +1,4 @@
-"""A field that vanishes costs the rules that need it, and nothing else."""
+"""A missing field disables the rules that need it, and nothing else."""
 
 import pytest
 
@@ -62,7 +62,7 @@ async def test_other_rules_fire_in_the_same_poll_and_those_in_need_say_why_they_
         hide(rig)
         rig.raise_to_1(record_id)
         await daemon.step(turns=1)
-        assert len(rig.incidents()) == 1, "the page goes out with the first poll"
+        assert len(rig.incidents()) == 1, "the incident is created with the first poll"
         last = (await traces_of(daemon, "Resolution changed"))[-1]
         assert not last["matched"]
         assert LOST in last["reason"]
@@ -87,7 +87,7 @@ async def test_rules_of_the_other_side_that_need_it_are_switched_off_too(tmp_pat
         assert rig.notes_of(incident_id) == []
 
 
-async def test_neither_vanishing_nor_coming_back_is_a_change(tmp_path):
+async def test_neither_removing_nor_restoring_a_field_is_a_change(tmp_path):
     async with open_rig(tmp_path, RULES) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         rig.change(record_id, incidentResolution="rebooted")
@@ -97,7 +97,7 @@ async def test_neither_vanishing_nor_coming_back_is_a_change(tmp_path):
         rig.change(record_id, shortDescription="Core switch down again")
         await daemon.step()
         before = len(await daemon.log())
-        rig.change(record_id, incidentResolution="")  # as a field that was made anew
+        rig.change(record_id, incidentResolution="")  # as a field that was created again
         await daemon.step()
         rig.sf.access.restore()
         rig.advance(301)
@@ -128,7 +128,7 @@ async def test_a_restart_while_a_field_is_lost_does_not_make_a_change_of_its_ret
             assert len(rig.notes_of(incident_id)) == 2
 
 
-async def test_a_start_goes_on_without_a_field_that_was_there_before(tmp_path, capsys):
+async def test_a_start_continues_without_a_field_that_was_there_before(tmp_path, capsys):
     async with open_rig(tmp_path, RULES) as rig:
         async with rig.daemon():
             pass

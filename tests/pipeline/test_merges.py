@@ -1,4 +1,4 @@
-"""Merges that cross a write of ours: found by the simulation, told here as scenarios."""
+"""Merges during a write of pagerforce's: cases that the simulation found."""
 
 import pytest
 
@@ -24,7 +24,7 @@ MERGE_RULES = (
 
 
 async def a_page_whose_answer_was_lost(rig, daemon):
-    """An incident that monitoring made, the page, and the record it is for."""
+    """An incident of monitoring, the created incident, and its record."""
     other = rig.pd.trigger("PNET001", "Switch flaps")["id"]
     await daemon.step()
     record_id = rig.open_record()
@@ -43,7 +43,7 @@ async def a_page_whose_answer_was_lost(rig, daemon):
 async def test_a_page_whose_answer_was_lost_is_found_after_a_merge_took_its_key(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         other, page, record_id = await a_page_whose_answer_was_lost(rig, daemon)
-        rig.pd.merge(page, [other], by=JANE)  # from now on it has alerts, and no key to be found by
+        rig.pd.merge(page, [other], by=JANE)  # from now on it has alerts, and no key to find it by
         rig.advance(70)
         await daemon.deliver()
         await daemon.step(3)
@@ -83,7 +83,7 @@ async def test_a_page_whose_answer_was_lost_is_found_on_another_service(tmp_path
         assert len(rig.incidents()) == 1
 
 
-async def test_our_page_is_known_by_its_id_once_it_has_alerts(tmp_path):
+async def test_an_own_incident_is_recognised_by_its_id_once_it_has_alerts(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         other = rig.pd.trigger("PNET001", "Switch flaps")["id"]
         await daemon.step()
@@ -99,7 +99,7 @@ async def test_our_page_is_known_by_its_id_once_it_has_alerts(tmp_path):
         triggers = [
             x for x in await daemon.log() if x["event"] == "trigger" and x["incident"] == page
         ]
-        assert [x["rules"] for x in triggers] == [[]], "our own doing meets no rule"
+        assert [x["rules"] for x in triggers] == [[]], "own writes are not evaluated"
 
 
 async def test_a_record_made_for_an_incident_that_was_merged_is_linked_to_the_survivor(tmp_path):
@@ -117,8 +117,10 @@ async def test_a_record_made_for_an_incident_that_was_merged_is_linked_to_the_su
 
 
 @pytest.mark.parametrize("is_shown", [True, False])
-async def test_a_merge_is_known_whether_or_not_its_entry_shows_the_incident(tmp_path, is_shown):
-    """What the merged incident had is closed with it, and goes on with the survivor."""
+async def test_a_merge_is_recognised_whether_or_not_its_entry_shows_the_incident(
+    tmp_path, is_shown
+):
+    """The merged incident's link is closed with it, and continues with the survivor."""
     rules = toml(*MERGE_RULES)
     async with open_rig(tmp_path, rules) as rig, rig.daemon() as daemon:
         survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
@@ -158,7 +160,7 @@ async def test_a_record_closed_while_its_incident_is_merged_resolves_the_survivo
         await daemon.step()
         other = rig.pd.trigger("PNET001", "An alert")["id"]
         await daemon.step()
-        rig.pd.merge(incident_id, [other], by=JANE)  # only what has alerts can be merged
+        rig.pd.merge(incident_id, [other], by=JANE)  # only incidents with alerts can be merged
         await daemon.step(2)
         rig.set_status(record_id, "CLOSED")
         rig.pd.merge(survivor, [incident_id], by=JANE)
@@ -170,7 +172,7 @@ async def test_a_record_closed_while_its_incident_is_merged_resolves_the_survivo
 
 
 async def note_lost_before_a_merge(rig, daemon, kind):
-    """A comment goes out as a note, the answer is lost, and the incident is merged."""
+    """A comment is sent as a note, the answer is lost, and the incident is merged."""
     merged = rig.pd.trigger("PDBA001", "Replication lag")["id"]
     survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
     await daemon.step()
@@ -197,7 +199,7 @@ async def test_a_note_whose_answer_was_lost_before_a_merge_is_on_one_incident_on
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, there, here = await note_lost_before_a_merge(rig, daemon, FaultKind.DROP_AFTER)
         assert len(there + here) == 1
-        assert rig.comments_of(record_id) == ["Disk is full"], "our own note does not come back"
+        assert rig.comments_of(record_id) == ["Disk is full"], "pagerforce's own note is not copied"
 
 
 async def test_a_note_that_never_arrived_goes_to_the_survivor_of_a_merge(tmp_path):
@@ -220,11 +222,11 @@ async def test_a_resolve_before_a_reopening_and_a_merge_is_no_merge(tmp_path):
         await daemon.step(3)
         told = [x["event"] for x in await daemon.log() if x["incident"] == merged]
         assert [kind for kind in told if kind in ("resolve", "merge")] == ["resolve", "merge"]
-        assert len(rig.notes_of(survivor)) == 1, "it is told of the merge once"
+        assert len(rig.notes_of(survivor)) == 1, "the merge is reported once"
 
 
 async def two_incidents(rig, daemon):
-    """Two incidents, each with the record that was made for it: (to be merged, survivor)."""
+    """Two incidents, each with the record that was created for it: (to be merged, survivor)."""
     merged = rig.pd.trigger("PDBA001", "Replication lag")["id"]
     survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
     await daemon.step()
@@ -295,12 +297,12 @@ async def test_a_note_that_is_seen_after_the_merge_it_came_before_is_copied(tmp_
         await daemon.step(3, seconds=15)
         comments = rig.comments_of(moved)
         assert len([x for x in comments if "A disk is full" in x]) == 1
-        assert not [x for x in comments if "See the other one" in x], "it is linked no more"
+        assert not [x for x in comments if "See the other one" in x], "it is no longer linked"
         assert rig.comments_of(other) == []
-        assert len(rig.notes_of(survivor)) == 1, "it is told of the merge once"
+        assert len(rig.notes_of(survivor)) == 1, "the merge is reported once"
 
 
-async def test_a_merge_tells_of_a_reopening_that_no_reconcile_saw(tmp_path):
+async def test_a_merge_shows_a_reopening_that_no_reconcile_saw(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         (merged, moved), (survivor, _) = await two_incidents(rig, daemon)
         rig.pd.resolve(merged, by=JANE)
@@ -320,7 +322,7 @@ async def test_a_merge_tells_of_a_reopening_that_no_reconcile_saw(tmp_path):
 
 
 @pytest.mark.parametrize(("deed", "method"), [("acknowledge", "PATCH"), ("note", "POST")])
-async def test_a_write_whose_answer_was_lost_is_known_after_a_merge_brought_another_record(
+async def test_a_write_whose_answer_was_lost_is_recognised_after_a_merge_brought_another_record(
     tmp_path, deed, method
 ):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
@@ -340,7 +342,7 @@ async def test_a_write_whose_answer_was_lost_is_known_after_a_merge_brought_anot
         rig.advance(10)
         await daemon.parts.pagerduty_reader.poll()
         assert (survivor, elder, "active") in await daemon.links()
-        rig.sf.knobs.lock_errors = 1  # the part for the elder record comes first and has to wait
+        rig.sf.knobs.lock_errors = 1  # the part for the older record comes first and has to wait
         before = len(await daemon.log())
         await daemon.deliver()
         assert rig.status_of(elder) != "ACKNOWLEDGED"
@@ -352,17 +354,17 @@ async def test_a_write_whose_answer_was_lost_is_known_after_a_merge_brought_anot
         if deed == "note":
             copies = [rig.comments_of(record) for record in (elder, record_id)]
             assert [len(found) for found in copies] == [1, 1]
-            assert len(rig.notes_of(survivor)) == 2, "Jane's, and what the merge says"
+            assert len(rig.notes_of(survivor)) == 2, "Jane's, and the note about the merge"
         else:
             assert {rig.status_of(record) for record in (elder, record_id)} == {"ACKNOWLEDGED"}
 
 
-async def test_a_merge_that_a_comparison_found_is_not_told_again_by_its_late_entry(tmp_path):
+async def test_a_merge_that_a_comparison_found_is_not_reported_again_by_its_late_entry(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         _, incident_id = await rig.paged(daemon)
         survivor = rig.pd.trigger("PNET001", "The bigger one")["id"]
         alert = rig.pd.trigger("PNET001", "An alert")["id"]
-        rig.pd.merge(incident_id, [alert], by=JANE)  # only what has alerts can be merged
+        rig.pd.merge(incident_id, [alert], by=JANE)  # only incidents with alerts can be merged
         await daemon.step(2)
         rig.pd.hide_new_entries(900)
         rig.pd.merge(survivor, [incident_id], by=JANE)

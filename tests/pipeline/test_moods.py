@@ -1,6 +1,6 @@
-"""Moods of an org that pass, states of its account, and refusals: what becomes of what waits.
+"""Temporary and permanent refusals of an org, states of its account: the result for waiting actions.
 
-The daemon's parts over HTTP; an instance before the org answers as real ones were recorded to.
+The daemon's parts over HTTP; an instance in front of the org answers like recorded real ones.
 """
 
 import json
@@ -30,7 +30,7 @@ def case(name):
 
 
 class Instance:
-    """The org's instance; while ``mood`` is set it answers writes, or everything, with that."""
+    """The org's instance; while ``mood`` is set, that is its answer to writes, or to everything."""
 
     def __init__(self, world):
         self._app = make_app(world)
@@ -61,7 +61,7 @@ class Instance:
 
 @asynccontextmanager
 async def linked(folder):
-    """A linked pair, an acknowledgement and a note that wait to be written to the record."""
+    """A linked pair, with an acknowledgement and a note that wait to be written to the record."""
     async with open_rig(folder) as rig:
         instance = Instance(rig.sf)
         async with serve(instance) as url:
@@ -74,7 +74,7 @@ async def linked(folder):
 
 
 async def endure(rig, daemon, turns, seconds=70.0):
-    """As the loops do: a failed poll is a failed poll."""
+    """Like the loops: a failed poll is only a failed poll."""
     for _ in range(turns):
         rig.advance(seconds)
         with suppress(RemoteError):
@@ -98,11 +98,11 @@ PASSING = {
 
 
 @pytest.mark.parametrize("mood", PASSING)
-async def test_writes_wait_until_a_mood_has_passed(tmp_path, mood):
+async def test_writes_wait_until_a_temporary_refusal_is_over(tmp_path, mood):
     async with linked(tmp_path) as (rig, daemon, instance, record_id):
         instance.mood = PASSING[mood]
         await endure(rig, daemon, 30)
-        assert 2 <= instance.refused <= 100, "tried again, slowly"
+        assert 2 <= instance.refused <= 100, "retried slowly"
         assert await daemon.dead_letters() == []
         assert rig.status_of(record_id) != "ACKNOWLEDGED"
         instance.mood = None

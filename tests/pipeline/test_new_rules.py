@@ -1,4 +1,4 @@
-"""Rules that come while the daemon runs, and speak of fields that nobody has read so far."""
+"""Rules that are loaded while the daemon runs, and use fields that were not read before."""
 
 import pytest
 
@@ -45,17 +45,17 @@ async def rig(tmp_path):
 
 
 def put_in_rules(rig, text):
-    """Beside the sandbox's own rules, so that records go on being linked."""
+    """Adds rules to the sandbox's own, so that records are still linked."""
     (rig.desk.folder / "rules.d" / "mine.toml").write_text(text)
 
 
 async def reload(rig, daemon):
-    """As SIGHUP does."""
+    """Like SIGHUP."""
     (await daemon.parts.prepare(load_config(rig.desk.config, catalog=CATALOG, environ={})))()
 
 
 async def go_on(rig, daemon):
-    """Other things happen, so that no poll looks back as far as what was before."""
+    """Other things happen, so that no poll reads again what was before."""
     rig.advance(7200)
     rig.open_record("something else")
     await daemon.step(3, seconds=20)
@@ -79,7 +79,7 @@ async def test_the_first_change_of_a_new_field_counts_and_reading_it_is_none(rig
         await reload(rig, daemon)
         await daemon.step(2)
         assert (await snapshot(daemon, record_id))[FIELD] == "Email"
-        assert len(await daemon.log()) == before, "having been read is no change"
+        assert len(await daemon.log()) == before, "reading a field first is no change"
         rig.change(record_id, contactType="Phone")
         await daemon.step(2)
         assert rig.notes_of(incident_id) == ["they call now"]
@@ -100,7 +100,7 @@ async def test_a_linked_records_new_field_is_there_for_an_incidents_rule(rig):
 
 
 async def test_what_an_action_reads_back_has_the_new_fields(rig):
-    """Else the snapshot after our write would be older than what a poll brought."""
+    """Otherwise the snapshot after the write would be older than what a poll read."""
     async with rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         put_in_rules(rig, CHANGED_TO_CALL)
@@ -134,7 +134,7 @@ async def test_a_restart_with_other_rules_reads_the_new_fields_too(rig):
         assert rig.notes_of(incident_id) == ["answer by mail"]
 
 
-async def test_rows_are_read_once_more_only_where_rules_speak_of_something_new(rig):
+async def test_rows_are_read_once_more_only_where_rules_use_a_new_field(rig):
     async with rig.daemon() as daemon:
         await rig.paged(daemon)
         put_in_rules(rig, CHANGED_TO_CALL)
@@ -159,7 +159,7 @@ async def test_rows_are_read_once_more_only_where_rules_speak_of_something_new(r
         assert asked == []
 
 
-async def test_custom_fields_of_open_incidents_are_known_once_rules_speak_of_them(rig):
+async def test_custom_fields_of_open_incidents_are_known_once_rules_use_them(rig):
     async with rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         rig.pd.set_custom_field(incident_id, "region", "Europe", by=JANE)
@@ -184,7 +184,7 @@ async def test_custom_fields_of_open_incidents_are_known_once_rules_speak_of_the
         assert rig.notes_of(incident_id) == ["in Europe"]
 
 
-async def test_apply_says_what_is_read_once_more(rig):
+async def test_apply_says_what_is_read_again(rig):
     async with rig.daemon() as daemon, open_office(daemon) as office:
         done = await office.ask("rules apply", name="new.toml", content=CHANGED_TO_CALL)
         assert done["new_fields"] == {INCIDENT: [FIELD]}

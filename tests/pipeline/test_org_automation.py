@@ -1,4 +1,4 @@
-"""An org that rewrites what we write: with every answer lost nothing is made twice, paged for or copied back."""
+"""An org rewrites pagerforce's writes, and every answer is lost: no duplicates, no false events."""
 
 from datetime import timedelta
 from importlib import resources
@@ -27,14 +27,14 @@ def lose(rig, path, kind=FaultKind.DROP_AFTER, method="POST", count=1):
 
 
 async def attempt(rig, daemon, after=2):
-    """PagerDuty is read and what follows is tried; Salesforce is not read yet."""
+    """PagerDuty is read and the resulting actions are tried; Salesforce is not read yet."""
     rig.advance(after)
     await daemon.parts.pagerduty_reader.poll()
     await daemon.deliver()
 
 
 async def look_again(rig, daemon, polls=0):
-    """After so many readings of Salesforce the next attempt comes due."""
+    """After enough polls of Salesforce the next attempt is due."""
     for _ in range(polls):
         await daemon.parts.salesforce_reader.poll()
     rig.advance(70)
@@ -63,7 +63,7 @@ def raising(rig):
     ],
 )
 @pytest.mark.parametrize("seen_first_by", ["a poll", "the next attempt"])
-async def test_a_rewritten_record_of_ours_is_one_record_and_pages_nobody(
+async def test_a_rewritten_record_of_pagerforce_is_one_record_and_pages_nobody(
     tmp_path, flow, seen_first_by
 ):
     async with open_rig(tmp_path, without_key()) as rig, rig.daemon() as daemon:
@@ -79,7 +79,9 @@ async def test_a_rewritten_record_of_ours_is_one_record_and_pages_nobody(
         assert await daemon.dead_letters() == []
 
 
-async def test_a_record_of_a_person_with_our_account_is_heard_once_ours_is_settled(tmp_path):
+async def test_a_persons_record_with_the_integrations_account_is_an_event_once_the_own_one_is_settled(
+    tmp_path,
+):
     async with open_rig(tmp_path, without_key()) as rig, rig.daemon() as daemon:
         lose(rig, f"/{INCIDENT}$", FaultKind.DROP_AFTER)
         rig.pd.trigger(SERVICE, "Replication lag on the primary")
@@ -89,11 +91,11 @@ async def test_a_record_of_a_person_with_our_account_is_heard_once_ours_is_settl
         await daemon.parts.salesforce_reader.poll()
         await look_again(rig, daemon)
         assert len(rig.sf.rows(INCIDENT)) == 2
-        assert len(rig.incidents()) == 2  # the person's record pages
+        assert len(rig.incidents()) == 2  # an incident is created for the person's record
         assert len(await daemon.links()) == 2
 
 
-async def test_a_record_that_is_made_while_a_lost_one_is_looked_for_is_not_taken_for_it(tmp_path):
+async def test_a_record_created_during_the_search_for_a_lost_one_is_not_mistaken_for_it(tmp_path):
     async with open_rig(tmp_path, without_key()) as rig, rig.daemon() as daemon:
         lose(rig, f"/{INCIDENT}$", FaultKind.DROP_BEFORE)
         rig.pd.trigger(SERVICE, "Replication lag on the primary")
@@ -104,7 +106,7 @@ async def test_a_record_that_is_made_while_a_lost_one_is_looked_for_is_not_taken
         rig.advance(2)
         await daemon.parts.pagerduty_reader.poll()
         late = Fault(FaultKind.LATENCY, seconds=0.5, method="GET", path="queryAll")
-        rig.desk.salesforce_faults.add(late)  # the look comes when the other record is there
+        rig.desk.salesforce_faults.add(late)  # the search happens when the other record exists
         await daemon.deliver()
         await daemon.step()
         assert len(rig.sf.rows(INCIDENT)) == 2
@@ -141,7 +143,7 @@ async def test_a_paused_new_record_of_unknown_outcome_holds_the_others_for_minut
         assert len(rig.sf.rows(INCIDENT)) == 1
 
 
-async def test_a_doubt_is_told_and_counted_and_sent_once_the_operator_says_so(tmp_path):
+async def test_an_action_in_doubt_is_reported_counted_and_sent_on_the_operators_order(tmp_path):
     async with (
         open_rig(tmp_path, without_key()) as rig,
         rig.daemon() as daemon,

@@ -1,4 +1,4 @@
-"""What comes late, or too late: nothing newer is undone, and nobody is woken for what is over."""
+"""Late or outdated changes: nothing newer is undone, and nobody is woken for a closed incident or record."""
 
 from datetime import timedelta
 from email.utils import format_datetime
@@ -108,7 +108,7 @@ async def test_nobody_is_woken_for_a_record_that_was_deleted_meanwhile(tmp_path)
         assert (await daemon.outcomes())["pagerduty.create_incident skipped"] == 1
 
 
-async def test_resolving_again_what_our_acknowledge_reopened_is_known_as_ours(tmp_path):
+async def test_resolving_again_what_an_own_acknowledge_reopened_is_an_own_write(tmp_path):
     async with open_rig(tmp_path, _ACK_RULES) as rig, rig.daemon() as daemon:
         record_id = rig.open_record()
         await daemon.step()
@@ -122,7 +122,9 @@ async def test_resolving_again_what_our_acknowledge_reopened_is_known_as_ours(tm
         rig.set_status(record_id, "IN PROGRESS")
         rig.advance(1)
         await daemon.parts.salesforce_reader.poll()
-        before(rig.desk.pagerduty_faults, "PUT", "/incidents", resolve)  # after our look
+        before(
+            rig.desk.pagerduty_faults, "PUT", "/incidents", resolve
+        )  # after pagerforce has read the incident
         await daemon.deliver()
         await daemon.step()
         assert rig.pd.incident(incident["id"])["status"] == "resolved"
@@ -149,7 +151,7 @@ async def test_a_newer_human_edit_is_never_overwritten(tmp_path):
 
 
 @pytest.mark.parametrize("over", ["closed", "lowered", "deleted", "not over"])
-async def test_after_an_outage_nobody_is_paged_for_what_is_over(tmp_path, over):
+async def test_after_an_outage_nobody_is_paged_for_a_closed_record(tmp_path, over):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id = rig.open_record()
         await daemon.step()
@@ -220,7 +222,9 @@ async def test_an_expectation_explains_one_entry_only(tmp_path):
         rig.comment(record_id, "the same words")
         await daemon.step()
         (note,) = rig.notes_of(incident_id)
-        rig.pd.annotate(incident_id, note, by="PINTEG1")  # a person who uses our account repeats it
+        rig.pd.annotate(
+            incident_id, note, by="PINTEG1"
+        )  # a person who uses the integration's account repeats it
         await daemon.step()
         assert rig.comments_of(record_id) == ["the same words", f"[PagerDuty - Integration] {note}"]
 
@@ -243,7 +247,7 @@ async def test_comments_after_the_link_are_copied_whatever_the_clocks_say(
 
 
 class ShiftedClock:
-    """A remote side whose clock is off."""
+    """A remote side with a wrong clock."""
 
     def __init__(self, clock, seconds):
         self._clock, self._shift = clock, timedelta(seconds=seconds)
@@ -263,7 +267,7 @@ async def test_a_date_that_lags_behind_hides_no_entries(tmp_path, monkeypatch):
         assert len(rig.sf.rows(INCIDENT)) == 1
 
 
-async def test_a_person_with_our_account_who_is_faster_than_our_attempt_is_heard(tmp_path):
+async def test_an_act_with_the_integrations_account_before_the_attempt_is_an_event(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         rig.set_status(record_id, "CLOSED")
@@ -274,12 +278,12 @@ async def test_a_person_with_our_account_who_is_faster_than_our_attempt_is_heard
         async with anyio.create_task_group() as group:
             group.start_soon(daemon.deliver)
             await until(
-                lambda: not rig.desk.pagerduty_faults.armed(), "our attempt to be under way"
+                lambda: not rig.desk.pagerduty_faults.armed(), "pagerforce's attempt to begin"
             )
             rig.pd.resolve(incident_id, by="PINTEG1")
             rig.advance(1)
             await daemon.parts.pagerduty_reader.poll()
-            assert "resolve" not in await heard(daemon), "as yet it looks like ours"
+            assert "resolve" not in await heard(daemon), "so far it looks like an own write"
         await settle(daemon)
         assert "resolve" in await heard(daemon)
 
@@ -300,7 +304,7 @@ async def test_an_old_entry_seen_late_does_not_undo_what_a_newer_one_brought(tmp
 
 
 async def test_comments_are_copied_after_a_page_that_went_out_before_salesforce_was_asked(tmp_path):
-    """Its link bears a time of Salesforce's clock, which is not known yet; this host's is wrong."""
+    """Its link has a time of Salesforce's clock, which is not known yet; this host's is wrong."""
     async with open_rig(tmp_path) as rig:
         async with rig.daemon() as daemon:
             record_id = rig.open_record()

@@ -1,4 +1,4 @@
-"""Somebody is at a record of ours between two requests: between our write and our look at it."""
+"""Somebody changes a record between a write of pagerforce's and the read that follows it."""
 
 from dataclasses import replace
 
@@ -24,16 +24,16 @@ STATUS = toml(
 
 
 def crowded(parts):
-    """As where a quarter of an hour of rows is too much to be read with every poll."""
+    """As if a quarter of an hour of rows were too much to read with every poll."""
     parts.salesforce_reader.sweep = replace(parts.salesforce_reader.sweep, cheap=-1)
 
 
 def updates(log):
-    """What is told of changes in Salesforce that are not our own."""
+    """Reported changes in Salesforce that are not own writes."""
     return [x for x in log if x["event"] == "update" and not x["echo_of"]]
 
 
-async def test_a_value_put_over_ours_before_we_read_it_back_is_an_event(tmp_path):
+async def test_a_value_that_replaces_an_own_write_before_the_read_is_an_event(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         told = len(updates(await daemon.log()))
@@ -51,7 +51,7 @@ async def test_a_value_put_over_ours_before_we_read_it_back_is_an_event(tmp_path
         assert rig.pd.incident(incident_id)["status"] == "resolved", "a rule saw it"
 
 
-async def test_the_value_from_before_put_back_before_we_read_ours_back_is_an_event(tmp_path):
+async def test_the_old_value_restored_before_the_own_write_is_read_is_an_event(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         told = len(updates(await daemon.log()))
@@ -68,9 +68,9 @@ async def test_the_value_from_before_put_back_before_we_read_ours_back_is_an_eve
 
 
 async def an_edit_that_is_read_while_we_write(rig, daemon):
-    """A record whose newest row is older than the next poll looks back, and is to be read again.
+    """A record whose newest row is older than the range of the next poll, and that must be read again.
 
-    The only poll that reads it does so while an attempt of ours is under way, which comes to nothing:
+    The only poll that reads it does so during an attempt of pagerforce's, which then writes nothing:
     Raj's status is newer.
     """
     record_id, incident_id = await rig.paged(daemon)
@@ -88,7 +88,7 @@ async def an_edit_that_is_read_while_we_write(rig, daemon):
 
 
 async def told_of(daemon, record_id):
-    """The statuses that changes by others led to, in order."""
+    """The statuses that resulted from changes by others, in order."""
     return [
         x["recorded"]["event"]["record"][f"{P}FKStatus__r.Name"]
         for x in updates(await daemon.log())
@@ -96,7 +96,7 @@ async def told_of(daemon, record_id):
     ]
 
 
-async def test_a_row_that_was_read_while_we_wrote_is_read_again(tmp_path):
+async def test_a_row_that_was_read_during_a_write_is_read_again(tmp_path):
     async with open_rig(tmp_path, STATUS) as rig, rig.daemon(prepare=crowded) as daemon:
         record_id = await an_edit_that_is_read_while_we_write(rig, daemon)
         assert await told_of(daemon, record_id) == []
@@ -105,7 +105,7 @@ async def test_a_row_that_was_read_while_we_wrote_is_read_again(tmp_path):
 
 
 @pytest.mark.parametrize("moment", [before, after])
-async def test_what_somebody_does_while_it_is_read_again_is_told_as_well(tmp_path, moment):
+async def test_what_somebody_does_while_it_is_read_again_is_an_event_as_well(tmp_path, moment):
     async with open_rig(tmp_path, STATUS) as rig, rig.daemon(prepare=crowded) as daemon:
         record_id = await an_edit_that_is_read_while_we_write(rig, daemon)
         rig.advance(2)

@@ -1,4 +1,4 @@
-"""A change of a parent that rules look at is found with the next poll, though the child stands still."""
+"""A change of a parent that rules use is found with the next poll, although the child does not change."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -35,8 +35,8 @@ async def test_a_parents_change_is_an_update_of_the_child_with_the_next_poll(tmp
     async with open_rig(tmp_path, RULES) as rig, rig.daemon() as daemon:
         record_id = rig.open_record()
         await daemon.step()
-        rig.advance(7200)  # what the child says of its last change is old
-        other = rig.open_record("Paper jam", category="Printing")  # and no poll looks back so far
+        rig.advance(7200)  # the child's own last change is old
+        other = rig.open_record("Paper jam", category="Printing")  # and no poll reads back that far
         await daemon.step()
         category = rig.record(record_id)[f"{P}FKCategory__c"]
         stamp = rig.record(record_id)["SystemModstamp"]
@@ -47,12 +47,14 @@ async def test_a_parents_change_is_an_update_of_the_child_with_the_next_poll(tmp
         assert await updates_of(daemon, other) == []
         (incident,) = rig.incidents()
         changed_by = rig.sf.row(CATEGORY, category)["LastModifiedById"]
-        assert incident["title"] == f"Networks by {changed_by}", "within max_age, and by whom"
+        assert incident["title"] == f"Networks by {changed_by}", (
+            "within max_age, with the person's name"
+        )
         await daemon.step(5, seconds=30)
         assert len(await updates_of(daemon, record_id)) == 1
 
 
-async def test_to_and_fro_is_a_change_each_time(tmp_path):
+async def test_a_change_and_its_reversal_are_two_changes(tmp_path):
     async with open_rig(tmp_path, RULES) as rig, rig.daemon() as daemon:
         record_id = rig.open_record()
         await daemon.step()
@@ -97,7 +99,7 @@ async def test_a_parent_from_the_future_hides_no_other(tmp_path):
         rig.sf.store.put([replace(row, values=ahead)], rig.remote.now())
         await daemon.step()
         rig.advance(7200)
-        rig.open_record("Something else", category="Printing")  # and no poll looks back so far
+        rig.open_record("Something else", category="Printing")  # and no poll reads back that far
         await daemon.step()
         rename(rig, rig.record(record_id)[f"{P}FKCategory__c"], "Networks")
         await daemon.step()

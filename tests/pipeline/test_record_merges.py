@@ -68,7 +68,7 @@ async def test_links_follow_the_master_and_the_incident_stays_open(tmp_path):
         assert rig.pd.incident(incident)["status"] == "triggered", "it was not deleted"
         (note,) = rig.notes_of(incident)
         assert master in note or "merged into" in note
-        assert rig.sf.rows("CaseComment") == [], "our own note does not come back"
+        assert rig.sf.rows("CaseComment") == [], "pagerforce's own note is not copied"
         rig.pd.acknowledge(incident, by=JANE)
         await daemon.step()
         assert rig.sf.row("Case", master)["Status"] == "Working"
@@ -90,7 +90,7 @@ async def test_the_journal_says_that_it_was_a_merge(tmp_path):
         assert "merged" in resolve["reason"]
 
 
-async def test_a_rule_that_speaks_of_the_master_is_carried_out(tmp_path):
+async def test_a_rule_that_uses_the_master_is_carried_out(tmp_path):
     asked = '{ field = "record.MasterRecordId", op = "is_not_empty" }'
     rules = RULES.replace('value = "delete" }', f'value = "delete" }}, {asked}')
     async with open_rig(tmp_path, rules) as rig, rig.daemon() as daemon:
@@ -136,7 +136,7 @@ async def test_the_masters_own_change_in_the_same_poll_sees_the_links(tmp_path, 
         if not is_master_first:
             rig.sf.update("Case", master, {"Priority": "High"}, by=RAJ)
         await daemon.step(3)
-        assert len(rig.incidents()) == 1, "who works on it already is not paged again"
+        assert len(rig.incidents()) == 1, "an incident exists already"
         assert await daemon.links() == [(incident, master, "active")]
 
 
@@ -167,7 +167,7 @@ async def test_a_page_that_waited_for_the_loser_is_linked_to_the_master(tmp_path
         assert await daemon.links() == [(incident["id"], master, "active")]
 
 
-async def test_what_waits_for_the_losers_link_goes_on_against_the_master(tmp_path):
+async def test_what_waits_for_the_losers_link_is_delivered_to_the_master(tmp_path):
     async with open_rig(tmp_path, RULES) as rig, rig.daemon() as daemon:
         loser, incident = await paged(rig, daemon, "Mail down")
         master = plain_case(rig)

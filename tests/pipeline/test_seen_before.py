@@ -1,4 +1,4 @@
-"""What polls had read before an attempt began is nothing that the attempt made."""
+"""Entries and rows that polls had read before an attempt began are not results of that attempt."""
 
 import pytest
 
@@ -10,7 +10,7 @@ COMMENT = "salesforce.add_comment"
 
 
 @pytest.mark.parametrize("is_read", [True, False])
-async def test_a_persons_comment_by_our_account_leaves_a_doubt_only_if_it_was_not_read_before(
+async def test_a_persons_comment_with_the_integrations_account_causes_doubt_only_if_not_read_before(
     tmp_path, is_read
 ):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:

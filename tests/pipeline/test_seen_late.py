@@ -1,4 +1,4 @@
-"""What is seen later than what followed from it: found by the simulation, told here as scenarios."""
+"""Changes that are seen later than their consequences: cases that the simulation found."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from pagerforce.sandbox.faults import Fault, FaultKind
 from rig import INCIDENT, JANE, SAM, before, open_rig
 
 
-async def test_a_comment_on_a_record_of_ours_that_comes_on_a_later_page_is_copied(tmp_path):
+async def test_a_comment_on_a_record_of_pagerforce_that_comes_on_a_later_page_is_copied(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         incident_id = rig.pd.trigger("PNET001", "Switch flaps")["id"]
         others = [rig.open_record(f"n{n}") for n in range(3)]
@@ -48,7 +48,7 @@ async def test_an_acknowledge_seen_after_the_resolve_it_came_before_opens_no_rec
         assert "reopen" not in [x["event"] for x in events]
 
 
-async def test_an_acknowledge_seen_late_opens_no_record_that_stood_closed_already(tmp_path):
+async def test_an_acknowledge_seen_late_opens_no_record_that_was_closed_already(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         rig.pd.resolve(incident_id, by=JANE)
@@ -129,7 +129,7 @@ def _told(log, incident_id):
     return [x["event"] for x in log if x["incident"] == incident_id and x["event"] in kinds]
 
 
-async def test_an_acknowledge_tells_of_a_reopening_that_no_reconcile_saw(tmp_path):
+async def test_an_acknowledge_shows_a_reopening_that_no_reconcile_saw(tmp_path):
     async with open_rig(tmp_path, _STATUS_RULES) as rig, rig.daemon() as daemon:
         incident_id = rig.pd.trigger("PNET001", "Switch flaps")["id"]
         await daemon.step()
@@ -144,7 +144,7 @@ async def test_an_acknowledge_tells_of_a_reopening_that_no_reconcile_saw(tmp_pat
         assert rig.status_of(record_id) == "ACKNOWLEDGED"
 
 
-async def test_a_reopening_is_told_though_it_was_we_who_acknowledged_next(tmp_path):
+async def test_a_reopening_is_an_event_although_pagerforce_acknowledged_next(tmp_path):
     async with open_rig(tmp_path, _STATUS_RULES) as rig, rig.daemon() as daemon:
         incident_id = rig.pd.trigger("PNET001", "Switch flaps")["id"]
         await daemon.step()
@@ -160,7 +160,7 @@ async def test_a_reopening_is_told_though_it_was_we_who_acknowledged_next(tmp_pa
         assert rig.pd.incident(incident_id)["status"] == "acknowledged"
         await daemon.step(3)
         assert _told(await daemon.log(), incident_id) == ["resolve", "reopen", "acknowledge"]
-        assert rig.status_of(record_id) == "ASSIGNED", "neither closed nor left as it was"
+        assert rig.status_of(record_id) == "ASSIGNED", "neither closed nor unchanged"
 
 
 async def test_a_reopening_behind_an_acknowledge_that_is_not_settled_is_left_to_the_reconcile(
@@ -187,7 +187,7 @@ async def test_a_reopening_behind_an_acknowledge_that_is_not_settled_is_left_to_
         assert rig.status_of(record_id) == "ASSIGNED"
 
 
-async def test_an_acknowledge_that_crossed_a_resolve_and_lost_its_answer_is_told_as_a_reopening(
+async def test_an_acknowledge_that_crossed_a_resolve_and_lost_its_answer_is_a_reopening(
     tmp_path,
 ):
     async with open_rig(tmp_path, _STATUS_RULES) as rig, rig.daemon() as daemon:
@@ -204,7 +204,9 @@ async def test_an_acknowledge_that_crossed_a_resolve_and_lost_its_answer_is_told
         rig.advance(1)
         rig.desk.pagerduty_faults.add(Fault(FaultKind.DROP_AFTER, count=1, method="PUT"))
         await daemon.parts.salesforce_reader.poll()
-        before(rig.desk.pagerduty_faults, "PUT", "/incidents", resolve)  # after our look
+        before(
+            rig.desk.pagerduty_faults, "PUT", "/incidents", resolve
+        )  # after pagerforce has read the incident
         await daemon.deliver()
         await daemon.step()
         daemon.parts.pagerduty_reader.reconcile_soon()
@@ -215,13 +217,13 @@ async def test_an_acknowledge_that_crossed_a_resolve_and_lost_its_answer_is_told
 
 
 def _crowded(parts):
-    """As where the log of an hour, or the rows of a quarter, are too many to read with every poll."""
+    """As if the log of an hour, or the rows of a quarter, were too much to read with every poll."""
     parts.pagerduty_reader.sweep = replace(parts.pagerduty_reader.sweep, cheap=-1)
     parts.salesforce_reader.sweep = replace(parts.salesforce_reader.sweep, cheap=-1)
 
 
 async def _minutes_with_news(rig, daemon, *minutes):
-    """So many minutes pass before each poll, which finds something: the cursor moves."""
+    """This number of minutes passes before each poll, and each finds something: the cursor moves."""
     for passed in minutes:
         rig.advance(60 * passed)
         rig.pd.trigger("PNET001", "Something else")
@@ -230,7 +232,7 @@ async def _minutes_with_news(rig, daemon, *minutes):
         await daemon.poll()
 
 
-async def test_an_entry_that_shows_right_after_a_look_far_back_is_found_by_the_next(tmp_path):
+async def test_an_entry_that_shows_right_after_a_long_overlap_is_found_by_the_next(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon(prepare=_crowded) as daemon:
         rig.pd.hide_new_entries(50 * 60)
         incident_id = rig.pd.trigger("PNET001", "Switch flaps")["id"]
@@ -251,7 +253,7 @@ async def test_an_entry_that_shows_while_the_daemon_is_down_is_found_by_the_next
             assert incident_id in [x["incident"] for x in await daemon.log()]
 
 
-async def test_a_row_that_shows_right_after_a_look_far_back_is_found_by_the_next(tmp_path):
+async def test_a_row_that_shows_right_after_a_long_overlap_is_found_by_the_next(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon(prepare=_crowded) as daemon:
         rig.advance(30)
         rig.sf.begin_late(14 * 60)

@@ -1,4 +1,4 @@
-"""A report on tried rules lists so much and counts the rest; it ends where the time does."""
+"""A report on tried rules lists a bounded number and counts the rest; it ends when the time is up."""
 
 import itertools
 import json
@@ -37,7 +37,7 @@ def lines(count):
 
 
 def last(reports):
-    for found in reports:  # noqa: B007 - the last is wanted
+    for found in reports:  # noqa: B007 - the last is needed
         pass
     return found
 
@@ -84,13 +84,13 @@ def test_a_report_is_no_larger_than_it_may_be():
     assert len(found["gained"]) + found["gained_more"] == 500
 
 
-def test_an_end_of_the_time_leaves_the_oldest_out():
+def test_a_time_limit_leaves_the_oldest_out():
     found = report(50, left=20)
     assert 0 < found["events"] < 50
     assert found["gained"][-1]["event"] == "e50"
 
 
-def test_values_are_left_out_where_they_are_not_to_be_shown():
+def test_values_are_left_out_if_they_must_not_be_shown():
     shown, hidden = report(5), report(5, shows_values=False)
     assert "secret" in json.dumps(shown)
     assert "secret" not in json.dumps(hidden)

@@ -1,4 +1,4 @@
-"""The main job, both ways, as the daemon's users see it."""
+"""The main job, in both directions, as the daemon's users see it."""
 
 import pytest
 
@@ -16,7 +16,7 @@ async def test_first_start_is_silent(tmp_path):
             assert len(rig.incidents()) == 1
             assert len(rig.sf.rows(f"{P}Incident__c")) == 1
             assert await daemon.log() == []
-            # ... and yet the old values are known: a change says what stood before.
+            # ... but the old values are known: a change shows the value before.
             rig.change(old, shortDescription="still old")
             await daemon.step()
             entry = (await daemon.log())[0]
@@ -35,7 +35,7 @@ async def test_priority_1_pages_the_service_of_the_category(tmp_path):
         assert await daemon.dead_letters() == []
 
 
-async def test_service_mapping_serves_where_the_category_has_no_service(tmp_path):
+async def test_service_mapping_is_used_where_the_category_has_no_service(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         rig.open_record("Paper jam of the century", category="Printing", priority="1")
         await daemon.step()
@@ -97,7 +97,7 @@ async def test_monitoring_creates_and_links_a_record(tmp_path):
         assert record[f"{P}shortDescription__c"] == "Replication lag"
         assert record[f"{P}FKCategory__c"] == rig.id_of("Category", "Database")
         assert await daemon.links() == [(incident["id"], record["Id"], "active")]
-        assert len(rig.incidents()) == 1, "our own record must not page again"
+        assert len(rig.incidents()) == 1, "pagerforce's own record must not create an incident"
 
 
 async def test_resolve_closes_the_record_and_the_close_is_no_event(tmp_path):
@@ -181,11 +181,11 @@ async def test_merge_moves_the_link_to_the_survivor(tmp_path):
         (note,) = rig.notes_of(survivor)
         assert note.startswith("Incident #")
         assert note.endswith(f"was merged into this one; linked here now: {name}")
-        assert rig.comments_of(record_id) == [], "our own note is not copied"
+        assert rig.comments_of(record_id) == [], "pagerforce's own note is not copied"
         assert "merge" in [entry["event"] for entry in await daemon.log()]
 
 
-async def test_a_person_using_our_account_is_still_heard(tmp_path):
+async def test_acts_of_a_person_with_the_integrations_account_are_events(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         rig.comment(record_id, "typed by hand in the integration account", by=INTEGRATION)
@@ -248,7 +248,7 @@ actions = [
 """
 
 
-async def test_what_automation_makes_of_our_write_is_a_change_of_its_own(tmp_path):
+async def test_what_automation_makes_of_an_own_write_is_a_change_of_its_own(tmp_path):
     async with open_rig(tmp_path, COMPUTED) as rig, rig.daemon() as daemon:
         record_id = rig.open_record()
         await daemon.step()
@@ -292,7 +292,7 @@ actions = [{ do = "pagerduty.add_note", text = "record {{ record.Name }} was del
 
 
 @pytest.mark.parametrize(("policy", "status"), [("unlink", "triggered"), ("resolve", "resolved")])
-async def test_a_deleted_record_is_told_and_resolved_as_configured(tmp_path, policy, status):
+async def test_a_deleted_record_is_reported_and_resolved_as_configured(tmp_path, policy, status):
     async with open_rig(tmp_path, DELETED % policy) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         name = rig.record(record_id)["Name"]

@@ -1,4 +1,4 @@
-"""What goes wrong on the wire, and what must not come of it: nothing lost, nothing twice, no loop."""
+"""Failures of the connection and their limits: nothing is lost, nothing happens twice, no loop."""
 
 import pytest
 
@@ -87,7 +87,9 @@ actions = [{ do = "pagerduty.add_note", text = "again: {{ event.note }}" }]
         assert [state for *_, state in await daemon.links()] == ["paused"]
         assert len(rig.notes_of(incident["id"])) <= 30 + 20
         await daemon.step(8, seconds=400)
-        assert len(rig.notes_of(incident["id"])) == 60, "it goes on by itself, and nothing is lost"
+        assert len(rig.notes_of(incident["id"])) == 60, (
+            "it continues without an operator, and nothing is lost"
+        )
         assert record_id
 
 
@@ -121,7 +123,9 @@ async def test_malformed_answers_are_contained(tmp_path):
         assert len(rig.sf.rows(f"{P}Incident__c")) == 1
 
 
-async def test_a_defect_met_by_one_action_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
+async def test_an_internal_error_of_one_action_does_not_stop_the_others(
+    tmp_path, monkeypatch, capsys
+):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         handler = daemon.parts.deliverer._tools.handlers["pagerduty.add_note"]
@@ -134,7 +138,7 @@ async def test_a_defect_met_by_one_action_does_not_stop_the_others(tmp_path, mon
             rig.comment(record_id, "hello")
             other = rig.open_record("another", priority="1")
             await daemon.step()
-        assert len(rig.incidents()) == 2, "the page of the other record went out"
+        assert len(rig.incidents()) == 2, "the incident of the other record was created"
         assert "customer text" not in capsys.readouterr().out
         await settle(daemon)
         assert rig.notes_of(incident_id) == ["[Raj Patel] hello"]

@@ -1,4 +1,4 @@
-"""Incidents that are not as their log entries say: they are asked again, believed, counted and logged."""
+"""Incidents that differ from their log entries: they are read again, trusted, counted and logged."""
 
 import pytest
 
@@ -30,7 +30,7 @@ async def held_assignees(daemon, incident_id):
 
 
 async def handed_on(rig, daemon, *, hidden_seconds):
-    """A paged incident that was handed to Sam; its entry is late, that of a note comes at once."""
+    """A created incident that was reassigned to Sam; that entry is late, a note's entry is not."""
     _, incident_id = await rig.paged(daemon)
     rig.pd.hide_new_entries(hidden_seconds)
     rig.pd.reassign(incident_id, [SAM], by=JANE)
@@ -40,7 +40,7 @@ async def handed_on(rig, daemon, *, hidden_seconds):
     return incident_id
 
 
-async def test_an_incident_is_believed_where_its_entries_stay_silent(rig):
+async def test_an_incident_is_trusted_where_its_entries_are_missing(rig):
     async with rig.daemon() as daemon:
         incident_id = await handed_on(rig, daemon, hidden_seconds=A_DAY)
         assert contradictions(daemon, "assignees") == 0, "its entry may be late"
@@ -62,7 +62,7 @@ async def test_an_entry_that_is_a_little_late_contradicts_nothing(rig):
         assert events.count("assign") == 2
 
 
-async def test_what_is_asked_again_and_follows_its_entries_by_then_is_not_believed_as_it_was(rig):
+async def test_a_state_that_agrees_with_the_entries_on_the_second_read_replaces_the_first(rig):
     async with rig.daemon() as daemon:
         incident_id = await handed_on(rig, daemon, hidden_seconds=A_DAY)
         before = await held_assignees(daemon, incident_id)

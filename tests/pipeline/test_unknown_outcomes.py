@@ -1,4 +1,4 @@
-"""A write whose answer was lost is made once, and what people did meanwhile stands."""
+"""A write with a lost answer happens once, and people's changes in the meantime are kept."""
 
 from contextlib import suppress
 
@@ -22,7 +22,7 @@ async def test_a_lost_answer_to_a_page_makes_one_incident(tmp_path, kind):
         await settle(daemon)
         assert len(rig.incidents()) == 1
         assert [link[1:] for link in await daemon.links()] == [(record_id, "active")]
-        assert len(rig.sf.rows(INCIDENT)) == 1, "our own page is no incident of monitoring's"
+        assert len(rig.sf.rows(INCIDENT)) == 1, "an own incident is not one of monitoring's"
         assert (await daemon.outcomes())["pagerduty.create_incident delivered"] == 1
         assert await daemon.dead_letters() == []
 
@@ -74,7 +74,7 @@ async def test_a_lost_answer_to_a_field_write_is_no_event(tmp_path, kind):
         assert len(updates) == 1, "Raj's raise to priority 1 is the only change by a person"
 
 
-async def test_a_value_of_a_lost_answer_is_a_persons_once_it_was_overwritten(tmp_path):
+async def test_a_value_of_a_lost_answer_belongs_to_a_person_once_it_was_overwritten(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         lost = Fault(FaultKind.DROP_AFTER, count=1, method="PATCH", path=INCIDENT)
@@ -84,7 +84,7 @@ async def test_a_value_of_a_lost_answer_is_a_persons_once_it_was_overwritten(tmp
         rig.advance(5)
         rig.set_status(record_id, "IN PROGRESS")
         await settle(daemon)
-        assert rig.status_of(record_id) == "IN PROGRESS", "the newer value stands"
+        assert rig.status_of(record_id) == "IN PROGRESS", "the newer value is kept"
         rig.set_status(record_id, "ACKNOWLEDGED")
         await settle(daemon)
         heard = [x for x in await daemon.log() if x["record"] == record_id]
@@ -94,7 +94,7 @@ async def test_a_value_of_a_lost_answer_is_a_persons_once_it_was_overwritten(tmp
 @pytest.mark.xfail(
     reason="a record shows its values only as they are now, not that they were set back"
 )
-async def test_a_value_a_person_put_back_after_a_lost_answer_stands(tmp_path):
+async def test_a_value_that_a_person_restored_after_a_lost_answer_is_kept(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         lost = Fault(FaultKind.DROP_AFTER, count=1, method="PATCH", path=INCIDENT)
@@ -111,7 +111,7 @@ async def test_a_value_a_person_put_back_after_a_lost_answer_stands(tmp_path):
 
 @pytest.mark.parametrize("deed", ["acknowledge", "annotate", "resolve"])
 async def test_what_people_do_with_a_page_whose_answer_was_lost_reaches_the_record(tmp_path, deed):
-    """Its trigger entry is late too: anything else that shows our incident key must do."""
+    """Its trigger entry is late too: any other entry that shows its incident key must be enough."""
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id = rig.open_record()
         await daemon.step()
@@ -170,7 +170,9 @@ async def test_what_follows_from_a_write_that_could_not_be_read_back_is_no_event
         assert len(updates) == 1, "Raj's raise to priority 1 is the only change by a person"
 
 
-async def test_a_record_of_ours_is_known_although_the_next_attempt_could_not_even_begin(tmp_path):
+async def test_a_record_of_pagerforce_is_recognised_although_the_next_attempt_could_not_even_begin(
+    tmp_path,
+):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         rig.desk.salesforce_faults.add(Fault(FaultKind.DROP_AFTER, method="PATCH", path=INCIDENT))
         rig.pd.trigger("PDBA001", "Replication lag")
@@ -205,7 +207,7 @@ async def test_a_record_that_somebody_deleted_is_not_made_again(tmp_path):
 
 
 @pytest.mark.parametrize("seen_first_by", ["a poll", "the next attempt"])
-async def test_what_somebody_did_to_a_record_of_ours_before_we_saw_it_is_ruled_on(
+async def test_what_somebody_did_to_an_own_record_before_the_first_poll_is_evaluated(
     tmp_path, seen_first_by
 ):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:

@@ -1,7 +1,7 @@
-"""A week of incident life in seconds: both clocks are in the test's hand.
+"""A week of incidents in seconds: the test moves both clocks.
 
-Every hour somebody does something on either side, chosen by a seeded generator; now and then a request
-fails. At the end both sides must agree, nothing may be doubled, and it must be quiet.
+Every hour somebody changes something on either side, chosen by a seeded generator; now and then a request
+fails. At the end both sides must agree, nothing may be duplicated, and nothing may happen any more.
 """
 
 import random
@@ -75,7 +75,7 @@ async def test_a_week(tmp_path, seed):
             rig.advance(3600)
             with suppress(
                 RemoteError
-            ):  # as the polling loop does: the cursor stands, the next poll reads on
+            ):  # like the polling loop: the cursor does not move, the next poll continues from it
                 await daemon.poll()
             await daemon.deliver()
         rig.desk.pagerduty_faults.clear()
@@ -90,7 +90,7 @@ async def test_a_week(tmp_path, seed):
         by_incident = {incident: record for incident, record, _ in links}
         assert len(links) == len(by_record) == len(by_incident)
         assert set(week.monitored) <= set(by_incident)
-        # Closed before the daemon, held up by a fault, could see it: nobody is paged for that.
+        # Closed before the daemon, delayed by a fault, could see it: no incident is created for that.
         spared = {
             x["record"] for x in await daemon.log() if x["event"] == "create" and not x["actions"]
         }

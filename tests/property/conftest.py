@@ -1,4 +1,4 @@
-"""How many examples each law is held against: few in every run, more by ``make fuzz``."""
+"""The number of examples for each law: few in every run, more with ``make fuzz``."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Generators of our own words: small alphabets, so that equal things meet."""
+"""Generators of the project's own data: small alphabets, so that equal values occur."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -103,7 +103,7 @@ KINDS = (
 
 
 def entries(kinds=KINDS, current=None):
-    """Log entries of one incident; ids say what they are, so that equal ids are equal entries."""
+    """Log entries of one incident; the id depends on the content, so that equal ids are equal entries."""
     return st.builds(
         LogEntry,
         id=st.uuids().map(str),

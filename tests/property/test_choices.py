@@ -1,4 +1,4 @@
-"""Laws of what is decided about delivery and polling: targets, waits, windows."""
+"""Laws of decisions about delivery and polling: targets, waits, windows."""
 
 from datetime import timedelta
 
@@ -38,7 +38,7 @@ budgets = st.builds(
 
 
 @given(paces, st.booleans(), st.integers(0, 10**6), budgets)
-def test_the_next_poll_is_never_too_soon_and_never_out_of_sight(pace, busy, failures, budget):
+def test_the_next_poll_is_never_too_soon_and_never_too_late(pace, busy, failures, budget):
     wait = next_delay(pace, is_busy=busy, failures=failures, budget=budget)
     assert wait >= pace.busy
     if failures or not busy:
@@ -63,7 +63,7 @@ def test_what_is_left_of_the_budget_lasts(pace, busy, remaining, left, per_poll)
 
 
 @given(paces, st.integers(0, 10_000), st.floats(0, 10_000), st.floats(0, 10_000))
-def test_a_poll_looks_back_at_least_as_far_as_was_promised_now_and_then(pace, count, since, come):
+def test_a_poll_looks_back_at_least_as_far_as_promised_at_intervals(pace, count, since, come):
     sweep = Sweep(cheap=200, every=timedelta(minutes=5))
     moved = timedelta(seconds=come)
     overlap = sweep.overlap(pace, wide=EarlierPoll(count, since, moved))
@@ -74,7 +74,7 @@ def test_a_poll_looks_back_at_least_as_far_as_was_promised_now_and_then(pace, co
 
 
 @given(st.integers(-5, 10**9), st.floats(0.001, 100), st.floats(0.001, 1000), st.floats(0, 1))
-def test_backing_off_has_bounds(attempt, base, cap, jitter):
+def test_backoff_has_bounds(attempt, base, cap, jitter):
     wait = backoff_seconds(attempt, base=base, cap=cap, jitter=jitter)
     assert 0 <= wait <= cap
     fullest = backoff_seconds(attempt, base=base, cap=cap, jitter=1.0)
@@ -113,10 +113,10 @@ def test_a_window_that_held_little_is_followed_by_a_wider_one(span, read, count,
         assert wider == timedelta(seconds=span)
     elif span == read and wider < MAX_SPAN:
         assert wider > window.span, "or a quiet night after a storm would be read second by second"
-        assert count * (wider / window.span) <= wanted, "as dense as before, it would be too much"
+        assert count * (wider / window.span) <= wanted, "at the same density it would be too much"
 
 
-# What an action acts on ---------------------------------------------------------------------------
+# Targets of actions -------------------------------------------------------------------------------
 
 INCIDENTS, RECORDS = ("PA", "PB"), ("a0B1", "a0B2")
 links = st.lists(
@@ -168,7 +168,7 @@ def test_an_action_acts_on_something_or_says_why_not(kind, side, pairs, written)
     pairs = Pairs(tuple(mine), pairs.incidents)
     targets = choose(action_of(written), spec, event, pairs)
     assert bool(targets.ids) != bool(targets.reason)
-    assert len(set(targets.ids)) == len(targets.ids), "and on each thing once"
+    assert len(set(targets.ids)) == len(targets.ids), "each target once"
     known = {link.incident_id for link in pairs.links} | {link.record_id for link in pairs.links}
     assert set(targets.ids) <= known | {event.incident_id, event.record_id}
 
@@ -186,7 +186,7 @@ def test_nothing_is_written_to_resolved_incidents_but_notes(pairs):
 
 
 @given(pairs)
-def test_a_linked_record_pages_nobody_again(pairs):
+def test_a_linked_record_creates_no_second_incident(pairs):
     spec = ActionSpec("x", Side.PAGERDUTY, TargetKind.NEW_INCIDENT, (), "")
     found = choose(action_of({}), spec, event_of(Side.SALESFORCE), pairs)
     assert bool(found.ids) == (not pairs.links)

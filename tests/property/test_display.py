@@ -1,4 +1,4 @@
-"""What is shown to people holds nothing that is obeyed; what programs read keeps its value."""
+"""Text for people has no control characters; text for programs keeps its value."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def obeyed(character):
 
 
 @given(TEXTS)
-def test_a_shown_text_is_one_line_of_which_nothing_is_obeyed(text):
+def test_a_shown_text_is_one_line_without_control_characters(text):
     found = shown(text)
     assert not any(map(obeyed, found))
     assert not set("\u061c\u200e\u200f") & set(found)

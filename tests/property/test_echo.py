@@ -1,4 +1,4 @@
-"""Laws of recognising our own writes: only what was announced, and no more often than that."""
+"""Laws of recognising own writes: only expected ones, and no more often than expected."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ def squeezed(text):
 
 
 @given(entries(), many)
-def test_an_entry_is_ours_only_where_everything_said_fits(entry, expected):
+def test_an_entry_is_own_only_if_the_whole_expectation_fits(entry, expected):
     index = find_entry(entry, expected)
     if index is None:
         return
@@ -55,14 +55,14 @@ def test_an_entry_is_ours_only_where_everything_said_fits(entry, expected):
 
 
 @given(entries(kinds=("annotate",)), many)
-def test_a_person_with_other_words_is_heard(entry, expected):
+def test_a_person_with_other_words_is_no_echo(entry, expected):
     other = replace(entry, note="words that nobody announced")
     texts = [x for x in expected if isinstance(x, EntryExpected) and x.text is not None]
     assert find_entry(other, texts) is None
 
 
 @given(entries(), expectations)
-def test_what_is_announced_exactly_is_found(entry, item):
+def test_an_exact_expectation_is_found(entry, item):
     wanted = EntryExpected(entry.type, entry.incident_id, entry.agent.id, entry.note or None)
     assert find_entry(entry, [wanted]) == 0
     assert find_entry(entry, [item, wanted]) in (0, 1)
@@ -70,7 +70,7 @@ def test_what_is_announced_exactly_is_found(entry, item):
 
 
 @given(entries(), known_people, known_people)
-def test_somebody_else_who_does_the_same_is_heard(entry, we, somebody):
+def test_somebody_else_who_does_the_same_is_no_echo(entry, we, somebody):
     wanted = [EntryExpected(entry.type, entry.incident_id, we.id)]
     assert find_entry(replace(entry, agent=somebody), wanted) == (
         0 if somebody.id == we.id else None
@@ -78,7 +78,7 @@ def test_somebody_else_who_does_the_same_is_heard(entry, we, somebody):
 
 
 @given(comments, many)
-def test_a_comment_is_ours_only_by_place_maker_and_words(comment, expected):
+def test_a_comment_is_own_only_by_parent_author_and_words(comment, expected):
     index = find_comment(comment, expected)
     if index is not None:
         item = expected[index]
@@ -92,7 +92,7 @@ def test_a_comment_is_ours_only_by_place_maker_and_words(comment, expected):
     records,
     st.dictionaries(st.sampled_from(["Name", "A__c", "X__c"]), st.integers(0, 2), max_size=3),
 )
-def test_a_row_holds_values_only_if_every_one_it_carries_stands(record, values):
+def test_a_row_holds_values_only_if_every_value_is_current(record, values):
     shared = values.keys() & record.fields.keys()
     wanted = bool(shared) and all(is_equal(record.fields[name], values[name]) for name in shared)
     assert holds(record, values) == wanted
@@ -103,7 +103,7 @@ def test_a_row_holds_values_only_if_every_one_it_carries_stands(record, values):
 
 
 @given(incidents)
-def test_an_incident_is_ours_by_its_key_alone(incident):
+def test_an_incident_is_own_by_its_key_alone(incident):
     wanted = [PageExpected("k1"), PageExpected("k2")]
     index = find_created(incident, wanted)
     assert index == ({"k1": 0, "k2": 1}.get(incident.incident_key))
@@ -111,7 +111,7 @@ def test_an_incident_is_ours_by_its_key_alone(incident):
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=3), st.integers(0, 12))
-def test_an_expectation_is_good_for_its_count_and_no_more(counts, draws):
+def test_an_expectation_matches_no_more_often_than_its_count(counts, draws):
     waiting = Waiting(
         [Expected(n, "a", count, EntryExpected("annotate", "P")) for n, count in enumerate(counts)]
     )

@@ -1,4 +1,4 @@
-"""Laws of folding log entries onto an incident's snapshot."""
+"""Laws of applying log entries to an incident's snapshot."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -38,8 +38,8 @@ def test_the_snapshot_is_never_older_than_any_entry_it_has_seen(batch):
 
 
 @given(st.lists(entries(), min_size=1, max_size=5), st.data())
-def test_entries_that_come_late_do_not_change_where_it_ends(batch, data):
-    """Whatever comes after the newest entry of all leaves the snapshot as that one left it."""
+def test_entries_that_come_late_do_not_change_the_result(batch, data):
+    """Entries older than the newest one do not change the snapshot that the newest one left."""
     batch = sorted(batch, key=lambda entry: entry.at)
     newest = replace(batch[-1], at=batch[-1].at + timedelta(seconds=1))
     after = run(None, [*batch, newest])
@@ -48,7 +48,7 @@ def test_entries_that_come_late_do_not_change_where_it_ends(batch, data):
 
 
 @given(held, entries())
-def test_an_event_tells_its_own_state_whatever_the_present_is(before, entry):
+def test_an_event_has_its_own_state_whatever_the_present_is(before, entry):
     folded = fold(before, entry)
     known = {
         "acknowledge": IncidentStatus.ACKNOWLEDGED,
@@ -66,13 +66,13 @@ def test_an_event_tells_its_own_state_whatever_the_present_is(before, entry):
 
 
 @given(held, entries(kinds=("annotate", "never_heard_of", "notify", "snooze")))
-def test_what_tells_of_no_state_changes_none(before, entry):
+def test_an_entry_without_a_state_changes_none(before, entry):
     folded = fold(before, entry)
     assert folded.after == before.incident
     assert changed_fields(folded.before, folded.after) == frozenset()
 
 
-# A life as PagerDuty would tell it: each deed with the state that the API reports after all of them.
+# A life as PagerDuty would report it: each act with the state that the API reports after all of them.
 
 deeds = st.lists(
     st.tuples(
@@ -89,7 +89,7 @@ deeds = st.lists(
 
 
 def live(story):
-    """The entries of a story and the state it ends in; each second holds at most one deed."""
+    """The entries of a story and its final state; each second has at most one act."""
     state = Incident(PAGE, status=IncidentStatus.TRIGGERED, urgency="high", created_at=T0)
     told = [LogEntry("R0", "trigger", T0, PAGE, is_first=True)]
     at = T0
@@ -98,7 +98,7 @@ def live(story):
         entry = LogEntry(f"R{number}", kind, at, PAGE)
         if kind == "assign":
             entry = replace(entry, assignees=(person,))
-            # By a person: anyone who had acknowledged it does not look after it any more.
+            # By a person: all who had acknowledged it are no longer responsible.
             state = replace(state, assignees=(person,), status=IncidentStatus.TRIGGERED)
         elif kind == "priority_change":
             entry = replace(entry, priority=priority, had_priority=True)
@@ -143,7 +143,7 @@ def test_batches_make_no_difference(story, cut):
 
 
 class _NoRules:
-    """Stands for the customer's rules: none."""
+    """Represents the customer's rules: none."""
 
     def rule(self, event, _world, _now):
         return Ruled(event, ())
@@ -182,7 +182,7 @@ def test_an_incident_that_is_as_it_was_has_not_drifted(incident, entry_at):
 
 
 @given(incidents, incidents)
-def test_drift_that_was_taken_in_is_none_the_next_time(before, seen):
+def test_drift_that_was_stored_is_none_the_next_time(before, seen):
     now = T0 + timedelta(hours=1)
     found = find_unlogged(Held(before), seen, server_now=now, grace=timedelta(seconds=60))
     if found is not None:

@@ -45,7 +45,7 @@ def test_exactly_the_fields_that_differ_and_are_not_quiet_have_changed(before, n
 
 
 @given(records, records, quiet)
-def test_no_field_is_lost_and_what_was_read_stands(before, now, quiet):
+def test_no_field_is_lost_and_what_was_read_is_kept(before, now, quiet):
     change = compare(before, now, start_at=T0, quiet=quiet)
     changed = change.changed if change else frozenset()
     after = merged(before, now, changed)
@@ -65,7 +65,7 @@ def test_there_and_back_are_the_same_fields(left, right):
 
 
 @given(records)
-def test_a_row_never_seen_is_news_unless_it_is_deleted(row):
+def test_a_row_never_seen_is_new_unless_it_is_deleted(row):
     change = compare(None, row, start_at=T0)
     if row.is_deleted:
         assert change is None
@@ -86,7 +86,7 @@ def test_the_same_change_has_one_id_and_another_change_another(before, now):
 
 
 @given(records, fields)
-def test_a_quiet_field_is_kept_without_a_word(before, values):
+def test_a_quiet_field_is_stored_without_an_event(before, values):
     row = replace(before, fields={**before.fields, **values})
     assert compare(before, row, start_at=T0, quiet=set(values)) is None
     assert merged(before, row).fields == row.fields

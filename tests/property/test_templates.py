@@ -1,4 +1,4 @@
-"""Laws of templates: whatever is written and whatever the values are, a text comes of it or a problem."""
+"""Laws of templates: any template with any values gives a text or a problem."""
 
 import tracemalloc
 
@@ -93,7 +93,7 @@ list_calls = st.sampled_from(["split()", "split('a')", "split(' ', 3)", "splitli
 
 
 def _larger_text(inner):
-    """Text made of text, without a fault that would end the rendering early."""
+    """Text built from text, without an error that would end the rendering early."""
     text = inner.map("({} | string)".format)
     lists = st.one_of(
         st.builds("{}.{}".format, text, list_calls),

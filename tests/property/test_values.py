@@ -1,4 +1,4 @@
-"""Laws of values: equality, instants, ids, comparison in rules, what the store gives back."""
+"""Laws of values: equality, instants, ids, comparison in rules, reading back from the store."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -70,7 +70,7 @@ def test_stored_instants_order_as_text(left, right):
 
 
 @given(st.text(max_size=12))
-def test_what_is_no_instant_says_so(text):
+def test_invalid_instants_are_refused(text):
     try:
         moment = parse_instant(text)
     except ValueError:
@@ -144,7 +144,7 @@ def test_a_moment_is_the_moment_its_text_states(moment):
     assert to_moment(format_instant(moment)) == moment
 
 
-# What the store gives back ----------------------------------------------------------------------
+# Values read back from the store ----------------------------------------------------------------
 
 notes = st.none() | st.builds(
     CommentText, st.text(max_size=4), st.text(max_size=4), moments, st.none() | st.just("00a1")

@@ -1,6 +1,6 @@
-"""PagerDuty as a recording: entries in the API's own order, and the incident that is shown with them.
+"""PagerDuty as a recording: entries in the API's own order, and the incident returned with them.
 
-The daemon's own parts work on it through the real client; only the network is replaced.
+The daemon's own parts read it through the real client; only the network is replaced.
 """
 
 import json
@@ -30,10 +30,10 @@ def time_of(entry):
 
 
 class Recording:
-    """A case: what is shown when, and what must come out.
+    """A case: what is returned when, and the expected result.
 
-    ``now``: PagerDuty's clock, moved by the test. ``is_included``: whether entries bear the incident
-    as it is, as the API shows it where it is asked for.
+    ``now``: PagerDuty's clock, moved by the test. ``is_included``: whether entries include the current
+    incident, as the API does on request.
     """
 
     def __init__(self, name, *, is_included):
@@ -46,16 +46,16 @@ class Recording:
         self.now = self.times()[0] - timedelta(seconds=60)
 
     def times(self):
-        """The seconds in which something happens, oldest first."""
+        """The seconds with an event, oldest first."""
         return sorted({time_of(entry) for entry in (*self.entries, *self.prelude)})
 
     @property
     def incident(self):
-        """The incident as it is shown now; None before there is one."""
+        """The current incident; None before it exists."""
         return self.expected["incident"] if self.is_over else self.expected["before"]
 
     def visible(self):
-        """What the log lists now, newest first."""
+        """The current content of the log, newest first."""
         is_held_back = self.expected.get("after_write", False) and not self.sent
         entries = [*([] if is_held_back else self.entries), *self.prelude]
         return [entry for entry in entries if time_of(entry) <= self.now]

@@ -1,9 +1,9 @@
-"""Small inputs after the forms that real accounts gave: read, folded and ruled on by the daemon's own parts.
+"""Small inputs in the form of real accounts: read, folded and evaluated by the daemon's own parts.
 
-``pagerduty/NAME.json`` is what the log lists, newest first; ``NAME.expected.json`` says what PagerDuty
-showed before and after, and what must come out of it: each entry's type, with the status and the
-assignees right after it, and which rules it met. An ``echo`` meets none: it is ``ours``, or what
-PagerDuty did by itself (``consequence``).
+``pagerduty/NAME.json`` is the content of the log, newest first; ``NAME.expected.json`` has PagerDuty's
+state before and after, and the expected result: each entry's type, with the status and the
+assignees right after it, and the rules it met. An ``echo`` is not evaluated: it is ``ours``, or PagerDuty
+did it without a person (``consequence``).
 """
 
 from contextlib import asynccontextmanager
@@ -97,7 +97,7 @@ class Replay:
         await self.poll_at(self.recording.now + timedelta(minutes=5))
 
     async def journal(self):
-        """The events and, of each, what the log says."""
+        """The events, each with its line of the log."""
         async with self.parts.database.read() as tx:
             log = await journal.read_log(tx, journal.Filter())
             events = await journal.read_events(tx, [entry["seq"] for entry in log])
@@ -130,7 +130,7 @@ async def replayed(folder, private_key, name, *, is_included):
 
 
 def shown(event, entry, wanted):
-    """What came out of an entry, as far as the case says something about it."""
+    """The result for an entry, as far as the case specifies it."""
     incident, echo = event.incident, entry["echo_of"]
     found = {
         "entry": event.id.removeprefix("pd:"),
@@ -159,7 +159,7 @@ async def check(replay):
         for rule in entry["rules"]:
             if rule["matched"]:
                 met.setdefault(rule["rule"], []).append(entry_id)
-    if not replay.recording.is_included:  # then nobody knows yet whom a trigger calls
+    if not replay.recording.is_included:  # then nobody knows yet whom a trigger notifies
         for item in (*found, *expected["events"]):
             if item["type"] == "trigger":
                 item.pop("assignees")
@@ -168,7 +168,7 @@ async def check(replay):
     assert replay.contradictions() == 0
 
 
-def test_every_input_has_what_must_come_out_next_to_it():
+def test_every_input_has_its_expected_result_next_to_it():
     assert len(names()) >= 15
     for name in names():
         recording = Recording(name, is_included=True)
@@ -178,7 +178,7 @@ def test_every_input_has_what_must_come_out_next_to_it():
 
 @pytest.mark.parametrize("name", names())
 async def test_what_comes_in_one_poll(tmp_path, private_key, name):
-    """All of it at once, so that the incident shown is the one of the end."""
+    """All of it at once, so that the returned incident is the final one."""
     await play_at_once(tmp_path, private_key, name, is_included=True)
 
 
@@ -200,7 +200,7 @@ async def play_at_once(tmp_path, private_key, name, *, is_included):
 
 @pytest.mark.parametrize("name", names())
 async def test_what_comes_second_by_second(tmp_path, private_key, name):
-    """A poll after each second in which something happened."""
+    """A poll after each second with an event."""
     async with replayed(tmp_path, private_key, name, is_included=False) as replay:
         recording = replay.recording
         for moment in recording.times():

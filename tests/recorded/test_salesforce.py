@@ -1,7 +1,7 @@
-"""Answers after the forms that real orgs gave: each goes over HTTP through our own client.
+"""Answers in the form of real orgs: each is sent over HTTP to pagerforce's own client.
 
-``salesforce/NAME.json`` is a status and a body, or a describe; ``NAME.expected.json`` says in ``meaning``
-what must come of it, and in ``sandbox`` by which name the sandbox gives the same answer.
+``salesforce/NAME.json`` is a status and a body, or a describe; ``NAME.expected.json`` has the expected
+``meaning``, and in ``sandbox`` the name by which the sandbox gives the same answer.
 """
 
 import json
@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent / "salesforce"
 NAMES = sorted(path.name.removesuffix(".expected.json") for path in FOLDER.glob("*.expected.json"))
 ROW = "a0R000000000001AAA"
 STAYS = 6
-"""So often a page of the edge is met before a new login must have been tried."""
+"""Number of pages of the edge after which a new login must have been tried."""
 
 
 def load(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -39,7 +39,7 @@ def cases(*meanings: str):
     return found
 
 
-# How a request meets an answer: alone, as one row of a collection, as a part of a composite. -----
+# How a request gets an answer: alone, as one row of a collection, as a part of a composite. -------
 
 
 async def query(org, line, case):
@@ -85,7 +85,7 @@ async def met(way: Way, org, line, case) -> RemoteError:
     return caught.value
 
 
-def test_every_case_says_what_must_come_of_it():
+def test_every_case_has_an_expected_result():
     given = {path.stem for path in FOLDER.glob("sf-*.json") if ".expected" not in path.name}
     assert given == set(NAMES)
 
@@ -110,7 +110,7 @@ async def test_lock_is_tried_again(name, way):
 @pytest.mark.parametrize("way", [create, update, collection, part])
 @pytest.mark.parametrize("name", cases("retry slowly"))
 async def test_maintenance_is_waited_out(name, way):
-    """Nothing is lost and nobody has to do anything: whether one action waits or the whole side."""
+    """Nothing is lost and nobody has to act, whether one action waits or the whole side."""
     case, _ = load(name)
     async with scripted() as (org, line):
         error = await met(way, org, line, case)
@@ -121,8 +121,8 @@ async def test_maintenance_is_waited_out(name, way):
 
 @pytest.mark.parametrize("way", ALONE)
 @pytest.mark.parametrize("name", cases("log in anew"))
-async def test_moved_instance_is_asked_for_at_the_login_host(name, way):
-    """At once, or before the next attempt; then it works. A write may be searched for first."""
+async def test_moved_instance_is_found_through_the_login_host(name, way):
+    """At once, or before the next attempt; then it works. A search may precede a repeated write."""
     case, _ = load(name)
     async with scripted() as (org, line):
         org.say(case["status"], case["body"])
@@ -143,11 +143,11 @@ async def test_moved_instance_is_asked_for_at_the_login_host(name, way):
 @pytest.mark.parametrize("way", ALONE)
 @pytest.mark.parametrize("name", cases("retry, log in anew if it stays"))
 async def test_page_of_the_edge_is_no_answer(name, way):
-    """A lost answer of a write may also be looked into first."""
+    """A search may also follow the lost answer of a write."""
     case, _ = load(name)
     async with scripted() as (org, line):
         for _ in range(STAYS):
-            for _ in range(2):  # a client that logs in anew may send it twice
+            for _ in range(2):  # a client that logs in again may send it twice
                 org.say(case["status"], case["body"])
             error = await met(way, org, line, case)
             assert isinstance(verdict_of(error), RetryLater | Unknown)
@@ -169,7 +169,7 @@ async def test_login_that_is_refused_for_now_is_no_wrong_key(name):
 
 
 @pytest.mark.parametrize("name", cases("no path"))
-async def test_reference_without_a_name_leads_nowhere(name):
+async def test_reference_without_a_name_is_empty(name):
     case, expected = load(name)
     async with scripted() as (org, line):
         described = {"name": expected["object"], "fields": case["fields"]}

@@ -1,4 +1,4 @@
-"""One action, one occasion: what became of it, in the journal and on both sides."""
+"""One action, one event: the result in the journal and on both sides."""
 
 from collections.abc import Callable
 from contextlib import asynccontextmanager
@@ -56,10 +56,10 @@ def nothing(*_: Any) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """An action as a rule says it, and what is to become of it.
+    """An action as a rule defines it, and its expected result.
 
     ``before`` happens and is seen by the daemon; ``meanwhile`` happens between the decision and the
-    delivery. ``after`` asserts the state of the sandbox; where nothing was delivered, both sides
+    delivery. ``after`` asserts the state of the sandbox; if nothing was delivered, both sides
     must be as they were just before the delivery.
     """
 
@@ -81,7 +81,7 @@ def table(*cases):
 
 
 def picture(rig: Rig) -> dict[str, Any]:
-    """All that an action can change on either side."""
+    """Everything that an action can change on either side."""
     return {
         "incidents": rig.incidents(),
         "notes": [rig.notes_of(item["id"]) for item in rig.incidents()],
@@ -98,7 +98,7 @@ async def decide(rig, daemon):
 
 
 async def conclude(rig, daemon, case, *where):
-    """Decides, delivers, and holds the result against the case."""
+    """Decides, delivers, and compares the result with the case."""
     known = {item["action_id"] for item in await daemon.actions()}
     await decide(rig, daemon)
     case.meanwhile(rig, *where)

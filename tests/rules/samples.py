@@ -1,6 +1,6 @@
-"""What every operator says of a value of every type: one operand for true, one for false.
+"""The result of every operator for a value of every type: one operand for true, one for false.
 
-Written by hand from the words of docs/reference/rules.md, so that nothing here is computed by what it tests.
+Written by hand from docs/reference/rules.md, so that the tested code computes nothing here.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ WHEN_ABSENT = {
     "changed_from": False,
     "changed_to": False,
 }
-"""What an operator says of a field that is empty, whatever it is compared with."""
+"""The result of an operator for an empty field, whatever the operand."""
 OPERATORS = tuple(WHEN_ABSENT)
 
 

@@ -1,4 +1,4 @@
-"""``pagerduty.create_incident``: the page, and every reason why there is none."""
+"""``pagerduty.create_incident``: the created incident, and every reason why there is none."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def is_titled(rig, record_id):
 def is_assigned(rig, record_id):
     (incident,) = rig.incidents()
     assert [one["assignee"]["id"] for one in incident["assignments"]] == [JANE]
-    assert incident["status"] == "triggered", "an assignee who is not its creator is called"
+    assert incident["status"] == "triggered", "an assignee who is not its creator is notified"
 
 
 def has_body(rig, record_id):
@@ -115,7 +115,7 @@ CASES = table(
 
 
 @pytest.mark.parametrize(**CASES)
-async def test_a_page_for_a_record(folder, case):
+async def test_an_incident_for_a_record(folder, case):
     mapping = case.more.get("mapping", MAPPING)
     tried = rule("try", "salesforce", GO, case.action)
     async with staged(folder, tried, mappings=[mapping] if mapping else []) as (rig, daemon):
@@ -148,7 +148,7 @@ AGAIN = table(
 
 
 @pytest.mark.parametrize(**AGAIN)
-async def test_a_page_for_a_record_that_had_one(folder, case):
+async def test_an_incident_for_a_record_that_had_one(folder, case):
     tried = rule("try", "salesforce", GO, case.action)
     async with staged(folder, tried) as (rig, daemon):
         record_id = rig.open_record()
@@ -162,7 +162,7 @@ async def test_a_page_for_a_record_that_had_one(folder, case):
         await conclude(rig, daemon, case, record_id)
 
 
-async def test_an_incident_pages_for_nothing(folder):
+async def test_an_event_of_an_incident_creates_none(folder):
     occasion = [is_("event.type", "equals", "acknowledge")]
     case = Case("", create(title="t"), "skipped", "there is nothing to create")
     async with staged(folder, rule("try", "pagerduty", occasion, case.action)) as (rig, daemon):
@@ -172,8 +172,8 @@ async def test_an_incident_pages_for_nothing(folder):
         await conclude(rig, daemon, case)
 
 
-async def test_a_page_goes_out_after_a_refusal_has_passed(folder):
-    """A limit or an outage is no reason for a dead letter: the page comes late, once."""
+async def test_an_incident_is_created_after_a_temporary_refusal(folder):
+    """A limit or an outage is no reason for a dead letter: the incident is created late, once."""
     async with staged(folder, rule("try", "salesforce", GO, create())) as (rig, daemon):
         record_id = rig.open_record()
         await daemon.step(1)

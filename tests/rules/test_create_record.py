@@ -71,7 +71,7 @@ def there_already(rig, incident_id):
 
 def adopted(rig, incident_id):
     (row,) = rig.sf.rows(WINDOW)
-    assert row["Name"] == "made by hand", "what stands there is never overwritten"
+    assert row["Name"] == "made by hand", "an existing value is never overwritten"
 
 
 STATUS = {"lookup": {"Name": "NEW"}}
@@ -250,7 +250,7 @@ async def test_a_comment_on_the_linked_record(folder, case):
         rig.pd.acknowledge(incident_id, by=JANE)
         await conclude(rig, daemon, case, record_id, incident_id)
         await daemon.step(3)
-        assert rig.notes_of(incident_id) == [], "our own comment never comes back"
+        assert rig.notes_of(incident_id) == [], "pagerforce's own comment is never copied back"
 
 
 async def test_a_comment_where_none_are_configured(folder):

@@ -1,7 +1,7 @@
 """Every field that has a name of its own x every operator x true, false, absent, over HTTP.
 
-What the incident holds is read from the sandbox first, and the operands are made of it by hand-written
-tables (``samples.py``); then one life of the daemon sees it change, and the journal tells.
+The incident's values are read from the sandbox first, and the operands are derived from them by hand-written
+tables (``samples.py``); then one life of the daemon sees it change, and the journal shows the result.
 """
 
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ def instant(at):
 
 
 def samples_of(incident):
-    """What an acknowledged incident holds, as the sandbox shows it."""
+    """The values of an acknowledged incident, as the sandbox shows them."""
     number = incident["incident_number"]
     priority, policy = incident["priority"], incident["escalation_policy"]
     return {
@@ -68,7 +68,7 @@ def _people():
     }
 
 
-HAPPENS_AT = "2026-03-02T08:00:04Z"  # the rig's clock, four seconds on once the daemon is up
+HAPPENS_AT = "2026-03-02T08:00:04Z"  # the rig's clock, four seconds later once the daemon runs
 EVENTS = {
     "event.source": text("pagerduty", None, "salesforce"),
     "event.type": text("annotate", None, "trigger"),
@@ -86,7 +86,7 @@ EVENTS = {
 
 
 def cases(samples, prefix=""):
-    """(field, operator, operand, whether it holds) where no earlier value is needed."""
+    """(field, operator, operand, whether it holds) for operators without an earlier value."""
     for field, sample in samples.items():
         for op, operand, expected in truths(sample) if sample else ():
             if op not in CHANGES or (field == "status" and not prefix):
@@ -153,7 +153,7 @@ async def test_every_field_is_true_or_false(rig):
         assert (name in seen) is expected, (field, op, operand)
     heard = fired(annotated)
     for name, (field, op, operand, expected) in zip(more_names, words, strict=True):
-        # A rule that speaks neither of the type nor of a comment sees no annotation.
+        # A rule that names neither the type nor a comment does not see annotations.
         told = seen if field.startswith(("event.source", "event.actor", "event.at")) else heard
         assert (f"e {name}" in told) is expected, (field, op, operand)
     for name, (_, op, operand, expected) in zip(last_names, about, strict=True):

@@ -97,13 +97,13 @@ async def test_every_type_and_operator_is_true_false_or_absent(folder):
             if op.startswith("changed"):
                 assert name not in created[there], f"{name}: nothing changed on a create"
         else:
-            # What the record was before it was emptied; and before it was there.
+            # What the record was before it was emptied, and before it existed.
             assert (name in fired(last)) is expected, name
             assert (name in created[there]) is WHEN_ABSENT[op], name
 
 
 async def test_an_operator_that_cannot_apply_to_a_type_stops_the_start(folder):
-    """Only the org knows the types: said when the daemon asks it, for all rules at once."""
+    """Only the org knows the types: reported when the daemon reads them, for all rules at once."""
     refused = [
         (field, op)
         for field, kind in FIELDS.items()
@@ -127,7 +127,7 @@ async def test_an_operator_that_cannot_apply_to_a_type_stops_the_start(folder):
 
 
 def _operand(op):
-    """One that the operator takes of any field: the type alone is what is wrong."""
+    """An operand that the operator accepts for any field: only the type is wrong."""
     return 1 if op in ("greater_than", "at_least", "less_than", "at_most") else "x"
 
 
@@ -157,7 +157,7 @@ WRITES = {
     "Moment__c": {NOON: NOON, "2026-05-04T14:00:00+02:00": NOON, "{{ '2026-05-04T12:00:00Z' }}": NOON},
     "Clock__c": {time(9, 30): time(9, 30), "09:31": time(9, 31), "09:32:10": time(9, 32, 10), "{{ '09:33:10.500Z' }}": time(9, 33, 10, 500_000)},
 }  # fmt: skip
-"""Field -> what a rule says (text, TOML's own type, template) -> what stands there then."""
+"""Field -> the value in a rule (text, TOML's own type, template) -> the value in Salesforce afterwards."""
 NULL = {"Flag__c": False}
 WRONG = {
     "Picklist__c": ("Huge", "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
@@ -179,7 +179,7 @@ WRONG = {
 
 
 def writes():
-    """(rule, the name that sets it off, field, what is to stand there, why it is refused)."""
+    """(rule, the name that triggers it, field, the expected value, why it is refused)."""
     for field, given in WRITES.items():
         cases = [(value, wanted, "") for value, wanted in given.items()]
         cases.append(("", NULL.get(field), ""))
@@ -201,13 +201,13 @@ async def test_set_field_writes_every_type_as_text_typed_by_template_and_empty(f
         start = rig.sf.row(SAMPLER, rows[cases[0][1]])
         for name, row_id in rows.items():
             rig.sf.update(SAMPLER, row_id, {"Name": name}, by=RAJ)
-        # So many at once are a burst, in which an unfinished batch waits a moment to be filled.
+        # So many at once are a burst: an unfinished batch waits a moment to be filled.
         await daemon.step(4)
         log = await daemon.log()
 
     done = {one["record"]: one for entry in log for one in entry["actions"]}
     wrong = [name for _, name, *_ in cases if rows[name] not in done]
-    assert wrong == [], "not set off"
+    assert wrong == [], "not triggered"
     for _, name, field, wanted, reason in cases:
         outcome, row = done[rows[name]], rig.sf.row(SAMPLER, rows[name])
         if reason:
@@ -219,4 +219,4 @@ async def test_set_field_writes_every_type_as_text_typed_by_template_and_empty(f
             wrong.append((name, outcome["outcome"], outcome["reason"], row[field], wanted))
     assert wrong == []
     strangers = [e for e in log if e["event"] == "update" and e["echo_of"] is None]
-    assert len(strangers) == len(cases), "what we wrote came back as somebody's change"
+    assert len(strangers) == len(cases), "own writes were read as somebody's change"

@@ -1,4 +1,4 @@
-"""Every type of field x every operator x true, false, absent, on the rule book alone."""
+"""Every type of field x every operator x true, false, absent, with the rules only."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from rules.samples import (
 from unit.rules.rule_examples import holds, record_event, record_facts
 
 FIELD = "record.Field__c"
-# An operand that each operator takes, whatever the type.
+# An operand that each operator accepts, whatever the type.
 SOME = {
     "in": ["x"],
     "not_in": ["x"],
@@ -97,10 +97,10 @@ def test_a_compound_value_has_no_single_one(kind, op):
 def test_an_operand_that_no_value_of_the_type_can_equal(kind, operand, op):
     given = [operand] if op == "in" else operand
     assert "value must be" in said(kind, op, given)
-    assert said(kind, op, [""] if op == "in" else "") is None, "empty text asks for an empty field"
+    assert said(kind, op, [""] if op == "in" else "") is None, "empty text means an empty field"
 
 
-# Over HTTP: every type in test_every_type.py; here what hangs on another record ---------------
+# Over HTTP: every type in test_every_type.py; here fields of another record ------------------
 
 ACCOUNT = "001000000000001AAA"
 NOTE = {"do": "pagerduty.add_note", "text": "x"}

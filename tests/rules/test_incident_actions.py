@@ -73,7 +73,7 @@ def without(**plan):
 
 
 def losing(path):
-    """The answer to the next such request is lost, though its work is done."""
+    """The answer to the next such request is lost, although its work is done."""
 
     def arm(rig, record_id, incident_id):
         rig.desk.pagerduty_faults.add(Fault(FaultKind.DROP_AFTER, method="POST", path=path))
@@ -246,7 +246,7 @@ ONCE = table(
 
 
 @pytest.mark.parametrize(**ONCE)
-async def test_what_cannot_be_looked_for_is_sent_at_most_once(folder, case):
+async def test_what_cannot_be_searched_for_is_sent_at_most_once(folder, case):
     async with staged(folder, PAGE, rule("try", "salesforce", GO, case.action)) as (rig, daemon):
         where = await rig.paged(daemon)
         rig.change(where[0], shortDescription="go")
@@ -286,7 +286,7 @@ async def test_actions_of_one_event_keep_their_order_and_see_the_link(folder):
         }
 
 
-async def test_a_person_who_uses_our_account_is_acted_upon(folder):
+async def test_acts_of_a_person_with_the_integrations_account_meet_rules(folder):
     async with staged(folder, PAGE, rule("try", "salesforce", GO, ACKNOWLEDGE)) as (rig, daemon):
         record_id, incident_id = await rig.paged(daemon)
         rig.change(record_id, by=INTEGRATION, shortDescription="go")
@@ -294,7 +294,7 @@ async def test_a_person_who_uses_our_account_is_acted_upon(folder):
         assert rig.pd.incident(incident_id)["status"] == "acknowledged"
 
 
-async def test_a_note_in_parts_does_not_come_back_as_comments(folder):
+async def test_a_note_in_parts_is_not_copied_back_as_comments(folder):
     long = " ".join(f"wörd{number}" for number in range(400))
     async with staged(folder, PAGE, rule("try", "salesforce", GO, note(long))) as (rig, daemon):
         record_id, incident_id = await rig.paged(daemon)

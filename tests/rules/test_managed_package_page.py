@@ -32,7 +32,7 @@ def test_every_screen_has_its_place(screen):
     assert f"\n## {screen}\n" in PAGE
 
 
-def test_every_action_is_there():
+def test_every_action_exists():
     named = {
         code
         for code in CODES
@@ -50,7 +50,7 @@ def test_every_action_is_there():
     assert named - settings == {spec.do for spec in CATALOG}
 
 
-def test_every_event_type_of_the_guide_is_there():
+def test_every_event_type_of_the_guide_exists():
     assert {
         "trigger",
         "acknowledge",

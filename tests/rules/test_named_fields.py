@@ -62,7 +62,7 @@ PEOPLE = Sample(
     },
 )
 
-# Field of incident -> (its sample, the incident's own values that make it so).
+# Field of incident -> (its sample, the incident's own values that lead to it).
 INCIDENT = {
     "id": (text("PINC001", "PINC002", "PINC009"), lambda v: {"id": v}),
     "number": (ordered(7, 6, same=7.0, lower="6", higher=8), lambda v: {"number": v}),
@@ -82,7 +82,7 @@ INCIDENT = {
     "custom_fields.region": (text("Europe", "Africa", "Asia"), lambda v: {"custom_fields": {"region": v}}),
     "custom_fields.count": (ordered(3, 2, same="3", lower=2, higher=4), lambda v: {"custom_fields": {"count": v}}),
 }  # fmt: skip
-# Field of event or comment -> (its sample, the event's own values that make it so).
+# Field of event or comment -> (its sample, the event's own values that lead to it).
 EVENT = {
     "event.source": (text("pagerduty", None, "salesforce"), None),
     "event.type": (text("annotate", None, "trigger"), None),
@@ -169,7 +169,7 @@ def test_a_field_of_the_event(field, op):
     if op not in sample.operands or op in CHANGES:
         assert refused(field, op, some(op, sample))
         return
-    # A rule that speaks neither of the type nor of a comment sees no annotation.
+    # A rule that names neither the type nor a comment does not see annotations.
     if field.startswith(("event.source", "event.at", "event.actor")):
         kind = "trigger"
     else:

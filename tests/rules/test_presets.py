@@ -1,4 +1,4 @@
-"""The presets as they come, both ways, and one incident that belongs to records of two objects."""
+"""The shipped presets, in both directions, and one incident with linked records of two objects."""
 
 from rig import INCIDENT, JANE, RAJ, P
 from rules.kit import REMEDYFORCE, SHORT, is_, rule, staged
@@ -78,7 +78,7 @@ async def test_a_case_from_page_to_close(folder):
         assert rig.sf.row("Case", case_id)["IsClosed"] is True
         assert await daemon.dead_letters() == []
         assert "pagerduty.resolve delivered" not in await daemon.outcomes(), (
-            "no echo of our own close"
+            "no echo of pagerforce's own close"
         )
 
 
@@ -91,7 +91,7 @@ async def test_closing_the_case_resolves(folder):
         assert [item["status"] for item in rig.incidents()] == ["resolved"]
 
 
-async def test_a_note_longer_than_a_case_comment_goes_on_in_numbered_parts(folder):
+async def test_a_note_longer_than_a_case_comment_is_written_in_numbered_parts(folder):
     text = "".join(f"line {number:04} äöü\n" for number in range(600)) + "end"
     whole = f"[PagerDuty - Jane Doe] {text}"
     assert 2 * 4000 < len(whole) < 3 * 4000
@@ -105,7 +105,7 @@ async def test_a_note_longer_than_a_case_comment_goes_on_in_numbered_parts(folde
         assert [part[:6] for part in parts] == ["(1/3) ", "(2/3) ", "(3/3) "]
         assert all(len(part) <= 4000 for part in parts)
         assert "".join(part[6:] for part in parts) == whole
-        assert rig.notes_of(incident["id"]) == [text], "no part comes back as a note"
+        assert rig.notes_of(incident["id"]) == [text], "no part is copied back as a note"
 
 
 async def test_a_note_that_just_fits_is_one_comment(folder):
@@ -192,7 +192,7 @@ async def test_a_record_that_is_deleted_leaves_the_other_linked(folder):
         assert await daemon.dead_letters() == []
 
 
-async def test_keys_given_beside_a_preset_win(folder):
+async def test_keys_given_beside_a_preset_take_precedence(folder):
     loud = CASE | {
         "external_id_field": "PagerDuty_Key__c",
         "comments": {

@@ -1,4 +1,4 @@
-"""``salesforce.set_field``: every type of field, and every reason why a field stays as it is."""
+"""``salesforce.set_field``: every type of field, and every reason why a field is not changed."""
 
 from datetime import UTC, date, datetime
 
@@ -129,7 +129,7 @@ CASES = table(
     Case("long text too long is cut", put("Notes__c", "é" * 4001), "delivered", "Notes__c cut to 4000 characters", is_cut("Notes__c", 4000)),
     Case("a picklist value is not cut", put("Severity__c", "x" * 256), "dead_letter", "Severity__c takes 255 characters and the text has 256"),
 
-    Case("what stands there", put("Severity__c", "Major"), "skipped", "already", before=same_severity),
+    Case("the current value", put("Severity__c", "Major"), "skipped", "already", before=same_severity),
     Case("a newer edit by a person", put("Severity__c", "Major"), "skipped", "", holds("Severity__c", "Critical"), meanwhile=by_hand),
     Case("not of the picklist", put("Severity__c", "Huge"), "dead_letter", PICK),
     Case("not of the multi-picklist", put("Regions__c", "EMEA;MOON"), "dead_letter", PICK),
@@ -299,7 +299,7 @@ async def test_types_that_other_objects_have(folder, case):
 
 
 async def test_the_key_of_a_record_is_never_cut(folder):
-    """Two keys that begin alike would become one record."""
+    """Two keys with the same beginning would become one record."""
     case = Case(
         "", put("Window_Key__c", "k" * 81), "dead_letter", "Window_Key__c takes 80 characters"
     )

@@ -1,4 +1,4 @@
-"""A name that is not defined, or a value that is not mapped, in every text that an action takes."""
+"""An undefined name, or an unmapped value, in every text argument of an action."""
 
 import pytest
 
@@ -25,7 +25,7 @@ BAD = {
 }
 
 
-def test_every_action_with_a_text_is_here():
+def test_every_action_with_a_text_is_listed():
     assert {do for do, *_ in PARAMS} == {spec.do for spec in CATALOG} - {
         "pagerduty.acknowledge",
         "salesforce.set_field",  # value and lookup: test_set_field.py

@@ -1,4 +1,4 @@
-"""An org's own automation for the tests of writers: what flows, field types and refusals make of a write."""
+"""An org's own automation for the tests of writers: what flows, field types and refusals do to a write."""
 
 import html
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def add_flow(world: Any, object_name: str, flow: Flow) -> None:
 
 
 def rewriting(name: str, rewrite: Callable[[Any], Any], *, on_update: bool = False) -> Flow:
-    """A flow that rewrites one field where it was written."""
+    """A flow that rewrites one field on every write."""
 
     def flow(draft: Draft) -> None:
         is_due = draft.before is None or (on_update and name in draft.written)
@@ -49,12 +49,12 @@ def encoded(text: str) -> str:
 
 
 def as_rich_text(text: str) -> str:
-    """What a rich text field makes of plain text."""
+    """Plain text as a rich text field stores it."""
     return "<p>" + encoded(text).replace("\n", "<br>") + "</p>"
 
 
 def refusing(code: str, when: Callable[[Draft], bool], *fields: str) -> Callable[..., None]:
-    """A rule of the org that says no in its own words."""
+    """A validation rule of the org that refuses with its own message."""
 
     def rule(draft: Draft, _tx: Any) -> None:
         if when(draft):

@@ -1,4 +1,4 @@
-"""What the Salesforce tests share: a clock, an observer, a scripted org, and the parts wired up."""
+"""Shared parts of the Salesforce tests: a clock, an observer, a scripted org, and the connected parts."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -57,7 +57,7 @@ EVENT_ID = "BMCServiceDesk__Event_ID__c"
 
 @cache
 def key_pair() -> tuple[str, str]:
-    """A private and a public key in PEM form, made once."""
+    """A private and a public key in PEM form, created once."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
         serialization.Encoding.PEM,
@@ -118,7 +118,7 @@ class Seen:
 
 @dataclass
 class ScriptedOrg:
-    """Answers what it is told to, in order; a callable may decide by the request."""
+    """Gives its scripted answers in order; a callable may decide by the request."""
 
     clock: HandClock
     answers: list[Any] = field(default_factory=list)
@@ -318,7 +318,7 @@ def record_id(text: str) -> RecordId:
 
 @dataclass
 class Sandbox:
-    """The sandbox's org and our reader and writers on it, with one clock for all."""
+    """The sandbox's org with pagerforce's reader and writers on it, with one clock for all."""
 
     world: SalesforceWorld
     faults: Faults

@@ -45,7 +45,7 @@ async def test_the_expectation_is_the_text():
         assert bodies(box) == []
 
 
-async def test_a_long_comment_goes_on_in_numbered_parts():
+async def test_a_long_comment_is_written_in_numbered_parts():
     async with sandboxed() as box:
         case = box.world.insert("Case", {"Subject": "x"})
         text = "word " * 1700  # 8,500 characters, and a CaseComment takes 4,000
@@ -104,7 +104,7 @@ async def test_only_the_missing_parts_are_made_after_an_interruption(kind):
         assert rows == ["(1/3) ", "(2/3) ", "(3/3) "]
 
 
-async def test_a_lock_after_the_first_part_is_looked_after_before_going_on():
+async def test_a_lock_after_the_first_part_is_searched_for_before_the_next_part():
     async with sandboxed() as box:
         case = box.world.insert("Case", {"Subject": "x"})
         original, calls = box.line.client.create, []
@@ -120,7 +120,7 @@ async def test_a_lock_after_the_first_part_is_looked_after_before_going_on():
         assert "1 of 3" in verdict.reason
 
 
-async def test_the_same_text_of_another_action_is_not_taken_for_this_one():
+async def test_the_same_text_of_another_action_is_not_mistaken_for_this_one():
     async with sandboxed() as box:
         row_id = box.incident()
         first = await box.deliver(saying(row_id, "same"))
@@ -165,7 +165,7 @@ async def test_a_locked_parent_is_waited_for():
         assert bodies(box) == ["x"]
 
 
-async def test_what_cannot_be_said_is_rejected():
+async def test_an_unusable_comment_is_rejected():
     async with sandboxed() as box:
         row_id = box.incident()
         assert isinstance(await box.deliver(saying(row_id, " \n")), Rejected)
@@ -177,7 +177,7 @@ async def test_what_cannot_be_said_is_rejected():
         assert isinstance(await box.deliver(saying(row_id, "x")), Rejected)
 
 
-# Splitting, by itself.
+# Splitting alone.
 
 
 def units(text):

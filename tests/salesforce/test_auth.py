@@ -47,7 +47,7 @@ async def test_the_assertion_carries_exactly_what_the_flow_wants():
         assert line.observer.requests == [("login", "200")]
 
 
-async def test_a_configured_audience_stands_apart_from_the_token_host():
+async def test_a_configured_audience_is_independent_of_the_token_host():
     async with scripted(audience="https://login.salesforce.com") as (org, line):
         await line.session.access()
         assert claims_of(org.logins[0])["aud"] == "https://login.salesforce.com"
@@ -227,7 +227,7 @@ def test_loopback_leads_to_loopback():
     )
 
 
-def test_a_key_that_is_none_is_not_quoted():
+def test_a_key_that_is_invalid_is_not_quoted():
     with pytest.raises(CredentialsError) as caught:
         make_assertion(
             consumer_key="k",

@@ -17,7 +17,7 @@ ROW = "a0R000000000001AAA"
 EXPIRED = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
 
 
-async def test_every_request_carries_its_manners():
+async def test_every_request_has_the_required_headers():
     async with scripted() as (org, line):
         org.say(201, {"id": ROW[:15], "success": True, "errors": []})
         assert (await line.client.create(INCIDENT, {"A__c": True}))[:15] == ROW[:15]
@@ -83,7 +83,7 @@ async def test_what_a_login_does_not_cure_is_not_sent_again(message):
         ("api-usage=5001/5000", 0.0),
     ],
 )
-async def test_what_is_left_of_the_day_is_told(header, remaining):
+async def test_the_rest_of_the_daily_limit_is_reported(header, remaining):
     async with scripted() as (org, line):
         org.say(200, {"done": True, "records": []}, Sforce_Limit_Info=header)
         await line.client.query("SELECT Id FROM Case")
@@ -91,7 +91,7 @@ async def test_what_is_left_of_the_day_is_told(header, remaining):
 
 
 @pytest.mark.parametrize("text", [None, "", "per-app-api-usage=17/250(appName=x)", "nonsense"])
-def test_a_limit_header_that_says_nothing_says_nothing(text):
+def test_an_unusable_limit_header_is_ignored(text):
     assert parse_limit_info(text) is None
 
 
@@ -109,7 +109,7 @@ def test_the_daemons_own_calls_are_counted_over_a_rolling_day():
     assert usage.org.remaining == 5
 
 
-async def test_limits_tell_the_budget_and_any_answer_the_time():
+async def test_limits_have_the_budget_and_any_answer_has_the_time():
     async with scripted() as (org, line):
         org.date_offset = timedelta(seconds=90)
         org.say(200, {"DailyApiRequests": {"Max": 15000, "Remaining": 14998}})

@@ -1,4 +1,4 @@
-"""What is refused in a query is found by asking, left out, and taken back, against the sandbox's org."""
+"""A field that a query refuses is found, left out, and read again later, in the sandbox's org."""
 
 import pytest
 
@@ -60,7 +60,7 @@ async def test_several_lost_fields_are_found_at_once_and_the_rest_is_read():
 
 
 @pytest.mark.parametrize("field", ["Owner.Department", "Owner.Manager.Name"])
-async def test_what_no_query_takes_behind_an_owner_is_left_out(field):
+async def test_what_no_query_accepts_behind_an_owner_is_left_out(field):
     async with sandboxed(fields(field, "Owner.Name")) as box:
         box.incident()
         (record,), _ = await poll(box)
@@ -85,7 +85,7 @@ async def test_a_field_that_returns_is_asked_for_again_with_its_type():
         await poll(box)
         box.world.access.restore()
         await poll(box)
-        assert left_out(box) == {LOST}, "it is not asked for with every poll"
+        assert left_out(box) == {LOST}, "it is not requested with every poll"
         box.clock.advance(301)
         records, _ = await poll(box)
         assert left_out(box) == set()

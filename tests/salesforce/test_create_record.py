@@ -103,7 +103,7 @@ async def test_a_lost_answer_makes_no_second_record(kind):
         assert record.fields[SHORT] == "Router is down"
 
 
-async def test_a_record_that_somebody_deleted_before_its_lost_answer_was_mended_is_not_made_again():
+async def test_a_record_that_somebody_deleted_before_its_lost_answer_was_resolved_is_not_made_again():
     async with sandboxed() as box:
         box.faults.add(Fault(FaultKind.DROP_AFTER, method="PATCH"))
         assert isinstance(await box.deliver(creating()), Unknown)
@@ -152,7 +152,7 @@ async def test_the_search_leaves_alone_what_other_actions_made():
         assert values[SHORT] == "Router is down"
 
 
-async def test_an_older_record_with_the_same_values_is_not_taken():
+async def test_an_older_record_with_the_same_values_is_not_adopted():
     async with sandboxed(external_id_field="") as box:
         old = made(await box.deliver(creating()))
         box.clock.advance(7200)
@@ -186,8 +186,8 @@ async def test_a_lock_is_waited_for():
         assert isinstance(await box.deliver(creating()), RetryLater)
 
 
-async def test_a_record_that_cannot_be_read_back_is_looked_for_and_read_in_full():
-    """Without what the org filled in by itself the next change of it would be missed."""
+async def test_a_record_that_cannot_be_read_back_is_searched_for_and_read_in_full():
+    """Without the values that the org set itself, the next change of them would be missed."""
     async with sandboxed() as box:
         original = box.line.client.upsert
 

@@ -1,6 +1,6 @@
-"""docs/reference/salesforce-errors.md shows the tables of error meanings as they are.
+"""docs/reference/salesforce-errors.md shows the current tables of error meanings.
 
-``PYTHONPATH=tests python tests/salesforce/test_error_reference.py`` writes its two tables anew.
+``PYTHONPATH=tests python tests/salesforce/test_error_reference.py`` regenerates its two tables.
 """
 
 from pagerforce.salesforce.advice import DEFAULT_ADVICE, RETRY

@@ -1,4 +1,4 @@
-"""The one table of error meanings: every row met by a body, and no code of the vendor's list missing."""
+"""The table of error meanings: a body for every row, and every code of the vendor's list."""
 
 import json
 from pathlib import Path
@@ -159,7 +159,7 @@ def test_no_code_of_the_vendors_list_is_missing():
     ],
 )
 @pytest.mark.parametrize("is_write", [False, True])
-def test_bodies_that_came_out_wrong(name, reading, writing, is_write):
+def test_bodies_that_were_misread_once(name, reading, writing, is_write):
     case = json.loads((CASES / f"{name}.json").read_text())
     body = case["body"]
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
@@ -168,7 +168,7 @@ def test_bodies_that_came_out_wrong(name, reading, writing, is_write):
     assert isinstance(to_verdict(error), RetryLater | Unknown)
 
 
-def test_a_login_that_came_out_wrong():
+def test_a_login_that_was_misread_once():
     case = json.loads((CASES / "sf-10-login-rate-exceeded.json").read_text())
     error = to_login_error(case["status"], case["body"])
     assert isinstance(error, TransientError)
@@ -222,14 +222,14 @@ def test_a_meaning_becomes_an_error_and_a_verdict(code, is_write, kind, verdict)
     assert isinstance(to_verdict(error), verdict)
 
 
-def test_what_passes_slowly_is_not_tried_at_once():
+def test_a_slow_temporary_refusal_is_not_tried_at_once():
     maintenance = "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE"
     for code, seconds in [(maintenance, 60), ("ENTITY_IS_LOCKED", 300), ("SOMETHING_NEW", 60)]:
         verdict = to_verdict(to_error(400, faults(code, "m"), what="x", is_write=True))
         assert verdict.after_seconds == seconds
 
 
-def test_what_a_trigger_says_of_what_is_tried_again_stays_out_of_the_log():
+def test_a_triggers_message_about_a_retried_write_stays_out_of_the_log():
     message = "T: Mr Jones' PIN is 4711: UNABLE_TO_LOCK_ROW"
     verdict = to_verdict(to_error(400, faults(TRIGGER, message), what="x", is_write=True))
     assert "4711" not in verdict.reason
@@ -237,7 +237,7 @@ def test_what_a_trigger_says_of_what_is_tried_again_stays_out_of_the_log():
     assert "UNABLE_TO_LOCK_ROW" in verdict.reason
 
 
-def test_a_body_that_was_cut_short_still_tells_its_code():
+def test_a_body_that_was_cut_short_still_shows_its_code():
     body = b'[{"message":"' + b"x" * 100 + b'","errorCode":"DUPLICATES_DETECTED","duplicateRes'
     assert judge(400, parse_faults(body)).meaning is Meaning.REFUSED
     value = b'[{"message":"Note: data value too large: ' + b"x" * 100

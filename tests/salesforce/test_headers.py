@@ -1,4 +1,4 @@
-"""The request headers that change what a write does: on each kind of write, over HTTP."""
+"""The request headers that change the effect of a write: on each kind of write, over HTTP."""
 
 import pytest
 
@@ -21,7 +21,7 @@ DUPLICATE = {
 
 
 def alerting(done):
-    """An org whose duplicate rule alerts: it saves where the caller says so."""
+    """An org with a duplicate rule that alerts: it saves if the caller says so."""
 
     def answer(seen):
         if seen.headers.get(HEADER.lower()) == ALLOW:

@@ -1,4 +1,4 @@
-"""Comments in the unit in which their field counts."""
+"""Comments are measured in the unit of their field."""
 
 from dataclasses import replace
 
@@ -47,7 +47,7 @@ async def test_a_case_comment_is_split_by_the_bytes_that_the_org_counts(text):
 
 async def test_what_the_org_still_finds_too_long_is_split_smaller():
     async with sandboxed() as box:
-        box.world.dml.rules[HISTORY] = [byte_limit(NOTE, 1000)]  # describe says nothing of it
+        box.world.dml.rules[HISTORY] = [byte_limit(NOTE, 1000)]  # describe does not show it
         text = "".join(f"word{number} " for number in range(300)).strip()
         verdict = await box.deliver(saying(box.incident(), text))
         assert isinstance(verdict, Delivered), verdict
@@ -56,7 +56,7 @@ async def test_what_the_org_still_finds_too_long_is_split_smaller():
         assert len(verdict.effects) == len(parts) > 2
 
 
-async def test_a_field_that_takes_no_part_is_given_up():
+async def test_a_field_that_accepts_no_part_is_abandoned():
     async with sandboxed() as box:
         box.world.dml.rules[HISTORY] = [refusing("STRING_TOO_LONG", lambda draft: True, NOTE)]
         verdict = await box.deliver(saying(box.incident(), "word " * 300))
@@ -84,7 +84,7 @@ async def test_smaller_parts_are_not_doubled_after_a_lost_answer(lost_create):
         task = saying(box.incident(), text)
         at = box.clock.now()
         verdict = await box.deliver(task)
-        if not isinstance(verdict, Unknown):  # the one that was lost is refused for its length
+        if not isinstance(verdict, Unknown):  # the lost one is refused because of its length
             assert isinstance(verdict, Delivered)
             pytest.fail(f"{lost_create} was not lost")
         box.clock.advance(30)
@@ -138,7 +138,7 @@ def test_halves_are_pieces_and_lose_nothing(text):
         assert parts == (text,)
 
 
-def test_a_piece_is_known_by_its_number_and_text():
+def test_a_piece_is_recognised_by_its_number_and_text():
     text = "We exchange the router in hall two"
     assert is_piece("(1/2) We exchange the", text)
     assert is_piece("FLOW: (2/2) router in hall two", text)

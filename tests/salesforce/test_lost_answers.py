@@ -1,4 +1,4 @@
-"""A lost answer in an org that stores what it likes: nothing is made twice, a doubt is said."""
+"""A lost answer in an org that changes what it stores: nothing is created twice, a doubt is reported."""
 
 from dataclasses import replace
 
@@ -21,12 +21,12 @@ GIVEN = {SHORT: "Router is down", DESCRIPTION: "The core router does not answer"
 
 
 def again(task, *, at, **more):
-    """The attempt after one whose answer was lost."""
+    """The attempt after one with a lost answer."""
     return replace(task, is_uncertain=True, tried=(Tried(at),), attempt=2, **more)
 
 
 async def lost(box, task, kind=FaultKind.DROP_AFTER):
-    """An attempt whose answer is lost; when it began."""
+    """An attempt with a lost answer; returns when it began."""
     at = box.clock.now()
     box.faults.add(Fault(kind, method="POST", path="/sobjects/"))
     assert isinstance(await box.deliver(task), Unknown)
@@ -116,7 +116,7 @@ async def test_of_two_lost_records_each_finds_its_own():
         assert len(box.world.rows(INCIDENT)) == 2
 
 
-async def test_what_another_lost_attempt_made_is_not_taken():
+async def test_what_another_lost_attempt_made_is_not_adopted():
     async with sandboxed(external_id_field="") as box:
         add_flow(box.world, INCIDENT, rewriting(SHORT, lambda text: f"[NET] {text}"))
         one = creating(fields=GIVEN)
@@ -169,7 +169,7 @@ async def test_a_row_that_a_poll_had_read_before_the_attempt_leaves_no_doubt():
         assert len(box.world.rows(INCIDENT)) == 2
 
 
-async def test_a_row_of_our_user_without_a_trace_is_a_doubt_and_nothing_is_sent():
+async def test_a_row_of_the_integration_user_without_a_trace_is_a_doubt_and_nothing_is_sent():
     async with sandboxed(external_id_field="") as box:
         task = creating(service=None, fields={**GIVEN, CONTACT: "Chat"})
         at = await lost(box, task, FaultKind.DROP_BEFORE)
@@ -181,7 +181,7 @@ async def test_a_row_of_our_user_without_a_trace_is_a_doubt_and_nothing_is_sent(
         assert "failed retry" in verdict.reason
         assert "failed discard" in verdict.reason
         assert len(box.world.rows(INCIDENT)) == 1
-        # The operator has looked: it is sent.
+        # The operator has checked: it is sent.
         made(await box.deliver(task))
         assert len(box.world.rows(INCIDENT)) == 2
 
@@ -269,7 +269,7 @@ async def test_a_comment_without_a_trace_is_a_doubt_and_nothing_is_sent():
         assert bodies(box) == ["Something else"]
 
 
-async def test_histories_that_the_org_writes_in_our_name_leave_no_doubt():
+async def test_histories_that_the_org_writes_in_the_integrations_name_leave_no_doubt():
     async with sandboxed() as box:
         row_id = box.incident()
         task = saying(row_id, "We exchange the router")
@@ -285,7 +285,7 @@ async def test_histories_that_the_org_writes_in_our_name_leave_no_doubt():
         assert bodies(box) == ["Status changed", "We exchange the router"]
 
 
-async def test_a_person_with_our_account_who_wrote_long_before_leaves_no_doubt():
+async def test_a_person_with_the_integrations_account_who_wrote_long_before_leaves_no_doubt():
     async with sandboxed() as box:
         row_id = box.incident()
         notes = box.world.find_id("BMCServiceDesk__Action__c", Name="Notes")

@@ -1,4 +1,4 @@
-"""One bad field of a write keeps only itself back."""
+"""A refused field of a write does not stop the other fields."""
 
 import pytest
 

@@ -162,7 +162,7 @@ keys = st.sampled_from(["Id", "SystemModstamp", "Owner", "At__c", "CreatedBy", "
 
 
 @given(st.lists(st.dictionaries(keys, anything)))
-def test_no_row_is_too_odd_to_go_on(rows):
+def test_no_row_is_too_malformed_to_continue(rows):
     shape = RecordShape("Case", {"Owner.Name": "string", "At__c": "datetime"})
     decoded = decode(tuple(rows), shape)
     assert len(decoded.records) + len(decoded.flaws) >= len(rows)
@@ -189,7 +189,7 @@ async def test_describes_are_asked_for_once_and_again_when_old():
         assert box.line.client.usage.calls_made == 2
         box.clock.advance(2)
         await box.line.schema.describe("Case")
-        # The session has ended too by now, which costs a call more.
+        # The session has ended too in the meantime, which costs another call.
         assert box.line.client.usage.calls_made == 4
 
 
@@ -226,7 +226,7 @@ async def test_a_hidden_field_is_a_problem():
         assert "field-level security" in problem.what
 
 
-async def test_formulas_that_move_by_themselves_are_known():
+async def test_formulas_that_change_by_themselves_are_recognised():
     async with sandboxed() as box:
         moving = await box.poller.time_driven_fields(INCIDENT)
         assert "BMCServiceDesk__TimeSpentInCurrentStatus__c" in moving

@@ -1,4 +1,4 @@
-"""A session that is questioned, logins that are counted, and moods of the login host, over HTTP."""
+"""A session that is in doubt, logins with a budget, and temporary refusals of the login host, over HTTP."""
 
 import pytest
 from starlette.responses import JSONResponse
@@ -19,7 +19,7 @@ async def fail(line, times=1):
             await line.client.query(QUERY)
 
 
-async def test_two_pages_in_a_row_have_the_login_host_asked():
+async def test_two_pages_in_a_row_cause_a_request_to_the_login_host():
     async with scripted() as (org, line):
         org.answers += [(404, PAGE, {}), (301, None, {"Location": "/x"}), (200, NOTHING, {})]
         await fail(line, 2)
@@ -48,7 +48,7 @@ async def test_the_old_session_stays_while_the_login_host_is_silent():
         assert len(org.logins) == 2
 
 
-async def test_refusals_of_the_api_do_not_question_it():
+async def test_refusals_of_the_api_do_not_put_it_in_doubt():
     refusal = [{"errorCode": "UNABLE_TO_LOCK_ROW", "message": "unable"}]
     async with scripted() as (org, line):
         org.answers += [(400, refusal, {})] * 5

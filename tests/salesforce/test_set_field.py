@@ -32,7 +32,7 @@ def find(field, **values):
 
 
 async def prepared(box, *, later=60, **fields):
-    """A record as the daemon knows it, and an event a while after that."""
+    """A record as the daemon knows it, and an event some time later."""
     row_id = box.incident(**{SHORT: "before", **fields})
     snapshot = await box.read(row_id)
     box.clock.advance(later)
@@ -43,7 +43,7 @@ def task(row_id, snapshot, *calls, at, **more):
     return make_task(DO, *calls, record_id=row_id, record=snapshot, event_at=at, **more)
 
 
-async def test_a_field_is_written_and_what_followed_is_known():
+async def test_a_field_is_written_and_its_effects_are_known():
     async with sandboxed() as box:
         row_id, snapshot = await prepared(box)
         verdict = await box.deliver(
@@ -95,7 +95,7 @@ async def test_a_field_that_is_refused_does_not_keep_the_others_back():
         one = task(
             row_id,
             snapshot,
-            find(STATUS, Name="PENDING (OLD)"),  # the lookup filter of the field says no
+            find(STATUS, Name="PENDING (OLD)"),  # the lookup filter of the field refuses
             put(SHORT, "after"),
             at=box.clock.now(),
         )
@@ -161,7 +161,7 @@ async def test_values_are_typed_as_the_field_is(field, given, stored):
         assert verdict.effects[0].fields[field] == stored
 
 
-async def test_what_is_there_already_is_skipped_but_counts_as_ours_after_a_lost_answer():
+async def test_what_is_there_already_is_skipped_but_is_an_own_write_after_a_lost_answer():
     async with sandboxed() as box:
         row_id, snapshot = await prepared(box)
         same = put(SHORT, "before")
@@ -225,7 +225,7 @@ async def test_an_edit_of_another_field_keeps_nothing_back():
         box.write(row_id, **{RESOLUTION: "a person was here, later than the event"})
         verdict = await box.deliver(task(row_id, snapshot, put(SHORT, "by us"), at=at))
         assert isinstance(verdict, Delivered)
-        assert verdict.winner is None, "nothing of theirs was lost"
+        assert verdict.winner is None, "no change of a person was lost"
         assert RESOLUTION not in verdict.effects[0].fields
 
 
@@ -244,7 +244,7 @@ async def test_a_rule_on_the_record_itself_yields_to_a_newer_edit_whatever_the_p
 
 
 class EditsBeforeWrites:
-    """A client on whose every read a person follows with an edit."""
+    """A client that lets a person edit after each of its reads."""
 
     def __init__(self, box, row_id, times):
         self.box, self.row_id, self.times = box, row_id, times
@@ -264,7 +264,7 @@ class EditsBeforeWrites:
 
 
 @pytest.mark.parametrize(("times", "kind"), [(1, Delivered), (2, Delivered), (9, RetryLater)])
-async def test_an_edit_between_read_and_write_is_judged_anew(times, kind):
+async def test_an_edit_between_read_and_write_is_judged_again(times, kind):
     async with sandboxed() as box:
         row_id, snapshot = await prepared(box)
         EditsBeforeWrites(box, row_id, times).install()
@@ -276,7 +276,7 @@ async def test_an_edit_between_read_and_write_is_judged_anew(times, kind):
         assert codes.count("412") == min(times, 3)
 
 
-async def test_an_edit_of_the_same_field_in_between_stands():
+async def test_an_edit_of_the_same_field_in_between_is_kept():
     async with sandboxed() as box:
         row_id, snapshot = await prepared(box)
         EditsBeforeWrites(box, row_id, 1).install()
@@ -321,7 +321,7 @@ async def test_a_lost_answer_is_unknown_and_found_done_the_next_time(kind):
 
 
 async def test_a_write_that_cannot_be_read_back_is_looked_at_again():
-    """What follows from it, such as the state, must be known before a poll shows it."""
+    """Its effects, such as the state, must be known before a poll shows them."""
     async with sandboxed() as box:
         row_id, snapshot = await prepared(box)
         fails = Fault(FaultKind.ERROR_BEFORE, method="GET")
@@ -357,7 +357,7 @@ async def test_refused_credentials_and_quota_hold_the_whole_side():
         assert isinstance(await box.deliver(one), HaltSide)
 
 
-async def test_a_rule_of_the_customer_is_shown_as_it_speaks():
+async def test_a_rule_of_the_customer_is_shown_in_its_own_words():
     async with sandboxed() as box:
         row_id, snapshot = await prepared(box)
         box.world.add_rule(INCIDENT, lambda _draft, _tx: "Resolution is required")

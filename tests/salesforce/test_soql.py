@@ -22,7 +22,7 @@ ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
 def unquote(text: str) -> str:
-    """Reads a literal the way the grammar does, and fails where it would end early."""
+    """Reads a literal by the grammar, and fails if it would end early."""
     assert text[0] == "'"
     assert text[-1] == "'"
     letters, read = iter(text[1:-1]), []
@@ -63,7 +63,7 @@ def test_literals_are_written_by_their_type(value, written):
     assert literal(value) == written
 
 
-def test_the_keyset_goes_on_within_one_second():
+def test_the_keyset_continues_within_one_second():
     assert is_after("SystemModstamp", STAMP, "a0A000000000001AAA") == (
         "(SystemModstamp > 2026-01-02T03:04:05Z OR"
         " (SystemModstamp = 2026-01-02T03:04:05Z AND Id > 'a0A000000000001AAA'))"
@@ -87,7 +87,7 @@ def test_a_configured_filter_with_or_stays_one_condition():
 @pytest.mark.parametrize(
     "name", ["", "a b", "Id FROM User", "x'", "a..b", "1a", "a.b.c.d.e.f.g", "x\n"]
 )
-def test_what_is_no_name_gets_into_no_query(name):
+def test_an_invalid_name_gets_into_no_query(name):
     assert not is_path(name)
     with pytest.raises(RefusedError):
         Select("Case", (name,)).text()
@@ -95,7 +95,7 @@ def test_what_is_no_name_gets_into_no_query(name):
         equals(name, 1)
 
 
-def test_a_statement_longer_than_salesforce_takes_fails_clearly():
+def test_a_statement_longer_than_salesforce_accepts_fails_clearly():
     select = Select("Case", tuple(f"Field_number_{n}__c" for n in range(7000)))
     with pytest.raises(RefusedError, match="name fewer fields"):
         select.text()

@@ -197,14 +197,14 @@ async def test_a_filter_of_the_configuration_holds_for_changes_but_not_for_singl
         assert (await box.read(other)).id == other
 
 
-async def test_what_is_refused_for_one_object_does_not_hide_the_others():
+async def test_a_refusal_for_one_object_does_not_hide_the_others():
     async with sandboxed(where="No_such_field__c = 1") as box:
         row_id = box.world.insert("Case", {"Subject": "a"})
         batches = []
 
         async def gather():
             async for batch in box.poller.iter_changes(everywhere(), overlap_seconds=0):
-                batches.append(batch)  # noqa: PERF401 - what came before the error counts
+                batches.append(batch)  # noqa: PERF401 - rows before the error count
 
         with pytest.raises(RefusedError, match=rf"{INCIDENT}.*where.*No_such_field__c") as caught:
             await gather()
@@ -212,7 +212,7 @@ async def test_what_is_refused_for_one_object_does_not_hide_the_others():
         assert all(INCIDENT not in batch.positions for batch in batches)
         assert caught.value.code == "INVALID_FIELD"
         assert box.poller.not_read.halted.keys() == {INCIDENT}
-        await gather()  # the others go on; it is told again in five minutes
+        await gather()  # the others continue; it is reported again in five minutes
         box.clock.advance(301)
         with pytest.raises(RefusedError):
             await gather()
@@ -312,7 +312,7 @@ async def test_a_used_up_quota_stops_the_poll():
         (FaultKind.MALFORMED, MalformedError),
     ],
 )
-async def test_a_disturbed_poll_raises_and_the_next_one_reads_everything(kind, error):
+async def test_a_failed_poll_raises_and_the_next_one_reads_everything(kind, error):
     async with sandboxed() as box:
         box.incident()
         await box.line.session.access()

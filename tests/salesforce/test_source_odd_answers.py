@@ -1,4 +1,4 @@
-"""A poll of a scripted org, for what the sandbox does not do."""
+"""A poll of a scripted org, for answers that the sandbox never gives."""
 
 from datetime import UTC, datetime
 from urllib.parse import unquote
@@ -98,7 +98,7 @@ async def test_a_server_that_gives_the_same_page_again_does_not_hang_the_poll():
             await read(scripted_poller(line), everywhere(FROM_START, INCIDENT))
 
 
-async def test_a_malformed_row_is_a_flaw_and_the_rest_goes_on():
+async def test_a_malformed_row_is_a_flaw_and_the_rest_is_read():
     async with scripted() as (org, line):
         org.say(200, DESCRIBE)
         bad = {"Id": "a0R000000000009AAA", "SystemModstamp": None, SHORT: "private words"}
@@ -141,7 +141,7 @@ async def test_a_feed_that_was_slow_is_read_in_small_pages_for_a_while():
         assert [q.rpartition(" ")[2] for q in queries] == ["2000", "1000", "1000", "2000"]
 
 
-async def test_the_baseline_too_goes_on_in_smaller_pages():
+async def test_the_baseline_too_continues_in_smaller_pages():
     async with scripted() as (org, line):
         org.say(200, DESCRIBE)
         org.say(400, [{"errorCode": "QUERY_TIMEOUT", "message": "slow"}])
@@ -177,11 +177,11 @@ async def test_a_parent_that_is_hidden_costs_one_call_and_not_one_per_poll():
             say_parts(org, page(row(1, 0)))
             records, _, _ = await read(poller, everywhere(FROM_START, INCIDENT))
             assert records[0].created_by.name is None
-        assert "CreatedBy.Name" in soql_of(org.seen[-1])[0], "it can't be judged, so it is tried"
+        assert "CreatedBy.Name" in soql_of(org.seen[-1])[0], "it can't be checked, so it is tried"
         assert len(org.seen) == 5
 
 
-async def test_a_parent_path_that_was_only_tried_is_given_up_when_it_is_refused():
+async def test_a_parent_path_that_was_only_tried_is_left_out_when_it_is_refused():
     async with scripted() as (org, line):
         created_by = {
             "name": "CreatedById",

@@ -1,4 +1,4 @@
-"""An account of PagerDuty and an org of Salesforce at noon, each served over plain HTTP."""
+"""A PagerDuty account and a Salesforce org at noon, each served over plain HTTP."""
 
 from collections.abc import AsyncIterator
 

@@ -24,7 +24,7 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 class Counter:
-    """An application that counts what reached it."""
+    """An application that counts the requests it gets."""
 
     def __init__(self, shape=None):
         self.faults = Faults()
@@ -87,7 +87,7 @@ async def test_malformed_is_a_success_that_is_not_json(client, counter):
         answer.json()
 
 
-async def test_too_many_announces_a_wait_only_when_told(client, counter):
+async def test_too_many_announces_a_wait_only_if_configured(client, counter):
     counter.faults.add(Fault(FaultKind.TOO_MANY))
     counter.faults.add(Fault(FaultKind.TOO_MANY, seconds=7))
     bare, announced = await client.get("/a"), await client.get("/a")

@@ -1,4 +1,4 @@
-"""Requests that hold what is no text: both sandboxes answer proper JSON and go on."""
+"""Requests with invalid text: both sandboxes answer proper JSON and keep running."""
 
 import json
 from datetime import UTC, datetime

@@ -34,7 +34,7 @@ async def test_a_read_only_key_may_only_read(account):
     assert account.world.incidents() == []
 
 
-async def test_an_account_key_needs_from_and_is_told_so(account):
+async def test_an_account_key_needs_from_and_the_answer_says_so(account):
     del account.client.headers["From"]
     error = await account.refused("POST", "/incidents", 400, NEW)
     assert 'email address in the "From" header' in error["message"]
@@ -59,7 +59,7 @@ async def test_from_is_met_in_any_case(account):
     assert account.world.entries()[0]["agent"]["id"] == "PINTEG1"
 
 
-async def test_users_me_knows_users_and_tells_account_keys_in_a_plain_text(account):
+async def test_users_me_returns_users_and_a_plain_text_for_account_keys(account):
     answer = await account.client.get("/users/me")
     assert answer.status_code == 400
     assert "account-level access token" in answer.json()["error"]
@@ -67,7 +67,7 @@ async def test_users_me_knows_users_and_tells_account_keys_in_a_plain_text(accou
     assert answer.json()["user"]["email"] == "jane.doe@example.com"
 
 
-async def test_every_answer_has_an_id_a_date_and_how_the_limit_stands(account):
+async def test_every_answer_has_an_id_a_date_and_the_state_of_the_limit(account):
     answers = [await account.client.get("/abilities") for _ in range(2)]
     assert answers[0].headers["x-request-id"] != answers[1].headers["x-request-id"]
     assert answers[0].headers["date"] == "Tue, 24 Nov 2026 12:00:00 GMT"

@@ -1,4 +1,4 @@
-"""Finding incidents: one by one, in pages, by filters, with what they refer to."""
+"""Finding incidents: one by one, in pages, by filters, with the objects they refer to."""
 
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -138,7 +138,7 @@ async def test_a_zoneless_window_is_read_in_the_accounts_zone(account):
     await account.refused("GET", "/incidents", 400, time_zone="Mars/Olympus")
 
 
-async def test_an_incident_out_of_sight_is_gone_from_everywhere(account):
+async def test_an_incident_that_is_hidden_is_missing_everywhere(account):
     incident = await account.create()
     account.world.hide_incident(incident["id"])
     await account.refused("GET", f"/incidents/{incident['id']}", 404)

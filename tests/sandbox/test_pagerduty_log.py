@@ -86,7 +86,7 @@ async def test_channels_and_incidents_are_in_full_only_when_included(account):
     assert rows[1]["channel"] == {"type": "note", "summary": "on it"}
     assert "id" not in rows[1]["channel"]
     assert rows[1]["agent"]["id"] == JANE
-    assert {row["incident"]["status"] for row in rows} == {"resolved"}  # the incident of now
+    assert {row["incident"]["status"] for row in rows} == {"resolved"}  # the current incident
     assert rows[-1]["channel"]["details"] == {"disk": "sda"}
     assert rows[-1]["service"]["name"] == "Network"
 
@@ -156,7 +156,9 @@ async def test_everything_people_do_has_the_entry_the_facts_name(account):
     assert by_type["unacknowledge"]["agent"]["type"] == "service_reference"
     assert by_type["snooze"]["channel"]["duration"] == 600
     assert by_type["snooze"]["changed_actions"][0]["at"] == "2026-11-24T12:10:00Z"
-    assert by_type["assign"]["agent"]["id"] == NETWORK, "who gets a delegated one, the service says"
+    assert by_type["assign"]["agent"]["id"] == NETWORK, (
+        "the service decides who gets a delegated one"
+    )
     assert by_type["notify"]["channel"]["notification"]["type"] == "email_notification"
     assert by_type["brand_new"]["agent"] is None
     assert by_type["resolve"]["agent"]["id"] == NETWORK

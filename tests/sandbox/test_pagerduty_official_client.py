@@ -111,7 +111,7 @@ async def test_it_finds_people_and_services(official):
     assert len(triggers) == 1
 
 
-async def test_it_tells_the_kinds_of_keys_apart(official):
+async def test_it_distinguishes_the_kinds_of_keys(official):
     async with official.client() as client:
         assert await in_thread(lambda: client.api_key_access) == "account"
         assert await in_thread(lambda: client.account_has_ability("teams"))
@@ -135,7 +135,7 @@ async def test_it_raises_what_the_api_refuses(official):
             await in_thread(lambda: client.rget("incidents"))
 
 
-async def test_it_rides_out_rate_limits_and_broken_connections(official):
+async def test_it_survives_rate_limits_and_broken_connections(official):
     official.faults.add(Fault(FaultKind.TOO_MANY, count=2))
     official.faults.add(Fault(FaultKind.DROP_BEFORE))
     async with official.client() as client:

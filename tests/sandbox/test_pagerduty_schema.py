@@ -46,7 +46,7 @@ def reference(identifier, kind):
 
 
 async def live(account):
-    """A day in which everything happens that can."""
+    """A day with everything that can happen."""
     world = account.world
     api = await account.create(
         incident_key="k",

@@ -1,4 +1,4 @@
-"""What administrators and the platform do to an org while a client works in it.
+"""Changes that administrators and the platform make to an org while a client works in it.
 
 Facts: docs/vendors/salesforce.md.
 """
@@ -61,13 +61,13 @@ async def test_owner_that_is_a_user_has_every_field(org: Org):
     assert (await org.query("SELECT Owner.Department FROM Account")).status_code == 200
 
 
-async def test_nothing_stands_behind_the_owner_of_many_kinds(org: Org):
+async def test_nothing_is_behind_the_owner_of_many_kinds(org: Org):
     status, code, message = error_of(await org.query("SELECT Owner.CreatedBy.Name FROM Case"))
     assert (status, code) == (400, "INVALID_FIELD")
     assert "Didn't understand relationship 'CreatedBy'" in message
 
 
-# A field that goes and comes back -------------------------------------------------------------
+# A field that is deleted and restored --------------------------------------------------------
 
 
 async def test_deleted_field_is_nowhere_and_comes_back_with_its_values(org: Org):
@@ -118,7 +118,7 @@ async def test_describe_that_was_kept_is_stale_after_a_deletion_and_after_a_rest
 
 
 def other_name(org: Org) -> str:
-    """The same socket by another name."""
+    """The same socket under another name."""
     return org.url.replace("127.0.0.1", "localhost")
 
 
@@ -147,7 +147,7 @@ async def test_old_instance_may_end_the_connection(org: Org):
 
 
 async def test_old_instance_may_be_switched_off_while_the_login_host_is_there(org: Org):
-    """Served twice: the second address is refused once its server ended."""
+    """Served twice: the second address is refused once its server has ended."""
     async with serve(make_app(org.world)) as instance:
         admin.move_instance(org.world, instance)
         assert (await org.http.get(f"{instance}{BASE}/limits")).status_code == 200

@@ -49,7 +49,7 @@ async def test_blocking_rule_refuses_whatever_the_caller_says(org: Org):
     assert answer.status_code == 201
 
 
-async def test_rule_is_about_new_live_rows(org: Org):
+async def test_rule_applies_to_new_live_rows(org: Org):
     gone = org.world.insert("Case", {"Subject": "x"})
     org.world.delete("Case", gone)
     org.world.automation.duplicates.append(DuplicateRule("Case", ("Subject",)))
@@ -61,7 +61,7 @@ async def test_rule_is_about_new_live_rows(org: Org):
     assert (await org.http.post(CASES, json={})).status_code == 201
 
 
-async def test_collections_and_composites_say_it_too(org: Org):
+async def test_collections_and_composites_apply_it_too(org: Org):
     org.world.insert("Case", {"Subject": "x"})
     org.world.automation.duplicates.append(DuplicateRule("Case", ("Subject",)))
     records = [{"attributes": {"type": "Case"}, "Subject": "x"}]

@@ -1,4 +1,4 @@
-"""Fields by type: what describe says of them, what they take, and how they are answered."""
+"""Fields by type: their describe, the values they accept, and how they are returned."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What an org's own automation makes of what is sent: flows, rich text, limits.
+"""How an org's own automation changes what is sent: flows, rich text, limits.
 
 Facts: docs/vendors/salesforce.md#values.
 """
@@ -75,7 +75,7 @@ async def test_flow_rewrites_on_insert_and_on_update(
 
 
 async def test_flow_is_the_callers_own_write(org: Org):
-    """It runs in the same transaction: the row was last changed by who sent it, once."""
+    """It runs in the same transaction: the row was last changed by the sender, once."""
     await flow(org, "Case", "prefix", "Subject", value="! ")
     row_id = await create(org, CASES, Subject="x")
     row = (await org.http.get(f"{CASES}/{row_id}")).json()

@@ -1,4 +1,4 @@
-"""What an org allows: sessions, calls of a day, and what our user may see and do."""
+"""Limits and rights in an org: sessions, daily calls, and what the integration user may see and do."""
 
 from sandbox_salesforce import (
     BASE,

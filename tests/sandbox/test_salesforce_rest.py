@@ -163,7 +163,7 @@ async def test_lock_knob_refuses_the_next_writes_only(org: Org):
     assert (await org.http.patch(f"{ROWS}/{row_id}", json={SHORT: "x"})).status_code == 204
 
 
-async def test_case_goes_to_the_default_owner_unless_told_not_to(org: Org):
+async def test_case_goes_to_the_default_owner_unless_switched_off(org: Org):
     queue = org.world.find_id("Group", Name="Service Desk")
     org.world.knobs.default_case_owner = queue
     cases = f"{BASE}/sobjects/Case"
@@ -226,7 +226,7 @@ async def test_hostile_body_is_a_plain_refusal(org: Org, raw: str):
     assert error_of(answer)[0] == 400
 
 
-async def test_half_a_character_is_read_as_a_replacement(org: Org):
+async def test_half_a_surrogate_pair_is_read_as_a_replacement(org: Org):
     raw, headers = '{"Name": "\\ud83d!"}', {"Content-Type": "application/json"}
     path = f"{BASE}/sobjects/Change_Window__c"
     row_id = (await org.http.post(path, content=raw, headers=headers)).json()["id"]

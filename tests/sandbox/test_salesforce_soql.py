@@ -179,7 +179,7 @@ def test_malformed_query(world: SalesforceWorld, query: str):
         ("SELECT Id FROM Case OFFSET 2001", "NUMBER_OUTSIDE_VALID_RANGE"),
     ],
 )
-def test_query_that_speaks_of_what_is_not_there(world: SalesforceWorld, query: str, code: str):
+def test_query_with_unknown_names(world: SalesforceWorld, query: str, code: str):
     assert refusal(world, query) == code
 
 

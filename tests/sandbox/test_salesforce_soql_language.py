@@ -1,4 +1,4 @@
-"""SOQL as a language: what is read of any text, literals, patterns, and the two lengths of an Id."""
+"""SOQL as a language: parsing of any text, literals, patterns, and the two lengths of an Id."""
 
 from datetime import UTC, datetime, timedelta
 from string import printable

@@ -176,7 +176,7 @@ async def test_expiry_within_three_minutes_and_skew(
 async def test_expiry_in_milliseconds_or_words_is_refused(org: Org, key: rsa.RSAPrivateKey):
     milliseconds = int(org.clock.now().timestamp() * 1000)
     assert refusal(await ask(org, key, exp=milliseconds))[0] == "invalid_grant"
-    # PyJWT checks nothing on encoding a text, so the endpoint has to.
+    # PyJWT does not check when it encodes a text, so the endpoint has to.
     assert refusal(await ask(org, key, exp="soon"))[0] == "invalid_grant"
 
 

@@ -1,4 +1,4 @@
-"""What ``check`` says of objects, fields and what is written, each line provoked over HTTP."""
+"""The lines of ``check`` about objects, fields and written values, each provoked over HTTP."""
 
 from dataclasses import replace
 
@@ -55,7 +55,7 @@ async def test_an_object_that_is_well_can_be_polled(tmp_path):
     assert found.has(f"Salesforce object {HISTORY}")
 
 
-async def test_an_object_that_is_hidden_is_told_once(tmp_path):
+async def test_an_object_that_is_hidden_is_reported_once(tmp_path):
     line = await only(tmp_path, '[[objects]]\nname = "No_Such__c"\n')
     assert (line.code, line.what) == ("field.wrong", "No_Such__c")
     assert "permissions" in line.remedy
@@ -70,12 +70,12 @@ async def test_rights_on_an_object_are_missed_where_they_are_needed(tmp_path, ri
     await remarks(tmp_path, text, lambda bench: bench.sf.access.deny(WINDOW, right))
 
 
-async def test_comments_that_may_not_be_created_are_told(tmp_path):
+async def test_comments_that_may_not_be_created_are_reported(tmp_path):
     line = await only(tmp_path, OBJECT, lambda bench: bench.sf.access.deny(HISTORY, "create"))
     assert (line.code, HISTORY in line.what) == ("object.not_createable", True)
 
 
-async def test_a_filter_that_is_refused_is_told_with_the_orgs_words(tmp_path):
+async def test_a_filter_that_is_refused_is_reported_with_the_orgs_words(tmp_path):
     line = await only(tmp_path, OBJECT + 'where = "Nonsense__c = 1"\n')
     assert (line.code, line.what) == ("field.wrong", INCIDENT)
     assert "its filter (where) is refused" in line.remedy
@@ -106,12 +106,12 @@ async def test_an_object_that_rules_create_without_a_key_is_named_with_what_that
         assert "dead letter" in told[0].remedy
 
 
-async def test_a_misspelt_field_of_a_conflict_is_told(tmp_path):
+async def test_a_misspelt_field_of_a_conflict_is_reported(tmp_path):
     line = await only(tmp_path, OBJECT + 'conflict_fields = { Nope__c = "salesforce" }\n')
     assert (line.code, "Nope__c" in line.what) == ("object.conflict_field", True)
 
 
-async def test_a_service_path_that_the_org_lacks_is_told(tmp_path):
+async def test_a_service_path_that_the_org_lacks_is_reported(tmp_path):
     line = await only(
         tmp_path,
         OBJECT,
@@ -120,7 +120,7 @@ async def test_a_service_path_that_the_org_lacks_is_told(tmp_path):
     assert line.code == "object.service_path"
 
 
-async def test_a_service_that_a_category_names_wrongly_is_told(tmp_path):
+async def test_a_service_that_a_category_names_wrongly_is_reported(tmp_path):
     def mistype(bench):
         category = bench.sf.find_id(f"{P}Category__c", Name="Database")
         bench.sf.update(f"{P}Category__c", category, {"PagerDuty_Service_ID__c": "PDBA01"})
@@ -148,7 +148,7 @@ async def test_changes_ordered_by_another_time_field_are_remarked(tmp_path):
         ("Severity__c", "starts_with", '"Hu"', ""),
     ],
 )
-async def test_a_condition_that_can_never_hold_is_told(tmp_path, field, op, value, code):
+async def test_a_condition_that_can_never_hold_is_reported(tmp_path, field, op, value, code):
     condition = f'{{ field = "record.{field}", op = "{op}", value = {value} }}'
     text = on_window('do = "pagerduty.resolve"', conditions=condition, run_on="salesforce")
     if code:
@@ -181,7 +181,7 @@ async def test_a_value_that_an_open_picklist_does_not_list_is_remarked(tmp_path)
         (MAKE.format('Severity__c = "Hugh"'), "write.no_such_value", "Hugh"),
     ],
 )  # fmt: skip
-async def test_what_salesforce_would_not_take_is_told_before_it_happens(
+async def test_what_salesforce_would_refuse_is_reported_before_it_happens(
     tmp_path, action, code, word
 ):
     text = '[maps.m]\nhigh = "Huge"\ndefault = "Minor"\n' + on_window(action)
@@ -204,11 +204,11 @@ async def test_what_salesforce_would_not_take_is_told_before_it_happens(
         FIND.format("Account__c", 'Name = "{{ incident.title }}"'),
     ],
 )
-async def test_what_salesforce_takes_is_well(tmp_path, action):
+async def test_what_salesforce_accepts_is_well(tmp_path, action):
     assert (await remarks(tmp_path, on_window(action))).has("what rules and comments write")
 
 
-async def test_a_lookup_that_finds_two_is_told(tmp_path):
+async def test_a_lookup_that_finds_two_is_reported(tmp_path):
     line = await only(
         tmp_path,
         on_window(FIND.format("Account__c", 'Name = "Example Corp"')),
@@ -243,7 +243,7 @@ def require(bench):
     bench.sf.schema.get(WINDOW).fields["must__c"] = must
 
 
-async def test_a_required_field_that_nothing_fills_is_told(tmp_path):
+async def test_a_required_field_that_nothing_fills_is_reported(tmp_path):
     line = await only(tmp_path, on_window(MAKE.format('Notes__c = "x"')), require)
     assert line.code == "write.required"
     assert "Must__c" in line.remedy
@@ -260,7 +260,7 @@ async def test_an_inbound_mapping_fills_a_required_field(tmp_path):
     await remarks(tmp_path, mapping + on_window(MAKE.format('Notes__c = "x"')), require)
 
 
-async def test_a_mapping_whose_lookup_finds_nothing_is_told(tmp_path):
+async def test_a_mapping_whose_lookup_finds_nothing_is_reported(tmp_path):
     mapping = (
         f'[[service_mappings]]\nname = "M"\nobject = "{INCIDENT}"\nfield = "{P}FKCategory__c"\n'
         'value = { lookup = { Name = "Nope" } }\nservice = "PNET001"\n'
@@ -269,11 +269,11 @@ async def test_a_mapping_whose_lookup_finds_nothing_is_told(tmp_path):
     assert (line.code, line.what) == ("salesforce.mapping", 'service mapping "M"')
 
 
-# What Remedyforce refuses by rules of its own
+# Refusals by Remedyforce's own rules
 
 
 @pytest.mark.parametrize("name", ["CHANGE REVIEW", "PENDING (OLD)"])
-async def test_a_status_that_is_not_for_incidents_is_told(tmp_path, name):
+async def test_a_status_that_is_not_for_incidents_is_reported(tmp_path, name):
     text = on_incident(FIND.format(f"{P}FKStatus__c", f'Name = "{name}"'))
     assert (await only(tmp_path, text)).code == "remedyforce.status"
 
@@ -298,7 +298,7 @@ async def test_a_history_row_wants_an_action(tmp_path):
     assert (await only(tmp_path, comments)).code == "remedyforce.action"
 
 
-async def test_the_computed_priority_and_the_packages_switch_are_told(tmp_path):
+async def test_the_computed_priority_and_the_packages_switch_are_reported(tmp_path):
     text = on_incident(FIND.format(f"{P}FKPriority__c", 'Name = "1"'))
     assert (await remarks(tmp_path, text)).about("remedyforce.priority").kind is Kind.REMARK
     text = on_incident(SET.format(f"{P}RF_SkipTriggerExecution__c", "true"))
@@ -339,12 +339,12 @@ def test_a_property_that_is_left_out_makes_a_doubt_not_a_failure(properties, cod
         ({"externalId": False}, ["object.key_unfit"]),
     ],
 )
-def test_a_key_of_which_little_is_told_is_doubted(properties, codes):
+def test_a_key_with_few_properties_is_doubted(properties, codes):
     item = ObjectSettings(name="X__c", external_id_field="Key__c")
     assert [line.code for line in property_lines(item, described(**properties))] == codes
 
 
-def test_inactive_values_of_a_picklist_are_known_apart():
+def test_inactive_values_of_a_picklist_are_distinguished():
     values = [{"value": "a", "active": True}, {"value": "b", "active": False}, {"value": "c"}]
     info = described(picklistValues=values, restrictedPicklist=True).fields["Key__c"]
     assert (info.picklist_values, info.inactive_values) == (("a", "c"), ("b",))

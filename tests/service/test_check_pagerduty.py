@@ -1,4 +1,4 @@
-"""What ``check`` says of the PagerDuty side, each line provoked over HTTP."""
+"""The lines of ``check`` about the PagerDuty side, each provoked over HTTP."""
 
 import pytest
 
@@ -26,7 +26,7 @@ async def test_all_is_well_with_an_accounts_key_but_its_rights_cannot_be_tried(t
         assert found.has(f"PagerDuty at {bench.desk.pagerduty_url}: reachable")
 
 
-async def test_a_key_that_is_refused_is_all_that_is_said(tmp_path):
+async def test_a_refused_key_is_the_only_finding(tmp_path):
     async with open_bench(tmp_path) as bench:
         use_key(bench, "no-such-key")
         found = await bench.check()
@@ -52,7 +52,7 @@ async def test_a_read_only_key_is_read_without_writing_anything(tmp_path):
         assert (await bench.check()).todo == []
 
 
-async def test_a_key_whose_kind_is_not_told_is_remarked(tmp_path):
+async def test_a_key_of_unknown_kind_is_remarked(tmp_path):
     async with open_bench(tmp_path) as bench:
         fault = Fault(FaultKind.ERROR_BEFORE, path="/users/me", status=403)
         bench.desk.pagerduty_faults.add(fault)
@@ -144,7 +144,7 @@ async def test_what_pagerduty_does_not_have_is_named_with_its_place(tmp_path, ac
         assert "rulesets[0].rules[0].actions[0]." in line.remedy
 
 
-async def test_values_of_a_map_are_looked_for_where_a_template_translates(tmp_path):
+async def test_values_of_a_map_are_searched_for_if_a_template_translates(tmp_path):
     action = PRIORITY.format("{{ record.Name | translate('p') }}")
     text = '[maps.p]\na = "P1"\ndefault = "P7"\n' + OBJECT + rule(action, run_on="salesforce")
     async with open_bench(tmp_path, text) as bench:
@@ -153,7 +153,7 @@ async def test_values_of_a_map_are_looked_for_where_a_template_translates(tmp_pa
         assert found.has("PagerDuty priority P1")
 
 
-async def test_services_of_the_filter_and_of_mappings_are_looked_for(tmp_path):
+async def test_services_of_the_filter_and_of_mappings_are_searched_for(tmp_path):
     mapping = (
         '[[service_mappings]]\nname = "M"\nobject = "BMCServiceDesk__Incident__c"\n'
         'field = "BMCServiceDesk__contactType__c"\nvalue = "Event"\nservice = "PNONE99"\n'
@@ -172,7 +172,7 @@ async def test_services_of_the_filter_and_of_mappings_are_looked_for(tmp_path):
         ("maintenance", "pagerduty.service_maintenance", Kind.REMARK),
     ],
 )
-async def test_a_service_on_which_nobody_is_paged_is_told(tmp_path, status, code, kind):
+async def test_a_service_that_pages_nobody_is_reported(tmp_path, status, code, kind):
     text = OBJECT + rule(CREATE + ', service = "Network"', run_on="salesforce")
     async with open_bench(tmp_path, text) as bench:
         bench.directory.services["PNET001"].status = status
@@ -200,7 +200,7 @@ async def test_a_lookup_that_is_forbidden_names_the_right(tmp_path):
         assert set(found.todo) == {"asking.forbidden"}
 
 
-async def test_a_name_that_several_bear_is_told(tmp_path):
+async def test_a_name_that_several_have_is_reported(tmp_path):
     text = OBJECT + rule(CREATE + ', service = "network"', run_on="salesforce")
     async with open_bench(tmp_path, text) as bench:
         assert (await bench.check()).has("PagerDuty service network")
@@ -210,7 +210,7 @@ async def test_a_name_that_several_bear_is_told(tmp_path):
         assert "give the id instead" in line.remedy
 
 
-async def test_one_failure_is_told_and_the_rest_is_checked(tmp_path):
+async def test_one_failure_is_reported_and_the_rest_is_checked(tmp_path):
     async with open_bench(tmp_path, OBJECT + rule(PRIORITY.format("P1"))) as bench:
         bench.desk.pagerduty_faults.add(Fault(FaultKind.ERROR_BEFORE, path="/abilities"))
         found = await bench.check()
@@ -230,7 +230,7 @@ async def test_a_side_that_is_silent_three_times_is_left_alone(tmp_path):
         assert found.has("Salesforce login")
 
 
-async def test_something_else_than_pagerduty_is_told(tmp_path):
+async def test_a_host_that_is_not_pagerduty_is_reported(tmp_path):
     async with open_bench(tmp_path) as bench:
         bench.edit(
             f'api_url = "{bench.desk.pagerduty_url}"', f'api_url = "{bench.desk.salesforce_url}"'

@@ -1,4 +1,4 @@
-"""``check``, ``rules check``, ``rules apply`` and the start refuse what no query takes."""
+"""``check``, ``rules check``, ``rules apply`` and the start refuse fields that no query accepts."""
 
 import pytest
 
@@ -43,6 +43,6 @@ async def test_the_start_is_refused(tmp_path):
                 pass
 
 
-async def test_what_a_query_takes_behind_an_owner_is_well(tmp_path):
+async def test_a_field_that_a_query_accepts_behind_an_owner_is_well(tmp_path):
     async with open_bench(tmp_path, text(CONDITION.replace(PATH, "Owner.Name"))) as bench:
         assert (await bench.check()).todo == []

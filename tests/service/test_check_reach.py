@@ -43,7 +43,7 @@ async def test_a_certificate_that_is_not_trusted_names_ca_file(tmp_path, system,
         assert "daemon.ca_file" in line.remedy
 
 
-async def test_plain_http_spoken_to_as_tls_is_told(tmp_path):
+async def test_plain_http_spoken_to_as_tls_is_reported(tmp_path):
     async with open_bench(tmp_path) as bench:
         url = bench.desk.pagerduty_url
         bench.edit(f'api_url = "{url}"', f'api_url = "{url.replace("http:", "https:")}"')
@@ -51,7 +51,7 @@ async def test_plain_http_spoken_to_as_tls_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(("system", "key"), SIDES)
-async def test_silence_is_told_apart(tmp_path, system, key):
+async def test_silence_is_distinguished(tmp_path, system, key):
     del key
     async with open_bench(tmp_path) as bench:
         text = bench.desk.config.read_text()
@@ -65,7 +65,7 @@ async def test_silence_is_told_apart(tmp_path, system, key):
 
 
 async def test_a_proxy_that_is_not_there_is_named_by_its_variable(tmp_path, monkeypatch):
-    # The environment is the only way in which proxies are given.
+    # Proxies are configured through the environment only.
     for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "http://user:geheim@127.0.0.1:9")
@@ -78,7 +78,7 @@ async def test_a_proxy_that_is_not_there_is_named_by_its_variable(tmp_path, monk
 
 
 def chained(*errors: BaseException) -> TransientError:
-    """As ``wire.exchange`` raises it: each error the cause of the one before."""
+    """As ``wire.exchange`` raises it: each error is the cause of the one before."""
     outer = TransientError("x: not sent")
     last: BaseException = outer
     for error in errors:
@@ -116,18 +116,18 @@ def test_every_cause_has_its_line(cause, obstacle, code):
     assert line.code == code
 
 
-def test_a_refusal_of_the_proxy_itself_is_told():
+def test_a_refusal_of_the_proxy_itself_is_reported():
     found = find_obstacle(chained(httpx.ProxyError("407 Proxy Authentication Required")))
     assert found is not None
     assert (found.obstacle, found.said) == (Obstacle.PROXY, "407 Proxy Authentication Required")
 
 
-def test_an_answer_that_was_not_liked_is_no_obstacle():
+def test_a_refusing_answer_is_no_obstacle():
     assert find_obstacle(chained(ValueError("not JSON"))) is None
 
 
 @pytest.mark.parametrize(("minutes", "word"), [(5, "ahead"), (-5, "behind")])
-async def test_a_wrong_clock_is_told_for_both_sides(tmp_path, minutes, word):
+async def test_a_wrong_clock_is_reported_for_both_sides(tmp_path, minutes, word):
     clock = ManualClock(datetime.now(UTC) - timedelta(minutes=minutes))
     async with open_bench(tmp_path, clock=clock) as bench:
         found = await bench.check()
@@ -149,7 +149,7 @@ async def test_a_side_that_fails_by_itself_is_not_blamed_on_a_setting(
         assert key not in line.remedy
 
 
-async def test_too_many_calls_are_told_as_that(tmp_path):
+async def test_too_many_calls_are_reported_as_such(tmp_path):
     async with open_bench(tmp_path) as bench:
         bench.desk.pagerduty_faults.add(Fault(FaultKind.ERROR_BEFORE, count=9, status=429))
         line = (await bench.check()).only_todo()

@@ -1,6 +1,6 @@
-"""docs/reference/check.md holds every line that ``check`` can say, word for word.
+"""docs/reference/check.md has every possible line of ``check``, word for word.
 
-``PYTHONPATH=tests python tests/service/test_check_reference.py`` writes the two tables anew.
+``PYTHONPATH=tests python tests/service/test_check_reference.py`` regenerates the two tables.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What ``check`` says of the login, the org, its calls and View All, each line provoked over HTTP."""
+"""The lines of ``check`` about the login, the org, its calls and View All, each provoked over HTTP."""
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -48,7 +48,7 @@ async def test_the_daemon_gives_the_same_remedy_when_its_login_is_refused(tmp_pa
         assert daemon.parts.salesforce.state.problem == said
 
 
-async def test_a_key_whose_certificate_was_not_uploaded_is_told(tmp_path):
+async def test_a_key_whose_certificate_was_not_uploaded_is_reported(tmp_path):
     async with open_bench(tmp_path) as bench:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
@@ -57,13 +57,13 @@ async def test_a_key_whose_certificate_was_not_uploaded_is_told(tmp_path):
         assert "is uploaded to the app" in (await bench.check()).only_todo().remedy
 
 
-async def test_an_unknown_user_is_told(tmp_path):
+async def test_an_unknown_user_is_reported(tmp_path):
     async with open_bench(tmp_path) as bench:
         bench.edit('username = "integration@example.com"', 'username = "who@example.com"')
         assert (await bench.check()).only_todo().code == "salesforce.login_refused"
 
 
-async def test_an_answer_that_is_no_login_is_told(tmp_path):
+async def test_an_answer_that_is_no_login_is_reported(tmp_path):
     async with open_bench(tmp_path) as bench:
         bench.desk.salesforce_faults.add(Fault(FaultKind.MALFORMED, path="/oauth2/token"))
         line = (await bench.check()).only_todo()
@@ -71,7 +71,7 @@ async def test_an_answer_that_is_no_login_is_told(tmp_path):
         assert "salesforce.login_url" in line.remedy
 
 
-async def test_another_org_is_told_with_both_ids(tmp_path):
+async def test_another_org_is_reported_with_both_ids(tmp_path):
     async with open_bench(tmp_path) as bench:
         assert (await bench.check()).has("Salesforce org 00D000000000001EAA, as configured")
         bench.edit('org_id = "00D000000000001EAA"', 'org_id = "00D000000000002EAA"')
@@ -87,7 +87,7 @@ async def test_an_org_that_is_not_pinned_is_remarked(tmp_path):
         assert "00D000000000001EAA" in (await bench.check()).about("salesforce.org_not_pinned").what
 
 
-async def test_a_version_that_the_org_does_not_serve_is_told(tmp_path):
+async def test_a_version_that_the_org_does_not_serve_is_reported(tmp_path):
     async with open_bench(tmp_path) as bench:
         bench.edit("[salesforce]\n", '[salesforce]\napi_version = "99.0"\n')
         line = (await bench.check()).only_todo()
@@ -103,7 +103,7 @@ async def test_a_version_that_the_org_does_not_serve_is_told(tmp_path):
         (5000, 900, "salesforce.calls_short", Kind.REMARK),
     ],
 )
-async def test_the_budget_is_held_against_the_orgs_calls(tmp_path, budget, remaining, code, kind):
+async def test_the_budget_is_compared_with_the_orgs_calls(tmp_path, budget, remaining, code, kind):
     async with open_bench(tmp_path) as bench:
         bench.edit("[salesforce]\n", f"[salesforce]\ndaily_call_budget = {budget}\n")
         bench.sf.set_remaining_calls(remaining)
@@ -112,7 +112,7 @@ async def test_the_budget_is_held_against_the_orgs_calls(tmp_path, budget, remai
         assert (line.code, line.kind) == (code, kind)
 
 
-async def test_calls_that_are_used_up_are_told(tmp_path):
+async def test_calls_that_are_used_up_are_reported(tmp_path):
     async with open_bench(tmp_path) as bench:
         bench.sf.set_remaining_calls(1)
         assert (await bench.check()).todo == ["salesforce.calls_none"]
@@ -148,7 +148,7 @@ async def test_view_all_is_seen_missed_and_not_guessed(tmp_path):
         assert "INVALID_TYPE" in found.about("sharing.unverified").remedy
 
 
-async def test_permission_sets_that_are_not_shown_prove_nothing(tmp_path):
+async def test_permission_sets_that_are_hidden_prove_nothing(tmp_path):
     async with open_bench(tmp_path, OBJECT) as bench:
         bench.sf.access.unshared |= {row["Id"] for row in bench.sf.rows("PermissionSetAssignment")}
         assert "no permission sets" in (await bench.check()).about("sharing.unverified").remedy

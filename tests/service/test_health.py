@@ -1,6 +1,6 @@
-"""What beats, what is silent, and who is named for it."""
+"""Heartbeats, silent loops, and the names reported for them."""
 
-import asyncio  # noqa: TID251 - its loop is what is tested
+import asyncio  # noqa: TID251 - its loop is tested
 import socket
 import threading
 import time
@@ -129,7 +129,7 @@ def test_a_pause_of_the_whole_process_is_forgiven(hearts, clock):
     assert hearts.silent() == ["poll"]
     hearts.forgive(10_000)
     clock.at = 700
-    assert hearts.silent() == ["poll"], "what is forgiven is no credit"
+    assert hearts.silent() == ["poll"], "the excused pause gives no extra time"
 
 
 async def test_the_place_of_a_wait_leads_through_generators():
@@ -156,11 +156,11 @@ async def test_the_place_of_a_wait_leads_through_generators():
         await anyio.sleep(0.01)
         place = place_of_wait(coro)
         group.cancel_scope.cancel()
-    # Only the innermost is shown of what is not this program's.
+    # Of code outside this program only the innermost frame is shown.
     assert place.count("(sleep") == 1
 
 
-async def test_an_attempt_may_go_on_while_it_does_something(monkeypatch):
+async def test_an_attempt_may_continue_while_it_makes_progress(monkeypatch):
     monkeypatch.setattr(patience, "STEP_DEADLINE", timedelta(seconds=0.5))
     done = 0
     with patience.Patience(60):

@@ -1,4 +1,4 @@
-"""``check --plan`` against what the daemon really calls: an hour of both loops against the sandbox."""
+"""``check --plan`` compared with the daemon's real calls: an hour of both loops against the sandbox."""
 
 from datetime import UTC, datetime
 
@@ -49,7 +49,7 @@ class Loops:
             if self.due[loop] >= start + seconds:
                 return
             self.rig.advance(self.due[loop] - clock.monotonic())
-            # One turn of the real loop and its own choice of a pause, without waiting for it.
+            # One turn of the real loop and the pause that it chooses, without waiting for it.
             await loop._turn()
             assert loop.state.failures == 0, loop.state.problem
             await self.daemon.deliver()
@@ -57,7 +57,7 @@ class Loops:
 
 
 def calls(daemon, side):
-    """Requests that went out, logins aside: those do not count against the org's limit."""
+    """Requests sent, without logins: those do not count against the org's limit."""
     return sum(
         sample.value
         for family in daemon.parts.metrics.registry.collect()
@@ -69,13 +69,13 @@ def calls(daemon, side):
 
 
 def foretold(items, side, seconds, *, busy):
-    """What the plan says of so long a time, without the comparison that comes once a day."""
+    """The plan's figure for this length of time, without the daily comparison."""
     mine = [x for x in items if x.side is side and "daily" not in x.what]
     return sum(x.busy if busy else x.idle for x in mine) * seconds / 86_400
 
 
 def calm(rig):
-    """The default pace instead of a test's."""
+    """The default pace, not the faster one of tests."""
     text = rig.desk.config.read_text()
     lines = [line for line in text.splitlines() if "poll_interval" not in line]
     rig.desk.config.write_text("\n".join(lines))
@@ -87,7 +87,7 @@ async def test_an_idle_hour_costs_what_the_plan_says(tmp_path):
         async with rig.daemon() as daemon:
             items = plan(daemon.parts.rules.loaded, Assumptions(changes=0))
             loops = Loops(rig, daemon)
-            await loops.run(60)  # what only a start costs
+            await loops.run(60)  # costs of a start only
             used = rig.sf.quota.used(rig.sf.clock.now())
             before = {side: calls(daemon, side) for side in Side}
             await loops.run(HOUR)
@@ -99,7 +99,7 @@ async def test_an_idle_hour_costs_what_the_plan_says(tmp_path):
 
 
 async def test_a_busy_quarter_costs_what_the_plan_says(tmp_path):
-    """The dearest rule of each side fires ten times, far enough apart for the pace to calm down."""
+    """The most expensive rule of each side fires ten times, far enough apart for the pace to slow down."""
     each, seconds = 10, 900.0
     async with open_rig(tmp_path, rules=RULES) as rig:
         calm(rig)
@@ -178,7 +178,7 @@ async def test_the_sum_of_each_side_is_that_of_its_reasons(tmp_path):
         (5_000, 0, "plan.over_budget", Kind.TODO),
     ],
 )
-async def test_the_plan_is_held_against_the_budget(tmp_path, budget, changes, code, kind):
+async def test_the_plan_is_compared_with_the_budget(tmp_path, budget, changes, code, kind):
     line = total(await lines_of(tmp_path, changes=changes, daily_call_budget=budget), "Salesforce")
     assert (line.code, line.kind) == (code, kind)
     assert line.calls is not None
@@ -207,6 +207,6 @@ async def test_more_objects_than_one_request_asks_for_cost_more_polls(tmp_path):
     assert six[0] - five[0] > 5_000
 
 
-async def test_without_objects_nothing_is_asked_of_salesforce(tmp_path):
+async def test_without_objects_salesforce_gets_no_request(tmp_path):
     lines = await lines_of(tmp_path, "")
     assert not any("Salesforce" in line.what for line in lines)

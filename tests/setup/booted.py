@@ -1,8 +1,8 @@
-"""A real systemd as process 1 of namespaces of its own, with the installed program in its root.
+"""A real systemd as process 1 of its own namespaces, with the installed program in its root.
 
 Its file system is a fresh tmpfs: the host's /usr read-only below what was installed, copies of the few
 files of /etc that a system needs, and nothing else. It has its own network (loopback only), its own
-processes and a cgroup of its own; all of it goes away with the process that is killed at the end.
+processes and its own cgroup; all of it ends with the process that is killed at the end.
 """
 
 import os
@@ -58,7 +58,7 @@ exec /lib/systemd/systemd --system --unit=sysinit.target --log-target=journal --
 
 
 def why_not() -> str:
-    """Why no systemd of our own can be started here; ``""`` if it may well be."""
+    """Why no separate systemd can be started here; ``""`` if it probably can."""
     if os.geteuid() != 0:
         return "namespaces of its own need root"
     if not SYSTEMD.exists():
@@ -119,7 +119,7 @@ class Machine:
         assert done.returncode == 0, done.stderr
 
     def until(self, look, what: str) -> None:
-        """Waits until ``look()`` is true; the units' own words tell why it never was."""
+        """Waits until ``look()`` is true; on failure the units' journals are shown."""
         end = time.monotonic() + _PATIENCE
         while not look():
             assert time.monotonic() < end, f"not within {_PATIENCE:.0f} s: {what}\n" + "\n".join(
@@ -130,11 +130,11 @@ class Machine:
 
 @contextmanager
 def boot(root: Path, staged: Path) -> Iterator[Machine | str]:
-    """Boots; gives the machine, or the reason why systemd did not come up.
+    """Boots; returns the machine, or the reason why systemd did not start.
 
     Args:
         root: an empty folder to mount the system on.
-        staged: what ``make install`` put under a DESTDIR, with ``etc`` and ``srv`` as they shall be.
+        staged: what ``make install`` put under a DESTDIR, with the final ``etc`` and ``srv``.
     """
     hierarchy = _cgroup2()
     assert hierarchy is not None
@@ -173,7 +173,7 @@ def _wait(process: subprocess.Popen[str]) -> Machine | str:
 
 
 def _remove(group: Path) -> None:
-    """Removes the cgroup once the kernel has let go of the killed processes."""
+    """Removes the cgroup once the kernel has released the killed processes."""
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         try:

@@ -35,7 +35,7 @@ def make(target: str, destdir: Path, **variables: str) -> subprocess.CompletedPr
 
 
 def staged(tmp_path_factory) -> Path:
-    """The folder; made by whichever test process comes first, the others wait for it."""
+    """The folder; the first test process creates it, the others wait for it."""
     shared = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
         shared = shared.parent

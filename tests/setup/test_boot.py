@@ -17,7 +17,7 @@ Description=both APIs
 [Service]
 ExecStart=/opt/pagerforce/bin/pagerforce sandbox --dir /srv/sandbox --tls --pagerduty-port 8480 --salesforce-port 8481
 """
-# A restart and a watchdog in test time; all else is as shipped.
+# A restart and a watchdog in test time; everything else is as shipped.
 HASTE = "[Service]\nRestartSec=100ms\nWatchdogSec=3s\n"
 BAD_RULE = '[[rulesets]]\nname = "broken"\n[[rulesets.rules]]\nname = "no object"\n'
 READY = (
@@ -29,7 +29,7 @@ READY = (
 def machine(destdir, tmp_path_factory):
     reason = why_not()
     if reason:
-        pytest.skip(f"no systemd of our own: {reason}")
+        pytest.skip(f"no separate systemd: {reason}")
     staged = tmp_path_factory.mktemp("host") / "staged"
     shutil.copytree(
         destdir,
@@ -42,7 +42,7 @@ def machine(destdir, tmp_path_factory):
     _configure(staged, destdir)
     with boot(tmp_path_factory.mktemp("root"), staged) as booted:
         if isinstance(booted, str):
-            pytest.skip(f"no systemd of our own: {booted}")
+            pytest.skip(f"no separate systemd: {booted}")
         yield booted
 
 
@@ -98,7 +98,7 @@ def _init(staged: Path, destdir: Path, folder: str, *words: str) -> None:
 
 def start(machine: Machine, unit: str) -> int:
     machine.ok("systemctl", "start", "sandbox")
-    # The configuration names the certificate that the sandbox makes.
+    # The configuration names the certificate that the sandbox creates.
     machine.until(lambda: "run the daemon" in machine.journal("sandbox"), "the sandbox serves")
     machine.run("systemctl", "reset-failed", unit)
     machine.ok("systemctl", "start", "--no-block", unit)
@@ -111,7 +111,7 @@ def status_of(machine: Machine, pid: int, name: str) -> str:
     return next(line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:"))
 
 
-def test_it_is_ready_once_both_sides_were_read_under_its_own_user_and_all_the_hardening(machine):
+def test_it_is_ready_once_both_sides_were_read_under_its_own_user_and_full_hardening(machine):
     pid = start(machine, "pagerforce")
     assert machine.show("pagerforce", "StatusText").startswith(("in step", "both sides are read"))
     uid = machine.ok("id", "-u", "pagerforce")
@@ -140,7 +140,7 @@ SocketBindAllow={allow}
 
 
 @pytest.mark.parametrize(("unit", "instance"), [("pagerforce", ""), ("pagerforce@emea", "/emea")])
-def test_what_it_may_write_it_can_not_run(machine, unit, instance):
+def test_it_can_not_run_what_it_may_write(machine, unit, instance):
     pid = start(machine, unit)
     mounts = [
         line.split()[4:6] for line in machine.ok("cat", f"/proc/{pid}/mountinfo").splitlines()
@@ -155,7 +155,7 @@ def test_what_it_may_write_it_can_not_run(machine, unit, instance):
 
 
 def test_it_listens_on_tcp_only(machine):
-    """As the kernel does it for units of these settings; the service's own port is tried above."""
+    """The kernel enforces it for units with these settings; the service's own port is tried above."""
     found = settings("pagerforce.service")
     (deny,), (allow,) = found["SocketBindDeny"], found["SocketBindAllow"]
     for kind in ("STREAM", "DGRAM"):
@@ -164,11 +164,11 @@ def test_it_listens_on_tcp_only(machine):
     machine.ok("systemctl", "daemon-reload")
     machine.ok("systemctl", "start", "bind-STREAM")
     if machine.run("systemctl", "start", "bind-DGRAM").returncode == 0:
-        pytest.skip("this kernel or systemd has no BPF to hold units to it")
+        pytest.skip("this kernel or systemd has no BPF to enforce it for units")
     assert "Operation not permitted" in machine.journal("bind-DGRAM")
 
 
-def test_keys_are_roots_alone_and_reach_the_service_all_the_same(machine):
+def test_keys_are_roots_alone_but_the_service_gets_them(machine):
     start(machine, "pagerforce")
     for name in ("pagerduty-api-key", "salesforce.key"):
         assert machine.ok("stat", "-c", "%U %a", f"/etc/pagerforce/{name}") == "root 600"
@@ -184,14 +184,14 @@ def test_commands_of_an_administrator_work_beside_it(machine):
 
 
 @pytest.mark.parametrize(("groups", "expected"), [("pagerforce-auditor", 0), ("nogroup", 3)])
-def test_the_control_socket_is_open_to_all_and_knows_who_comes(machine, groups, expected):
+def test_the_control_socket_is_open_to_all_and_knows_the_caller(machine, groups, expected):
     start(machine, "pagerforce")
     stranger = ("setpriv", "--reuid=4711", "--regid=4711", f"--groups={groups}")
     done = machine.run(*stranger, "pagerforce", "status", "--json")
     assert done.returncode == expected, done.stdout + done.stderr
 
 
-def test_a_reload_takes_new_rules_and_a_bad_file_changes_nothing(machine):
+def test_a_reload_loads_new_rules_and_a_bad_file_changes_nothing(machine):
     pid = start(machine, "pagerforce")
     machine.ok("mkdir", "-p", "/etc/pagerforce/rules.d")
     machine.write("/etc/pagerforce/rules.d/bad.toml", BAD_RULE)
@@ -206,7 +206,7 @@ def test_a_reload_takes_new_rules_and_a_bad_file_changes_nothing(machine):
 
 @pytest.mark.parametrize("signal", ["KILL", "STOP"])
 def test_a_killed_or_hanging_daemon_is_started_again(machine, signal):
-    """STOP: no loop beats, so the watchdog is not fed."""
+    """STOP: no loop beats, so the watchdog gets no notification."""
     pid = start(machine, "pagerforce")
     machine.ok("kill", f"-{signal}", str(pid))
     machine.until(lambda: machine.show("pagerforce", "MainPID") not in {str(pid), "0"}, "another")

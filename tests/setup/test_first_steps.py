@@ -1,4 +1,4 @@
-"""docs/how-to/first-steps.md, as a new user would: its commands, in one shell, in their order."""
+"""docs/how-to/first-steps.md: a new user's commands, in one shell, in their order."""
 
 import os
 import re
@@ -19,7 +19,7 @@ def blocks() -> list[str]:
 
 
 def script() -> str:
-    """The page's commands; ports of this test, so that another sandbox may run beside it."""
+    """The page's commands, with ports of this test, so that another sandbox may run too."""
     text = "\n".join(f"echo '--- step {place}'\n{block}" for place, block in enumerate(blocks(), 1))
     pagerduty, salesforce, metrics = (str(free_port()) for _ in range(3))
     text = text.replace("8480", pagerduty).replace("9479", metrics)

@@ -44,7 +44,7 @@ os.execv(sys.executable, [sys.executable, "-m", "pagerforce", "init", *sys.argv[
 
 
 def at_a_terminal(answers: list[str], *words: str) -> tuple[int, str]:
-    """Runs ``init`` at a terminal, each answer typed once its question is there and all is quiet."""
+    """Runs ``init`` on a terminal; each answer is typed once its question is shown and output stops."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", _TAKE_TERMINAL, *words], stdin=theirs, stdout=theirs, stderr=theirs
@@ -59,7 +59,7 @@ def at_a_terminal(answers: list[str], *words: str) -> tuple[int, str]:
                 except OSError:  # the other end was closed
                     return process.wait(), shown
             elif waiting and shown.endswith(": "):
-                # only now: Ctrl-C between a question and the reading of its answer is not seen
+                # only now: Ctrl-C between a question and the read of its answer is not seen
                 os.write(ours, waiting.pop(0).encode())
         raise AssertionError(f"it waits for something else: {shown}")
     finally:
@@ -83,7 +83,7 @@ def test_options_are_filled_in_and_pass_the_offline_check(tmp_path):
     assert code == 0, out + err
 
 
-def test_what_no_option_gives_is_named_and_marked(tmp_path):
+def test_what_no_option_provides_is_named_and_marked(tmp_path):
     code, out, _ = invoke("init", str(tmp_path), "--username", VALUES["--username"])
     assert code == 0
     left = ["pagerduty.from_email", "salesforce.login_url", "salesforce.org_id"]
@@ -123,7 +123,7 @@ def test_the_steps_name_the_files_and_the_menus(tmp_path):
         ("--region", "mars", "'us'"),
     ],
 )
-def test_a_value_that_cannot_be_right_writes_nothing(tmp_path, option, value, words):
+def test_an_impossible_value_writes_nothing(tmp_path, option, value, words):
     folder = tmp_path / "new"
     code, out, err = invoke("init", str(folder), option, value)
     assert code == 2
@@ -159,7 +159,7 @@ def test_an_instance_gets_the_folders_that_its_unit_has(tmp_path):
     assert "systemctl enable --now pagerforce@emea" in out
 
 
-def test_at_a_terminal_it_asks_again_until_an_answer_can_be_right(tmp_path):
+def test_at_a_terminal_it_asks_again_until_an_answer_is_possible(tmp_path):
     answers = ["eu\n", "nonsense\n", "pagerforce@example.net\n", "\n", "\n", "\n", "\n"]
     code, shown = at_a_terminal(answers, str(tmp_path))
     assert code == 0, shown
@@ -170,7 +170,7 @@ def test_at_a_terminal_it_asks_again_until_an_answer_can_be_right(tmp_path):
     assert "salesforce.login_url" in shown.split("Still to fill in")[1]
 
 
-def test_at_a_terminal_nothing_is_asked_of_who_said_yes_or_gave_all(tmp_path):
+def test_at_a_terminal_nothing_is_asked_with_yes_or_all_options(tmp_path):
     code, shown = at_a_terminal([], str(tmp_path / "a"), "--yes")
     assert code == 0, shown
     code, shown = at_a_terminal([], str(tmp_path / "b"), *OPTIONS)
@@ -193,7 +193,7 @@ def test_ctrl_c_and_ctrl_d_at_a_question_write_nothing(tmp_path, key, expected):
     assert names(tmp_path) == []
 
 
-def test_the_next_pair_stands_beside_the_old_and_is_another(tmp_path):
+def test_the_next_pair_is_a_new_one_beside_the_old(tmp_path):
     assert invoke("init", str(tmp_path))[0] == 0
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     code, out, err = invoke("init", str(tmp_path), "--renew-certificate")

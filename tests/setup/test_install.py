@@ -1,4 +1,4 @@
-"""``make install`` and ``make uninstall``: what they put where, and what they leave alone."""
+"""``make install`` and ``make uninstall``: which files they install where, and what they keep."""
 
 import hashlib
 import os
@@ -52,7 +52,7 @@ def test_what_is_installed_where_and_with_which_modes(destdir):
 
 
 def test_the_installed_program_runs_and_knows_its_version(destdir):
-    # its first line names the place it will have, where nothing is yet: hence by its interpreter
+    # its first line names the final place, where nothing exists yet: so run it by its interpreter
     python = destdir / "opt/pagerforce/bin/python"
     done = subprocess.run(
         [python, "-m", "pagerforce", "--version"],
@@ -134,7 +134,7 @@ def test_a_failed_upgrade_leaves_the_program_that_is_there(tmp_path):
     ("python", "words"),
     [("/bin/false", "3.11 or later"), ("no-such-python", "3.11 or later")],
 )
-def test_an_interpreter_that_will_not_do_is_refused_with_the_remedy(tmp_path, python, words):
+def test_an_interpreter_that_is_unsuitable_is_refused_with_the_remedy(tmp_path, python, words):
     done = make("install", tmp_path, PYTHON=python)
     assert done.returncode != 0
     assert words in done.stderr
@@ -143,7 +143,7 @@ def test_an_interpreter_that_will_not_do_is_refused_with_the_remedy(tmp_path, py
 
 
 def test_no_package_is_built_from_source(tmp_path):
-    """What builds it would run as root; a lock names the hashes of sources, too."""
+    """A build would run as root; a lock file has the hashes of source packages, too."""
     if not find_python():
         pytest.skip("no Python outside of home folders to install with")
     checkout, wheels, built = tmp_path / "checkout", tmp_path / "wheels", tmp_path / "built"

@@ -1,4 +1,4 @@
-"""What the unit starts, started as it says, with systemd's side of the talk played by the test.
+"""The unit's command, started as the unit says, with the test in the role of systemd.
 
 ``test_boot`` does the same under a real systemd where the machine allows it; this runs everywhere.
 """
@@ -22,7 +22,7 @@ _PATIENCE = 60
 
 
 class Manager:
-    """The notification socket and what came in by it."""
+    """The notification socket and the messages it received."""
 
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -31,7 +31,7 @@ class Manager:
         self.told: list[dict[str, str]] = []
 
     async def until(self, assignment: str) -> dict[str, str]:
-        """The message with this assignment, among those that came after the last one asked for."""
+        """The message with this assignment, of those after the last one returned."""
         key, _, value = assignment.partition("=")
         with anyio.fail_after(_PATIENCE):
             while True:
@@ -87,11 +87,11 @@ async def started(folder: Path, unit: str, config: Path):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-async def test_it_tells_systemd_of_its_life(tmp_path, unit):
+async def test_it_notifies_systemd_of_its_life(tmp_path, unit):
     async with open_stage(tmp_path) as stage:
         config = stage.desk.config
         text = config.read_text()
-        # what systemd hands over wins over what stands here
+        # the values from systemd win over those of the configuration
         for name in ("pagerduty.key", "salesforce.key"):
             text = text.replace(str(tmp_path / name), "/nonexistent/of-root.key")
         config.write_text(text)

@@ -1,4 +1,4 @@
-"""Help and completion: every command and option says what it is, and the shell knows them."""
+"""Help and completion: every command and option has a description, and the shell knows them."""
 
 import re
 import shutil
@@ -26,7 +26,7 @@ ALL = [
 
 
 def complete(*words: str) -> list[str]:
-    """What a shell is answered after these words, the last one unfinished."""
+    """What a shell gets as completions after these words, the last one unfinished."""
     _, out, _ = invoke(
         _PAGERFORCE_COMPLETE="complete_bash",
         COMP_WORDS=" ".join(("pagerforce", *words)),
@@ -70,13 +70,13 @@ def test_the_shell_completes_commands_their_commands_and_options():
         ("fish", "complete --command pagerforce"),
     ],
 )
-def test_the_scripts_for_the_shells_are_ours(shell, words):
+def test_the_scripts_for_the_shells_are_pagerforces_own(shell, words):
     _, out, _ = invoke(_PAGERFORCE_COMPLETE=f"source_{shell}")
     assert words in out
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_bash_takes_the_script():
+def test_bash_accepts_the_script():
     _, script, _ = invoke(_PAGERFORCE_COMPLETE="source_bash")
     done = subprocess.run(
         ["bash", "-ec", f"{script}\ncomplete -p pagerforce"],

@@ -1,4 +1,4 @@
-"""The units by systemd's own judgement, and what must hold together between them and the daemon."""
+"""The units as checked by systemd itself, and what must agree between them and the daemon."""
 
 import re
 import shutil
@@ -34,7 +34,7 @@ def settings(name: str) -> dict[str, list[str]]:
 
 @needs_analyze
 @pytest.mark.parametrize("name", UNITS)
-def test_systemd_has_nothing_to_say_about_the_unit(name, tmp_path):
+def test_systemd_has_no_complaint_about_the_unit(name, tmp_path):
     program = tmp_path / "pagerforce"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -92,6 +92,6 @@ def test_a_wrong_configuration_is_not_tried_again_and_everything_else_for_ever(n
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_the_credentials_are_those_that_the_daemon_looks_for(name):
+def test_the_credentials_are_those_that_the_daemon_reads(name):
     found = {Path(one).name: one.partition(":")[0] for one in settings(name)["LoadCredential"]}
     assert found == {API_KEY_NAME: API_KEY_CREDENTIAL, KEY_NAME: PRIVATE_KEY_CREDENTIAL}

@@ -1,4 +1,4 @@
-"""Plays seeds and says what came of them.
+"""Plays seeds and reports the results.
 
 ``python -m simulation 1-200`` plays a range on all cores, ``python -m simulation 17`` replays one
 seed and prints its history. Exit code 1: a promise was broken, or too much stays in doubt.
@@ -30,9 +30,9 @@ _DOUBLED = (
 )
 
 PER_DOUBT = 1000
-"""Of so many lost answers one may stay in doubt."""
+"""One of this number of lost answers may stay in doubt."""
 ENOUGH_TO_JUDGE = 1000
-"""Of fewer lost answers the share of doubts says nothing."""
+"""With fewer lost answers the share of doubts is not significant."""
 
 
 def main() -> int:
@@ -110,7 +110,7 @@ def _soak(seeds: range, options: argparse.Namespace) -> int:
 
 
 def _quietly(seed: int, options: argparse.Namespace) -> Outcome:
-    """The history itself can be played again at any time and is not carried between processes."""
+    """The history can be played again at any time, so it is not passed between processes."""
     outcome = _play(seed, options)
     outcome.lines.clear()
     outcome.problem = outcome.problem.strip().splitlines()[-1][:400] if outcome.promise else ""

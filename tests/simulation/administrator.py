@@ -1,7 +1,7 @@
-"""What an administrator does while a history lasts, and what must come of it.
+"""What an administrator does during a history, and the expected results.
 
-A field that a rule reads is deleted and restored; a parent that a rule looks at changes while its children
-stand still. Remedyforce's incidents can't be merged by the platform, so no records are.
+A field that a rule reads is deleted and restored; a parent that a rule uses changes while its children
+do not change. The platform can't merge Remedyforce's incidents, so no records are merged.
 """
 
 from collections.abc import Callable
@@ -19,9 +19,9 @@ from simulation.scene import PARENT, Scene
 CATEGORY, LOOKUP = f"{P}Category__c", f"{P}FKCategory__c"
 CODE = f"{P}Abbreviation__c"
 BUSY = 0.25
-"""At so many deeds of others the administrator does one too."""
+"""Number of other people's deeds for one deed of the administrator."""
 ASKED_AGAIN = 310
-"""Seconds after which a field that is back is read again."""
+"""Seconds after which a restored field is read again."""
 
 RULES = f"""
 [[rulesets.rules]]
@@ -56,7 +56,7 @@ class Administrator:
     is_gone: bool = False
 
     def act(self) -> None:
-        """Now and then a deed; what the org refuses is none."""
+        """Now and then a deed; if the org refuses it, nothing is recorded."""
         if not self.is_there or self.dice.random() > BUSY:
             return
         self.number += 1
@@ -96,7 +96,7 @@ class Administrator:
 
 
 def check_administration(scene: Scene, administrator: Administrator) -> None:
-    """Both fields are held as they are, and each record's last code was told."""
+    """Both fields are stored with their current values, and each record's last code was reported."""
     if not administrator.is_there:
         return
     store = scene.ledger.sf.store
@@ -112,17 +112,17 @@ def check_administration(scene: Scene, administrator: Administrator) -> None:
         }
         held = {name: known["fields"].get(name) for name in wanted}
         if held != wanted:
-            raise BrokenPromise(Promise.CONVERGED, f"{record_id} has {wanted}, held as {held}")
+            raise BrokenPromise(Promise.CONVERGED, f"{record_id} has {wanted}, stored as {held}")
         _is_told(scene, record_id, administrator.codes.get(str(category), []))
 
 
 def _is_told(scene: Scene, record_id: str, codes: list[tuple[float, str]]) -> None:
-    """The last code of a record's category, where the daemon knew the record before."""
+    """Whether the last code of a record's category is in an event, if the daemon knew the record before."""
     known_at = scene.watch.known_at.get(record_id)
     if not codes or known_at is None or codes[-1][0] <= known_at:
         return
     events = scene.of_record(record_id, "create", "update", "undelete")
     told = {event.record.get(PARENT) for event in events}
     if codes[-1][1] not in told:
-        text = f"the category of {record_id} became {codes[-1][1]}; told were {told}"
+        text = f"the category of {record_id} became {codes[-1][1]}; reported: {told}"
         raise BrokenPromise(Promise.NOTHING_LOST, text)

@@ -1,4 +1,4 @@
-"""Converged: what the daemon believes is what is, and linked pairs agree or their difference is excused."""
+"""Converged: the daemon's state is the real state, and linked pairs agree or differ for a known reason."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,11 +19,11 @@ class Agreement:
         self._pairs()
 
     def _snapshots(self) -> None:
-        """What the daemon believes is what is."""
+        """The daemon's snapshots are the real state."""
         for incident_id, known in self.scene.state.incidents.items():
             real = self.scene.ledger.pd.state.incidents[incident_id]
             there = {"status": real.status}
-            if real.is_open:  # what leaves no entry is looked for on open incidents only
+            if real.is_open:  # changes without an entry are searched for on open incidents only
                 there |= {
                     "title": real.title,
                     "urgency": real.urgency,
@@ -46,7 +46,7 @@ class Agreement:
                     raise BrokenPromise(Promise.CONVERGED, text)
 
     def _pairs(self) -> None:
-        """A resolved incident's records are closed, and the other way round."""
+        """A resolved incident's records are closed, and vice versa."""
         for link in self.scene.state.links:
             row = self.scene.ledger.sf.store.newest(link.record_id)
             if row is None or row.is_deleted or not link.is_active:
@@ -62,7 +62,7 @@ class Agreement:
                 raise BrokenPromise(Promise.CONVERGED, text)
 
     def _is_excused(self, incident_id: str, record_id: str) -> bool:
-        """No rule says what to do, or a newer edit of a person stands and that is reported."""
+        """No rule says what to do, or a newer edit of a person is kept and that is reported."""
         reopened = any(
             write.row.id == record_id
             and write.who is Who.PEOPLE
@@ -79,18 +79,19 @@ class Agreement:
         return (
             reopened
             or reported
-            or len(siblings) > 1  # closing one record resolves the incident, and that is our doing
+            or len(siblings)
+            > 1  # closing one record resolves the incident, and pagerforce does that
             or self.scene.was_deleted(record_id)
             or self._has_crossed(incident_id, record_id)
             or self._was_resolved_unseen(incident_id)
         )
 
     def _has_crossed(self, incident_id: str, record_id: str) -> bool:
-        """Somebody acted on the incident after the record was closed, but before we resolved it.
+        """Somebody acted on the incident after the record was closed, but before pagerforce resolved it.
 
-        On that or on the one that was merged into it and brought the record along.
-        The newer act wins in the record, and the older close has resolved the incident by then. After
-        is what the stamps say: nobody can tell by how much the clocks of the two sides differ.
+        On that one, or on the one that was merged into it with the record.
+        The newer act wins in the record, but the older close has already resolved the incident. "After"
+        is by the stamps: nobody knows by how much the clocks of the two sides differ.
         """
         closed = [
             _shown(write.row.values["LastModifiedDate"])
@@ -120,7 +121,7 @@ class Agreement:
         )
 
     def _was_resolved_unseen(self, incident_id: str) -> bool:
-        """It was opened again before its late resolve entry was seen: there is nothing to tell of."""
+        """It was reopened before its late resolve entry was seen: there is nothing to report."""
         found = [e for e in self.scene.state.events.values() if e.incident_id == incident_id]
         late = [
             event
@@ -132,7 +133,7 @@ class Agreement:
 
 
 def _id_of(value: object) -> object:
-    """A stored reference as its id, people as their sorted ids; anything else as it is."""
+    """A stored reference as its id, people as their sorted ids; anything else unchanged."""
     if isinstance(value, dict):
         return value["id"]
     if isinstance(value, list):

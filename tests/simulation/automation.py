@@ -1,8 +1,8 @@
-"""What an administrator built into the org of a history, drawn from the seed by dice of its own.
+"""The automation that an administrator built into the org of a history, drawn from the seed by its own dice.
 
 Two in five histories have such an org: several kinds of automation together, rules that write what it
-rewrites, and moods, among them always answers that get lost after the work was done. Where the object of
-its records has no external id, nothing but ``salesforce.actions.search`` keeps a record from being made twice.
+rewrites, and temporary refusals, always including answers that are lost after the work was done. If the
+object of its records has no external id, only ``salesforce.actions.search`` prevents duplicate records.
 """
 
 from collections.abc import Callable
@@ -40,9 +40,9 @@ actions = [
   {{ do = "salesforce.set_field", field = "{REGIONS}", value = "APAC;EMEA" }},
 ]
 """
-"""What rules write besides, of types whose values an org stores in its own way."""
+"""Additional writes of rules, of types that an org stores in its own way."""
 GIVEN = f'{CALLED_EVENT}, {HOURS} = 2.5, {DUE} = "2026-03-04T15:45:10Z", {REGIONS} = "AMER;EMEA"'
-"""What a new record is given besides."""
+"""Additional values of a new record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,11 @@ class Org:
     """How the org of a history is built.
 
     Attributes:
-        names: the kinds of automation that it has; none: it is as it was installed.
+        names: its kinds of automation; none: it is as installed.
         byte_limit: most bytes of a comment; 0: no such limit.
-        has_key: records have an external id. Without one they are looked for after a lost answer.
+        has_key: records have an external id. Without one they are searched for after a lost answer.
         is_administered: somebody deletes and restores a field, and changes parents.
-        moods: what it does to its callers, each as likely as it is there often.
+        moods: what it does to its callers; a kind that is listed more often is more likely.
     """
 
     names: tuple[str, ...] = ()
@@ -129,7 +129,7 @@ def draw_org(dice: Random) -> Org:
 
 
 def build(org: Org, sf: SalesforceWorld, tell: Callable[[str], None]) -> None:
-    """Puts it up."""
+    """Builds it."""
     if not org.is_automated:
         return
     incident = sf.schema.get(INCIDENT)
@@ -148,13 +148,13 @@ def build(org: Org, sf: SalesforceWorld, tell: Callable[[str], None]) -> None:
 
 
 def flourish(org: Org, dice: Random, number: int) -> str:
-    """What people write behind the words of deed ``number``: what an org stores in its own way."""
+    """What people write after the words of deed ``number``: text that an org stores in its own way."""
     if not org.is_automated:
         return ""
     return dice.choice(["", "", *FLOURISHES]).replace("words", f"words {number}:")
 
 
-# No two pieces of all texts are alike: a comment in parts is judged by the text of each part.
+# No two pieces of all texts are equal: a comment in parts is compared by the text of each part.
 FLOURISHES = (
     ' & "more" <here>',
     "\nin two lines",

@@ -1,6 +1,6 @@
-"""Mistakes put in on purpose, to see that the simulation finds them.
+"""Mistakes inserted on purpose, to see that the simulation finds them.
 
-Each replaces one function of the daemon. This patching is the point: the mistakes must not stand in
+Each replaces one function of the daemon. Patching is intended here: the mistakes must not be in
 the daemon, and what they break must be its real code.
 """
 
@@ -17,7 +17,7 @@ from pagerforce.store.database import Database
 
 @contextmanager
 def cursor_before_commit() -> Iterator[None]:
-    """The cursor moves in a transaction of its own, before what was read is stored."""
+    """The cursor moves in a transaction of its own, before the read rows are stored."""
     commit = read_pagerduty.commit_entries
 
     async def move_then_commit(
@@ -50,7 +50,7 @@ def row_cursor_before_commit() -> Iterator[None]:
 
 @contextmanager
 def expectation_not_consumed() -> Iterator[None]:
-    """An expectation of ours goes on explaining entries after it was met."""
+    """An expectation of pagerforce keeps explaining entries after it was met."""
 
     async def keep(*_: object) -> None:
         return None

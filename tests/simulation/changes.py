@@ -1,4 +1,4 @@
-"""Nothing lost, everything ruled on once, no echo: the ledger against the daemon's journal."""
+"""Nothing lost, everything evaluated once, no echo: the ledger against the daemon's journal."""
 
 import json
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from simulation.state import StoredAction, StoredEvent
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Every change that somebody made is an event, and every event a change that somebody made."""
+    """Every change by somebody is an event, and every event is a change by somebody."""
 
     scene: Scene
 
@@ -27,7 +27,7 @@ class Changes:
         self._echoes()
 
     def _entries(self) -> None:
-        """Every log entry is an event, and the daemon's own are known as such."""
+        """Every log entry is an event, and the daemon's own are recognised."""
         shared: Counter[tuple[str, str]] = Counter()
         for made in self.scene.ledger.entries:
             entry = made.entry
@@ -37,8 +37,8 @@ class Changes:
                 entry.type == "annotate_log_entry" and made.text not in self.scene.ledger.repeated
             )
             if entry.agent_id == INTEGRATION and not is_unique:
-                # People use this account too, and whose of two acknowledgements is whose nobody can
-                # tell: as many must be taken for the daemon's as are.
+                # People use this account too, and nobody can say whose an acknowledgement is: as many must be
+                # treated as the daemon's as are.
                 key = str(entry.incident_id), f"{entry.type} {made.text}"
                 shared[key] += (event.echo_of is not None) - (made.who is Who.DAEMON)
                 self.scene.count(event)
@@ -48,16 +48,18 @@ class Changes:
             elif made.who is Who.PEOPLE:
                 self.scene.ruled(event, what)
             elif event.echo_of is None and entry.type != "notify_log_entry":
-                raise BrokenPromise(Promise.NO_ECHO, f"{what} follows from our own doing")
+                raise BrokenPromise(Promise.NO_ECHO, f"{what} follows from an own write")
             elif entry.agent_id == INTEGRATION and event.echo_of is None:
-                raise BrokenPromise(Promise.NO_ECHO, f"{what} is our own doing")
+                raise BrokenPromise(Promise.NO_ECHO, f"{what} is an own write")
         for (incident_id, kind), surplus in shared.items():
             if surplus and not self._is_doubtful(incident_id):
                 promise = Promise.NOTHING_LOST if surplus > 0 else Promise.NO_ECHO
-                raise BrokenPromise(promise, f"{surplus:+} {kind} of {incident_id} taken for ours")
+                raise BrokenPromise(
+                    promise, f"{surplus:+} {kind} of {incident_id} treated as pagerforce's"
+                )
 
     def _is_doubtful(self, incident_id: str) -> bool:
-        """An answer was lost: what stands there now may be ours or that of who shares the account."""
+        """An answer was lost: the current value may be pagerforce's or that of who shares the account."""
         return incident_id in self.scene.people.reopened or any(
             action.incident_id == incident_id and action.attempts > 1
             for action in self.scene.state.all_actions()
@@ -66,8 +68,8 @@ class Changes:
     def _truths(self) -> None:
         """What rules saw of an incident is what PagerDuty showed right after that deed.
 
-        Not of what was seen late, or by way of a reopening that no entry tells, and not between the
-        requests of one action of the daemon: rules see nothing of those.
+        Not if it was seen late, or by a reopening that no entry shows, and not between the
+        requests of one action of the daemon: rules do not see those states.
         """
         own = {action.id for action in self.scene.state.all_actions()}
         ends = {x.echo_of: x.id for x in self.scene.state.events.values() if x.echo_of in own}
@@ -103,7 +105,7 @@ class Changes:
         if writes[0].who is Who.DAEMON:
             if created:
                 raise BrokenPromise(
-                    Promise.NO_ECHO, f"{record_id} is our own record: {created[0].id}"
+                    Promise.NO_ECHO, f"{record_id} is pagerforce's own record: {created[0].id}"
                 )
             return
         self.scene.tally.changes += 1
@@ -130,7 +132,7 @@ class Changes:
             raise BrokenPromise(Promise.NOTHING_LOST, text)
 
     def _was_deleted_at_once(self, writes: list[RowWrite]) -> bool:
-        """Before the daemon had read back the record it made."""
+        """Before the daemon had read back the record that it created."""
         known_at = self.scene.watch.known_at.get(writes[0].row.id, 0.0)
         return any(write.row.is_deleted and write.second <= known_at for write in writes)
 
@@ -143,7 +145,7 @@ class Changes:
         self.scene.tally.changes += len(people)
         whole = self.scene.of_record(
             record_id, "create", "undelete"
-        )  # told as it is, changed or not
+        )  # reported with its current value, changed or not
         seen = {self.scene.shown(event.record.get(path)) for event in whole}
         seen |= {
             self.scene.shown(event.record.get(path))
@@ -160,11 +162,11 @@ class Changes:
         if self._is_wanted_too(record_id, field_name, last):
             return
         if last not in seen and not was_before and record_id in self.scene.state.records:
-            text = f"{field_name} of {record_id} became {last!r}; told were {seen}"
+            text = f"{field_name} of {record_id} became {last!r}; reported: {seen}"
             raise BrokenPromise(Promise.NOTHING_LOST, text)
 
     def _is_wanted_too(self, record_id: str, field_name: str, value: object) -> bool:
-        """The daemon was about to write the same value: whose it is cannot be told, nor matters."""
+        """The daemon was about to write the same value: whose it is can't be known, and does not matter."""
         return any(
             action.record_id == record_id
             and action.do == "salesforce.set_field"
@@ -182,7 +184,7 @@ class Changes:
             self.scene.ruled(self.scene.found(f"sf:{made.row.id}", what), what)
 
     def _echoes(self) -> None:
-        """What is reported as somebody's change was brought about by somebody."""
+        """Every reported change of somebody's was really caused by somebody."""
         rows = _by_row(self.scene.ledger.writes, INCIDENT)
         ours = {
             f"sf:{write.row.id}"
@@ -193,7 +195,7 @@ class Changes:
             if event.echo_of is not None:
                 continue
             if event.id in ours:
-                raise BrokenPromise(Promise.NO_ECHO, f"{event.id} is a comment of ours")
+                raise BrokenPromise(Promise.NO_ECHO, f"{event.id} is a comment of pagerforce's")
             if event.source == "salesforce" and event.type == "update":
                 self._is_somebodys(event, rows[str(event.record_id)])
 
@@ -214,7 +216,7 @@ class Changes:
             raise BrokenPromise(Promise.NO_ECHO, f"nobody did {event.id}: {event.changed}")
 
     def _was_edited_at_once(self, writes: list[RowWrite]) -> bool:
-        """Before the daemon had read back the record it made: whose value is whose it cannot tell."""
+        """Before the daemon had read back the record that it created: it can't know whose value it is."""
         known_at = self.scene.watch.known_at.get(writes[0].row.id, 0.0)
         return writes[0].who is Who.DAEMON and any(
             write.who is Who.PEOPLE and write.second <= known_at for write in writes

@@ -1,4 +1,4 @@
-"""What must hold once everything has come to rest: the ledger against the daemon's journal."""
+"""What must be true once everything is at rest: the ledger against the daemon's journal."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _EXPLAINED = (
 )
 
 ONCE = ("salesforce.create_record", "salesforce.add_comment")
-"""What may end in doubt where its answer was lost."""
+"""Actions that may end in doubt after a lost answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Checks:
 
 @dataclass(frozen=True, slots=True)
 class _Outbox:
-    """What became of the actions."""
+    """The results of the actions."""
 
     scene: Scene
 
@@ -64,7 +64,7 @@ class _Outbox:
                 raise BrokenPromise(Promise.CONTAINED, f"dead letter without need: {action}")
 
     def count_doubts(self) -> None:
-        """Of what is written once, and of how often it was not known whether it had been."""
+        """Counts actions that write once, and how often their outcome was unknown."""
         for action in self.scene.state.all_actions():
             if action.do in ONCE:
                 self.scene.tally.lost_answers += action.lost_answers
@@ -85,7 +85,7 @@ class _Outbox:
             raise BrokenPromise(Promise.AT_MOST_ONCE, f"{runs} runs for {asked} actions")
 
     def _races(self) -> None:
-        """What a crossing write opened again was resolved again, or is told as a reopening."""
+        """An incident that a crossing write reopened was resolved again, or is reported as a reopening."""
         for incident_id in self.scene.watch.raced:
             incident = self.scene.ledger.pd.state.incidents[incident_id]
             is_theirs = incident_id in self.scene.people.reopened
@@ -93,7 +93,7 @@ class _Outbox:
                 raise BrokenPromise(Promise.NO_REOPEN, f"{incident_id} was left open")
 
     def _is_told(self, incident_id: str) -> bool:
-        """Where the answer was lost as well, a person could have opened it before: it stays open."""
+        """If the answer was lost as well, a person could have reopened it before: it stays open."""
         is_lost = any(
             action.incident_id == incident_id
             and action.do == "pagerduty.acknowledge"

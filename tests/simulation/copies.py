@@ -16,7 +16,7 @@ _CLOCK_DOUBT = timedelta(seconds=4)
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What somebody wrote on one side stands on the other."""
+    """Everything written on one side is on the other side."""
 
     scene: Scene
 
@@ -41,7 +41,7 @@ class Copies:
                 if link.record_id == record:
                     count = notes[token]
                     if link.incident_id in self.scene.people.merged:
-                        continue  # before the merge or after: Watch sees that it is once on each
+                        continue  # before the merge or after: Watch checks that it is once on each
                     self._is_copied(token, count, created_at, link.record_at, f"sf:{made.row.id}")
 
     def _of_notes(self) -> None:
@@ -71,9 +71,9 @@ class Copies:
                 )
 
     def _is_on_what_moved(self, made: LogEntry, comments: Counter[tuple[str, str | None]]) -> None:
-        """A note from before a merge stands on the records that its incident had until then.
+        """A note from before a merge is on the records that its incident had until then.
 
-        Not on those that an earlier merge brought to it, maybe after the note.
+        Not on those that an earlier merge added to it, maybe after the note.
         """
         source = str(made.entry.incident_id)
         ended = [
@@ -125,14 +125,14 @@ class Copies:
         self.scene.tally.copies += count
 
     def _order(self) -> None:
-        """Copies on an incident or record stand in the order of the events they come from."""
+        """Copies on an incident or record have the order of the events that they come from."""
         places: dict[tuple[str, object], list[tuple[int, str]]] = defaultdict(list)
         tokens = {
             token_in(event.data.get("note")): event
             for event in self.scene.state.events.values()
             if event.echo_of is None and event.type in ("comment", "annotate")
         }
-        tokens.pop(None, None)  # what bears none: a later part of a long text
+        tokens.pop(None, None)  # without one: a later part of a long text
         for where, text in self._as_made():
             event = tokens.get(token_in(text))
             if is_repeated(text, self.scene.ledger.repeated):

@@ -1,11 +1,11 @@
-"""SQLite without a thread: what ``aiosqlite.connect`` gives, run in place, and always the same way.
+"""SQLite without a thread: a replacement for ``aiosqlite.connect`` that runs in place, deterministically.
 
-It is the real SQLite on a real file. Where aiosqlite would hand a statement to its thread, other
-tasks get their turn here too. A connection that is closed with a transaction open leaves the file as
-a killed process does: what was not committed was never there.
+It is the real SQLite on a real file. Where aiosqlite would pass a statement to its thread, other
+tasks get their turn here too. A connection that is closed with an open transaction leaves the file as
+a killed process does: uncommitted data is lost.
 """
 
-import asyncio  # noqa: TID251 - its sleep(0) is the cheapest way to let others have their turn
+import asyncio  # noqa: TID251 - its sleep(0) is the cheapest way to let others run
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ Listener = Callable[[str, Sequence[object], sqlite3.Connection], None]
 class Disk:
     """Opens the state database for one life of the daemon.
 
-    ``listener``: told of each statement once it has run.
+    ``listener``: called with each statement once it has run.
     """
 
     def __init__(self, fuse: Fuse, listener: Listener) -> None:
@@ -84,7 +84,7 @@ class Connection:
 
 
 class _Execution:
-    """Awaitable, and an async context manager, as aiosqlite's is."""
+    """Awaitable, and an async context manager, like aiosqlite's."""
 
     def __init__(self, connection: Connection, sql: str, values: Sequence[object]) -> None:
         self._connection, self._sql, self._values = connection, sql, values

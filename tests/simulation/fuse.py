@@ -1,8 +1,8 @@
-"""The end of a process: at a point drawn beforehand nothing of it goes on.
+"""The end of a process: from a point drawn beforehand nothing of it continues.
 
-Every boundary between the daemon and what outlives it burns the fuse: each SQL statement, before and
-after each COMMIT, after a COMMIT that moved a cursor, each request before it leaves and each answer
-before it is seen. Once it has blown nothing passes any more, whatever the dying process still tries.
+Every boundary between the daemon and what survives it burns the fuse: each SQL statement, before and
+after each COMMIT, after a COMMIT that moved a cursor, each request before it is sent and each answer
+before it is seen. Once the fuse has blown, nothing passes any more, whatever the dying process tries.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ ANY = "any"
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL. No ``except Exception`` of the daemon can keep it alive."""
+    """Represents SIGKILL. No ``except Exception`` of the daemon can stop it."""
 
 
 @dataclass(slots=True)

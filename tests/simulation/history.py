@@ -1,4 +1,4 @@
-"""One seed, one history: what everybody did, and what became of it."""
+"""One seed, one history: what everybody did, and the result."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -30,14 +30,14 @@ from simulation.virtual import StuckError, run
 from simulation.watch import Watch
 from simulation.weather import Weather
 
-PATIENCE_SECONDS = 1300  # the longest wait before a retry is five minutes, a pause takes fifteen
+PATIENCE_SECONDS = 1300  # the longest wait before a retry is five minutes, a pause lasts fifteen
 STOP_SECONDS = 40  # more than a request may take
-RECONCILE_SECONDS = 62  # what changed later than that, a reconcile leaves to the log
+RECONCILE_SECONDS = 62  # a reconcile leaves later changes to the log
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a history. ``promise`` empty: all were kept."""
+    """The result of a history. ``promise`` empty: all were kept."""
 
     seed: int
     promise: str = ""
@@ -62,9 +62,9 @@ def play(seed: int) -> Outcome:
 
 @contextmanager
 def _unhurried() -> Iterator[None]:
-    """A history is short enough to be swept up after: that is a tenth of its time.
+    """A history is too short to need garbage collection, which takes a tenth of its time.
 
-    What was there before it (the modules, above all) need not be looked through for that.
+    What existed before it (the modules, above all) need not be scanned either.
     """
     gc.disable()
     gc.freeze()
@@ -85,7 +85,7 @@ def _find(error: BaseException) -> tuple[str, str] | None:
 
 
 class _History:
-    """Puts everybody on the stage and lets them act."""
+    """Creates everybody and lets them act."""
 
     def __init__(self, seed: int, folder: Path, outcome: Outcome) -> None:
         self._seed = seed
@@ -95,7 +95,7 @@ class _History:
         self._administrator: Administrator
 
     def _dice(self, name: str) -> Random:
-        """Each its own, so that one more throw of one changes nothing for the others."""
+        """Each has its own, so that one more throw of one changes nothing for the others."""
         return Random(f"{self._seed}/{name}")
 
     def _tell(self, text: str) -> None:
@@ -150,7 +150,7 @@ class _History:
             group.cancel_scope.cancel()
 
     def _automate(self, org: Org, stage: Stage) -> Moods | None:
-        """Builds the org; what it does to its callers, where it has moods."""
+        """Builds the org, and what it does to its callers, if it has temporary refusals."""
         build(org, stage.sf, self._tell)
         if not org.is_automated:
             return None
@@ -163,7 +163,7 @@ class _History:
         self._listen(watch)
 
         def served(side: Side, request: httpx.Request) -> Callable[[], None]:
-            """What the daemon asks for is done in its name."""
+            """Requests of the daemon are recorded as its own."""
             watch.ledger.who = Who.DAEMON
             after = watch.request(side, request)
 
@@ -197,7 +197,7 @@ class _History:
             await anyio.sleep(plan.gap(dice))
 
     async def _judge(self, checks: Checks, lives: Lives, pace: Pace) -> None:
-        """Lets everything come to rest, looks at it, and sees that it stays so."""
+        """Lets everything come to rest, checks it, and checks that it stays so."""
         await anyio.sleep(checks.ledger.seconds_hidden())
         if self._administrator.is_there:
             await anyio.sleep(ASKED_AGAIN)
@@ -214,7 +214,7 @@ class _History:
             raise BrokenPromise(Promise.QUIET, "something still happens")
 
     async def _is_at_rest(self, ledger: Ledger, lives: Lives, pace: Pace) -> bool:
-        """Whether nothing happened while polls and a reconcile looked at all there is."""
+        """Whether nothing happened while polls and a reconcile read everything."""
         began = anyio.current_time()
         await _let_look(ledger, lives, pace)
         return ledger.last_second < began and not is_waiting(self._database)
@@ -236,7 +236,7 @@ class _History:
 
 
 async def _let_look(ledger: Ledger, lives: Lives, pace: Pace) -> None:
-    """Until polls have seen all there is, and then a reconcile; its own turn may be minutes away."""
+    """Until polls have seen everything, and then a reconcile; its own turn may be minutes away."""
     await anyio.sleep(pace.looking_back)
     while (left := ledger.last_second + RECONCILE_SECONDS - anyio.current_time()) > 0:
         await anyio.sleep(left)

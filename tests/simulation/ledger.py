@@ -1,6 +1,6 @@
-"""What really happened on both sides, and who did it: the truth that the daemon is held against.
+"""What really happened on both sides, and who did it: the truth that the daemon is compared with.
 
-It listens where the sandbox stores things, not to what the daemon says or thinks.
+It listens where the sandbox stores things, not to the daemon's own state or output.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,7 @@ class LogEntry:
 
     @property
     def text(self) -> str:
-        """What somebody wrote, of a note's entry."""
+        """The text of a note's entry."""
         return str(self.entry.channel.get("summary", ""))
 
 
@@ -57,7 +57,7 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class RowWrite:
-    """A version of a Salesforce row. ``changed``: stored fields that are not as before."""
+    """A version of a Salesforce row. ``changed``: stored fields that differ from before."""
 
     second: float
     who: Who
@@ -69,14 +69,14 @@ class RowWrite:
 
 @dataclass(slots=True)
 class Ledger:
-    """The two books, in the order in which things happened.
+    """The records of both sides, in the order of the events.
 
     Attributes:
         who: whose doing everything is that happens now.
-        lateness: seconds after which an entry of the daemon's doing becomes visible.
+        lateness: seconds after which an entry caused by the daemon becomes visible.
         repeated: texts of the daemon's that somebody wrote again by hand, with its account.
         truths: by the last entry that a deed wrote about an incident.
-        on_daemon: called after each thing that the daemon did.
+        on_daemon: called after each change by the daemon.
     """
 
     pd: PagerDutyWorld
@@ -94,9 +94,9 @@ class Ledger:
     _blurred: set[str] = field(default_factory=set)
 
     def note_truths(self) -> None:
-        """A deed is over: what the API shows of its incidents now is true as of their last entries.
+        """A deed is over: what the API now shows of its incidents is true as of their last entries.
 
-        Not where two deeds of one second look like one assignment to all of them, and not before
+        Not if two deeds of one second look like one assignment to all of them, and not before
         somebody assigns the incident again.
         """
         before, new = self.entries[: self._noted], self.entries[self._noted :]
@@ -119,7 +119,7 @@ class Ledger:
             )
 
     def listen(self) -> None:
-        """From now on every entry and every row is written down."""
+        """From now on every entry and every row is recorded."""
         self.pd.state.journal = _Journal(self)
         store = self.sf.store
         put = store.put
@@ -130,7 +130,7 @@ class Ledger:
             for row in rows:
                 self._stored(row, before[row.id], visible_at)
 
-        # Wrapped here and not offered by the sandbox: nobody else needs it.
+        # Wrapped here, because nothing else needs it from the sandbox.
         store.put = stored  # type: ignore[method-assign]
 
     @property
@@ -139,7 +139,7 @@ class Ledger:
         return max([0.0, *(x[-1].second for x in (self.entries, self.writes) if x)])
 
     def seconds_hidden(self) -> float:
-        """After so many seconds everything is visible, and the two seconds in which clocks differ are over."""
+        """Seconds after which everything is visible, and the two seconds between the clocks are over."""
         seen = [made.entry.visible_at for made in self.entries]
         seen += [write.visible_at for write in self.writes]
         last = max(seen, default=START)

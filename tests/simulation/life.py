@@ -28,10 +28,10 @@ from simulation.watch import Watch
 
 @dataclass(slots=True)
 class Lives:
-    """Starts the daemon again whenever it has died, until told to stop.
+    """Starts the daemon again whenever it has died, until it is asked to stop.
 
     Attributes:
-        watch: told of every statement, and of every crash.
+        watch: called with every statement, and for every crash.
         ended: set when the last life is over.
         crashes: how many lives ended by a crash.
     """
@@ -53,7 +53,7 @@ class Lives:
     _stopping: anyio.Event = field(default_factory=anyio.Event)
 
     def calm(self) -> None:
-        """No further crash, but for a neglected one that has still to catch up."""
+        """No further crash, except of a neglected daemon that has not caught up yet."""
         self._is_calm = True
         self._fuse.left = None
 
@@ -68,7 +68,7 @@ class Lives:
             self._parts.pagerduty_reader.reconcile_soon()
 
     def stop(self) -> None:
-        """Ends the present life in an orderly way, as SIGTERM does."""
+        """Ends the current life cleanly, like SIGTERM."""
         self._stopping.set()
 
     async def run(self) -> None:
@@ -102,13 +102,13 @@ class Lives:
         await anyio.sleep(seconds)
 
     def _skew(self) -> float:
-        """The host's clock: wrong by minutes, a little different each time, now and then set anew."""
+        """The host's clock: wrong by minutes, a little different each time, now and then set again."""
         if self._base is None or self.dice.random() < 0.1:
             self._base = self.dice.choice([0.0, self.dice.uniform(-420, 420)])
         return self._base + self.dice.uniform(-2, 2)
 
     def _drawn(self) -> Fuse:
-        """Where this life ends, if it does: anywhere, or where it hurts."""
+        """Where this life ends, if it does: anywhere, or at a sensitive point."""
         dice = self.dice
         was_long_away, self._was_long_away = self._was_long_away, False
         if dice.random() >= self.plan.crash_rate:
@@ -118,7 +118,7 @@ class Lives:
         if self._is_calm:
             return Fuse()
         if self.plan.is_neglected and not self.crashes:
-            return Fuse("moved", dice.randrange(12, 30))  # while people are at it
+            return Fuse("moved", dice.randrange(12, 30))  # while people are active
         kind, most = dice.choice(
             [
                 (ANY, 300),
@@ -175,7 +175,7 @@ class Lives:
 
 
 class Defect(BaseException):
-    """The daemon met an unexpected error."""
+    """The daemon had an internal error."""
 
 
 def _fail(part: str) -> None:
@@ -183,7 +183,7 @@ def _fail(part: str) -> None:
 
 
 async def _at_once(work: Callable[[], None]) -> None:
-    """A thread would bring the machine's own time into the history."""
+    """A thread would add the machine's real time to the history."""
     work()
 
 

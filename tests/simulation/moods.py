@@ -1,4 +1,4 @@
-"""How an automated org treats its callers while a history lasts: moods that pass, answers that get lost."""
+"""How an automated org treats its callers during a history: temporary refusals, answers that get lost."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ TOKEN_PATH = "/services/oauth2/token"
 
 @dataclass(slots=True)
 class Moods:
-    """What an automated org does to its callers: ``kinds`` of it, each as likely as it is there often."""
+    """What an automated org does to its callers; kinds that are listed more often are more likely."""
 
     sf: SalesforceWorld
     faults: Faults
@@ -43,13 +43,13 @@ class Moods:
     kinds: list[str]
 
     def strike(self) -> float:
-        """Brings one on; gives the seconds after which it is to be ended, 0 where it ends by itself."""
+        """Starts one; returns the seconds until it must be ended, 0 if it ends by itself."""
         kind = self.dice.choice(self.kinds)
         self.tell(f"weather: the org has a mood: {kind}")
         return float(getattr(self, f"_{kind}")())
 
     def end(self) -> None:
-        """The org is in a good mood; where it went, it stays."""
+        """The org accepts everything again; if it moved, it stays there."""
         self.sf.troubles.clear()
 
     def _trouble(self, names: tuple[str, ...]) -> int:
@@ -58,7 +58,7 @@ class Moods:
         return 0
 
     def _lost(self) -> int:
-        """What was written is there, maybe rewritten; its answer is not."""
+        """The write is stored, maybe rewritten; its answer is lost."""
         kind = self.dice.choice([FaultKind.DROP_AFTER, FaultKind.DROP_AFTER, FaultKind.ERROR_AFTER])
         method = self.dice.choice(["POST", "POST", "POST", "PATCH"])
         self.faults.add(Fault(kind, method=method, path="sobjects"))

@@ -1,7 +1,7 @@
 """Carries requests from the daemon's own clients to both sandbox applications, without a socket.
 
-A request that has left arrives, whatever becomes of who sent it: it is served by a task of the
-network's own. Faults of the sandbox surface as httpx shows them on a real connection.
+A request that was sent arrives, whatever happens to its sender: it is served by a task of the
+network's own. Faults of the sandbox appear as httpx shows them on a real connection.
 """
 
 from collections.abc import Callable
@@ -24,9 +24,9 @@ DEADLINE_SECONDS = 30.0  # the daemon's delivery.timeout
 
 @dataclass(slots=True)
 class Road:
-    """How the way to one side is. Times in seconds.
+    """The state of the connection to one side. Times in seconds.
 
-    ``slow_answers``: so many of the next answers come after the caller's deadline; the work is done.
+    ``slow_answers``: how many of the next answers come after the caller's deadline; the work is done.
     """
 
     app: ASGIApp
@@ -47,7 +47,7 @@ class _Exchange:
 
 @dataclass(slots=True)
 class Network:
-    """``served``: called right before a side handles a request; what it gives back, right after."""
+    """``served``: called right before a side handles a request; its return value is called right after."""
 
     group: TaskGroup
     roads: dict[Side, Road]
@@ -59,7 +59,7 @@ class Network:
         return {side: _Transport(self, side, fuse) for side in self.roads}
 
     def delay(self, road: Road) -> float:
-        """Mostly quick, sometimes long."""
+        """Mostly short, sometimes long."""
         return road.quick + (road.longest - road.quick) * self.dice.random() ** 3
 
     async def serve(self, side: Side, exchange: _Exchange) -> None:

@@ -1,4 +1,4 @@
-"""What people and monitoring do on both sides; each deed leaves a text that no other has."""
+"""What people and monitoring do on both sides; each deed leaves a unique text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ SERVICES = ("PNET001", "PDBA001")
 CATEGORIES = ("Network", "Database", "Printing")
 SHARED_ACCOUNT = 0.01
 """The share of comments that a person writes with the integration's account. That is much more than in
-life, where nobody should; each such comment near a lost answer may leave a doubt."""
+reality, where nobody should; each such comment near a lost answer may cause a doubt."""
 
 
 @dataclass(slots=True)
@@ -25,10 +25,10 @@ class People:
 
     Attributes:
         delay_row: called before each write in Salesforce; may open a long transaction for it.
-        repeated: collects what was written again word for word.
+        repeated: collects texts that were written again word for word.
         done: counts the deeds that were accepted.
-        flourish: what is written behind a deed's words.
-        reopened / merged: incidents to which that was done; no entry tells of it.
+        flourish: the text after a deed's words.
+        reopened / merged: incidents that were reopened or merged; no entry shows it.
     """
 
     pd: PagerDutyWorld
@@ -45,7 +45,7 @@ class People:
     _ids: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def act(self) -> None:
-        """One deed; what the sandbox refuses (a closed record, a locked row) is none."""
+        """One deed; a deed that the sandbox refuses (a closed record, a locked row) does not count."""
         self.number += 1
         what = None
         while what is None:
@@ -72,7 +72,7 @@ class People:
         return self._ids[key]
 
     def _one(self, found: list[str]) -> str | None:
-        """Mostly one of the latest: that is where people meet."""
+        """Mostly one of the latest, to let people meet."""
         if not found:
             return None
         return self.dice.choice(found[-3:] if self.dice.random() < 0.7 else found)
@@ -202,7 +202,7 @@ class People:
         return incident
 
     def _acknowledge_twice(self) -> str | None:
-        """Acknowledged, handed on and acknowledged again, mostly within the same second."""
+        """Acknowledged, reassigned and acknowledged again, mostly within the same second."""
         if incident := self._one(self._incidents("triggered")):
             self.pd.acknowledge(incident, by=self._person())
             self.pd.escalate(incident, self.dice.choice([1, 3]), by=self._person())
@@ -211,7 +211,7 @@ class People:
         return incident
 
     def _priorities(self) -> str | None:
-        """Several changes of the priority within one second: the last one stands."""
+        """Several changes of the priority within one second: the last one wins."""
         if incident := self._one(self._incidents("triggered", "acknowledged")):
             for _ in range(self.dice.randrange(2, 6)):
                 self.pd.set_priority(incident, f"P{self.dice.randrange(1, 6)}", by=self._person())

@@ -1,4 +1,4 @@
-"""What kind of history a seed is: how the daemon is configured, how hard its life is, how long it all takes."""
+"""The kind of history of a seed: the daemon's configuration, the difficulties of its life, the duration."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +14,7 @@ SHORT_ABSENCE, LONG_ABSENCE = 30, 400
 _CROWDED_SWEEP_SECONDS = 90
 _SWEEP = 900  # pipeline/read_pagerduty.py; Salesforce's is shorter
 LONG_EVERY = 50
-"""Every so manieth seed is played with the daemon's own default windows; it takes an hour and more."""
+"""One in this number of seeds uses the daemon's own default windows; it takes an hour and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Pace:
     """How the daemon of a history is configured, and how long a history takes. All in seconds.
 
     Attributes:
-        sweep: on a crowded side not every poll can look back as far as an entry may be late: so often
-            one does. None: the sides are calm, and every poll does.
+        sweep: interval of the polls that look back as far as an entry may be late, on a crowded
+            side. None: the sides are calm, and every poll does.
     """
 
     calm: int
@@ -35,16 +35,16 @@ class Pace:
 
     @property
     def looking_back(self) -> int:
-        """Within that a poll looks back as far as it ever does."""
+        """Seconds within which a poll looks back as far as it ever does."""
         return 2 * self.calm + 10 + (self.sweep or 0)
 
     @property
     def first_look_back(self) -> int:
-        """No life's first poll looks further back: an earlier life's last far look is a sweep old."""
+        """No life's first poll looks further back: an earlier life's last wide poll is one sweep old."""
         return max(self.late_pagerduty, self.late_salesforce) + (self.sweep or _SWEEP) + 60
 
     def as_sweep(self) -> Sweep | None:
-        """As the readers take it: whatever a look so far back finds is too much for every poll."""
+        """In the form that the readers accept: any wide poll finds too much to repeat it every time."""
         return None if self.sweep is None else Sweep(0, timedelta(seconds=self.sweep))
 
 
@@ -57,15 +57,15 @@ class Plan:
     """The kind of a history.
 
     Attributes:
-        harm: 0 to 1, how bad the weather is.
+        harm: 0 to 1, how bad the faults are.
         crash_rate: how many lives end by a crash.
         is_neglected: nobody starts a dead daemon again for minutes, longer than its polls look back;
             and as it then has much to catch up with, it is likely to die again while it does.
-        slowness: people take so many times longer than usual.
+        slowness: factor by which people take longer than usual.
         deeds: how many things people do.
         has_refresher: the status page is kept up to date; it only reads and costs much.
-        assign_to: whose an incident is to be that a rule acknowledges.
-        both: what PagerDuty makes of an acknowledgement that assigns as well.
+        assign_to: who is assigned to an incident that a rule acknowledges.
+        both: how PagerDuty handles an acknowledgement that assigns as well.
     """
 
     pace: Pace
@@ -88,7 +88,7 @@ def draw_plan(seed: int, dice: Random) -> Plan:
     """The kind of a seed's history."""
     pace = _pace(dice) if seed % LONG_EVERY else _LONG
     is_neglected = dice.random() < 0.35
-    own = Random(f"{seed}/assign_to")  # so that older histories stay what they were
+    own = Random(f"{seed}/assign_to")  # so that older histories stay the same
     return Plan(
         pace,
         harm=dice.choice(HARM),

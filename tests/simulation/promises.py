@@ -1,4 +1,4 @@
-"""The names of what must hold, and the exception that says it does not."""
+"""The names of the promises, and the exception for a broken one."""
 
 from enum import StrEnum
 
@@ -7,7 +7,7 @@ class Promise(StrEnum):
     """docs/guarantees.md, in the words of this package."""
 
     NOTHING_LOST = "nothing lost"
-    RULED_ONCE = "ruled on exactly once"
+    RULED_ONCE = "evaluated exactly once"
     NO_SECOND_INCIDENT = "no second incident"
     NO_SECOND_RECORD = "no second record"
     NO_SECOND_NOTE = "no second note"
@@ -23,7 +23,7 @@ class Promise(StrEnum):
 
 
 class BrokenPromise(BaseException):
-    """An invariant does not hold. No ``except Exception`` of the daemon may contain it."""
+    """An invariant is broken. No ``except Exception`` of the daemon may contain it."""
 
     def __init__(self, promise: Promise, text: str) -> None:
         super().__init__(f"{promise}: {text}")

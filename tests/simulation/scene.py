@@ -1,4 +1,4 @@
-"""What the checks of a history look at, and what they share."""
+"""The data that the checks of a history read and share."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,10 +26,10 @@ PARENT = f"{P}FKCategory__r.{P}Abbreviation__c"
 
 @dataclass(slots=True)
 class Tally:
-    """What is counted over a history.
+    """Counts over a history.
 
-    ``lost_answers``: attempts at making a record or comment of which it was not known whether they had;
-    ``doubts``: of these actions, what was given up because nobody can tell.
+    ``lost_answers``: attempts to create a record or comment with an unknown outcome; ``doubts``: those of
+    the actions that were abandoned because nobody can know.
     """
 
     changes: int = 0
@@ -44,9 +44,9 @@ class Tally:
 
 @dataclass(slots=True)
 class Scene:
-    """A history that has come to rest: what happened, and what the daemon has of it.
+    """A history at rest: what happened, and what the daemon has stored of it.
 
-    ``codes``: what an administrator gave to parents.
+    ``codes``: the codes that an administrator gave to parents.
     """
 
     ledger: Ledger
@@ -59,7 +59,7 @@ class Scene:
     def found(self, event_id: str, what: str) -> StoredEvent:
         event = self.state.events.get(event_id)
         if event is None:
-            raise BrokenPromise(Promise.NOTHING_LOST, f"{what} was never ruled on")
+            raise BrokenPromise(Promise.NOTHING_LOST, f"{what} was never evaluated")
         return event
 
     def count(self, event: StoredEvent) -> None:
@@ -70,7 +70,7 @@ class Scene:
     def ruled(self, event: StoredEvent, what: str) -> None:
         self.tally.changes += 1
         if event.echo_of is not None:
-            raise BrokenPromise(Promise.NOTHING_LOST, f"{what} was taken for our own doing")
+            raise BrokenPromise(Promise.NOTHING_LOST, f"{what} was treated as an own write")
         self.tally.ruled += 1
 
     def of_record(self, record_id: str, *types: str) -> list[StoredEvent]:
@@ -91,7 +91,7 @@ class Scene:
         )
 
     def came_late(self, incident_id: str) -> bool:
-        """Its trigger entry became visible after what followed it, which found nothing linked."""
+        """Its trigger entry became visible after the entries that follow it, which found nothing linked."""
         found = [e for e in self.state.events.values() if e.incident_id == incident_id]
         triggers = [event.seq for event in found if event.type == "trigger"]
         told = ("resolve", "reopen", "merge", "annotate")

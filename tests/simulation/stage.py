@@ -38,7 +38,7 @@ _SHARED_MEMORY = Path("/dev/shm")
 
 @contextmanager
 def work_folder() -> Iterator[Path]:
-    """A folder in memory where there is one: a history writes some thousand transactions."""
+    """A folder in memory if there is one: a history writes some thousand transactions."""
     place = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else None
     folder = Path(tempfile.mkdtemp(prefix="pagerforce-simulation-", dir=place))
     try:
@@ -62,7 +62,7 @@ def private_key() -> bytes:
 def one_key() -> Iterator[None]:
     """The same key is read at every login: its arithmetic is checked once and not a thousand times.
 
-    Patched, as nobody but a simulation logs in that often.
+    Patched, because only a simulation logs in that often.
     """
     with patch.object(jwt.algorithms, "load_pem_private_key", _loaded_key):
         yield
@@ -75,7 +75,7 @@ def _loaded_key(text: bytes, password: bytes | None = None) -> Any:
 
 @dataclass(slots=True)
 class Stage:
-    """What outlives the daemon."""
+    """What survives the daemon."""
 
     pd: PagerDutyWorld
     sf: SalesforceWorld
@@ -85,7 +85,7 @@ class Stage:
 
 
 def set_up(dice: Random) -> Stage:
-    """Both sides as they are at the start, each with a clock of its own, as good as NTP makes them."""
+    """Both sides in their initial state, each with a clock of its own, as exact as NTP makes them."""
     clocks = {side: Clock(dice.choice([0, dice.uniform(-1.5, 1.5)])) for side in Side}
     pd = pagerduty.seeded_world(clocks[Side.PAGERDUTY])
     for policy in pd.state.directory.policies.values():

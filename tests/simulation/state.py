@@ -1,4 +1,4 @@
-"""The daemon's own database file, read from outside once it has come to rest."""
+"""The daemon's own database file, read from outside once everything is at rest."""
 
 import json
 import sqlite3
@@ -35,7 +35,7 @@ class StoredAction:
     """A row of the outbox.
 
     ``was_unknown``: how often an answer was lost; ``was_cut_off``: how often the process died during an
-    attempt; ``in_doubt``: how often it was given up because nobody can tell whether it took effect.
+    attempt; ``in_doubt``: how often it was abandoned because nobody can know whether it took effect.
     """
 
     id: str
@@ -53,7 +53,7 @@ class StoredAction:
 
     @property
     def lost_answers(self) -> int:
-        """After how many of its attempts it was not known what they did."""
+        """The number of its attempts with an unknown effect."""
         return self.was_unknown + self.was_cut_off
 
 
@@ -70,7 +70,7 @@ class StoredLink:
 
 @dataclass(slots=True)
 class State:
-    """Everything the checks look at. ``moved``: incidents that were merged, and records they had."""
+    """Everything that the checks read. ``moved``: incidents that were merged, and records they had."""
 
     events: dict[str, StoredEvent]
     actions: dict[int, list[StoredAction]]
@@ -81,7 +81,7 @@ class State:
     marks: tuple[int, int, int] = field(default=(0, 0, 0))
 
     def waiting(self) -> list[StoredAction]:
-        """What is not done yet."""
+        """Actions that are not finished."""
         return [item for item in self.all_actions() if item.state in ("pending", "in_flight")]
 
     def all_actions(self) -> list[StoredAction]:
@@ -89,7 +89,7 @@ class State:
 
 
 def read_state(path: Path) -> State:
-    """Reads it all."""
+    """Reads everything."""
     database = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     try:
         return _read(database)
@@ -139,7 +139,7 @@ def is_waiting(path: Path) -> bool:
 
 
 def is_started(path: Path) -> bool:
-    """Whether the first start is over: what happens from now on is news."""
+    """Whether the first start is over: everything from now on is a new change."""
     if not path.exists():
         return False
     database = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)

@@ -1,6 +1,6 @@
 """Whole histories of the real daemon on a simulated clock; see docs/guarantees.md.
 
-They are played by processes of their own, with a fixed hash seed: a seed is one history everywhere.
+Processes of their own play them, with a fixed hash seed: a seed is the same history everywhere.
 A failure prints the command that replays its seed with the history.
 """
 
@@ -17,7 +17,7 @@ from simulation.moods import KINDS
 
 TESTS = Path(__file__).parents[1]
 SEEDS, CHUNK = 200, 20
-SECONDS = 900  # a hang's end, no measure
+SECONDS = 900  # ends a hang; it measures nothing
 
 FOUND = {
     "cursor-before-commit": "nothing lost",
@@ -27,7 +27,7 @@ FOUND = {
 }
 """Mistakes of ``simulation.bugs``, and the promise that each breaks."""
 ENOUGH = "1-120"
-"""Among so few seeds each of them is found, mostly among the first thirty."""
+"""Each of them is found within this number of seeds, mostly within the first thirty."""
 
 
 def simulate(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
@@ -68,7 +68,7 @@ def test_enough_orgs_rewrite_and_lose_answers():
 
 
 @pytest.mark.parametrize("bug", FOUND)
-def test_a_mistake_put_in_is_found(bug):
+def test_an_inserted_mistake_is_found(bug):
     done = simulate(ENOUGH, "--jobs", "1", "--first", "--bug", bug)
     assert done.returncode == 1, done.stdout + done.stderr
     assert f"BROKEN: {FOUND[bug]}" in done.stdout, done.stdout

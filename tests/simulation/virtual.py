@@ -1,17 +1,17 @@
-"""An event loop whose time stands still while anything is ready and then jumps to the next timer.
+"""An event loop with a clock that stops while anything is ready and then jumps to the next timer.
 
-Nothing in it looks at the time, the network or the chance of this machine: the same program does
-the same on every run.
+Nothing in it depends on the time, the network or the randomness of this machine: the same program
+does the same on every run.
 """
 
-import asyncio  # noqa: TID251 - the loop itself is made here
+import asyncio  # noqa: TID251 - the loop itself is created here
 import selectors
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-MOST_TURNS = 150_000  # a history has some ten thousand: more is a loop that never waits
+MOST_TURNS = 150_000  # a history has some ten thousand: more means a loop that never waits
 
 
 class StuckError(Exception):

@@ -1,4 +1,4 @@
-"""What must hold at every moment: checked whenever the daemon writes to a side or to its database."""
+"""What must be true at every moment: checked whenever the daemon writes to a side or to its database."""
 
 import re
 import sqlite3
@@ -25,9 +25,9 @@ WHERE action.id = ? AND other.state IN ('pending', 'in_flight')
   AND NOT (other.event_seq = action.event_seq AND other.do = 'salesforce.set_field'
     AND action.do = 'salesforce.set_field')
 """
-"""What was decided earlier about the same incident or record and is not done; lanes, which may join
-while an attempt is under way, play no part in it. Fields of one event are one write: whichever of them
-stands there already is settled first."""
+"""Earlier unfinished actions about the same incident or record; lanes, which may join during an attempt,
+do not matter here. Fields of one event are one write: a field that already has its value is settled
+first."""
 
 
 def token_in(text: object) -> str | None:
@@ -39,7 +39,7 @@ def token_in(text: object) -> str | None:
 def is_repeated(text: str, repeated: Iterable[str]) -> bool:
     """Whether a copy, whole or in parts, has words that somebody repeated with the daemon's account.
 
-    That these are copied once, and not twice, is seen by the copies themselves.
+    That these are copied once, and not twice, is checked by ``Copies``.
     """
     return token_in(text) in {token_in(item) for item in repeated}
 
@@ -50,12 +50,12 @@ def _now() -> float:
 
 @dataclass(slots=True)
 class Watch:
-    """Raises ``BrokenPromise`` from where the promise is broken.
+    """Raises ``BrokenPromise`` where the promise is broken.
 
     Attributes:
-        raced: incidents that a write of the daemon opened again, because it crossed a resolve.
-        known_at: since when the daemon holds a record. What somebody did to one that the daemon
-            made, before it saw it for the first time, is in it without being told.
+        raced: incidents that a write of the daemon reopened, because it crossed a resolve.
+        known_at: since when the daemon has stored a record. What somebody did to one that the daemon
+            created, before it saw it for the first time, is included without an event.
     """
 
     ledger: Ledger
@@ -109,7 +109,7 @@ class Watch:
             raise BrokenPromise(promise, f"{text!r} stands on {parent} again")
 
     def _is_no_echo(self, text: str, *, from_side: Side) -> None:
-        """A copy that comes back to the side on which somebody wrote it."""
+        """A copy that is copied back to the side of its author."""
         if is_repeated(text, self.ledger.repeated):
             return
         token = token_in(text)
@@ -136,7 +136,7 @@ class Watch:
     # What the daemon asks a side for ----------------------------------------------------------
 
     def request(self, side: Side, request: httpx.Request) -> Callable[[], None]:
-        """Called right before a side handles a request; what it returns, right after."""
+        """Called right before a side handles a request; its return value is called right after."""
         found = _INCIDENT_PATH.search(request.url.path)
         incident = self.ledger.pd.state.incidents.get(found[1]) if found else None
         if side is Side.SALESFORCE or incident is None:
@@ -153,7 +153,7 @@ class Watch:
         return after
 
     def _reopened(self, incident_id: str) -> None:
-        """Allowed only where somebody resolved it after the daemon's last look: there is no ETag."""
+        """Allowed only if somebody resolved it after the daemon's last read: there is no ETag."""
         resolved = [
             item.second
             for item in self.ledger.entries
@@ -186,11 +186,11 @@ class Watch:
                     raise BrokenPromise(Promise.IN_ORDER, text)
 
     def died(self) -> None:
-        """What was not committed never was."""
+        """Uncommitted data never existed."""
         self._delivered.clear()
         self._seen.clear()
 
     def logged(self, name: str, shown: str) -> None:
-        """A defect that the daemon contained is one all the same."""
+        """An internal error that the daemon contained is a failure too."""
         if name in _FORBIDDEN or "internal error" in shown:
             raise BrokenPromise(Promise.CONTAINED, f"{name} {shown}")

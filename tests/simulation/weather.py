@@ -1,4 +1,4 @@
-"""What goes wrong on both sides and between, drawn from the seed; ``clear`` ends all of it."""
+"""Faults on both sides and between them, drawn from the seed; ``clear`` ends all of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ MOODINESS = 0.3
 
 @dataclass(slots=True)
 class Weather:
-    """``harm``: 0 to 1, how bad it gets. ``faults``: how much went wrong. ``moods``: the org's own."""
+    """``harm``: 0 to 1, how bad it gets. ``faults``: number of faults. ``moods``: the org's own."""
 
     group: TaskGroup
     stage: Stage
@@ -41,7 +41,7 @@ class Weather:
     moods: Moods | None = None
 
     async def run(self) -> None:
-        """Something every now and then, until it clears."""
+        """A fault every now and then, until it is cleared."""
         while not self.is_clear:
             await anyio.sleep(self.dice.expovariate(1 / 6))
             if not self.is_clear and self.dice.random() < self.harm:
@@ -52,7 +52,7 @@ class Weather:
                 self._mood(self.moods)
 
     def clear(self) -> None:
-        """From now on all is well."""
+        """From now on everything works."""
         self.is_clear = True
         for side in Side:
             self.stage.faults[side].clear()
@@ -66,7 +66,7 @@ class Weather:
     # Late visibility --------------------------------------------------------------------------
 
     def lateness(self) -> float:
-        """How late a PagerDuty entry is seen: mostly at once, now and then very."""
+        """How late a PagerDuty entry is seen: mostly at once, now and then very late."""
         if self.is_clear or self.dice.random() > 0.25 * self.harm:
             return 0.0
         longest = self.pace.late_pagerduty - 30

@@ -1,7 +1,7 @@
-"""A database connection that fails, or is photographed, at a chosen statement.
+"""A database connection that fails, or copies its files, at a chosen statement.
 
-It stands between our code and the real aiosqlite connection of a real file: SQLite cannot be told to
-run out of space at the n-th statement. Put in by tests only, through ``Database``'s private attribute.
+It is between pagerforce's code and the real aiosqlite connection of a real file: SQLite cannot be made to
+run out of space at the n-th statement. Only tests insert it, through ``Database``'s private attribute.
 """
 
 import sqlite3
@@ -56,7 +56,7 @@ class WatchedConnection:
 
 
 class _Awaitable:
-    """Both ``await`` and ``async with``, as aiosqlite's own results are."""
+    """Supports both ``await`` and ``async with``, like aiosqlite's own results."""
 
     def __init__(self, owner, start, sql):
         self._owner, self._start, self._sql = owner, start, sql
@@ -94,7 +94,7 @@ def sqlite_error(name):
 
 @asynccontextmanager
 async def watched(rig, before=None, after=None, **options):
-    """A daemon whose database is watched from the first step after its start on."""
+    """A daemon with its database watched from the first step after its start."""
     async with rig.daemon(**options) as daemon:
         watch(daemon.parts.database, before, after)
         yield daemon

@@ -1,4 +1,4 @@
-"""A short life that writes in every way there is: a page, a record, fields, notes, comments."""
+"""A short life with every kind of write: an incident, a record, fields, notes, comments."""
 
 from rig import INCIDENT, JANE, P
 
@@ -6,7 +6,7 @@ ACTS = 5
 
 
 class Story:
-    """What people do, one act at a time, and what both sides must hold in the end."""
+    """What people do, one act at a time, and the expected final state of both sides."""
 
     def __init__(self, rig):
         self.rig = rig
@@ -41,7 +41,7 @@ class Story:
 
 
 def check(rig):
-    """Everything is there, and nothing twice."""
+    """Everything exists, and nothing twice."""
     incidents = {x["title"].split(": ")[-1]: x for x in rig.incidents()}
     records = {x[f"{P}shortDescription__c"]: x["Id"] for x in rig.sf.rows(INCIDENT)}
     assert len(rig.incidents()) == len(rig.sf.rows(INCIDENT)) == 2
@@ -58,7 +58,7 @@ def check(rig):
 
 
 async def check_state(daemon):
-    """What the daemon itself holds fits: both linked, nothing waits, nothing failed."""
+    """The daemon's own state fits: both are linked, nothing waits, nothing failed."""
     assert len(await daemon.links()) == 2
     assert await daemon.dead_letters() == []
     outcomes = await daemon.outcomes()

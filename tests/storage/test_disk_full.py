@@ -1,4 +1,4 @@
-"""No space, no right, no sound file: nothing is lost, nothing done twice, and it is said what to do."""
+"""No space, no permission, a damaged file: nothing is lost or done twice, and the error says what to do."""
 
 import errno
 import os
@@ -22,9 +22,9 @@ from storage.story import ACTS, Story, check, check_state
 
 
 class EveryStatement:
-    """Fails every statement of every transaction once: whatever follows upon the same statements.
+    """Fails every statement of every transaction once, also in what follows the same statements.
 
-    ``renew`` lets all of them fail anew.
+    ``renew`` lets all of them fail again.
     """
 
     def __init__(self, name):
@@ -46,7 +46,7 @@ class EveryStatement:
 
 
 async def persist(task):
-    """What the loops do: a failed turn is followed by another."""
+    """Like the loops: a failed turn is followed by another."""
     while True:
         try:
             return await task()
@@ -56,7 +56,7 @@ async def persist(task):
 
 @pytest.fixture
 def short_waits(monkeypatch):
-    # The waits between the tries to store an outcome are the wall's, not the rig's.
+    # The waits between attempts to store an outcome use the real clock, not the rig's.
     monkeypatch.setattr(deliver, "_FIRST_WAIT_SECONDS", 0.001)
     monkeypatch.setattr(deliver, "_LONGEST_WAIT_SECONDS", 0.01)
 
@@ -73,7 +73,9 @@ async def test_every_statement_of_a_life_fails_once(tmp_path, short_waits):
                 await persist(daemon.parts.pagerduty_reader.poll)
                 await persist(daemon.parts.salesforce_reader.poll)
                 hits = -1
-                while hits < fault.hits:  # each try ends with its first fault, and rests a moment
+                while (
+                    hits < fault.hits
+                ):  # each attempt ends with its first fault, and waits a moment
                     hits = fault.hits
                     await daemon.deliver()
                     rig.advance(2.1)
@@ -101,7 +103,7 @@ def small_disk(folder, kilobytes):
 
 
 def fill_up(folder):
-    """Takes all the space that is left."""
+    """Uses all the free space."""
     ballast = folder / "ballast"
     with suppress_no_space(), ballast.open("wb") as stream:
         while True:
@@ -142,9 +144,7 @@ async def test_a_life_on_a_disk_that_is_full_for_a_while(tmp_path, short_waits):
                             failed += 1
                     ballast.unlink()
                     await daemon.step(2, seconds=3)
-                assert failed > 0, (
-                    "the log has grown too large beforehand: nothing was put to the proof"
-                )
+                assert failed > 0, "the log had grown too large before: nothing was tested"
                 await daemon.step(3)
                 async with daemon.parts.database.read() as tx:
                     assert await facts.find_fact(tx, "big") is None
@@ -152,8 +152,8 @@ async def test_a_life_on_a_disk_that_is_full_for_a_while(tmp_path, short_waits):
                 await check_state(daemon)
 
 
-async def test_nothing_is_sent_that_cannot_be_noted(tmp_path):
-    """The disk is full when the attempt is to be stored: the page waits."""
+async def test_nothing_is_sent_that_cannot_be_recorded(tmp_path):
+    """The disk is full when the attempt must be stored: the creation waits."""
 
     async def refuse(sql, number):
         if is_full and sql.startswith("UPDATE action SET state = 'in_flight'"):
@@ -169,8 +169,8 @@ async def test_nothing_is_sent_that_cannot_be_noted(tmp_path):
         assert len(rig.incidents()) == 1
 
 
-async def test_what_was_sent_is_noted_when_there_is_space_again(tmp_path, short_waits):
-    """The disk is full when the outcome is to be stored: the page is not sent again meanwhile."""
+async def test_what_was_sent_is_recorded_when_there_is_space_again(tmp_path, short_waits):
+    """The disk is full when the outcome must be stored: the creation is not sent again meanwhile."""
 
     async def refuse(sql, number):
         nonlocal left
@@ -210,7 +210,7 @@ def test_each_error_says_what_to_do(tmp_path, name, kind, said):
     assert str(tmp_path / "pagerforce.db") in str(error)
 
 
-async def test_a_locked_database_is_said_so_and_works_again(tmp_path, monkeypatch):
+async def test_a_locked_database_is_reported_and_works_again(tmp_path, monkeypatch):
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
     path = tmp_path / "p.db"
     async with open_database(path) as database:
@@ -248,7 +248,7 @@ async def test_a_folder_that_cannot_be_used_is_named(tmp_path):
 @pytest.mark.skipif(
     shutil.which("mount") is None or os.geteuid() != 0, reason="needs root to mount"
 )
-async def test_a_file_system_gone_read_only_is_said_so(tmp_path):
+async def test_a_file_system_gone_read_only_is_reported(tmp_path):
     disk = tmp_path / "disk"
     with small_disk(disk, 4096):
         async with open_database(disk / "p.db") as database:

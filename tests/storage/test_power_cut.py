@@ -1,7 +1,7 @@
-"""The power goes, anywhere: the daemon starts from what is on the disk, against the world as it is then.
+"""A power cut at any moment: the daemon starts from the disk's content, against the world as it is then.
 
-The disk after a power cut: the database file and its log as they stand at that moment; of a commit
-that was under way, any first part of what it wrote to the log, whole or torn.
+The disk after a power cut: the database file and its log at that moment; of an unfinished commit any
+first part of what it wrote to the log, whole or torn.
 """
 
 import os
@@ -16,11 +16,11 @@ from storage.story import ACTS, Story, check, check_state
 
 
 class PowerCut(BaseException):
-    """Nothing after it runs."""
+    """Nothing runs after it."""
 
 
 class Plug:
-    """Cuts the power at the n-th statement from now on, and keeps what the disk holds then."""
+    """Cuts the power at the n-th statement from now on, and keeps the disk's content of that moment."""
 
     def __init__(self, folder, rng):
         self._database = folder / "state" / "pagerforce.db"
@@ -73,13 +73,13 @@ class Plug:
             log = self._kept / self._log().name
             length = self._rng.randrange(self._before_commit, self._log_size())
             content = log.read_bytes()[:length]
-            if self._rng.random() < 0.5:  # the rest of a page is whatever stood there
+            if self._rng.random() < 0.5:  # the rest of a page keeps its old content
                 content += os.urandom(self._rng.randrange(4096))
             log.write_bytes(content)
         raise PowerCut
 
     def power_on(self):
-        """The machine starts with what the disk held."""
+        """The machine starts with the disk's content."""
         state = self._database.parent
         for path in state.glob("pagerforce.db*"):
             path.unlink()
@@ -88,7 +88,7 @@ class Plug:
 
 
 async def live(rig, plug):
-    """One life of the daemon, from its start on; raises where the power goes."""
+    """One life of the daemon, from its start on; raises at the power cut."""
     watched = lambda parts: watch(parts.database, plug.before, plug.after)  # noqa: E731
     async with rig.daemon(prepare=watched) as daemon:
         await daemon.step(2, seconds=3)
@@ -96,7 +96,7 @@ async def live(rig, plug):
 
 
 async def survive(rig, plug):
-    """Whether a life went by without a cut; after one, the machine is on again."""
+    """Whether a life ended without a cut; after one, the machine is on again."""
     try:
         await live(rig, plug)
     except (PowerCut, BaseExceptionGroup) as error:
@@ -122,7 +122,7 @@ async def test_cuts_at_any_statement_lose_and_double_nothing(tmp_path, seed):
             pass
         for act in range(ACTS):
             story.act(act)
-            reach = 60  # the further it gets the later the next cut may be, so that it gets through
+            reach = 60  # the further it gets the later the next cut may be, so that it finishes
             plug.arm(rng.randint(1, reach), is_torn=True)
             while not await survive(rig, plug):
                 reach += 30

@@ -1,4 +1,4 @@
-"""Back up, let the daemon work on, restore, start: nothing is done twice, and nothing is lost."""
+"""Back up, let the daemon continue, restore, start: nothing is done twice, and nothing is lost."""
 
 from contextlib import asynccontextmanager
 
@@ -21,7 +21,7 @@ def save(rig):
 
 @asynccontextmanager
 async def restarted(rig, saved, *, turns=12, after=600):
-    """The daemon once more, so many seconds later, from the backup; it has caught up."""
+    """The daemon once more, that many seconds later, from the backup; it has caught up."""
     rig.advance(after)
     restore(saved, state(rig), rig.host.now())
     async with rig.daemon() as daemon:
@@ -30,7 +30,7 @@ async def restarted(rig, saved, *, turns=12, after=600):
 
 
 def world(rig):
-    """What both sides hold, as far as doing something twice would show."""
+    """The content of both sides that would show a duplicate."""
     return {
         "incidents": sorted((x["title"], x["status"]) for x in rig.incidents()),
         "notes": sorted(note for x in rig.incidents() for note in rig.notes_of(x["id"])),
@@ -89,8 +89,8 @@ async def test_what_happened_while_nothing_ran_is_done_once(tmp_path):
             assert await daemon.dead_letters() == []
 
 
-async def test_a_page_that_is_over_does_not_go_out_again(tmp_path):
-    """Its record was changed since, so that its event, and with it its key, is another one now."""
+async def test_a_resolved_incident_is_not_created_again(tmp_path):
+    """Its record has changed since, so that its event, and with it its key, is another one now."""
     rules = """
 [[objects]]
 preset = "remedyforce-incident"
@@ -127,7 +127,7 @@ actions = [{ do = "pagerduty.create_incident", title = "x", unless_linked = "ope
             assert len(rig.incidents()) == 2
 
 
-async def test_what_waited_in_the_backup_is_looked_for(tmp_path):
+async def test_what_waited_in_the_backup_is_searched_for(tmp_path):
     async with open_rig(tmp_path) as rig:
         async with rig.daemon() as daemon:
             record, incident = await rig.paged(daemon)
@@ -145,7 +145,7 @@ async def test_what_waited_in_the_backup_is_looked_for(tmp_path):
             assert await daemon.dead_letters() == []
 
 
-async def test_a_person_who_shares_our_account_is_heard(tmp_path):
+async def test_a_person_with_the_integrations_account_causes_events(tmp_path):
     async with open_rig(tmp_path) as rig:
         async with rig.daemon() as daemon:
             record, incident = await rig.paged(daemon)
@@ -201,7 +201,7 @@ async def test_a_workflow_is_not_run_again_but_reported(tmp_path):
             assert rig.pd.workflow_runs == runs
             (letter,) = await daemon.dead_letters()
             assert "restore" in letter["reason"]
-            # What happens from now on is beyond doubt.
+            # Everything from now on is without doubt.
             other = rig.pd.trigger("PNET001", "another")["id"]
             rig.advance(5)
             rig.pd.acknowledge(other, by=JANE)
@@ -248,7 +248,7 @@ async def test_what_people_undid_since_stays_undone(tmp_path, status):
             assert rig.pd.incident(incident["id"])["status"] == "triggered"
 
 
-async def test_what_is_taken_for_our_own_is_in_the_journal(tmp_path):
+async def test_what_is_treated_as_own_is_in_the_journal(tmp_path):
     async with open_rig(tmp_path) as rig:
         async with rig.daemon() as daemon:
             record = rig.open_record()
@@ -274,8 +274,8 @@ actions = [{ do = "salesforce.add_comment", text = "now {{ record.BMCServiceDesk
 )
 
 
-async def test_a_comment_of_ours_that_nothing_explains_any_more_is_no_news(tmp_path):
-    """Two changes of a record are read as one after the restore: one of two comments has no reason."""
+async def test_an_own_comment_without_an_expectation_is_no_event(tmp_path):
+    """Two changes of a record are read as one after the restore: one of two comments has no cause."""
     async with open_rig(tmp_path, TELLING) as rig:
         async with rig.daemon() as daemon:
             record = rig.open_record()

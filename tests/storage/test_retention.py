@@ -1,4 +1,4 @@
-"""What is forgotten, and that forgetting changes nothing of what happens."""
+"""Old data is deleted, and that changes nothing else."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ async def prune(daemon, rounds=4):
 
 
 async def later(rig, daemon, seconds):
-    """Time passes in which somebody does something else, so that the cursors stand at its end."""
+    """Time passes while somebody does something else, so that the cursors are at its end."""
     rig.advance(seconds)
     rig.pd.trigger("PDBA001", "Something else")
     rig.comment(rig.open_record("something else"), "by somebody else")
@@ -53,7 +53,7 @@ async def test_the_journal_forgets_what_is_old_and_done(tmp_path):
 
 
 async def test_nothing_that_may_be_read_again_is_forgotten(tmp_path):
-    """The daemon stood still for long: its cursors are old, and so is what they reach back to."""
+    """The daemon was stopped for long: its cursors are old, and so is the data in their range."""
     async with open_rig(tmp_path) as rig:
         async with rig.daemon() as daemon:
             record, incident = await rig.paged(daemon)
@@ -107,7 +107,7 @@ async def test_what_operators_did_is_kept_for_a_year(tmp_path):
         assert await audit(daemon) == ["log-level"]
 
 
-async def test_however_much_operators_do_only_so_much_is_kept(tmp_path):
+async def test_however_much_operators_do_the_kept_data_is_bounded(tmp_path):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         await note(rig, daemon, *[f"command {number}" for number in range(450)])
         daemon.parts.pruner.limits = Limits(operator_entries=3)
@@ -146,7 +146,7 @@ async def test_a_pair_long_closed_goes_and_an_open_one_stays(tmp_path):
         creates = [x for x in await daemon.log() if x["record"] == closed_record]
         assert creates == []
         assert len(rig.incidents()) == pages
-        # Reopened after a year, it is a change of what is known, and pages anew.
+        # Reopened after a year, it is a change of a known record, and creates an incident again.
         rig.set_status(closed_record, "IN PROGRESS")
         await daemon.step(2)
         (entry,) = [x for x in await daemon.log() if x["record"] == closed_record]
@@ -195,7 +195,7 @@ async def test_a_deleted_record_is_forgotten_when_nothing_can_bring_it_back(tmp_
 
 
 @pytest.mark.parametrize("days", [100, 400])
-async def test_an_old_comment_edited_after_it_was_forgotten_is_no_news(tmp_path, days):
+async def test_an_old_comment_edited_after_it_was_forgotten_is_no_event(tmp_path, days):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record, incident = await rig.paged(daemon)
         comment = rig.comment(record, "written long ago")

@@ -197,7 +197,7 @@ async def test_as_commands_beside_a_running_daemon(tmp_path):
 async def test_others_get_exit_code_3(tmp_path, monkeypatch, words):
     async with open_sandbox(tmp_path) as desk:
         await put(tmp_path / "state" / "pagerforce.db", "1")
-        # Stands for another user: the interpreter of a test run may be out of such a one's reach.
+        # Represents another user: such a user may have no access to the interpreter of a test run.
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 12345)
         arguments = [words, str(tmp_path / "copy.db"), "--config", str(desk.config)]
         done = await anyio.to_thread.run_sync(CliRunner().invoke, app, arguments)

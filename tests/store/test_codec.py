@@ -1,4 +1,4 @@
-"""What is stored as JSON text, and what comes back."""
+"""Values stored as JSON text, and what is read back."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -49,6 +49,6 @@ def test_an_instant_of_another_zone_stays_the_same_instant():
     assert datetime.fromisoformat(from_text(text)[0]) == AT
 
 
-def test_what_has_no_form_in_json_is_a_defect():
+def test_what_has_no_form_in_json_is_an_internal_error():
     with pytest.raises(TypeError, match="object has no form in JSON"):
         to_text({"a": object()})

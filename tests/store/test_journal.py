@@ -1,4 +1,4 @@
-"""Reading a long journal: nobody who asks for a part of it has all of it read."""
+"""Reading a long journal: a query for a part of it does not read all of it."""
 
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ async def long_journal(folder):
                     "incident_id": IncidentId(INCIDENT if is_ours else f"P{hour:013}"),
                     "record_id": RecordId(RECORD if is_ours else f"a0R{hour:012}EAA"),
                 }
-                # What is seen late is seen late: the cursor's order is not that of the events' times.
+                # Late events are seen late: the order of the cursor is not that of the events' times.
                 late = timedelta(minutes=90 if hour % 7 == 0 else 1)
                 entry = journal.Entry(event(hour, **values))
                 await journal.append(tx, [entry], moment(hour) + late)
@@ -45,7 +45,7 @@ async def long_journal(folder):
 
 
 class Effort:
-    """Counts the steps of SQLite's machine: what a question costs, the same on every host."""
+    """Counts the steps of SQLite's virtual machine: the cost of a query, the same on every host."""
 
     def __init__(self, tx):
         self._connection = tx._connection  # white box: only SQLite knows
@@ -70,7 +70,7 @@ async def cost(database, wanted):
 
 
 async def plans(database, wanted):
-    """What SQLite says it will do, of every statement of a question."""
+    """SQLite's query plan for every statement of a query."""
     asked = []
     async with database.read() as tx:
         rows = tx.rows

@@ -1,4 +1,4 @@
-"""Which rows polls had read as somebody's before a moment."""
+"""Which rows polls had read as another user's before a moment."""
 
 from datetime import UTC, datetime, timedelta
 

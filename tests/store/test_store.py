@@ -76,7 +76,7 @@ async def test_the_file_is_private_and_survives_reopening(tmp_path):
         assert await facts.find_fact(tx, "a") == "1"
 
 
-async def test_nothing_of_a_failed_transaction_stays(tmp_path):
+async def test_nothing_of_a_failed_transaction_remains(tmp_path):
     async with open_database(tmp_path / "p.db") as database:
         with pytest.raises(RuntimeError):
             async with database.write() as tx:
@@ -98,7 +98,7 @@ async def test_a_newer_schema_is_refused_and_nothing_changed(tmp_path):
             pass
 
 
-async def test_what_is_no_database_is_said_so(tmp_path):
+async def test_a_file_that_is_no_database_is_reported(tmp_path):
     path = tmp_path / "p.db"
     path.write_text("this is not a database, whatever its name says" * 50)
     with pytest.raises(StoreError, match=r"p\.db"):
@@ -136,7 +136,7 @@ async def test_one_action_of_a_lane_at_a_time_in_order_pages_first(tmp_path):
         assert await heads(tx, kinds=[NOTE]) == ["a1", "b1"]
         assert await heads(tx, limit=1) == ["c1"]
         await attempts.begin_attempt(tx, [await outbox.find_action(tx, "a1")], None, NOW)
-        assert await heads(tx) == ["c1", "b1"], "a lane with something in flight gives nothing"
+        assert await heads(tx) == ["c1", "b1"], "a lane with an action in flight returns nothing"
         await outbox.recover(tx)
         assert (await outbox.find_action(tx, "a1")).is_uncertain
         await settle(tx, "a1")
@@ -155,7 +155,7 @@ async def test_there_is_work_while_anything_waits_is_under_way_or_is_paused(tmp_
         await outbox.settle(tx, found, done, NOW)
         assert not await has_work(tx)
         await pauses.begin(tx, found.lane, NOW, NOW + timedelta(minutes=15), reason="loop")
-        assert await has_work(tx), "the pause is to end"
+        assert await has_work(tx), "the pause must end"
         await pauses.end_due(tx, NOW + timedelta(minutes=15))
         assert not await has_work(tx)
 

@@ -1,4 +1,4 @@
-"""``rules apply`` at the real daemon: other rules at once, also where they speak of other fields."""
+"""``rules apply`` on the real daemon: the new rules work at once, also if they use other fields."""
 
 from process import command, open_stage, until
 
@@ -24,7 +24,7 @@ actions = [ {{ do = "pagerduty.add_note", text = "they call now" }} ]
 """
 
 
-async def test_a_field_that_only_the_new_rules_speak_of_counts_from_its_first_change(tmp_path):
+async def test_a_field_that_only_the_new_rules_use_counts_from_its_first_change(tmp_path):
     async with open_stage(tmp_path) as stage, stage.daemon() as running:
         sf, pd, config = stage.desk.salesforce, stage.desk.pagerduty, stage.desk.config
         await running.ready(60)

@@ -1,4 +1,4 @@
-"""``check`` finds before it happens what would fail when a rule fires."""
+"""``check`` finds in advance what would fail when a rule fires."""
 
 import json
 import os
@@ -22,7 +22,7 @@ conditions = [{ field = "event.type", op = "equals", value = "trigger" }]
 actions = [%s]
 """
 
-# A test's pace asks far more often than anybody would.
+# A test's interval is much shorter than in real use.
 ROOMY = "[salesforce]\ndaily_call_budget = 1000000\n"
 
 
@@ -100,7 +100,7 @@ async def test_a_field_of_a_new_record_that_the_org_does_not_have_is_refused(tmp
         assert "actions[0].fields.BMCServiceDesk__nope__c" in err
 
 
-async def test_lines_are_words_and_the_plan_stands_among_them(tmp_path):
+async def test_lines_are_words_and_the_plan_is_among_them(tmp_path):
     async with open_stage(tmp_path) as stage:
         stage.edit("[salesforce]\n", ROOMY)
         code, out, err = await command("check", "--plan", config=stage.desk.config)
@@ -131,9 +131,9 @@ async def test_offline_needs_neither_side_nor_secrets(tmp_path):
     assert "pagerduty.api_key_file" in err
 
 
-async def test_who_may_not_read_the_secrets_is_told_so(tmp_path, monkeypatch):
+async def test_who_may_not_read_the_secrets_gets_an_error(tmp_path, monkeypatch):
     async with open_stage(tmp_path) as stage:
-        # Tests may run as root, who may read everything: only the answer is made up.
+        # Tests may run as root, who may read everything: only the answer is simulated.
         monkeypatch.setattr(os, "access", lambda path, _: not str(path).endswith("pagerduty.key"))
         done = CliRunner().invoke(app, ["check", "--config", str(stage.desk.config)])
         assert done.exit_code == 3, done.output

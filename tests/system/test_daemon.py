@@ -1,4 +1,4 @@
-"""The real process: starting, signals, exit codes, what it shows, and how it ends."""
+"""The real process: start, signals, exit codes, output, and its end."""
 
 import json
 import signal
@@ -13,7 +13,7 @@ INCIDENT = "BMCServiceDesk__Incident__c"
 
 
 def page(stage):
-    """A record that the rules page for; its Id."""
+    """Creates a record that makes the rules create an incident; returns its Id."""
     sf = stage.desk.salesforce
     values = {
         "BMCServiceDesk__shortDescription__c": "Core switch down",
@@ -104,7 +104,7 @@ actions = [{ do = "pagerduty.resolve" }]
         assert "BMCServiceDesk__stat__c" in err
 
 
-async def test_sighup_takes_good_rules_and_refuses_bad_ones(tmp_path):
+async def test_sighup_loads_good_rules_and_refuses_bad_ones(tmp_path):
     async with open_stage(tmp_path) as stage, stage.daemon() as running:
         await running.ready()
         rules = stage.desk.folder / "rules.d" / "rules.toml"
@@ -122,7 +122,7 @@ async def test_sighup_takes_good_rules_and_refuses_bad_ones(tmp_path):
         assert [item["urgency"] for item in stage.desk.pagerduty.incidents()] == ["high", "low"]
 
 
-async def test_systemd_is_told(tmp_path):
+async def test_systemd_is_notified(tmp_path):
     address = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(address)

@@ -1,4 +1,4 @@
-"""The demo tells the truth: it passes as shipped, and fails where a rule does something else."""
+"""The demo is correct: it passes as shipped, and fails if a rule does something else."""
 
 from importlib import resources
 

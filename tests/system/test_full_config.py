@@ -1,4 +1,4 @@
-"""The full configuration, changed in nothing but addresses and secrets, does the job."""
+"""The full configuration, changed only in addresses and secrets, works."""
 
 from pathlib import Path
 

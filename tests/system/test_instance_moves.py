@@ -1,4 +1,4 @@
-"""The instance moves while the process runs: the login host names the new one, and no page is lost."""
+"""The instance moves while the process runs: the login host names the new one, and no incident is lost."""
 
 from contextlib import AsyncExitStack
 
@@ -25,7 +25,7 @@ LEFT = {
 
 
 class Instance:
-    """An address where the org is, until it leaves."""
+    """The address of the org, until it moves."""
 
     def __init__(self, world):
         self.app = make_app(world)

@@ -1,4 +1,4 @@
-"""The real daemon and the real commands while a field is hidden, and what they refuse beforehand."""
+"""The real daemon and commands while a field is hidden, and what they refuse in advance."""
 
 import json
 
@@ -51,7 +51,7 @@ async def test_status_names_what_is_not_read_while_pages_go_out(tmp_path):
             assert any("switched off" in x["reason"] for x in traces if x["rule"] == "Noted")
 
 
-async def test_rules_that_no_query_takes_are_not_applied(tmp_path):
+async def test_rules_that_no_query_accepts_are_not_applied(tmp_path):
     file = tmp_path / "new.toml"
     async with open_stage(tmp_path) as stage, stage.daemon() as daemon:
         await daemon.ready()

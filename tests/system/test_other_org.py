@@ -1,4 +1,4 @@
-"""The state belongs to one Salesforce org: another one ends the process, also where none is pinned."""
+"""The state belongs to one Salesforce org: another org ends the process, even if none is pinned."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""``simulate``: what rules would do about recorded events, without writing, the same every time."""
+"""``simulate``: what rules would do about recorded events, without writes, the same every time."""
 
 import json
 
@@ -7,7 +7,7 @@ from rig import JANE, open_rig
 
 
 async def recorded(tmp_path):
-    """A short story, recorded; gives the configuration and the state folder."""
+    """A short story, recorded; returns the configuration and the state folder."""
     async with open_rig(tmp_path) as rig:
         async with rig.daemon() as daemon:
             record_id, incident_id = await rig.paged(daemon)

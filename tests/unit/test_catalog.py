@@ -1,4 +1,4 @@
-"""What each action says of itself holds together, and is said nowhere else."""
+"""The definition of each action is consistent, and exists in one place only."""
 
 import ast
 from collections import Counter
@@ -11,12 +11,12 @@ from pagerforce.model.ids import Side
 from pagerforce.service.catalog import CATALOG, SPECS
 
 ROOT = Path(pagerforce.__file__).parent
-# The sandbox tells stories of its own, with rules of its own.
+# The sandbox has stories of its own, with rules of its own.
 ELSEWHERE = ("pagerduty/actions", "salesforce/actions", "sandbox")
 
 
 def texts_of(path):
-    """Every text of a module that is no documentation."""
+    """Every string of a module except its documentation."""
     tree = ast.parse(path.read_text("utf-8"))
     return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
 
@@ -42,7 +42,7 @@ def test_what_answers_an_action_is_an_event_of_its_side():
         assert spec.answered_by <= (set(PAGERDUTY_TYPES) if spec.side is Side.PAGERDUTY else set())
 
 
-def test_the_argument_that_names_a_field_is_there():
+def test_the_argument_that_names_a_field_exists():
     named = [spec for spec in CATALOG if isinstance(spec.sets, FieldState)]
     assert named
     for spec in named:

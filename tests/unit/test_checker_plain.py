@@ -1,4 +1,4 @@
-"""Rules that a checker read are, in the daemon, those that it would have read itself."""
+"""Rules that the checker read are the same in the daemon as if it had read them itself."""
 
 import json
 

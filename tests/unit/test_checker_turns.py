@@ -1,4 +1,4 @@
-"""Whose turn it is: nobody who asks again and again keeps the others out."""
+"""Turns at the checker: nobody who asks repeatedly blocks the others."""
 
 import anyio
 import pytest
@@ -22,7 +22,7 @@ async def test_turns_go_round_among_users():
     assert sorted(log) == [1, 1, 1, 1, 2, 2, 3]
 
 
-async def test_a_turn_that_does_not_come_in_time_is_given_up_and_leaves_nothing_behind():
+async def test_a_turn_that_does_not_come_in_time_is_cancelled_and_leaves_nothing_behind():
     line, log = Line(), []
     async with line.turn(1, 1.0):
         with pytest.raises(BusyError, match="try again"):
@@ -56,7 +56,7 @@ async def hold(line, uid):
         await anyio.sleep_forever()
 
 
-async def test_who_puts_rules_in_force_does_not_wait_for_who_tries_them():
+async def test_who_puts_rules_in_force_does_not_wait_for_those_who_try_them():
     turns = Turns()
     async with turns.common.turn(1, 1.0):
         async with turns.applying.turn(2, 0.05):

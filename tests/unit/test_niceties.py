@@ -1,4 +1,4 @@
-"""What a page goes out without, when PagerDuty refuses something."""
+"""What is left out of a new incident when PagerDuty refuses something."""
 
 import pytest
 

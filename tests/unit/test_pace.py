@@ -46,7 +46,7 @@ def test_the_wide_sweep_is_made_always_while_cheap_and_else_now_and_then():
     def overlap(wide, fast=None):
         return sweep.overlap(PACE, wide=wide, fast=fast).total_seconds()
 
-    assert overlap(None) == 900 + 300 + 60, "who knows where an earlier life looked back from"
+    assert overlap(None) == 900 + 300 + 60, "an earlier run may have looked back from any point"
     assert overlap(EarlierPoll(100, 1)) == 900
     assert overlap(EarlierPoll(101, 1)) == 60
     assert overlap(EarlierPoll(101, 300)) == 900
@@ -60,7 +60,7 @@ def test_a_wide_sweep_reaches_as_far_back_before_the_last_one():
     assert sweep.overlap(PACE, wide=ages) == timedelta(minutes=15, days=7)
 
 
-def test_a_look_back_began_when_its_cursor_stood_less_what_the_reading_took():
+def test_a_look_back_began_at_its_cursor_less_the_time_of_reading():
     noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
     last = LookBack.made(100, 110, 5, read_to=noon)
     seen = last.seen_from(130, noon + timedelta(seconds=25))

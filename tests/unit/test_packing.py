@@ -49,7 +49,7 @@ def test_kinds_that_no_request_can_carry_together_share_the_slots():
 
 
 @pytest.mark.parametrize(("number", "sizes"), [(7, [5]), (5, [5]), (10, [5, 5])])
-def test_in_a_burst_the_rest_waits_for_company(number, sizes):
+def test_in_a_burst_the_rest_waits_for_more(number, sizes):
     assert pack(*[Item()] * number)[0] == sizes
 
 
@@ -62,7 +62,7 @@ def test_the_rest_waits_no_longer_than_the_burst():
     assert pack(late, Item(), full_at=full_at)[0] == [2]
 
 
-def test_while_much_is_read_few_wait_for_company_but_not_for_long():
+def test_while_much_is_read_few_wait_for_more_but_not_for_long():
     packing = Packing(4, SIZES, {}, is_crowded=True)
     packing.add(Item())
     assert packing.batches(NOW) == []
@@ -79,7 +79,7 @@ def test_each_kind_has_a_patience_of_its_own():
         assert [len(batch) for batch in packing.batches(NOW)] == sizes
 
 
-def test_what_would_wait_for_company_is_known_beforehand():
+def test_what_would_wait_for_more_is_known_beforehand():
     crowded, calm = (Packing(4, SIZES, {}, is_crowded=is_crowded) for is_crowded in (True, False))
     assert crowded.keeps_back(FIELD, [NOW] * 4, NOW)
     assert not crowded.keeps_back(FIELD, [NOW] * 5, NOW)
@@ -88,7 +88,7 @@ def test_what_would_wait_for_company_is_known_beforehand():
     assert not calm.keeps_back(FIELD, [NOW] * 4, NOW)
 
 
-def test_one_that_had_trouble_goes_by_itself():
+def test_one_that_failed_before_goes_by_itself():
     bad = Item(goes_alone=True)
     assert pack(bad, *[Item()] * 10)[0] == [1, 5, 5]
 
@@ -115,7 +115,7 @@ def test_a_large_batch_goes_at_once_and_makes_the_next_one_wait():
     assert [len(batch) for batch in packing.batches(NOW + BURST)] == [30]
 
 
-def test_once_the_backlog_is_read_nothing_waits_for_company_any_more():
+def test_once_the_backlog_is_read_nothing_waits_for_more_any_longer():
     claimer = Claimer({}, lambda: None, None, None)
     claimer.expect_more(Side.PAGERDUTY, is_more=True)
     claimer._full_at[FIELD] = NOW

@@ -1,4 +1,4 @@
-"""One function of "same value" by field type, and traces of what was sent."""
+"""One function for equality by field type, and traces of what was sent."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Running ``pagerforce verify`` against the sandbox, and what it leaves there."""
+"""Runs ``pagerforce verify`` against the sandbox, and checks what it leaves there."""
 
 import json
 from contextlib import asynccontextmanager
@@ -24,20 +24,20 @@ def statuses(found):
 
 
 def rows(desk):
-    """The test records; those that a daemon's rules make of the test incident are none."""
+    """The test records, without those that a daemon's rules create for the test incident."""
     found = desk.salesforce.rows(INCIDENT)
     return [row for row in found if str(row[TEXT]).startswith("[pagerforce verify: record]")]
 
 
 def is_closed(desk):
-    """Nothing open, nothing left."""
+    """Nothing is open, nothing is left."""
     incidents = desk.pagerduty.incidents()
     return all(one["status"] == "resolved" for one in incidents) and not rows(desk)
 
 
 @asynccontextmanager
 async def asked(folder):
-    """A sandbox, and ``verify`` asked of the desk without a daemon and without a state."""
+    """A sandbox, and ``verify`` called on the desk without a daemon and without a state."""
     async with open_sandbox(folder) as desk:
 
         async def ask(**values):

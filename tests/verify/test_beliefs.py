@@ -1,4 +1,4 @@
-"""The table of beliefs: its names, who relies on them, and the page that shows it."""
+"""The table of beliefs: its names, the modules that rely on them, and the page that shows it."""
 
 import importlib
 import re

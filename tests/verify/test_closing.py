@@ -1,4 +1,4 @@
-"""Whatever ends ``pagerforce verify``, what it made is closed."""
+"""However ``pagerforce verify`` ends, everything it created is closed."""
 
 import json
 import os
@@ -51,7 +51,7 @@ async def running(stage, *words):
         (signal.SIGHUP, "incident"),
     ],
 )
-async def test_interrupted_it_closes_what_it_made(folder, kind, side):
+async def test_interrupted_it_closes_what_it_created(folder, kind, side):
     async with open_stage(folder) as stage:
         desk = stage.desk
 
@@ -100,7 +100,7 @@ async def test_killed_the_next_run_finds_and_closes_what_was_left(folder):
         assert code == 0, err
         assert json.loads(out)["closed"] == [*left, record]
         still = [x["id"] for x in desk.pagerduty.incidents() if x["status"] != "resolved"]
-        assert still == [other["id"]]  # nothing of anybody else's
+        assert still == [other["id"]]  # nothing of another user
         assert rows(desk) == []
 
 
@@ -128,7 +128,7 @@ async def test_trouble_half_way_leaves_beliefs_untried_and_nothing_open(folder):
         assert is_closed(desk)
 
 
-async def test_what_cannot_be_closed_is_said_with_its_id(folder):
+async def test_what_cannot_be_closed_is_reported_with_its_id(folder):
     async with asked(folder) as (desk, ask):
         desk.salesforce.access.deny(INCIDENT, "delete")
         found = await ask(wait_seconds=1)

@@ -1,4 +1,4 @@
-"""A belief that does not hold is named, and what builds upon it is not tried."""
+"""A false belief is named, and beliefs that depend on it are not tried."""
 
 import anyio
 import pytest
@@ -7,7 +7,7 @@ from pagerforce.sandbox.pagerduty.edits import Both
 from process import command, open_stage
 from verify.kit import TRIED, asked, is_closed, statuses
 
-# What a false belief keeps from being tried: what builds upon it.
+# The beliefs that are not tried after a false one: those that depend on it.
 HIDES = {
     "pagerduty.acknowledge-assigns-to-writer": {"pagerduty.service-assigns-beside-acknowledge"},
     "pagerduty.service-assigns-beside-acknowledge": {"pagerduty.service-assign-keeps-status"},
@@ -84,7 +84,7 @@ async def test_the_command_names_what_differs_and_ends_with_1(folder, name):
         (Both.REFUSES, "HTTP 400, code 2001"),
     ],
 )
-async def test_what_comes_of_an_acknowledge_with_assignments_is_told(folder, both, said):
+async def test_what_comes_of_an_acknowledge_with_assignments_is_reported(folder, both, said):
     async with asked(folder) as (desk, ask):
         desk.pagerduty.state.knobs.acknowledge_with_assignments = both.value
         found = (await ask(urgency="high", wait_seconds=1))["beliefs"]

@@ -1,4 +1,4 @@
-"""What ``verify --json`` prints, for scripts: the forms of docs/reference/commands.md."""
+"""The output of ``verify --json``, for scripts: the forms of docs/reference/commands.md."""
 
 import json
 

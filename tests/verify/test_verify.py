@@ -1,4 +1,4 @@
-"""``verify`` by the real command line against the sandbox: what it asks, does and says."""
+"""``verify`` on the real command line against the sandbox: its questions, actions and output."""
 
 import json
 import os
@@ -79,7 +79,7 @@ async def test_it_asks_and_where_nobody_can_answer_it_does_nothing(folder):
         (("PNET001", "--yes", "--urgency", "loud"), 2, "loud"),
     ],
 )
-async def test_a_wrong_name_is_said_and_nothing_is_made(folder, words, code, said):
+async def test_a_wrong_name_is_reported_and_nothing_is_created(folder, words, code, said):
     async with open_stage(folder) as stage:
         shown = await command(
             "verify", *words, "--report", str(folder / "r"), config=stage.desk.config
@@ -90,7 +90,7 @@ async def test_a_wrong_name_is_said_and_nothing_is_made(folder, words, code, sai
         assert not (folder / "r").exists()
 
 
-async def test_a_report_that_is_there_is_kept_and_nothing_is_made(folder):
+async def test_an_existing_report_is_kept_and_nothing_is_created(folder):
     async with open_stage(folder) as stage:
         path = folder / "r"
         path.write_text("mine")
@@ -129,7 +129,7 @@ async def test_check_advises_it_as_long_as_nothing_is_written(folder):
         assert line["ok"]
 
 
-async def test_whoever_is_paged_may_act_and_nothing_is_held_against_pagerduty(folder):
+async def test_whoever_is_paged_may_act_and_nothing_differs(folder):
     async with asked(folder) as (desk, ask):
         desk.pagerduty_faults.add(SLOW)
 
@@ -138,7 +138,7 @@ async def test_whoever_is_paged_may_act_and_nothing_is_held_against_pagerduty(fo
             (incident,) = desk.pagerduty.incidents()
             desk.pagerduty.acknowledge(incident["id"], by="PJANE01")
             await until(lambda: len(desk.pagerduty.notes(incident["id"])) == 3, "the notes")
-            if not is_closed(desk):  # the story may have come to its end
+            if not is_closed(desk):  # the story may have ended already
                 desk.pagerduty.resolve(incident["id"], by="PJANE01")
 
         async with anyio.create_task_group() as group:
@@ -185,7 +185,7 @@ def test_on_a_terminal_it_asks(folder, private_key, answer, code):
 
 
 def on_a_terminal(words, answer):
-    """Exit code and what was shown; answers the question once it is asked."""
+    """Exit code and screen text; answers the question once it is asked."""
     child, terminal = pty.fork()
     if child == 0:
         os.environ["NO_PROXY"] = "127.0.0.1"
@@ -206,7 +206,7 @@ def on_a_terminal(words, answer):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
 
 
-async def test_a_key_that_may_only_read_is_said_and_the_exit_code_is_1(folder):
+async def test_a_key_that_may_only_read_is_reported_and_the_exit_code_is_1(folder):
     async with open_stage(folder) as stage:
         (folder / "pagerduty.key").write_text("sandbox-read-only-key")
         stage.desk.salesforce.access.deny(INCIDENT, "create")

@@ -1,4 +1,4 @@
-"""A plain server with the sandbox's faults before it, and a client that is watched."""
+"""A plain server with the sandbox's faults in front of it, and a client with an observer."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What is concluded from answers that come late, broken, too large or not at all."""
+"""Conclusions from answers that come late, broken, too large or not at all."""
 
 import anyio
 import pytest
@@ -70,7 +70,7 @@ async def test_without_a_connection_nothing_was_done():
 @pytest.mark.parametrize(
     ("method", "error"), [("GET", MalformedError), ("POST", UnknownOutcomeError)]
 )
-async def test_an_endless_answer_is_not_taken_in(line, method, error):
+async def test_an_endless_answer_is_not_read(line, method, error):
     with pytest.raises(error, match="larger than"):
         await line.send(method, "/large")
 

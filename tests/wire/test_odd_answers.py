@@ -1,4 +1,4 @@
-"""What a parsed answer may hold: numbers of 64 bits, a bounded size, one coding, a plausible clock."""
+"""Limits of a parsed answer: numbers of 64 bits, a bounded size, one coding, a plausible clock."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ def test_a_number_beyond_64_bits_is_none(text):
     assert parse_json(f'{{"a": {text}, "b": 1}}'.encode()) == {"a": OUT_OF_RANGE, "b": 1}
 
 
-def test_long_integers_beside_an_odd_number_are_judged_alike():
+def test_long_integers_beside_an_odd_number_are_treated_alike():
     body = f"[1e999, {2**63 - 1}, {-(2**63)}, {2**63}, {'1' * 30}, 1.5, 0.{'1' * 500}]"
     found = parse_json(body.encode())
     assert found[1:3] == [2**63 - 1, -(2**63)]
@@ -65,7 +65,7 @@ def test_what_is_too_large_too_full_or_too_deep_is_not_parsed(body):
         parse_json(body, SMALL)
 
 
-def test_what_stands_in_strings_does_not_count():
+def test_the_content_of_strings_does_not_count():
     row = {"a": "[" * 500 + "," * 500, 'b"\\': '\\"[[[' * 100, "c\\": "\\", "d": "[\\\\" * 50}
     body = json.dumps([row, "[" * 100, [], {}]).encode()
     assert excess(body, Bounds(100_000, 12, 4)) is None
@@ -113,14 +113,14 @@ def test_what_unpacks_to_more_than_its_bound_is_not_unpacked():
     assert len(body.so_far()) == 1000
 
 
-def test_packed_text_that_never_says_anything_ends_too():
+def test_packed_text_that_unpacks_to_nothing_ends_too():
     packer = zlib.compressobj(wbits=31)
     empty = packer.compress(b"") + b"".join(packer.flush(zlib.Z_SYNC_FLUSH) for _ in range(10_000))
     with pytest.raises(TooMuchError):
         feed(empty + b"\0\0\0\xff\xff" * 10_000, "gzip", most=1000)
 
 
-def test_damaged_packing_is_said_to_be_that():
+def test_damaged_packing_is_reported_as_such():
     for data in (b"no gzip at all", gzip.compress(b"x" * 500)[:-9], gzip.compress(b"x" * 500)[:8]):
         with pytest.raises(CodingError):
             feed(data, "gzip")
@@ -154,7 +154,7 @@ def date_of(moment: datetime) -> str:
         "x" * 100_000,
     ],
 )
-def test_a_date_that_is_none_of_ours_says_nothing(text):
+def test_an_unusable_date_is_ignored(text):
     clock = RemoteClock(HostClock())
     for _ in range(ENOUGH + 1):
         assert not clock.note(text)
@@ -163,7 +163,7 @@ def test_a_date_that_is_none_of_ours_says_nothing(text):
     assert clock.now() == NOW
 
 
-def test_a_clock_near_to_what_is_known_is_taken_at_once():
+def test_a_clock_near_to_what_is_known_is_used_at_once():
     clock = RemoteClock(HostClock())
     assert clock.note(date_of(NOW + timedelta(hours=20)))
     assert clock.now() == NOW + timedelta(hours=20)

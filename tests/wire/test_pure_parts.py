@@ -1,4 +1,4 @@
-"""Classification, back-off and verdicts, without a network."""
+"""Classification, backoff and verdicts, without a network."""
 
 import httpx
 import pytest
@@ -71,7 +71,7 @@ def test_only_what_surely_was_not_sent_counts_as_not_done(error, on_write):
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000, b"nonsense"])
-def test_bodies_that_no_json_decoder_takes(body):
+def test_bodies_that_no_json_decoder_reads(body):
     with pytest.raises(MalformedError):
         answer(200, is_write=False, body=body).json()
     with pytest.raises(UnknownOutcomeError):

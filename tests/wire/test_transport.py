@@ -65,7 +65,7 @@ def test_the_systems_own_trust_stays_beside_the_private_ca(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-def test_a_ca_file_that_is_none_is_a_configuration_error(tmp_path, content):
+def test_a_ca_file_that_is_invalid_is_a_configuration_error(tmp_path, content):
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_text(content)
@@ -75,7 +75,7 @@ def test_a_ca_file_that_is_none_is_a_configuration_error(tmp_path, content):
 
 @asynccontextmanager
 async def proxy() -> AsyncIterator[tuple[str, list[str]]]:
-    """A proxy that writes down what it is asked to connect to, and refuses."""
+    """A proxy that records what it is asked to connect to, and refuses."""
     asked: list[str] = []
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
 

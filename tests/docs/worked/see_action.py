@@ -1,4 +1,4 @@
-"""A rule with the new action is loaded, carried out against the sandbox, and heard as our own."""
+"""A rule with the new action is loaded, carried out in the sandbox, and recognised as pagerforce's own."""
 
 import sys
 from pathlib import Path

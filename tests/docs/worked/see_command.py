@@ -1,4 +1,4 @@
-"""The command line knows the new command, and it answers."""
+"""The command line knows the new command, and the command answers."""
 
 import subprocess
 import sys

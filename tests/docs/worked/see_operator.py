@@ -1,4 +1,4 @@
-"""A rule with the new operator pages for what it is true of, and for nothing else."""
+"""A rule with the new operator creates an incident only if the condition is true."""
 
 import sys
 from pathlib import Path

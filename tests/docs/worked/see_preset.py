@@ -1,4 +1,4 @@
-"""A configuration with the new preset is read, and a rule about its object with it."""
+"""A configuration with the new preset is read, and so is a rule about its object."""
 
 import sys
 from pathlib import Path

@@ -108,7 +108,7 @@ def load(path: Path, **environ: str) -> Loaded:
 
 
 def problems_of(path: Path, **environ: str) -> dict[str, str]:
-    """What is wrong with a file: place -> problem. Fails if two stand at one place."""
+    """The problems of a file: place -> problem. Fails if there are two at one place."""
     try:
         load(path, **environ)
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""What a valid file means: defaults, forms that are accepted, types that are kept."""
+"""The meaning of a valid file: defaults, accepted forms, types that are kept."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -52,7 +52,7 @@ def test_plain_http_is_fine_for_this_host(tmp_path, host):
     assert config.pagerduty.api_url == f"http://{host}"
 
 
-def test_the_audience_is_kept_as_it_stands_and_defaults_to_the_login_url(tmp_path):
+def test_the_audience_is_kept_unchanged_and_defaults_to_the_login_url(tmp_path):
     config = config_of(tmp_path, '[salesforce]\nlogin_url = "https://acme.my.salesforce.com/"')
     assert config.salesforce.jwt_audience == "https://acme.my.salesforce.com"
     config = config_of(tmp_path, '[salesforce]\naudience = "https://login.salesforce.com/"')

@@ -1,4 +1,4 @@
-"""``check`` says whose an incident is once a rule has acknowledged it."""
+"""``check`` says who is assigned to an incident once a rule has acknowledged it."""
 
 import pytest
 

@@ -163,7 +163,7 @@ BROKEN = [
     (MAPPING.replace('value = "x"\n', ""), "service_mappings[0].value", "required"),
     (MAPPING.replace("PNET001", "Net work"), "service_mappings[0].service", "id"),
     (MAPPING.replace('"Origin"', '"Owner.Name"'), "service_mappings[0].field", "API name"),
-    # rules, judged by the rules package
+    # rules, checked by the rules package
     (
         RULE + 'enabledd = true\nactions = [{ do = "pagerduty.acknowledge" }]',
         "rulesets[0].rules[0].enabledd",
@@ -256,14 +256,14 @@ def test_a_file_that_is_not_toml_is_named_with_line_and_column(tmp_path, content
     assert what in found[where]
 
 
-def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
+def test_a_missing_file_and_a_folder_are_distinguished(tmp_path):
     missing = tmp_path / "none.toml"
     assert "does not exist" in problems_of(missing)[str(missing)]
     assert "is a folder" in problems_of(tmp_path)[tmp_path.name]
     assert "not a path" in problems_of(tmp_path / "a\0b")[str(tmp_path / "a\0b")]
 
 
-def test_a_file_beyond_any_reason_is_not_read_whole(tmp_path):
+def test_a_file_of_absurd_size_is_not_read_whole(tmp_path):
     path = tmp_path / "config.toml"
     with path.open("wb") as stream:
         stream.truncate(100 * 1024 * 1024)

@@ -1,4 +1,4 @@
-"""Every key of the models stands in the shipped example and in the docs, with its true default."""
+"""Every key of the models is in the shipped example and in the docs, with its real default."""
 
 import re
 import tomllib
@@ -24,13 +24,13 @@ KEYS = {
 }
 # Sections, rather than keys with a value of their own.
 TABLES = {"daemon", "metrics", "pagerduty", "salesforce", "delivery", "objects", "service_mappings"}
-# The example shows a preset at work and some keys that have no default; their comments say so.
+# The example shows a preset in use and some keys without a default; their comments say so.
 SHOWN = re.compile(r"^(include|objects|service_mappings|maps|rulesets)\b")
 VALUES = sorted(KEYS.keys() - TABLES)
 
 
 def default_of(key: str) -> object:
-    """A default as the configuration would write it; None where the key is required."""
+    """A default as the configuration would write it; None if the key is required."""
     field = KEYS[key]
     if field.is_required():
         return None
@@ -72,7 +72,7 @@ def test_every_key_is_documented_with_its_default(key):
 
 
 @pytest.mark.parametrize("key", VALUES)
-def test_every_key_stands_in_the_example_with_its_default(key):
+def test_every_key_is_in_the_example_with_its_default(key):
     values = find(tomllib.loads(EXAMPLE), key.split("."))
     assert values
     if not SHOWN.match(key) and default_of(key) is not None:
@@ -98,5 +98,5 @@ def test_the_docs_name_no_key_that_does_not_exist():
 
 
 @pytest.mark.parametrize("key", RULE_KEYS)
-def test_every_key_of_a_rule_stands_in_the_example(key):
+def test_every_key_of_a_rule_is_in_the_example(key):
     assert find(tomllib.loads(EXAMPLE), ["rulesets", "rules", key])

@@ -1,4 +1,4 @@
-"""A configuration with every section, and what it must mean."""
+"""A configuration with every section, and its expected meaning."""
 
 from datetime import timedelta
 from pathlib import Path

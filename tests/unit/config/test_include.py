@@ -58,7 +58,7 @@ def test_no_match_is_fine_and_one_file_is_read_once(folder):
     assert [path.name for path in loaded.files] == ["config.toml", "a.toml"]
 
 
-def test_an_absolute_pattern_is_looked_for_from_its_root(folder):
+def test_an_absolute_pattern_is_searched_for_from_its_root(folder):
     put(folder, "rules.d/a.toml", RULES.format(name="A"))
     loaded = load(main(folder, include=f'["{folder}/rules.d/*.toml"]'))
     assert [rule.ruleset for rule in loaded.rules] == ["A"]
@@ -77,7 +77,7 @@ def test_a_pattern_that_finds_a_folder_is_refused(folder, pattern):
 
 
 def test_a_folder_that_may_not_be_read_is_an_error_rather_than_no_match(folder, monkeypatch):
-    # Patched because the user that runs the tests may be root, whom no mode keeps out.
+    # Patched because the user that runs the tests may be root, whom no mode restricts.
     monkeypatch.setattr("os.access", lambda path, mode: path != folder / "rules.d")
     put(folder, "rules.d/a.toml", RULES.format(name="A"))
     found = problems_of(main(folder))

@@ -1,4 +1,4 @@
-"""A secret in the configuration is refused, told where it belongs, and never shown."""
+"""A secret in the configuration is refused with the place where it belongs, and never shown."""
 
 import pytest
 

@@ -74,7 +74,7 @@ def test_secrets_that_are_there_are_named_by_place_and_not_read(tmp_path):
     assert line_about(found, "Salesforce private key").what.endswith("salesforce.private_key_file")
 
 
-def test_a_secret_out_of_sight_is_not_a_fault_offline(tmp_path):
+def test_a_secret_that_is_not_readable_is_not_a_fault_offline(tmp_path):
     path = write(tmp_path, '[pagerduty]\napi_key_file = "absent.key"')
     line = line_about(lines(path), "PagerDuty API key")
     assert (line.kind, line.code) == (Kind.REMARK, "secret.unseen")
@@ -122,7 +122,7 @@ def test_a_metrics_address_that_others_reach_is_remarked_once(tmp_path, listen, 
     assert all(line.ok for line in remarks)
 
 
-def test_a_configuration_that_everybody_may_change_is_to_be_closed(tmp_path):
+def test_a_configuration_that_everybody_may_change_must_be_closed(tmp_path):
     path = write(tmp_path, "")
     path.chmod(0o646)
     found = lines(path)
@@ -132,7 +132,7 @@ def test_a_configuration_that_everybody_may_change_is_to_be_closed(tmp_path):
     assert "config.open_to_all" not in {line.code for line in lines(path)}
 
 
-def test_the_state_folder_is_judged_as_far_as_this_user_can_see(tmp_path):
+def test_the_state_folder_is_checked_as_far_as_this_user_can_see(tmp_path):
     folder = tmp_path / "state"
     assert state_line(folder).code == "state.absent"
     folder.mkdir()
@@ -154,9 +154,9 @@ def test_a_file_of_the_state_that_is_a_link_is_named(tmp_path, name):
     assert "is a symbolic link" in line.remedy
 
 
-def test_a_state_folder_of_another_user_is_not_judged(tmp_path, monkeypatch):
+def test_a_state_folder_of_another_user_is_not_checked(tmp_path, monkeypatch):
     tmp_path.chmod(0o700)
-    # root may write everywhere: only the system's own answer shows what another user would meet
+    # root may write everywhere: only a simulated answer shows what another user would get
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert state_line(tmp_path).code == "state.not_writable"
     monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
@@ -178,17 +178,17 @@ def starter(tmp_path: Path, name: str = "a") -> Path:
         (timedelta(days=-1), "certificate.not_yet_valid"),
     ],
 )
-def test_the_certificate_is_told_to_expire_in_time(tmp_path, after, code):
+def test_the_certificate_is_reported_before_it_expires(tmp_path, after, code):
     assert code_of(lines(starter(tmp_path), now=NOW + after), "Salesforce certificate") == code
 
 
-def test_a_certificate_of_another_key_is_found_out(tmp_path):
+def test_a_certificate_of_another_key_is_detected(tmp_path):
     mine, other = starter(tmp_path), starter(tmp_path, "b")
     (mine.parent / "salesforce.crt").write_bytes((other.parent / "salesforce.crt").read_bytes())
     assert code_of(lines(mine), "Salesforce certificate") == "certificate.other_key"
 
 
-def test_a_certificate_that_is_not_there_or_none_is_a_remark(tmp_path):
+def test_a_certificate_that_is_missing_or_invalid_is_a_remark(tmp_path):
     path = starter(tmp_path)
     certificate, key = path.parent / "salesforce.crt", path.parent / "salesforce.key"
     key.rename(path.parent / "away")
@@ -209,7 +209,7 @@ def test_a_line_survives_its_way_through_json():
         assert CheckLine.from_json(line.to_json()) == line
 
 
-def test_a_name_that_no_template_sees_is_told_with_its_place(tmp_path):
+def test_a_name_that_no_template_sees_is_reported_with_its_place(tmp_path):
     path = write(
         tmp_path,
         '[[objects]]\npreset = "case"\n[[rulesets]]\nname = "R"\n[[rulesets.rules]]\nname = "one"\n'

@@ -42,7 +42,7 @@ def test_case_has_comments_and_no_external_id(tmp_path):
     )
 
 
-def test_keys_given_win_and_the_rest_stays(tmp_path):
+def test_given_keys_win_and_the_others_stay(tmp_path):
     item = the_object(
         tmp_path,
         'preset = "remedyforce-incident"\nservice_id_path = ""\nconflict = "pagerduty"\n'

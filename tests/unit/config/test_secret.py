@@ -104,7 +104,7 @@ def test_both_missing_secrets_are_reported_with_every_place_they_may_come_from(f
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])
-def test_a_file_that_others_can_use_is_refused_with_the_command_that_mends_it(folder, mode):
+def test_a_file_that_others_can_use_is_refused_with_the_command_that_fixes_it(folder, mode):
     (folder / "pd.key").chmod(mode)
     found = problems(config_with(folder))
     assert found == {
@@ -139,12 +139,12 @@ def test_an_api_key_that_cannot_be_one_is_refused(folder, content, remedy):
         (lambda: pem(ec.generate_private_key(ec.SECP256R1()), b"secret"), "is encrypted"),
     ],
 )
-def test_a_private_key_that_salesforce_would_not_take_is_refused(folder, make, remedy):
+def test_a_private_key_that_salesforce_would_not_accept_is_refused(folder, make, remedy):
     keep(folder / "sf.key", make())
     assert remedy in problems(config_with(folder))["salesforce.private_key_file"]
 
 
-def test_a_missing_file_a_folder_and_a_pipe_are_told_apart(folder):
+def test_a_missing_file_a_folder_and_a_pipe_are_distinguished(folder):
     (folder / "dir").mkdir(mode=0o700)
     os.mkfifo(folder / "pipe", 0o600)
     assert "does not exist" in problems(config_with(folder, "none"))["pagerduty.api_key_file"]

@@ -65,7 +65,7 @@ def test_nothing_is_overwritten_or_added_where_one_of_the_files_is(tmp_path, nam
 
 
 def test_a_failure_half_way_leaves_nothing_behind(tmp_path, monkeypatch):
-    # Patched because a full disk can't be had otherwise.
+    # Patched because a test can't fill the disk.
     def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 

@@ -1,4 +1,4 @@
-"""Entries that PagerDuty writes for one act of somebody."""
+"""Entries that PagerDuty writes for one act of a person."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -153,7 +153,7 @@ def test_a_note_typed_with_a_resolve_is_the_resolves_note():
     assert note_of(note, entry("r", "resolve", SAM, seconds=1, incident=OTHER)) is None
 
 
-def test_the_first_call_may_bear_the_second_after_its_trigger():
+def test_the_first_call_may_have_the_second_after_its_trigger():
     trigger = entry("t", "trigger", SERVICE)
     assert gather([trigger, auto("a", SAM, seconds=1)])[1].cause_id == "t"
     assert gather([trigger, auto("a", SAM, seconds=2)])[1].cause_id is None

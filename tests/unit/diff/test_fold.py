@@ -78,7 +78,7 @@ def test_late_entry_does_not_move_the_snapshot_back():
     assert folded.held is now
 
 
-def test_resolve_empties_the_assignees_and_tells_a_merge():
+def test_resolve_empties_the_assignees_and_shows_a_merge():
     merged = Incident(ID, status=IncidentStatus.RESOLVED, merged_into=IncidentId("PBIG"))
     folded = fold(held(), entry("resolve", current=merged))
     assert (folded.type, folded.after.assignees, folded.after.merged_into) == ("merge", (), "PBIG")
@@ -99,7 +99,7 @@ def test_what_the_service_assigns_by_itself_ends_no_acknowledgement():
     assert fold(acknowledged, automatic).after.status is IncidentStatus.ACKNOWLEDGED
 
 
-def test_who_hands_on_what_was_resolved_gives_a_reopening_away():
+def test_a_reassignment_of_a_resolved_incident_shows_a_reopening():
     resolved = held(status=IncidentStatus.RESOLVED, status_changed_at=at(5))
     opened = find_reopening(resolved, entry("assign", assignees=(SAM,), agent_type="user"))
     assert opened is not None
@@ -146,7 +146,7 @@ def test_title_is_taken_at_once_but_a_status_only_after_its_entry_had_time():
     assert drift(replace(OPEN, updated_at=at(900))) is None
 
 
-def test_a_merge_is_told_by_its_entry_or_after_that_had_time_and_never_without_its_status():
+def test_a_merge_is_reported_by_its_entry_or_after_that_had_time_and_never_without_its_status():
     merged = replace(
         OPEN,
         title="Up",

@@ -24,7 +24,7 @@ def test_new_rows_are_creations_only_since_the_start():
     assert compare(None, row({}, deleted=True), start_at=T0) is None
 
 
-def test_update_tells_what_changed_and_what_stood_before():
+def test_update_has_what_changed_and_the_values_before():
     change = compare(row({"A": "1", "B": 2}), row({"A": "2", "B": 2}), start_at=T0)
     assert (change.type, change.changed, change.old) == ("update", {"A"}, {"A": "1", "B": 2})
 

@@ -1,4 +1,4 @@
-"""Who may hold a connection, whose is given up, and how many there may be."""
+"""Who may have a connection, which connection is closed first, and the limits."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_the_longest_idle_one_gives_way():
     assert cut == [first]
     assert first.is_cut
     assert len(gate) == 4
-    gate.leave(first)  # it says so itself when its connection is gone
+    gate.leave(first)  # it reports itself when its connection is closed
     assert len(gate) == 4
     assert others[0] in gate._places
 

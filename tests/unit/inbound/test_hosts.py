@@ -1,4 +1,4 @@
-"""Which names are this host's; the resolver is asked seldom, and only about names that may be."""
+"""This host's names; the resolver is asked rarely, and only about possible names."""
 
 import pytest
 
@@ -14,7 +14,7 @@ class Resolver:
         return self.names
 
 
-async def test_the_full_name_is_asked_for_once_and_only_where_it_may_be_one():
+async def test_the_full_name_is_resolved_once_and_only_if_it_may_be_a_name():
     resolver = Resolver("Web1.corp.example.", "web1.backup.example")
     names = OwnNames("0.0.0.0", "web1", resolver)
     for header in ("evil.example", "web2.corp.example", "x.web1", "localhost", "WEB1:9479"):
@@ -61,5 +61,5 @@ def test_addresses_are(text):
 @pytest.mark.parametrize(
     "text", ["127.1", "2130706433", "0x7f.0.0.1", "::1", "[127.0.0.1]", "[::1", "010.0.0.1"]
 )
-def test_shorthands_are_none(text):
+def test_shorthands_are_no_addresses(text):
     assert not is_address(text)

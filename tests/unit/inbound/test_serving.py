@@ -1,4 +1,4 @@
-"""What goes wrong with one caller stays with that caller: errors, slow answers, no descriptors left."""
+"""A failure with one caller affects only that caller: errors, slow answers, no descriptors left."""
 
 import os
 import resource
@@ -25,7 +25,7 @@ async def fine(scope, receive, send):
 
 @asynccontextmanager
 async def served(app, *, bounds=None, seconds=None, deadlines=None, ranker=None):
-    """Where it is served, and what was reported."""
+    """The address, and the reported errors."""
     reported = []
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -75,7 +75,7 @@ async def test_an_error_is_reported_and_answered_and_the_next_caller_is_served()
                 await anyio.sleep(0.01)
 
 
-async def test_who_goes_away_is_no_error():
+async def test_a_disconnected_caller_is_no_error():
     async def app(scope, receive, send):
         raise ExceptionGroup("several", [ClientDisconnect()])
 
@@ -135,7 +135,7 @@ async def test_requests_beyond_the_rate_wait_their_turn():
     assert anyio.current_time() - began >= 0.4
 
 
-async def test_without_descriptors_idle_callers_go_and_it_goes_on(monkeypatch):
+async def test_without_descriptors_idle_callers_go_and_serving_continues(monkeypatch):
     logged = []
     monkeypatch.setattr(
         "pagerforce.service.inbound.accept._LOG.error",
@@ -170,7 +170,7 @@ async def test_without_descriptors_idle_callers_go_and_it_goes_on(monkeypatch):
             await stream.aclose()
 
 
-async def test_a_listener_that_meets_an_unexpected_error_goes_on():
+async def test_a_listener_that_meets_an_unexpected_error_continues():
     class Odd(Ranker):
         times = 0
 
@@ -188,7 +188,7 @@ async def test_a_listener_that_meets_an_unexpected_error_goes_on():
 
 
 @pytest.mark.parametrize("count", [1, 40])
-async def test_all_places_are_given_back(count):
+async def test_all_places_are_released(count):
     async with served(fine, bounds=Bounds(8, settle_seconds=0.0)) as (where, reported, gate):
         async with anyio.create_task_group() as group:
             for _ in range(count):

@@ -1,4 +1,4 @@
-"""What the verdict of an attempt does to what was expected of it: the whole table."""
+"""The effect of an attempt's verdict on its expectations: the whole table."""
 
 from datetime import UTC, datetime
 

@@ -86,7 +86,7 @@ NOTE = {"do": "pagerduty.add_note", "text": "seen"}
 
 
 def rule_table(**keys):
-    """A rule as TOML gives it; one that is right unless told otherwise."""
+    """A rule as parsed from TOML; a valid one by default."""
     table = {
         "name": "r",
         "object": INCIDENT_OBJECT,
@@ -104,14 +104,14 @@ def parse(*rules, maps=MAPS, objects=OBJECTS, name="set"):
 
 
 def rules_of(*rules, **more):
-    """The rules, which must be without a problem."""
+    """The rules, which must have no problem."""
     found, problems = parse(*rules, **more)
     assert problems == ()
     return found
 
 
 def problems_of(*rules, **more):
-    """Everything wrong, as text."""
+    """All problems, as text."""
     _, problems = parse(*rules, **more)
     return [str(problem).removeprefix("c.toml: rulesets[0].") for problem in problems]
 
@@ -121,7 +121,7 @@ def book_of(*rules, maps=MAPS):
 
 
 def record_event(type="update", *, record=None, old=None, changed=None, **keys):  # noqa: A002
-    """A Salesforce event; what differs between old and new counts as changed."""
+    """A Salesforce event; fields that differ between old and new count as changed."""
     record = {} if record is None else record
     old = {} if old is None else old
     differing = {name for name in old if old[name] != record.get(name)}
@@ -140,7 +140,7 @@ def record_event(type="update", *, record=None, old=None, changed=None, **keys):
 
 
 def incident(**keys):
-    """An incident that holds a value in every field."""
+    """An incident with a value in every field."""
     values = {
         "id": IncidentId("PINC001"),
         "number": 7,

@@ -1,4 +1,4 @@
-"""What holds of every condition, whatever the data."""
+"""Laws of every condition, whatever the data."""
 
 import pytest
 from hypothesis import given

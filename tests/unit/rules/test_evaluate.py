@@ -143,14 +143,14 @@ def test_max_age(age, acts):
 
     evaluation = book.evaluate(record_facts(), AT + timedelta(seconds=age))
 
-    # Too old an event still matches: it stops the ruleset as it would have done in time.
+    # An event that is too old still matches: it stops the ruleset as it would have done in time.
     assert names(evaluation) == [("aged", True), ("next", False)]
     assert bool(evaluation.decisions) is acts
     if not acts:
         assert "recorded, not acted upon" in evaluation.traces[0].reason
 
 
-def test_arguments_that_speak_of_what_is_not_linked_yet_wait():
+def test_arguments_that_use_what_is_not_linked_yet_wait():
     text = "{{ incident.number }}"
 
     assert arguments(text, record_facts()) == Deferred()

@@ -1,4 +1,4 @@
-"""Among many rules only those that can match are tried, which changes nothing."""
+"""Of many rules only those that can match are tried, with the same result."""
 
 import pytest
 from hypothesis import given, settings

@@ -46,7 +46,7 @@ def test_fields_of_conditions_templates_and_set_field_are_needed():
     }
 
 
-def test_custom_fields_are_needed_only_where_a_rule_speaks_of_them():
+def test_custom_fields_are_needed_only_where_a_rule_uses_them():
     condition = {"field": "old.incident.custom_fields.region", "op": "is_empty"}
     text = "{{ incident.custom_fields.region }}"
 
@@ -85,7 +85,7 @@ def test_names_that_can_never_be_defined_are_pointed_out():
         assert words in problem.what
 
 
-def test_names_that_are_right_are_not_pointed_out():
+def test_names_that_are_correct_are_not_pointed_out():
     text = (
         "{{ record.Any__c }}{{ incident.service.name }}{{ incident.assignees[0].email }}"
         "{{ incident.custom_fields.any }}{{ event.actor }}{{ event.actor.email }}{{ linked }}"

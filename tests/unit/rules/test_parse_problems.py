@@ -1,4 +1,4 @@
-"""What is wrong in a rule is named with its place and the remedy, all of it at once."""
+"""Problems of a rule are reported with place and remedy, all of them at once."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""docs/reference/rules.md says what the code does: its examples run, and nothing is missing from it."""
+"""docs/reference/rules.md describes the code: its examples run, and nothing is missing from it."""
 
 import re
 import tomllib
@@ -90,7 +90,7 @@ def salesforce_facts():
 
 
 def tried(condition, facts):
-    """Whether a condition holds of an event; None where no rule of its side may say so."""
+    """Whether a condition is true of an event; None if no rule of its side may use it."""
     either = {"field": "event.type", "op": "is_not_empty"}  # it then sees every event
     rule = {
         "name": "r",
@@ -108,7 +108,7 @@ def tried(condition, facts):
 
 
 def read(text):
-    """An inline table of the page, where a pipe stands behind a backslash."""
+    """An inline table of the page; pipes are escaped with a backslash there."""
     return tomllib.loads("it = " + text.replace("\\|", "|"))["it"]
 
 

@@ -211,7 +211,7 @@ def test_no_template_grows_out_of_bounds():
             render_text(text, facts, MAPS)
 
 
-def test_what_nothing_is_linked_to_is_empty():
+def test_without_a_link_the_linked_values_are_empty():
     bare = context_of(incident_event(), None, None)
     other = context_of(record_event(), None, None)
 
@@ -285,7 +285,7 @@ def test_customers_text_is_never_a_template(body):
     assert render_text("{{ record.Body__c }}", facts, MAPS) == body
 
 
-def test_no_field_name_meets_a_method():
+def test_no_field_name_reaches_a_method():
     record = {"items": "a", "values__c": "b", "_x": "c"}
     facts = context_of(record_event(record=record), None)
 
