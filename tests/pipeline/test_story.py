@@ -260,7 +260,9 @@ async def test_what_automation_makes_of_an_own_write_is_a_change_of_its_own(tmp_
 
 
 async def test_a_field_that_changes_by_itself_is_no_event(tmp_path, monkeypatch):
-    monkeypatch.setattr(schema, "CHANGED_BY_TIME", {INCIDENT: frozenset({f"{P}shortDescription__c"})})
+    monkeypatch.setattr(
+        schema, "CHANGED_BY_TIME", {INCIDENT: frozenset({f"{P}shortDescription__c"})}
+    )
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id = rig.open_record()
         await daemon.step()

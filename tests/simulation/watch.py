@@ -13,6 +13,7 @@ from pagerforce.model.ids import Side
 from simulation.ledger import HISTORY, INCIDENT, Ledger, LogEntry, P, RowWrite, Who
 from simulation.promises import BrokenPromise, Promise
 
+_PART = re.compile(r"\(\d+/\d+\)")
 _TOKEN = re.compile(r"\bd\d+\.", re.IGNORECASE)
 _INCIDENT_PATH = re.compile(r"/incidents/(\w+)$")
 _FORBIDDEN = ("internal_error", "no_heartbeat")
@@ -104,6 +105,8 @@ class Watch:
             self._is_no_echo(text, from_side=Side.SALESFORCE)
 
     def _copied(self, parent: str, text: str, promise: Promise) -> None:
+        if not any(map(str.isdigit, _PART.sub("", text))):
+            return  # a part without a number of its deed, such as an author: several texts have it
         self.texts[parent, text] += 1
         if self.texts[parent, text] > 1:
             raise BrokenPromise(promise, f"{text!r} stands on {parent} again")
