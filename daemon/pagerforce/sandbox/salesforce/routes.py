@@ -29,6 +29,10 @@ def _limits(session: Session, call: Call) -> Reply:
             "DailyBulkApiBatches": {"Max": 15000, "Remaining": 15000},
             "ConcurrentAsyncGetReportInstances": {"Max": 200, "Remaining": 200},
             "DataStorageMB": {"Max": 5, "Remaining": 5},
+            "DailyDeliveredPlatformEvents": {
+                "Max": session.world.streaming.knobs.most_delivered,
+                "Remaining": session.world.streaming.left_to_deliver(),
+            },
         },
     )
 
