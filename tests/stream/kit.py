@@ -11,6 +11,7 @@ import structlog
 
 from pagerforce.model.ids import Side
 from pagerforce.observe.metrics import Metrics
+from pagerforce.salesforce.auth import JwtSession
 from pagerforce.salesforce.stream.conversation import Timing
 from pagerforce.salesforce.stream.line import StreamLine
 from pagerforce.salesforce.stream.loop import StreamLoop
@@ -21,7 +22,6 @@ from pagerforce.sandbox.server import serve
 from pagerforce.service.clock import SystemClock
 from pagerforce.wire.transport import build_client
 from salesforce.kit import CATEGORY, HISTORY, INCIDENT, Key, key_pair, settings_for
-from pagerforce.salesforce.auth import JwtSession
 
 QUICK = Timing(wait=0.3, held=1.0, grace=0.2, quick=0.5, spacing=0.01)
 SCALE = 0.01
@@ -74,10 +74,15 @@ async def bench(*, feeds=(INCIDENT, HISTORY), runs: bool = True, **knobs) -> Asy
         setattr(world.streaming.knobs, name, value)
     faults, clock, metrics = Faults(), SystemClock(), Metrics("1", [])
     async with serve(make_app(world, faults)) as url:
+
         def client():
             return build_client(
-                base_url=url, timeout_seconds=5, ca_file="", observer=metrics,
-                system=Side.SALESFORCE, headers={},
+                base_url=url,
+                timeout_seconds=5,
+                ca_file="",
+                observer=metrics,
+                system=Side.SALESFORCE,
+                headers={},
             )
 
         async with client() as http, client() as stream_http:

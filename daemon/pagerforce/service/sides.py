@@ -195,6 +195,15 @@ async def open_salesforce(
     return SalesforceSide(client, schema, lookups, mappings, clock)
 
 
+@asynccontextmanager
+async def open_stream_alone(
+    loaded: Loaded, clock: Clock, session: JwtSession
+) -> AsyncIterator[StreamLine]:
+    """The stream without the rest of the daemon, for ``check``."""
+    async with AsyncExitStack() as stack:
+        yield await open_stream(stack, loaded, Net(clock, Metrics(__version__, [])), session)
+
+
 async def open_stream(
     stack: AsyncExitStack, loaded: Loaded, net: Net, session: JwtSession
 ) -> StreamLine:

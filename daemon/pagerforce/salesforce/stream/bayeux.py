@@ -3,6 +3,7 @@
 Facts: docs/vendors/salesforce.md#streaming.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +18,7 @@ HANDSHAKE, CONNECT = "/meta/handshake", "/meta/connect"
 SUBSCRIBE, DISCONNECT = "/meta/subscribe", "/meta/disconnect"
 
 _LONGEST_REASON = 200
+_IDS = re.compile(r"\b(?=[A-Za-z]*\d)[A-Za-z0-9]{16,}\b")  # client ids above all: they stay unsaid
 _LONGEST_INTERVAL = 60.0
 _LONGEST_ID = 200
 _NEW_EVENTS = -1  # no replay: polling finds what happened before
@@ -149,7 +151,7 @@ def _reply(channel: str, item: Mapping[str, object]) -> Reply:
         cause = _text(_at(item, "ext", "sfdc", "failureReason"))
         meaning = _meaning(error, cause)
         said = f"{error} ({cause})" if error and cause else error or cause or "refused"
-        reason = tellable(said, _LONGEST_REASON)
+        reason = tellable(_IDS.sub("...", said), _LONGEST_REASON)
     advice = _advice(item.get("advice"))
     is_id = 0 < len(client_id) <= _LONGEST_ID
     subscription = _text(item.get("subscription"))

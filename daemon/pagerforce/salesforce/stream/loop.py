@@ -124,6 +124,7 @@ class StreamLoop:
         if isinstance(access, End):
             return self._ended(access)
         channels = {channel: name for name in self.feeds() for channel in channels_of(name)}
+        self._patience.begin(self.clock.monotonic())
         talk = Conversation(channels, self.timing, self._heeds_wait)
         while True:
             ask = talk.ask(self.clock.monotonic())
@@ -176,7 +177,7 @@ class StreamLoop:
         if told.is_tried:
             self._show_covered(talk)
         if told.has_lasted:
-            self._patience.lasted()
+            self._patience.answered(self.clock.monotonic())
             self._was_short = False
         if told.is_subscribed:
             self.health.subscribed(talk.covered, self.line.session.now())
@@ -201,7 +202,7 @@ class StreamLoop:
 
     def _ended(self, end: End, talk: Conversation | None = None) -> float:
         self._was_short = talk is not None and bool(talk.accepted) and not talk.has_lasted
-        pause = self._patience.after(end, self.clock.monotonic(), self.random.random())
+        pause = self._patience.after(end, self.random.random())
         self.health.ended()
         if pause.is_down:
             self._is_alive = False

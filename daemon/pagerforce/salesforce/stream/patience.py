@@ -10,7 +10,7 @@ AFTER_REFUSAL = 300.0
 
 _LONGEST = 300.0
 _FIRST_FAILURE, _FIRST_ROUTINE = 5.0, 10.0
-_SELDOM = 60.0  # at once no more often than this
+_LASTING = 60.0  # a client id that ends sooner counts as one more end in a row
 
 
 class EndKind(Enum):
@@ -54,20 +54,22 @@ class Patience:
 
     scale: float = 1.0
     _in_a_row: int = 0
-    _at_once_at: float = float("-inf")
+    _began_at: float = 0.0
 
-    def lasted(self) -> None:
-        """A client id was good for more than its subscription."""
-        self._in_a_row = 0
+    def begin(self, now: float) -> None:
+        """The handshake of a client id."""
+        self._began_at = now
 
-    def after(self, end: End, now: float, jitter: float) -> Pause:
+    def answered(self, now: float) -> None:
+        """A held connect was answered: the client id is good."""
+        if now - self._began_at >= _LASTING * self.scale:
+            self._in_a_row = 0
+
+    def after(self, end: End, jitter: float) -> Pause:
         """What follows an end. ``jitter``: a random number, 0 to 1."""
         self._in_a_row += 1
-        if end.kind in _AT_ONCE:
-            is_rare = now - self._at_once_at >= _SELDOM * self.scale
-            if self._in_a_row == 1 and is_rare:
-                self._at_once_at = now
-                return Pause(0.0, is_down=False)
+        if end.kind in _AT_ONCE and self._in_a_row == 1:
+            return Pause(0.0, is_down=False)
         if end.kind in _FOR_LONG:
             return Pause(AFTER_REFUSAL * self.scale, is_down=True)
         base = _FIRST_ROUTINE if end.kind is EndKind.ROUTINE else _FIRST_FAILURE

@@ -1,0 +1,441 @@
+"""What an answer of the streaming endpoint means, without any I/O: recorded forms and odd ones."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pagerforce.salesforce.stream import bayeux
+from pagerforce.salesforce.stream.bayeux import Meaning
+from pagerforce.salesforce.stream.channels import (
+    LONGEST_TOPIC,
+    change_channel,
+    topic_name,
+    topic_text,
+)
+from pagerforce.salesforce.stream.conversation import Conversation, Loss, Step
+from pagerforce.salesforce.stream.health import ALLOWED_DELAY, Health
+from pagerforce.salesforce.stream.patience import End, EndKind, Patience, Pause
+
+CASE, EVENTS = "Case", "/data/CaseChangeEvent"
+# As recorded, key order included.
+SHAKEN = [
+    {
+        "ext": {"replay": True, "payload.format": True},
+        "minimumVersion": "1.0",
+        "clientId": "c1",
+        "supportedConnectionTypes": ["long-polling"],
+        "channel": "/meta/handshake",
+        "id": "1",
+        "version": "1.0",
+        "successful": True,
+    }
+]
+FIRST = [
+    {
+        "clientId": "c1",
+        "advice": {"interval": 0, "timeout": 110000, "reconnect": "retry"},
+        "channel": "/meta/connect",
+        "id": "2",
+        "successful": True,
+    }
+]
+LATER = [{"clientId": "c1", "channel": "/meta/connect", "id": "4", "successful": True}]
+UNKNOWN = [
+    {
+        "advice": {"reconnect": "handshake", "interval": 0},
+        "channel": "/meta/connect",
+        "id": "9",
+        "error": "403::Unknown client",
+        "successful": False,
+    }
+]
+EVENT = {
+    "channel": EVENTS,
+    "data": {"schema": "x", "payload": {"ChangeEventHeader": {"recordIds": ["5001"]}}},
+}
+
+
+def talking(**more):
+    """A conversation whose next request is a held connect."""
+    talk = Conversation({EVENTS: CASE}, **more)
+    for body in (SHAKEN, FIRST, subscribed()):
+        told = tell(talk, body)
+    assert told.is_subscribed
+    return talk
+
+
+def subscribed(channel=EVENTS, **more):
+    return [
+        {
+            "channel": "/meta/subscribe",
+            "clientId": "c1",
+            "subscription": channel,
+            "successful": True,
+            **more,
+        }
+    ]
+
+
+def tell(talk, body, *, seconds=0.1, now=0.0):
+    return talk.hear(talk.ask(now), bayeux.read(body), seconds=seconds, now=now)
+
+
+def refusal(error, reason="", channel="/meta/connect", reconnect="none", interval=0):
+    found = {
+        "channel": channel,
+        "successful": False,
+        "error": error,
+        "advice": {"reconnect": reconnect, "interval": interval},
+    }
+    return [{**found, "ext": {"sfdc": {"failureReason": reason}}} if reason else found]
+
+
+def test_the_sequence_is_handshake_connect_subscribe_connect():
+    talk = Conversation({EVENTS: CASE, "/topic/x": CASE})
+    steps = []
+    for body in (
+        SHAKEN,
+        FIRST,
+        subscribed(),
+        refusal("404", channel="/meta/subscribe"),
+        LATER,
+        LATER,
+    ):
+        steps.append(talk.ask(0.0).step)
+        tell(talk, body)
+    assert steps == [
+        Step.HANDSHAKE,
+        Step.FIRST_CONNECT,
+        Step.SUBSCRIBE,
+        Step.SUBSCRIBE,
+        Step.CONNECT,
+        Step.CONNECT,
+    ]
+    assert talk.covered == {CASE}
+
+
+def test_messages_are_as_the_server_wants_them():
+    message = Conversation({EVENTS: CASE}).ask(0.0).message
+    assert message["supportedConnectionTypes"] == ["long-polling"]
+    assert message["ext"] == {"replay": True}
+    assert bayeux.subscribe("c1", EVENTS)["ext"] == {"replay": {EVENTS: -1}}
+    assert bayeux.connect("c1", 30.0)["advice"] == {"timeout": 30000}
+
+
+def test_an_event_beside_an_answer_announces_its_object_whatever_it_holds():
+    talk = talking()
+    for data in (
+        EVENT["data"],
+        None,
+        [],
+        {"payload": {"ChangeEventHeader": {"recordIds": ["001*"]}}},
+    ):
+        assert tell(talk, [{"channel": EVENTS, "data": data}, *LATER]).announced == {CASE}
+    assert tell(talk, [{"channel": "/data/OtherChangeEvent"}, *LATER]).announced == set()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, {}, [], [None], [1, "x"], [{"channel": 4}], "text", [{"channel": "/meta/connect"}]],
+)
+def test_an_answer_that_says_nothing_is_lost_and_raises_nothing(body):
+    talk = talking()
+    assert tell(talk, body).announced == set()
+    told = tell(talk, body)
+    assert told.end is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (UNKNOWN, EndKind.ROUTINE),
+        (refusal("402::Unknown client", reconnect="handshake", interval=500), EndKind.ROUTINE),
+        (
+            refusal(
+                "400::Client c1 has established a session, but no BAYEUX_BROWSER cookie present"
+            ),
+            EndKind.ROUTINE,
+        ),
+        (refusal("401::Authentication invalid"), EndKind.LOGIN),
+        (refusal("403::Organization total events daily limit exceeded"), EndKind.REFUSED),
+        (refusal("403:denied_by_security_policy:x", "503::Server is too busy"), EndKind.FAILED),
+        ([{**LATER[0], "advice": {"reconnect": "none"}}], EndKind.REFUSED),
+        ([{**LATER[0], "advice": {"reconnect": "handshake"}}], EndKind.ROUTINE),
+        ([{**LATER[0], "clientId": "c2"}], EndKind.ROUTINE),
+    ],
+)
+def test_what_ends_a_client_id(body, kind):
+    assert tell(talking(), body).end.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("body", "meaning"),
+    [
+        (
+            refusal("403::Handshake denied", "401::Authentication invalid", "/meta/handshake"),
+            Meaning.LOGIN,
+        ),
+        (refusal("401::Authentication invalid", "", "/meta/handshake"), Meaning.LOGIN),
+        (
+            refusal(
+                "403::Handshake denied", "401::Request requires authentication", "/meta/handshake"
+            ),
+            Meaning.NO_LOGIN,
+        ),
+        (
+            refusal("403::Organization concurrent user limit exceeded", "", "/meta/handshake"),
+            Meaning.REFUSED,
+        ),
+        (
+            refusal(
+                "403:denied_by_security_policy:create_denied",
+                "503::Server is too busy",
+                "/meta/subscribe",
+            ),
+            Meaning.BUSY,
+        ),
+    ],
+)
+def test_the_failure_reason_is_read_before_the_error(body, meaning):
+    assert bayeux.read(body).replies[0].meaning is meaning
+
+
+def test_retry_advice_is_heeded_once_and_bounded():
+    talk = talking()
+    told = tell(talk, refusal("x", reconnect="retry", interval=2500))
+    assert (told.end, told.pause) == (None, 2.5)
+    assert tell(talk, refusal("x", reconnect="retry", interval=10**9)).end.kind is EndKind.FAILED
+    talk = talking()
+    assert tell(talk, refusal("x", reconnect="retry", interval=10**9)).pause == 60.0
+
+
+def test_a_server_that_answers_at_once_is_not_flooded():
+    assert tell(talking(), LATER).pause == 1.0
+
+
+def test_the_deadline_is_the_announced_time_until_the_server_is_seen_to_heed_the_shorter_one():
+    talk = talking()
+    assert talk.ask(0.0).deadline == 130.0
+    tell(talk, LATER, seconds=110.0)
+    assert talk.ask(0.0).deadline == 130.0
+    tell(talk, LATER, seconds=30.2)
+    assert talk.ask(0.0).deadline == 50.0
+    assert (
+        talk.lost(talk.ask(0.0), Loss("no answer", is_silence=True), 0.0).end.kind is EndKind.FAILED
+    )
+    assert talk.ask(0.0).deadline == 130.0
+
+
+def test_a_server_can_ask_for_less_patience_but_not_for_more():
+    for timeout, deadline in ((5000, 25.0), (10**9, 130.0), (-1, 130.0), ("x", 130.0)):
+        talk = Conversation({EVENTS: CASE})
+        tell(talk, SHAKEN)
+        tell(talk, [{**FIRST[0], "advice": {"timeout": timeout}}])
+        tell(talk, subscribed())
+        assert talk.ask(0.0).deadline == deadline
+
+
+def test_a_cut_connect_is_repeated_once_with_the_same_client_id():
+    talk = talking()
+    assert talk.lost(talk.ask(0.0), Loss("cut"), 0.0).end is None
+    assert talk.ask(0.0).message["clientId"] == "c1"
+    tell(talk, LATER)
+    assert talk.lost(talk.ask(0.0), Loss("cut"), 0.0).end is None
+    assert talk.lost(talk.ask(0.0), Loss("cut"), 0.0).end.kind is EndKind.FAILED
+
+
+def test_a_refused_channel_is_tried_again_while_the_others_work():
+    talk = Conversation({EVENTS: CASE, "/data/XChangeEvent": "X"})
+    for body in (SHAKEN, FIRST, subscribed()):
+        tell(talk, body)
+    told = tell(talk, refusal("403::Restricted channel", channel="/meta/subscribe"))
+    assert told.is_subscribed
+    assert talk.refused == {"/data/XChangeEvent": "403::Restricted channel"}
+    assert talk.ask(299.0).step is Step.CONNECT
+    assert talk.ask(300.0).channel == "/data/XChangeEvent"
+    assert tell(talk, subscribed("/data/XChangeEvent"), now=300.0).is_subscribed
+    assert talk.covered == {CASE, "X"}
+    assert talk.refused == {}
+
+
+def test_a_page_instead_of_a_subscription_refuses_that_channel_only():
+    talk = Conversation({EVENTS: CASE, "/data/XChangeEvent": "X"})
+    tell(talk, SHAKEN)
+    tell(talk, FIRST)
+    talk.lost(talk.ask(0.0), Loss("a page", is_answered=True), 0.0)
+    assert tell(talk, subscribed("/data/XChangeEvent")).is_subscribed
+    assert talk.covered == {"X"}
+
+
+def test_without_any_channel_there_is_no_stream():
+    talk = Conversation({EVENTS: CASE})
+    tell(talk, SHAKEN)
+    tell(talk, FIRST)
+    end = tell(
+        talk, refusal("403:denied_by_security_policy:create_denied", channel="/meta/subscribe")
+    ).end
+    assert end.kind is EndKind.REFUSED
+    assert "create_denied" in end.reason
+
+
+def test_a_reason_is_one_short_line():
+    reply = bayeux.read(refusal("x\n\x1b[31m" + "y" * 5000)).replies[0]
+    assert len(reply.reason) <= 200
+    assert reply.reason.isprintable()
+
+
+# Waiting ---------------------------------------------------------------------------------------
+
+ROUTINE, REFUSED, FAILED = (
+    End(kind, "") for kind in (EndKind.ROUTINE, EndKind.REFUSED, EndKind.FAILED)
+)
+
+
+def test_the_routine_end_is_followed_at_once_and_a_second_one_after_a_pause():
+    patience = Patience()
+    assert patience.after(ROUTINE, 1.0) == Pause(0.0, is_down=False)
+    assert patience.after(ROUTINE, 1.0) == Pause(20.0, is_down=True)
+    patience.begin(1000.0)
+    patience.answered(1000.0 + 10_800.0)
+    assert patience.after(ROUTINE, 1.0) == Pause(0.0, is_down=False)
+
+
+@pytest.mark.parametrize("lasts", [0.0, 5.0, 59.0])
+def test_quick_ends_never_become_a_flood(lasts):
+    patience, now, handshakes = Patience(), 0.0, 0
+    while now < 3600:
+        handshakes += 1
+        patience.begin(now)
+        now += lasts
+        patience.answered(now)
+        now += patience.after(ROUTINE, 0.0).seconds
+    assert handshakes < 35
+
+
+def test_a_refusal_waits_five_minutes_and_a_failure_ever_longer_up_to_that():
+    patience = Patience()
+    assert [patience.after(REFUSED, x).seconds for x in (0.0, 1.0)] == [300, 300]
+    patience = Patience()
+    waits = [patience.after(FAILED, 1.0).seconds for _ in range(9)]
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (5, 300)
+
+
+# Health ----------------------------------------------------------------------------------------
+
+T0 = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+
+
+class Polls:
+    def __init__(self):
+        self.health, self.now = Health(), 0.0
+        self.health.subscribed({CASE, "X"}, T0)
+        self.poll()
+
+    def poll(self, *found, after=60.0):
+        self.now += after
+        stamp = T0 + timedelta(seconds=self.now)
+        self.health.polled(self.now, self.now + 0.1, dict.fromkeys(found, stamp))
+
+    def event(self, name=CASE, after=1.0):
+        self.now += after
+        self.health.announced({name}, self.now)
+
+
+def test_announced_changes_keep_the_trust_before_the_poll_or_soon_after():
+    polls = Polls()
+    for _ in range(20):
+        polls.event()
+        polls.poll(CASE)
+        polls.poll(CASE)
+        polls.event(after=ALLOWED_DELAY - 1)
+    assert polls.health.distrusted == []
+    assert polls.health.missed == 0
+
+
+def test_changes_that_no_event_announced_end_the_trust_and_announced_ones_bring_it_back():
+    polls = Polls()
+    for _ in range(2):
+        polls.poll(CASE)
+    polls.poll()
+    assert polls.health.distrusted == []
+    polls.poll(CASE)
+    polls.poll()
+    assert polls.health.distrusted == [CASE]
+    assert polls.health.missed == 3
+    for _ in range(3):
+        assert polls.health.distrusted == [CASE]
+        polls.event()
+        polls.poll(CASE)
+    assert polls.health.distrusted == []
+
+
+def test_an_event_of_one_object_announces_no_change_of_another():
+    polls = Polls()
+    for _ in range(3):
+        polls.event("X")
+        polls.poll(CASE)
+    polls.poll()
+    assert polls.health.distrusted == [CASE]
+
+
+def test_an_old_event_announces_nothing_new():
+    polls = Polls()
+    polls.event()
+    polls.poll(CASE)
+    for _ in range(3):
+        polls.poll(CASE)
+    polls.poll()
+    assert polls.health.missed == 3
+
+
+def test_changes_from_before_the_subscription_and_of_uncovered_objects_are_not_judged():
+    polls = Polls()
+    before = {CASE: T0 - timedelta(seconds=1)}
+    for _ in range(5):
+        polls.now += 60
+        polls.health.polled(polls.now, polls.now, before)
+        polls.poll("Y")
+    polls.health.ended()
+    for _ in range(5):
+        polls.poll(CASE)
+    polls.health.subscribed({"X"}, T0)
+    for _ in range(5):
+        polls.poll(CASE)
+    polls.poll()
+    assert polls.health.missed == 0
+
+
+def test_distrust_outlives_a_new_client_id():
+    polls = Polls()
+    for _ in range(4):
+        polls.poll(CASE)
+    polls.health.ended()
+    polls.health.subscribed({CASE, "X"}, T0)
+    assert polls.health.distrusted == [CASE]
+
+
+# Channels --------------------------------------------------------------------------------------
+
+
+def test_channels_are_named_after_the_object():
+    assert change_channel("Case") == EVENTS
+    assert (
+        change_channel("BMCServiceDesk__Incident__c")
+        == "/data/BMCServiceDesk__Incident__ChangeEvent"
+    )
+    assert change_channel("Task__c") == "/data/Task__ChangeEvent"
+
+
+def test_names_of_topics_are_short_and_differ():
+    names = [
+        "BMCServiceDesk__Incident__c",
+        "Incident__c",
+        "BMCServiceDesk__IncidentHistory__c",
+        "Case",
+        "CaseComment",
+    ]
+    topics = {topic_name(name) for name in names}
+    assert len(topics) == len(names)
+    assert all(len(name) <= LONGEST_TOPIC and name.replace("_", "").isalnum() for name in topics)
+    assert topic_text("Case", "62.0").startswith("insert new PushTopic(Name='pf_Case_")
