@@ -73,6 +73,7 @@ class StreamKnobs:
         delay_seconds: how much later than the change an event is delivered.
         most_clients: concurrent clients of the org.
         most_delivered: events delivered in 24 hours.
+        shows_allocation: whether ``/limits`` says how many are left.
     """
 
     is_offered: bool = True
@@ -90,6 +91,7 @@ class StreamKnobs:
     delay_seconds: float = 0.0
     most_clients: int = 20
     most_delivered: int = 10_000
+    shows_allocation: bool = True
     refusals: list[StreamRefusal] = field(default_factory=list)
 
 
