@@ -43,17 +43,17 @@ class Hints:
     def before(self) -> None:
         """What happens to the endpoint before a request."""
         knobs, luck = self.sf.streaming.knobs, self.dice.random()
-        if luck < 0.03:
+        if luck < 0.02:
             self.sf.streaming.end_clients()
-        elif luck < 0.05:
+        elif luck < 0.03:
             step, error, reason = self.dice.choice(_REFUSALS)
             knobs.refusals.append(StreamRefusal(step, error, reason))
-        elif luck < 0.06:
+        elif luck < 0.035:
             knobs.silent_connects = 1
 
     async def carry(self, response: httpx.Response | None) -> httpx.Response | None:
         """The answer, with some of its events lost or doubled, now or later."""
-        if self.dice.random() < 0.2:
+        if self.dice.random() < 0.1:
             await anyio.sleep(self.dice.uniform(0, 40))
         try:
             messages = [] if response is None else json.loads(response.content)
