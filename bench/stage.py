@@ -24,8 +24,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pagerforce.sandbox import pagerduty, salesforce
-from pagerforce.sandbox.desk import CONSUMER_KEY, ORG_ID, USERNAME
 from pagerforce.sandbox.pagerduty import ACCOUNT_KEY, PagerDutyWorld
+from pagerforce.sandbox.running import CONSUMER_KEY, ORG_ID, USERNAME
 from pagerforce.sandbox.salesforce import SalesforceWorld
 from pagerforce.sandbox.server import serve
 from pagerforce.sandbox.tls import make_tls

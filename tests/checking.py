@@ -7,7 +7,7 @@ from pathlib import Path
 from pagerforce.config.checkline import CheckLine, Kind
 from pagerforce.config.load import Loaded, load_config
 from pagerforce.sandbox.clock import SandboxClock
-from pagerforce.sandbox.desk import Desk, open_desk
+from pagerforce.sandbox.running import RunningSandbox, open_sandbox
 from pagerforce.service.catalog import CATALOG
 from pagerforce.service.check import check_online
 
@@ -66,7 +66,7 @@ class Checked:
 class Bench:
     """A sandbox and its configuration, to be spoilt and checked."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: RunningSandbox) -> None:
         self.desk = desk
         self.pd, self.sf = desk.pagerduty, desk.salesforce
         self.directory = desk.pagerduty.state.directory
@@ -91,5 +91,5 @@ async def open_bench(
     clock: SandboxClock | None = None,
     tls: bool = False,
 ) -> AsyncIterator[Bench]:
-    async with open_desk(folder, rules=rules, clock=clock, tls=tls) as desk:
+    async with open_sandbox(folder, rules=rules, clock=clock, tls=tls) as desk:
         yield Bench(desk)

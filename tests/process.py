@@ -13,7 +13,7 @@ import httpx
 from anyio.abc import Process
 from prometheus_client.parser import text_string_to_metric_families
 
-from pagerforce.sandbox.desk import Desk, Pace, open_desk
+from pagerforce.sandbox.running import Intervals, RunningSandbox, open_sandbox
 
 
 def free_port() -> int:
@@ -76,7 +76,7 @@ class Running:
 class Stage:
     """A sandbox with the wall's time, and daemons that work against it."""
 
-    def __init__(self, desk: Desk, port: int) -> None:
+    def __init__(self, desk: RunningSandbox, port: int) -> None:
         self.desk = desk
         self.url = f"http://127.0.0.1:{port}"
 
@@ -140,8 +140,8 @@ async def open_stage(
     folder: Path, *, tls: bool = False, rules: str | None = None
 ) -> AsyncIterator[Stage]:
     port = free_port()
-    pace = Pace("0.3s", "0.1s", f"127.0.0.1:{port}")
-    async with open_desk(folder, tls=tls, pace=pace, rules=rules) as desk:
+    pace = Intervals("0.3s", "0.1s", f"127.0.0.1:{port}")
+    async with open_sandbox(folder, tls=tls, pace=pace, rules=rules) as desk:
         yield Stage(desk, port)
 
 

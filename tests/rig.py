@@ -18,8 +18,8 @@ from pagerforce.config.load import load_config
 from pagerforce.config.secret import load_secrets
 from pagerforce.errors import RemoteError
 from pagerforce.sandbox.clock import ManualClock
-from pagerforce.sandbox.desk import Desk, open_desk
 from pagerforce.sandbox.faults import Fault, FaultKind, Faults
+from pagerforce.sandbox.running import RunningSandbox, open_sandbox
 from pagerforce.service.catalog import CATALOG
 from pagerforce.service.wiring import Parts, wire
 from pagerforce.store import journal, links, outbox
@@ -58,7 +58,7 @@ class HostClock:
 class Rig:
     """A sandbox and, one after the other, daemons that work on the same state."""
 
-    def __init__(self, desk: Desk, remote: ManualClock) -> None:
+    def __init__(self, desk: RunningSandbox, remote: ManualClock) -> None:
         self.desk = desk
         self.remote = remote
         self.host = HostClock(remote.now() + SKEW)
@@ -310,5 +310,5 @@ async def held(
 @asynccontextmanager
 async def open_rig(folder: Path, rules: str | None = None) -> AsyncIterator[Rig]:
     clock = ManualClock(START)
-    async with open_desk(folder, clock=clock, rules=rules) as desk:
+    async with open_sandbox(folder, clock=clock, rules=rules) as desk:
         yield Rig(desk, clock)

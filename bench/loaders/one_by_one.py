@@ -7,7 +7,7 @@ from simple_salesforce import Salesforce
 
 import pagerduty
 from bench.loaders.job import read_job, tell
-from pagerforce.sandbox.desk import USERNAME
+from pagerforce.sandbox.running import USERNAME
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
-"""pagerforce: keeps PagerDuty incidents and Salesforce records in step by polling only."""
+"""pagerforce: synchronises PagerDuty incidents and Salesforce records by polling only."""
 
 __version__: str
 
 
 def __getattr__(name: str) -> str:
-    """``__version__``, looked up when asked for.
+    """Returns ``__version__``, looked up on demand.
 
-    Nothing is loaded before ``__main__`` can take Ctrl-C for what it is.
+    Nothing is loaded before ``__main__`` can handle Ctrl-C.
     """
     if name != "__version__":
         raise AttributeError(name)
@@ -14,5 +14,5 @@ def __getattr__(name: str) -> str:
 
     try:
         return version("pagerforce")
-    except PackageNotFoundError:  # run straight from a source tree that was never installed
+    except PackageNotFoundError:  # run from a source tree that was never installed
         return "0+unknown"

@@ -6,11 +6,11 @@ import threading
 import time
 
 _HANGING_SECONDS = 1.0
-_INTERRUPTED = 130  # what shells make of SIGINT
+_INTERRUPTED = 130  # the exit code of shells for SIGINT
 
 
 def main() -> None:
-    """Runs the command line; Ctrl-C ends it quietly, also while it is still being loaded."""
+    """Runs the command line; Ctrl-C ends it without a traceback, also during the imports."""
     try:
         from pagerforce.cli.app import main as run  # noqa: PLC0415 (loading takes its time)
 
@@ -21,14 +21,15 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     finally:
-        # CPython remembers that a text was interrupted while it was evaluated (importing a dataclass does
-        # that), also where we caught it, and would end the process by SIGINT instead of by its exit code
-        # (run_eval_code_obj in Python/pythonrun.c). A text evaluated to its end makes it forget.
+        # If Ctrl-C interrupts an evaluated text (importing a dataclass evaluates one), CPython
+        # remembers it even after the exception was caught, and would end the process by SIGINT
+        # instead of by its exit code (run_eval_code_obj in Python/pythonrun.c). A complete
+        # evaluation resets this.
         exec("")  # noqa: S102
 
 
 def _leave_hanging_threads(code: str | int | None) -> None:
-    """Ends the process where Python would wait for a thread that does not return, as of a disk."""
+    """Ends the process if Python would wait for a hanging thread, such as one stuck on a disk."""
     end = time.monotonic() + _HANGING_SECONDS
     others = set(threading.enumerate()) - {threading.main_thread()}
     waited_for = [thread for thread in others if not thread.daemon]

@@ -1,4 +1,4 @@
-"""Every exception pagerforce raises. Expected outcomes are values, not exceptions.
+"""Every exception that pagerforce raises. Expected outcomes are values, not exceptions.
 
 The tree:
 
@@ -8,21 +8,21 @@ The tree:
     ├── StoreError           the state database cannot be used as it is
     │   ├── SchemaTooNewError    written by a later pagerforce
     │   ├── StoreUnavailableError  no space, locked: it works again by itself
-    │   ├── StoreDamagedError    a backup has to be brought back
+    │   ├── StoreDamagedError    a backup must be restored
     │   ├── StatementError       one statement or value was refused; the file is sound
-    │   ├── StateInUseError      another process works with the state
-    │   ├── UnsafeFileError      a file is a link, no plain file, or somebody else's
+    │   ├── StateInUseError      another process uses the state
+    │   ├── UnsafeFileError      a file is a link, not a plain file, or belongs to another user
     │   └── NotFoundError        no such link, action or event
-    ├── RemoteError          a remote side did not do what was asked
-    │   ├── CredentialsError     it refused who we are
+    ├── RemoteError          a request to a remote side failed
+    │   ├── CredentialsError     it refused pagerforce's credentials
     │   ├── BudgetError          its quota or rate limit is used up
-    │   ├── HaltedError          it takes no writes until somebody acts; it can be read
+    │   ├── HaltedError          it accepts no writes until somebody acts; it can be read
     │   ├── TransientError       it may work later; nothing was done
-    │   │   └── PacedError           we hold it back ourselves, to keep the limit for pages
+    │   │   └── PacedError           pagerforce holds it back, to keep the limit for pages
     │   ├── UnknownOutcomeError  a write may or may not have taken effect
     │   ├── RefusedError         it will never work as it is
     │   └── MalformedError       the answer could not be understood
-    │       └── TooLargeError        it is larger than an answer may be
+    │       └── TooLargeError        the answer is larger than the limit
     ├── WrongOrgError        the Salesforce org is not the configured one
     ├── ForbiddenError       the caller's roles do not allow it
     └── TemplateProblem      a template can't be filled in (rules/environment.py)
@@ -36,7 +36,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with the user's input.
+    """One error in the user's input.
 
     Attributes:
         where: file and key path, e.g. ``config.toml: rulesets[0].rules[2].actions[0].field``.
@@ -79,7 +79,7 @@ class StoreUnavailableError(StoreError):
 
 
 class StoreDamagedError(StoreError):
-    """What is in the file is no sound database: a backup has to be brought back."""
+    """The file is not a sound database: a backup must be restored."""
 
 
 class StatementError(StoreError):
@@ -91,7 +91,7 @@ class StateInUseError(StoreError):
 
 
 class UnsafeFileError(StoreError):
-    """A file is not to be used: a link, no plain file, or somebody else's.
+    """A file must not be used: it is a link, not a plain file, or belongs to another user.
 
     Attributes:
         path: the file.
@@ -109,11 +109,11 @@ class NotFoundError(StoreError):
 
 
 class RemoteError(PagerforceError):
-    """A remote side did not do what was asked.
+    """A request to a remote side failed.
 
     Attributes:
-        status: HTTP status, 0 where there was no answer.
-        code: the vendor's own error code, ``""`` where it gave none.
+        status: HTTP status, 0 without an answer.
+        code: the vendor's own error code, ``""`` if there is none.
     """
 
     def __init__(self, message: str, *, status: int = 0, code: str = "") -> None:
@@ -123,14 +123,14 @@ class RemoteError(PagerforceError):
 
 
 class CredentialsError(RemoteError):
-    """The remote side refused who we are: nothing works until a human acts."""
+    """The remote side refused pagerforce's credentials: nothing works until a human acts."""
 
 
 class BudgetError(RemoteError):
     """A quota or rate limit is used up.
 
     Attributes:
-        retry_after_seconds: when the remote side said it may be asked again, else None.
+        retry_after_seconds: the wait that the remote side asked for, else None.
     """
 
     def __init__(
@@ -146,10 +146,10 @@ class BudgetError(RemoteError):
 
 
 class HaltedError(RemoteError):
-    """Nothing was done: the account takes no writes until somebody acts, though it can be read.
+    """Nothing was done: the account can be read, but accepts no writes until somebody acts.
 
     Attributes:
-        retry_after_seconds: when to try again whether it does.
+        retry_after_seconds: the wait before the next try.
     """
 
     def __init__(
@@ -163,8 +163,8 @@ class TransientError(RemoteError):
     """Nothing was done and it may work later.
 
     Attributes:
-        retry_after_seconds: not to be tried again before; None: as soon as the back-off allows.
-        detail: the remote side's own words, which may hold customers' text: not for the log.
+        retry_after_seconds: the least wait before the next try; None: the back-off decides.
+        detail: the remote side's own words, which may contain customers' text: not for the log.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class TransientError(RemoteError):
 
 
 class PacedError(TransientError):
-    """Nothing was sent: what is left of our share of the limit is kept for what matters more."""
+    """Nothing was sent: the rest of pagerforce's share is kept for more urgent calls."""
 
 
 class UnknownOutcomeError(RemoteError):
@@ -198,7 +198,7 @@ class MalformedError(RemoteError):
 
 
 class TooLargeError(MalformedError):
-    """The answer is larger, fuller or deeper than it may be: ask for less at once."""
+    """The answer exceeds a limit of size, items or depth: ask for less at once."""
 
 
 class WrongOrgError(PagerforceError):
@@ -210,9 +210,9 @@ class ForbiddenError(PagerforceError):
 
 
 def place_of(error: BaseException) -> str:
-    """Kind and place of an unexpected error, for the log, dead letters and the journal.
+    """Returns kind and place of an unexpected error, for the log, dead letters and the journal.
 
-    Its own text may quote customers' text and stays out.
+    The error's own text may quote customers' text and is left out.
     """
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1] if frames else None
@@ -221,5 +221,8 @@ def place_of(error: BaseException) -> str:
 
 
 def internal_error_text(error: BaseException) -> str:
-    """The words for people and dead letters: ``internal error: KeyError in rows.py:12 (parse)``."""
+    """Returns the text for people and dead letters.
+
+    Example: ``internal error: KeyError in rows.py:12 (parse)``.
+    """
     return f"internal error: {place_of(error)}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import anyio
 
-from pagerforce.sandbox.desk import Pace, open_desk
+from pagerforce.sandbox.running import Intervals, open_sandbox
 from process import Running, Stage, free_port
 
 TESTS = Path(__file__).parents[1]
@@ -120,7 +120,7 @@ async def hanging(
     """A daemon with this hang in it, not armed yet. ``edits``: of its configuration."""
     port = free_port()
     switch, log = folder / "armed", folder / "daemon.log"
-    async with open_desk(folder, pace=Pace("1s", "0.5s", f"127.0.0.1:{port}")) as desk:
+    async with open_sandbox(folder, pace=Intervals("1s", "0.5s", f"127.0.0.1:{port}")) as desk:
         text = desk.config.read_text() + '\n[delivery]\ntimeout = "2s"\n'
         desk.config.write_text(edited(text, edits or {}, desk.pagerduty_url))
         given = {

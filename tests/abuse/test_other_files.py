@@ -27,7 +27,7 @@ from abuse.test_root_files import CHANGING, NOW, READING, host, owners  # noqa: 
 from pagerforce.errors import AddressInUseError, StoreError
 from pagerforce.host.files import replace_file
 from pagerforce.host.state import check_state_files
-from pagerforce.sandbox.desk import open_desk
+from pagerforce.sandbox.running import open_sandbox
 from pagerforce.service.control.listener import bind_socket
 from pagerforce.service.expose import write_textfile
 from pagerforce.store import copying as store_copying
@@ -157,7 +157,7 @@ async def test_the_sandbox_follows_no_link(theirs, victim):
             plant(kind, theirs / name, victim)
         (theirs / "rules.d").mkdir(exist_ok=True)
         plant(kind, theirs / "rules.d/rules.toml", victim)
-        async with open_desk(theirs, tls=True, rules="# none"):
+        async with open_sandbox(theirs, tls=True, rules="# none"):
             pass
         victim.assert_unharmed(kind)
         assert stat.S_IMODE((theirs / "pagerduty.key").lstat().st_mode) == 0o600

@@ -28,7 +28,7 @@ from abuse.planted import (
     reachable_folder,
     start_root,
 )
-from pagerforce.sandbox.desk import open_desk
+from pagerforce.sandbox.running import open_sandbox
 from pagerforce.store.backup import back_up
 from pagerforce.store.database import open_database
 
@@ -88,7 +88,7 @@ class Host:
 async def lay_out(folder: Path) -> None:
     for name in ("etc", "root", "out", "state"):
         (folder / name).mkdir()
-    async with open_desk(folder / "etc") as desk:
+    async with open_sandbox(folder / "etc") as desk:
         table = tomllib.loads(desk.config.read_text())
     table["daemon"] |= {"state_dir": str(folder / "state"), "control_socket": ""}
     table["metrics"]["listen"] = ""

@@ -88,7 +88,7 @@ BROKEN_RULES = [
     (_compare("record.Name", "in", "[]"), f"{_C}.value", "at least one value"),
     (_compare("record.Name", "greater_than", "true"), f"{_C}.value", "nothing else has an order"),
     (_compare("record.Name", "greater_than", "1e999"), f"{_C}.value", "finite"),
-    (_compare("event.type", "equals", '"acknowlege"'), f"{_C}.value", "never its value"),
+    (_compare("event.type", "equals", '"acknowlege"'), f"{_C}.value", "never has the value"),
     (_compare("linked", "equals", '"yes"'), f"{_C}.value", "true or false"),
     (_compare("incident.created_at", "greater_than", '"yesterday"'), f"{_C}.value", "date and time"),
     (_compare("comment.body", "greater_than", "3"), f"{_C}.op", "cannot apply to text"),
@@ -96,9 +96,9 @@ BROKEN_RULES = [
     (_compare("incident.status", "equals", '"open"', _PAGERDUTY), f"{_C}.value", "triggered, acknowledged, resolved"),
     (_compare("incident.assignees", "greater_than", "1", _PAGERDUTY), f"{_C}.op", "list of people"),
     # secrets and numbers beyond reason
-    ('[pagerduty]\napi_key = "u+abcDEFghiJKLmnoPQRs"', "pagerduty.api_key", "must not stand in the configuration"),
-    ('[salesforce]\npassword = "hunter2"', "salesforce.password", "must not stand in the configuration"),
-    ('[daemon]\nstart_from = "Token token=abcDEFghiJKLmnoPQRst"', "daemon.start_from", "must not stand in the configuration"),
+    ('[pagerduty]\napi_key = "u+abcDEFghiJKLmnoPQRs"', "pagerduty.api_key", "must not be in the configuration"),
+    ('[salesforce]\npassword = "hunter2"', "salesforce.password", "must not be in the configuration"),
+    ('[daemon]\nstart_from = "Token token=abcDEFghiJKLmnoPQRst"', "daemon.start_from", "must not be in the configuration"),
     ("[delivery]\nconcurrency = 99999999999999999999999", "delivery.concurrency", "at most 256"),
     ("[salesforce]\ndaily_call_budget = -1", "salesforce.daily_call_budget", "at least 1"),
 ]  # fmt: skip

@@ -44,7 +44,7 @@ async def test_a_broken_configuration_names_every_place_and_no_traceback(tmp_pat
     config = tmp_path / "config.toml"
     config.write_text(
         EXAMPLE.read_text()
-        .replace('poll_interval = "10s"', 'poll_intervall = "10s"')
+        .replace('poll_interval = "3s"', 'poll_intervall = "3s"')
         .replace('mode = "live"', "mode = 1")
     )
     for words in (

@@ -117,7 +117,7 @@ async def test_a_copy_that_arrives_damaged_is_thrown_away(folder, path, monkeypa
     # What arrives is not what was sent: nothing short of a defect does that.
     monkeypatch.setattr(server, "data_line", lambda chunk: data_line(b"x" + chunk[1:]))
     async with served(folder, path):
-        with pytest.raises(PagerforceError, match="did not arrive as it was sent"):
+        with pytest.raises(PagerforceError, match="was damaged on the way"):
             await receive(path, folder / "copy.db")
         assert not list(folder.glob("*copy.db*"))
 
@@ -143,7 +143,7 @@ async def test_a_caller_who_goes_away_ends_it_and_leaves_nothing(folder, path):
 
 async def test_one_at_a_time(folder, path):
     async with served(folder, path) as (office, _), office.home.copying:
-        with pytest.raises(PagerforceError, match="another backup is being made"):
+        with pytest.raises(PagerforceError, match="another backup is running"):
             await receive(path, folder / "copy.db")
 
 

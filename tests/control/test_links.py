@@ -169,7 +169,7 @@ async def test_what_several_are_called_is_never_guessed(folder):
             ("links resume", {"id": name}),
             ("links remove", {"incident": incident_id, "record": name}),
         ):
-            with pytest.raises(NotFoundError, match="several are called") as caught:
+            with pytest.raises(NotFoundError, match="several have the number or name") as caught:
                 await office.ask(word, **values)
             assert first in str(caught.value)
             assert second in str(caught.value)
@@ -182,7 +182,7 @@ async def test_a_number_that_is_also_a_name_is_told_apart_by_ids(folder):
         _, number = called(rig, record_id, incident_id)
         async with daemon.parts.database.write() as tx:
             await tx.run("UPDATE record SET data = json_set(data, '$.fields.Name', ?)", (number,))
-        with pytest.raises(NotFoundError, match="several are called"):
+        with pytest.raises(NotFoundError, match="several have the number or name"):
             await office.ask("links show", id=number)
         (link,) = await office.ask("links show", id=incident_id)
         assert link["record"] == record_id

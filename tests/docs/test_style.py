@@ -1,6 +1,8 @@
-"""The public documents keep the worst words of ``docs/style.md`` out, by that page's own list."""
+"""Documents and the texts of the code have none of the words to avoid of ``docs/style.md``."""
 
+import io
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,9 @@ SKIPPED = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 BELIEF = re.compile(r"^\| `(?:pagerduty|salesforce)\.[\w-]+` \|.*$", re.MULTILINE)
+PACKAGES = sorted({path.parent for path in (ROOT / "daemon" / "pagerforce").rglob("*.py")})
+# In the texts of the code: code in backticks, names of facts and beliefs, values filled in.
+NAMES = re.compile(r"``?[^`\n]*``?|\b[a-z]+(?:-[a-z]+){2,}\b|\{[^{}\n]*\}")
 # What a released version said stays as it was.
 RELEASED = re.compile(r"^## \[?\d.*", re.DOTALL | re.MULTILINE)
 
@@ -75,4 +80,23 @@ def test_the_list_is_read_and_finds_a_word_over_the_end_of_a_line():
 @pytest.mark.parametrize("name", [*PAGES, *COMMENTED])
 def test_no_document_has_a_word_to_avoid(name):
     found = [f"{name}:{line}: {word}" for line, word in offences(prose(name))]
+    assert found == [], "see the table of docs/style.md for what to write"
+
+
+def texts(path):
+    """The comments, docstrings and strings of a module, each at its line."""
+    tokens = tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline)
+    for token in tokens:
+        if token.type in (tokenize.COMMENT, tokenize.STRING):
+            yield token.start[0], NAMES.sub(hidden, token.string)
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda one: one.relative_to(ROOT).as_posix())
+def test_no_text_of_the_code_has_a_word_to_avoid(package):
+    found = [
+        f"{path.relative_to(ROOT)}:{first + line - 1}: {word}"
+        for path in sorted(package.glob("*.py"))
+        for first, text in texts(path)
+        for line, word in offences(text)
+    ]
     assert found == [], "see the table of docs/style.md for what to write"

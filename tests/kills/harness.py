@@ -22,7 +22,7 @@ from kills.crash_points import CrashPoint
 from kills.deeds import Script
 from kills.ledger import Findings, attempts, check, heard_changes, read_rows, waiting
 from kills.nursery import Life, open_nursery
-from pagerforce.sandbox.desk import Pace, open_desk
+from pagerforce.sandbox.running import Intervals, open_sandbox
 
 RULES = (Path(__file__).parent / "rules.toml").read_text()
 _WRITES = ("incidents.create", "incidents.update", "notes.create", "create", "update", "upsert")
@@ -211,8 +211,8 @@ def _kind_of(point: CrashPoint) -> str:
 
 async def run(kills: int, seed: int, folder: Path) -> Reckoning:
     """One whole run."""
-    pace = Pace("0.2s", "0.1s", "")
-    async with open_desk(folder, pace=pace, rules=RULES) as desk:
+    pace = Intervals("0.2s", "0.1s", "")
+    async with open_sandbox(folder, pace=pace, rules=RULES) as desk:
         # Limits are another test's business: the script does a month's work in a minute.
         desk.pagerduty.knobs.requests_per_minute = 10**6
         automate(desk.salesforce)

@@ -93,7 +93,7 @@ async def test_a_lost_answer_to_a_status_write(rig, do, kind):
 async def test_an_incident_out_of_sight(rig, do):
     incident = rig.trigger()
     rig.world.hide_incident(incident)
-    assert "out of the API key's sight" in reason(await rig.deliver(do, {}, incident_id=incident))
+    assert "not visible to the API key" in reason(await rig.deliver(do, {}, incident_id=incident))
 
 
 # Priority and assignment
@@ -185,7 +185,7 @@ async def test_what_a_lost_answer_did_and_people_undid_is_not_done_again(rig, do
     rig.clock.advance(5)
     verdict = await rig.deliver(do, args, is_uncertain=True, **more)
     assert isinstance(verdict, Delivered)
-    assert "since by others" in verdict.detail
+    assert "others have " in verdict.detail
     assert rig.world.incident(incident) == before
     assert rig.writes() == ["incidents.update"]
 

@@ -11,7 +11,7 @@ from pagerforce.errors import (
     PacedError,
     TransientError,
 )
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 from pagerforce.sandbox.faults import Fault, FaultKind
 from pagerforce.sandbox.pagerduty.journal import EntryOrder
 
@@ -317,6 +317,6 @@ async def test_reading_leaves_a_part_of_the_limit_to_writes(rig):
         for _ in range(50):
             await rig.client.fetch_server_time()
     left = rig.observer.budgets[-1]
-    writer = rig.client.at(Lane.STATUS)
+    writer = rig.client.at(RateClass.STATUS)
     await writer.send_update(incident, {"status": "acknowledged"}, "integration@example.com")
     assert rig.observer.budgets[-1] == left - 1 > 0

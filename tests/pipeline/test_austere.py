@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from pagerforce.sandbox import desk as desk_module
+from pagerforce.sandbox import running
 from rig import INCIDENT, JANE, HostClock, P, open_rig
 
 _OPTIONAL_HEADERS = {
@@ -86,18 +86,18 @@ def plain_describe(path, body):
 
 @pytest.fixture(autouse=True)
 def austere(monkeypatch):
-    salesforce, pagerduty = desk_module.salesforce.make_app, desk_module.pagerduty.make_app
+    salesforce, pagerduty = running.salesforce.make_app, running.pagerduty.make_app
     described = "|".join((INCIDENT, f"{P}IncidentHistory__c"))
     refuse = rf"/limits$|/updated|/sobjects/(?!({described})/)[^/]+/describe$"
     monkeypatch.setattr(
-        desk_module.salesforce,
+        running.salesforce,
         "make_app",
         lambda world, faults: Austere(
             salesforce(world, faults), refuse=refuse, edit=plain_describe
         ),
     )
     monkeypatch.setattr(
-        desk_module.pagerduty,
+        running.pagerduty,
         "make_app",
         lambda world, faults: Austere(pagerduty(world, faults), refuse="/users/me|/abilities"),
     )

@@ -8,7 +8,7 @@ import pytest
 from pagerforce.model.event import Event
 from pagerforce.model.ids import ActionId, EventId, IncidentId, RecordId, Side
 from pagerforce.model.outbox import Action, ActionState
-from pagerforce.pipeline.folding import Waiting, find_undoing, is_foldable
+from pagerforce.pipeline.folding import WaitingAction, find_undoing, is_foldable
 from pagerforce.service.catalog import SPECS
 from rig import INCIDENT, JANE, START, P, open_rig
 
@@ -94,7 +94,9 @@ def action(number, do="salesforce.set_field", **args):
 
 def undoing(head, *behind, events=None, waited=LATER):
     known = {item.event_seq: event(item.event_seq) for item in behind} | (events or {})
-    found = find_undoing(Waiting(head, event(head.event_seq)), behind, known, START + waited, SPECS)
+    found = find_undoing(
+        WaitingAction(head, event(head.event_seq)), behind, known, START + waited, SPECS
+    )
     return found.id if found else None
 
 

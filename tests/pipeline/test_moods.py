@@ -139,7 +139,7 @@ REFUSED = {
     "FIELD_CUSTOM_VALIDATION_EXCEPTION": "validation rule",
     "INSUFFICIENT_ACCESS_OR_READONLY": "edit access",
     "DUPLICATES_DETECTED": "Duplicate Rules",
-    "STRING_TOO_LONG": "make the field longer",
+    "STRING_TOO_LONG": "a longer field",
     "INACTIVE_OWNER_OR_USER": "inactive",
 }
 

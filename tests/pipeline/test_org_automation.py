@@ -189,6 +189,28 @@ async def test_a_change_that_a_poll_reports_during_the_search_is_reported_once(t
         assert [x["event"] for x in events] == ["update"]
 
 
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_a_request_that_was_answered_leaves_no_doubt_about_what_came_later(
+    tmp_path, is_answered
+):
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        fault = (
+            Fault(FaultKind.ERROR_BEFORE, method="POST", path=HISTORY, answer="server_unavailable")
+            if is_answered
+            else Fault(FaultKind.DROP_BEFORE, method="POST", path=HISTORY)
+        )
+        rig.desk.salesforce_faults.add(fault)
+        rig.pd.annotate(incident_id, "We exchange the disk", by=JANE)
+        await attempt(rig, daemon)
+        rig.advance(5)
+        rig.comment(record_id, "Something quite different", by=INTEGRATION)
+        rig.advance(70)
+        await daemon.deliver()
+        assert len(rig.sf.rows(HISTORY)) == (2 if is_answered else 1)
+        assert len(await daemon.dead_letters()) == (0 if is_answered else 1)
+
+
 @pytest.mark.parametrize(
     "rewrite", [as_rich_text, str.upper, lambda text: f"Via the integration:\n{text}"]
 )

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import anyio
 import pytest
 
-from pagerforce.sandbox import desk as desk_module
+from pagerforce.sandbox import running
 from pagerforce.sandbox.faults import Fault, FaultKind
 from pipeline.retries import heard, settle
 from process import until
@@ -229,9 +229,9 @@ async def test_an_expectation_explains_one_entry_only(tmp_path):
 async def test_comments_after_the_link_are_copied_whatever_the_clocks_say(
     tmp_path, monkeypatch, ahead
 ):
-    seeded = desk_module.salesforce.seeded_world
+    seeded = running.salesforce.seeded_world
     shifted = lambda clock: seeded(ShiftedClock(clock, ahead))  # noqa: E731
-    monkeypatch.setattr(desk_module.salesforce, "seeded_world", shifted)
+    monkeypatch.setattr(running.salesforce, "seeded_world", shifted)
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         record_id, incident_id = await rig.paged(daemon)
         rig.advance(1)

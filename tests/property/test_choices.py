@@ -21,7 +21,7 @@ from pagerforce.pagerduty.windows import (
     overall_window,
     wider_span,
 )
-from pagerforce.pipeline.pace import Budget, Reading, Sweep, next_delay
+from pagerforce.pipeline.pace import Budget, EarlierPoll, Sweep, next_delay
 from pagerforce.pipeline.settings import Pace
 from pagerforce.pipeline.target import Pairs, choose
 from pagerforce.wire.backoff import backoff_seconds
@@ -66,7 +66,7 @@ def test_what_is_left_of_the_budget_lasts(pace, busy, remaining, left, per_poll)
 def test_a_poll_looks_back_at_least_as_far_as_was_promised_now_and_then(pace, count, since, come):
     sweep = Sweep(cheap=200, every=timedelta(minutes=5))
     moved = timedelta(seconds=come)
-    overlap = sweep.overlap(pace, wide=Reading(count, since, moved))
+    overlap = sweep.overlap(pace, wide=EarlierPoll(count, since, moved))
     furthest = pace.late_window + moved
     if count <= 200 or since >= 300:
         assert overlap >= furthest

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pagerforce.diff.acts import gather
-from pagerforce.diff.fold import Held, changed_fields, find_drift, fold
+from pagerforce.diff.fold import Held, changed_fields, find_unlogged, fold
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person
 from pagerforce.own_writes.whose import Known
 from pagerforce.pipeline.entries import Fresh, plan_entries
@@ -176,17 +176,18 @@ def test_targets_of_one_escalation_add_up_in_any_order():
 def test_an_incident_that_is_as_it_was_has_not_drifted(incident, entry_at):
     now = T0 + timedelta(hours=1)
     assert (
-        find_drift(Held(incident, entry_at), incident, server_now=now, grace=timedelta(0)) is None
+        find_unlogged(Held(incident, entry_at), incident, server_now=now, grace=timedelta(0))
+        is None
     )
 
 
 @given(incidents, incidents)
 def test_drift_that_was_taken_in_is_none_the_next_time(before, seen):
     now = T0 + timedelta(hours=1)
-    found = find_drift(Held(before), seen, server_now=now, grace=timedelta(seconds=60))
+    found = find_unlogged(Held(before), seen, server_now=now, grace=timedelta(seconds=60))
     if found is not None:
         _, after = found
-        assert find_drift(Held(after), seen, server_now=now, grace=timedelta(seconds=60)) is None
+        assert find_unlogged(Held(after), seen, server_now=now, grace=timedelta(seconds=60)) is None
 
 
 @given(incidents, incidents)

@@ -132,7 +132,7 @@ def ran(*, plays=0, workflows=0):
 
 
 KNOWN = "the linked incident is resolved"
-GONE = "is gone from PagerDuty or out of the API key's sight"
+GONE = "is gone from PagerDuty or not visible to the API key"
 CASES = table(
     Case("acknowledge", ACKNOWLEDGE, "delivered", "acknowledged", has(status="acknowledged")),
     Case("acknowledge twice", ACKNOWLEDGE, "skipped", "acknowledged already", before=acknowledged),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pagerforce.model.action import Tried
 from pagerforce.model.lengths import Unit, cut
 from pagerforce.model.parts import halved, is_piece, split_text
 from pagerforce.model.verdict import Delivered, Rejected, Unknown
@@ -87,7 +88,7 @@ async def test_smaller_parts_are_not_doubled_after_a_lost_answer(lost_create):
             assert isinstance(verdict, Delivered)
             pytest.fail(f"{lost_create} was not lost")
         box.clock.advance(30)
-        verdict = await box.deliver(replace(task, is_uncertain=True, tried_at=(at,)))
+        verdict = await box.deliver(replace(task, is_uncertain=True, tried=(Tried(at),)))
         assert isinstance(verdict, Delivered), verdict
         parts = said(box, HISTORY, NOTE)
         assert joined(parts) == text

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pagerforce.model.action import Rival
+from pagerforce.model.action import Rival, Tried
 from pagerforce.model.verdict import Delivered, Rejected, Unknown
 from pagerforce.sandbox.faults import Fault, FaultKind
 from salesforce.automation import add_flow, as_rich_text, rewriting, setting
@@ -22,7 +22,7 @@ GIVEN = {SHORT: "Router is down", DESCRIPTION: "The core router does not answer"
 
 def again(task, *, at, **more):
     """The attempt after one whose answer was lost."""
-    return replace(task, is_uncertain=True, tried_at=(at,), attempt=2, **more)
+    return replace(task, is_uncertain=True, tried=(Tried(at),), attempt=2, **more)
 
 
 async def lost(box, task, kind=FaultKind.DROP_AFTER):
@@ -109,7 +109,7 @@ async def test_of_two_lost_records_each_finds_its_own():
         add_flow(box.world, INCIDENT, rewriting(SHORT, lambda text: f"[NET] {text}"))
         fields = {SHORT: "Switch is down in hall 2", DESCRIPTION: "no light"}
         one, other = creating(fields=GIVEN), creating(fields=fields, incident="PINC002")
-        rival = Rival(one.calls[0], (await lost(box, one),))
+        rival = Rival(one.calls[0], (Tried(await lost(box, one)),))
         at = await lost(box, other)
         found = made(await box.deliver(again(other, at=at, rivals=(rival,))))
         assert found.fields[SHORT] == "[NET] Switch is down in hall 2"
@@ -121,7 +121,7 @@ async def test_what_another_lost_attempt_made_is_not_taken():
         add_flow(box.world, INCIDENT, rewriting(SHORT, lambda text: f"[NET] {text}"))
         one = creating(fields=GIVEN)
         other = creating(fields={**GIVEN, SHORT: "Switch is down"}, incident="PINC002")
-        rival = Rival(one.calls[0], (await lost(box, one),))
+        rival = Rival(one.calls[0], (Tried(await lost(box, one)),))
         at = await lost(box, other, FaultKind.DROP_BEFORE)
         made(await box.deliver(again(other, at=at, rivals=(rival,))))
         shorts = sorted(row[SHORT] for row in box.world.rows(INCIDENT))
@@ -134,7 +134,7 @@ async def test_only_an_attempt_of_that_time_makes_a_row_doubtful(minutes, is_dou
         add_flow(box.world, INCIDENT, rewriting(SHORT, lambda _: "Set by the flow"))
         fields = {SHORT: "Router is down", CONTACT: "Event"}
         one = creating(service=None, fields=fields, incident="PINC002")
-        rival = Rival(one.calls[0], (await lost(box, one, FaultKind.DROP_BEFORE),))
+        rival = Rival(one.calls[0], (Tried(await lost(box, one, FaultKind.DROP_BEFORE)),))
         box.clock.advance(minutes * 60)
         task = creating(service=None, fields={**fields, SHORT: "Switch is down"})
         at = await lost(box, task)

@@ -61,7 +61,7 @@ async def test_a_new_instance_of_another_org_is_refused():
         org.answers += [(503, PAGE, {}), (503, PAGE, {})]
         await fail(line, 2)
         org.identity = org.identity.replace("00D000000000001EAA", "00D000000000009EAA")
-        with pytest.raises(WrongOrgError, match="was made with org 00D000000000001EAA"):
+        with pytest.raises(WrongOrgError, match="was created with org 00D000000000001EAA"):
             await line.client.query(QUERY)
 
 

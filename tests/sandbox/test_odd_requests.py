@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from pagerforce.sandbox.clock import ManualClock
-from pagerforce.sandbox.desk import open_desk
+from pagerforce.sandbox.running import open_sandbox
 from rig import INCIDENT, JANE, open_rig
 
 LONE = "\\ud800 x \\udc00\\ud83d\\ude00"
@@ -79,7 +79,7 @@ async def test_numbers_beyond_64_bits(lines, number):
 
 
 async def test_nesting_without_end(tmp_path):
-    async with open_desk(tmp_path, clock=ManualClock(START)) as desk:
+    async with open_sandbox(tmp_path, clock=ManualClock(START)) as desk:
         key = (desk.folder / "pagerduty.key").read_text().strip()
         headers = {"Authorization": f"Token token={key}", "Content-Type": "application/json"}
         async with httpx.AsyncClient(base_url=desk.pagerduty_url, headers=headers) as pd:

@@ -28,7 +28,7 @@ def lines_table():
 
 def logins_table():
     rows = [(words(row.texts), row.advice) for row in LOGIN_TABLE]
-    made = table("| the answer speaks of | what to do |", rows)
+    made = table("| the answer contains | what to do |", rows)
     return f"{made}\n| anything else | {DEFAULT_REMEDY} |"
 
 

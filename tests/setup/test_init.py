@@ -167,7 +167,7 @@ def test_at_a_terminal_it_asks_again_until_an_answer_can_be_right(tmp_path):
     config = read(tmp_path)
     assert config["pagerduty"]["api_url"] == "https://api.eu.pagerduty.com"
     assert config["pagerduty"]["from_email"] == "pagerforce@example.net"
-    assert "salesforce.login_url" in shown.split("Still to be filled in")[1]
+    assert "salesforce.login_url" in shown.split("Still to fill in")[1]
 
 
 def test_at_a_terminal_nothing_is_asked_of_who_said_yes_or_gave_all(tmp_path):

@@ -147,14 +147,14 @@ def build(org: Org, sf: SalesforceWorld, tell: Callable[[str], None]) -> None:
     tell(f"org: records have an external id: {org.has_key}; administered: {org.is_administered}")
 
 
-def flourish(org: Org, dice: Random) -> str:
-    """What people write behind the words of a deed: what an org stores in its own way."""
+def flourish(org: Org, dice: Random, number: int) -> str:
+    """What people write behind the words of deed ``number``: what an org stores in its own way."""
     if not org.is_automated:
         return ""
-    return dice.choice(["", "", *FLOURISHES])
+    return dice.choice(["", "", *FLOURISHES]).replace("words", f"words {number}:")
 
 
-# No two pieces of one text are alike: a comment in parts is judged by the text of each part.
+# No two pieces of all texts are alike: a comment in parts is judged by the text of each part.
 FLOURISHES = (
     ' & "more" <here>',
     "\nin two lines",

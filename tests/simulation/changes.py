@@ -66,8 +66,11 @@ class Changes:
     def _truths(self) -> None:
         """What rules saw of an incident is what PagerDuty showed right after that deed.
 
-        Not of what was seen late, or by way of a reopening that no entry tells.
+        Not of what was seen late, or by way of a reopening that no entry tells, and not between the
+        requests of one action of the daemon: rules see nothing of those.
         """
+        own = {action.id for action in self.scene.state.all_actions()}
+        ends = {x.echo_of: x.id for x in self.scene.state.events.values() if x.echo_of in own}
         silent = self.scene.people.reopened | {
             str(made.entry.incident_id)
             for made in self.scene.ledger.entries
@@ -76,6 +79,8 @@ class Changes:
         for entry_id, truth in self.scene.ledger.truths.items():
             event = self.scene.state.events.get(f"pd:{entry_id}")
             if event is None or truth.incident_id in silent:
+                continue
+            if ends.get(event.echo_of, event.id) != event.id:
                 continue
             seen = event.data.get("incident") or {}
             people = tuple(sorted(str(item["id"]) for item in seen.get("assignees", ())))

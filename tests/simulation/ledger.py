@@ -91,11 +91,13 @@ class Ledger:
     repeated: set[str] = field(default_factory=set)
     truths: dict[str, Truth] = field(default_factory=dict)
     _noted: int = 0
+    _blurred: set[str] = field(default_factory=set)
 
     def note_truths(self) -> None:
         """A deed is over: what the API shows of its incidents now is true as of their last entries.
 
-        Not where two deeds of one second look like one assignment, which everybody in it is told as one.
+        Not where two deeds of one second look like one assignment to all of them, and not before
+        somebody assigns the incident again.
         """
         before, new = self.entries[: self._noted], self.entries[self._noted :]
         self._noted = len(self.entries)
@@ -105,8 +107,10 @@ class Ledger:
         for made in before:
             if (made.entry.incident_id, made.entry.created_at) in blurred:
                 self.truths.pop(made.entry.id, None)
+        self._blurred -= {str(made.entry.incident_id) for made in new if _handing_on(made.entry)}
+        self._blurred |= {str(incident_id) for incident_id, _ in blurred}
         for incident_id, entry in {made.entry.incident_id: made.entry for made in new}.items():
-            if (incident_id, entry.created_at) in blurred:
+            if str(incident_id) in self._blurred:
                 continue
             incident = self.pd.state.incidents[str(incident_id)]
             people = tuple(sorted(item.user_id for item in incident.assignments))

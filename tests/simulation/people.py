@@ -14,6 +14,9 @@ MAILS = {JANE: "jane.doe@example.com", SAM: "sam.lee@example.com"}
 RAJ, OURS = "raj.patel@example.com", "integration@example.com"
 SERVICES = ("PNET001", "PDBA001")
 CATEGORIES = ("Network", "Database", "Printing")
+SHARED_ACCOUNT = 0.03
+"""The share of comments that a person writes with the integration's account. That is much more than in
+life, where nobody should; each such comment near a lost answer may leave a doubt."""
 
 
 @dataclass(slots=True)
@@ -34,7 +37,7 @@ class People:
     tell: Callable[[str], None]
     delay_row: Callable[[], None]
     repeated: set[str]
-    flourish: Callable[[], str] = str
+    flourish: Callable[[int], str] = lambda _: ""
     number: int = 0
     done: int = 0
     reopened: set[str] = field(default_factory=set)
@@ -97,7 +100,9 @@ class People:
     # In PagerDuty -----------------------------------------------------------------------------
 
     def _monitoring(self) -> str:
-        made = self.pd.trigger(self.dice.choice(SERVICES), f"{self.token} trouble{self.flourish()}")
+        made = self.pd.trigger(
+            self.dice.choice(SERVICES), f"{self.token} trouble{self.flourish(self.number)}"
+        )
         return str(made["id"])
 
     def _alert_again(self) -> str | None:
@@ -113,7 +118,9 @@ class People:
 
     def _by_hand(self) -> str:
         made = self.pd.create(
-            self.dice.choice(SERVICES), f"{self.token} by hand{self.flourish()}", by=self._person()
+            self.dice.choice(SERVICES),
+            f"{self.token} by hand{self.flourish(self.number)}",
+            by=self._person(),
         )
         return str(made["id"])
 
@@ -144,7 +151,9 @@ class People:
 
     def _note(self) -> str | None:
         if incident := self._one(self._incidents()):
-            self.pd.annotate(incident, f"{self.token} note{self.flourish()}", by=self._anyone())
+            self.pd.annotate(
+                incident, f"{self.token} note{self.flourish(self.number)}", by=self._anyone()
+            )
         return incident
 
     def _repeat(self) -> str | None:
@@ -244,7 +253,7 @@ class People:
 
     def _record(self) -> str:
         values = {
-            f"{P}shortDescription__c": f"{self.token} record{self.flourish()}",
+            f"{P}shortDescription__c": f"{self.token} record{self.flourish(self.number)}",
             f"{P}FKCategory__c": self.id_of("Category", self.dice.choice(CATEGORIES[:2])),
             f"{P}FKPriority__c": self.id_of("Priority", self.dice.choice("1135")),
             f"{P}FKStatus__c": self.id_of("Status", "NEW"),
@@ -275,7 +284,9 @@ class People:
 
     def _describe(self) -> str | None:
         if record := self._one(self._records(is_open=True)):
-            self._change(record, RAJ, shortDescription=f"{self.token} described{self.flourish()}")
+            self._change(
+                record, RAJ, shortDescription=f"{self.token} described{self.flourish(self.number)}"
+            )
         return record
 
     def _take(self) -> str | None:
@@ -287,14 +298,14 @@ class People:
 
     def _comment(self) -> str | None:
         if record := self._one(self._records(is_open=True)):
-            by = OURS if self.dice.random() < 0.1 else RAJ
+            by = OURS if self.dice.random() < SHARED_ACCOUNT else RAJ
             self.delay_row()
             self.sf.insert(
                 HISTORY,
                 {
                     f"{P}FKIncident__c": record,
                     f"{P}FKAction__c": self.id_of("Action", "Notes"),
-                    f"{P}note__c": f"{self.token} comment{self.flourish()}",
+                    f"{P}note__c": f"{self.token} comment{self.flourish(self.number)}",
                 },
                 by=by,
             )

@@ -22,9 +22,9 @@ from pagerforce.config.load import Loaded, load_config
 from pagerforce.config.secret import Secret, Secrets
 from pagerforce.model.ids import Side
 from pagerforce.sandbox import pagerduty, salesforce
-from pagerforce.sandbox.desk import CONSUMER_KEY, ORG_ID, USERNAME
 from pagerforce.sandbox.faults import Faults
 from pagerforce.sandbox.pagerduty import ACCOUNT_KEY, PagerDutyWorld
+from pagerforce.sandbox.running import CONSUMER_KEY, ORG_ID, USERNAME
 from pagerforce.sandbox.salesforce import SalesforceWorld
 from pagerforce.service.catalog import CATALOG
 from simulation.administrator import RULES as ADMINISTERED_RULES

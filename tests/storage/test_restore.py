@@ -119,7 +119,7 @@ actions = [{ do = "pagerduty.create_incident", title = "x", unless_linked = "ope
         async with restarted(rig, saved, after=3600) as daemon:
             assert len(rig.incidents()) == 1
             skipped = [x["reason"] for x in await daemon.actions() if x["outcome"] == "skipped"]
-            assert skipped == [f"incident {incident['id']} was made for it before the restore"]
+            assert skipped == [f"incident {incident['id']} was created for it before the restore"]
             # The next one is a new one.
             rig.advance(60)
             rig.change(record, shortDescription="Core switch down, again")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from pagerforce.cli.app import app
 from pagerforce.errors import SchemaTooNewError, StateInUseError, StoreDamagedError, StoreError
-from pagerforce.sandbox.desk import open_desk
+from pagerforce.sandbox.running import open_sandbox
 from pagerforce.store import facts
 from pagerforce.store.backup import back_up, restore
 from pagerforce.store.database import open_database
@@ -195,7 +195,7 @@ async def test_as_commands_beside_a_running_daemon(tmp_path):
 
 @pytest.mark.parametrize("words", ["backup", "restore"])
 async def test_others_get_exit_code_3(tmp_path, monkeypatch, words):
-    async with open_desk(tmp_path) as desk:
+    async with open_sandbox(tmp_path) as desk:
         await put(tmp_path / "state" / "pagerforce.db", "1")
         # Stands for another user: the interpreter of a test run may be out of such a one's reach.
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 12345)

@@ -40,7 +40,7 @@ async def test_a_field_that_only_the_new_rules_speak_of_counts_from_its_first_ch
         (tmp_path / "new.toml").write_text(RULES + MORE)
         code, out, err = await command("rules", "apply", str(tmp_path / "new.toml"), config=config)
         assert code == 0, err
-        assert f"every {INCIDENT} is read once more, now with {P}contactType__c" in out
+        assert f"every {INCIDENT} is read again, now with {P}contactType__c" in out
         await until(lambda: "reading_new_fields" in running.log.read_text(), "the reading")
         sf.update(INCIDENT, record, {f"{P}contactType__c": "Phone"})
         notes = lambda: [x["content"] for x in pd.notes(pd.incidents()[0]["id"])]  # noqa: E731

@@ -47,17 +47,17 @@ ROOMY = "[salesforce]\ndaily_call_budget = 1000000\n"
         (
             '{ do = "pagerduty.set_priority", priority = "P9" }',
             "PagerDuty priority P9",
-            "there is none",
+            "nothing has this id or name",
         ),
         (
             '{ do = "pagerduty.run_workflow", workflow = "Nope" }',
             "PagerDuty workflow Nope",
-            "there is none",
+            "nothing has this id or name",
         ),
         (
             '{ do = "pagerduty.reassign", assignees = ["jane.doe@example.com", "nobody@example.com"] }',
             "PagerDuty user nobody@example.com",
-            "there is none",
+            "nothing has this id or name",
         ),
         (
             '{ do = "pagerduty.add_note", text = "{{ incident.titel }}" }',

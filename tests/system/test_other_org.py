@@ -34,11 +34,11 @@ async def test_a_refreshed_sandbox_is_refused_and_check_says_so(tmp_path, other_
             assert await ended(running) == 2
             log = running.log.read_text()
             assert OTHER in log
-            assert "was made with org 00D000000000001EAA" in log
+            assert "was created with org 00D000000000001EAA" in log
             assert "move pagerforce.db" in log
         _, out, _ = await command("check", "--json", config=stage.desk.config)
         codes = {line["code"]: line["remedy"] for line in json.loads(out) if not line["ok"]}
-        assert "start anew" in codes["salesforce.wrong_org"]
+        assert "start over" in codes["salesforce.wrong_org"]
         for path in (tmp_path / "state").glob("pagerforce.db*"):
             path.rename(tmp_path / path.name)
         async with stage.daemon() as running:

@@ -2,7 +2,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pagerforce.pipeline.pace import Budget, LookBack, Reading, Sweep, low_water_every, next_delay
+from pagerforce.pipeline.pace import (
+    Budget,
+    EarlierPoll,
+    LookBack,
+    Sweep,
+    low_water_every,
+    next_delay,
+)
 from pagerforce.pipeline.settings import Pace
 
 PACE = Pace(timedelta(seconds=15), timedelta(seconds=3), timedelta(minutes=15))
@@ -40,16 +47,16 @@ def test_the_wide_sweep_is_made_always_while_cheap_and_else_now_and_then():
         return sweep.overlap(PACE, wide=wide, fast=fast).total_seconds()
 
     assert overlap(None) == 900 + 300 + 60, "who knows where an earlier life looked back from"
-    assert overlap(Reading(100, 1)) == 900
-    assert overlap(Reading(101, 1)) == 60
-    assert overlap(Reading(101, 300)) == 900
+    assert overlap(EarlierPoll(100, 1)) == 900
+    assert overlap(EarlierPoll(101, 1)) == 60
+    assert overlap(EarlierPoll(101, 300)) == 900
 
 
 def test_a_wide_sweep_reaches_as_far_back_before_the_last_one():
     sweep = Sweep(cheap=100, every=timedelta(minutes=5))
-    last = Reading(101, 301, moved=timedelta(seconds=310))
+    last = EarlierPoll(101, 301, moved=timedelta(seconds=310))
     assert sweep.overlap(PACE, wide=last).total_seconds() == 900 + 310
-    ages = Reading(101, 301, moved=timedelta(days=300))
+    ages = EarlierPoll(101, 301, moved=timedelta(days=300))
     assert sweep.overlap(PACE, wide=ages) == timedelta(minutes=15, days=7)
 
 
@@ -57,18 +64,18 @@ def test_a_look_back_began_when_its_cursor_stood_less_what_the_reading_took():
     noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
     last = LookBack.made(100, 110, 5, read_to=noon)
     seen = last.seen_from(130, noon + timedelta(seconds=25))
-    assert seen == Reading(5, 20, timedelta(seconds=35))
+    assert seen == EarlierPoll(5, 20, timedelta(seconds=35))
 
 
 def test_in_a_burst_a_minute_is_read_again_only_every_few_seconds():
     sweep = Sweep(cheap=100, every=timedelta(minutes=5), often=timedelta(seconds=10))
 
     def overlap(fast):
-        return sweep.overlap(PACE, wide=Reading(101, 1), fast=fast).total_seconds()
+        return sweep.overlap(PACE, wide=EarlierPoll(101, 1), fast=fast).total_seconds()
 
-    assert overlap(Reading(100, 1)) == 60
-    assert overlap(Reading(101, 9)) == 10
-    assert overlap(Reading(101, 10)) == 60
+    assert overlap(EarlierPoll(100, 1)) == 60
+    assert overlap(EarlierPoll(101, 9)) == 10
+    assert overlap(EarlierPoll(101, 10)) == 60
 
 
 def test_open_transactions_are_asked_for_before_a_row_can_fall_out_of_the_window():

@@ -4,8 +4,8 @@ import json
 from contextlib import asynccontextmanager
 
 from pagerforce.model.beliefs import BELIEFS
-from pagerforce.sandbox.desk import open_desk
 from pagerforce.sandbox.faults import Fault, FaultKind
+from pagerforce.sandbox.running import open_sandbox
 from pagerforce.service.clock import SystemClock
 from pagerforce.service.control.desk import Desk, Home
 from pagerforce.service.control.operations import OPERATIONS
@@ -38,7 +38,7 @@ def is_closed(desk):
 @asynccontextmanager
 async def asked(folder):
     """A sandbox, and ``verify`` asked of the desk without a daemon and without a state."""
-    async with open_desk(folder) as desk:
+    async with open_sandbox(folder) as desk:
 
         async def ask(**values):
             async def tell(_text, _share=None):

@@ -61,7 +61,7 @@ async def test_it_asks_and_where_nobody_can_answer_it_does_nothing(folder):
     async with open_stage(folder) as stage:
         code, out, err = await command("verify", "PNET001", config=stage.desk.config)
         assert code == 2, (out, err)
-        assert "notifies who is on call" in err
+        assert "notifies the people on call" in err
         assert "--yes" in err
         assert INCIDENT in err
         assert stage.desk.pagerduty.incidents() == []
@@ -155,7 +155,7 @@ async def test_two_runs_on_one_service_at_a_time_are_refused(folder):
 
         async def second():
             await until(lambda: bool(desk.pagerduty.incidents()), "the first run")
-            with pytest.raises(PagerforceError, match="runs on PNET001 already"):
+            with pytest.raises(PagerforceError, match="already runs on PNET001"):
                 await ask()
             refused.append(True)
 
@@ -177,7 +177,7 @@ def test_on_a_terminal_it_asks(folder, private_key, answer, code):
                 on_a_terminal, [*words, "--config", str(stage.desk.config)], answer
             )
             assert ended == code, shown
-            assert "notifies who is on call" in shown
+            assert "notifies the people on call" in shown
             assert bool(stage.desk.pagerduty.incidents()) == (answer == "y")
             assert is_closed(stage.desk)
 
@@ -199,7 +199,7 @@ def on_a_terminal(words, answer):
         if not part:
             break
         shown += part
-        if b"Go on?" in shown and not is_answered:
+        if b"Continue?" in shown and not is_answered:
             os.write(terminal, f"{answer}\n".encode())
             is_answered = True
     os.close(terminal)

@@ -121,7 +121,7 @@ def test_packed_text_that_never_says_anything_ends_too():
 
 
 def test_damaged_packing_is_said_to_be_that():
-    for data in (b"no gzip at all", gzip.compress(b"x" * 500)[:-9]):
+    for data in (b"no gzip at all", gzip.compress(b"x" * 500)[:-9], gzip.compress(b"x" * 500)[:8]):
         with pytest.raises(CodingError):
             feed(data, "gzip")
 

@@ -31,7 +31,7 @@ app = typer.Typer(
     cls=PlainGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Keeps PagerDuty and Salesforce (BMC Remedyforce) in step, by polling only.",
+    help="Synchronises PagerDuty and Salesforce (BMC Remedyforce), by polling only.",
 )
 
 
@@ -54,7 +54,7 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    """Keeps PagerDuty and Salesforce (BMC Remedyforce) in step, by polling only."""
+    """Synchronises PagerDuty and Salesforce (BMC Remedyforce), by polling only."""
 
 
 for _command in (
@@ -81,6 +81,6 @@ app.add_typer(failed, name="failed")
 
 
 def main() -> None:
-    """Runs the command line; called so too where it was started by ``python -m``."""
+    """Runs the command line; the name is the same with ``python -m``."""
     accept_any_encoding()
     app(prog_name="pagerforce")

@@ -1,7 +1,8 @@
-"""``pagerforce backup`` and ``pagerforce restore``: a copy of the state, and the way back from one.
+"""``pagerforce backup`` and ``pagerforce restore``: copy the state, and restore it from a copy.
 
-Both work on the file itself, for root and the service user; ``backup`` also while the daemon runs. Other
-administrators are sent the copy by the daemon, and this command writes it with their own rights.
+For root and the service user both use the file itself; ``backup`` also works while the daemon runs.
+For other administrators the daemon sends the copy, and this command writes it with their own
+rights.
 """
 
 import hashlib
@@ -71,11 +72,11 @@ def _may_handle_state(config: Path | None) -> bool:
 
 
 def _receive(socket: Path, file: Path, bar: Bar) -> Backup:
-    """Has the daemon send a copy, and puts it in its place once all of it is there.
+    """Gets a copy from the daemon, and puts it in its place once it is complete.
 
     Raises:
-        ForbiddenError: the caller is no administrator.
-        PagerforceError: the daemon could not make it, or not all of it came.
+        ForbiddenError: the caller is not an administrator.
+        PagerforceError: the daemon could not create the copy, or it did not arrive completely.
         StoreError: the file can't be written; nothing is left of it.
     """
     digest = hashlib.sha256()
@@ -88,12 +89,12 @@ def _receive(socket: Path, file: Path, bar: Bar) -> Backup:
         found = call_daemon(socket, "backup", {}, bar.show, take)
         stream.flush()
         if digest.hexdigest() != found["sha256"]:
-            raise PagerforceError("the copy did not arrive as it was sent: try again")
+            raise PagerforceError("the copy was damaged on the way: try again")
     return Backup(file, found["schema"], found["size_bytes"], found["made_at"])
 
 
 def restore(file: FileArgument, *, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Puts a backup in the place of the state; the daemon must be stopped.
+    """Replaces the state with a backup; the daemon must be stopped.
 
     Example: pagerforce restore pagerforce-monday.db
     """
@@ -107,15 +108,15 @@ def restore(file: FileArgument, *, config: ConfigOption = None, json: JsonOption
         return
     out.line(f"restored {path} from {file} ({_words(done.backup)})")
     if done.replaced:
-        out.line(f"what stood there before is in {done.replaced}")
+        out.line(f"the earlier state is in {done.replaced}")
     out.line(
-        "start the daemon: it reads what has happened since and does nothing of it twice. Response "
-        "plays and workflows that may have run become dead letters: see 'pagerforce failed list'"
+        "start the daemon: it reads what has happened since and does nothing twice. Response plays "
+        "and workflows that may have run become dead letters: see 'pagerforce failed list'"
     )
 
 
 def _state(config: Path | None) -> Path:
-    """The state database, where the caller may handle its file; else ends with exit code 3."""
+    """Returns the state database if the caller may use its file; else ends with exit code 3."""
     path = state_dir(read_config(config), os.environ) / FILE_NAME
     owner = _owner(path.parent)
     if owner is not None and os.geteuid() not in (0, owner):
@@ -125,7 +126,7 @@ def _state(config: Path | None) -> Path:
 
 
 def _owner(folder: Path) -> int | None:
-    """None: there is no such folder. Raises ``PermissionError`` where the caller may not even know."""
+    """Returns the owner; None: no such folder. Raises ``PermissionError`` if it is hidden."""
     try:
         return owner_of(folder)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,9 +1,9 @@
-"""``pagerforce check``: is the configuration right, and do both sides know what it names.
+"""``pagerforce check``: checks the configuration, and that both sides have everything it names.
 
 ``--json`` prints one list: ``[{ok, kind, what, remedy, code}]``. ``kind`` is ``ok``, ``remark`` or
-``todo``; ``ok`` is false for ``todo`` only; ``remedy`` is what to know or to do, ``""`` for ``ok``;
+``todo``; ``ok`` is false for ``todo`` only; ``remedy`` is the remark or the fix, ``""`` for ``ok``;
 ``code`` names the advice (docs/reference/check.md), ``""`` for ``ok``. With ``--plan`` its lines
-stand in the same list and also have ``idle_per_day`` and ``busy_per_day``.
+are in the same list and also have ``idle_per_day`` and ``busy_per_day``.
 """
 
 import os
@@ -50,22 +50,23 @@ def check(
     config: ConfigOption = None,
     json: JsonOption = False,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Only what can be judged without the network.")
+        bool, typer.Option("--offline", help="Only what can be checked without the network.")
     ] = False,
     plan: Annotated[
         bool,
-        typer.Option("--plan", help="Also the API calls per day that this configuration costs."),
+        typer.Option("--plan", help="Also the API calls per day of this configuration."),
     ] = False,
     changes: Annotated[
-        int, typer.Option("--changes", min=0, help="Of --plan: changes a day on both sides.")
+        int, typer.Option("--changes", min=0, help="For --plan: changes a day on both sides.")
     ] = DEFAULT_CHANGES,
     records: Annotated[
-        int, typer.Option("--records", min=0, help="Of --plan: records of each object.")
+        int, typer.Option("--records", min=0, help="For --plan: records of each object.")
     ] = DEFAULT_RECORDS,
 ) -> None:
     """Checks the configuration, then both connections and every name in it.
 
-    The running daemon does it, with its secrets; where none runs, or with --offline, this command.
+    The running daemon does this with its secrets; this command does it if none runs or with
+    --offline.
 
     Example: pagerforce check --plan
     """
@@ -86,7 +87,7 @@ def check(
 
 
 def _check_here(config: Path | None, given: Assumptions | None, bar: Bar | None) -> list[CheckLine]:
-    """In this process; without a bar only what needs no network."""
+    """Checks in this process; without a bar only what needs no network."""
     path = find_config(config, os.environ)
     loaded = check_offline(path, catalog=CATALOG, environ=os.environ)
     lines = [*offline_lines(loaded, os.environ, now=datetime.now(UTC))]
@@ -104,7 +105,7 @@ def _check_here(config: Path | None, given: Assumptions | None, bar: Bar | None)
 
 
 def _need_secrets(config: Config) -> None:
-    """The secrets are root's and the service user's.
+    """Checks that this user may read the secrets: only root and the service user may.
 
     Raises:
         PermissionError: this user may not read one of them.
@@ -116,7 +117,7 @@ def _need_secrets(config: Config) -> None:
 
 
 def _may_read(path: Path) -> bool:
-    """Whether a file may be read; one that is not there is for others to tell."""
+    """Whether a file may be read; a missing file is reported elsewhere."""
     try:
         return os.access(path, os.R_OK) or not path.exists()
     except PermissionError:  # of its folder

@@ -1,4 +1,4 @@
-"""What all commands share: options, and how errors become words and exit codes; output from ``display``."""
+"""Shared by all commands: options, messages and exit codes of errors; output from ``display``."""
 
 import os
 from collections.abc import Awaitable, Callable, Iterator
@@ -39,7 +39,7 @@ UnusedConfigOption = Annotated[
     Path | None,
     typer.Option(
         "--config",
-        help="Taken by every command; this one has no use for it.",
+        help="Accepted by every command; this one does not use it.",
         show_default=False,
     ),
 ]
@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 @contextmanager
 def reporting() -> Iterator[None]:
-    """Turns our errors into a message and its exit code, never a traceback."""
+    """Turns pagerforce's errors into a message and an exit code, never a traceback."""
     try:
         yield
     except ConfigError as error:
@@ -84,7 +84,7 @@ def run_async(task: Callable[..., Awaitable[T]], *args: object) -> T:
 
 
 def read_config(option: Path | None) -> Config:
-    """The configuration in force; raises ``ConfigError``."""
+    """Returns the configuration in force; raises ``ConfigError``."""
     path = find_config(option, os.environ)
     return load_config(path, catalog=CATALOG, environ=os.environ).config
 

@@ -22,7 +22,7 @@ def demo(
     config: UnusedConfigOption = None,  # noqa: ARG001
     json: Annotated[
         bool,
-        typer.Option("--json", help="Print JSON at the end; the story goes to standard error."),
+        typer.Option("--json", help="Print JSON at the end; the steps go to standard error."),
     ] = False,
     rules: Annotated[
         Path | None,
@@ -30,14 +30,14 @@ def demo(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--dir", help="Where to work; a new folder if not given.", show_default=False),
+        typer.Option("--dir", help="Working folder; a new one if not given.", show_default=False),
     ] = None,
 ) -> None:
-    """Plays a day of incident life and checks what came of it.
+    """Simulates a day of incidents and checks the results.
 
     Example: pagerforce demo
     """
-    # Only here: no other command, and not the daemon, has any use for the sandbox.
+    # Imported here: no other command, and not the daemon, uses the sandbox.
     from pagerforce.sandbox.demo import play  # noqa: PLC0415
 
     with reporting():

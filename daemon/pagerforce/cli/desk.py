@@ -1,4 +1,4 @@
-"""Has a command carried out: by the running daemon, or here on the state where none runs."""
+"""Runs a command: by the running daemon, or if none runs, here on the state."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -22,18 +22,18 @@ def ask(
     is_watched: bool = False,
     lines: Iterable[bytes] | None = None,
 ) -> Any:  # noqa: ANN401 (each command's value has its own shape)
-    """The command's value.
+    """Returns the command's value.
 
     Args:
         config: ``--config`` as given.
         command: its word in the role table.
         values: its form, filled in.
-        tell: called with how far it is, instead of a bar.
-        is_watched: whether a bar may show how far it is, at a terminal.
-        lines: what follows the form.
+        tell: called with the progress, instead of a bar.
+        is_watched: whether a bar may show the progress, on a terminal.
+        lines: the lines after the form.
 
     Raises:
-        ConfigError, ForbiddenError, PagerforceError: what is to be told, with its exit code.
+        ConfigError, ForbiddenError, PagerforceError: the message, with its exit code.
     """
     path = find_config(config, os.environ)
     seen = glance(path, os.environ)
@@ -47,6 +47,6 @@ def ask(
 
 
 def find_daemon(config: Path | None) -> Path | None:
-    """The socket on which a daemon listens; None where none does."""
+    """Returns the socket of the running daemon; None if none runs."""
     seen = glance(find_config(config, os.environ), os.environ)
     return seen.socket if seen.socket is not None and is_running(seen.socket) else None

@@ -1,8 +1,8 @@
-"""The one place through which everything for people goes, on standard output and standard error.
+"""All output for people, on standard output and standard error.
 
-Whatever is printed is taken for data: one call of ``line`` is one line, and every character in it that a
-terminal would obey is shown instead (``model/display.py``). So no caller has to know which part of a
-line came from outside. No other module of the command line prints; only the bar of ``progress.py``
+Every printed text is treated as data: one call of ``line`` is one line, and every control character
+for a terminal is made visible (``model/display.py``). So no caller has to know which part of a line
+came from outside. No other module of the command line prints; only the bar of ``progress.py``
 draws, on a terminal.
 """
 
@@ -22,7 +22,7 @@ from pagerforce.observe.rendering import traceback_lines
 
 _COPIED = frozenset({"id", "incident", "record", "action_id"})
 _ANY_WIDTH = 100_000
-# Typer carries its own copy of Click from 0.17 on; the class is the same in both.
+# Typer has its own copy of Click from 0.17 on; the class is the same in both.
 _UsageProblem: type[Exception] = next(
     kind
     for kind in typer.BadParameter.__mro__
@@ -33,7 +33,7 @@ _UsageProblem: type[Exception] = next(
 class Screen:
     """Standard output or standard error.
 
-    Colours, and only those, are added on a terminal; they are ours, never part of what is printed.
+    On a terminal it adds only colours; they never come from the printed text.
     """
 
     def __init__(self, *, is_error: bool = False) -> None:
@@ -41,14 +41,14 @@ class Screen:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether somebody looks at it, and no program reads it."""
+        """Whether it is a terminal, not a pipe or a file."""
         return self._console.file.isatty()
 
     def line(self, text: object = "", *, mark: str = "", style: str = "") -> None:
-        """One line, whatever is in the text.
+        """Prints one line, whatever the text contains.
 
         Args:
-            text: what it says.
+            text: the text.
             mark: a word before it.
             style: the mark's colour on a terminal.
         """
@@ -58,18 +58,18 @@ class Screen:
         self._console.print(whole.append(shown(text)), soft_wrap=True)
 
     def lines(self, text: str) -> None:
-        """Several lines of our own; what comes from outside must have been ``shown`` before."""
+        """Prints several lines of pagerforce's own text; outside text must be ``shown`` before."""
         for line in text.split("\n"):
             self.line(line)
 
     def rule(self, title: str) -> None:
-        """A heading."""
+        """Prints a heading."""
         self._console.rule(Text(shown(title)), style="rule.line" if self.is_terminal else "none")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Rows, one line each where a program reads them; on a terminal cells may fold.
+        """Prints rows, one line each for programs; on a terminal cells may wrap.
 
-        Nothing is ever cut off, and what people copy stays in one piece.
+        Nothing is ever cut off, and ids that people copy are never wrapped.
         """
         table = Table(box=None, pad_edge=False)
         for column in columns:
@@ -83,14 +83,14 @@ class Screen:
             plain.print(table)
 
     def value(self, value: object) -> None:
-        """One JSON value in a line; anyone who follows through a pipe gets it at once."""
+        """Prints one JSON value as a line, without buffering, for readers of a pipe."""
         file = self._console.file
         file.write(json_text(value) + "\n")
         file.flush()
 
 
 def make_console(*, is_error: bool = False) -> Console:
-    """A console that takes nothing in a text for markup, emoji or something to colour."""
+    """Creates a console that ignores markup, emoji and highlighting in a text."""
     return Console(stderr=is_error, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
@@ -99,12 +99,12 @@ err = Screen(is_error=True)
 
 
 def print_json(value: object) -> None:
-    """One JSON value on standard output."""
+    """Prints one JSON value on standard output."""
     out.value(value)
 
 
 def print_table(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...], empty: str) -> None:
-    """Rows as a table on standard output, or a word about there being none."""
+    """Prints rows as a table on standard output, or a text if there are none."""
     if not rows:
         out.line(empty)
         return
@@ -115,24 +115,24 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...], 
 
 
 def is_answered() -> bool:
-    """Whether somebody sits at the terminal who can answer a question."""
+    """Whether somebody at the terminal can answer a question."""
     return sys.stdin.isatty() and out.is_terminal
 
 
 def ask_person(question: str) -> str:
-    """The answer of anyone who sits at the terminal, without the blanks around it."""
+    """Asks at the terminal; returns the answer without surrounding blanks."""
     return input(f"{shown(question)}: ").strip()
 
 
 def accept_any_encoding() -> None:
-    """Has characters that the locale's encoding lacks written as escapes, never as an error."""
+    """Writes characters that the locale's encoding lacks as escapes, without an error."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
 class PlainGroup(TyperGroup):
-    """Commands whose usage errors, which quote the command line, and crashes go through here too."""
+    """Prints usage errors, which quote the command line, and crashes through this module too."""
 
     def main(
         self,
@@ -154,16 +154,16 @@ class PlainGroup(TyperGroup):
         except typer.Abort:
             err.line("Aborted.")
             sys.exit(1)
-        except Exception as error:  # noqa: BLE001 (the last place there is: an internal error)
+        except Exception as error:  # noqa: BLE001 (the last resort: an internal error)
             print_crash(error)
             sys.exit(1)
         sys.exit(code if isinstance(code, int) else 0)
 
 
 def _refuse_usage(error: Exception) -> NoReturn:
-    """Says what is wrong with the command line.
+    """Prints what is wrong with the command line.
 
-    A command that was cut short has shown its help already.
+    A command without arguments has already shown its help.
     """
     context = getattr(error, "ctx", None)
     if type(error).__name__ != "NoArgsIsHelpError":
@@ -175,6 +175,6 @@ def _refuse_usage(error: Exception) -> NoReturn:
 
 
 def print_crash(error: BaseException) -> None:
-    """The traceback of a defect, for anyone who reports it."""
+    """Prints the traceback of an internal error, for a report."""
     for line in traceback_lines(error):
         err.line(line)

@@ -14,16 +14,16 @@ def drift(
     *,
     config: ConfigOption = None,
     json: JsonOption = False,
-    apply: Annotated[bool, typer.Option("--apply", help="Repair what differs.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Repair the differences.")] = False,
     every: Annotated[
         bool, typer.Option("--all", help="Also ask for linked incidents that are resolved.")
     ] = False,
 ) -> None:
-    """Shows where linked pairs are not as the polls left them or as the rules would have them.
+    """Shows where linked pairs differ from the last poll or from what the rules require.
 
-    unseen: a change that no poll has brought; --apply makes an event of it. rule: both sides are as
-    known, but a rule would have the side that changed earlier follow the other; --apply puts the
-    rule's action into the outbox. gone: the side does not show it any more; remove the link.
+    unseen: a change that no poll has read; --apply turns it into an event. rule: both sides are as
+    known, but by a rule the side that changed earlier must follow the other; --apply puts the
+    rule's action into the outbox. gone: the side no longer shows it; remove the link.
 
     Example: pagerforce drift --apply
     """
@@ -39,8 +39,9 @@ def drift(
     print_table(rows, _COLUMNS, "no differences")
     compared = found["compared"]
     out.line(
-        f"compared {compared['links']} links: {compared['incidents']} incidents, "
-        f"{compared['records']} records; {found['waiting']} left to what is under way"
+        f"compared {compared['links']} links: {compared['incidents']} incidents,"
+        f" {compared['records']} records; {found['waiting']} skipped, as actions or changes are"
+        f" pending"
     )
     if apply and rows:
-        out.line("repair is under way: pagerforce log shows what comes of it")
+        out.line("the repair has started: pagerforce log shows its results")

@@ -14,7 +14,7 @@ Ids = Annotated[
     list[str] | None,
     typer.Argument(metavar="ID...", help="Ids, from `failed list`.", show_default=False),
 ]
-AllOption = Annotated[bool, typer.Option("--all", help="Every dead letter there is now.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every present dead letter.")]
 
 
 @failed.command("list")
@@ -38,7 +38,7 @@ def show_failed(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Tells the full story of one dead letter, as `why` does.
+    """Shows the full history of one dead letter, as `why` does.
 
     Example: pagerforce failed show a0123456789abcdef012
     """
@@ -60,9 +60,9 @@ def retry_failed(
 ) -> None:
     """Puts dead letters back into the outbox.
 
-    What an earlier attempt may have done is looked for before it is sent again. A response play or
-    a workflow can't be looked for: retrying one of those sends it again, so look yourself first.
-    Arguments that could not be filled in are filled in anew, from the rule as it is now.
+    Before it sends again, pagerforce searches for the effect of an earlier attempt. It can't search
+    for a response play or a workflow: a retry sends it again, so look yourself first.
+    Arguments that could not be filled in are filled in again, from the present rule.
 
     Example: pagerforce failed retry a0123456789abcdef012
     """
@@ -79,14 +79,14 @@ def discard_failed(
     json: JsonOption = False,
     every: AllOption = False,
 ) -> None:
-    """Gives dead letters up for good; the journal keeps them.
+    """Discards dead letters for good; the journal keeps them.
 
     Example: pagerforce failed discard a0123456789abcdef012
     """
     _act("failed discard", "discarded", "discarded", ids, every=every, config=config, json=json)
 
 
-def _act(  # noqa: PLR0913 (what both commands share)
+def _act(  # noqa: PLR0913 (shared by both commands)
     command: str,
     key: str,
     word: str,

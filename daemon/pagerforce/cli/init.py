@@ -96,7 +96,7 @@ def init(  # noqa: PLR0913 (one option per value)
         str, typer.Option(help="HOST:PORT of the metrics; each instance needs its own.")
     ] = "",
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Ask nothing: leave open what no option gives.")
+        bool, typer.Option("--yes", "-y", help="Ask nothing; values without an option stay open.")
     ] = False,
     renew_certificate: Annotated[
         bool,
@@ -107,9 +107,9 @@ def init(  # noqa: PLR0913 (one option per value)
 ) -> None:
     """Writes config.toml, salesforce.key and salesforce.crt; never overwrites.
 
-    Asks for what no option gives, if somebody is there to answer, and says what is left to be done
-    in PagerDuty and Salesforce. With --json it asks nothing, and prints the files it wrote and the
-    keys that are still to be filled in.
+    Asks for values without an option if it runs on a terminal, and shows the next steps in
+    PagerDuty and Salesforce. With --json it asks nothing, and prints the written files and the keys
+    that must still be filled in.
 
     Example: pagerforce init /etc/pagerforce --region eu --from-email integration@example.com
     """
@@ -136,12 +136,12 @@ def init(  # noqa: PLR0913 (one option per value)
 
 def _check_instance(instance: str) -> None:
     if instance and not _INSTANCE.fullmatch(instance):
-        err.line("--instance: must be letters, digits and _ . - only: it names a folder and a unit")
+        err.line("--instance: use only letters, digits and _ . -: it names a folder and a unit")
         leave(USAGE)
 
 
 def _folders_of(instance: str) -> dict[str, str]:
-    """Where systemd puts state and socket of an instance, for the commands that run outside it."""
+    """Returns systemd's places of an instance's state and socket, for commands outside systemd."""
     if not instance:
         return {}
     return {
@@ -159,7 +159,7 @@ def _refuse_bad(answers: Mapping[str, str]) -> None:
 
 
 def _write(place: Path, answers: dict[str, str], *, is_asking: bool) -> Sequence[Path]:
-    """Writes the files; answers to questions are added to those given by options."""
+    """Writes the files; adds the answers to questions to those from options."""
     try:
         refuse_existing(place, (CONFIG_NAME, KEY_NAME, CERTIFICATE_NAME))  # before any question
         if is_asking and is_answered():
@@ -194,8 +194,8 @@ def _fail(error: ConfigError) -> NoReturn:
 
 
 def _ask(answers: Mapping[str, str]) -> dict[str, str]:
-    """What no option gave, asked for one by one; an empty answer leaves the example in place."""
-    out.line("An empty answer leaves the example in the file, to be filled in later.")
+    """Asks for values without an option one by one; an empty answer leaves the example in place."""
+    out.line("An empty answer leaves the example in the file; fill it in later.")
     given: dict[str, str] = {}
     for key, question in _QUESTIONS.items():
         while key not in answers and key not in given:

@@ -1,4 +1,4 @@
-"""``pagerforce links``: which incidents and records belong together."""
+"""``pagerforce links``: the links of incidents and records."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -78,7 +78,7 @@ def add_link(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Links an incident and a record, once both sides have said that they exist.
+    """Links an incident and a record; checks first that both exist.
 
     Comments and notes from now on are copied, earlier ones are not.
 
@@ -88,7 +88,7 @@ def add_link(
 
 
 @links.command("edit")
-def edit_link(  # noqa: PLR0913 (each is an option of its own)
+def edit_link(  # noqa: PLR0913 (one parameter per option)
     incident: Incident,
     record: LinkedRecord,
     *,
@@ -96,7 +96,7 @@ def edit_link(  # noqa: PLR0913 (each is an option of its own)
     json: JsonOption = False,
     state: Annotated[
         str | None,
-        typer.Option(help="active or inactive: an inactive link carries nothing over."),
+        typer.Option(help="active or inactive: an inactive link copies nothing."),
     ] = None,
     to_incident: Annotated[
         str | None, typer.Option(help="Link the record to this incident instead.")
@@ -126,7 +126,7 @@ def remove_link(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Forgets a link; changes nothing on either side.
+    """Removes a link; changes nothing on either side.
 
     Example: pagerforce links remove PABC123 a0B000000000001EAA
     """
@@ -137,7 +137,7 @@ def remove_link(
 def resume_link(
     incident: Incident, *, config: ConfigOption = None, json: JsonOption = False
 ) -> None:
-    """Restarts a paused link, before its pause is over.
+    """Ends the pause of a link early.
 
     Example: pagerforce links resume PABC123
     """

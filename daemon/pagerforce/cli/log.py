@@ -1,4 +1,4 @@
-"""``pagerforce log``: each event, the rules it met, what was done about it."""
+"""``pagerforce log``: the events, the rules that were evaluated, and the actions."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,24 +26,26 @@ _FOLLOW_SECONDS = 1.0
 _LEVELS = ("error", "warning", "info", "debug")
 
 
-def log(  # noqa: PLR0913 (each is an option of its own)
+def log(  # noqa: PLR0913 (one parameter per option)
     *,
     config: ConfigOption = None,
     json: JsonOption = False,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
-    incident: Annotated[str, typer.Option(help="Only of this incident.")] = "",
-    record: Annotated[str, typer.Option(help="Only of this record.")] = "",
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep printing new entries.")
+    ] = False,
+    incident: Annotated[str, typer.Option(help="Only entries of this incident.")] = "",
+    record: Annotated[str, typer.Option(help="Only entries of this record.")] = "",
     level: Annotated[
         str,
         typer.Option(
-            help="Only entries of this level and the more severe ones: error (a dead letter), "
-            "warning (tried again, refused), info (a rule matched, something was done), debug "
-            "(everything, also without --level)."
+            help="Only entries of this level and more severe ones: error (a dead letter), warning "
+            "(tried again, refused), info (a rule matched, something was done), debug (everything; "
+            "the default)."
         ),
     ] = "",
-    since: Annotated[str, typer.Option(help="Only since then, an RFC 3339 time.")] = "",
+    since: Annotated[str, typer.Option(help="Only entries since this RFC 3339 time.")] = "",
     audit: Annotated[
-        bool, typer.Option("--audit", help="What operators did and were refused, instead.")
+        bool, typer.Option("--audit", help="Instead show what operators did and were refused.")
     ] = False,
 ) -> None:
     """Shows the journal, oldest first; with --json one entry per line.
@@ -78,20 +80,20 @@ def _show(entry: Mapping[str, Any], *, json: bool) -> None:
 
 
 def check_since(text: str) -> None:
-    """Ends with a message where a time given on the command line is none; ``""`` is none wanted."""
+    """Ends with a message if a time on the command line is invalid; ``""`` means no time."""
     if not text:
         return
     try:
         parse_instant(text.upper())
     except ValueError:
-        err.line(f"--since: {text!r} is no RFC 3339 time, e.g. 2026-01-02T03:04:05Z")
+        err.line(f"--since: {text!r} is not an RFC 3339 time, e.g. 2026-01-02T03:04:05Z")
         leave(USAGE)
 
 
 def _entries(
     config: Path | None, values: Mapping[str, object], *, follow: bool
 ) -> Iterator[Mapping[str, Any]]:
-    """Every entry there is and, where wanted, those that come; a daemon that restarts is awaited."""
+    """Yields every entry, with ``follow`` also new ones; waits for a daemon that restarts."""
     after, has_begun = 0, False
     while True:
         try:
@@ -114,7 +116,7 @@ def _why_unruled(echo_of: str | None) -> str:
     if echo_of is None:
         return ""
     is_consequence = echo_of == CONSEQUENCE
-    return " (PagerDuty's own part of that)" if is_consequence else f" (our own: {echo_of})"
+    return " (PagerDuty's part of an own write)" if is_consequence else f" (own write: {echo_of})"
 
 
 def _print(entry: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""``pagerforce log-level``: how much the running daemon logs."""
+"""``pagerforce log-level``: changes the log level of the running daemon."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ def log_level(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Changes the running daemon's log level, until it is restarted.
+    """Changes the log level of the running daemon until its restart.
 
     Example: pagerforce log-level debug
     """

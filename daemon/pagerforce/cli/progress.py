@@ -1,7 +1,7 @@
-"""Shows how far something long is: a bar on standard error, only for somebody who watches.
+"""Shows the progress of long work: a bar on standard error, only on a terminal.
 
-It appears once the work has taken a moment, so that what is quick stays quiet, and is gone when the work
-ends. Never where the output is for a program: with ``--json``, or where it goes into a pipe or a file.
+It appears after a moment, so that quick work shows none, and disappears when the work ends. It
+never appears if the output is for a program: with ``--json``, or into a pipe or a file.
 """
 
 import threading
@@ -20,8 +20,8 @@ class Bar:
     """A bar around a block of work. ``show`` may be called from any thread.
 
     Args:
-        text: what is said until ``show`` says something else.
-        is_wanted: False where the output is JSON.
+        text: the text until the first call of ``show``.
+        is_wanted: False if the output is JSON.
     """
 
     def __init__(self, text: str, *, is_wanted: bool) -> None:
@@ -51,7 +51,7 @@ class Bar:
                 self._progress.stop()
 
     def show(self, text: str, share: float | None = None) -> None:
-        """How far it is: in words, and as a share from 0 to 1 where that is known."""
+        """Shows the progress: a text, and a share from 0 to 1 if known."""
         with self._lock:
             self._text, self._share = text, share
             self._draw()

@@ -1,4 +1,4 @@
-"""``pagerforce rules``: those in force, and putting others in their place."""
+"""``pagerforce rules``: shows the rules in force, and replaces them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ File = Annotated[
 
 @rules.command("list")
 def list_rules(*, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Shows every rule in force, in the order in which they are tried.
+    """Shows every rule in force, in the order of evaluation.
 
     Example: pagerforce rules list
     """
@@ -52,7 +52,7 @@ def show_rules(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Shows the rules in force as TOML, where they come from, and every applied revision.
+    """Shows the rules in force as TOML, their source, and every applied revision.
 
     Example: pagerforce rules show
     """
@@ -75,9 +75,9 @@ def show_rules(
 
 @rules.command("check")
 def check_rules(file: File, *, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Says whether a rules file could be put in force, and what would fail only when it fires.
+    """Says whether a rules file could be put in force, and what would fail only when a rule fires.
 
-    Exit code 1 where something would: correct it, or apply the file all the same.
+    Exit code 1 if something would fail: correct it, or apply the file anyway.
 
     Example: pagerforce rules check new-rules.toml
     """
@@ -108,12 +108,12 @@ def apply_rules(
     config: ConfigOption = None,
     json: JsonOption = False,
     since: Annotated[
-        str, typer.Option(help="Show the effect on events since then; a week if not given.")
+        str, typer.Option(help="Show the effect on events since this time; default one week.")
     ] = "",
 ) -> None:
     """Checks a rules file, shows its effect on recorded events, and puts it in force.
 
-    It stands for every ruleset of the configuration, also after a restart, until `rules rollback`.
+    It replaces every ruleset of the configuration, also after a restart, until `rules rollback`.
     A file with a problem changes nothing.
 
     Example: pagerforce rules apply new-rules.toml
@@ -129,13 +129,13 @@ def apply_rules(
     out.line(f"in force: revision {found['revision']}, {found['rules']} rules")
     _show_doubts(found["doubts"])
     for name, fields in found["new_fields"].items():
-        words = f"every {name} is read once more, now with {', '.join(fields)}"
+        words = f"every {name} is read again, now with {', '.join(fields)}"
         out.line(words)
 
 
 @rules.command("rollback")
 def roll_back(*, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Goes back to the revision before, at last to the rules of the configuration's files.
+    """Returns to the revision before, finally to the rules of the configuration's files.
 
     Example: pagerforce rules rollback
     """

@@ -1,4 +1,4 @@
-"""``pagerforce sandbox``: both APIs on loopback, for trying rules by hand."""
+"""``pagerforce sandbox``: both APIs on loopback, to try rules by hand."""
 
 import signal
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from pagerforce.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from pagerforce.sandbox.desk import Desk
+    from pagerforce.sandbox.running import RunningSandbox
 
 
 def sandbox(
@@ -28,9 +28,9 @@ def sandbox(
     ] = False,
     folder: Annotated[
         Path,
-        typer.Option("--dir", help="Where keys, certificates and a configuration are written."),
+        typer.Option("--dir", help="Folder for keys, certificates and a configuration."),
     ] = Path("pagerforce-sandbox"),
-    tls: Annotated[bool, typer.Option("--tls", help="Serve https with a CA of its own.")] = False,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve https with its own CA.")] = False,
     pagerduty_port: Annotated[int, typer.Option(help="0: any free one.")] = 8480,
     salesforce_port: Annotated[int, typer.Option(help="0: any free one.")] = 8481,
 ) -> None:
@@ -47,19 +47,19 @@ async def _serve(
     folder: Path,
     tls: bool,  # noqa: FBT001
     ports: tuple[int, int],
-    introduce: Callable[["Desk"], None],
+    introduce: Callable[["RunningSandbox"], None],
 ) -> None:
-    # Only here: no other command, and not the daemon, has any use for the sandbox.
-    from pagerforce.sandbox.desk import open_desk  # noqa: PLC0415
+    # Imported here: no other command, and not the daemon, uses the sandbox.
+    from pagerforce.sandbox.running import open_sandbox  # noqa: PLC0415
 
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with open_desk(folder, ports=ports, tls=tls) as desk:
+        async with open_sandbox(folder, ports=ports, tls=tls) as desk:
             introduce(desk)
             async for _ in signals:
                 break
 
 
-def _introduce(desk: "Desk") -> None:
+def _introduce(desk: "RunningSandbox") -> None:
     for line in (
         f"PagerDuty   {desk.pagerduty_url}   key {desk.api_key}",
         f"Salesforce  {desk.salesforce_url}   consumer key {desk.consumer_key}",
@@ -71,7 +71,7 @@ def _introduce(desk: "Desk") -> None:
         out.line(line)
 
 
-def _introduce_json(desk: "Desk") -> None:
+def _introduce_json(desk: "RunningSandbox") -> None:
     print_json(
         {
             "pagerduty": {"url": desk.pagerduty_url, "key": desk.api_key},

@@ -1,4 +1,4 @@
-"""``pagerforce simulate``: what rules would do about recorded events; writes nothing."""
+"""``pagerforce simulate``: shows what rules would do about recorded events; writes nothing."""
 
 import json as json_text
 from collections.abc import Mapping, Sequence
@@ -24,13 +24,13 @@ def simulate_rules(
         list[Path] | None,
         typer.Option(help="Rules to try instead of those in force; may be repeated."),
     ] = None,
-    since: Annotated[str, typer.Option(help="Only events since then, an RFC 3339 time.")] = "",
+    since: Annotated[str, typer.Option(help="Only events since this RFC 3339 time.")] = "",
     events: Annotated[
         Path | None,
         typer.Option(help="JSON lines of `pagerforce log --json`, instead of the journal."),
     ] = None,
 ) -> None:
-    """Shows per rule how often it would fire and what it would do, and what differs.
+    """Shows how often each rule would fire, its actions, and the difference to the rules in force.
 
     Example: pagerforce simulate --rules new-rules.toml --since 2026-01-02T00:00:00Z
     """
@@ -50,7 +50,7 @@ def simulate_rules(
 
 
 def read_text(path: Path, most: int = LARGEST_RULES_BYTES) -> str:
-    """A regular file of the user's own, of bounded size; raises ``ConfigError``."""
+    """Reads a regular file of limited size; raises ``ConfigError``."""
     try:
         return read_regular(path, most).decode("utf-8-sig")
     except (NotRegularError, TooLargeError) as error:
@@ -61,7 +61,7 @@ def read_text(path: Path, most: int = LARGEST_RULES_BYTES) -> str:
 
 
 def _read_lines(path: Path) -> list[bytes]:
-    """The events of a file as the daemon takes them: only what is needed of each, the newest first."""
+    """Returns a file's events as the daemon expects them: only the needed keys, newest first."""
     entries = []
     for number, line in enumerate(read_text(path, LARGEST_EVENTS_BYTES).splitlines(), start=1):
         if not line.strip():
@@ -71,7 +71,7 @@ def _read_lines(path: Path) -> list[bytes]:
             if entry.get("event") != "operator":
                 entry["recorded"]["event"]["id"]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            what = "is no line of `pagerforce log --json`; export the events again"
+            what = "is not a line of `pagerforce log --json`; export the events again"
             raise ConfigError([Problem(f"{path}: line {number}", what)]) from error
         kept = {key: entry.get(key) for key in ("event", "echo_of", "recorded")}
         entries.append(json_text.dumps(kept | {"line": number}).encode() + b"\n")
@@ -79,12 +79,10 @@ def _read_lines(path: Path) -> list[bytes]:
 
 
 def print_report(report: Mapping[str, Any]) -> None:
-    """A report for people."""
+    """Prints a report for people."""
     out.line(f"{report['events']} recorded events")
     if report["is_cut"]:
-        words = (
-            "more could not be tried in the time there is: these are the newest; --since narrows it"
-        )
+        words = "there was no time to try more: these are the newest; --since selects fewer"
         out.line(words)
     for rule in report["rules"]:
         parts = ", ".join(f"{count} x {do}" for do, count in sorted(rule["actions"].items()))

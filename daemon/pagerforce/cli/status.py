@@ -1,4 +1,4 @@
-"""``pagerforce status``: how the sources, the outbox and the links stand."""
+"""``pagerforce status``: shows the state of the sources, the outbox and the links."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _COLUMNS = ("source", "state", "behind", "polled every", "read to", "calls left"
 
 
 def status(*, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Shows the present state; exits 0 whatever it is.
+    """Shows the present state; always exits with 0.
 
     Asks the running daemon; without one it reads the state's file, and ready is false.
 
@@ -32,7 +32,8 @@ def status(*, config: ConfigOption = None, json: JsonOption = False) -> None:
 def _print(answer: dict[str, Any]) -> None:
     ready = "ready" if answer["ready"] else _unready(answer["sources"])
     out.line(
-        f"pagerforce {answer['version']} (schema {answer['schema']}), mode {answer['mode']}, {ready}"
+        f"pagerforce {answer['version']} (schema {answer['schema']}), mode {answer['mode']},"
+        f" {ready}"
     )
     out.table(_COLUMNS, _sources(answer))
     box = answer["outbox"]
@@ -77,7 +78,7 @@ def _not_read(item: dict[str, Any]) -> str:
 
 def _unready(sources: dict[str, Any]) -> str:
     if all(source["up"] is None for source in sources.values()):
-        return "no daemon answers: this is what its file says"
+        return "no daemon answers: this is from its state file"
     waiting = [name for name, source in sources.items() if not source["current"]]
     return f"not ready: not yet read to the end: {_list(waiting)}"
 

@@ -23,13 +23,13 @@ def try_service(
     config: ConfigOption = None,
     json: JsonOption = False,
     urgency: Annotated[
-        str, typer.Option(help="low or high; high may wake anyone who is on call.")
+        str, typer.Option(help="low or high; high may wake the people on call.")
     ] = "low",
     timeout: Annotated[float, typer.Option(help="Seconds to wait for each step.")] = 120.0,
 ) -> None:
-    """Triggers a test incident, follows it until it is seen and ruled on, and resolves it.
+    """Triggers a test incident, follows it until it is seen and evaluated, and resolves it.
 
-    The rules in force apply: one that creates a record creates one. Needs the running daemon.
+    The rules in force apply: a rule that creates records creates one. Needs the running daemon.
 
     Example: pagerforce test PNET001
     """

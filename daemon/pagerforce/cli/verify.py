@@ -1,4 +1,4 @@
-"""``pagerforce verify``: do the real accounts behave as pagerforce believes."""
+"""``pagerforce verify``: tests whether the real accounts behave as pagerforce believes."""
 
 import json as codec
 import os
@@ -28,21 +28,21 @@ from pagerforce.errors import ConfigError, PagerforceError, Problem
 _WORDS = {"ok": "OK", "differs": "DIFFERS", "not_tried": "not tried"}
 
 
-def verify(  # noqa: PLR0913 (one parameter is one option)
+def verify(  # noqa: PLR0913 (one parameter per option)
     service: Annotated[
-        str, typer.Argument(metavar="SERVICE", help="A service's id or name; its on-call is paged.")
+        str, typer.Argument(metavar="SERVICE", help="A service's id or name; pages who is on call.")
     ],
     *,
     config: ConfigOption = None,
     json: JsonOption = False,
     object_name: Annotated[
-        str, typer.Option("--object", help="Object of the test record; else the first configured.")
+        str, typer.Option("--object", help="Object of the test record; default: the first.")
     ] = "",
     urgency: Annotated[
         str, typer.Option(help="low or high; escalation may need high, which may wake people.")
     ] = "low",
     policy: Annotated[
-        str, typer.Option(help="Another escalation policy to hand the incident to, id or name.")
+        str, typer.Option(help="Another escalation policy to delegate to, id or name.")
     ] = "",
     status_update: Annotated[
         bool, typer.Option("--status-update", help="Also send a status update to subscribers.")
@@ -56,13 +56,14 @@ def verify(  # noqa: PLR0913 (one parameter is one option)
         typer.Option(help="Where to write the report, a new file.", show_default=False),
     ] = None,
     wait: Annotated[
-        float, typer.Option(min=0.1, max=120.0, help="Seconds a log entry may take to be seen.")
+        float, typer.Option(min=0.1, max=120.0, help="Seconds to wait for a log entry.")
     ] = 30.0,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before writing.")] = False,
 ) -> None:
-    """Plays a story on a test incident and a test record and compares it with what pagerforce believes.
+    """Tests with an incident and a record whether both accounts behave as pagerforce believes.
 
-    It writes to the real accounts and closes what it made. The report holds ids and shapes only.
+    It writes to the real accounts and closes what it created. The report contains no texts, only
+    ids and types.
 
     Example: pagerforce verify PNET001
     """
@@ -96,7 +97,7 @@ def verify(  # noqa: PLR0913 (one parameter is one option)
 
 
 def _read_values(given: list[str]) -> dict[str, str | bool | int | float]:
-    """``FIELD=VALUE``; ``true``, ``false`` and numbers are such, everything else is text.
+    """Reads ``FIELD=VALUE``: booleans and numbers have their type, everything else is text.
 
     Raises:
         ConfigError: one has no ``=``.
@@ -115,21 +116,21 @@ def _read_values(given: list[str]) -> dict[str, str | bool | int | float]:
 
 
 def _agree(plan: Mapping[str, Any]) -> None:
-    """Asks before anything is written; without a terminal to ask on, says what would be done."""
+    """Asks before anything is written; without a terminal it only says what would be done."""
     err.line("verify works on the real accounts. It will")
     for line in plan["will"]:
         err.line(f"  - {line}")
     if not is_answered():
         err.line("nothing was done: answer with --yes")
         leave(USAGE)
-    if ask_person("Go on? y or n").lower() not in ("y", "yes"):
+    if ask_person("Continue? y or n").lower() not in ("y", "yes"):
         err.line("nothing was done")
         leave(FAILED)
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the command as Ctrl-C does: what was made is closed first.
+    """Makes SIGTERM and SIGHUP end the command as Ctrl-C does: it first closes what it created.
 
     Raises:
         PagerforceError: it was interrupted.
@@ -140,7 +141,8 @@ def _interruptible() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise PagerforceError(
-            "interrupted: what was made is closed; what was not closed in time, the next run closes"
+            "interrupted: the test data is closed; if that took too long, the next run closes the"
+            " rest"
         ) from None
     finally:
         for kind, handler in zip(kinds, before, strict=True):
@@ -152,15 +154,15 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _open_report(path: Path) -> int:
-    """A new file, for its owner only.
+    """Creates a new file, for its owner only.
 
     Raises:
-        PagerforceError: it is there already, or the folder does not take it.
+        PagerforceError: it exists already, or the folder can't be written.
     """
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
-        raise PagerforceError(f"{path} is there already: give another file with --report") from None
+        raise PagerforceError(f"{path} exists already: give another file with --report") from None
     except OSError as error:
         raise PagerforceError(
             f"{path}: {error.strerror}; give a file that can be written with --report"
@@ -193,7 +195,7 @@ def _show(found: Mapping[str, Any], path: Path, *, is_json: bool) -> None:
     ok, differ, untried = (statuses.count(word) for word in _WORDS)
     out.line(f"{ok} OK, {differ} differ, {untried} not tried; report: {path}")
     if differ:
-        out.line("please send the report to the authors: it holds ids and shapes only")
+        out.line("please send the report to the authors: it contains only ids and types, no texts")
 
 
 def _table(beliefs: Sequence[Mapping[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""``pagerforce why``: the full story of one action."""
+"""``pagerforce why``: the full history of one action."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ def why(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Tells the full story of one action, from the change that caused it to the last answer.
+    """Shows the full history of one action, from the change that caused it to the last answer.
 
     Example: pagerforce why a0123456789abcdef012
     """
@@ -32,7 +32,7 @@ def why(
 
 
 def print_story(story: Mapping[str, Any]) -> None:
-    """A story for people."""
+    """Prints a history for people."""
     for line in _lines(story):
         out.line(line)
 
@@ -53,7 +53,7 @@ def _lines(story: Mapping[str, Any]) -> list[str]:
         f"  acts on     incident {story['incident'] or '-'}, record {story['record'] or '-'}",
     ]
     for attempt in story["attempts"]:
-        verdict = attempt["verdict"] or "under way, or the process ended before the answer"
+        verdict = attempt["verdict"] or "running, or the process ended before the answer"
         lines.append(f"  attempt {attempt['number']:<4}{attempt['started_at']}: {verdict}")
         if attempt["detail"]:
             lines.append(f"              {attempt['detail']}")

@@ -1,5 +1,5 @@
-"""The user's configuration: TOML files read, checked and turned into frozen models.
+"""The user's configuration: reads and checks TOML files and turns them into frozen models.
 
-``load`` reads files and reports every problem at once, ``schema`` is what the rest of the program
-sees, ``secret`` is the only place that touches keys. Nothing here talks to a remote side.
+``load`` reads files and reports every problem at once, ``schema`` is the interface for the rest of
+the program, ``secret`` is the only module that reads keys. No module here calls a remote side.
 """

@@ -1,4 +1,4 @@
-"""Pure: whose an incident is once a rule has acknowledged it, for ``check``.
+"""Reports, for ``check``, to whom PagerDuty assigns an incident that a rule acknowledges. Pure.
 
 Fact: ``pagerduty.acknowledge-assigns-to-writer``.
 """
@@ -16,34 +16,35 @@ _WHERE = "{where}: {do}"
 WRITER = remark(
     "acknowledge.writer",
     _WHERE,
-    "PagerDuty gives the incident to {who}; when the acknowledgement runs out, it notifies that user"
-    ' and not who was on call. assign_to = "actor" writes it as the person whose change it was,'
-    ' "unchanged" leaves the incident with those who have it',
+    "PagerDuty assigns the incident to {who}; when the acknowledgement times out, it notifies that"
+    " user,"
+    ' not the person on call. assign_to = "actor" acknowledges as the person who made the change,'
+    ' "unchanged" keeps the assignees',
 )
 ACTOR = remark(
     "acknowledge.actor",
     _WHERE,
-    "PagerDuty gives the incident to {who}; when the acknowledgement runs out, it notifies that user"
-    " and not who was on call",
+    "PagerDuty assigns the incident to {who}; when the acknowledgement times out, it notifies that"
+    " user, not the person on call",
 )
 UNCHANGED = remark(
     "acknowledge.unchanged",
     _WHERE,
-    "the incident stays with those who have it and no longer escalates, as it is assigned to them"
-    " directly. Where PagerDuty does not take both in one write it gives the incident to {who}:"
-    " `pagerforce verify SERVICE` tells",
+    "the incident keeps its assignees and no longer escalates, as it is assigned to them directly."
+    " If PagerDuty does not accept both in one write, it assigns the incident to {who}:"
+    " `pagerforce verify SERVICE` shows that",
 )
 BY_TEMPLATE = remark(
     "acknowledge.by_template",
     _WHERE,
-    "assign_to is a template: whose the incident is then is known once the rule fires",
+    "assign_to is a template: the assignee is known only when the rule fires",
 )
 
 ADVICE = (WRITER, ACTOR, UNCHANGED, BY_TEMPLATE)
 
 
 def acknowledging_lines(loaded: Loaded) -> Iterator[CheckLine]:
-    """One line for each action of an enabled rule that acknowledges."""
+    """Yields one line for each action of an enabled rule that acknowledges."""
     for rule in loaded.rules:
         for index, action in enumerate(rule.actions if rule.enabled else ()):
             if any(param.name == _PARAM for param in action.spec.params):
@@ -56,7 +57,7 @@ def _line(where: Mapping[str, str], wanted: str, config: Config) -> CheckLine:
     if is_template(wanted):
         return BY_TEMPLATE.line(**where)
     us = config.pagerduty.from_email
-    actor = f"the person whose change it was, or to {us} where it does not know or take that person"
+    actor = f"the person who made the change, or to {us} if it does not know or accept that person"
     is_actor = wanted == "actor" or config.pagerduty.act_as == "actor"
     advice = {"unchanged": UNCHANGED, "actor": ACTOR}.get(wanted, WRITER)
     return advice.line(**where, who=actor if is_actor else us)

@@ -1,7 +1,7 @@
-"""Bounds on a TOML text, looked at before it is parsed, in one pass over it.
+"""Limits on a TOML text, checked in one pass before it is parsed.
 
-The parser recurses with nesting, and its time and memory grow with the square of a key's parts; the parts
-of this program that read its tables recurse too. So a text is measured first.
+The parser recurses with nesting, and its time and memory grow with the square of a key's parts. The
+code that reads its tables recurses too. So a text is measured first.
 """
 
 import re
@@ -28,35 +28,33 @@ _TOKEN = re.compile(
 
 
 def check_bounds(text: str) -> tuple[int, str] | None:
-    """Line and reason why a text is not to be parsed; None where it may be.
+    """Returns line and reason why a text must not be parsed; None if it may be.
 
-    What is no TOML is for the parser to say.
+    The parser reports invalid TOML.
     """
     meter = _Meter()
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup
         if kind == "broken":
-            break  # a string without an end: the parser stops here, too
+            break  # a string without an end: the parser stops here too
         wrong = ""
         if kind == "mark":
             wrong = meter.mark(token[0])
         elif kind == "word" and token.end() - token.start() > LONGEST_WORD:
-            wrong = (
-                f"holds a bare key or a number of more than {LONGEST_WORD} characters: shorten it"
-            )
+            wrong = f"has a bare key or a number of more than {LONGEST_WORD} characters: shorten it"
         if wrong:
             return text.count("\n", 0, token.start()) + 1, wrong
     return None
 
 
 class _Meter:
-    """Counts what a text is made of."""
+    """Counts the parts of a text."""
 
     def __init__(self) -> None:
         self._dots = self._depth = self._values = 0
 
     def mark(self, mark: str) -> str:
-        """Counts one mark of punctuation; what is too much, or ``""``."""
+        """Counts one punctuation mark; returns the exceeded limit, or ``""``."""
         if mark == ".":
             self._dots += 1
             if self._dots >= MOST_PARTS:
@@ -74,5 +72,5 @@ class _Meter:
         if self._depth > DEEPEST:
             return f"is nested too deeply, more than {DEEPEST} levels: flatten it"
         if self._values > MOST_VALUES:
-            return f"holds more than {MOST_VALUES} values: split it"
+            return f"has more than {MOST_VALUES} values: split it"
         return ""

@@ -1,7 +1,7 @@
-"""The certificate beside the Salesforce key: does it belong to the key, and for how long is it good.
+"""Checks the certificate beside the Salesforce key: whether it belongs to the key, and its expiry.
 
 ``init`` writes ``salesforce.crt`` for upload to the app. pagerforce itself never sends it, but once
-it expires Salesforce refuses every login, so ``check`` tells in time.
+it expires Salesforce refuses every login, so ``check`` warns in time.
 """
 
 from datetime import datetime, timedelta
@@ -25,24 +25,24 @@ _LARGEST_BYTES = 64 * 1024
 EXPIRED = todo(
     "certificate.expired",
     _WHAT,
-    "expired on {date}: make a new key and certificate (`pagerforce init` in another folder), upload"
-    " the certificate to the app, then put both in place",
+    "expired on {date}: create a new key and certificate (`pagerforce init` in another folder),"
+    " upload the certificate to the app, then replace the old files with both",
 )
 EXPIRES = todo(
     "certificate.expires_soon",
     _WHAT,
-    "expires on {date}, in {days} days: make a new key and certificate (`pagerforce init` in another"
-    " folder), upload the certificate to the app, then put both in place",
+    "expires on {date}, in {days} days: create a new key and certificate (`pagerforce init` in"
+    " another folder), upload the certificate to the app, then replace the old files with both",
 )
 NOT_YET = todo(
     "certificate.not_yet_valid",
     _WHAT,
-    "is valid only from {date} on: correct this host's clock, or make a new certificate",
+    "is valid only from {date} on: correct this host's clock, or create a new certificate",
 )
 OTHER_KEY = todo(
     "certificate.other_key",
     _WHAT,
-    "does not belong to the private key beside it: upload the certificate that was made with the key",
+    "does not belong to the private key beside it: upload the certificate that belongs to the key",
 )
 UNREADABLE = remark(
     "certificate.unreadable", _WHAT, "can not be read as a PEM certificate ({reason}): not verified"
@@ -55,18 +55,18 @@ KEY_UNSEEN = remark(
 ABSENT = remark(
     "certificate.absent",
     "Salesforce certificate",
-    "{path} is not there: its expiry can not be foretold. Keep the certificate of the app beside the"
-    " key under this name",
+    "{path} does not exist, so its expiry is unknown. Keep the app's certificate beside the key"
+    " under this name",
 )
 
 ADVICE = (EXPIRED, EXPIRES, NOT_YET, OTHER_KEY, UNREADABLE, KEY_UNSEEN, ABSENT)
 
 
 def certificate_line(key_file: Path, now: datetime) -> CheckLine:
-    """What is to be said about the certificate that belongs to a key file.
+    """Returns the line about the certificate of a key file.
 
     Args:
-        key_file: the private key; the certificate is looked for beside it.
+        key_file: the private key; the certificate is searched for beside it.
         now: the present, aware.
     """
     path = key_file.with_name(CERTIFICATE_NAME)
@@ -96,7 +96,7 @@ def _belonging(path: Path, key_file: Path, certificate: x509.Certificate) -> Che
         key = load_pem_private_key(read_plain(key_file, _LARGEST_BYTES), password=None)
     except OSError:
         return KEY_UNSEEN.line(path=path)
-    except (ValueError, TypeError):  # what is wrong with the key is told when it is loaded
+    except (ValueError, TypeError):  # a wrong key is reported when it is loaded
         return OTHER_KEY.line(path=path)
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):

@@ -1,7 +1,7 @@
-"""The lines of ``check``: OK, a remark, or what to do; and the advice they are made of.
+"""The lines of ``check``: OK, a remark, or what to do; and the advice behind them.
 
-Every line that is not plain OK comes from an :class:`Advice` that stands beside the code which
-gives it. ``docs/reference/check.md`` lists them all, and a test holds the two together.
+Every line that is not plain OK comes from an :class:`Advice`, declared beside the code that uses
+it. ``docs/reference/check.md`` lists them all, and a test compares the two.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pagerforce.model.value import Json
 
 
 class Kind(StrEnum):
-    """What a line says. Only ``TODO`` makes ``check`` fail."""
+    """The kind of a line. Only ``TODO`` makes ``check`` fail."""
 
     OK = "ok"
     REMARK = "remark"
@@ -24,10 +24,10 @@ class CheckLine:
     """One line of ``check``.
 
     Attributes:
-        what: what was looked at.
-        remedy: what to know or to do; empty where all is well.
-        code: which advice it is, stable; empty where all is well.
-        calls: of ``--plan``: API calls per day, idle and busy.
+        what: the checked item.
+        remedy: the remark or the fix; empty if the item is correct.
+        code: the stable code of the advice; empty if the item is correct.
+        calls: with ``--plan``: API calls per day, idle and busy.
     """
 
     kind: Kind
@@ -38,11 +38,11 @@ class CheckLine:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing has to be done about it."""
+        """Whether nothing must be done about it."""
         return self.kind is not Kind.TODO
 
     def to_json(self) -> dict[str, Json]:
-        """As ``check --json`` prints it and the control socket carries it."""
+        """Returns the form for ``check --json`` and the control socket."""
         found: dict[str, Json] = {
             "ok": self.ok,
             "kind": self.kind.value,
@@ -56,10 +56,10 @@ class CheckLine:
 
     @classmethod
     def from_json(cls, value: Mapping[str, object]) -> "CheckLine":
-        """Reads what :meth:`to_json` wrote.
+        """Reads the form of :meth:`to_json`.
 
         Raises:
-            KeyError, ValueError: it is something else.
+            KeyError, ValueError: it has another form.
         """
         idle, busy = value.get("idle_per_day"), value.get("busy_per_day")
         is_planned = isinstance(idle, int) and isinstance(busy, int)
@@ -74,12 +74,12 @@ class CheckLine:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """A line that may appear, with ``{places}`` to be filled in.
+    """A possible line, with ``{places}`` to fill in.
 
     Attributes:
         code: stable, for programs: ``pagerduty.user_missing``.
-        what: what was looked at.
-        remedy: what to do, or what to know.
+        what: the checked item.
+        remedy: the fix or the remark.
     """
 
     code: str
@@ -88,22 +88,22 @@ class Advice:
     remedy: str
 
     def line(self, **values: object) -> CheckLine:
-        """The line with its places filled in."""
+        """Returns the line with its places filled in."""
         return CheckLine(
             self.kind, self.what.format(**values), self.remedy.format(**values), self.code
         )
 
 
 def ok(what: str) -> CheckLine:
-    """A line about something that is well."""
+    """Creates a line about a correct item."""
     return CheckLine(Kind.OK, what)
 
 
 def todo(code: str, what: str, remedy: str) -> Advice:
-    """An advice that something must be done."""
+    """Creates an advice that something must be done."""
     return Advice(code, Kind.TODO, what, remedy)
 
 
 def remark(code: str, what: str, remedy: str) -> Advice:
-    """An advice that is good to know, or that something could not be verified."""
+    """Creates an advice that is useful to know, or that something could not be verified."""
     return Advice(code, Kind.REMARK, what, remedy)

@@ -1,7 +1,7 @@
-"""What has to fit together across sections and files, and the templates outside rules.
+"""Checks across sections and files, and of the templates outside rules.
 
-Works on the merged tables rather than on the models, so that these problems are reported together
-with those of single values. Whatever has the wrong type is passed over: the schema names it.
+It works on the merged tables rather than on the models, so that these problems are reported
+together with those of single values. Values of the wrong type are skipped: the schema reports them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _COMMENT_PARTS = ("author", "body", "created_at")
 
 
 def cross_check(merged: Merged) -> list[Problem]:
-    """Doubled names, references to nothing, broken templates; rulesets are the rules' own matter."""
+    """Returns double names, dangling references and broken templates; rulesets check themselves."""
     return [
         *_doubled_names(merged, "objects"),
         *_doubled_names(merged, "service_mappings"),
@@ -29,7 +29,7 @@ def cross_check(merged: Merged) -> list[Problem]:
 
 
 def object_names(merged: Merged) -> tuple[str, ...]:
-    """The names of the configured objects, as far as they are text."""
+    """Returns the names of the configured objects that are text."""
     names = (item.get("name") for item in merged.items("objects"))
     return tuple(name for name in names if isinstance(name, str))
 
@@ -41,10 +41,10 @@ def _doubled_names(merged: Merged, key: str) -> Iterator[Problem]:
         if not isinstance(name, str):
             continue
         place = merged.place((key, index, "name"))
-        # Salesforce API names know no case; a mapping's name is a label as written.
+        # Salesforce API names ignore case; a mapping's name is a label as written.
         known = first.setdefault(name.lower() if key == "objects" else name, place)
         if known != place:
-            yield Problem(place, f"this name is taken by {known}: each needs its own")
+            yield Problem(place, f"{known} has the same name: each needs its own")
 
 
 def _doubled_services(merged: Merged) -> Iterator[Problem]:
@@ -76,7 +76,7 @@ def _doubled_winners(merged: Merged) -> Iterator[Problem]:
         for field in winners if isinstance(winners, Mapping) else ():
             if field.lower() in seen:
                 place = merged.place(("objects", index, "conflict_fields", field))
-                yield Problem(place, "this field is listed twice, in another case: remove one")
+                yield Problem(place, "this field is listed twice, with different case: remove one")
             seen.add(field.lower())
 
 
@@ -105,4 +105,4 @@ def _judge(text: str, merged: Merged) -> Iterator[str]:
             guess = did_you_mean(path[1], _COMMENT_PARTS)
             yield f"unknown name comment.{path[1]}{guess}: there are {', '.join(_COMMENT_PARTS)}"
     for name in sorted(inspection.maps - merged.maps.keys()):
-        yield f"translates by a map that is not configured: add [maps.{name}]"
+        yield f"translates with a map that is not configured: add [maps.{name}]"

@@ -1,6 +1,7 @@
-"""Turns what pydantic found into problems that name the place and the remedy.
+"""Turns pydantic's errors into problems with the place and the remedy.
 
-Only error kinds, limits and our own messages are used: never an input value, which may be a secret.
+It uses only error kinds, limits and pagerforce's own messages, never an input value, which may be a
+secret.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,22 +34,22 @@ SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("service_mappings",): ServiceMapping,
 }
 
-# What a required key is; the others have a default.
+# The remedies for missing required keys; the other keys have a default.
 _REMEDIES = {
     "pagerduty": "a section [pagerduty] with at least from_email",
     "pagerduty.from_email": "the e-mail of the PagerDuty user that pagerforce acts as",
     "salesforce": "a section [salesforce] with at least login_url, consumer_key and username",
     "salesforce.login_url": "your org's own address, such as https://acme.my.salesforce.com",
-    "salesforce.consumer_key": "the consumer key of the app that pagerforce logs in through",
+    "salesforce.consumer_key": "the consumer key of the app that pagerforce uses to log in",
     "salesforce.username": "the Salesforce user that pagerforce acts as",
     "objects.name": "the API name of the object, or a preset",
-    "objects.comments.object": "the API name of the child object that holds comments",
+    "objects.comments.object": "the API name of the child object for comments",
     "objects.comments.parent_field": "the field of the comment that points to its record",
-    "objects.comments.body_field": "the field of the comment that holds its text",
-    "service_mappings.name": "a name of its own, for messages",
+    "objects.comments.body_field": "the field of the comment for its text",
+    "service_mappings.name": "its own name, for messages",
     "service_mappings.object": "one of the configured objects",
     "service_mappings.field": "the API name of the field that decides",
-    "service_mappings.value": "the value that goes with the service, or a { lookup = { ... } }",
+    "service_mappings.value": "the value for the service, or a { lookup = { ... } }",
     "service_mappings.service": "the id of the PagerDuty service",
 }
 
@@ -69,12 +70,12 @@ _TYPES = {
 def to_problems(
     error: ValidationError, place: Callable[[Sequence[str | int]], str]
 ) -> list[Problem]:
-    """One problem per error; ``place`` gives file and key path of a location."""
+    """Returns one problem per error; ``place`` returns file and key path of a location."""
     return [_to_problem(detail, place) for detail in error.errors(include_url=False)]
 
 
 def _to_problem(detail: ErrorDetails, place: Callable[[Sequence[str | int]], str]) -> Problem:
-    # pydantic marks an error in a key of a table, rather than in its value, by this last step
+    # pydantic adds this last step if the error is in a key of a table, not in its value
     path = tuple(part for part in detail["loc"] if part != "[key]")
     return Problem(place(path), _explain(detail, path))
 

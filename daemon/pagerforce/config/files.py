@@ -1,6 +1,6 @@
-"""Reads the configuration's files: the main one and those that it includes.
+"""Reads the configuration's files: the main file and its included files.
 
-Gives back parsed tables and problems; knows nothing about what the keys mean except ``include``.
+Returns parsed tables and problems; the only key that it knows is ``include``.
 """
 
 import os
@@ -27,8 +27,8 @@ class Document:
     """One file's content.
 
     Attributes:
-        label: how problems name the file: its path seen from the main file's folder.
-        table: what TOML holds, keys that carry secrets taken out.
+        label: the file's name in problems: its path relative to the main file's folder.
+        table: the TOML content without keys that contain secrets.
     """
 
     path: Path
@@ -38,9 +38,9 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class RulesText:
-    """A rules file that is no file here: one that was applied, or that a caller sent.
+    """A rules file that is not a local file: an applied one, or one that a caller sent.
 
-    ``label``: how problems name it.
+    ``label``: its name in problems.
     """
 
     label: str
@@ -48,17 +48,17 @@ class RulesText:
 
 
 @dataclass(slots=True)
-class Reading:
-    """Everything read so far: documents in order, main file first, and what was wrong."""
+class FilesRead:
+    """Everything read so far: documents in order, main file first, and problems."""
 
     documents: list[Document] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
-def read_files(main: Path) -> Reading:
-    """Reads the main file and its includes; a file that can't be read is a problem, not an end."""
-    reading = Reading()
+def read_files(main: Path) -> FilesRead:
+    """Reads the main file and its includes; an unreadable file is a problem, not an error."""
+    reading = FilesRead()
     _read_into(reading, main, _main_label(main))
     if reading.documents:
         for path in _included(reading, main):
@@ -66,8 +66,8 @@ def read_files(main: Path) -> Reading:
     return reading
 
 
-def replace_rules(reading: Reading, files: Sequence[Path | RulesText]) -> None:
-    """Takes the rulesets of these files for all read so far, and their maps for those so named."""
+def replace_rules(reading: FilesRead, files: Sequence[Path | RulesText]) -> None:
+    """Replaces all rulesets read so far, and maps of the same names, with those of these files."""
     before = len(reading.documents)
     for item in files:
         if isinstance(item, RulesText):
@@ -89,7 +89,7 @@ def _table(value: object) -> Mapping[str, object]:
 
 
 def _main_label(main: Path) -> str:
-    """The bare name once the file is found; until then people need to know where it was sought."""
+    """Returns the bare name if the file exists; else the full path, to show the expected place."""
     try:
         main.stat()
     except (OSError, ValueError):
@@ -97,12 +97,12 @@ def _main_label(main: Path) -> str:
     return main.name
 
 
-def _read_into(reading: Reading, path: Path, label: str) -> None:
+def _read_into(reading: FilesRead, path: Path, label: str) -> None:
     reading.labels.append(label)
     _add(reading, path, label, _parse(path, label))
 
 
-def _add(reading: Reading, path: Path, label: str, found: dict[str, object] | Problem) -> None:
+def _add(reading: FilesRead, path: Path, label: str, found: dict[str, object] | Problem) -> None:
     if isinstance(found, Problem):
         reading.problems.append(found)
         return
@@ -111,22 +111,20 @@ def _add(reading: Reading, path: Path, label: str, found: dict[str, object] | Pr
     reading.problems += problems
 
 
-def _take_text(reading: Reading, text: RulesText) -> None:
-    """A rules text may hold rules and their maps only: anyone who may write rules may write no more."""
+def _take_text(reading: FilesRead, text: RulesText) -> None:
+    """Adds a rules text; only rules and maps: the right to write rules covers nothing else."""
     reading.labels.append(text.label)
     found = _parse_text(text)
     if not isinstance(found, Problem):
         for key in found.keys() - set(RULES_KEYS):
-            what = (
-                f"a rules file holds {' and '.join(RULES_KEYS)} only: move it to the configuration"
-            )
+            what = f"a rules file has {' and '.join(RULES_KEYS)} only: move it to the configuration"
             reading.problems.append(Problem(f"{text.label}: {key}", what))
         found = {key: value for key, value in found.items() if key in RULES_KEYS}
     _add(reading, Path(text.label), text.label, found)
 
 
 def read_table(path: Path) -> dict[str, object] | None:
-    """What one file holds, unjudged; None where it can't be understood. Raises ``PermissionError``."""
+    """Returns a file's content unchecked, None if unparsable; raises ``PermissionError``."""
     try:
         found = _parse_toml(read_regular(path, _LARGEST_BYTES), str(path))
     except PermissionError:
@@ -151,7 +149,7 @@ def _parse(path: Path, label: str) -> dict[str, object] | Problem:
         what = "name the configuration file in it" if is_folder else "give the path of a TOML file"
         return Problem(label, f"{error}: {what}")
     except TooLargeError as error:
-        return Problem(label, f"{error}: split it by include")
+        return Problem(label, f"{error}: split it with include")
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         return Problem(label, _why_unreadable(error))
     return _parse_toml(raw, label)
@@ -160,12 +158,12 @@ def _parse(path: Path, label: str) -> dict[str, object] | Problem:
 def _why_unreadable(error: OSError | ValueError) -> str:
     match error:
         case FileNotFoundError():
-            return "does not exist: `pagerforce init` writes one; --config names another"
+            return "does not exist: `pagerforce init` writes one; use --config for another file"
         case PermissionError():
             return "may not be read by this user: check its owner and mode"
         case OSError():
             return f"can not be read ({error.strerror}): check the path"
-    return "is not a path: it must not hold a NUL"
+    return "is not a path: it must not contain a NUL"
 
 
 def _parse_toml(raw: bytes, label: str) -> dict[str, object] | Problem:
@@ -185,18 +183,18 @@ def _parse_toml(raw: bytes, label: str) -> dict[str, object] | Problem:
         return Problem(f"{label}: {where}", f"is not valid TOML: {_dotted(what)}")
     except RecursionError:
         return Problem(label, "is nested too deeply: flatten it")
-    except ValueError as error:  # a whole number with more digits than Python reads
+    except ValueError as error:  # a whole number with more digits than Python accepts
         return Problem(label, f"is not valid TOML: {error}")
 
 
 def _dotted(message: str) -> str:
-    """The parser shows keys as Python tuples, ``('daemon', 'mode')``: shows them as keys instead."""
+    """Replaces keys in the parser's form, ``('daemon', 'mode')``, with dotted keys."""
     return re.sub(
         r"\(('[^']*',? ?)+\)", lambda key: ".".join(re.findall(r"'([^']*)'", key[0])), message
     )
 
 
-def _included(reading: Reading, main: Path) -> Sequence[Path]:
+def _included(reading: FilesRead, main: Path) -> Sequence[Path]:
     patterns = reading.documents[0].table.get("include", [])
     label = reading.documents[0].label
     if not isinstance(patterns, list) or not all(isinstance(one, str) for one in patterns):
@@ -207,7 +205,7 @@ def _included(reading: Reading, main: Path) -> Sequence[Path]:
         try:
             paths = sorted(_expand(main.parent, pattern))
         except PermissionError:
-            what = "looks into a folder that this user may not read: check its owner and mode"
+            what = "needs a folder that this user may not read: check its owner and mode"
             reading.problems.append(Problem(where, what))
             continue
         except (OSError, ValueError, IndexError, NotImplementedError):
@@ -218,21 +216,21 @@ def _included(reading: Reading, main: Path) -> Sequence[Path]:
         found |= {
             path: None
             for path in paths
-            # realpath: unlike resolve() it takes a link that leads to itself for what it is
+            # realpath: unlike resolve() it accepts a link that leads to itself
             if not path.name.startswith(".") and os.path.realpath(path) != os.path.realpath(main)
         }
         if len(found) > _MOST_FILES:
-            what = f"finds more than {_MOST_FILES} files: write a narrower pattern"
+            what = f"matches more than {_MOST_FILES} files: write a narrower pattern"
             reading.problems.append(Problem(where, what))
             return ()
     return tuple(found)
 
 
 def _expand(folder: Path, pattern: str) -> list[Path]:
-    """The files a pattern finds, looked for from ``folder``; an absolute one from its root.
+    """Returns the files that match a pattern, relative to ``folder`` unless it is absolute.
 
     Raises:
-        PermissionError: a folder may not be read; the search itself would pass over it silently.
+        PermissionError: a folder may not be read; the search itself would skip it silently.
         ValueError, IndexError, NotImplementedError: it is not a pattern.
     """
     if not pattern:

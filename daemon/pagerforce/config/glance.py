@@ -1,7 +1,7 @@
-"""What a command must know to find the running daemon, read without judging the configuration.
+"""Reads what a command needs to find the running daemon, without a check of the configuration.
 
-A command that the daemon answers needs no valid configuration: the daemon has a good one in memory,
-and an operator who has just broken the file must still be able to ask how things are.
+A command that the daemon answers needs no valid configuration: the daemon has a valid one in
+memory, and an operator who has just broken the file must still be able to ask for the status.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from pagerforce.config.settings import DEFAULT_SOCKET
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """Where the control socket should be.
+    """The expected place of the control socket.
 
     Attributes:
-        socket: None where the configuration disables it, or can't be understood.
-        is_readable: False where this user may not read the configuration; the socket is then the
+        socket: None if the configuration disables it, or can't be parsed.
+        is_readable: False if this user may not read the configuration; then the socket is the
             default one.
     """
 
@@ -27,7 +27,7 @@ class Glance:
 
 
 def glance(path: Path, environ: Mapping[str, str]) -> Glance:
-    """Looks for ``daemon.control_socket``; ``$RUNTIME_DIRECTORY`` wins, as for the daemon."""
+    """Reads ``daemon.control_socket``; ``$RUNTIME_DIRECTORY`` has priority, as in the daemon."""
     try:
         table = read_table(path)
     except PermissionError:

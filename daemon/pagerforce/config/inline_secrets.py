@@ -1,7 +1,7 @@
-"""Finds secrets that stand in the configuration itself, and takes them out of it.
+"""Finds secrets in the configuration itself, and removes them.
 
-What is found here is never echoed: problems name the key and where the secret belongs, and every
-later step, whose messages may quote, no longer sees the value.
+The values are never shown: problems name the key and the right place for the secret, and later
+steps, whose messages may quote values, no longer see them.
 """
 
 import re
@@ -34,24 +34,26 @@ _WORDS = frozenset(
 _ENDINGS = ("_token", "_secret", "_password", "_passphrase", "_api_key", "_private_key")
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _TOKEN_HEADER = re.compile(r"(?:token\s+token=|bearer\s+)\S{8,}", re.IGNORECASE)
-# Below these keys stand names and values of the remote side, e.g. a category called "Password".
+# Below these keys are names and values of the remote side, e.g. a category called "Password".
 _REMOTE_NAMES = frozenset({"fields", "lookup", "conflict_fields", "maps"})
 _DEEPEST = 40
 
 _PAGERDUTY_PLACE = (
-    "put it into a file of mode 0600 named by pagerduty.api_key_file, into the environment variable"
+    "put it into a file of mode 0600 and set pagerduty.api_key_file, or into the environment"
+    " variable"
     ' PAGERFORCE_PAGERDUTY_API_KEY, or into the systemd credential "pagerduty-api-key"'
 )
 _SALESFORCE_PLACE = (
-    "pagerforce logs in to Salesforce with a private key only: keep that in a file of mode 0600"
-    ' named by salesforce.private_key_file, or in the systemd credential "salesforce-private-key"'
+    "pagerforce logs in to Salesforce with a private key only: keep it in a file of mode 0600 and"
+    " set"
+    ' salesforce.private_key_file, or in the systemd credential "salesforce-private-key"'
 )
 
 
 def remove_secrets(
     table: Mapping[str, object], label: str
 ) -> tuple[Mapping[str, object], list[Problem]]:
-    """A copy without keys that hold secrets, and one problem for each of them."""
+    """Returns a copy without keys that contain secrets, and one problem for each of them."""
     problems: list[Problem] = []
     clean = _clean_table(table, (), label, problems)
     return clean, problems
@@ -109,5 +111,5 @@ def _problem(label: str, path: tuple[str | int, ...]) -> Problem:
     is_salesforce = path[0] == "salesforce" or "private" in key or "client" in key
     place = _SALESFORCE_PLACE if is_salesforce else _PAGERDUTY_PLACE
     return Problem(
-        f"{label}: {key_path(path)}", f"a secret must not stand in the configuration: {place}"
+        f"{label}: {key_path(path)}", f"a secret must not be in the configuration: {place}"
     )

@@ -8,7 +8,7 @@ _STEP = re.compile(r'"((?:[^"\\]|\\.)*)"|\[(\d+)\]|([^.\[\]"]+)')
 
 
 def key_path(parts: Sequence[str | int]) -> str:
-    """Parts of a path as text; a key that TOML would have to quote is quoted."""
+    """Returns the parts of a path as text; quotes keys that need quotes in TOML."""
     text = ""
     for part in parts:
         if isinstance(part, int):
@@ -20,7 +20,7 @@ def key_path(parts: Sequence[str | int]) -> str:
 
 
 def split_path(text: str) -> tuple[str | int, ...]:
-    """The parts of a path that ``key_path`` wrote, for putting problems in the order of a file."""
+    """Returns the parts of a path that ``key_path`` wrote, to sort problems in file order."""
     return tuple(
         int(step[2]) if step[2] is not None else (step[1] if step[1] is not None else step[3])
         for step in _STEP.finditer(text)

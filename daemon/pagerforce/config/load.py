@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pagerforce.config.crosscheck import cross_check, object_names
 from pagerforce.config.explain import to_problems
-from pagerforce.config.files import Document, Reading, RulesText, read_files, replace_rules
+from pagerforce.config.files import Document, FilesRead, RulesText, read_files, replace_rules
 from pagerforce.config.keypath import split_path
 from pagerforce.config.merge import Merged, merge_documents
 from pagerforce.config.paths import control_socket
@@ -25,11 +25,11 @@ VARIABLE = "PAGERFORCE_CONFIG"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration that was read without a single problem.
+    """A configuration without any problem.
 
     Attributes:
         rules: of all rulesets, in file order.
-        files: main file first, then what it included, in the order they were read.
+        files: main file first, then its included files, in reading order.
     """
 
     config: Config
@@ -38,7 +38,7 @@ class Loaded:
 
 
 def find_config(option: Path | None, environ: Mapping[str, str]) -> Path:
-    """The file to load: ``--config``, else ``$PAGERFORCE_CONFIG``, else the one in /etc."""
+    """Returns the file to load: ``--config``, else ``$PAGERFORCE_CONFIG``, else the one in /etc."""
     if option is not None:
         return option
     named = environ.get(VARIABLE, "")
@@ -52,16 +52,16 @@ def load_config(
     environ: Mapping[str, str],
     rules: Sequence[Path | RulesText] = (),
 ) -> Loaded:
-    """Reads and checks a configuration and everything it includes.
+    """Reads and checks a configuration with its included files.
 
     Secrets are not read: see ``secret.load_secrets``.
 
     Args:
         path: the main file.
         catalog: the actions that rules may use.
-        environ: the process environment, for the folders that systemd gives.
-        rules: files or texts whose rulesets stand for all of the configuration's, and whose maps
-            for those of the same name: to try them out, or because an operator applied them.
+        environ: the process environment, for the folders from systemd.
+        rules: files or texts that replace all rulesets of the configuration, and maps of the same
+            names: to try them, or because an operator applied them.
 
     Raises:
         ConfigError: with every problem found, in the order of the files.
@@ -105,7 +105,7 @@ def _parse_rules(
 
 
 def _scalar_maps(merged: Merged) -> dict[str, dict[str, str | int | float | bool]]:
-    """The maps as far as their values are fit; the schema reports the others."""
+    """Returns the maps with their valid values; the schema reports the others."""
     return {
         name: {key: value for key, value in table.items() if isinstance(value, str | int | float)}
         for name, table in merged.maps.items()
@@ -126,12 +126,12 @@ def _check_files(config: Config, merged: Merged, environ: Mapping[str, str]) -> 
 
 
 def _check_certificates(path: Path) -> str:
-    """What is wrong with a CA bundle; ``""`` if nothing."""
+    """Returns what is wrong with a CA bundle; ``""`` if nothing."""
     try:
         if not path.is_file():
-            return "is not a file that exists: give the path of a PEM file, or remove the key"
+            return "is not an existing file: give the path of a PEM file, or remove the key"
         if not x509.load_pem_x509_certificates(path.read_bytes()):
-            return "holds no certificate: give a PEM file with the CA certificates to trust"
+            return "contains no certificate: give a PEM file with the CA certificates to trust"
     except OSError as error:
         return f"can not be read ({error.strerror}): check its owner and mode"
     except ValueError:
@@ -139,8 +139,8 @@ def _check_certificates(path: Path) -> str:
     return ""
 
 
-def _in_file_order(problems: Sequence[Problem], reading: Reading) -> list[Problem]:
-    """Sorted as a reader meets them: by file, then by the section's and the item's place in it."""
+def _in_file_order(problems: Sequence[Problem], reading: FilesRead) -> list[Problem]:
+    """Sorts problems by file, then by the place of section and item in it."""
     tables = {document.label: document for document in reading.documents}
     order = {label: rank for rank, label in enumerate(reading.labels)}
 

@@ -1,4 +1,4 @@
-"""Puts the files' tables together into one, and remembers where each piece came from."""
+"""Merges the files' tables into one, and remembers the origin of each part."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ _MAIN_ONLY = ("include", "daemon", "metrics", "pagerduty", "salesforce", "delive
 
 @dataclass(slots=True)
 class Merged:
-    """One table made of all files.
+    """One table of all files.
 
     Attributes:
         main: label of the main file.
         table: ready for the schema.
         origins: for each list, the label and index of each of its items.
-        map_labels: the file that each map stands in.
+        map_labels: the file of each map.
     """
 
     main: str
@@ -32,7 +32,7 @@ class Merged:
     problems: list[Problem] = field(default_factory=list)
 
     def place(self, path: Sequence[str | int]) -> str:
-        """File and key path of a path in the merged table."""
+        """Returns file and key path of a path in the merged table."""
         label, parts = self.main, tuple(path)
         if len(parts) > 1 and parts[0] in self.origins and isinstance(parts[1], int):
             label, index = self.origins[str(parts[0])][parts[1]]
@@ -42,19 +42,19 @@ class Merged:
         return f"{label}: {key_path(parts)}" if parts else label
 
     def items(self, key: str) -> list[Mapping[str, object]]:
-        """The tables of one of the lists, from all files, in order."""
+        """Returns the tables of one of the lists, from all files, in order."""
         found = self.table.get(key)
         return list(found) if isinstance(found, list) else []
 
     @property
     def maps(self) -> Mapping[str, Mapping[str, object]]:
-        """All maps by name."""
+        """Returns all maps by name."""
         found = self.table.get("maps")
         return found if isinstance(found, dict) else {}
 
 
 def merge_documents(documents: Sequence[Document]) -> Merged:
-    """All documents as one table, presets applied; the first document is the main file."""
+    """Returns all documents as one table, presets applied; the first document is the main file."""
     main = documents[0]
     merged = Merged(main.label)
     merged.table = {key: value for key, value in main.table.items() if key not in _SHARED}
@@ -79,9 +79,9 @@ def _refuse_foreign_keys(merged: Merged, document: Document) -> None:
         if key == "include":
             what = "an included file can not include others: list them in the main file"
         elif key in _MAIN_ONLY:
-            what = f"may stand in the main file only: move [{key}] to {merged.main}"
+            what = f"is allowed in the main file only: move [{key}] to {merged.main}"
         else:
-            what = f"unknown key{did_you_mean(key, _SHARED)}; an included file may hold "
+            what = f"unknown key{did_you_mean(key, _SHARED)}; an included file may have "
             what += ", ".join(_SHARED)
         merged.problems.append(Problem(f"{document.label}: {key_path((key,))}", what))
 
@@ -113,10 +113,10 @@ def _add_maps(merged: Merged, document: Document) -> None:
     for name, table in found.items():
         where = f"{document.label}: {key_path(('maps', name))}"
         if name in merged.map_labels:
-            what = f"this map stands in {merged.map_labels[name]} too: rename or join them"
+            what = f"this map is in {merged.map_labels[name]} too: rename or merge them"
             merged.problems.append(Problem(where, what))
         elif not isinstance(table, Mapping):
-            what = f"must be a table: write {key_path(('maps', name))} as a section of its own"
+            what = f"must be a table: write {key_path(('maps', name))} as its own section"
             merged.problems.append(Problem(where, what))
         else:
             merged.map_labels[name] = document.label
@@ -130,7 +130,7 @@ def _with_preset(merged: Merged, index: int, item: Mapping[str, object]) -> Mapp
     known = preset_names()
     if name in known:
         return overlay(load_preset(name), item)
-    what = "is not a preset that exists"
+    what = "is not an existing preset"
     what += f"{did_you_mean(name, known)}: there are: {', '.join(known)}"
     merged.problems.append(Problem(merged.place(("objects", index, "preset")), what))
     return item

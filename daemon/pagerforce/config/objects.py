@@ -1,4 +1,4 @@
-"""``[[objects]]`` and ``[[service_mappings]]``: what takes part on the Salesforce side."""
+"""``[[objects]]`` and ``[[service_mappings]]``: the Salesforce side of the configuration."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
@@ -25,7 +25,7 @@ Winner: TypeAlias = Literal["newest", "pagerduty", "salesforce"]
 
 
 class Lookup(Section):
-    """``{ lookup = { Name = "Notes" } }``: the Id of the one row whose fields have these values.
+    """``{ lookup = { Name = "Notes" } }``: the Id of the only row with these field values.
 
     Attributes:
         fields: field of the looked-up object -> its value, a scalar or template text.
@@ -55,12 +55,12 @@ MappingValue: TypeAlias = Annotated[TomlScalar | Lookup, PlainValidator(_read_ma
 
 
 class CommentSettings(Section):
-    """``[objects.comments]``: the child rows that hold human text.
+    """``[objects.comments]``: the child rows with people's texts.
 
     Attributes:
         where: SOQL condition on the rows that count as comments, ``""`` for all.
         to_pagerduty: comments become notes; from_pagerduty: notes become comments.
-        fields: set on every comment we create.
+        fields: set on every comment that pagerforce creates.
     """
 
     object: ApiName
@@ -75,15 +75,15 @@ class CommentSettings(Section):
 
 
 class ObjectSettings(Section):
-    """``[[objects]]``: one Salesforce object type taking part.
+    """``[[objects]]``: one Salesforce object type.
 
     Attributes:
-        preset: where the rest came from, ``""`` for none; already applied.
-        fields: read besides those that rules and mappings use.
+        preset: the applied preset, ``""`` for none.
+        fields: read in addition to those that rules and mappings use.
         where: SOQL condition added to the poll, ``""`` for none.
         external_id_field: makes creation idempotent by upsert, ``""`` for none.
-        service_id_path: where the record's category carries the PagerDuty service id, or ``""``.
-        comments: None where the object has no comments.
+        service_id_path: path to the PagerDuty service id on the record's category, or ``""``.
+        comments: None if the object has no comments.
     """
 
     preset: str = ""

@@ -1,4 +1,4 @@
-"""What ``check --offline`` says: everything about the configuration that needs no remote side."""
+"""The lines of ``check --offline``: the checks that need no remote side."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -23,14 +23,14 @@ NO_OBJECTS = remark(
 OUTSIDE_SERVICES = remark(
     "pagerduty.services_left_out",
     "service mapping {mapping}",
-    "its service {service} is not among pagerduty.services: changes of its incidents are not looked for",
+    "its service {service} is not in pagerduty.services: changes of its incidents are not read",
 )
 
 NOT_LOOPBACK = remark(
     "metrics.not_loopback",
     "metrics.listen {listen}",
-    "is not a loopback address: everybody who reaches it can read the metrics and ask as often as they "
-    "like; let a firewall say who comes to it, or use 127.0.0.1",
+    "is not a loopback address: everybody who reaches it can read the metrics, as often as they"
+    " like; restrict access with a firewall, or use 127.0.0.1",
 )
 
 DOUBT = todo("rule.doubt", "{where}", "{what}")
@@ -49,7 +49,7 @@ ADVICE = (
 def check_offline(
     path: Path, *, catalog: Sequence[ActionSpec], environ: Mapping[str, str]
 ) -> Loaded:
-    """Loads a configuration as the daemon would; secrets need not be there.
+    """Loads a configuration as the daemon would; secrets may be missing.
 
     Raises:
         ConfigError: with every problem found.
@@ -60,11 +60,11 @@ def check_offline(
 def offline_lines(
     loaded: Loaded, environ: Mapping[str, str], *, now: datetime
 ) -> tuple[CheckLine, ...]:
-    """One line per part of a configuration that was loaded.
+    """Returns one line per part of a loaded configuration.
 
     Args:
         loaded: the configuration.
-        environ: where systemd's folders and secrets may be named.
+        environ: may name systemd's folders and secrets.
         now: the present, aware; for the certificate's validity.
     """
     config = loaded.config
@@ -89,7 +89,7 @@ def offline_lines(
 
 
 def metrics_lines(config: Config) -> list[CheckLine]:
-    """A remark where the metrics are open to more than this host."""
+    """Returns a remark if the metrics are open to more than this host."""
     address = config.metrics.address
     if address is None or is_loopback(address[0]):
         return []
@@ -124,7 +124,7 @@ def _rules_line(loaded: Loaded) -> CheckLine:
 
 
 def doubt_lines(loaded: Loaded) -> list[CheckLine]:
-    """What the rules say that can't be meant: it stops no start, but an action becomes a dead letter."""
+    """Returns mistakes in rules that prevent no start, but turn an action into a dead letter."""
     return [DOUBT.line(where=item.where, what=item.what) for item in doubts(loaded.rules)]
 
 

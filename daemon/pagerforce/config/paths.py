@@ -1,4 +1,4 @@
-"""Where the daemon keeps its state and its control socket: systemd's folders win."""
+"""The places of the daemon's state and control socket: systemd's folders have priority."""
 
 import os
 from collections.abc import Mapping
@@ -7,22 +7,22 @@ from pathlib import Path
 from pagerforce.config.schema import Config
 from pagerforce.errors import ConfigError, Problem
 
-# sun_path holds 108 bytes with the closing NUL (unix(7)).
+# sun_path has 108 bytes with the final NUL (unix(7)).
 _LONGEST_SOCKET_PATH = 107
 
 
 def state_dir(config: Config, environ: Mapping[str, str]) -> Path:
-    """The folder of the state database: ``$STATE_DIRECTORY``, else ``daemon.state_dir``."""
+    """Returns the folder of the state database: ``$STATE_DIRECTORY``, else ``daemon.state_dir``."""
     return _systemd_folder(environ, "STATE_DIRECTORY") or config.daemon.state_dir
 
 
 def control_socket(config: Config, environ: Mapping[str, str]) -> Path | None:
-    """The control socket's path; None where the configuration disables it by ``""``.
+    """Returns the control socket's path; None if the configuration disables it with ``""``.
 
     ``$RUNTIME_DIRECTORY`` replaces the folder; the file keeps its configured name.
 
     Raises:
-        ConfigError: the path is longer than the system can bind.
+        ConfigError: the path is longer than the system allows.
     """
     configured = config.daemon.control_socket
     if configured is None:
@@ -30,7 +30,7 @@ def control_socket(config: Config, environ: Mapping[str, str]) -> Path | None:
     folder = _systemd_folder(environ, "RUNTIME_DIRECTORY")
     path = folder / configured.name if folder else configured
     if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
-        what = f"is longer than {_LONGEST_SOCKET_PATH} bytes, more than a socket's path may have"
+        what = f"is longer than {_LONGEST_SOCKET_PATH} bytes, the limit for a socket's path"
         raise ConfigError([Problem("daemon.control_socket", f"{what}: choose a shorter one")])
     return path
 

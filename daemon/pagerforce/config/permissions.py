@@ -1,4 +1,4 @@
-"""What this host's files allow: the state folder, the configuration, and the secrets."""
+"""Checks the file permissions of the state folder, the configuration, and the secrets."""
 
 import os
 import stat
@@ -16,10 +16,10 @@ _STATE = "state folder {path}"
 STATE_ABSENT = remark(
     "state.absent",
     _STATE,
-    "is not there yet: systemd makes it (StateDirectory=); else create it for the service user",
+    "does not exist yet: systemd creates it (StateDirectory=); else create it for the service user",
 )
 STATE_NO_FOLDER = todo(
-    "state.no_folder", _STATE, "is no folder: correct daemon.state_dir, or move the file away"
+    "state.no_folder", _STATE, "is not a folder: correct daemon.state_dir, or move the file away"
 )
 STATE_READ_ONLY = todo(
     "state.not_writable", _STATE, "can not be written: give its owner write access (chmod u+rwx)"
@@ -27,7 +27,7 @@ STATE_READ_ONLY = todo(
 STATE_UNSEEN = remark(
     "state.unseen",
     _STATE,
-    "belongs to another user than the one who runs this check ({reason}): not verified",
+    "belongs to a different user than the one who runs this check ({reason}): not verified",
 )
 STATE_FILE = todo("state.file_refused", "state file {path}", "{reason}")
 STATE_OPEN = todo("state.open_to_all", _STATE, "may be written by everybody: chmod o-w {path}")
@@ -40,7 +40,7 @@ SECRET_OPEN = todo("secret.open_to_others", "{secret}: {place}", "{reason}")
 SECRET_ABSENT = remark(
     "secret.not_given",
     "{secret}",
-    "is not given yet; `pagerforce check` without --offline needs it",
+    "is not set yet; `pagerforce check` without --offline needs it",
 )
 SECRET_UNSEEN = remark(
     "secret.unseen", "{secret}: {place}", "can not be seen by this user ({reason}): not verified"
@@ -61,7 +61,7 @@ ADVICE = (
 
 
 def state_line(path: Path) -> CheckLine:
-    """Whether the daemon can keep its state there, as far as this user can tell."""
+    """Says whether the daemon can keep its state there, as far as this user can see."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -88,7 +88,7 @@ def _judge_folder(path: Path, found: os.stat_result) -> CheckLine:
 
 
 def file_lines(files: Sequence[Path]) -> list[CheckLine]:
-    """The configuration's files that everybody may change; none where all is well."""
+    """Returns lines about the configuration's files that everybody may change."""
     return [CONFIG_OPEN.line(path=path) for path in files if _is_open(path)]
 
 
@@ -96,7 +96,7 @@ def _is_open(path: Path) -> bool:
     try:
         return bool(path.stat().st_mode & stat.S_IWOTH)
     except OSError:
-        return False  # it was read a moment ago; that it is gone now is for the next start to tell
+        return False  # it was read a moment ago; the next start reports if it is missing now
 
 
 def secret_line(
@@ -105,7 +105,7 @@ def secret_line(
     config: Config,
     environ: Mapping[str, str],
 ) -> CheckLine:
-    """Where a secret is and whether others can read it; the secret itself is not read."""
+    """Says where a secret is and whether others can read it; does not read the secret itself."""
     place = find(config, environ)
     if place is None:
         return SECRET_ABSENT.line(secret=what)
@@ -113,7 +113,7 @@ def secret_line(
         return ok(f"{what}: {place.name} is set")
     try:
         mode = place.path.stat().st_mode
-    except OSError as error:  # absent, or out of this user's sight: the daemon is another user
+    except OSError as error:  # missing, or hidden from this user: the daemon is another user
         return SECRET_UNSEEN.line(secret=what, place=place.name, reason=error.strerror)
     problem = check_secret_mode(place, mode)
     if problem is not None:

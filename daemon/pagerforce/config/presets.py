@@ -1,4 +1,4 @@
-"""Presets of ``[[objects]]``: well-known objects as data, under what the user wrote."""
+"""Presets of ``[[objects]]``: well-known objects as data; the user's keys override them."""
 
 import tomllib
 from collections.abc import Mapping
@@ -8,22 +8,22 @@ _FOLDER = ("salesforce", "presets")
 
 
 def preset_names() -> tuple[str, ...]:
-    """The presets that come with pagerforce, sorted."""
+    """Returns the presets of pagerforce, sorted."""
     folder = resources.files("pagerforce").joinpath(*_FOLDER)
     names = (entry.name for entry in folder.iterdir())
     return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
 def load_preset(name: str) -> dict[str, object]:
-    """A preset's keys as TOML holds them. ``name`` is one of ``preset_names()``."""
+    """Returns a preset's keys from TOML. ``name`` is one of ``preset_names()``."""
     file = resources.files("pagerforce").joinpath(*_FOLDER, f"{name}.toml")
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 def overlay(base: Mapping[str, object], given: Mapping[str, object]) -> dict[str, object]:
-    """``base`` with ``given`` on top; ``comments`` and its ``fields`` are merged key by key.
+    """Returns ``base`` overridden by ``given``; ``comments`` and ``fields`` are merged key by key.
 
-    A single field's value is replaced whole: a lookup never mixes with the one it replaces.
+    A field's value is always replaced as a whole: two lookups are never mixed.
     """
     merged = {**base, **given}
     for key in ("comments", "fields"):

@@ -1,4 +1,4 @@
-"""Reads a file that somebody named, if it is one: a FIFO or a device must not keep us waiting."""
+"""Reads a file that somebody named, if it is a regular one: a FIFO or a device must not block."""
 
 import os
 import stat
@@ -6,24 +6,24 @@ from pathlib import Path
 
 
 class NotRegularError(ValueError):
-    """It is there and is no regular file; the text says what it is."""
+    """The path is not a regular file; the text says what it is."""
 
 
 class TooLargeError(ValueError):
-    """It holds more than is wanted."""
+    """The file is larger than the limit."""
 
 
 def read_regular(path: Path, most: int) -> bytes:
-    """A regular file's bytes, at most so many.
+    """Returns the bytes of a regular file, at most ``most``.
 
     Raises:
         OSError: it can't be read.
         NotRegularError: it is a folder, FIFO, socket or device.
         TooLargeError: it is larger.
-        ValueError: the path holds a NUL.
+        ValueError: the path contains a NUL.
     """
-    check_regular(path.stat().st_mode)  # before it is opened: opening a device may do something
-    # Without O_NONBLOCK, a FIFO that took the file's place meanwhile would keep us waiting.
+    check_regular(path.stat().st_mode)  # before it is opened: opening a device may have an effect
+    # Without O_NONBLOCK, a FIFO that replaced the file meanwhile would block.
     with os.fdopen(
         os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY), "rb"
     ) as file:
@@ -35,7 +35,7 @@ def read_regular(path: Path, most: int) -> bytes:
 
 
 def check_regular(mode: int) -> None:
-    """Raises ``NotRegularError`` for anything but a regular file."""
+    """Raises ``NotRegularError`` unless it is a regular file."""
     if stat.S_ISDIR(mode):
         raise NotRegularError("is a folder")
     if not stat.S_ISREG(mode):

@@ -1,4 +1,4 @@
-"""The whole configuration as the rest of the program sees it."""
+"""The whole configuration, for the rest of the program."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -31,12 +31,12 @@ __all__ = [
 
 
 class Config(Section):
-    """Everything the files said, presets applied, included files merged in.
+    """The content of all files, with presets applied and included files merged.
 
     Attributes:
-        include: the patterns as written; the files they found are in ``Loaded.files``.
+        include: the patterns as written; the matching files are in ``Loaded.files``.
         maps: name -> the table behind ``translate("name")``.
-        rulesets: as written, for showing; ``Loaded.rules`` holds what they mean.
+        rulesets: as written, for display; the parsed rules are in ``Loaded.rules``.
     """
 
     include: Annotated[tuple[str, ...], FROM_LIST] = ()

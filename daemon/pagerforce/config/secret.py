@@ -1,6 +1,6 @@
-"""The two secrets: found, checked and wrapped so that they can't be printed by accident.
+"""The two secrets: finds, checks and wraps them so that they can't be printed by accident.
 
-Where they come from, first found wins:
+Their sources; the first one found is used:
 
 =====================  =================================  =====================================
 secret                 1.                                 2., 3.
@@ -11,12 +11,12 @@ Salesforce RSA key     credential                         ``salesforce.private_k
                        ``salesforce-private-key``
 =====================  =================================  =====================================
 
-A credential wins over the file that the configuration names, so that one configuration serves both:
-the service, which may not read root's key files and gets them from systemd, and the administrator
-who runs ``check`` by hand, to whom systemd gives nothing.
+A credential has priority over the file of the configuration, so that one configuration is enough
+for both: the service, which may not read root's key files and gets them from systemd, and an
+administrator who runs ``check`` by hand and gets nothing from systemd.
 
-A file that is named in the configuration must not be readable by group or others; a systemd
-credential (``$CREDENTIALS_DIRECTORY``) is guarded by systemd.
+A file of the configuration must not be readable by group or others; systemd protects its
+credentials (``$CREDENTIALS_DIRECTORY``).
 """
 
 import os
@@ -42,7 +42,7 @@ _SMALLEST_RSA_BITS = 2048
 
 
 class Secret:
-    """A text that prints as ``***``; ``reveal()`` is the only way to it."""
+    """A text that prints as ``***``; only ``reveal()`` returns it."""
 
     __slots__ = ("__text",)
 
@@ -50,7 +50,7 @@ class Secret:
         self.__text = text
 
     def reveal(self) -> str:
-        """The text itself: for the header or the signature that needs it, nothing else."""
+        """Returns the text itself: only for the header or the signature that needs it."""
         return self.__text
 
     def __repr__(self) -> str:
@@ -68,7 +68,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What the daemon needs to log in on both sides."""
+    """The secrets for the logins on both sides."""
 
     pagerduty_api_key: Secret
     salesforce_private_key: Secret
@@ -76,12 +76,12 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class SecretPlace:
-    """Where a secret was found, for messages.
+    """The place of a secret, for messages.
 
     Attributes:
         name: the configuration key, variable or credential.
         path: the file, None for an environment variable.
-        is_guarded: systemd looks after it: its mode is not ours to judge.
+        is_guarded: systemd protects it: its mode is not checked.
     """
 
     name: str
@@ -93,7 +93,7 @@ def load_secrets(config: Config, environ: Mapping[str, str]) -> Secrets:
     """Finds, reads and checks both secrets.
 
     Raises:
-        ConfigError: one is missing, empty, readable by others or of no use; both are reported.
+        ConfigError: one is missing, empty, readable by others or unusable; both are reported.
     """
     problems: list[Problem] = []
     api_key = _load_api_key(config, environ, problems)
@@ -104,7 +104,7 @@ def load_secrets(config: Config, environ: Mapping[str, str]) -> Secrets:
 
 
 def find_api_key(config: Config, environ: Mapping[str, str]) -> SecretPlace | None:
-    """Where the PagerDuty API key would be taken from; reads nothing."""
+    """Returns the place of the PagerDuty API key; reads nothing."""
     if environ.get(API_KEY_VARIABLE, "").strip():
         return SecretPlace(f"${API_KEY_VARIABLE}", None)
     file = config.pagerduty.api_key_file
@@ -112,7 +112,7 @@ def find_api_key(config: Config, environ: Mapping[str, str]) -> SecretPlace | No
 
 
 def find_private_key(config: Config, environ: Mapping[str, str]) -> SecretPlace | None:
-    """Where the Salesforce private key would be taken from; reads nothing but folder entries."""
+    """Returns the place of the Salesforce private key; reads only folder entries."""
     file = config.salesforce.private_key_file
     return _find_file("salesforce.private_key_file", file, PRIVATE_KEY_CREDENTIAL, environ)
 
@@ -130,7 +130,7 @@ def _find_file(
 
 
 def _is_there(path: Path) -> bool:
-    """Whether a file exists; one that can't be seen counts, so that opening it tells the reason."""
+    """Whether a file exists; a hidden one counts, so that opening it gives the reason."""
     try:
         path.lstat()
     except FileNotFoundError:
@@ -141,9 +141,9 @@ def _is_there(path: Path) -> bool:
 
 
 def check_secret_mode(place: SecretPlace, mode: int) -> Problem | None:
-    """Whether a file of this ``st_mode`` may hold the secret; None if it may."""
+    """Checks whether a file of this ``st_mode`` may contain the secret; None if it may."""
     if not stat.S_ISREG(mode):
-        return Problem(place.name, "is not a regular file: name the file that holds the secret")
+        return Problem(place.name, "is not a regular file: give the file with the secret")
     if mode & 0o077 and not place.is_guarded:
         what = f"is readable by others (mode {stat.S_IMODE(mode):04o}): chmod 600 {place.path}"
         return Problem(place.name, what)
@@ -156,7 +156,7 @@ def _load_api_key(
     place = find_api_key(config, environ)
     if place is None:
         what = (
-            f"no PagerDuty API key: name a file of mode 0600 here, set ${API_KEY_VARIABLE},"
+            f"no PagerDuty API key: give a file of mode 0600 here, set ${API_KEY_VARIABLE},"
             f' or give the systemd credential "{API_KEY_CREDENTIAL}"'
         )
         problems.append(Problem("pagerduty.api_key_file", what))
@@ -165,7 +165,7 @@ def _load_api_key(
     if text is None:
         return None
     if not text.isascii() or not text.isprintable() or " " in text:
-        what = "holds more than a key: leave the key alone in it, on one line"
+        what = "contains more than a key: it must contain only the key, on one line"
         problems.append(Problem(place.name, what))
         return None
     return Secret(text)
@@ -177,7 +177,7 @@ def _load_private_key(
     place = find_private_key(config, environ)
     if place is None:
         what = (
-            "no Salesforce private key: name a PEM file of mode 0600 here (`pagerforce init` writes"
+            "no Salesforce private key: give a PEM file of mode 0600 here (`pagerforce init` writes"
             f' one), or give the systemd credential "{PRIVATE_KEY_CREDENTIAL}"'
         )
         problems.append(Problem("salesforce.private_key_file", what))
@@ -205,7 +205,7 @@ def _read_text(
 
 
 def _read_guarded(place: SecretPlace, path: Path) -> str | Problem:
-    """The file's text, judged on the opened file so that it can't be exchanged in between."""
+    """Returns the file's text; checks the open file, so that nobody can exchange it in between."""
     try:
         with open(path, "rb", opener=_open_at_once) as stream:
             problem = check_secret_mode(place, os.fstat(stream.fileno()).st_mode)
@@ -219,7 +219,7 @@ def _read_guarded(place: SecretPlace, path: Path) -> str | Problem:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
         return Problem(place.name, f"can not be read ({reason}): check its owner and its folder")
     if len(raw) > _LARGEST_BYTES:
-        return Problem(place.name, "is too large to be a key: name the file that holds the secret")
+        return Problem(place.name, "is too large to be a key: give the file with the secret")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -227,22 +227,22 @@ def _read_guarded(place: SecretPlace, path: Path) -> str | Problem:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    # a FIFO would otherwise hold the start up until somebody writes to it
+    # a FIFO would otherwise block the start until somebody writes to it
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _check_rsa(text: str) -> str:
-    """What makes a private key unfit for signing the login; ``""`` if nothing."""
+    """Returns why a private key can't sign the login; ``""`` if it can."""
     try:
         key = load_pem_private_key(text.encode(), password=None)
     except TypeError:
         return "is encrypted: give the key without a passphrase, in a file of mode 0600"
     except (ValueError, UnsupportedAlgorithm):
         if "BEGIN CERTIFICATE" in text:
-            return "holds a certificate: give the private key that belongs to it, in PEM form"
-        return "is not a private key in PEM form: `pagerforce init` writes one that fits"
+            return "contains a certificate: give the private key that belongs to it, in PEM form"
+        return "is not a private key in PEM form: `pagerforce init` writes a suitable one"
     if not isinstance(key, RSAPrivateKey):
-        return "is not an RSA key: Salesforce takes RS256 only (`pagerforce init` writes one)"
+        return "is not an RSA key: Salesforce accepts RS256 only (`pagerforce init` writes one)"
     if key.key_size < _SMALLEST_RSA_BITS:
-        return f"has {key.key_size} bits: Salesforce wants {_SMALLEST_RSA_BITS} or more"
+        return f"has {key.key_size} bits: Salesforce requires {_SMALLEST_RSA_BITS} or more"
     return ""

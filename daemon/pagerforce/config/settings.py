@@ -1,8 +1,8 @@
-"""The sections of the configuration that stand once: daemon, metrics, both sides, delivery.
+"""The sections of the configuration that exist once: daemon, metrics, both sides, delivery.
 
 Attribute names, defaults and units are those of docs/configuration.md. Durations are ``timedelta``.
-A path is absolute once loaded: relative ones are taken from the configuration file's folder. Where
-the configuration writes ``""`` for "none", a path is ``None`` here and a text stays ``""``.
+A loaded path is absolute: relative ones start at the configuration file's folder. If the
+configuration has ``""`` for "none", a path is ``None`` here and a text stays ``""``.
 """
 
 from datetime import datetime, timedelta
@@ -44,7 +44,7 @@ DEFAULT_SOCKET = Path("/run/pagerforce/control.sock")
 
 
 class Section(BaseModel):
-    """What all parts of the configuration share: frozen, no unknown keys, no converted types."""
+    """The base of all parts of the configuration: frozen, no unknown keys, no converted types."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, allow_inf_nan=False
@@ -64,24 +64,24 @@ class DaemonSettings(Section):
 
     @property
     def start_at(self) -> datetime | None:
-        """The instant to backfill from on the first start; None means from now on."""
+        """Returns the instant from which the first start backfills; None: from now on."""
         return None if self.start_from == "now" else parse_instant(self.start_from.upper())
 
 
 class MetricsSettings(Section):
-    """``[metrics]``: where the metrics can be read."""
+    """``[metrics]``: the places of the metrics."""
 
     listen: Listen = "127.0.0.1:9479"
     textfile: OptionalPath = None
 
     @property
     def address(self) -> tuple[str, int] | None:
-        """Host and port to listen on; None: nothing listens on TCP."""
+        """Returns host and port to listen on; None: nothing listens on TCP."""
         return split_address(self.listen) if self.listen else None
 
 
 class _PolledSide(Section):
-    """What both sides share: a calm pace, a lively one, and how the two go together."""
+    """The base of both sides: a calm pace, a fast one, and their relation."""
 
     @field_validator("min_poll_interval", mode="wrap", check_fields=False)
     @classmethod
@@ -92,7 +92,7 @@ class _PolledSide(Section):
         calm: timedelta | None = info.data.get("poll_interval")
         if calm is None or lively <= calm:
             return lively
-        if isinstance(value, timedelta):  # the default gives way to a short poll_interval
+        if isinstance(value, timedelta):  # a short poll_interval lowers the default
             return calm
         raise PydanticCustomError(
             "setting", "must not be longer than poll_interval: lower it, or raise poll_interval"
@@ -107,7 +107,7 @@ class PagerDutySettings(_PolledSide):
     from_email: Email
     act_as: Literal["integration", "actor"] = "integration"
     services: Annotated[tuple[RemoteId, ...], FROM_LIST] = ()
-    poll_interval: Annotated[timedelta, duration_between("0.1s", "1h")] = parse_duration("10s")
+    poll_interval: Annotated[timedelta, duration_between("0.1s", "1h")] = parse_duration("3s")
     min_poll_interval: Annotated[
         timedelta, duration_between("0.1s", "1h"), Field(validate_default=True)
     ] = parse_duration("2s")
@@ -154,12 +154,12 @@ class SalesforceSettings(_PolledSide):
 
     @property
     def jwt_audience(self) -> str:
-        """The ``aud`` claim: ``audience``, or ``login_url`` where that is empty."""
+        """Returns the ``aud`` claim: ``audience``, or ``login_url`` if that is empty."""
         return self.audience or self.login_url
 
 
 class DeliverySettings(Section):
-    """``[delivery]``: how decided actions go out."""
+    """``[delivery]``: the delivery of actions."""
 
     concurrency: Annotated[int, Field(ge=1, le=256)] = 8
     retry_for: Annotated[timedelta, duration_between("1s", "30d")] = parse_duration("24h")
@@ -169,5 +169,5 @@ class DeliverySettings(Section):
 
     @property
     def deadline(self) -> timedelta:
-        """Of one HTTP call: ``timeout``, at most ``CALL_DEADLINE``."""
+        """Returns the deadline of one HTTP call: ``timeout``, at most ``CALL_DEADLINE``."""
         return min(self.timeout, CALL_DEADLINE)

@@ -1,4 +1,4 @@
-"""What ``init`` writes: a commented configuration, an RSA key and its certificate."""
+"""The files of ``init``: a commented configuration, an RSA key and its certificate."""
 
 import os
 import tomllib
@@ -26,7 +26,7 @@ NEXT_KEY_NAME = "salesforce.next.key"
 NEXT_CERTIFICATE_NAME = "salesforce.next.crt"
 API_KEY_NAME = "pagerduty-api-key"
 
-# What the shipped text leaves to fill in, in its order.
+# The keys to fill in, in the order of the shipped text.
 TO_FILL_IN = (
     "pagerduty.from_email",
     "salesforce.login_url",
@@ -39,21 +39,21 @@ _MARK = "# FILL IN: "
 # Salesforce offers 2048 and 4096 for its own certificates; RS256 gains nothing from the latter.
 _RSA_BITS = 2048
 _VALID_FOR = timedelta(days=730)
-# The Salesforce server's clock may be behind ours.
+# The Salesforce server's clock may be behind this host's.
 _BACKDATED = timedelta(hours=1)
 
 
 def write_starter(
     folder: Path, *, now: datetime, answers: Mapping[str, str] | None = None
 ) -> tuple[Path, ...]:
-    """Writes the three files into a folder, which is created if need be.
+    """Writes the three files into a folder, and creates the folder if needed.
 
-    All or nothing: if one of them exists, or writing fails, the folder is left as it was.
+    All or nothing: if one of them exists, or a write fails, the folder stays as it was.
 
     Args:
         folder: where to write.
         now: begin of the certificate's validity, aware.
-        answers: values by their place in the configuration, e.g. ``pagerduty.from_email``; checked
+        answers: values by their key in the configuration, e.g. ``pagerduty.from_email``; checked
             by ``check_answers``.
 
     Returns:
@@ -74,13 +74,13 @@ def write_starter(
 
 
 def write_next_pair(folder: Path, *, now: datetime) -> tuple[Path, ...]:
-    """Writes the key and the certificate that follow those in use, beside them.
+    """Writes the next key and certificate beside the present ones.
 
     Raises:
-        ConfigError: there is none to follow, a next one exists already, or nothing can be written.
+        ConfigError: there is no present key, a next one exists already, or nothing can be written.
     """
     if not (folder / KEY_NAME).exists():
-        what = "there is no key here that another could follow: `pagerforce init` writes the first"
+        what = "there is no present key here to renew: `pagerforce init` writes the first"
         raise ConfigError([Problem(str(folder / KEY_NAME), what)])
     paths = refuse_existing(folder, (NEXT_KEY_NAME, NEXT_CERTIFICATE_NAME))
     key, certificate = _make_pair(now)
@@ -89,10 +89,10 @@ def write_next_pair(folder: Path, *, now: datetime) -> tuple[Path, ...]:
 
 
 def refuse_existing(folder: Path, names: Sequence[str]) -> tuple[Path, ...]:
-    """The paths of files that are to be written.
+    """Returns the paths of the files to write.
 
     Raises:
-        ConfigError: one is there already, be it a link that leads nowhere.
+        ConfigError: one exists already, even as a dangling link.
     """
     paths = tuple(folder / name for name in names)
     existing = [path for path in paths if os.path.lexists(path)]
@@ -103,7 +103,7 @@ def refuse_existing(folder: Path, names: Sequence[str]) -> tuple[Path, ...]:
 
 
 def check_answers(answers: Mapping[str, str]) -> tuple[Problem, ...]:
-    """What is wrong with values for the starter; each problem is at the place of its value."""
+    """Returns what is wrong with values for the starter; each problem has the key of its value."""
     table, problems = remove_secrets(tomllib.loads(_config_text(answers)), "")
     for path, model in SECTIONS.items():
         section = table.get(path[0]) if len(path) == 1 else None
@@ -120,7 +120,7 @@ def _place(section: Sequence[str], place: Sequence[str | int]) -> str:
 
 
 def _config_text(answers: Mapping[str, str]) -> str:
-    """The shipped text with the answers in the place of its values, their marks taken away."""
+    """Returns the shipped text with the answers instead of its values, without their marks."""
     shipped = resources.files("pagerforce").joinpath("config", "starter.toml").read_text("utf-8")
     lines: list[str] = []
     section = ""
@@ -138,7 +138,7 @@ def _config_text(answers: Mapping[str, str]) -> str:
 
 
 def _take_mark_away(lines: list[str]) -> None:
-    """From the comment that the text so far ends with."""
+    """Removes the mark from the comment at the end of the text so far."""
     for index in range(len(lines) - 1, -1, -1):
         if not lines[index].startswith("#"):
             return
@@ -146,7 +146,7 @@ def _take_mark_away(lines: list[str]) -> None:
 
 
 def _make_pair(now: datetime) -> tuple[bytes, bytes]:
-    """A new RSA key and its self-signed certificate, both PEM."""
+    """Creates an RSA key and its self-signed certificate, both PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
     pem = key.private_bytes(
         serialization.Encoding.PEM,
@@ -176,7 +176,7 @@ def _write_into(folder: Folder, contents: Mapping[Path, tuple[bytes, int]]) -> N
     written: list[str] = []
     try:
         for path, (content, mode) in contents.items():
-            # anyone who creates the file in between keeps it
+            # a file that somebody creates in between is not overwritten
             handle = folder.create(path.name, mode)
             written.append(path.name)
             with os.fdopen(handle, "wb") as stream:
@@ -195,7 +195,5 @@ def _write_all(folder: Path, contents: Mapping[Path, tuple[bytes, int]]) -> None
         with open_folder(folder) as opened:
             _write_into(opened, contents)
     except OSError as error:
-        what = (
-            f"can not be written ({error.strerror}): choose a folder that is yours; nothing changed"
-        )
+        what = f"can not be written ({error.strerror}): choose a writable folder; nothing changed"
         raise ConfigError([Problem(str(folder), what)]) from error

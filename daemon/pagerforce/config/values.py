@@ -1,7 +1,7 @@
-"""The kinds of value that settings are made of, each with its check and its remedy.
+"""The value types of settings, each with its check and its remedy.
 
-Every check raises ``PydanticCustomError`` with a message that names what is expected and never the
-value that was found: a value may be a secret that was pasted into the wrong place.
+Every check raises ``PydanticCustomError`` with a message that names the expected form and never the
+value: a value may be a secret that was pasted into the wrong place.
 """
 
 import ipaddress
@@ -52,11 +52,11 @@ def parse_duration(text: str) -> timedelta:
 
 
 def duration_between(low: str, high: str) -> PlainValidator:
-    """A duration from ``low`` to ``high``, both included and written as in the configuration."""
+    """Returns a validator of durations from ``low`` to ``high``, inclusive, in the file's form."""
     lowest, highest = parse_duration(low), parse_duration(high)
 
     def read(value: object) -> timedelta:
-        if isinstance(value, timedelta):  # the default, where a field asks to have it checked
+        if isinstance(value, timedelta):  # the default, if a field validates it
             return value
         if not isinstance(value, str):
             raise _wrong('must be a duration in quotes: a number and s, m, h or d, such as "15s"')
@@ -72,7 +72,7 @@ def duration_between(low: str, high: str) -> PlainValidator:
 
 
 def check_url(text: str) -> str:
-    """Refuses all but ``https://``, and ``http://`` to this host itself; no user name, no query."""
+    """Accepts only ``https://``, and ``http://`` to this host itself; no user name, no query."""
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
@@ -81,16 +81,16 @@ def check_url(text: str) -> str:
     if parts.scheme not in {"https", "http"} or not host or re.search(r"[\s\x00-\x1f]", text):
         raise _wrong("must be a URL that begins with https:// and names a host")
     if parts.username is not None or parts.password is not None:
-        raise _wrong("must not carry a user name or password: remove everything up to the @")
+        raise _wrong("must not have a user name or password: remove everything up to the @")
     if parts.query or parts.fragment or text.endswith(("?", "#")):
-        raise _wrong("must not carry a query or fragment: remove everything from the ? or # on")
+        raise _wrong("must not have a query or fragment: remove everything from the ? or # on")
     if parts.scheme == "http" and not is_loopback(host):
         raise _wrong("must use https://: plain http:// is accepted for loopback hosts only")
     return text
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine by definition, without asking the DNS."""
+    """Whether a host name or address is this machine by definition, without a DNS lookup."""
     if host == "localhost":
         return True
     try:
@@ -156,10 +156,10 @@ def _check_start(text: str) -> str:
 
 
 def split_address(text: str) -> tuple[str, int]:
-    """``host:port`` or ``[v6]:port`` as its two parts; port 0 takes any free one.
+    """Splits ``host:port`` or ``[v6]:port``; port 0 means any free one.
 
     Raises:
-        ValueError: it has no such form.
+        ValueError: it has another form.
     """
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
@@ -194,7 +194,7 @@ def _read_path(value: object, info: ValidationInfo) -> Path | None:
     if not value:
         return None
     if re.search(r"[\x00-\x1f]", value) or value.startswith("~"):
-        raise _wrong("must be a plain path: line breaks and ~ are not understood, write it in full")
+        raise _wrong("must be a plain path: line breaks and ~ are not allowed, write it in full")
     folder = (info.context or {}).get("folder", Path())
     return Path(folder) / value
 
@@ -215,14 +215,14 @@ def _read_secret_path(value: object, info: ValidationInfo) -> Path | None:
 
 
 def check_api_name(text: str) -> str:
-    """Refuses what can not be the API name of a Salesforce object or field."""
+    """Refuses texts that can't be the API name of a Salesforce object or field."""
     if len(text) > 128 or not _API_NAME.fullmatch(text):
         raise _wrong('must be an API name such as "Case" or "BMCServiceDesk__Incident__c"')
     return text
 
 
 def check_field_path(text: str) -> str:
-    """Refuses what can not be a field or a parent path such as ``Owner.Name``."""
+    """Refuses texts that can't be a field or a parent path such as ``Owner.Name``."""
     *parents, field = text.split(".")
     for part in (*parents, field):
         if len(part) > 128 or not _API_NAME.fullmatch(part):
@@ -230,7 +230,7 @@ def check_field_path(text: str) -> str:
     if any(part.lower().endswith("__c") for part in parents):
         raise _wrong("must write the relationship in a path with __r, not __c, before the dot")
     if len(parents) > _MOST_PARENTS:
-        raise _wrong(f"must not climb more than {_MOST_PARENTS} parents; SOQL allows no more")
+        raise _wrong(f"must not have more than {_MOST_PARENTS} parents; SOQL allows no more")
     return text
 
 
@@ -243,7 +243,7 @@ def _check_optional_field_path(text: str) -> str:
 
 
 def _check_where(text: str) -> str:
-    """A SOQL condition is put in parentheses beside our own: it must be whole in itself."""
+    """Checks a SOQL condition: pagerforce adds it in parentheses, so it must be complete."""
     if re.match(r"\s*where\b", text, re.IGNORECASE):
         raise _wrong('must be the condition alone, without the word "WHERE"')
     bare = re.sub(r"'(?:[^'\\]|\\.)*'", "", text, flags=re.DOTALL)
@@ -260,9 +260,9 @@ def _check_where(text: str) -> str:
 
 
 def read_scalar(value: object) -> TomlScalar:
-    """A text, boolean or number as TOML gives it; dates must stand in quotes."""
+    """Reads a text, boolean or number from TOML; dates must be in quotes."""
     if isinstance(value, datetime | date | time):
-        raise _wrong("must stand in quotes: dates and times are given as text")
+        raise _wrong("must be in quotes: dates and times are given as text")
     if isinstance(value, float) and not math.isfinite(value):
         raise _wrong("must be a finite number")
     if not isinstance(value, str | bool | int | float):
@@ -271,7 +271,7 @@ def read_scalar(value: object) -> TomlScalar:
 
 
 def read_lookup_table(value: object) -> Mapping[str, TomlScalar]:
-    """The inside of ``{ lookup = { ... } }``: at least one field with the value to look for."""
+    """Reads the inside of ``{ lookup = { ... } }``: at least one field with the value to find."""
     if not isinstance(value, Mapping) or not value:
         raise _wrong('must be written { lookup = { Name = "..." } } with at least one field')
     for key in value:

@@ -1,1 +1,1 @@
-"""Pure comparison: what changed between a snapshot and what a poll brought, and was it us."""
+"""Pure comparison of a snapshot with what a poll read."""

@@ -1,19 +1,20 @@
-"""Puts together the entries that PagerDuty writes for one act of somebody. Pure.
+"""Groups the entries that PagerDuty writes for one act. Pure.
 
-PagerDuty writes one entry per target, and beside some acts entries of its own (recorded answers):
+PagerDuty writes one entry per target. Beside some acts it adds entries of its own (recorded
+answers):
 
     act                        entries of that second, oldest first
     reassign, two people       assign (Jane), assign (Sam)
     escalate, two people       escalate (Jane), escalate (Sam)
     delegate                   delegate (without targets), assign by the service for each target
-    acknowledge by another     assign by the service (the one who acknowledges), acknowledge
+    acknowledge by another     assign by the service (to the acknowledging user), acknowledge
 
     trigger                    trigger, assign by the service for each target
     resolve with a note        annotate, up to a second earlier, and resolve, without the note
 
-Each entry of one act sees the whole set of targets. What the service writes by itself names the act
-beside which it did: one act, one event. After a trigger the service's assignment is an event of its
-own, unless the trigger is the daemon's doing.
+Each entry of an act gets the whole set of targets. The service's own entries name their act, so
+that one act is one event. After a trigger the service's assignment is a separate event, unless
+pagerforce caused the trigger.
 """
 
 from collections import defaultdict
@@ -32,18 +33,19 @@ _HANDED = ("assign", "escalate")
 _CARRIED_OUT = ("delegate", "assign", "escalate")
 _MERE_NEWS = "notify"
 TRIGGER = "trigger"
-# The entries of one act bear one second, or two where it ends between; then all are there.
+# The entries of one act have the same second, or two successive ones. After this time all are
+# there.
 _SETTLED_AFTER = timedelta(seconds=3)
 _NOTE_BEFORE = timedelta(seconds=1)
 _FIRST_CALL_AFTER = timedelta(seconds=1)
 
 
 def gather(entries: Sequence[LogEntry]) -> list[LogEntry]:
-    """The same entries, those of one act with all it says, consequences right behind their act.
+    """The same entries: each has all data of its act, and consequences directly follow their act.
 
     Args:
-        entries: in the order in which they happened; with those that are known already, as an entry
-            that is seen late may belong to one of them.
+        entries: in the order of time, with those already known, because a late entry may belong to
+            one of them.
     """
     by_second: dict[tuple[IncidentId | None, datetime], list[LogEntry]] = defaultdict(list)
     for entry in entries:
@@ -52,7 +54,7 @@ def gather(entries: Sequence[LogEntry]) -> list[LogEntry]:
         key: iter(_gather_second(group) if len(group) > 1 and key[0] else group)
         for key, group in by_second.items()
     }
-    # Entries of other incidents keep their places between.
+    # Entries of other incidents keep their positions.
     ordered = [next(gathered[entry.incident_id, entry.at]) for entry in entries]
     triggers = {entry.incident_id: entry for entry in reversed(ordered) if entry.type == TRIGGER}
     ordered = [_as_first_call(entry, triggers.get(entry.incident_id)) for entry in ordered]
@@ -60,7 +62,7 @@ def gather(entries: Sequence[LogEntry]) -> list[LogEntry]:
 
 
 def _as_first_call(entry: LogEntry, trigger: LogEntry | None) -> LogEntry:
-    """The service's assignment right after the first trigger; it may bear the next second."""
+    """Links the service's assignment to the first trigger; it may have the next second."""
     if trigger is None or entry.type != "assign" or not entry.is_automatic or entry.cause_id:
         return entry
     is_right_after = timedelta(0) <= entry.at - trigger.at <= _FIRST_CALL_AFTER
@@ -70,7 +72,7 @@ def _as_first_call(entry: LogEntry, trigger: LogEntry | None) -> LogEntry:
 
 
 def is_first_call(entry: LogEntry) -> bool:
-    """Whether the service assigned an incident right after it began, as far as stamps tell."""
+    """Whether the service assigned an incident right after its start, as far as stamps show."""
     began = entry.current.created_at if entry.current is not None else None
     is_assigned = entry.type == "assign" and entry.is_automatic
     return is_assigned and (began is None or entry.at - began <= _FIRST_CALL_AFTER)
@@ -90,7 +92,7 @@ def _lacks_note(entry: LogEntry) -> bool:
 
 
 def _with_note(resolve: LogEntry, entries: Sequence[LogEntry]) -> LogEntry:
-    """A resolve with the note that its maker typed along with it."""
+    """A resolve with the note that the same user entered with it."""
     notes = [
         entry.note
         for entry in entries
@@ -102,11 +104,11 @@ def _with_note(resolve: LogEntry, entries: Sequence[LogEntry]) -> LogEntry:
 
 
 def find_unsettled(entries: Sequence[LogEntry], seen_at: datetime | None) -> set[str]:
-    """Assignments by the service whose cause may yet appear: they are read again with the next poll.
+    """Assignments by the service whose cause may still appear: the next poll reads them again.
 
     Args:
         entries: from ``gather``.
-        seen_at: when they were read, by the clock that dated them; None: nothing is held back.
+        seen_at: the time of reading, by the clock of their time stamps; None: nothing is held back.
     """
     if seen_at is None:
         return set()
@@ -148,14 +150,14 @@ def _gather_second(entries: Sequence[LogEntry]) -> list[LogEntry]:
 
 
 def _acts(entries: Sequence[LogEntry]) -> list[list[LogEntry]]:
-    """Cuts a second into acts; each handing-on knows all its targets."""
+    """Splits the entries of a second into acts; each hand-over gets all its targets."""
     acts: list[list[LogEntry]] = []
     for entry in entries:
         if acts and (entry.type == _MERE_NEWS or _is_same_act(acts[-1][0], entry)):
             acts[-1].append(entry)
             continue
         if acts and len(acts[-1]) > 1 and _took_it(entry, acts[-1][-1:]):
-            # The assignment right before an acknowledgement is that one's, not the first call's.
+            # The assignment right before an acknowledgement belongs to it, not to the first call.
             acts.append([acts[-1].pop()])
         acts.append([entry])
     return [_with_targets(act) if act[0].type in _HANDED else act for act in acts]
@@ -179,13 +181,13 @@ def _with_targets(act: Act) -> list[LogEntry]:
 
 
 def _targets(act: Act) -> tuple[Person, ...]:
-    """Everybody an act names, each once."""
+    """All people that an act names, each once."""
     handed = (entry for entry in act if entry.type in _HANDED)
     return tuple({who.id: who for entry in handed for who in entry.assignees or ()}.values())
 
 
 def _find_cause(acts: Sequence[Act], number: int) -> int | None:
-    """The act beside which the service made this assignment; None where it is an act of its own."""
+    """The act that caused this assignment by the service; None if it is a separate act."""
     head = acts[number][0]
     if head.type != "assign" or not head.is_automatic:
         return None
@@ -197,7 +199,7 @@ def _find_cause(acts: Sequence[Act], number: int) -> int | None:
 
 
 def _is_carried_out(act: LogEntry, assignment: Act) -> bool:
-    """Whether the service's assignment does what somebody decided just before."""
+    """Whether the service's assignment carries out the act before it."""
     if act.type == TRIGGER:
         return True
     if act.is_automatic or act.type not in _CARRIED_OUT:
@@ -207,7 +209,7 @@ def _is_carried_out(act: LogEntry, assignment: Act) -> bool:
 
 
 def _took_it(act: LogEntry, assignment: Act) -> bool:
-    """Whether somebody acknowledged, and so the service gave the incident to them just before."""
+    """Whether the service assigned the incident to somebody because they acknowledged it."""
     is_automatic = all(entry.is_automatic for entry in assignment if entry.type in _HANDED)
     return (
         is_automatic

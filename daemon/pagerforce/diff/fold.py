@@ -1,8 +1,8 @@
 """Folds PagerDuty's log entries onto an incident's snapshot: the state just after each entry.
 
-The API reports an incident only as it is now (``pagerduty.included-incident-is-current``), so that three
-entries found in one poll would all show the last status. Each entry's own meaning is applied to the
-snapshot instead:
+The API reports an incident only as it is now (``pagerduty.included-incident-is-current``): three
+entries found in one poll would all show the last status. So each entry's own meaning is applied to
+the snapshot:
 
     entry             status        assignees            other
     trigger (first)   triggered     as now               everything as now
@@ -15,10 +15,10 @@ snapshot instead:
     priority_change                                      the entry's priority
     urgency_change                                       the entry's urgency, else as now
     custom field change                                  custom fields as now
-    all others        nothing: fields that no entry tells are left to the reconcile
+    all others        nothing: fields without entries are left to the reconcile
 
-Who hands an acknowledged incident on ends its acknowledgement, and no entry says so (recorded answers).
-All targets of one act stand in each of its entries by now (``diff/acts.py``).
+Handing on an acknowledged incident ends its acknowledgement, without an entry (recorded answers).
+Each entry already has all targets of its act (``diff/acts.py``).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -60,22 +60,22 @@ class Folded:
 
 
 def fold(held: Held | None, entry: LogEntry, *, is_overtaken: bool = False) -> Folded:
-    """The event an entry stands for, given the snapshot as it was before.
+    """The event of an entry, given the snapshot before it.
 
-    A late entry (older than one already folded) is seen with its own meaning applied, but does not
-    move the snapshot back. The entry must name an incident.
+    A late entry (older than one already folded) is an event with its own meaning applied, but does
+    not move the snapshot back. The entry must name an incident.
 
     Args:
         held: the snapshot.
         entry: the entry.
-        is_overtaken: what the log lists after it in its second is folded already.
+        is_overtaken: a later entry of the same second is already folded.
     """
     is_late = held is not None and (is_overtaken or _is_late(held, entry))
     is_first = entry.type == "trigger" and _is_first_trigger(held, entry, is_late=is_late)
     before = None if is_first or held is None else held.incident
     base = _start(entry) if is_first or held is None else held.incident
     after = _APPLY.get(entry.type, _same)(base, entry, held)
-    # A first trigger that shows after others of its second is late as well.
+    # A first trigger that appears after others of its second is late as well.
     is_behind = is_late or (is_first and held is not None and held.entry_at is not None)
     kept = held if is_behind and held is not None else Held(after, entry.at, entry.type)
     kind = _event_type(entry, before, after, is_first=is_first)
@@ -83,30 +83,30 @@ def fold(held: Held | None, entry: LogEntry, *, is_overtaken: bool = False) -> F
 
 
 def _is_late(held: Held, entry: LogEntry) -> bool:
-    """Whether what is held is newer."""
+    """Whether the snapshot is newer than the entry."""
     if held.entry_at is not None and entry.at <= held.entry_at:
         return entry.at < held.entry_at
     return _is_of_open(entry) and _is_over(held.incident, entry.at)
 
 
 def _is_of_open(entry: LogEntry) -> bool:
-    """Whether an entry shows that its incident is open: nobody acknowledges or reassigns a resolved one."""
+    """Whether an entry proves an open incident: nobody acknowledges or reassigns a resolved one."""
     return entry.type in _OF_OPEN or (entry.type in _HANDED_ON and not entry.is_automatic)
 
 
 def _is_over(incident: Incident, at: datetime) -> bool:
-    """Whether an incident was resolved then or later."""
+    """Whether an incident was resolved at that time or later."""
     resolved_at = incident.status_changed_at
     is_resolved = incident.status is IncidentStatus.RESOLVED
     return is_resolved and resolved_at is not None and at <= resolved_at
 
 
 def as_of_trigger(entry: LogEntry, later: Iterable[LogEntry]) -> LogEntry:
-    """A first trigger with its incident's priority of that moment, where a later entry tells it.
+    """A first trigger with its incident's priority at that time, if a later entry shows it.
 
     Args:
-        entry: the trigger; its incident is shown as it is by now.
-        later: what happened to the incident since, oldest first.
+        entry: the trigger; its incident is shown as it is now.
+        later: the later entries of the incident, oldest first.
     """
     first = next((x for x in later if x.type == "priority_change"), None)
     if entry.current is None or first is None or not first.had_old_priority:
@@ -117,11 +117,11 @@ def as_of_trigger(entry: LogEntry, later: Iterable[LogEntry]) -> LogEntry:
 def find_reopening(
     held: Held | None, entry: LogEntry, *, is_overtaken: bool = False
 ) -> Incident | None:
-    """The state right after a reopening that this entry gives away, or None.
+    """The state right after a reopening that this entry proves, or None.
 
-    It leaves no entry of its own, but what was resolved can only be acknowledged, or that run out, or be
-    handed on, or end by a merge, once it is open again: in the second before, at the latest, as far as
-    stamps can tell.
+    A reopening leaves no entry. But a resolved incident must be open again before it can be
+    acknowledged, lose its acknowledgement, be handed on, or be merged. It was reopened at the
+    latest in the second before the entry, as far as time stamps show.
     """
     if held is None or is_overtaken or _is_late(held, entry):
         return None
@@ -140,14 +140,14 @@ def find_reopening(
 
 
 def _is_merge(resolved: Incident, entry: LogEntry) -> bool:
-    """Whether an entry tells that what was resolved earlier has been merged since."""
+    """Whether an entry shows that an incident that was resolved earlier has been merged since."""
     if entry.type != "resolve" or entry.current is None or entry.current.merged_into is None:
         return False
     return not _is_over(resolved, entry.at - _SAME_CHANGE) and _stands(entry)
 
 
 def _is_first_trigger(held: Held | None, entry: LogEntry, *, is_late: bool) -> bool:
-    """Every further alert adds a trigger entry to an incident that stands already."""
+    """Whether a trigger entry starts its incident: each further alert adds another one."""
     if held is None:
         return True
     if entry.is_first is not None:
@@ -162,7 +162,7 @@ def _event_type(
 ) -> str:
     if entry.type == "trigger" and not is_first:
         return "update"
-    # A merge that a comparison found before its entry came has been told: the incident is over.
+    # A merge that a comparison found before its entry was already an event: the incident is over.
     is_over = before is not None and before.status is IncidentStatus.RESOLVED
     is_told = is_over and before is not None and before.merged_into == after.merged_into
     if entry.type == "resolve" and after.merged_into is not None and not is_told:
@@ -171,7 +171,7 @@ def _event_type(
 
 
 def _start(entry: LogEntry) -> Incident:
-    """The state to apply an entry to when nothing is known of the time before."""
+    """The state to apply an entry to if no earlier state is known."""
     if entry.current is not None:
         return entry.current
     if entry.incident_id is None:
@@ -193,7 +193,7 @@ def _status(status: IncidentStatus) -> Callable[[Incident, LogEntry, Held | None
 def _trigger(base: Incident, entry: LogEntry, held: Held | None) -> Incident:
     if held is not None and base is held.incident:
         return base
-    # As of the trigger nobody had done anything yet, whatever the incident looks like by now.
+    # At the trigger nobody had done anything yet, whatever the incident looks like now.
     return replace(
         base, status=IncidentStatus.TRIGGERED, resolve_reason=None, status_changed_at=entry.at
     )
@@ -212,7 +212,7 @@ def _resolve(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
 
 
 def _stands(entry: LogEntry) -> bool:
-    """Whether the status is from this entry still: one that was opened again may be merged by now."""
+    """Whether the status still comes from this entry: a reopened incident may be merged by now."""
     since = entry.current.status_changed_at if entry.current else None
     return since is None or since - entry.at <= _SAME_CHANGE
 
@@ -232,14 +232,14 @@ def _assign(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
 
 
 def _handed_on(base: Incident, entry: LogEntry) -> Incident:
-    """Nobody looks after it any more who was not asked just now."""
+    """Ends the acknowledgement: the new assignees have not acknowledged yet."""
     if base.status is not IncidentStatus.ACKNOWLEDGED:
         return base
     return replace(base, status=IncidentStatus.TRIGGERED, status_changed_at=entry.at)
 
 
 def _escalate(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
-    """It moves the time of the last status change, whatever the status was."""
+    """Also moves the time of the last status change, whatever the status was."""
     moved = _handed_on(_to(base, entry), entry)
     return replace(moved, status_changed_at=entry.at) if moved.is_open else moved
 
@@ -255,7 +255,7 @@ def _priority(base: Incident, entry: LogEntry, _held: Held | None) -> Incident:
     if not entry.had_priority:
         return replace(base, priority=now)
     wanted = entry.priority
-    # The entry often has only the name; the id is the API's when that is still the priority.
+    # The entry often has only the name. If the priority is still the same, the incident has its id.
     if wanted and now and not wanted.id and wanted.name == now.name:
         wanted = now
     return replace(base, priority=wanted)
@@ -287,7 +287,7 @@ _APPLY: Mapping[str, Callable[[Incident, LogEntry, Held | None], Incident]] = {
 
 
 def changed_fields(before: Incident | None, after: Incident) -> frozenset[str]:
-    """Names of the fields that differ, as conditions name them; none where before is unknown."""
+    """Names of the fields that differ, as in conditions; none if ``before`` is unknown."""
     if before is None:
         return frozenset()
     found = {name for name in (*_TOLD, *_QUIET) if not _is_same(before, after, name)}
@@ -314,7 +314,7 @@ def _ids(people: tuple[Person, ...]) -> set[str | None]:
     return {person.id for person in people}
 
 
-# What the reconcile does with what it finds ------------------------------------------------------
+# For the reconcile -------------------------------------------------------------------------------
 
 
 _ALWAYS = (
@@ -324,13 +324,13 @@ _ALWAYS = (
 
 
 def learned(held: Incident, now: Incident) -> Incident:
-    """The snapshot with what was never known of it: each incident has these, and none changed."""
+    """The snapshot with fields that were unknown: every incident has them, so none has changed."""
     names = [name for name in _ALWAYS if getattr(held, name) is None]
     return replace(held, **{name: getattr(now, name) for name in names}) if names else held
 
 
 def contradicted_fields(held: Incident, now: Incident) -> frozenset[str]:
-    """Fields in which an incident is not as its entries say; what it does not show is no contradiction."""
+    """Fields of an incident that contradict its entries; a field that is not shown does not."""
     return frozenset(
         name
         for name in (*_TOLD, "title", "service")
@@ -339,14 +339,14 @@ def contradicted_fields(held: Incident, now: Incident) -> frozenset[str]:
 
 
 def _is_shown(now: Incident, name: str) -> bool:
-    """Whether an answer says anything of a field: open incidents belong to somebody."""
+    """Whether an answer shows a field: an open incident always has an assignee."""
     if name == "assignees":
         return bool(now.assignees) or (now.status is not None and not now.is_open)
     return getattr(now, name) is not None
 
 
 def still_true(before: Incident, after: Incident, shown: Incident) -> Incident:
-    """What a late entry changed, as far as the incident shows it now: what came later left it so."""
+    """Applies the changes of a late entry that the incident still shows: later ones kept them."""
     names = [
         name
         for name in _TOLD
@@ -355,7 +355,7 @@ def still_true(before: Incident, after: Incident, shown: Incident) -> Incident:
     return replace(before, **{name: getattr(after, name) for name in names})
 
 
-def find_drift(
+def find_unlogged(
     held: Held,
     now: Incident,
     *,
@@ -363,10 +363,11 @@ def find_drift(
     grace: timedelta,
     believed: Collection[str] = (),
 ) -> tuple[str, Incident] | None:
-    """A change of an incident that no log entry told, with its event type, or None.
+    """A change of an incident without a log entry, with its event type, or None.
 
-    Fields that entries do tell are given ``grace`` for their entry to become visible; the others,
-    and a reopening, which leave no entry, are taken at once, and so is what is ``believed``.
+    A change of a field that has log entries must be older than ``grace``, because its entry may
+    still become visible. Fields without entries, a reopening, and ``believed`` fields are accepted
+    at once.
     """
     before = held.incident
     if before.status is IncidentStatus.RESOLVED and now.is_open:
@@ -377,7 +378,8 @@ def find_drift(
     if "status" in doubtful:  # the entry that ends the incident reports a merge
         doubtful += ["merged_into", "resolve_reason"]
     after = replace(now, **{name: getattr(before, name) for name in doubtful})
-    # The list call carries no custom fields (`pagerduty.list-without-custom-fields`): what is known stays.
+    # The list call has no custom fields (`pagerduty.list-without-custom-fields`): keep the known
+    # ones.
     after = after if after.custom_fields else replace(after, custom_fields=before.custom_fields)
     if not changed_fields(before, after):
         return None
@@ -386,6 +388,6 @@ def find_drift(
 
 
 def _is_stale(before: Incident, now: Incident, settled_at: datetime) -> bool:
-    """A list read from a lagging replica still shows a freshly resolved incident as open."""
+    """Whether a list from a lagging replica still shows a newly resolved incident as open."""
     then, since = before.status_changed_at, now.status_changed_at
     return then is not None and since is not None and since <= then and then > settled_at

@@ -1,4 +1,4 @@
-"""Compares a Salesforce row with its snapshot: which event it is, what changed, what stood before."""
+"""Compares a Salesforce row with its snapshot: the event, the changed fields, the old values."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from pagerforce.model.value import Fields, Scalar, format_whole_second, is_equal
 
 @dataclass(frozen=True, slots=True)
 class RecordChange:
-    """A difference that is an event. ``old`` holds the values before, of every known field."""
+    """A difference that is an event. ``old`` holds the previous values of all known fields."""
 
     type: str
     changed: frozenset[str]
@@ -25,12 +25,12 @@ class RecordChange:
 def compare(
     before: Record | None, now: Record, *, start_at: datetime, quiet: Collection[str] = ()
 ) -> RecordChange | None:
-    """The event between a snapshot and a row, or None where nothing changed.
+    """The event between a snapshot and a row, or None if nothing changed.
 
-    Without a snapshot the row is a ``create`` if it was created since ``start_at``; an older one has
-    come into sight (a filter, a permission) and is an ``update`` with nothing known of before. A
-    field absent from either side was not read then and counts as unchanged. ``quiet`` fields, such
-    as time-driven formulas, are kept but make no event.
+    Without a snapshot the row is a ``create`` if it was created since ``start_at``. An older one
+    has become visible (a filter, a permission) and is an ``update`` without old values. A field
+    that is absent from either side was not read then and counts as unchanged. ``quiet`` fields,
+    such as time-driven formulas, are kept but cause no event.
     """
     if before is None:
         if now.is_deleted:
@@ -51,7 +51,7 @@ def compare(
 
 
 def is_merge(before: Record | None, now: Record) -> bool:
-    """Whether a row was merged into another one since it was read last.
+    """Whether a row was merged into another one since the last read.
 
     Fact: ``salesforce.merge-loser-names-winner``.
     """
@@ -64,10 +64,10 @@ _BY_ITSELF = frozenset({"Id", "Name", "CreatedDate", "CreatedById"})
 
 
 def blank(record: Record, given: Fields) -> Record:
-    """A record of ours that somebody edited before we saw it, as we would have seen it before.
+    """The assumed snapshot of an own record that somebody edited before it was read first.
 
-    Which of its values are theirs nobody can tell any more: all count as such that are neither what
-    we gave it, or what the org makes of that, nor follow from it.
+    Nobody can tell which of its values are the edit. A value counts as edited unless pagerforce
+    wrote it, the org derived it from a written one, or it follows from one.
     """
     standing = [
         name
@@ -84,7 +84,7 @@ def blank(record: Record, given: Fields) -> Record:
 def merged(before: Record | None, now: Record, changed: Collection[str] = ()) -> Record:
     """The snapshot to keep: the row, plus fields that it does not carry any more.
 
-    ``changed``: fields that somebody else has changed, by now and not earlier than the last reading.
+    ``changed``: fields that somebody else has changed since the last read.
     """
     if before is None:
         return now
@@ -96,10 +96,10 @@ def merged(before: Record | None, now: Record, changed: Collection[str] = ()) ->
 
 
 def event_id(record: Record, change: RecordChange) -> EventId:
-    """The same change of the same record has the same id, however often it is found."""
+    """The id of a change: the same for each time that it is found."""
     values = {name: record.fields.get(name) for name in sorted(change.changed)}
     olds = {name: change.old.get(name) for name in sorted(change.changed)}
     digest = hashlib.sha256(_ENCODER.encode([values, olds]).encode()).hexdigest()[:12]
-    # A parent may change to and fro while the record's own stamp stands still.
+    # A parent may change back and forth while the record's own stamp stays the same.
     stamp = max(record.stamp, record.caused_at or record.stamp)
     return EventId(f"sf:{record.id}:{format_whole_second(stamp)}:{change.type}:{digest}")

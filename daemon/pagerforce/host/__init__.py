@@ -1,1 +1,1 @@
-"""What the operating system guards: files in folders of other users, and whose rights are used there."""
+"""Files in folders of other users, and the rights that are used there."""

@@ -1,8 +1,9 @@
-"""Files in folders that somebody else may write to: opened and made without following a link.
+"""Opens and creates files, without following links, in folders that somebody else may write to.
 
-A name in such a folder may lead anywhere: to a file of root's (a symbolic or a hard link), to nothing, to a
-FIFO that never answers, to a device. What is opened here is a plain file of one name that belongs to the
-folder's owner, judged by its descriptor; what is made here did not exist before.
+A name in such a folder may lead anywhere: to a file of root (a symbolic or a hard link), to
+nothing, to a FIFO that never answers, to a device. This module opens only plain files with one name
+that belong to the folder's owner, judged by the descriptor. It creates only files that did not
+exist before.
 """
 
 import errno
@@ -24,48 +25,48 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-# A FIFO answers at once, and what a link leads to stays closed.
+# A FIFO does not block, and the target of a link is not opened.
 _CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def judge(path: Path, found: os.stat_result, owner: int | None, *, links: int = 1) -> None:
-    """Whether a file may be used.
+    """Checks that a file may be used.
 
     Args:
         path: for the message.
-        found: what its descriptor, or its name without following a link, says.
-        owner: the user id of the folder's owner; None: anybody's will do.
-        links: how many names it has where all is well.
+        found: the stat of its descriptor, or of its name without following a link.
+        owner: the user id of the folder's owner; None: any owner is accepted.
+        links: the most names (hard links) that it may have.
 
     Raises:
-        UnsafeFileError: it is no plain file, has other names, or belongs to somebody else.
+        UnsafeFileError: it is not a plain file, has other names, or belongs to another user.
     """
     if not stat.S_ISREG(found.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "not a regular file")
         raise UnsafeFileError(
             path, f"is {kind}, not a plain file: find out who put it there, then remove it"
         )
     if found.st_nlink > links:
         raise UnsafeFileError(
             path,
-            f"has {found.st_nlink} names (hard links), so that it may be another file as well: find "
-            "out who made them, then put a copy in its place",
+            f"has {found.st_nlink} names (hard links), so it may be used elsewhere as well: find "
+            "out who created them, then replace it with a copy",
         )
     if owner is not None and found.st_uid != owner:
         raise UnsafeFileError(
             path,
-            f"belongs to user id {found.st_uid}, its folder to user id {owner}: find out who put it "
-            f"there, then remove it, or give it to the folder's owner (chown {owner})",
+            f"belongs to user id {found.st_uid}, but its folder to user id {owner}: find out who"
+            f" put it there, then remove it, or give it to the folder's owner (chown {owner})",
         )
 
 
 def owner_of(folder: Path) -> int:
-    """The user id of a folder's owner; the folder may be a link. Raises ``OSError``."""
+    """Returns the user id of a folder's owner; the folder may be a link. Raises ``OSError``."""
     return folder.stat().st_uid
 
 
 def is_plain(path: Path) -> bool:
-    """Whether there is a plain file of one name that belongs to its folder's owner."""
+    """Whether a path is a plain file with one name that belongs to its folder's owner."""
     try:
         judge(path, path.lstat(), owner_of(path.parent))
     except (OSError, UnsafeFileError):
@@ -74,13 +75,13 @@ def is_plain(path: Path) -> bool:
 
 
 def open_plain(path: Path, flags: int, owner: int | None, *, links: int = 1) -> int:
-    """Opens a file that is there; ``owner`` and ``links`` as for :func:`judge`.
+    """Opens an existing file; ``owner`` and ``links`` as for :func:`judge`.
 
     Raises:
-        OSError: it is not there, or may not be opened.
-        UnsafeFileError: it is not to be used; nothing of it was read or changed.
+        OSError: it does not exist, or may not be opened.
+        UnsafeFileError: it must not be used; nothing of it was read or changed.
     """
-    # Before it is opened: opening a device may do something already.
+    # Before it is opened: opening a device may have an effect.
     judge(path, path.lstat(), owner, links=links)
     try:
         handle = os.open(path, flags | _CAREFUL)
@@ -97,10 +98,10 @@ def open_plain(path: Path, flags: int, owner: int | None, *, links: int = 1) -> 
 
 
 def read_plain(path: Path, most: int) -> bytes:
-    """The first bytes of a file named by the operator, who may have named a link to it.
+    """Returns the first bytes of a file that the operator named; it may be a link.
 
     Raises:
-        OSError: it is not there, may not be read, or is no regular file.
+        OSError: it does not exist, may not be read, or is not a regular file.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as stream:
@@ -110,7 +111,7 @@ def read_plain(path: Path, most: int) -> bytes:
 
 
 def write_all(handle: int, content: bytes, at: int) -> None:
-    """Writes all bytes at a place in a file; raises ``OSError``."""
+    """Writes all bytes at an offset of a file; raises ``OSError``."""
     view = memoryview(content)
     while view:
         written = os.pwrite(handle, view, at)
@@ -119,7 +120,7 @@ def write_all(handle: int, content: bytes, at: int) -> None:
 
 
 class Folder:
-    """A folder that was opened: names in it stay names in it, whatever becomes of its own name."""
+    """An open folder: its names stay valid even if the folder itself is renamed."""
 
     def __init__(self, path: Path, handle: int) -> None:
         self.path = path
@@ -127,7 +128,7 @@ class Folder:
         self.owner = os.fstat(handle)
 
     def create(self, name: str, mode: int) -> int:
-        """Makes a file and opens it for writing; raises ``FileExistsError`` where the name is taken."""
+        """Creates a file and opens it for writing; raises ``FileExistsError`` if it exists."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _CAREFUL
         try:
             return os.open(name, flags, mode, dir_fd=self._handle)
@@ -146,24 +147,24 @@ class Folder:
         return stream
 
     def create_part(self, name: str, mode: int = 0o600) -> tuple[str, int]:
-        """Makes a file under a name nobody can foresee, for what will be called ``name``."""
+        """Creates a file with an unpredictable name, to be renamed to ``name`` later."""
         part = f".{name}.{secrets.token_hex(4)}.part"
         return part, self.create(part, mode)
 
     def give(self, handle: int) -> None:
-        """Lets a file that root made belong to the folder's owner."""
+        """Gives a file that root created to the folder's owner."""
         if os.geteuid() == 0 and self.owner.st_uid != 0:
             os.fchown(handle, self.owner.st_uid, self.owner.st_gid)
 
     def look(self, name: str) -> os.stat_result | None:
-        """What stands under a name, a link not followed; None: nothing."""
+        """Returns the stat of a name without following a link; None if it does not exist."""
         try:
             return os.stat(name, dir_fd=self._handle, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     def link(self, name: str, other: str) -> None:
-        """Gives a file another name; unlike a rename it never takes the place of a file."""
+        """Gives a file another name; unlike a rename it never replaces a file."""
         try:
             os.link(
                 name,
@@ -176,19 +177,19 @@ class Folder:
             raise self._named(error, other) from error
 
     def rename(self, name: str, other: str) -> None:
-        """Gives a file another name, in the place of what has it."""
+        """Renames a file and replaces the file that has the new name."""
         try:
             os.rename(name, other, src_dir_fd=self._handle, dst_dir_fd=self._handle)
         except OSError as error:
             raise self._named(error, other) from error
 
     def unlink(self, name: str) -> None:
-        """Removes a name, where it is there."""
+        """Removes a name if it exists."""
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._handle)
 
     def names(self) -> list[str]:
-        """All names in it, in order."""
+        """Returns all names in it, sorted."""
         return sorted(os.listdir(self._handle))  # noqa: PTH208 (by its descriptor)
 
     def sync(self) -> None:
@@ -210,10 +211,10 @@ def open_folder(path: Path) -> Iterator[Folder]:
 
 
 def replace_file(path: Path, content: bytes, mode: int) -> None:
-    """Writes a file that is there whole or not at all, in the place of what has its name.
+    """Replaces a file atomically.
 
     Raises:
-        OSError: the folder can't be written to, or a folder has that name; nothing has changed.
+        OSError: the folder can't be written to, or the name is a folder; nothing has changed.
     """
     with open_folder(path.parent) as folder:
         part, handle = folder.create_part(path.name)

@@ -1,10 +1,11 @@
-"""Root in the folder of another user: it works there with that user's rights.
+"""Makes root use another user's rights in that user's folder.
 
-Whatever somebody puts into their own folder, and however fast, then leads only to what is theirs already.
+Links that the user puts into the folder, however fast, then lead only to files that the user may
+access anyway.
 
-The effective ids are those of the whole process while the block lasts (Linux keeps them by thread, libc
-sets them for all). A command does one thing at a time. A daemon that root started by hand, on the state of
-another user, does so only for the moments in which it opens files.
+The effective ids apply to the whole process while the block lasts (Linux keeps them by thread, libc
+sets them for all). A command does one thing at a time. A daemon that root started by hand, on the
+state of another user, takes these rights only while it opens files.
 """
 
 import os
@@ -26,7 +27,7 @@ class _Owner:
 
 
 class _Rights:
-    """Whose rights the process has now, and how many blocks rely on it."""
+    """The user whose rights the process has now, and the number of blocks that rely on it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,11 +58,11 @@ class _Rights:
             os.setegid(owner.gid)
             os.seteuid(owner.uid)
         except PermissionError as error:
-            with suppress(PermissionError):  # it may be these that were refused
+            with suppress(PermissionError):  # perhaps exactly this is refused
                 self._return_groups()
             raise StoreError(
-                f"root may not take the rights of user id {owner.uid} here (CAP_SETUID, CAP_SETGID): "
-                "run this as that user"
+                f"root may not take the rights of user id {owner.uid} here "
+                "(CAP_SETUID, CAP_SETGID): run this as that user"
             ) from error
 
     def _return_groups(self) -> None:
@@ -74,12 +75,12 @@ _RIGHTS = _Rights()
 
 @contextmanager
 def rights_of(folder: Path) -> Iterator[None]:
-    """Within the block root has the rights of the folder's owner; everybody else keeps their own.
+    """Gives root the rights of the folder's owner within the block; other users keep their own.
 
-    Where the owner can't come to the folder, root's rights stay: nobody puts anything in its way there.
+    If the owner can't reach the folder, root keeps its rights: that owner can't put a link there.
 
     Raises:
-        StoreError: root may not do that here.
+        StoreError: root may not take these rights here.
     """
     owner = _find_owner(folder)
     if owner is None:
@@ -93,13 +94,13 @@ def rights_of(folder: Path) -> Iterator[None]:
 
 
 def _find_owner(folder: Path) -> _Owner | None:
-    """Whose rights to take; None: those that we have are right."""
+    """Returns the user whose rights to take; None: the present rights are right."""
     if os.geteuid() != 0 and not _RIGHTS.is_taken():
         return None
     try:
         found = folder.stat()
     except OSError:
-        return None  # it is not there: anyone who needs it says so
+        return None  # it does not exist: the code that needs it reports that
     if found.st_uid == 0:
         return None
     owner = _named(found.st_uid, found.st_gid)
@@ -107,7 +108,7 @@ def _find_owner(folder: Path) -> _Owner | None:
 
 
 def _named(uid: int, gid: int) -> _Owner:
-    """A user with the groups of a login; one that the user database does not know has none but its own."""
+    """Returns a user with its login groups; an unknown user has only its own group."""
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:

@@ -1,4 +1,4 @@
-"""The files of the state folder: which there are, and that each is what it must be."""
+"""The files of the state folder, and the check that each may be used."""
 
 import os
 from pathlib import Path
@@ -10,19 +10,19 @@ COMPANIONS = ("-wal", "-shm", "-journal")  # SQLite opens them by their names, b
 
 
 def lock_path(database_path: Path) -> Path:
-    """The file that is locked by anyone who may write."""
+    """Returns the file that every writer locks."""
     return database_path.with_suffix(".lock")
 
 
 def check_state_files(database_path: Path, *, with_lock: bool = False) -> None:
-    """Looks at the files that are opened with a database; those that are not there are in order.
+    """Checks the files that are opened with a database; missing files are fine.
 
-    Only their names are looked at: a descriptor of a database that is closed again would take away the
-    locks that SQLite holds on it in this process (fcntl(2)). Root takes the owner's rights besides.
+    It checks names only: closing a descriptor of a database would release the locks that SQLite
+    holds on it in this process (fcntl(2)). In addition, root takes the owner's rights.
 
     Raises:
-        OSError: the folder is not there, or may not be entered.
-        UnsafeFileError: one is a link, no plain file, or somebody else's.
+        OSError: the folder does not exist, or may not be entered.
+        UnsafeFileError: one is a link, not a plain file, or belongs to another user.
     """
     owner = owner_of(database_path.parent)
     paths = [database_path, *(Path(f"{database_path}{suffix}") for suffix in COMPANIONS)]
@@ -37,7 +37,7 @@ def check_state_files(database_path: Path, *, with_lock: bool = False) -> None:
 
 
 def names_set_aside(path: Path) -> list[Path]:
-    """Other names of this very file that a ``restore`` gave it before it was ended half way."""
+    """Returns other names of this file that an interrupted ``restore`` gave it."""
     suffix = next((x for x in COMPANIONS if path.name.endswith(x)), "")
     stem = path.name.removesuffix(suffix)
     try:

@@ -222,16 +222,24 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt with an unknown outcome, in this host's clock. ``ended``: if the API answered it."""
+
+    began: datetime
+    ended: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rival:
     """Another action whose answers were lost too.
 
     Attributes:
         call: its rendered arguments.
-        tried_at: start times of the attempts with an unknown outcome, in this host's clock.
+        tried: the attempts with an unknown outcome.
     """
 
     call: Mapping[str, Json]
-    tried_at: tuple[datetime, ...]
+    tried: tuple[Tried, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +266,7 @@ class Task:
         is_overtaken: the reason for the action is gone: search for what an earlier attempt may
             have created, but create nothing new.
         event_place: the event's place within its second.
-        tried_at: start times of the attempts with an unknown outcome, in this host's clock.
+        tried: the attempts with an unknown outcome.
         rivals: other actions of this kind and object that may have created a row that is not
             known yet.
         doubt_since: after a restore: an action that the restored database does not contain may
@@ -291,7 +299,7 @@ class Task:
     is_overtaken: bool = False
     doubt_since: datetime | None = None
     event_place: int = 0
-    tried_at: tuple[datetime, ...] = ()
+    tried: tuple[Tried, ...] = ()
     rivals: tuple[Rival, ...] = ()
 
     @property

@@ -24,11 +24,20 @@ class ActionState(StrEnum):
     DISCARDED = "discarded"
 
 
+class BuiltIn(StrEnum):
+    """The origin of an action without a rule: stored and shown in the place of its ruleset."""
+
+    COMMENTS = "(comments)"  # [objects.comments]
+    MERGE = "(merge)"  # the note that reports a merge
+    ON_DELETE = "(on_delete)"  # on_delete = "resolve"
+
+
 @dataclass(frozen=True, slots=True)
 class NewAction:
     """An action that is not stored yet.
 
-    ``args`` None: rendered on delivery. ``target`` None: resolved then.
+    ``ruleset``: of its rule, or a ``BuiltIn``. ``args`` None: rendered on delivery. ``target`` None:
+    resolved then.
     """
 
     id: ActionId
@@ -79,6 +88,11 @@ class Action:
     retried_at: datetime | None = None
 
     @property
+    def is_copy(self) -> bool:
+        """Whether it copies a comment or note, as ``[objects.comments]`` says."""
+        return self.ruleset == BuiltIn.COMMENTS
+
+    @property
     def goes_alone(self) -> bool:
         """Whether it shares no request: it failed twice, or an attempt may have had effect."""
         return self.attempts >= _TRIES_TOGETHER or self.is_uncertain
@@ -105,7 +119,8 @@ FRESH = Origin()
 class Settlement:
     """The result of an attempt. ``next_at`` is set if the action stays in the outbox.
 
-    ``requests``: the requests of the attempt, each as (system, operation, answer).
+    ``requests``: the requests of the attempt, each as (system, operation, answer). ``is_answered``: its
+    effect is unknown, but it had ended.
     """
 
     state: ActionState
@@ -116,6 +131,7 @@ class Settlement:
     incident_id: str | None = None
     record_id: str | None = None
     requests: Sequence[Sequence[str]] = ()
+    is_answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

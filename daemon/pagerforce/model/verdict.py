@@ -138,9 +138,13 @@ class RetryLater:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It may or may not have been done: the next attempt searches first."""
+    """It may or may not have been done: the next attempt searches first.
+
+    ``is_answered``: the API itself answered, with an error: what it did had ended by then.
+    """
 
     reason: str
+    is_answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""Pure: what of that which is read anew after a restore is our own forgotten doing.
+"""Finds own writes that a restored backup has forgotten, among what is read again. Pure.
 
-Nothing remembers these writes (see store/restored.py), so that they are known by their author and,
-as soon as the other side has been read, by what was found done there. Otherwise a write is never
-recognised by its author alone (ADR 1): a person who shares our account and did something between a
-backup and its restoring is the price of doing nothing twice. It is recorded, and no rule is tried.
+The database has no trace of these writes (see store/restored.py). They are recognised by their
+author and, as soon as the other side has been read, by their effects there. In all other cases an
+author alone never proves a write (ADR 1). The price of doing nothing twice: a change by a person
+who shares the account, made between a backup and its restore, is recorded, but no rule is tried on
+it.
 """
 
 from collections.abc import Collection, Iterable
@@ -18,7 +19,7 @@ from pagerforce.model.restore import Doubt, Turn
 
 @dataclass(frozen=True, slots=True)
 class OwnUsers:
-    """As whom PagerDuty may have been written to: ``ids``, or as anybody (``act_as = "actor"``)."""
+    """The PagerDuty users of own writes: ``ids``, or anybody (``act_as = "actor"``)."""
 
     ids: Collection[str] = frozenset()
     may_be_anybody: bool = False
@@ -35,14 +36,14 @@ class OwnEntries:
     ours: OwnUsers = NOBODY
 
     def should_wait(self, entry: LogEntry) -> bool:
-        """Whether a note is to be read again once Salesforce has been read."""
+        """Whether a note must be read again once Salesforce has been read."""
         if entry.type != "annotate" or not self._is_forgotten_time(entry):
             return False
         is_open = self.doubt is not None and self.doubt.turn in (Turn.PAGERDUTY, Turn.SALESFORCE)
         return is_open and (self.ours.may_be_anybody or entry.agent.id in self.ours.ids)
 
     def is_forgotten(self, entry: LogEntry) -> bool:
-        """Whether an entry stands for a write of ours that nothing remembers."""
+        """Whether an entry comes from a forgotten own write."""
         if not self._is_forgotten_time(entry):
             return False
         if entry.type == "trigger":
@@ -50,14 +51,14 @@ class OwnEntries:
         return entry.type != "annotate" and entry.agent.id in self.ours.ids
 
     def find_key(self, entry: LogEntry) -> IncidentKey | None:
-        """The key of a page of ours that its entry shows, where that may be forgotten."""
+        """The incident key in the entry of an own page that may be forgotten."""
         current = entry.current
         if current is None or not self._is_forgotten_time(entry):
             return None
         return parse_incident_key(current.incident_key)
 
     def records_of(self, entries: Iterable[LogEntry]) -> set[RecordId]:
-        """The records that pages of ours, perhaps forgotten, were for."""
+        """The records of own pages that may be forgotten."""
         keys = (self.find_key(entry) for entry in entries)
         return {key.record_id for key in keys if key is not None}
 
@@ -67,13 +68,13 @@ class OwnEntries:
 
 @dataclass(frozen=True, slots=True)
 class OwnComments:
-    """Recognises comments of forgotten writes. ``user_id``: as whom we write to Salesforce."""
+    """Recognises comments of forgotten writes. ``user_id``: the integration user in Salesforce."""
 
     doubt: Doubt | None = None
     user_id: str | None = None
 
     def is_forgotten(self, comment: Comment) -> bool:
-        """Whether a comment is ours, though nothing remembers it."""
+        """Whether a comment comes from a forgotten own write."""
         if self.doubt is None or self.user_id is None or comment.author.id is None:
             return False
         is_ours = is_same_record_id(comment.author.id, self.user_id)

@@ -1,20 +1,22 @@
-"""The life of an expectation: what the verdict of an attempt does to what was expected of it. Pure.
+"""The life of an expectation: what the verdict of an attempt does to its expectations. Pure.
 
-An attempt is *certain* where no earlier attempt of its action may have taken effect. What was expected of an
-uncertain one may still come from an earlier attempt, so that only what can no longer come is dropped.
+An attempt is *certain* if no earlier attempt of its action may have taken effect. The expectations
+of an uncertain one may still be met by an earlier attempt, so only those that can no longer be met
+are dropped.
 
     verdict       certain                              uncertain
-    Delivered     drop what is known by id or          the same: the effects name everything
-                  snapshot now; entries still come
-    Skipped       drop all, and read again what        drop values of fields: the record was read
-                  was taken for ours                   just now, and they are not there
+    Delivered     drop what is now known by id or      the same: the effects name everything
+                  snapshot; entries still come
+    Skipped       drop all, and read again what        drop values of fields: the record was just
+                  was treated as own                   read, and they are not there
     RetryLater    as Skipped                           keep
     HaltSide      as Skipped                           keep
     Rejected      as Skipped                           keep
     Unknown       keep                                 keep
 
-Besides: ``EntryCaused`` adds one, ``NotCaused`` takes some away, ``IncidentMade`` turns the page into its
-trigger entry, and fields that another write has replaced come back no more (``store.own_writes``).
+Besides: ``EntryCaused`` adds one, ``NotCaused`` removes some, ``IncidentMade`` turns the page into
+its trigger entry, and fields that another write has replaced are no longer expected
+(``store.own_writes``).
 """
 
 from dataclasses import dataclass
@@ -61,8 +63,8 @@ class Fate:
     """What becomes of an action's expectations.
 
     Attributes:
-        dropped: of these kinds, nothing comes any more.
-        is_disowned: nothing was done: what a poll took for ours meanwhile was somebody's.
+        dropped: the kinds that are no longer expected.
+        is_disowned: nothing was done: what a poll treated as own meanwhile was somebody else's.
     """
 
     dropped: Kinds = _NONE

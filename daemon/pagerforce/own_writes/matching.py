@@ -1,8 +1,8 @@
-"""Which expectation a thing seen fulfils. Pure.
+"""Finds the expectation that a thing seen meets. Pure.
 
-By stored values and ids, never by a prefix in a text or by the acting user alone: a person who uses the same
-account is still heard (docs/guarantees.md). Values that the org has changed are recognised by their
-traces (``model.sameness``), and only while an attempt is open.
+It compares stored values and ids, never a prefix in a text or the acting user alone: the changes of
+a person who uses the same account still reach the rules (docs/guarantees.md). Values that the org
+has changed are recognised by their traces (``model.sameness``), and only while an attempt is open.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from pagerforce.model.value import Fields, is_equal
 
 
 def find_entry(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
-    """Index of the expectation that a log entry fulfils."""
+    """Index of the expectation that a log entry meets."""
     for index, item in enumerate(expected):
         if (
             isinstance(item, EntryExpected)
@@ -39,10 +39,11 @@ def find_entry(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
 def find_created(
     incident: Incident | None, expected: Sequence[Expectation], made_by: str | None = None
 ) -> int | None:
-    """Index of the expectation whose incident this is, by its incident key.
+    """Index of the expectation that this incident meets, by its incident key.
 
-    ``made_by``: who triggered it, where that is known: an incident that has alerts by now, say by a
-    merge, shows no key (``pagerduty.key-hidden-by-alerts``) and is known by its maker and its title.
+    ``made_by``: who triggered it, if known. An incident that has alerts, for example after a merge,
+    shows no key (``pagerduty.key-hidden-by-alerts``) and is recognised by its creator and its
+    title.
     """
     if incident is None:
         return None
@@ -58,7 +59,7 @@ def find_created(
 
 
 def find_page(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
-    """Index of the expectation of a page whose trigger is yet to be seen and whose first call this is."""
+    """Index of the expected page that this first call belongs to; its trigger is not seen yet."""
     for index, item in enumerate(expected):
         if not isinstance(item, EntryExpected):
             continue
@@ -68,14 +69,14 @@ def find_page(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
 
 
 def _is_by(item: EntryExpected, entry: LogEntry) -> bool:
-    """Whether we caused it; what the service assigns because of our write bears the service's name."""
+    """Whether the expected user did it; an assignment that the write causes names the service."""
     if entry.type == "assign" and entry.is_automatic and item.assignee is not None:
         return not is_of_trigger(entry)
     return _is_actor(item.actor_id, entry.agent.id)
 
 
 def _is_actor(wanted: str | None, actual: str | None) -> bool:
-    """Unknown on either side cannot tell them apart; the other values must."""
+    """Whether two users may be the same: an unknown one matches any, other values must decide."""
     return wanted is None or actual is None or wanted == actual
 
 
@@ -97,7 +98,7 @@ def _is_text(wanted: str, actual: str | None) -> bool:
 
 
 def find_comment(comment: Comment, expected: Sequence[Expectation]) -> int | None:
-    """Index of the expectation that a comment fulfils, be it with what the org made of its text."""
+    """Index of the expectation that a comment meets, even if the org changed its text."""
     found: int | None = None
     for index, item in enumerate(expected):
         if not isinstance(item, CommentExpected) or item.parent_id != comment.parent_id:
@@ -114,14 +115,14 @@ def find_comment(comment: Comment, expected: Sequence[Expectation]) -> int | Non
 
 
 def is_part(comment: Comment, item: Expectation) -> bool:
-    """Whether a comment is only a part of an expected one, which the org found too long."""
+    """Whether a comment is only a part of an expected one that was too long for the org."""
     return isinstance(item, CommentExpected) and is_piece(comment.body, item.body)
 
 
 def find_made_record(record: Record, expected: Sequence[Expectation]) -> int | None:
-    """Index of the expectation of a record to be created that this row is.
+    """Index of the expected record that this new row is.
 
-    Where its values are not all there any more, the one that most of its texts speak for.
+    If not all of the values are there any more, the one with the strongest match in its texts.
     """
     best: tuple[int, int | None] = (0, None)
     for index, item in enumerate(expected):
@@ -136,7 +137,7 @@ def find_made_record(record: Record, expected: Sequence[Expectation]) -> int | N
 
 
 def may_be_ours(record: Record, expected: Sequence[Expectation]) -> bool:
-    """Whether a row may be a record that is being created, for all that can be said of who made it."""
+    """Whether a row may be a record that is being created, as far as its creator is known."""
     return any(isinstance(item, RecordExpected) and _may_be_made(record, item) for item in expected)
 
 
@@ -151,7 +152,7 @@ def _told_by(record: Record, values: Fields) -> int:
 
 
 def holds(record: Record, values: Fields) -> bool:
-    """Whether every one of these values that the row carries stands in it; it must carry one."""
+    """Whether the row has all of these values, in the fields that it carries; it must carry one."""
     shared = [name for name in values if name in record.fields]
     return bool(shared) and all(
         likeness(values[name], record.fields[name]) is Likeness.SAME for name in shared
@@ -159,9 +160,9 @@ def holds(record: Record, values: Fields) -> bool:
 
 
 def became(record: Record, values: Fields, before: Fields, us: str | None) -> bool:
-    """Whether the org made of these values what the row shows: a trace of each stands there now.
+    """Whether the row shows what the org made of these values: a trace of each.
 
-    Only where we were the last to change the row, and the fields are not what they were.
+    Only if ``us`` changed the row last, and the fields have changed.
     """
     shared = [name for name in values if name in record.fields]
     if not shared or us is None or record.modified_by.id is None:

@@ -1,4 +1,4 @@
-"""The snapshot of a record with what our own writes have made of it, before a row is compared. Pure."""
+"""Adds the effects of own writes to a record's snapshot, before a row is compared with it. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,8 +14,9 @@ from pagerforce.own_writes.waiting import Expected, Waiting
 def with_own_writes(before: Record | None, row: Record, waiting: Waiting) -> Record | None:
     """The snapshot with the effects of own writes that it does not hold yet.
 
-    That is all of a write whose answer was lost, and of one after which the record was not read what
-    followed from it; the first row that comes after the latter settles it, whatever it shows.
+    These are all values of a write whose answer was lost. If only the read after a write is
+    missing, they are the values that followed from it; the first later row settles that write,
+    whatever it shows.
     """
     if before is None:
         return None
@@ -35,7 +36,7 @@ def with_own_writes(before: Record | None, row: Record, waiting: Waiting) -> Rec
 
 
 def _never_seen(row: Record, written: Fields) -> Iterator[str]:
-    """Names behind references of ours that somebody replaced at once; whatever stands there is news."""
+    """Names behind written references that somebody replaced at once; a value there is a change."""
     lost = [
         name
         for name, value in written.items()
@@ -45,7 +46,7 @@ def _never_seen(row: Record, written: Fields) -> Iterator[str]:
 
 
 def given_by(made: Expected, waiting: Waiting) -> Fields:
-    """What the action that made a record gave it."""
+    """The values that a record was created with, by the action that created it."""
     for item in waiting.open({made.action_id}):
         if isinstance(item.what, RecordGiven):
             waiting.use(item)

@@ -1,4 +1,4 @@
-"""What is expected at the moment that a batch is looked at, each good for as many matches as it has left."""
+"""The expectations while a batch is examined, each with the number of matches that it has left."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from pagerforce.model.ids import IncidentId, RecordId
 class Expected:
     """A stored expectation.
 
-    ``is_done``: its action is delivered; only what followed is awaited. ``is_under_way``: its action
-    waits or is being attempted.
+    ``is_done``: its action is delivered; only the consequences are expected. ``is_under_way``: its
+    action waits or is being attempted.
     """
 
     seq: int
@@ -25,7 +25,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What an action was decided about: its object, and the record or incident of its event."""
+    """What an action was decided for: its object, and the record or incident of its event."""
 
     object: str
     record_id: RecordId | None
@@ -36,7 +36,7 @@ class Cause:
 class Waiting:
     """Expectations about the subjects of a batch.
 
-    ``causes``: of the actions they belong to.
+    ``causes``: the causes of their actions, by action id.
     """
 
     expected: Sequence[Expected] = ()
@@ -44,7 +44,7 @@ class Waiting:
     used: dict[int, int] = field(default_factory=dict)
 
     def open(self, among: Collection[str] | None = None) -> list[Expected]:
-        """Those that have a match left; ``among``: of these actions only."""
+        """The expectations that have a match left; ``among``: of these actions only."""
         return [
             item
             for item in self.expected
@@ -53,13 +53,13 @@ class Waiting:
         ]
 
     def use(self, item: Expected) -> None:
-        """It was seen once."""
+        """Counts one match of an expectation."""
         self.used[item.seq] = self.used.get(item.seq, 0) + 1
 
     def seen(self) -> list[int]:
-        """The numbers of those that were seen, once for each time."""
+        """The numbers of the matched expectations, once for each match."""
         return [seq for seq, times in self.used.items() for _ in range(times)]
 
     def records(self) -> set[RecordId]:
-        """The records that the actions were decided about."""
+        """The records that the actions were decided for."""
         return {cause.record_id for cause in self.causes.values() if cause.record_id}

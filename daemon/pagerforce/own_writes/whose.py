@@ -1,4 +1,4 @@
-"""Whose doing a thing seen is: ours, forgotten ours, theirs, or not to be told yet. Pure."""
+"""Decides whose change a thing seen is: own, forgotten, somebody else's, or not known yet. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,47 +21,47 @@ from pagerforce.own_writes.matching import (
 from pagerforce.own_writes.waiting import Expected, Waiting
 
 CONSEQUENCE = "(consequence)"
-"""Stands for the id of an action: PagerDuty did it by itself beside somebody's act, whose event tells it."""
+"""Stands for an action id: PagerDuty did it by itself beside an act, and that act is the event."""
 
 FORGOTTEN = "(forgotten)"
-"""Stands for the id of an action of our own that the backup does not know."""
+"""Stands for the id of an own action that is missing in the backup."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """An expectation says so. ``is_used``: once seen, it is not expected again."""
+    """An expectation matches. ``is_used``: this match uses it up."""
 
     item: Expected
     is_used: bool = True
 
     @property
     def echo_of(self) -> str:
-        """The action whose doing it is."""
+        """The action that caused it."""
         return self.item.action_id
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """PagerDuty did it by itself beside an act. ``echo_of``: our action, or ``CONSEQUENCE``."""
+    """PagerDuty did it by itself beside an act. ``echo_of``: the own action, or ``CONSEQUENCE``."""
 
     echo_of: str
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """Our own, from between a backup and its restore."""
+    """An own write between a backup and its restore."""
 
     echo_of: str = FORGOTTEN
 
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """It can't be told yet: it is to be read again."""
+    """Not known yet: it must be read again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Theirs:
-    """Somebody's doing: rules see it."""
+    """Somebody else's change: rules see it."""
 
 
 Whose: TypeAlias = Ours | Beside | Forgotten | Undecided | Theirs
@@ -69,12 +69,12 @@ Whose: TypeAlias = Ours | Beside | Forgotten | Undecided | Theirs
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What tells our own doing from that of others.
+    """What distinguishes own writes from the changes of others.
 
     Attributes:
         waiting: the expectations about what was read.
-        entries / comments: what a restore made us forget.
-        echoes: events that are known as the doing of an action, with that action.
+        entries / comments: recognise the writes that a restore has forgotten.
+        echoes: events that an action is known to have caused, with that action.
     """
 
     waiting: Waiting = field(default_factory=Waiting)
@@ -84,7 +84,7 @@ class Known:
 
 
 def whose(seen: LogEntry | Record | Comment, known: Known) -> Whose:
-    """Whose doing this is: a log entry, a row seen for the first time, or a comment."""
+    """Whose change this is: a log entry, a row seen for the first time, or a comment."""
     match seen:
         case LogEntry():
             return _whose_entry(seen, known)
@@ -98,14 +98,15 @@ def _whose_entry(entry: LogEntry, known: Known) -> Whose:
     if known.entries.should_wait(entry):
         return Undecided()
     cause = None if entry.cause_id is None else known.echoes.get(event_id_of(entry.cause_id))
-    # What PagerDuty did beside an act is only that one's: a person's may look like ours.
+    # What PagerDuty did beside an act belongs to that act only: a person's may look like an own
+    # one.
     among = None if entry.cause_id is None else [cause] if cause is not None else []
     item = _expected_entry(entry, known.waiting.open(among))
     if item is not None:
         return Ours(item)
     if entry.cause_id is not None and (cause is not None or entry.cause_type != TRIGGER):
         return Beside(cause or CONSEQUENCE)
-    if is_first_call(entry):  # of a page that waits still: its trigger is seen later
+    if is_first_call(entry):  # of an expected page whose trigger is seen later
         waiting = known.waiting.open()
         page = find_page(entry, [item.what for item in waiting])
         if page is not None:
@@ -122,15 +123,17 @@ def _expected_entry(entry: LogEntry, waiting: list[Expected]) -> Expected | None
 
 
 def maker(entry: LogEntry) -> str | None:
-    """Who triggered the incident, where this is the entry that tells."""
+    """Who triggered the incident; None for any other entry."""
     return entry.agent.id if entry.type == TRIGGER else None
 
 
 def _whose_record(row: Record, waiting: Waiting) -> Whose:
-    """A new row of our user without a trace may turn out ours while a record is being created.
+    """Whose a new row is.
 
-    The org may have left nothing of what we sent, or a person uses our account: the attempt, or the
-    search after its lost answer, tells.
+    A row by the integration user may prove to be an own one while a record is being created, even
+    if
+    no value matches: the org may have replaced them all. Or a person uses that account. The
+    attempt, or the search after its answer was lost, shows which.
     """
     items = waiting.open()
     index = find_made_record(row, [item.what for item in items])
@@ -145,5 +148,5 @@ def _whose_comment(comment: Comment, known: Known) -> Whose:
     index = find_comment(comment, [item.what for item in items])
     if index is not None:
         item = items[index]
-        return Ours(item, is_used=not is_part(comment, item.what))  # of a part, more is to come
+        return Ours(item, is_used=not is_part(comment, item.what))  # more parts follow a part
     return Forgotten() if known.comments.is_forgotten(comment) else Theirs()

@@ -1,7 +1,7 @@
-"""One method is one request to PagerDuty's REST API v2. Nothing is retried or repeated here.
+"""PagerDuty's REST API v2: one method per request. Nothing is retried or repeated here.
 
-Only documented endpoints and parameters are used. Bodies come back as decoded JSON, to be read by
-``decode``. Facts: docs/vendors/pagerduty.md.
+Only documented endpoints and parameters are used. Methods return decoded JSON, which ``decode``
+reads. Facts: docs/vendors/pagerduty.md.
 """
 
 import json
@@ -19,19 +19,19 @@ from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock
 from pagerforce.model.value import format_whole_second
 from pagerforce.pagerduty.line import Line
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 from pagerforce.wire.answer import Answer
 from pagerforce.wire.remote_clock import ENOUGH
 from pagerforce.wire.transport import OPERATION, RequestObserver, build_client
 
 PAGE_SIZE = 100
-"""The largest page the API gives."""
+"""The largest page the API returns."""
 
 MAX_BULK = 250
-"""Incidents of one bulk request; more are refused with 413."""
+"""Incidents per bulk request; PagerDuty refuses more with 413."""
 
 MAX_DEPTH = 10_000
-"""``offset + limit`` may not exceed it."""
+"""The maximum of ``offset + limit``."""
 
 Params: TypeAlias = Mapping[str, str | int | Sequence[str]]
 Raw: TypeAlias = Mapping[str, object]
@@ -39,7 +39,7 @@ Raw: TypeAlias = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A kind of reference data: its path, and the wrappers of a page and of one row."""
+    """A kind of reference data: its path, and the JSON keys around a page and around one row."""
 
     path: str
     many: str
@@ -52,12 +52,12 @@ POLICIES = Listing("/escalation_policies", "escalation_policies", "escalation_po
 PRIORITIES = Listing("/priorities", "priorities", "priority")
 WORKFLOWS = Listing("/incident_workflows", "incident_workflows", "incident_workflow")
 PLAYS = Listing("/response_plays", "response_plays", "response_play")
-"""Taken out of the documented API on 2025-09-09: any answer may be a refusal."""
+"""Removed from the documented API on 2025-09-09: PagerDuty may refuse any request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a classic listing: its rows as they came, and whether there are more."""
+    """One page of a classic listing: its raw rows, and whether more follow."""
 
     rows: tuple[object, ...]
     more: bool
@@ -98,10 +98,10 @@ class PagerDutyClient:
     Args:
         http: from ``open_http``.
         deadline_seconds: bound of one whole call (``delivery.timeout``).
-        observer: told what is left of the rate limit.
+        observer: receives the rest of the rate limit.
         clock: for the pace only.
 
-    Requests go out as reading; ``at`` gives the client of another lane.
+    Requests belong to the rate class ``READ``; ``at`` returns a client for another rate class.
     """
 
     def __init__(
@@ -113,18 +113,18 @@ class PagerDutyClient:
         clock: Clock,
     ) -> None:
         self.line = Line(http, deadline_seconds=deadline_seconds, observer=observer, clock=clock)
-        self.lane = Lane.READ
+        self.rate_class = RateClass.READ
 
-    def at(self, lane: Lane) -> Self:
-        """The same line to PagerDuty, for requests of this importance."""
+    def at(self, rate_class: RateClass) -> Self:
+        """A client for another rate class that shares the line to PagerDuty."""
         other = copy(self)
-        other.lane = lane
+        other.rate_class = rate_class
         return other
 
     async def fetch_server_time(self) -> datetime | None:
-        """The ``Date`` of a small answer; None where it bears none. Proves the credentials.
+        """The ``Date`` of a small answer; None if it has none. Proves the credentials.
 
-        Services are asked for because every kind of key may read them; ``/users/me`` refuses
+        It requests services because every kind of key may read them; ``/users/me`` refuses
         account keys.
         """
         for _ in range(ENOUGH):
@@ -141,7 +141,7 @@ class PagerDutyClient:
     async def fetch_log_entries(
         self, since: datetime, until: datetime, offset: int, limit: int = PAGE_SIZE
     ) -> Page:
-        """The account's log between two whole seconds, with the present incidents."""
+        """The account's log between two whole seconds, with the current incidents."""
         params: Params = {
             "since": format_whole_second(since),
             "until": format_whole_second(until),
@@ -156,7 +156,7 @@ class PagerDutyClient:
     async def fetch_incident_log_entries(
         self, incident_id: str, since: datetime, offset: int, include: Sequence[str] = ()
     ) -> Page:
-        """One incident's log from a whole second on."""
+        """One incident's log since a whole second."""
         path = f"/incidents/{_segment(incident_id)}/log_entries"
         params: Params = {
             "since": format_whole_second(since),
@@ -168,7 +168,7 @@ class PagerDutyClient:
         return await self._get_page("incidents.log_entries", path, "log_entries", params, offset)
 
     async def fetch_log_entry(self, entry_id: str) -> Raw:
-        """One log entry, with all that its channel holds."""
+        """One log entry with its whole channel."""
         path = f"/log_entries/{_segment(entry_id)}"
         params: Params = {"include[]": ["channels"]}
         return _unwrap(await self._get("log_entries.get", path, params), "log_entry")
@@ -204,22 +204,22 @@ class PagerDutyClient:
         return _unwrap(await self._get(f"{listing.many}.get", path, {}), listing.one)
 
     async def fetch_plays(self, name: str, from_email: str) -> tuple[object, ...]:
-        """Response plays whose name has this in it (``""``: all), where the account has them."""
+        """Response plays whose name contains this (``""``: all), if the account has them."""
         params: Params = {"query": name} if name else {}
         answer = await self._get("response_plays.list", PLAYS.path, params, from_email)
         return _rows(answer, PLAYS.many)
 
     async def fetch_play(self, play_id: str, from_email: str) -> Raw:
-        """A response play by id, where the account still has them."""
+        """A response play by id, if the account still has them."""
         path = f"{PLAYS.path}/{_segment(play_id)}"
         return _unwrap(await self._get("response_plays.get", path, {}, from_email), PLAYS.one)
 
     async def fetch_current_user(self) -> Raw:
-        """The user whose key it is; an account's key is refused with 400."""
+        """The owner of a user key; PagerDuty refuses an account key with 400."""
         return _unwrap(await self._get("users.me", "/users/me", {}), "user")
 
     async def fetch_abilities(self) -> frozenset[str]:
-        """What the account's plan allows, by name."""
+        """The names of the abilities of the account's plan."""
         answer = await self._get("abilities.list", "/abilities", {})
         return frozenset(item for item in _rows(answer, "abilities") if isinstance(item, str))
 
@@ -239,7 +239,7 @@ class PagerDutyClient:
         )
 
     async def send_updates(self, changes: Mapping[str, Raw], from_email: str) -> tuple[object, ...]:
-        """Changes up to 250 incidents in one request, all of them or none; the incidents as answered."""
+        """Changes up to 250 incidents in one request, all or none; returns the incidents."""
         items = [
             {"id": key, "type": "incident_reference", **fields} for key, fields in changes.items()
         ]
@@ -254,19 +254,19 @@ class PagerDutyClient:
         return _unwrap(await self._write("notes.create", "POST", path, body, from_email), "note")
 
     async def send_status_update(self, incident_id: str, message: str, from_email: str) -> None:
-        """Publishes a status update to anyone who follows the incident."""
+        """Publishes a status update to all subscribers of the incident."""
         path = f"/incidents/{_segment(incident_id)}/status_updates"
         await self._write("status_updates.create", "POST", path, {"message": message}, from_email)
 
     async def send_workflow_start(self, workflow_id: str, incident_id: str) -> None:
-        """Starts an incident workflow; its outcome can never be asked for."""
+        """Starts an incident workflow. The API never shows its outcome."""
         path = f"/incident_workflows/{_segment(workflow_id)}/instances"
         target = {"id": incident_id, "type": "incident_reference"}
         body = {"incident_workflow_instance": {"incident": target}}
         await self._write("incident_workflows.start", "POST", path, body, None)
 
     async def send_play_run(self, play_id: str, incident_id: str, from_email: str) -> None:
-        """Runs a response play, where the account still has them."""
+        """Runs a response play, if the account still has them."""
         path = f"/response_plays/{_segment(play_id)}/run"
         body = {"incident": {"id": incident_id, "type": "incident_reference"}}
         await self._write("response_plays.run", "POST", path, body, from_email)
@@ -285,7 +285,7 @@ class PagerDutyClient:
         body = answer.json_object()
         rows = _rows_in(body, answer, key)
         more = body.get("more")
-        # ``more`` should always be there; without it a full page is taken to have a successor.
+        # ``more`` should always be there; without it, a full page is assumed to have a successor.
         return Page(rows, more if isinstance(more, bool) else len(rows) >= limit)
 
     async def _get(
@@ -298,25 +298,25 @@ class PagerDutyClient:
             headers={} if from_email is None else {"From": from_email},
             extensions={OPERATION: operation},
         )
-        return await self.line.exchange(request, self.lane, is_write=False)
+        return await self.line.exchange(request, self.rate_class, is_write=False)
 
     async def _write(
         self, operation: str, method: str, path: str, body: Raw, from_email: str | None
     ) -> Answer:
         headers = {} if from_email is None else {"From": from_email}
         request = self.line.http.build_request(
-            # Written here in plain ASCII: half a surrogate pair in a text then breaks nothing.
+            # Encoded here as plain ASCII, so half a surrogate pair in a text breaks nothing.
             method,
             path,
             content=json.dumps(body).encode(),
             headers=headers,
             extensions={OPERATION: operation},
         )
-        return await self.line.exchange(request, self.lane, is_write=True)
+        return await self.line.exchange(request, self.rate_class, is_write=True)
 
 
 def _segment(text: str) -> str:
-    """An id as one segment of a path, whatever it holds."""
+    """An id as one segment of a path, whatever characters it has."""
     return quote(text, safe="")
 
 

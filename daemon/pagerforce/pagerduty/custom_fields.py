@@ -1,4 +1,4 @@
-"""The custom fields of an incident, as far as they are plausible. Pure."""
+"""Reads the plausible custom fields of an incident. Pure."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ _CUSTOM_SIZE = 100_000  # characters and members of all custom fields of an inci
 
 
 def decode_custom_fields(value: object) -> Mapping[str, Json]:
-    """Custom fields by name; none of them where one is implausible: what is known of them then stays."""
+    """Custom fields by name; empty if one is implausible, so that their known values stay."""
     try:
         return read_custom_fields(value)
     except ValueError:
@@ -24,7 +24,7 @@ def read_custom_fields(value: object) -> Mapping[str, Json]:
     """Custom fields by name.
 
     Raises:
-        ValueError: one is implausible; the text says how.
+        ValueError: one is implausible; the text says why.
     """
     items = as_items(value)
     if len(items) > _MOST_CUSTOM_FIELDS:
@@ -40,7 +40,7 @@ def read_custom_fields(value: object) -> Mapping[str, Json]:
 
 
 class _Room:
-    """How much more there may be."""
+    """The rest of the allowed size."""
 
     def __init__(self, left: int) -> None:
         self._left = left

@@ -1,9 +1,9 @@
-"""Reads PagerDuty's JSON leniently into our words. Pure.
+"""Reads PagerDuty's JSON leniently into the types of ``model``. Pure.
 
 Facts: ``pagerduty.parts-may-be-missing``, ``pagerduty.schema-refuses-entries``.
-Any field but the id (and, of a log entry, its type and time) may be missing, null or of another
-form: it is then not known. The official schema is no guide here: it refuses every acknowledge
-entry, and ordinary channels.
+Any field except the id (and the type and time of a log entry) may be missing, null or of another
+form: then its value is unknown. The official schema cannot be used here: it refuses every
+acknowledge entry, and ordinary channels.
 """
 
 import re
@@ -28,7 +28,7 @@ T = TypeVar("T")
 _ENTRY_SUFFIX = "_log_entry"
 _REFERENCE_SUFFIX = "_reference"
 _ALIASES = {
-    # The schema's own spelling of the first, which real payloads do not use, and its kin.
+    # Spellings of the official schema, which real payloads do not use.
     "acknowledgement": "acknowledge",
     "unacknowledgement": "unacknowledge",
 }
@@ -43,9 +43,9 @@ _OLD_PRIORITY = re.compile(r'\bfrom "([^"]+)"')
 def decode_rows(
     rows: Iterable[object], decode: Callable[[Mapping[str, object]], T], kind: str
 ) -> tuple[list[T], list[Flaw]]:
-    """Decodes each row; one that cannot be understood becomes a flaw and stops nothing else.
+    """Decodes each row; a row that cannot be understood becomes a flaw and affects no other.
 
-    ``kind`` says what the rows are, e.g. ``log entry``; it is part of a flaw's place.
+    ``kind`` names the rows, e.g. ``log entry``; it is part of a flaw's place.
     """
     decoded: list[T] = []
     flaws: list[Flaw] = []
@@ -62,7 +62,7 @@ def decode_rows(
 
 
 def odd_rows(rows: Iterable[object], kind: str) -> list[Flaw]:
-    """What of rows is implausible and was left out or cut, though the rows themselves were understood."""
+    """The implausible values of decoded rows, which the decoders dropped or cut."""
     return [
         Flaw(_place(row, kind), what)
         for row in rows
@@ -72,7 +72,7 @@ def odd_rows(rows: Iterable[object], kind: str) -> list[Flaw]:
 
 
 def _odd_fields(value: object) -> Iterable[str]:
-    """What of an incident is not of its kind, and shows by nothing else."""
+    """The implausible fields of an incident that ``find_oddities`` does not find."""
     raw = as_mapping(value)
     number = raw.get("incident_number")
     if number is not None and as_integer(number) is None:
@@ -123,7 +123,7 @@ def decode_incident(raw: Mapping[str, object]) -> Incident:
 
 
 def without_future(incident: Incident, latest: datetime) -> Incident:
-    """The incident without times that are yet to come: one believed would make all else look old."""
+    """The incident without future times: with one, every later change would look old."""
     times = (incident.created_at, incident.updated_at, incident.status_changed_at)
     if all(at is None or at <= latest for at in times):
         return incident
@@ -139,9 +139,9 @@ def without_future(incident: Incident, latest: datetime) -> Incident:
 
 
 class IncidentMemory:
-    """Decodes incidents, each only once for as long as it looks the same.
+    """Decodes each incident only once while it stays the same.
 
-    A page shows an incident in full with each of its entries.
+    A page repeats the whole incident with each of its entries.
     """
 
     def __init__(self) -> None:
@@ -159,9 +159,9 @@ class IncidentMemory:
 def decode_log_entry(
     raw: Mapping[str, object], to_incident: Callable[[Mapping[str, object]], Incident] | None = None
 ) -> LogEntry:
-    """A log entry. Its incident may be missing, so may its agent.
+    """A log entry. Its incident and its agent may be missing.
 
-    ``to_incident``: as ``decode_incident``, which it is by default.
+    ``to_incident``: decodes the incident; default: ``decode_incident``.
 
     Raises:
         ValueError: it has no id, type or time; the text says which.
@@ -211,7 +211,7 @@ def decode_log_entry(
 
 
 def decode_ref(value: object) -> Ref | None:
-    """A reference, or the whole thing where it was included; None where there is no id."""
+    """A reference, from a bare or a full object; None without an id."""
     raw = as_mapping(value)
     ref_id = as_id(raw.get("id"))
     if ref_id is None:
@@ -220,7 +220,7 @@ def decode_ref(value: object) -> Ref | None:
 
 
 def decode_person(value: object) -> Person:
-    """A user or another agent; whatever is not said stays None."""
+    """A user or another agent; missing values are None."""
     raw = as_mapping(value)
     return _known_person(
         as_id(raw.get("id")),
@@ -231,13 +231,13 @@ def decode_person(value: object) -> Person:
 
 @lru_cache(maxsize=1024)
 def _known_person(user_id: str | None, name: str | None, email: str | None) -> Person:
-    """The same few people stand in all entries."""
+    """Cached: the same few people appear in all entries."""
     return Person(user_id, name, email)
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A note of an incident. ``is_by_bot``: a service or an integration wrote it."""
+    """A note on an incident. ``is_by_bot``: a service or an integration wrote it."""
 
     id: str | None
     content: str
@@ -247,7 +247,7 @@ class Note:
 
 
 def decode_note(raw: Mapping[str, object]) -> Note:
-    """A note; whatever is not said stays empty."""
+    """A note; missing values are empty."""
     content = raw.get("content")
     kind = as_text(as_mapping(raw.get("user")).get("type")) or ""
     return Note(
@@ -273,7 +273,7 @@ def _title(raw: Mapping[str, object]) -> str | None:
 
 
 def _note(kind: str, raw: Mapping[str, object]) -> str | None:
-    """The human text of an entry: a note's stands in its channel, a resolution's in ``note``."""
+    """The human text of an entry: a note's is in its channel, a resolution's in ``note``."""
     channel = as_mapping(raw.get("channel"))
     note = as_text(raw.get("note"), MOST_TEXT)
     if kind == "annotate":
@@ -301,7 +301,7 @@ def _old_priority(raw: Mapping[str, object]) -> tuple[Ref | None, bool]:
 def _priority(
     raw: Mapping[str, object], key: str, words: re.Pattern[str]
 ) -> tuple[Ref | None, bool]:
-    """A priority that the entry's channel or, without that, its summary states; and whether it does."""
+    """A priority from the entry's channel or else its summary; and whether one of them has it."""
     channel = as_mapping(raw.get("channel"))
     if key in channel:
         stated = as_mapping(channel[key])
@@ -313,7 +313,7 @@ def _priority(
 
 
 def _new_urgency(raw: Mapping[str, object]) -> str | None:
-    """The new urgency, which stands only in the summary, in words that are not documented."""
+    """The new urgency. Only the summary has it, in undocumented words."""
     summary = as_text(raw.get("summary")) or ""
     if said := _NEW_URGENCY.search(summary):
         return said.group(1).lower()

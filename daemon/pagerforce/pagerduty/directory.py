@@ -1,7 +1,8 @@
 """Users, services, policies, priorities and workflows: found by id, e-mail or name, and cached.
 
-Facts: docs/vendors/pagerduty.md#reference-data-and-actions. What is not found is remembered too, but only
-shortly: somebody may be creating it right now. Two who ask for the same thing at once make one request.
+Facts: docs/vendors/pagerduty.md#reference-data-and-actions. Missing objects are cached too, but
+only briefly: somebody may be creating one right now. Concurrent lookups of one object share a
+request.
 """
 
 import re
@@ -36,13 +37,13 @@ T = TypeVar("T")
 _MAX_CACHED = 4096
 _MISSING_TTL = timedelta(seconds=30)
 _ID = re.compile(r"[A-Z0-9]{3,32}")
-"""What an id may look like. Names may look so too: what is no id is then looked for by name."""
+"""The form of an id. Names may have it too: if no id matches, the text is searched as a name."""
 _PLAY_ID = re.compile(r"[A-Z0-9]{3,32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ACCOUNT_KEY = "account-level"
 
 
 class KeyKind(StrEnum):
-    """Whose an API key is."""
+    """The kind of an API key."""
 
     ACCOUNT = "account"
     USER = "user"
@@ -51,7 +52,7 @@ class KeyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """What ``/users/me`` tells of the key. ``owner``: of a user's key, as whom it then acts."""
+    """What ``/users/me`` says about the key. ``owner``: the user that a user key acts as."""
 
     kind: KeyKind
     owner: Person | None = None
@@ -68,8 +69,8 @@ class Directory:
 
     Args:
         client: the API.
-        clock: for the age of what is cached.
-        ttl: how long something found is believed.
+        clock: for the age of cached data.
+        ttl: how long a found object stays cached.
     """
 
     def __init__(self, client: PagerDutyClient, clock: Clock, ttl: timedelta) -> None:
@@ -93,7 +94,7 @@ class Directory:
         return await self._people.get(f"id:{user_id}", fetch)
 
     async def find_user_by_email(self, email: str) -> Person | None:
-        """A user by login e-mail; the search matches loosely, so that it is compared again."""
+        """A user by login e-mail. The search matches loosely, so results are compared again."""
         wanted = email.strip().casefold()
 
         async def fetch() -> Person | None:
@@ -109,11 +110,11 @@ class Directory:
         return await self._people.get(f"email:{wanted}", fetch) if wanted else None
 
     async def find_key_owner(self) -> Person | None:
-        """The user whose key it is, and as whom it then acts; None for an account's key."""
+        """The user that owns the key and that it acts as; None for an account key."""
         return (await self.fetch_key_holder()).owner
 
     async def fetch_key_holder(self) -> KeyHolder:
-        """Which kind of key it is. Fact: ``pagerduty.account-key-without-user``."""
+        """The kind of the key. Fact: ``pagerduty.account-key-without-user``."""
 
         async def fetch() -> KeyHolder:
             try:
@@ -126,17 +127,17 @@ class Directory:
         return await self._holder.get("holder", fetch) or KeyHolder(KeyKind.UNKNOWN)
 
     async def fetch_role(self, user_id: str) -> str:
-        """A user's role at present, in the API's word; ``""`` where it does not say."""
+        """A user's current role, in the API's spelling; ``""`` if it is missing."""
         role = (await self._client.fetch_one(USERS, user_id)).get("role")
         return role if isinstance(role, str) else ""
 
     async def fetch_service_status(self, service_id: str) -> str:
-        """A service's status at present, in the API's word; ``""`` where it does not say."""
+        """A service's current status, in the API's spelling; ``""`` if it is missing."""
         status = (await self._client.fetch_one(SERVICES, service_id)).get("status")
         return status if isinstance(status, str) else ""
 
     async def fetch_abilities(self) -> frozenset[str]:
-        """What the account's plan allows, by name."""
+        """The names of the abilities of the account's plan."""
         return await self._client.fetch_abilities()
 
     async def find_service(self, id_or_name: str) -> Ref | None:
@@ -151,16 +152,16 @@ class Directory:
         """An incident workflow by id or name.
 
         Raises:
-            RefusedError: also where several have the name, or the plan has none (402).
+            RefusedError: also if several have the name, or the plan has no workflows (402).
         """
         return await self._find(WORKFLOWS, id_or_name)
 
     async def find_response_play(self, id_or_name: str, from_email: str) -> Ref | None:
-        """A response play by id or name; None only where a list of them clearly lacks it.
+        """A response play by id or name; None only if a list of them clearly lacks it.
 
         Raises:
-            RefusedError: also where PagerDuty has ended response plays
-            (``pagerduty.response-plays-removed``).
+            RefusedError: also if PagerDuty has ended response plays
+                (``pagerduty.response-plays-removed``).
         """
         wanted = id_or_name.strip()
 
@@ -183,7 +184,7 @@ class Directory:
         """A priority by id or name.
 
         Raises:
-            RefusedError: also where the account's plan has no priorities (402).
+            RefusedError: also if the account's plan has no priorities (402).
         """
         wanted = id_or_name.strip()
         priorities = await self.fetch_priorities()
@@ -198,12 +199,12 @@ class Directory:
         """All incident workflows.
 
         Raises:
-            RefusedError: also where the account's plan has none (402).
+            RefusedError: also if the account's plan has none (402).
         """
         return await self._fetch_all(WORKFLOWS)
 
     async def fetch_services(self) -> tuple[Ref, ...]:
-        """All services the key can see."""
+        """All services that the key can see."""
         return await self._fetch_all(SERVICES)
 
     async def _fetch_all(self, listing: Listing) -> tuple[Ref, ...]:
@@ -240,7 +241,7 @@ class Directory:
         return found
 
     async def _read_refs(self, listing: Listing, params: Params) -> tuple[list[Ref], bool]:
-        """The rows of a list, and whether every one could be read."""
+        """The rows of a list, and whether all could be read."""
         refs = [decode_ref(row) async for row in self._iter_rows(listing, params)]
         return [ref for ref in refs if ref is not None], None not in refs
 
@@ -260,7 +261,7 @@ class Directory:
 
 
 class _Cache(Generic[T]):
-    """Remembers what was found, and shortly what was not; bounded, the least used goes first."""
+    """Caches found objects, and briefly missing ones; bounded, drops the least recently used."""
 
     def __init__(
         self, clock: Clock, ttl: timedelta, *, missing_ttl: timedelta = _MISSING_TTL
@@ -272,7 +273,7 @@ class _Cache(Generic[T]):
         self._flights: dict[str, _Flight] = {}
 
     async def get(self, key: str, fetch: Callable[[], Awaitable[T | None]]) -> T | None:
-        """The remembered answer, or a new one; an error is remembered for nobody."""
+        """The cached answer, or a new one; errors are not cached."""
         kept = self._fresh(key)
         if kept is not None:
             return kept.value
@@ -280,7 +281,7 @@ class _Cache(Generic[T]):
         flight.passengers += 1
         try:
             async with flight.turns.taken():
-                kept = self._fresh(key)  # somebody else may have asked meanwhile
+                kept = self._fresh(key)  # another caller may have asked meanwhile
                 return kept.value if kept is not None else self._keep(key, await fetch())
         finally:
             flight.passengers -= 1
@@ -304,7 +305,7 @@ class _Cache(Generic[T]):
 
 
 class _Flight:
-    """A question under way, and how many wait for its answer."""
+    """A running lookup, and how many callers wait for it."""
 
     def __init__(self) -> None:
         self.turns = Turns("PagerDuty directory", _question_hangs)
@@ -318,17 +319,17 @@ def _question_hangs() -> TransientError:
 
 
 def is_play_id(text: str) -> bool:
-    """Whether a response play is given by id rather than by name."""
+    """Whether a response play is named by its id."""
     return _PLAY_ID.fullmatch(text) is not None
 
 
 def _unread(listing: Listing) -> MalformedError:
-    """What was not understood must not pass for absent: an action would be given up for it."""
+    """An unreadable row must not count as a missing object: that would make an action fail."""
     return MalformedError(f"{listing.many}.list: a row of the answer has no id")
 
 
 def _pick(listing: Listing, name: str, refs: Sequence[Ref]) -> Ref | None:
-    """The one with this name: exactly so, else whatever its case."""
+    """The one with this name: an exact match, else one that ignores case."""
     exact = {ref.id: ref for ref in refs if ref.name == name}
     loose = {ref.id: ref for ref in refs if (ref.name or "").casefold() == name.casefold()}
     found = exact or loose

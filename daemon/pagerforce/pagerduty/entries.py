@@ -17,7 +17,7 @@ from pagerforce.pagerduty.refusals import PageTooDeepError
 from pagerforce.pagerduty.windows import SECOND, SHORT_SPAN, Window
 
 WANTED_ENTRIES = 1000
-"""A window with more is cut: what is in memory at once stays small, and little is read twice."""
+"""A window with more is cut: memory use stays small, and little is read twice."""
 
 _MAX_PASSES = 3
 _RANGE_REFUSED = "2005"
@@ -25,16 +25,16 @@ _SHORTEST_REFUSABLE = timedelta(days=1)
 
 
 @dataclass(slots=True)
-class Reading:
-    """What was read of a window.
+class WindowRead:
+    """The result of reading a window.
 
     Attributes:
-        entries: by id; only those that lie in the window.
-        positions: by id, where each of them stood in the list, as it was read last.
-        flaws: what could not be understood, each once.
-        is_complete: False: there is more in the window than was, or can be, read.
-        includes_until: an entry of the very second of ``until`` was in an answer.
-        incidents: those that entries showed so far.
+        entries: by id; only those within the window.
+        positions: by id, the last position of each entry in the list.
+        flaws: the rows and values that could not be understood, each once.
+        is_complete: False if the window has more entries than were read or can be read.
+        includes_until: an answer had an entry of the exact second of ``until``.
+        incidents: the incidents that entries have shown so far.
     """
 
     entries: dict[str, LogEntry] = field(default_factory=dict)
@@ -45,17 +45,17 @@ class Reading:
     incidents: IncidentMemory = field(default_factory=IncidentMemory)
 
 
-async def read_window(client: PagerDutyClient, window: Window) -> Reading:
-    """Everything in a window; of one that is not short, up to ``WANTED_ENTRIES`` and a page.
+async def read_window(client: PagerDutyClient, window: Window) -> WindowRead:
+    """All entries of a window; if it is not short, at most ``WANTED_ENTRIES`` and a page.
 
-    Whether ``since`` and ``until`` belong to what is asked for is not documented. From a second
-    earlier up to the window's end is right either way. Where a single second is too full for that,
-    it may be a neighbour's doing, which is then left out.
+    It is not documented whether a range includes ``since`` and ``until``. A range from one second
+    earlier to the window's end is right either way. If that has too many entries for a window of a
+    single second, the neighbouring seconds may be the cause, so they are left out.
 
     Raises:
-        RemoteError: nothing is to be concluded from what was read.
+        RemoteError: the entries read so far prove nothing.
     """
-    reading = Reading()
+    reading = WindowRead()
     if window.span > SECOND:
         bound = WANTED_ENTRIES if window.span > SHORT_SPAN else MAX_DEPTH
         asked = _Range(window.start - SECOND, window.end, bound)
@@ -76,24 +76,24 @@ async def read_window(client: PagerDutyClient, window: Window) -> Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """What to ask for, and how many entries are enough to give up."""
+    """The range of a request, and how many entries are enough to give up."""
 
     since: datetime
     until: datetime
     bound: int
 
     def holds(self, at: datetime) -> bool:
-        """Whether an entry of this time may be in the answer; a second more or less is no matter."""
+        """Whether an entry of this time may be in the answer, within a second."""
         return self.since - SECOND <= at <= self.until + SECOND
 
 
 async def _read_settled(
-    client: PagerDutyClient, reading: Reading, window: Window, asked: _Range
+    client: PagerDutyClient, reading: WindowRead, window: Window, asked: _Range
 ) -> None:
-    """Reads a range until no row was seen to move.
+    """Reads a range until a pass sees no row move.
 
-    Pages are cut live: a row that comes into sight pushes others to the next page, where they are
-    seen again, and is itself missed. So a pass that saw a row twice is followed by another.
+    Pages are live: a row that appears meanwhile is missed, and pushes others to the next page,
+    where they are seen again. So a pass that saw a row twice is followed by another.
     """
     reading.is_complete = True
     for _ in range(_MAX_PASSES):
@@ -103,9 +103,9 @@ async def _read_settled(
 
 
 async def _read_pass(
-    client: PagerDutyClient, reading: Reading, window: Window, asked: _Range
+    client: PagerDutyClient, reading: WindowRead, window: Window, asked: _Range
 ) -> bool:
-    """Reads all pages once into the reading; tells whether rows moved between the pages."""
+    """Reads all pages once into the reading; returns whether rows moved between pages."""
     seen: set[str] = set()
     offset = 0
     has_shifted = False
@@ -114,7 +114,7 @@ async def _read_pass(
         try:
             page = await _fetch(client, asked, offset, size)
         except TooLargeError as error:
-            # One entry that is too large to be read keeps no other from being read.
+            # One entry that is too large must not block the others.
             reading.flaws[Flaw("log entry that can't be read", str(error))] = None
             offset += 1
             continue
@@ -136,9 +136,9 @@ async def _read_pass(
 
 
 def _take_in(
-    reading: Reading, window: Window, asked: _Range, page: Page, offset: int, seen: set[str]
+    reading: WindowRead, window: Window, asked: _Range, page: Page, offset: int, seen: set[str]
 ) -> bool:
-    """Adds a page to the reading; tells whether one of its entries was seen in this pass already."""
+    """Adds a page to the reading; returns whether this pass has seen one of its entries before."""
     has_repeated = False
     decode = partial(decode_log_entry, to_incident=reading.incidents.decode)
     entries, flaws = decode_rows(page.rows, decode, "log entry")
@@ -152,7 +152,7 @@ def _take_in(
             reading.positions[entry.id] = position
         elif not asked.holds(entry.at):
             reading.flaws[
-                Flaw(f"log entry {entry.id}", "its time is not one that was asked for")
+                Flaw(f"log entry {entry.id}", "its time is outside the requested range")
             ] = None
     return has_repeated
 
@@ -160,7 +160,7 @@ def _take_in(
 async def _fetch(
     client: PagerDutyClient, asked: _Range, offset: int, size: PageSize
 ) -> Page | None:
-    """One page; None where the API will not go so deep, or not so far.
+    """One page; None if the API refuses the offset or the length of the range.
 
     Raises:
         TooLargeError: its first entry alone is too large.
@@ -176,7 +176,7 @@ async def _fetch(
     except PageTooDeepError:
         return None
     except RefusedError as error:
-        # No longest range is documented; if there is one, shorter windows find it.
+        # No maximum of a range is documented; if there is one, shorter windows find it.
         if error.code == _RANGE_REFUSED and asked.until - asked.since > _SHORTEST_REFUSABLE:
             return None
         raise

@@ -1,4 +1,4 @@
-"""PagerDuty's JSON by kind: what is not of the kind that is wanted is None, or empty. Pure."""
+"""Reads values of PagerDuty's JSON by type: a value of another type is None, or empty. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,14 +20,14 @@ def as_instant(value: object) -> datetime | None:
 
 
 def as_integer(value: object) -> int | None:
-    """A number of 64 bits that counts something."""
+    """A non-negative number of 64 bits."""
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 <= value <= MAX_INTEGER else None
 
 
 def as_text(value: object, most: int = MOST_NAME) -> str | None:
-    """A text that is not empty, cut where it is longer than any such text can be."""
+    """A text that is not blank, cut to ``most`` characters."""
     if not isinstance(value, str) or not value:
         return None
     if len(value) > most:
@@ -36,15 +36,15 @@ def as_text(value: object, most: int = MOST_NAME) -> str | None:
 
 
 def as_id(value: object) -> str | None:
-    """An id; what can't be one is none."""
+    """An id; None if the value cannot be one."""
     return value if isinstance(value, str) and is_plain_id(value) else None
 
 
 def as_mapping(value: object) -> Mapping[str, object]:
-    """An object; an empty one where it is none."""
+    """An object; an empty one for any other value."""
     return value if isinstance(value, dict) else {}  # JSON as it was parsed
 
 
 def as_items(value: object) -> list[object]:
-    """A list; an empty one where it is none."""
+    """A list; an empty one for any other value."""
     return value if isinstance(value, list) else []

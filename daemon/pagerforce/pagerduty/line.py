@@ -1,4 +1,4 @@
-"""The line to PagerDuty: every request passes here, under the key's limit and with a deadline."""
+"""The line to PagerDuty: sends every request, within the key's limit and with a deadline."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from pagerforce.errors import BudgetError, PacedError
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock
 from pagerforce.observe import pulse
-from pagerforce.pagerduty.pace import Lane, Pace
+from pagerforce.pagerduty.rate import RateClass, RateLimit
 from pagerforce.pagerduty.refusals import judge
 from pagerforce.wire.answer import Answer
 from pagerforce.wire.exchange import exchange
@@ -17,17 +17,17 @@ from pagerforce.wire.remote_clock import RemoteClock
 from pagerforce.wire.transport import RequestObserver
 
 _MAX_PATIENCE_SECONDS = 5.0
-"""A longer wait for the limit is left to the caller, who may have better things to do."""
+"""A longer wait for the limit is left to the caller, who may have other work."""
 
 
 class Line:
-    """Sends requests, and knows PagerDuty's clock and what is left of its limit.
+    """Sends requests, and knows PagerDuty's clock and the rest of its limit.
 
     Args:
         http: from ``client.open_http``.
         deadline_seconds: bound of one whole call (``delivery.timeout``).
-        observer: told what is left of the rate limit.
-        clock: for the pace, and between two answers that bear a ``Date``.
+        observer: receives the rest of the rate limit.
+        clock: for the pace, and for the time between two answers with a ``Date``.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Line:
         self._deadline_seconds = deadline_seconds
         self._observer = observer
         self._clock = clock
-        self._pace = Pace()
+        self._rate = RateLimit()
         self.remote_clock = RemoteClock(clock)
 
     @property
@@ -51,36 +51,38 @@ class Line:
         """PagerDuty's clock: the last ``Date`` and the time since; None before the first."""
         return self.remote_clock.find()
 
-    def allowed(self, lane: Lane) -> int:
-        """Requests within a minute, of all lanes together, after which this one waits."""
-        return self._pace.allowed(lane)
+    def allowed(self, rate_class: RateClass) -> int:
+        """The requests per minute, of all rate classes together, after which this rate class waits."""
+        return self._rate.allowed(rate_class)
 
     def spent(self) -> int:
-        """Requests within the last minute."""
-        return self._pace.spent(self._clock.monotonic())
+        """The requests of the last minute."""
+        return self._rate.spent(self._clock.monotonic())
 
-    async def exchange(self, request: httpx.Request, lane: Lane, *, is_write: bool) -> Answer:
-        """One request and its answer.
+    async def exchange(
+        self, request: httpx.Request, rate_class: RateClass, *, is_write: bool
+    ) -> Answer:
+        """Sends one request and returns its answer.
 
         Raises:
-            RemoteError: by what became of it (``wire.exchange``, ``refusals.judge``).
+            RemoteError: it failed or was refused (``wire.exchange``, ``refusals.judge``).
         """
-        await self._keep_pace(lane)
-        self._pace.note_sent(self._clock.monotonic())
-        self.reads_sent += lane is Lane.READ
+        await self._keep_rate(rate_class)
+        self._rate.note_sent(self._clock.monotonic())
+        self.reads_sent += rate_class is RateClass.READ
         answer = await exchange(
             self.http, request, is_write=is_write, deadline_seconds=self._deadline_seconds
         )
         self.remote_clock.note(answer.headers.get("date"))
-        self._pace.observe(answer.headers, status=answer.status, now=self._clock.monotonic())
-        if self._pace.remaining is not None:
-            self._observer.on_budget(Side.PAGERDUTY, self._pace.remaining)
+        self._rate.observe(answer.headers, status=answer.status, now=self._clock.monotonic())
+        if self._rate.remaining is not None:
+            self._observer.on_budget(Side.PAGERDUTY, self._rate.remaining)
         if error := judge(answer):
             raise error
         return answer
 
-    async def _keep_pace(self, lane: Lane) -> None:
-        hold = self._pace.hold(lane, self._clock.monotonic())
+    async def _keep_rate(self, rate_class: RateClass) -> None:
+        hold = self._rate.hold(rate_class, self._clock.monotonic())
         if hold.seconds > _MAX_PATIENCE_SECONDS:
             if hold.is_for_all:
                 raise BudgetError(

@@ -1,10 +1,10 @@
 """Lists every open incident, whatever its age.
 
 Facts: ``pagerduty.list-window-of-a-month``, ``pagerduty.pages-are-live``.
-The list is live: an incident that is resolved while pages are read moves all behind it forward, and
-one of them is skipped. So more than one page is read again until nothing new turns up. More than
-the API pages through is read service by service and status by status; windows of creation time
-would not do, as they end at six months each and nothing says how old the oldest incident is.
+The list is live: if an incident is resolved while pages are read, all later ones move forward and
+one of them is skipped. So a list of several pages is read again until nothing new appears. A list
+that is too long for the API is read by service and status. Windows of creation time would not help:
+each is limited to six months, and the age of the oldest incident is unknown.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class OpenIncidents:
 
     Args:
         client: the API.
-        directory: for the services, where the list has to be cut by them.
+        directory: for the services, if the list must be split by them.
         services: only incidents of these; empty: of all.
     """
 
@@ -58,7 +58,7 @@ class OpenIncidents:
                     )
 
     async def _read_slice(self, services: Sequence[str], statuses: Sequence[str]) -> bool:
-        """Reads one filtered list as often as it takes; False where it is too long to be read."""
+        """Reads one filtered list as often as needed; False if the list is too long for the API."""
         for _ in range(_MAX_PASSES):
             known = len(self.found)
             pages = await self._read_pass(open_params(services, statuses))
@@ -69,7 +69,7 @@ class OpenIncidents:
         return True
 
     async def _read_pass(self, params: Params) -> int | None:
-        """Reads all pages once and returns their number; None where there are too many."""
+        """Reads all pages once and returns their number; None if there are too many."""
         offset = pages = 0
         size = PageSize()
         before: tuple[object, ...] = ()
@@ -104,12 +104,12 @@ class OpenIncidents:
 
 
 def open_params(services: Sequence[str], statuses: Sequence[str] = OPEN_STATUSES) -> Params:
-    """The query for a list of open incidents; services empty: of all."""
+    """The query for a list of open incidents; empty services: of all."""
     params: dict[str, str | Sequence[str]] = {
         "statuses[]": list(statuses),
         "date_range": "all",  # without it, only the last month's
         "time_zone": "UTC",
-        "sort_by": "incident_number:asc",  # never changes, and no two are the same
+        "sort_by": "incident_number:asc",  # never changes and is unique
         "include[]": ["assignees", "conference_bridge"],
     }
     if services:

@@ -1,15 +1,15 @@
-"""How many rows a page is asked for, and when a list that never ends is given up. Pure."""
+"""How many rows to request per page, and when to give up a list without an end. Pure."""
 
 from pagerforce.errors import MalformedError, TooLargeError
 from pagerforce.pagerduty.client import PAGE_SIZE
 
 _QUARTER = 4
 _MAX_PAGES = 400
-"""Of one pass: four times what full pages would take to the greatest depth."""
+"""Per pass: four times the number of full pages up to the maximum depth."""
 
 
 class PageSize:
-    """The size of the next page of one pass through a list: smaller where pages are too large."""
+    """The size of the next page in one pass through a list: smaller if pages are too large."""
 
     def __init__(self) -> None:
         self.rows = PAGE_SIZE
@@ -19,7 +19,7 @@ class PageSize:
         """A page was too large.
 
         Raises:
-            TooLargeError: it was of a single row.
+            TooLargeError: it had a single row.
         """
         if self.rows == 1:
             raise error
@@ -29,7 +29,7 @@ class PageSize:
         """A page was read.
 
         Raises:
-            MalformedError: there have been more pages than a list has.
+            MalformedError: there were more pages than any list has.
         """
         self._full_pages += self.rows == PAGE_SIZE
         if self._full_pages > _MAX_PAGES:

@@ -1,4 +1,4 @@
-"""Puts names and e-mails to the user references that log entries and incidents carry."""
+"""Adds names and e-mails to the user references of log entries and incidents."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,14 +12,14 @@ from pagerforce.pagerduty.directory import Directory
 
 
 class People:
-    """Resolves the people of one batch. One that cannot be resolved stays as the reference said.
+    """Resolves the people of one batch. A person who cannot be resolved stays as referenced.
 
     Args:
-        directory: where users are looked up.
-        latest: no time that an incident bears can be later.
+        directory: looks up users.
+        latest: later times of an incident are invalid.
 
     Attributes:
-        flaws: who could not be resolved, and why.
+        flaws: the people who could not be resolved, and why.
     """
 
     def __init__(self, directory: Directory, latest: datetime) -> None:
@@ -31,7 +31,7 @@ class People:
         self.flaws: list[Flaw] = []
 
     async def complete_entry(self, entry: LogEntry) -> LogEntry:
-        """The entry with its agent, its assignees and its incident's completed."""
+        """The entry with complete people: its agent, its assignees and its incident's assignees."""
         is_user = entry.agent_type == "user"
         agent = await self._complete(entry.agent) if is_user else entry.agent
         assignees, current = entry.assignees, entry.current
@@ -45,7 +45,7 @@ class People:
 
     async def complete_incident(self, incident: Incident) -> Incident:
         """The incident with its assignees completed."""
-        # Entries of one incident share what they show of it (pagerduty/decode.py).
+        # Entries with the same state of an incident share one object (pagerduty/decode.py).
         known = self._completed.get(id(incident))
         if known is None:
             dated = without_future(incident, self._latest)
@@ -78,7 +78,7 @@ class People:
         except (RefusedError, MalformedError) as error:
             self.flaws.append(Flaw(f"user {user_id}", f"cannot be looked up: {error}"))
         except TransientError as error:
-            # The log itself could be read: names are not worth a page that comes late.
+            # The log itself could be read: names are no reason to delay a page.
             self._is_down = True
             self.flaws.append(Flaw("users", f"cannot be looked up now: {error}"))
         return None

@@ -1,8 +1,8 @@
 """What PagerDuty's errors mean. Facts: docs/vendors/pagerduty.md#errors.
 
 Codes are reused, so a refusal is recognised by the texts in ``errors`` as well. The body of an
-error is taken as it comes: ``errors`` may be absent, one text or an object by field, ``error`` may be a
-text, and a 5xx or 429 may have no JSON at all.
+error may have any form: ``errors`` may be absent, one text or an object by field, ``error`` may be
+a text, and a 5xx or 429 may have no JSON at all.
 """
 
 import math
@@ -33,12 +33,12 @@ class DuplicateKeyError(RefusedError):
 
 
 class PageTooDeepError(RefusedError):
-    """``offset + limit`` exceeds what the API pages through."""
+    """``offset + limit`` exceeds the maximum of the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """The vendor's own words: a code, ``""`` for none, and one line of text."""
+    """The vendor's own code (``""`` for none) and text, as one line."""
 
     code: str
     text: str
@@ -76,17 +76,17 @@ def _said_in(details: Json, name: str = "") -> Iterator[str]:
 
 
 def judge(answer: Answer) -> RemoteError | None:
-    """The error an answer stands for; None where it is a success."""
+    """The error that an answer means; None for a success."""
     return classify_answer(answer, _by_vendor)
 
 
 def is_not_found(error: RefusedError) -> bool:
-    """Whether the thing asked for does not exist, or never can (an impossible id)."""
+    """Whether the requested object does not exist, or cannot exist (an impossible id)."""
     return error.status == 404 or (error.status == 400 and error.code == _INVALID_ID)
 
 
 def is_out_of_sight(error: RefusedError) -> bool:
-    """Whether this one thing is gone or may no longer be seen; not a general lack of rights."""
+    """Whether this one object is gone or no longer visible; not a general lack of rights."""
     return error.status == 404 or (error.status == 403 and error.code == _ACCESS_LOST)
 
 
@@ -124,13 +124,13 @@ def _refused(what: str, status: int, said: ErrorBody) -> RefusedError:
 
 
 def parse_wait_seconds(text: str | None) -> float | None:
-    """``ratelimit-reset``: seconds until the limit is lifted, bounded; None where unsaid."""
+    """``ratelimit-reset``: seconds until the limit is lifted, bounded; None if missing."""
     number = parse_number(text)
     return None if number is None else min(max(number, 0.0), LONGEST_WAIT.total_seconds())
 
 
 def parse_number(text: str | None) -> float | None:
-    """A header that holds a number; None where it holds none."""
+    """The number in a header; None if it has none."""
     try:
         number = float(text or "")
     except ValueError:

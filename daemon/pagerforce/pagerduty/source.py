@@ -1,8 +1,8 @@
 """Reads PagerDuty for the pipeline: log entries by windows, open incidents, single incidents.
 
-Log entries are the only feed of changes, and they are read so that none is missed: windows that end
-at the server's clock, re-read as far back as the caller asks, complete or not given at all. Which
-entries are new, and which services matter, is the pipeline's to say.
+Log entries are the only feed of changes, and none may be missed. So they are read in windows that
+end at the server's clock and begin as far back as the caller asks. Each window is returned complete
+or not at all. The pipeline decides which entries are new and which services matter.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -16,7 +16,7 @@ from pagerforce.model.ports import Clock, EntryBatch, Flaw
 from pagerforce.pagerduty.client import PagerDutyClient
 from pagerforce.pagerduty.decode import decode_incident, odd_rows
 from pagerforce.pagerduty.directory import Directory
-from pagerforce.pagerduty.entries import WANTED_ENTRIES, Reading, read_window
+from pagerforce.pagerduty.entries import WANTED_ENTRIES, WindowRead, read_window
 from pagerforce.pagerduty.open_incidents import OpenIncidents
 from pagerforce.pagerduty.people import People
 from pagerforce.pagerduty.refusals import is_out_of_sight
@@ -41,10 +41,11 @@ class PagerDutyPoller:
     Args:
         client: the API.
         directory: for the people in entries and incidents.
-        clock: only where an answer bears no date.
-        services: open incidents of these services only; empty: of all. Log entries are not filtered.
-        needs_custom_fields: whether incidents are to be read with their custom fields, which only
-            the request for a single incident gives.
+        clock: only used if an answer has no date.
+        services: open incidents of these services only; empty: of all. Log entries are not
+            filtered.
+        needs_custom_fields: whether to read incidents with their custom fields, which only the
+            request for a single incident returns.
     """
 
     def __init__(
@@ -66,9 +67,9 @@ class PagerDutyPoller:
         self._owed_flaws: dict[Flaw, None] = {}
 
     async def fetch_server_time(self) -> datetime:
-        """PagerDuty's clock as its last answer told it; this host's where answers bear no date.
+        """PagerDuty's clock from its last answer; this host's clock if answers have no date.
 
-        Asked for only before the first answer: a comparison follows right upon a poll.
+        A request is sent only before the first answer: a comparison directly follows a poll.
         """
         known = self._client.server_time or await self._client.fetch_server_time()
         return known or self._clock.now()
@@ -76,14 +77,14 @@ class PagerDutyPoller:
     async def iter_entries(
         self, since: datetime, *, overlap_seconds: float
     ) -> AsyncIterator[EntryBatch]:
-        """Every entry from ``since`` minus the overlap up to now, oldest window first.
+        """Every entry from ``since`` minus the overlap until now, oldest window first.
 
-        Each batch is one whole window of about ``WANTED_ENTRIES`` at most, in the order in which
-        things happened; together they leave no gap. The cursor (``read_to``) is the newest
-        entry seen so far, never a clock's time. There is always at least one batch, maybe empty.
+        Each batch is one whole window of at most about ``WANTED_ENTRIES``, in the order of the
+        events; together they leave no gap. The cursor (``read_to``) is the time of the newest
+        entry seen so far, never a clock's time. There is at least one batch, which may be empty.
         """
         now = await self.fetch_server_time()
-        # A Date that lags behind would hide what is there; too late an end hides nothing.
+        # A Date that lags behind would hide entries; an end that is too late hides nothing.
         now = max(now, self._clock.now(), since)
         whole = overall_window(since, now, timedelta(seconds=overlap_seconds))
         start, span, read_to = whole.start, min(whole.span, MAX_SPAN), since
@@ -115,7 +116,7 @@ class PagerDutyPoller:
         return sorted(incidents, key=lambda incident: (incident.number or 0, incident.id))
 
     async def find_incident(self, incident_id: IncidentId) -> Incident | None:
-        """One incident by id; None where it is gone or was moved out of the key's sight."""
+        """One incident by id; None if it is gone or no longer visible to the key."""
         try:
             raw = await self._client.fetch_incident(incident_id, self._include)
         except RefusedError as error:
@@ -130,7 +131,7 @@ class PagerDutyPoller:
         self._owe([*odd_rows([raw], "incident"), *people.flaws])
         return incident
 
-    async def _to_batch(self, reading: Reading, window: Window, read_to: datetime) -> EntryBatch:
+    async def _to_batch(self, reading: WindowRead, window: Window, read_to: datetime) -> EntryBatch:
         people = People(self._directory, self._latest())
         entries = [await people.complete_entry(entry) for entry in reading.entries.values()]
         flaws = [*self._owed_flaws, *reading.flaws, *people.flaws]
@@ -146,10 +147,10 @@ class PagerDutyPoller:
         )
 
     def _latest(self) -> datetime:
-        """Later than this no time in an answer can be."""
+        """The latest valid time in an answer."""
         return max(self._client.server_time or self._clock.now(), self._clock.now()) + MOST_AHEAD
 
     def _owe(self, flaws: Sequence[Flaw]) -> None:
-        """Keeps flaws for the next batch, as the port's other answers have no place for them."""
+        """Keeps flaws for the next batch, because the port's other results cannot carry them."""
         for flaw in flaws[: max(_MAX_OWED_FLAWS - len(self._owed_flaws), 0)]:
             self._owed_flaws[flaw] = None

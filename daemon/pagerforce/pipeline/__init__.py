@@ -1,1 +1,1 @@
-"""pipeline."""
+"""The pipeline: polls both sides, evaluates rules, delivers actions."""

@@ -1,8 +1,8 @@
-"""Records that the daily comparison does not find any more: deleted for good, or hidden from us.
+"""Records that the daily comparison does not find any more: purged, or hidden from pagerforce.
 
-A row that is purged leaves no stamp for a poll to find (``salesforce.deletions-are-forgotten``),
-so its snapshot is all that tells. A permission that was taken from our
-user looks the same: where many are missing at once that is the likelier story, and nothing is done.
+A purged row leaves no stamp for a poll to find (``salesforce.deletions-are-forgotten``): only its
+snapshot shows that it existed. A lost permission of the integration user looks the same. If many
+rows are missing at once, this is the more likely cause, and nothing is done.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ from pagerforce.store.database import Transaction
 _ALWAYS_CREDIBLE = 20
 _CREDIBLE_SHARE = 0.1
 _MOST = 2000
-"""Looked up in one comparison; the next day's goes on."""
+"""The limit of records looked up in one comparison; the next day's continues."""
 
 
 @dataclass(slots=True)
 class Absentees:
-    """Snapshots of one object that a reading of all its rows passed over.
+    """Snapshots of one object that were missing when all its rows were read.
 
-    ``count``: how many there were, of ``held`` that were passed in all; ``ids``: those to look up.
+    ``count``: how many were missing, of all ``held`` snapshots; ``ids``: those to look up.
     """
 
     object: str
@@ -36,8 +36,8 @@ class Absentees:
     async def look(self, tx: Transaction, seen: Sequence[RecordId]) -> None:
         """Takes one page of rows, in the server's order of Ids.
 
-        What lies after the page before and up to the end of this one, and is not in it, is missing.
-        Ids that are not in the order of their characters tell nothing and are passed over.
+        A snapshot is missing if its Id is after the previous page, not after the end of this one,
+        and not in it. A page whose Ids are not in the order of their characters is ignored.
         """
         if not seen:
             return
@@ -47,7 +47,7 @@ class Absentees:
         self._take(await snapshots.living_ids(tx, self.object, after=first, to=seen[-1]), seen)
 
     async def look_behind(self, tx: Transaction) -> None:
-        """Takes what is held beyond the last row, once all pages are read."""
+        """Takes the snapshots after the last row, once all pages are read."""
         self._take(await snapshots.living_ids(tx, self.object, after=self._last), ())
 
     def _take(self, known: Sequence[RecordId], seen: Sequence[RecordId]) -> None:
@@ -59,7 +59,7 @@ class Absentees:
 
     @property
     def is_absurd(self) -> bool:
-        """More are missing at once than people delete in a day, or everything is."""
+        """Whether more are missing than people delete in a day, or all of them."""
         if self.count == self.held:
             return self.count > 1
         return self.count > max(_ALWAYS_CREDIBLE, self.held * _CREDIBLE_SHARE)
@@ -67,9 +67,9 @@ class Absentees:
     def deletions(
         self, held: Mapping[RecordId, Record], there: Sequence[Record], at: datetime
     ) -> tuple[Record, ...]:
-        """Pure: what is to be taken as deleted, given the answer to a look by Id.
+        """Pure: the records to treat as deleted, given the answer to a query by Id.
 
-        Rows that are there but outside the object's filter stay as they are.
+        Rows that exist but are outside the object's filter stay as they are.
         """
         found = {row.id: row for row in there}
         deleted = tuple(row for row in there if row.is_deleted)

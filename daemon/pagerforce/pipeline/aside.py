@@ -1,4 +1,4 @@
-"""Keeps in the journal what could not be ruled on, with the reason: ``log`` shows it, no rule met it."""
+"""Keeps entries and rows that could not be evaluated in the journal, with a reason for ``log``."""
 
 from datetime import datetime
 
@@ -10,11 +10,11 @@ from pagerforce.store import journal
 from pagerforce.store.database import Database
 
 SET_ASIDE = "(internal error)"
-"""Stands in the journal for the ruleset of what could not be ruled on."""
+"""The ruleset in the journal for an event that could not be evaluated."""
 
 
 def aside_of_entry(entry: LogEntry) -> Event:
-    """A log entry as an event, without the incident that may be what can't be stored."""
+    """A log entry as an event, without its incident, which may be the part that can't be stored."""
     return Event(
         id=event_id_of(entry.id),
         source=Side.PAGERDUTY,
@@ -25,7 +25,7 @@ def aside_of_entry(entry: LogEntry) -> Event:
 
 
 def aside_of_row(row: Record | Comment) -> Event:
-    """A row as an event, without its fields; the same row as it is now is set aside only once."""
+    """A row as an event, without its fields; one version of a row is set aside only once."""
     if isinstance(row, Comment):
         return Event(
             id=EventId(f"sf:{row.id}"),
@@ -48,7 +48,7 @@ def aside_of_row(row: Record | Comment) -> Event:
 
 
 async def is_aside(database: Database, event: Event) -> bool:
-    """Whether it was set aside before."""
+    """Whether an event was set aside before."""
     async with database.read() as tx:
         return event.id in await journal.known_events(tx, [event.id])
 

@@ -1,9 +1,9 @@
-"""Pure: whether a change answers a write of ours, so that rules running in a circle are noticed.
+"""Pure: finds changes that answer an own write, to detect loops between rules.
 
-The rate of a link's actions (``loop_limit`` a minute) stops a fast circle; what took long to happen
-and goes out at once, as after an outage, is none. A slow one, say over an
-automation in the org that sets a field back each time, shows by its chain: each action followed by a
-change of the very thing it wrote, which leads to the next action.
+The rate of a link's actions (``loop_limit`` a minute) stops a fast loop. Actions whose events took
+longer to happen and that only go out together, as after an outage, are no loop. A slow loop, for
+example with an automation in the org that resets a field each time, is detected by its chain: each
+action is followed by a change of the same thing that it wrote, which leads to the next action.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,12 +18,12 @@ ANSWER_WINDOW = timedelta(minutes=10)
 """How long after a write a change of the same thing counts as its answer."""
 
 _MINUTE = timedelta(minutes=1)
-# Two clocks tell the times of causes, in whole seconds, and a poll may see one later than the other.
+# The times of causes come from two clocks, in whole seconds, and a poll may see one of them later.
 _SLACK = timedelta(seconds=30)
 
 
 def decisions_of(recent: Sequence[Done]) -> list[Done]:
-    """The newest part of each decision: what acts on several records or incidents counts once."""
+    """The newest part of each decision: one on several records or incidents counts once."""
     found: dict[str, Done] = {}
     for done in recent:
         found.setdefault(done.id.partition("-")[0], done)
@@ -31,10 +31,10 @@ def decisions_of(recent: Sequence[Done]) -> list[Done]:
 
 
 def is_crowd(recent: Sequence[Done], limit: int) -> bool:
-    """Whether so many actions within a minute had causes that happened as fast.
+    """Whether the limit is reached by actions whose causes also happened within a minute.
 
     Args:
-        recent: what was delivered on a link within a minute, newest first.
+        recent: the actions delivered on a link within a minute, newest first.
         limit: ``loop_limit``.
     """
     newest = [done.event_at for done in recent[:limit]]
@@ -42,11 +42,11 @@ def is_crowd(recent: Sequence[Done], limit: int) -> bool:
 
 
 def depth_of(event: Event, recent: Iterable[Done], specs: Specs) -> int:
-    """How long the chain is that an action decided on this event would be the end of.
+    """The length of the chain that ends with an action decided on this event.
 
     Args:
-        event: the change; never an echo of ours.
-        recent: what was delivered on its link within ``ANSWER_WINDOW``.
+        event: the change; never an echo.
+        recent: the actions delivered on its link within ``ANSWER_WINDOW``.
         specs: the catalog.
     """
     causes = (done.depth for done in recent if _is_answer(event, done, specs))
@@ -56,7 +56,7 @@ def depth_of(event: Event, recent: Iterable[Done], specs: Specs) -> int:
 def _is_answer(event: Event, done: Done, specs: Specs) -> bool:
     spec = specs.get(done.do)
     if spec is None:
-        return False  # of a version that knew more actions
+        return False  # from a version with more actions
     if event.record_id is not None:
         is_there = done.record_id is not None and is_same_record_id(done.record_id, event.record_id)
         field = spec.field_in(done.args)

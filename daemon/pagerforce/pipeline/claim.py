@@ -1,4 +1,4 @@
-"""Takes what may go now from the outbox and builds the tasks that handlers are given."""
+"""Takes the actions that may go now from the outbox and builds the tasks for the handlers."""
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
@@ -13,7 +13,13 @@ from pagerforce.model.outbox import Action, ActionState, Settlement
 from pagerforce.observe.internal_errors import Part, report_internal_error
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.apart import find_apart
-from pagerforce.pipeline.folding import LOOK_AHEAD, Waiting, find_undoing, is_foldable, may_undo
+from pagerforce.pipeline.folding import (
+    LOOK_AHEAD,
+    WaitingAction,
+    find_undoing,
+    is_foldable,
+    may_undo,
+)
 from pagerforce.pipeline.loops import pause_if_looping
 from pagerforce.pipeline.packing import Carriage, Packing
 from pagerforce.pipeline.ruling import Judge
@@ -27,13 +33,13 @@ from pagerforce.store.database import Transaction, savepoint
 from pagerforce.store.trouble import concerns_all
 
 _GROUP_LIMIT = 50
-_MOST_AT_ONCE = 500  # others must get at the database too
-_PATIENCE = timedelta(minutes=1)  # a page that waits longer is judged again
+_MOST_AT_ONCE = 500  # others must get access to the database too
+_PATIENCE = timedelta(minutes=1)  # a page that waits longer is evaluated again
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Actions of one lane to be attempted together, and the task the handler gets."""
+    """Actions of one lane to attempt together, and the task for the handler."""
 
     actions: tuple[Action, ...]
     task: Task
@@ -51,18 +57,18 @@ class Job:
 
     @property
     def goes_alone(self) -> bool:
-        """What failed twice may be at fault itself: it must not draw others into its trouble."""
+        """Whether it failed twice: it may be the cause, so it must not make others fail."""
         return self.actions[0].goes_alone
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a claim found.
+    """The result of a claim.
 
     Attributes:
-        attempts: those that may start, each of one job or of several of a kind, of different lanes.
-        is_moved: something was settled at once (so: look again).
-        failed: first actions of lanes that could not be made ready, each with what was raised.
+        attempts: those that may start: each has one job, or several of a kind from different lanes.
+        is_moved: something was settled at once (so claim again).
+        failed: first actions of lanes that could not be prepared, each with its exception.
     """
 
     attempts: Sequence[Sequence[Job]]
@@ -72,7 +78,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Claimer:
-    """Decides what is attempted next; settles what needs no attempt.
+    """Decides which actions are attempted next; settles those that need no attempt.
 
     ``keyed``: objects with an external id, in lower case.
     """
@@ -86,12 +92,12 @@ class Claimer:
     _crowded: set[Side] = field(default_factory=set)
 
     def expect_more(self, side: Side, *, is_more: bool) -> None:
-        """While much is read of a side, what can go together waits a moment for company."""
+        """While a side is busy, actions that can share a request wait a moment for others."""
         if is_more:
             self._crowded.add(side)
         elif side in self._crowded:
             self._crowded.discard(side)
-            self._full_at.clear()  # that was the burst; nobody else is to be waited for
+            self._full_at.clear()  # the burst is over: wait for no more actions
 
     async def claim(
         self,
@@ -111,8 +117,8 @@ class Claimer:
             slots: how many attempts may start.
             kinds: words of the actions that may go.
             under_way: ids of actions that are being attempted.
-            is_careful: contains what an action raises; else it ends the claim of all, which saves
-                two statements for each.
+            is_careful: contains an action's exception. Otherwise it ends the whole claim, which
+                saves two statements per action.
         """
         await self._end_pauses(tx, now, is_careful=is_careful)
         carriages = {do: Carriage.of(self.specs[do]) for do in kinds}
@@ -125,7 +131,7 @@ class Claimer:
         failed = [(item.action, item.error) for item in heads.unreadable]
         apart = await self._apart(tx, heads.actions, under_way, now, is_careful=is_careful)
         ready = list(heads.actions)
-        if apart and len(ready) == limit:  # those that wait must not keep all others
+        if apart and len(ready) == limit:  # those that wait must not delay all others
             others = [do for do in kinds if self.specs[do].target is not TargetKind.NEW_RECORD]
             more = await lanes.find_heads(tx, now, limit=limit, kinds=others, under_way=under_way)
             ready = list({x.id: x for x in [*ready, *more.actions]}.values())
@@ -168,7 +174,7 @@ class Claimer:
             return frozenset(x.id for x in made if x.is_uncertain)
 
     async def _end_pauses(self, tx: Transaction, now: datetime, *, is_careful: bool) -> None:
-        """A pause that can't be ended keeps its own lane only."""
+        """Ends pauses that are over; one that can't be ended stops only its own lane."""
         try:
             async with savepoint(tx) if is_careful else nullcontext():
                 await pauses.end_due(tx, now)
@@ -178,7 +184,7 @@ class Claimer:
             report_internal_error(self.metrics, Part.STORE, error, about="pauses")
 
     async def _prepare(self, tx: Transaction, head: Action, now: datetime) -> Job | None:
-        """A job for the first action of a lane; None where it was settled, split or paused."""
+        """A job for the first action of a lane; None if it was settled, split or paused."""
         event = await self._event_of(tx, head, now)
         if event is None or await pause_if_looping(tx, head, self.limits, now):
             return None
@@ -200,7 +206,7 @@ class Claimer:
     async def _aim(
         self, tx: Transaction, head: Action, event: Event, pairs: Pairs, now: datetime
     ) -> tuple[str | None, bool]:
-        """What to act on (None: settled or split), and whether only what exists is to be looked for."""
+        """The target (None: settled or split), and whether only to search for an existing one."""
         target, is_linked_already = head.target, False
         if target is None:
             targets, is_linked_already = self._choose(head, event, pairs)
@@ -213,15 +219,15 @@ class Claimer:
             target = targets.ids[0]
         master = await self._master(tx, head, target)
         if master != target and await lanes.has_part_on(tx, head, master):
-            reason = f"{target} was merged into {master}, on which it acts anyway"
+            reason = f"{target} was merged into {master}, and the action acts on that record anyway"
             await self._settle(tx, head, ActionState.SKIPPED, reason, now)
             return None, False
         return master, is_linked_already
 
     async def _master(self, tx: Transaction, head: Action, target: str) -> str:
-        """What a target is by now: the record that it was merged into.
+        """The current target: the record that the first one was merged into.
 
-        A rule's own write to a record that was merged away stays with it, and is skipped as it is gone.
+        A rule's own write to a merged record keeps that record, and is skipped because it is gone.
         """
         spec = self.specs[head.do]
         is_own = spec.sets_field and head.target is None
@@ -229,35 +235,35 @@ class Claimer:
         return await links.master_of(tx, target) if is_record and not is_own else target
 
     async def _event_of(self, tx: Transaction, head: Action, now: datetime) -> Event | None:
-        """The event an action was decided on; where it can't be read the action is settled."""
+        """The event that an action was decided on; if it can't be read, the action is settled."""
         event = await journal.find_event(tx, head.event_seq)
         if event is None:
-            reason = "what is stored of its event can't be read: retry it, or discard it"
+            reason = "the stored copy of its event can't be read: retry it, or discard it"
             await self._settle(tx, head, ActionState.DEAD_LETTER, reason, now)
         return event
 
     def _choose(self, head: Action, event: Event, pairs: Pairs) -> tuple[Targets, bool]:
-        """The targets, and whether only what exists already is to be looked for."""
+        """The targets, and whether only to search for existing ones."""
         spec = self.specs[head.do]
         targets = choose(head, spec, event, pairs)
         if spec.target is not TargetKind.NEW_INCIDENT or not head.is_uncertain:
             return targets, False
         forgotten = _find_forgotten(head, pairs)
         if forgotten is not None:
-            return Targets((), f"incident {forgotten} was made for it before the restore"), False
+            return Targets((), f"incident {forgotten} was created for it before the restore"), False
         if not targets.ids:
-            # The link may be our own doing, seen by a poll before the answer: look, make nothing.
+            # The link may be an own one, seen by a poll before the answer: search, create nothing.
             return Targets((str(event.record_id),)), True
         return targets, False
 
     async def _is_overtaken(
         self, tx: Transaction, head: Action, event: Event, pairs: Pairs, now: datetime
     ) -> bool:
-        """Whether a page would wake somebody for what is over by now.
+        """Whether a page would wake somebody for a problem that is already over.
 
-        Nobody is woken for a record that was deleted since; with it its link is gone, so that nothing
-        else says whether it was paged for before. Where the page had to wait the event is judged again
-        with the record as it is now; what changed in it stays as it was.
+        Nobody is woken for a record that was deleted since. Its link is gone with it, so nothing
+        else shows whether it was paged for before. If the page had to wait, the event is evaluated
+        again with the current record; the event's changes stay the same.
         """
         if not head.is_page or event.record_id is None:
             return False
@@ -275,18 +281,18 @@ class Claimer:
         for error in found.errors:
             report_internal_error(self.metrics, Part.ACTION, error, about=head.id)
         if found.errors:
-            return False  # somebody is woken in vain rather than not at all
+            return False  # a needless page is better than a missing one
         mine = [t for t in found.traces if (t.ruleset, t.rule) == (head.ruleset, head.rule)]
         return any(not trace.matched for trace in mine)
 
     async def _undone(self, tx: Transaction, head: Action, event: Event, now: datetime) -> str:
-        """Why an action of a backlog is pointless: a later one makes it so; "" where it is not."""
+        """Why a later action makes this one of a backlog pointless; "" if none does."""
         if not is_foldable(head, self.specs):
             return ""
         behind = await outbox.followers(tx, head, limit=LOOK_AHEAD)
         seqs = {later.event_seq for later in behind if may_undo(later, head, self.specs)}
         events = await journal.read_events(tx, seqs)
-        undoing = find_undoing(Waiting(head, event), behind, events, now, self.specs)
+        undoing = find_undoing(WaitingAction(head, event), behind, events, now, self.specs)
         return f"undone by a later event's {undoing.id}, which waits too" if undoing else ""
 
     async def _settle(
@@ -296,7 +302,7 @@ class Claimer:
         self.metrics.count_action(action.do, state.value)
 
     async def _group(self, tx: Transaction, head: Action) -> tuple[Action, ...]:
-        """The head and what follows it directly and belongs into the same write."""
+        """The head and the actions that directly follow it and belong to the same write."""
         if not self.specs[head.do].is_grouped or head.args is None or head.target is not None:
             return (head,)
         group = [head]
@@ -322,11 +328,11 @@ class Claimer:
         spec = self.specs[head.do]
         sides = sides_of(spec, target, event, pairs, head.object)
         task = await build_task(tx, actions, spec, event, sides, now)
-        # A record that is linked already is never taken for one that a lost answer left behind.
+        # A linked record is never treated as the record of a lost answer.
         task = replace(task, known_ids=task.known_ids | {link.record_id for link in pairs.links})
         if head.args is not None:
             return Job(actions, task, event)
-        # The other side was not linked when the rule was applied; it may be by now.
+        # The other side was not linked when the rule was evaluated; it may be linked now.
         record = event.record
         if record is None and task.record is not None:
             record = task.record.fields
@@ -342,7 +348,7 @@ class Claimer:
 
 
 def _find_forgotten(head: Action, pairs: Pairs) -> str | None:
-    """The page that was made after the backup now restored, for whatever event that was then."""
+    """The incident that was created after the restored backup, for any event of that time."""
     if head.doubt_since is None:
         return None
     since = head.doubt_since - CLOCK_KNOWN_TO

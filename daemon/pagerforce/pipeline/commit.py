@@ -1,7 +1,7 @@
-"""Stores what was read: snapshots, events, actions and the cursor in one transaction, or nothing.
+"""Stores a batch that was read: snapshots, events, actions and the cursor in one transaction.
 
-Reading the store, deciding and writing happen inside one writing transaction, so that no second
-writer comes between; nothing on the network is awaited meanwhile.
+The store is read, decided on and written in one writing transaction, so that no second writer can
+interfere. Nothing on the network is awaited meanwhile.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ from pagerforce.pipeline.entries import (
     EntryPlan,
     Fresh,
     NewLink,
-    plan_drift,
+    plan_comparison,
     plan_entries,
 )
 from pagerforce.pipeline.rows import NewsRules, RowContext, RowPlan, plan_comments, plan_records
@@ -54,9 +54,9 @@ class Committed:
     """What a transaction stored: for metrics, the log and the pace of polling.
 
     Attributes:
-        shown: by incident, the snapshot that its entries led to and the incident as it was shown last.
-        contradictions: fields in which an incident was believed although its entries say otherwise.
-        unjudged: rows that are to be read again before anything is concluded.
+        shown: by incident, the snapshot that its entries led to and the incident as last shown.
+        contradictions: fields of an incident that were believed although its entries contradict.
+        unjudged: rows that must be read again before they are evaluated.
     """
 
     ruled: list[Ruled] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Committed:
 
     @property
     def actions(self) -> int:
-        """How many actions now wait because of it."""
+        """How many actions now wait because of this commit."""
         return sum(
             action.state is ActionState.PENDING for item in self.ruled for action in item.actions
         )
@@ -86,7 +86,7 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class _Storing:
-    """What storing a batch goes by besides its plan. ``skew``: as everywhere here."""
+    """What storing a batch needs besides its plan. ``skew``: as in ``EntryNews``."""
 
     judge: Judge
     now: datetime
@@ -99,12 +99,12 @@ class _Storing:
 
 @dataclass(frozen=True, slots=True)
 class EntryNews:
-    """What counts as news.
+    """Which entries are new.
 
     Attributes:
-        start_at: since when entries are news.
+        start_at: older entries are ignored.
         skew: how far Salesforce's clock is ahead of PagerDuty's.
-        ours: as whom we may have written; asked for after a restore only.
+        ours: the users of own writes; needed only after a restore.
     """
 
     start_at: datetime
@@ -120,7 +120,7 @@ async def commit_entries(
     news: EntryNews,
     now: datetime,
 ) -> Committed:
-    """Stores a batch of log entries and everything that follows from it."""
+    """Stores a batch of log entries with all consequences."""
     async with database.write() as tx:
         doubt = await restored.find(tx)
         own = OwnEntries(doubt, news.ours)
@@ -155,9 +155,9 @@ async def commit_entries(
 
 
 async def _fresh(tx: Transaction, batch: EntryBatch, judge: Judge, start_at: datetime) -> Fresh:
-    """Entries that are news (not stored before, not older than the start, of followed incidents).
+    """New entries: not stored before, not older than the start, of followed incidents.
 
-    With what the entries beside them, known already, tell about them.
+    The result also has what the known entries beside them show.
     """
     entries = gather(list({entry.id: entry for entry in batch.entries}.values()))
     known = await journal.known_events(tx, [event_id_of(entry.id) for entry in entries])
@@ -189,9 +189,9 @@ def _overtaken(entries: Sequence[LogEntry], known: Collection[str]) -> frozenset
 async def _followed(
     tx: Transaction, entries: Sequence[LogEntry], services: Collection[str]
 ) -> set[str] | None:
-    """Entries of the admitted services, and of linked incidents whatever their service; None: all.
+    """Entries of the admitted services, and of linked incidents of any service; None: all.
 
-    The filter admits what is new. What is linked is followed until the link ends.
+    The filter is for new incidents. A linked one is followed until the link ends.
     """
     if not services:
         return None
@@ -204,7 +204,7 @@ async def _followed(
 
 
 async def _linked(tx: Transaction, ids: Collection[IncidentId]) -> set[IncidentId]:
-    """Those that have a link which has not ended."""
+    """The incidents with a link that has not ended."""
     found = await links.links_of(tx, ids) if ids else []
     return {link.incident_id for link in found if link.state is not LinkState.INACTIVE}
 
@@ -214,14 +214,14 @@ def _service_id(entry: LogEntry) -> str | None:
     return service.id if service else None
 
 
-async def commit_drift(
+async def commit_comparison(
     database: Database,
     seen: Sequence[Incident],
     judge: Judge,
     comparison: Comparison,
     now: datetime,
 ) -> Committed:
-    """Stores what a comparison of incidents with their snapshots found."""
+    """Stores the differences between incidents and their snapshots."""
     services = judge.settings.services
     async with database.write() as tx:
         linked = await _linked(tx, {item.id for item in seen}) if services else set()
@@ -241,7 +241,7 @@ async def commit_drift(
         keys = {item.incident_key for item in wanted if item.incident_key}
         waiting = await _waiting(tx, keys)
         await _meet(tx, world, waiting.records())
-        plan = plan_drift(held, wanted, world, waiting, judge, comparison)
+        plan = plan_comparison(held, wanted, world, waiting, judge, comparison)
         plan.ruled = await _new_only(tx, plan.ruled)
         storing = _Storing(judge, now, comparison.skew, await restored.find(tx))
         await _store_entries(tx, plan, held, storing)
@@ -250,7 +250,7 @@ async def commit_drift(
 
 
 async def _new_only(tx: Transaction, ruled: Sequence[Ruled]) -> list[Ruled]:
-    """Without what the journal already holds: the same change is an event only once."""
+    """Leaves out events that are in the journal: the same change is an event only once."""
     known = await journal.known_events(tx, [item.event.id for item in ruled])
     unique = {item.event.id: item for item in ruled if item.event.id not in known}
     return list(unique.values())
@@ -283,9 +283,9 @@ async def commit_rows(
     busy: Callable[[], Collection[RecordId]],
     now: datetime,
 ) -> Committed:
-    """Stores a batch of rows and comments and everything that follows from it.
+    """Stores a batch of rows and comments with all consequences.
 
-    ``busy`` is asked inside the transaction, when no settlement can come between any more.
+    ``busy`` is called inside the transaction, when no settlement can interfere any more.
     """
     async with database.write() as tx:
         ids = {row.id for row in batch.records}
@@ -331,7 +331,7 @@ async def _store_links(
 
 
 async def _meet(tx: Transaction, world: World, ids: Collection[RecordId]) -> None:
-    """Adds the records that incidents of ours, not linked yet, will be linked to."""
+    """Adds the records that pagerforce's own incidents, not linked yet, will be linked to."""
     world.records |= await snapshots.read_records(tx, ids - world.records.keys())
 
 
@@ -342,7 +342,7 @@ async def store_ruled(
     now: datetime,
     doubt: Doubt | None = None,
 ) -> None:
-    """Stores events with their traces, and their actions behind what their lanes hold.
+    """Stores events with their traces, and their actions at the end of their lanes.
 
     ``specs``: the catalog.
     """
@@ -387,7 +387,7 @@ async def _world_of_records(tx: Transaction, ids: Collection[RecordId]) -> World
 async def _waiting(
     tx: Transaction, subjects: Collection[str], *, with_pages: bool = False
 ) -> Waiting:
-    """Expectations about these subjects; ``with_pages``: and of all incidents yet to be seen."""
+    """Expectations about these subjects; ``with_pages``: and about all expected incidents."""
     expected = await own_writes.read_expected(tx, subjects)
     if with_pages:
         known = {item.seq for item in expected}

@@ -1,9 +1,9 @@
 """Delivers the outbox: several links at once, the actions of one link one at a time, in order.
 
-An attempt is stored before it is made, with what it will bring back, and its outcome together with
-everything it changed in one transaction. What was under way when the process died is looked for
-before it is sent again (docs/guarantees.md, 2). A full disk is waited out: nothing is sent that can't be
-noted, and what was sent is noted as soon as that is possible.
+An attempt is stored with its expectations before it is made. Its outcome is stored with all its
+effects in one transaction. An attempt that was under way when the process died is searched for
+before it is sent again (docs/guarantees.md, 2). Delivery waits while the disk is full: nothing is
+sent that can't be recorded, and the outcomes of sent requests are recorded as soon as possible.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -53,9 +53,9 @@ _LONGEST_WAIT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class _Foreseen:
-    """A job with what its attempt will bring back.
+    """A job with the expectations of its attempt.
 
-    ``expected`` None: nothing is sent now, and what an earlier attempt left stays; ``failed`` says why.
+    ``expected`` None: nothing is sent now, and earlier expectations stay; ``failed`` says why.
     """
 
     job: Job
@@ -78,27 +78,27 @@ class Deliverer:
         self._ledger = Ledger(tools)
 
     def wake(self) -> None:
-        """Something new waits in the outbox."""
+        """Wakes the loop: something new waits in the outbox."""
         self._wake.set()
 
     def expect_more(self, side: Side, *, is_more: bool) -> None:
-        """Whether a backlog or a burst of a side is being read, so that more is to come soon."""
+        """``is_more``: a backlog or a burst of a side is being read, so more will follow soon."""
         self._claimer.expect_more(side, is_more=is_more)
         self.wake()
 
     def stop(self) -> None:
-        """Starts nothing more; ``run`` returns once what is under way is settled."""
+        """Starts nothing more; ``run`` returns once all current attempts are settled."""
         self._is_stopping = True
         self._wake.set()
 
     @property
     def _longest_attempt(self) -> float:
-        """Seconds for all that one attempt asks."""
+        """Seconds for all requests of one attempt."""
         return 4 * self._tools.limits.timeout.total_seconds()
 
     @property
     def halted(self) -> Mapping[Side, datetime]:
-        """Sides that take nothing now, and until when."""
+        """Sides that accept nothing now, and until when."""
         return self._halted
 
     async def run(self, beat: Callable[[], None]) -> None:
@@ -113,7 +113,7 @@ class Deliverer:
                         await self._wake.wait()
 
     async def _turn(self, group: TaskGroup) -> bool:
-        """Starts what may go; whether to look again at once. Contains what it meets."""
+        """Starts the attempts that may go; whether to try again at once. Contains exceptions."""
         try:
             self._is_recovered = self._is_recovered or await self._recover()
             return await self._start_jobs(group)
@@ -134,9 +134,9 @@ class Deliverer:
         return True
 
     async def drain(self) -> None:
-        """Delivers what may go now and what becomes free by it; returns when nothing more is due.
+        """Delivers the actions that may go, then those that they release, until none is due.
 
-        For tests, which step the daemon by hand and recover by hand.
+        For tests, which step the daemon and recover by hand.
         """
         self._is_recovered = True
         is_busy = True
@@ -167,7 +167,7 @@ class Deliverer:
         return claimed.is_moved
 
     async def _claim(self, now: datetime, slots: int, kinds: Sequence[str]) -> Claimed:
-        """What may go; where one raises, the claim is made again with each contained by itself."""
+        """Claims attempts; after an exception once more, with each action contained separately."""
         under_way = frozenset[str]().union(*self._active.values())
 
         async def claim(*, is_careful: bool) -> Claimed:
@@ -184,7 +184,7 @@ class Deliverer:
         return await claim(is_careful=True)
 
     def _open_kinds(self, now: datetime) -> list[str]:
-        # One for longer than that is from before this host's clock was set back.
+        # A longer halt comes from the time before this host's clock was set back.
         last = now + LONGEST_WAIT
         self._halted = {side: at for side, at in self._halted.items() if now < at <= last}
         return [
@@ -230,7 +230,7 @@ class Deliverer:
             await self._settle(settled, requests)
 
     async def _foresee(self, handler: ActionHandler, job: Job) -> _Foreseen:
-        """What the attempt will bring back; a verdict where that could not be found out."""
+        """The expectations of the attempt, or a verdict if they could not be determined."""
         with Patience(self._longest_attempt):
             try:
                 return _Foreseen(job, await handler.expectations(job.task))
@@ -239,14 +239,14 @@ class Deliverer:
             except Exception as error:
                 if concerns_all(error):
                     raise
-                # Nothing was sent: it is as certain as before.
+                # Nothing was sent: the outcome is as certain as before.
                 reason = self._ledger.report(error, job.task.key)
                 return _Foreseen(job, None, RetryLater(reason))
-        late = TransientError("nothing was sent: what it needs was not read within the deadline")
+        late = TransientError("nothing was sent: the data for it was not read within the deadline")
         return _Foreseen(job, None, self._tools.verdict_of(late))
 
     async def _announce(self, foreseen: Sequence[_Foreseen]) -> list[_Foreseen]:
-        """Stores that the attempt starts; without those that are gone, none where nothing can be stored."""
+        """Stores that the attempt starts; leaves out actions that are gone or can't be stored."""
         now = self._tools.clock.now()
         try:
             return await self._begin(foreseen, now)
@@ -293,7 +293,7 @@ class Deliverer:
             except Exception as error:
                 if concerns_all(error):
                     raise
-                # It may have been sent. Each of several is looked for by itself.
+                # It may have been sent. Each of several is searched for separately.
                 return _all(jobs, Unknown(self._ledger.report(error, tasks[0].key)))
         return _all(jobs, Unknown("no answer within the deadline"))
 
@@ -317,7 +317,7 @@ class Deliverer:
             left = [item for item in left if item.action.id not in done]
             if not left:
                 return
-            # What was done must be noted. The process may end before: then it is looked for.
+            # The outcome must be recorded. If the process ends before, it is searched for.
             await anyio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
 
@@ -330,7 +330,7 @@ class Deliverer:
     def _report(self, item: Settled, now: datetime) -> None:
         try:
             self._tell(item, now)
-        except Exception as error:  # noqa: BLE001 (what is stored is stored, reported or not)
+        except Exception as error:  # noqa: BLE001 (the outcome is stored, reported or not)
             self._ledger.report(error, item.action.id)
 
     def _tell(self, item: Settled, now: datetime) -> None:
@@ -358,7 +358,7 @@ class Deliverer:
             incident=job.task.incident_id,
             record=job.task.record_id,
             attempt=action.attempts + 1,
-            # Of what is tried again the reason speaks of the connection, never of customers' text.
+            # The reason of a retry is about the connection and never has customers' text.
             reason=verdict.reason if isinstance(verdict, RetryLater | Unknown) else None,
         )
 
@@ -366,7 +366,7 @@ class Deliverer:
 async def _expect(
     tx: Transaction, task: Task, expected: Sequence[Expectation], now: datetime
 ) -> None:
-    """Stores what an attempt will bring back, of each action by itself."""
+    """Stores the expectations of an attempt, for each action separately."""
     for place, action_id in enumerate(task.ids):
         mine = [x for x in expected if place_of(x) == place]
         await own_writes.expect(tx, action_id, mine, now, is_uncertain=task.is_uncertain)
@@ -383,8 +383,8 @@ def _checked(
     """A handler's verdicts, one for each action.
 
     Raises:
-        ValueError: there are more or fewer than actions.
+        ValueError: their number is not that of the actions.
     """
     if [len(found) for found in verdicts] != [len(job.actions) for job in jobs]:
-        raise ValueError("a handler gave another number of verdicts than there are actions")
+        raise ValueError("a handler must return one verdict for each action")
     return verdicts

@@ -1,9 +1,9 @@
-"""Pure: what the rules would make of a linked pair as it stands, for the command ``drift``.
+"""Pure: what the rules require of a linked pair in its current state, for the command ``drift``.
 
-The rules are tried on one event per side that is made up: as if the incident had just come into its
-present status, and as if every field of the record had just taken its present value. Of what they
-decide only that counts which sets a state on the other side: a field, a status, a priority. Pages,
-notes and comments are about a moment and are never made up for.
+The rules are tried on one artificial event per side: as if the incident had just reached its
+current status, and as if every field of the record had just got its current value. Only actions
+that set a state on the other side count: a field, a status, a priority. Pages, notes and comments
+belong to a moment and are never repeated.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _OF_MOMENT = {"event", "comment", "old"}
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A link with both sides as they are now. ``record.changed_at`` is the snapshot's.
+    """A link with the current state of both sides. ``record.changed_at`` is the snapshot's.
 
     ``skew``: how far Salesforce's clock is ahead of PagerDuty's.
     """
@@ -43,8 +43,8 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A state that a rule wants on the side that did not change last. ``spec``: of the action."""
+class WantedState:
+    """A state that a rule requires on the side that did not change last. ``spec``: the action's."""
 
     pair: Pair
     ruled: Ruled
@@ -52,8 +52,8 @@ class Wish:
     spec: ActionSpec
 
 
-def wishes_of(pair: Pair, judge: Judge, now: datetime) -> list[Wish]:
-    """What rules want of either side; whether it is so already is for the caller to see."""
+def wanted_states(pair: Pair, judge: Judge, now: datetime) -> list[WantedState]:
+    """The states that rules require on either side; the caller checks whether they are met."""
     found = []
     specs = judge.settings.specs
     for event in (_incident_event(pair, now), _record_event(pair, now)):
@@ -62,7 +62,7 @@ def wishes_of(pair: Pair, judge: Judge, now: datetime) -> list[Wish]:
         world = World({pair.incident.id: pair.incident}, {pair.record.id: pair.record}, [pair.link])
         ruled = judge.rule(event, world, now)
         found += [
-            Wish(pair, ruled, action, spec)
+            WantedState(pair, ruled, action, spec)
             for action, spec in ((action, specs[action.do]) for action in ruled.actions)
             if spec.sets is not None
             and spec.side is not event.source
@@ -114,21 +114,21 @@ def _record_event(pair: Pair, now: datetime) -> Event | None:
 
 
 def _event_id(pair: Pair, now: datetime, side: Side) -> EventId:
-    """Each comparison makes events of its own: what was repaired once may drift again."""
+    """The id of an event of this comparison: a repaired pair may drift again."""
     stamp = f"{now:%Y-%m-%dT%H:%M:%S.%fZ}"
     return EventId(f"drift:{pair.incident.id}:{pair.record.id}:{stamp}:{side.value}")
 
 
 def _speaks_of_moment(action: NewAction) -> bool:
-    """Whether its arguments name who did it or what was written: of a made-up event nobody knows."""
+    """Whether its arguments name the person or the text of an event: an artificial one has none."""
     texts = (text for text in texts_of(action.written) if is_template(text))
     return any(roots_of(text) & _OF_MOMENT for text in texts)
 
 
 def _is_outdated(pair: Pair, event: Event, field: str | None) -> bool:
-    """Whether the side to be written changed later than the one that would have it so.
+    """Whether the side to write changed later than the side that requires it.
 
-    ``field``: the record's that is to be written; None: it is the incident.
+    ``field``: the record's field to write; None: the incident is written.
     """
     if field is not None:
         changed_at = pair.record.changed_at.get(field)

@@ -1,4 +1,4 @@
-"""Pure: PagerDuty's log entries and reconciled incidents -> events with what the rules say."""
+"""Pure: PagerDuty's log entries and reconciled incidents -> events with the rules' decisions."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,8 +11,8 @@ from pagerforce.diff.fold import (
     as_of_trigger,
     changed_fields,
     contradicted_fields,
-    find_drift,
     find_reopening,
+    find_unlogged,
     fold,
     learned,
     still_true,
@@ -40,12 +40,12 @@ from pagerforce.own_writes.whose import (
 from pagerforce.pipeline.ruling import Judge, Ruled, World
 
 SILENT = frozenset({"title", "service"})
-"""Fields whose changes leave no entry: that the incident shows another value contradicts nothing."""
+"""Fields whose changes leave no entry: another value in the incident is no contradiction."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """A link to be stored. ``at`` is in the clock of the side that showed it."""
+    """A link to store. ``at`` is in the clock of the side that showed it."""
 
     incident_id: IncidentId
     object: str
@@ -55,12 +55,12 @@ class NewLink:
 
 @dataclass(slots=True)
 class EntryPlan:
-    """What one batch of entries, or one reconcile, leads to; stored in one transaction.
+    """The results of one batch of entries, or of one reconcile; stored in one transaction.
 
-    ``late_starts``: triggers that were seen after what followed them. ``echoes``: entries that are the
-    doing of an action, by their event. ``undecided``: ids of entries that are to be read again.
-    ``shown``: by incident, the snapshot that entries led to and the incident as their last one shows it.
-    ``contradictions``: fields in which an incident was believed although its entries say otherwise.
+    ``late_starts``: triggers that were seen after later entries. ``echoes``: the actions that
+    caused entries, by their event. ``undecided``: ids of entries that must be read again.
+    ``shown``: by incident, the incident as its last entry shows it. ``contradictions``: fields of
+    an incident that were believed although its entries contradict.
     """
 
     ruled: list[Ruled] = field(default_factory=list)
@@ -76,12 +76,12 @@ class EntryPlan:
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """New entries, and what the known ones that were read along with them tell.
+    """New entries, with information from the known ones that were read with them.
 
     Attributes:
         entries: from ``diff.acts.gather``.
-        overtaken: new entries that the log lists before one of their second that is known already.
-        echoes: known events that are the doing of an action, with that action.
+        overtaken: new entries that the log lists before a known one of the same second.
+        echoes: known events that an action caused, with that action.
     """
 
     entries: Sequence[LogEntry]
@@ -99,7 +99,7 @@ def plan_entries(
 ) -> EntryPlan:
     """Events of new entries, in order; the plan holds the snapshots after them.
 
-    ``held``: the snapshots before. ``world`` goes along with what happens.
+    ``held``: the snapshots before. ``world`` is updated with each event.
     """
     plan = EntryPlan(held=dict(held), echoes=dict(fresh.echoes))
     known = replace(known, echoes=plan.echoes)
@@ -124,9 +124,9 @@ def plan_entries(
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """An entry and whose doing it is.
+    """An entry and whose change it is.
 
-    ``shown``: the incident as it was read along. ``is_overtaken``: it comes before one that is known.
+    ``shown``: the incident that was read with it. ``is_overtaken``: it is before a known one.
     """
 
     entry: LogEntry
@@ -139,7 +139,7 @@ class _Seen:
 def _plan_entry(
     seen: _Seen, plan: EntryPlan, world: World, known: Known, judge: Judge, now: datetime
 ) -> None:
-    """Applies an entry to its incident's snapshot and, where it is theirs, has it judged."""
+    """Applies an entry to its incident's snapshot and evaluates rules on it if it is theirs."""
     entry, doer = seen.entry, seen.whose
     before = plan.held.get(seen.incident_id)
     is_our_end = isinstance(doer, Ours) and entry.type == "resolve"
@@ -172,23 +172,23 @@ def _plan_entry(
 
 
 def _is_new(held: Held | None) -> bool:
-    """Whether no entry of an incident was seen yet."""
+    """Whether no entry of an incident has been seen yet."""
     return held is None or held.entry_at is None
 
 
 def _is_settled(ours: Ours, entry: LogEntry) -> bool:
-    """Whether an acknowledge of ours is known to have opened nothing that has to be closed again.
+    """Whether an own acknowledge is known to have opened nothing that must be closed again.
 
-    It may have crossed a resolve. Until it is settled that cannot be told: the incident stays held as
-    resolved, and if it is open after all the reconcile tells.
+    It may have crossed a resolve, and this is not known before the attempt is settled. Until then
+    the snapshot stays resolved. If the incident is open after all, the reconcile finds it.
     """
     return ours.item.is_done and entry.current is not None and entry.current.is_open
 
 
 def _as_meant(entry: LogEntry, doer: Whose) -> LogEntry:
-    """The entry as it is folded: who was assigned along with our acknowledgement does not end it.
+    """The entry as it is folded: an assignment caused by an own acknowledge does not end it.
 
-    Were it otherwise, another acknowledgement of ours follows (pagerduty/actions/acknowledge.py).
+    If it does end it, another own acknowledge follows (pagerduty/actions/acknowledge.py).
     """
     what = doer.item.what if isinstance(doer, Ours) else None
     if not isinstance(what, EntryExpected) or not what.keeps_status:
@@ -205,10 +205,10 @@ def _link_ours(
     *,
     made_by: str | None = None,
 ) -> None:
-    """Links an incident that bears a key of ours as soon as anything of it is seen.
+    """Links an incident with an own incident key as soon as anything of it is seen.
 
-    The answer to its creation may be lost and its trigger entry late; what people do with it
-    meanwhile must reach the record.
+    The answer to its creation may be lost and its trigger entry late. Meanwhile the changes that
+    people make to it must reach the record.
     """
     index = find_created(incident, [item.what for item in waiting.expected], made_by)
     cause = None if index is None else waiting.causes.get(waiting.expected[index].action_id)
@@ -218,7 +218,7 @@ def _link_ours(
 
 
 def _link_forgotten(entry: LogEntry, plan: EntryPlan, world: World, own: OwnEntries) -> None:
-    """Links a page of ours that nothing remembers; its key says for which record it was."""
+    """Links an incident of a forgotten own page; its key names the record."""
     key = own.find_key(entry)
     if key is not None and entry.incident_id is not None:
         at = (entry.current.created_at if entry.current else None) or entry.at
@@ -273,7 +273,7 @@ def _reopening(entry: LogEntry, before: Incident, after: Incident) -> Event:
 
 
 def _kept(before: Held | None, folded: Folded, entry: LogEntry) -> Held:
-    """The snapshot after an entry; of one that came late, what the incident still shows."""
+    """The snapshot after an entry; of a late one, only changes that the incident still shows."""
     kept, shown = folded.held, entry.current
     if kept is not before or entry.type == TRIGGER or shown is None:
         return kept
@@ -282,12 +282,12 @@ def _kept(before: Held | None, folded: Folded, entry: LogEntry) -> Held:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How incidents were looked at.
+    """How incidents were compared.
 
     Attributes:
         server_now: when, by PagerDuty's clock.
         skew: how far Salesforce's clock is ahead of PagerDuty's.
-        believed: fields of an incident that are taken for true whatever its entries say.
+        believed: fields of an incident that are accepted even if its entries contradict.
     """
 
     server_now: datetime
@@ -295,7 +295,7 @@ class Comparison:
     believed: Mapping[IncidentId, Collection[str]] = field(default_factory=dict)
 
 
-def plan_drift(
+def plan_comparison(
     held: Mapping[IncidentId, Held],
     seen: Sequence[Incident],
     world: World,
@@ -305,8 +305,8 @@ def plan_drift(
 ) -> EntryPlan:
     """Events of incidents that changed without a log entry.
 
-    An incident that is not held yet is left to its trigger entry, unless it has had time enough:
-    then its entry lies before the window, and it is taken in as it is, without an event.
+    An incident without a snapshot is left to its trigger entry for ``RECONCILE_GRACE``. After that
+    its entry must be before the window, and the incident is stored as it is, without an event.
     """
     plan, server_now = EntryPlan(), comparison.server_now
     for incident in seen:
@@ -317,18 +317,18 @@ def plan_drift(
                 plan.held[incident.id] = Held(incident)
             continue
         met, known = known, replace(known, incident=learned(known.incident, incident))
-        drift = find_drift(
+        unlogged = find_unlogged(
             known,
             incident,
             server_now=server_now,
             grace=OVERLAP,
             believed=comparison.believed.get(incident.id, ()),
         )
-        if drift is None:
+        if unlogged is None:
             if known != met:
                 plan.held[incident.id] = known
             continue
-        kind, after = drift
+        kind, after = unlogged
         if kind == "update":
             told = contradicted_fields(known.incident, after) - SILENT
             plan.contradictions += [(incident.id, name) for name in sorted(told)]
@@ -336,16 +336,16 @@ def plan_drift(
         world.incidents[incident.id] = after
         at = after.updated_at or after.status_changed_at or server_now
         plan.ruled.append(
-            judge.rule(_drift_event(kind, known.incident, after, at), world, server_now)
+            judge.rule(_unlogged_event(kind, known.incident, after, at), world, server_now)
         )
         if kind == "merge" and after.merged_into:
             plan.merges.append((incident.id, after.merged_into))
     return plan
 
 
-def _drift_event(kind: str, before: Incident, after: Incident, at: datetime) -> Event:
+def _unlogged_event(kind: str, before: Incident, after: Incident, at: datetime) -> Event:
     changed = changed_fields(before, after)
-    # The names of what changed tell two changes of one second apart.
+    # The names of the changed fields distinguish two changes of one second.
     stamp = f"{format_whole_second(at)}:{kind}:{'+'.join(sorted(changed))}"
     return Event(
         id=EventId(f"pd:{after.id}:{stamp}"),

@@ -1,8 +1,8 @@
 """Pure: which waiting actions of a backlog are pointless, because a later one undoes them.
 
-After an outage a link may have a whole story waiting: acknowledged, status set, status set again,
-resolved. What a person wants is its end. Only actions about the same incident or record, of events of
-the same side, are weighed against each other; texts, pages and creations are never left out.
+After an outage a link may have a whole history waiting: acknowledged, status set, status set again,
+resolved. Only its end is useful. Only actions on the same incident or record, from events of the
+same side, are compared; texts, pages and creations are never left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ from pagerforce.model.outbox import Action
 from pagerforce.model.sequence import is_older
 
 BACKLOG_AFTER = timedelta(minutes=1)
-"""Fresh actions go out one by one, however many a poll found: people watch the steps."""
+"""Newer actions go out one by one, however many a poll found: people watch the steps."""
 LOOK_AHEAD = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingAction:
     """An action that waits, with the event it was decided on."""
 
     action: Action
@@ -30,14 +30,15 @@ class Waiting:
 def is_foldable(action: Action, specs: Specs) -> bool:
     """Whether a later action could make this one pointless at all.
 
-    What may have had effect already is finished; what is one of several parts is left alone.
+    An action that may have taken effect is always finished, and one of several parts is always
+    kept.
     """
     is_plain = action.args is not None and action.target is None and not action.is_uncertain
     return is_plain and bool(specs[action.do].undone_by)
 
 
 def may_undo(later: Action, head: Action, specs: Specs) -> bool:
-    """Whether the later action would undo the first if both are about the same thing."""
+    """Whether the later action would undo the first one on the same incident or record."""
     is_kind = later.do in specs[head.do].undone_by and later.object == head.object
     is_plain = later.args is not None and later.target is None
     is_other = later.event_seq != head.event_seq
@@ -45,7 +46,7 @@ def may_undo(later: Action, head: Action, specs: Specs) -> bool:
 
 
 def find_undoing(
-    head: Waiting,
+    head: WaitingAction,
     behind: Sequence[Action],
     events: Mapping[int, Event],
     now: datetime,
@@ -55,7 +56,7 @@ def find_undoing(
 
     Args:
         head: the first action of a lane, of those that ``is_foldable`` accepts.
-        behind: what waits behind it, in order.
+        behind: the actions that wait behind it, in order.
         events: by ``event_seq``, at least those of the actions ``may_undo`` accepts.
         now: in the clock of the actions.
         specs: the catalog.
@@ -64,7 +65,7 @@ def find_undoing(
         if may_undo(later, head.action, specs):
             event = events.get(later.event_seq)
             if event is None:
-                return None  # it can't be read: nothing is known of it
+                return None  # it can't be read, so nothing is known about it
             if _is_about_same(head.event, event) and _is_backlog(head, event, now):
                 return later
         if _is_barrier(head.action, later, specs):
@@ -85,10 +86,10 @@ def _is_about_same(first: Event, later: Event) -> bool:
     )
 
 
-def _is_backlog(head: Waiting, later: Event, now: datetime) -> bool:
-    """It could not be delivered for a while, or not even be read before the later thing happened.
+def _is_backlog(head: WaitingAction, later: Event, now: datetime) -> bool:
+    """Whether the action has waited for a while, or its event was that much before the later one.
 
-    What is only seen later, and happened before, undoes nothing.
+    An event that was only seen later, but happened before, undoes nothing.
     """
     if is_older(later.at, later.place, head.event.at, head.event.place):
         return False
@@ -97,8 +98,8 @@ def _is_backlog(head: Waiting, later: Event, now: datetime) -> bool:
 
 
 def _is_barrier(head: Action, between: Action, specs: Specs) -> bool:
-    """Whether an action in between may need the first one: a comment on a record that it reopens."""
+    """Whether an action in between may need the first one, e.g. a comment on a reopened record."""
     mine, other = specs[head.do], specs.get(between.do)
     if other is None:
-        return True  # of a version that knew more actions
+        return True  # from a version with more actions
     return mine.sets_field and other.side is mine.side and not other.sets_field

@@ -1,8 +1,8 @@
-"""Batches of which one thing raises: the others are stored, and that one is tried again for a while.
+"""Batches with an item that raises: the others are stored, and that item is retried for a while.
 
-What can be stored is stored; the cursor waits before the thing that can't, so that nothing is lost
-with the process. After some tries, and once others went well, it is the thing that is at fault: it is
-set aside, kept in the journal without any rule tried on it, and the cursor moves on.
+The cursor waits before an item that can't be stored, so that nothing is lost if the process ends.
+After some tries, and once others were stored, the item itself must be the cause: it is set aside,
+kept in the journal without any rule tried on it, and the cursor moves on.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +21,7 @@ _MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Failed(Generic[T]):
-    """A thing that can't be stored even by itself."""
+    """An item that can't be stored even alone."""
 
     item: T
     error: Exception
@@ -30,7 +30,7 @@ class Failed(Generic[T]):
 async def store_apart(
     items: Sequence[T], store: Callable[[Sequence[T]], Awaitable[None]]
 ) -> list[Failed[T]]:
-    """Stores things in their order, in ever smaller parts where a part raises; gives what can't be.
+    """Stores items in order, in smaller parts if a part raises; returns those that can't be stored.
 
     Raises:
         Exception: nothing at all can be stored, or the error concerns the whole daemon.
@@ -42,7 +42,7 @@ async def store_apart(
 async def store_or_apart(
     items: Sequence[T], store: Callable[[Sequence[T]], Awaitable[None]]
 ) -> list[Failed[T]]:
-    """Stores things together; where that raises, as ``store_apart`` does.
+    """Stores items together; if that raises, as ``store_apart`` does.
 
     Raises:
         Exception: as ``store_apart``.
@@ -77,7 +77,7 @@ async def _store_parts(
 
 @dataclass(slots=True)
 class _Trouble:
-    """``at``: of the thing, in its side's clock. ``stored``: how much had gone well by then."""
+    """A failing item. ``at``: its time, in its side's clock. ``stored``: items stored before."""
 
     at: datetime
     since: float
@@ -88,7 +88,7 @@ class _Trouble:
 
 @dataclass(slots=True)
 class Troubles:
-    """Which things of one side could not be stored, since when, and how often that was tried."""
+    """The items of one side that could not be stored, since when, and after how many tries."""
 
     _known: dict[str, _Trouble] = field(default_factory=dict)
     _stored: int = 0
@@ -96,44 +96,44 @@ class Troubles:
     _is_holding: bool = False
 
     def begin_round(self) -> None:
-        """A reading begins: the cursor is free."""
+        """Starts a round of reading: the cursor may move."""
         self._round += 1
         self._is_holding = False
 
     def end_round(self) -> None:
-        """A reading came to its end: what did not fail in it went well by now."""
+        """Ends a complete round: items that did not fail in it are stored."""
         self._known = {key: x for key, x in self._known.items() if x.round == self._round}
 
     @property
     def is_holding(self) -> bool:
-        """Whether something read in this round has to be read again, so that cursors stay."""
+        """Whether something from this round must be read again, so that cursors stay."""
         return self._is_holding
 
     def hold(self) -> None:
-        """Something read in this round has to be read again."""
+        """Keeps cursors: something from this round must be read again."""
         self._is_holding = True
 
     def oldest(self) -> datetime | None:
-        """From when on things have to be read again; None: nothing has."""
+        """The time from which items must be read again; None: no item must."""
         return min((x.at for x in self._known.values()), default=None)
 
     def stored(self, count: int) -> None:
-        """So many new things went well."""
+        """Counts new items that were stored."""
         self._stored += count
 
     def is_hopeless(self, key: str, at: datetime, now: float, patience: timedelta) -> bool:
-        """Takes down one more failure of a thing; whether to try it no more.
+        """Records one more failure of an item; whether to give it up.
 
         Args:
-            key: what identifies the thing.
+            key: identifies the item.
             at: its time, in its side's clock.
             now: in seconds of the monotonic clock.
-            patience: after so long it is hopeless even where everything fails.
+            patience: after this time it is given up even if everything fails.
         """
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= _MOST:
-                return False  # its turn comes when others were given up
+                return False  # it is counted once others were given up
             known = self._known[key] = _Trouble(at, now, self._stored)
         known.tries += 1
         known.round = self._round

@@ -1,8 +1,8 @@
-"""Keeps the outbox's book on attempts: their outcomes, and what a defect cost an action.
+"""Stores the outcomes of attempts in the outbox, also after internal errors.
 
-An outcome is stored with all that it changed. Where that raises, the other actions of the attempt are
-stored without the guilty one, and of that one as much as can be: it is looked for again, or, where it
-must not be sent twice, its outcome stands without what followed from it.
+An outcome is stored with all its effects. If that raises, the other actions of the attempt are
+stored without the failing one. That one is searched for again, or, if it must not be sent twice,
+its outcome is stored without its effects.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -41,7 +41,7 @@ _PLAIN: tuple[_Store, ...] = (attempts.note_outcome,)
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of one action of a job."""
+    """The result of one action of a job."""
 
     job: Job
     action: Action
@@ -50,7 +50,7 @@ class Settled:
 
 
 class Ledger:
-    """Stores what became of actions; knows when nothing can be stored."""
+    """Stores the results of actions; knows when nothing can be stored."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
@@ -59,48 +59,48 @@ class Ledger:
 
     @property
     def is_resting(self) -> bool:
-        """Whether nothing is to be started for a moment."""
+        """Whether nothing may be started for a moment."""
         return self._tools.clock.monotonic() < self._resume_at
 
     def rest(self) -> None:
-        """Starts nothing for a moment: what could not be noted would be met again at once."""
+        """Starts nothing for a moment: the same error would occur again at once."""
         self._resume_at = self._tools.clock.monotonic() + _REST_SECONDS
 
     def tell_storage(self, error: StoreUnavailableError) -> None:
-        """Says so, once per trouble, and rests."""
+        """Logs a storage error, once per reason, and rests."""
         self.rest()
         if str(error) != self._trouble:
             _LOG.error("storage_unavailable", reason=str(error))
         self._trouble = str(error)
 
     def note_storage(self) -> None:
-        """Something could be stored."""
+        """Notes that storing works again."""
         self._trouble = ""
 
     def report(self, error: BaseException, about: str) -> str:
-        """Reports what an action raised; the words for its reason."""
+        """Reports an action's exception; returns the text for its reason."""
         return report_internal_error(self._tools.metrics, Part.ACTION, error, about=about)
 
     def judge(self, verdict: Verdict, action: Action, now: datetime) -> tuple[Verdict, Settlement]:
-        """What a verdict means for the outbox; a verdict that makes no sense is an unknown outcome."""
+        """The settlement for a verdict; one that can't be handled becomes an unknown outcome."""
         try:
             return verdict, settlement_of(verdict, action, self._tools.policy, now)
-        except Exception as error:  # noqa: BLE001 (the request was made: its outcome must be noted)
+        except Exception as error:  # noqa: BLE001 (the request was sent: store its outcome)
             reason = self.report(error, action.id)
         began = action.retried_at or action.first_attempt_at or now
         if now - began >= self._tools.policy.retry_for:
             return Unknown(reason), Settlement(ActionState.DEAD_LETTER, "unknown", reason)
-        # The policy itself may be what raised.
+        # The policy itself may have raised.
         doublings = min(action.attempts + 1, _MOST_DOUBLINGS)
         next_at = now + min(timedelta(seconds=2.0**doublings), LONGEST_WAIT)
         waits = Settlement(ActionState.PENDING, "unknown", reason, next_at, is_uncertain=True)
         return Unknown(reason), waits
 
     async def store(self, settled: Sequence[Settled], now: datetime) -> Sequence[Settled]:
-        """Stores outcomes and all that they changed.
+        """Stores outcomes and all their effects.
 
         Returns:
-            What was stored, perhaps with another outcome; less where nothing can be stored just now.
+            The stored ones, perhaps with another outcome; fewer if nothing can be stored now.
         """
         try:
             await self._store_all(settled, now)
@@ -126,11 +126,11 @@ class Ledger:
     async def _store_bare(
         self, item: Settled, error: Exception, now: datetime
     ) -> Sequence[Settled]:
-        """Stores an outcome without what followed from it."""
+        """Stores an outcome without its effects."""
         reason = self.report(error, item.action.id)
         is_repeatable = self._tools.handlers[item.action.do].spec.is_repeatable
         if isinstance(item.verdict, Delivered) and is_repeatable:
-            # It is found done when it is looked for, and then stored with all that followed.
+            # The search will find it done and store it with all its effects.
             verdict, outcome = self.judge(Unknown(reason), item.action, now)
             outcome = replace(outcome, requests=item.outcome.requests)
             item = replace(item, verdict=verdict, outcome=outcome)
@@ -138,7 +138,7 @@ class Ledger:
         return [item] if is_stored else []
 
     async def set_back(self, actions: Sequence[Action], reason: str, now: datetime) -> None:
-        """Nothing was sent: costs each an attempt and a wait, and at last it is a dead letter."""
+        """Counts an attempt without a request: each action waits, and finally is a dead letter."""
         for action in actions:
             verdict, outcome = self.judge(RetryLater(reason), action, now)
             if isinstance(verdict, Unknown):
@@ -148,7 +148,7 @@ class Ledger:
             self._report_outcome(action, outcome)
 
     async def give_back(self, actions: Sequence[Action], reason: str, now: datetime) -> None:
-        """An attempt ended nobody knows where: what had begun may have been sent."""
+        """Settles an attempt that ended at an unknown point: if it had begun, it may be sent."""
         for action in actions:
             try:
                 async with self._tools.database.read() as tx:
@@ -165,7 +165,7 @@ class Ledger:
                 await self.set_back([action], reason, now)
 
     async def _begin_and_settle(self, action: Action, outcome: Settlement, now: datetime) -> bool:
-        """Counts the attempt as any other, so that ``why`` shows it."""
+        """Counts the attempt like any other, so that ``why`` shows it."""
         try:
             async with self._tools.database.write() as tx:
                 if await attempts.begin_attempt(tx, [action], None, now):
@@ -179,7 +179,7 @@ class Ledger:
     async def _note(
         self, action: Action, outcome: Settlement, now: datetime, ways: Sequence[_Store]
     ) -> bool:
-        """Stores an outcome and nothing else, in the first way that works; False: not now."""
+        """Stores only an outcome, in the first way that works; False: not possible now."""
         for store in ways:
             try:
                 async with self._tools.database.write() as tx:
@@ -199,7 +199,7 @@ class Ledger:
     def _report_outcome(self, action: Action, outcome: Settlement) -> None:
         try:
             self._tell_outcome(action, outcome)
-        except Exception as error:  # noqa: BLE001 (what is stored is stored, reported or not)
+        except Exception as error:  # noqa: BLE001 (the outcome is stored, reported or not)
             self.report(error, action.id)
 
     def _tell_outcome(self, action: Action, outcome: Settlement) -> None:
@@ -218,7 +218,7 @@ class Ledger:
 
 
 def _placed(outcome: Settlement, task: Task, verdict: Verdict) -> Settlement:
-    """The settlement with what the action acted on, by which operators look for it."""
+    """The settlement with the incident and record of the action, so that operators can find it."""
     incident_id, record_id = task.incident_id, task.record_id
     for effect in verdict.effects if isinstance(verdict, Delivered) else ():
         if isinstance(effect, IncidentMade):

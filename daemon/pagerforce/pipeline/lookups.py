@@ -1,8 +1,9 @@
-"""Incidents read one by one, so that one whose answer stays odd costs nothing but itself.
+"""Reads incidents one by one, so that one with a lasting bad answer does not stop the others.
 
-A poll reads an incident by its id where the log and the list don't show enough. An error there fails the
-poll, and the next poll tries again: nothing is lost. But where it is always the same incident that can't be
-read, no poll would ever succeed, so it is given up after a while: a flaw, reported, and the poll goes on.
+A poll reads an incident by its id if the log and the list don't show enough. An error fails the
+poll, and the next poll tries again: nothing is lost. But if the same incident can never be read, no
+poll would ever succeed. So it is given up after a while: a flaw is reported, and the poll
+continues.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -22,20 +23,20 @@ from pagerforce.model.ports import Clock, Flaw
 from pagerforce.pipeline.poll import Reporter
 
 ODD_ANSWERS = 3
-"""Answers in a row about one incident that are refused or malformed, before it is given up."""
+"""Refused or malformed answers in a row for one incident, before it is given up."""
 PATIENCE_SECONDS = 600.0
-"""For so long an incident that can't be read for another reason fails the poll."""
+"""How long an incident that can't be read for another reason fails the poll."""
 _MOST = 1_000
 _CONCERNS_ALL = (BudgetError, CredentialsError, PacedError)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a request for one incident showed.
+    """The result of a request for one incident.
 
     Attributes:
-        incident: None where it is gone or out of the key's sight, or was given up.
-        is_given_up: it could not be read; nothing was concluded.
+        incident: None if it is gone, not visible to the key, or given up.
+        is_given_up: it could not be read, so its state is unknown.
     """
 
     incident: Incident | None = None
@@ -46,7 +47,7 @@ _GIVEN_UP = Look(is_given_up=True)
 
 
 def unread(incident: Incident) -> Incident:
-    """An incident that was given up, as a list showed it: the next reconcile takes it for changed."""
+    """A given-up incident as a list showed it: the next reconcile treats it as changed."""
     return replace(incident, updated_at=None)
 
 
@@ -60,10 +61,10 @@ class _Trouble:
 
 @dataclass(slots=True)
 class Lookups:
-    """Reads incidents by id for one reader. What it remembers of troubles is kept in memory.
+    """Reads incidents by id for one reader. It remembers failures in memory only.
 
     Attributes:
-        find: asks PagerDuty; None where the incident is gone or out of the key's sight.
+        find: asks PagerDuty; None if the incident is gone or not visible to the key.
     """
 
     find: Callable[[IncidentId], Awaitable[Incident | None]]
@@ -76,12 +77,12 @@ class Lookups:
         """One incident.
 
         Args:
-            incident_id: whose.
-            odd_answers: how many refused or malformed ones in a row are waited for; those that can do
-                without the incident until the next round give 1.
+            incident_id: its id.
+            odd_answers: refused or malformed answers in a row before it is given up; 1 for callers
+                that can wait for the next round.
 
         Raises:
-            RemoteError: it could not be read, and may be when the poll is repeated.
+            RemoteError: it could not be read; a repeated poll may succeed.
         """
         look = _GIVEN_UP
         with self.reporter.contained(f"incident {incident_id}"):
@@ -97,10 +98,10 @@ class Lookups:
         return look
 
     async def read_all(self, incident_ids: Iterable[IncidentId]) -> Mapping[IncidentId, Look]:
-        """Several incidents. Odd answers about many of them cost as many polls as about one.
+        """Several incidents. Bad answers for many of them cost as many polls as for one.
 
         Raises:
-            RemoteError: one could not be read, and may be when the poll is repeated.
+            RemoteError: one could not be read; a repeated poll may succeed.
         """
         looks: dict[IncidentId, Look] = {}
         first: RemoteError | None = None
@@ -114,7 +115,7 @@ class Lookups:
         return looks
 
     def _is_hopeless(self, incident_id: IncidentId, error: RemoteError, odd_answers: int) -> bool:
-        """Takes down one more failure; whether to do without the incident."""
+        """Records one more failure; whether to give the incident up."""
         if isinstance(error, _CONCERNS_ALL):
             return False
         now = self.clock.monotonic()

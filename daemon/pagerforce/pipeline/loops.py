@@ -1,4 +1,4 @@
-"""Pauses a lane whose rules seem to run in a circle. How that shows: ``causality.py``."""
+"""Pauses a lane whose rules seem to form a loop. Detection: ``causality.py``."""
 
 from datetime import datetime, timedelta
 
@@ -11,16 +11,16 @@ from pagerforce.store import outbox, pauses
 from pagerforce.store.database import Transaction
 
 _LOG = get_log("deliver")
-_MOST_PARTS = 25  # records of one incident, as far as its loops are looked for
+_MOST_PARTS = 25  # records of one incident that the loop detection takes into account
 _LOOP_WINDOW = timedelta(minutes=1)
 
 
 async def pause_if_looping(
     tx: Transaction, head: Action, limits: DeliveryLimits, now: datetime
 ) -> bool:
-    """Pauses the lane where its rules seem to run in a circle; whether it did.
+    """Pauses the lane if its rules seem to form a loop; whether it did.
 
-    What led to a pause that is over does not lead to the next one.
+    Actions that led to a pause that is over do not lead to the next one.
     """
     limit = limits.loop_limit
     ended_at = await pauses.last_end(tx, head.lane, now)
@@ -47,7 +47,7 @@ async def pause_if_looping(
 
 
 def _evidence(done: Done) -> dict[str, Json]:
-    """An action as the operator is shown it: never its texts."""
+    """An action as shown to the operator: never with its texts."""
     return {
         "action_id": done.id,
         "action": done.do,

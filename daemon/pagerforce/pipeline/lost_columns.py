@@ -1,8 +1,8 @@
-"""Columns that can't be read for a while: told once, and no change by vanishing or by coming back.
+"""Columns that can't be read for a while: logged once; losing or regaining one is no change.
 
 While a column is left out, its snapshots keep its last value and the rules that need it are switched
-off (``service/rulebook.py``). When it is read again every row is read once with it before a difference
-in it counts: what it was meanwhile nobody saw, and a field that was made anew is empty everywhere.
+off (``service/rulebook.py``). When it can be read again, every row is read once with it before a
+difference counts: its values meanwhile are unknown, and a field that was created again is empty.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -21,11 +21,11 @@ _NOTHING: frozenset[str] = frozenset()
 
 @dataclass(slots=True)
 class LostColumns:
-    """Watches what the source leaves out.
+    """Tracks the columns that the source leaves out.
 
     Attributes:
-        not_read: what is refused at present.
-        judge: knows which rules are switched off because of it.
+        not_read: the columns and objects that are refused now.
+        judge: knows which rules are switched off because of them.
     """
 
     not_read: Callable[[], NotRead]
@@ -36,30 +36,30 @@ class LostColumns:
     _lost: dict[str, frozenset[str]] = field(default_factory=dict)
 
     async def start(self, tx: Transaction, objects: Collection[str]) -> None:
-        """Takes up what an earlier run has noted."""
+        """Loads the lost columns that an earlier run stored."""
         for name in objects:
             self._lost[name] = await find_lost(tx, name)
 
     def quiet(self, name: str) -> frozenset[str]:
-        """Fields of an object in which a difference is no change yet."""
+        """Fields of an object whose differences do not count as changes yet."""
         return self._lost.get(name, _NOTHING)
 
     def wanted(self, name: str, fields: frozenset[str]) -> frozenset[str]:
-        """Those of these fields that can be read at present."""
+        """The fields among these that can be read now."""
         return fields - self.not_read().columns_of(name)
 
     def returned(self, name: str) -> frozenset[str]:
-        """Fields that can be read again and have not been read of every row yet."""
+        """Fields that can be read again but have not been read for every row yet."""
         return self.quiet(name) - self.not_read().columns_of(name)
 
     async def compared(self, tx: Transaction, name: str, returned: frozenset[str]) -> None:
-        """Every row was read with these fields."""
+        """Notes that every row was read with these fields."""
         if returned:
             self._lost[name] = self.quiet(name) - returned
             await put_lost(tx, name, self._lost[name])
 
     async def note(self) -> None:
-        """Tells what is refused since the last time, and what is read again; keeps it in mind."""
+        """Logs and stores what is newly refused since the last call, and what is read again."""
         now, before = self.not_read(), self._seen
         if now is before:
             return

@@ -7,19 +7,19 @@ from pagerforce.model.durations import LONGEST_BACKOFF, OVERLAP
 from pagerforce.pipeline.settings import Pace
 
 _NEAR_OVERLAP = timedelta(seconds=10)
-_FURTHEST_BACK = timedelta(days=7)  # what is older than the retention's look back is known no more
+_FURTHEST_BACK = timedelta(days=7)  # the retention keeps nothing older
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What is left of a side's own share of calls.
+    """The rest of a side's share of calls.
 
     Attributes:
         remaining: calls that may still be made in the period; None: no limit is known.
         seconds_left: of the period.
         calls_per_poll: measured.
         allowed: the share itself; 0: no limit is known.
-        period_seconds: what the share is for.
+        period_seconds: the length of the period.
     """
 
     remaining: int | None
@@ -30,19 +30,19 @@ class Budget:
 
     @property
     def spent(self) -> int:
-        """Calls of the present period."""
+        """Calls in the current period."""
         return max(0, self.allowed - (self.remaining or 0))
 
     def forecast(self, interval_seconds: float) -> int:
-        """What polling at this pace comes to in a period."""
+        """Calls in a period of polling at this pace."""
         return round(self.period_seconds / max(interval_seconds, 0.001) * self.calls_per_poll)
 
 
 def next_delay(pace: Pace, *, is_busy: bool, failures: int, budget: Budget) -> timedelta:
     """The wait before the next poll.
 
-    The busy pace after a poll that found something, the calm pace else; a failing side is asked
-    ever less often; and where the forecast exceeds the budget, the wait stretches so that the
+    The busy pace after a poll that found something, otherwise the calm pace. A failing side is
+    asked less and less often. If the forecast exceeds the budget, the wait grows so that the
     remaining calls last.
     """
     wait = min(pace.busy, pace.calm) if is_busy else pace.calm
@@ -58,19 +58,19 @@ def next_delay(pace: Pace, *, is_busy: bool, failures: int, budget: Budget) -> t
 
 
 def low_water_every(late_window: timedelta) -> timedelta:
-    """How often to ask Salesforce since when transactions are open.
+    """How often to ask Salesforce for the start of its oldest open transaction.
 
-    At least once before a row can fall out of the window unseen; no more often than every five
-    minutes (``salesforce.low-water-mark``).
+    At least once before a row can leave the window unseen; at most every five minutes
+    (``salesforce.low-water-mark``).
     """
     return max(timedelta(minutes=5), min(timedelta(minutes=10), late_window * 2 / 3))
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class EarlierPoll:
     """An earlier poll: how many items it read, and how long ago.
 
-    ``moved``: how far the cursor has come since that poll began.
+    ``moved``: how far the cursor has moved since that poll began.
     """
 
     count: int
@@ -80,12 +80,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class LookBack:
-    """A poll that was read to its end, as a reader remembers it.
+    """A complete poll, as a reader remembers it.
 
     Attributes:
         at: when it ended, in seconds of the monotonic clock.
         count: how many items it read.
-        began: no later than when it began, in the remote clock.
+        began: a time not after its beginning, in the remote clock.
     """
 
     at: float
@@ -94,21 +94,21 @@ class LookBack:
 
     @classmethod
     def made(cls, begun: float, ended: float, count: int, read_to: datetime) -> "LookBack":
-        """``read_to``: the newest stamp it saw; nothing bears one that is still to come."""
+        """Creates one. ``read_to``: the newest stamp it saw; no stamp is in the future."""
         return cls(ended, count, read_to - timedelta(seconds=ended - begun))
 
-    def seen_from(self, now: float, stamp: datetime) -> Reading:
-        """As it looks at ``now`` of the monotonic clock, with the cursor at ``stamp``."""
-        return Reading(self.count, now - self.at, max(stamp - self.began, timedelta(0)))
+    def seen_from(self, now: float, stamp: datetime) -> EarlierPoll:
+        """Its state at ``now`` of the monotonic clock, with the cursor at ``stamp``."""
+        return EarlierPoll(self.count, now - self.at, max(stamp - self.began, timedelta(0)))
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """How far back to read: far while that costs little, else far only now and then.
+    """How far back to read: far while that is cheap, otherwise far only at intervals.
 
     Attributes:
-        cheap: so many items may be read again with every poll.
-        every: at least so often ``late_window`` is read again, whatever it costs.
+        cheap: the number of items that may be read again with every poll.
+        every: ``late_window`` is read again at least this often, at any cost.
         often: the same for ``OVERLAP``.
     """
 
@@ -117,14 +117,14 @@ class Sweep:
     often: timedelta = timedelta(seconds=10)
 
     def overlap(
-        self, pace: Pace, *, wide: Reading | None, fast: Reading | None = None
+        self, pace: Pace, *, wide: EarlierPoll | None, fast: EarlierPoll | None = None
     ) -> timedelta:
-        """What ``wide`` says, a minute, or in a burst a few seconds.
+        """The result of ``wide``, a minute, or in a burst a few seconds.
 
         Args:
             pace: of this side.
-            wide: the last poll that looked back far; None: there was none in this life.
-            fast: the last one that read at least a minute again; None where each one does.
+            wide: the last poll that looked back far; None: there was none since the start.
+            fast: the last one that read at least a minute again; None if each one does.
         """
         if wide is None or _is_due(wide, self.cheap, self.every):
             return self.wide(pace, wide)
@@ -132,15 +132,16 @@ class Sweep:
             return min(OVERLAP, pace.late_window)
         return min(_NEAR_OVERLAP, pace.late_window)
 
-    def wide(self, pace: Pace, last: Reading | None) -> timedelta:
-        """How far to look back for what the last such poll could not see yet and no other has looked for.
+    def wide(self, pace: Pace, last: EarlierPoll | None) -> timedelta:
+        """How far to look back for items that no earlier poll could see.
 
-        ``late_window`` before where that one stood: what was hidden then may show only now. Of an
-        earlier life it is not known where it did; the cursor came at most so far.
+        It goes back ``late_window`` before the cursor of the last such poll, because items hidden
+        then may be visible only now. After a restart that cursor is unknown, and the maximum is
+        used.
         """
         moved = self.every + OVERLAP if last is None else last.moved
         return max(pace.late_window + min(moved, _FURTHEST_BACK), OVERLAP)
 
 
-def _is_due(last: Reading, cheap: int, every: timedelta) -> bool:
+def _is_due(last: EarlierPoll, cheap: int, every: timedelta) -> bool:
     return last.count <= cheap or last.seconds_ago >= every.total_seconds()

@@ -1,8 +1,8 @@
-"""Pure: how waiting actions of different links are put together into attempts.
+"""Pure: how waiting actions of different links are combined into attempts.
 
-Some requests can carry the actions of many links, which in a burst is what keeps an org's daily calls.
-Where few wait, each goes out at once and by itself, so that none is held up by another's trouble; what
-had to wait goes out together.
+Some requests can carry the actions of many links, which saves an org's daily calls in a burst. If
+few actions wait, each goes out at once and alone, so that no failure delays another action. Actions
+that had to wait go out together.
 """
 
 from collections import defaultdict
@@ -15,11 +15,11 @@ from pagerforce.model.action import ActionSpec
 from pagerforce.model.outbox import Action
 
 _LARGE = 25
-"""A batch of so many is a sign of a burst, even where a request could carry more."""
+"""A batch of this size shows a burst, even if a request could carry more."""
 
 
 class Packed(Protocol):
-    """What is put together: a kind, since when it waits, and whether it had trouble before."""
+    """An item to combine: its kind, since when it waits, and whether it failed before."""
 
     @property
     def do(self) -> str:
@@ -33,7 +33,7 @@ class Packed(Protocol):
 
     @property
     def goes_alone(self) -> bool:
-        """Whether it must not be put together with others."""
+        """Whether it must not be combined with others."""
         ...
 
 
@@ -45,8 +45,8 @@ class Carriage:
     """Requests that carry several of a kind.
 
     Attributes:
-        size: how many one of them can carry.
-        patience: for how long after a large batch an unfinished one waits to be filled.
+        size: how many one request can carry.
+        patience: how long after a large batch a smaller one waits to be filled.
     """
 
     size: int = 1
@@ -54,7 +54,7 @@ class Carriage:
 
     @classmethod
     def of(cls, spec: ActionSpec) -> "Carriage":
-        """As an action says of itself."""
+        """The values of an action's spec."""
         return cls(spec.batch_size, timedelta(seconds=spec.patience_seconds))
 
 
@@ -67,9 +67,9 @@ class Packing(Generic[P]):
 
     Args:
         slots: how many attempts may start.
-        carriages: per kind; of kinds that are absent each goes by itself.
-        full_at: per kind, when a large batch last went out; brought up to date.
-        is_crowded: much is being read just now, and more will be.
+        carriages: per kind; actions of other kinds go alone.
+        full_at: per kind, when a large batch last went out; it is updated here.
+        is_crowded: a burst is being read, and more will follow.
     """
 
     slots: int
@@ -80,15 +80,15 @@ class Packing(Generic[P]):
     _groups: dict[str, list[P]] = field(default_factory=dict)
 
     def keeps_back(self, do: str, waits_since: Sequence[datetime], now: datetime) -> bool:
-        """Whether nothing of a kind would go now, these being all that can go together.
+        """Whether no action of a kind would go now, if these are all that can go together.
 
-        So that nothing is made ready over and over while it waits for company.
+        This avoids preparing actions repeatedly while they wait for others.
         """
         is_small = len(waits_since) < self._size(do)
         return is_small and self.is_crowded and self._are_recent(do, waits_since, now)
 
     def kept_back(self, heads: Sequence[Action], now: datetime) -> frozenset[str]:
-        """Ids of the first actions of lanes that wait for company anyway."""
+        """Ids of the first actions of lanes that must wait for others anyway."""
         together: dict[str, list[Action]] = defaultdict(list)
         for head in heads:
             if not head.goes_alone:
@@ -107,14 +107,14 @@ class Packing(Generic[P]):
         return is_begun or self._used() < self.slots
 
     def add(self, item: P) -> None:
-        """Puts it to the others of its kind."""
+        """Adds an item to the others of its kind."""
         if item.goes_alone or self._size(item.do) == 1:
             self._alone.append(item)
         else:
             self._groups.setdefault(item.do, []).append(item)
 
     def batches(self, now: datetime) -> Sequence[Sequence[P]]:
-        """What goes out now: each in an attempt of its own if the slots suffice, else in batches."""
+        """The attempts that go out now: one per item if there are enough slots, else batches."""
         is_little = len(self._alone) + sum(map(len, self._groups.values())) <= self.slots
         batches = [[item] for item in self._alone]
         for do, group in self._groups.items():
@@ -149,6 +149,6 @@ class Packing(Generic[P]):
         return self.carriages.get(do, _ALONE).size
 
     def _are_recent(self, do: str, times: Sequence[datetime], now: datetime) -> bool:
-        """What is yet to come is from before this host's clock was set back, and so not recent."""
+        """Whether times are recent. A future one is from before this host's clock was set back."""
         patience = self.carriages.get(do, _ALONE).patience
         return all(timedelta(0) <= now - at < patience for at in times)

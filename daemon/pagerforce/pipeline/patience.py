@@ -1,4 +1,4 @@
-"""How long one attempt is waited for: as long as it does something, up to a limit."""
+"""Limits the time of one attempt: it may run while it makes progress, up to a total."""
 
 from contextlib import ExitStack
 from types import TracebackType
@@ -10,10 +10,10 @@ from pagerforce.observe import pulse
 
 
 class Patience:
-    """Cancels the block, and leaves it without an error, where it hangs or takes too long.
+    """Cancels the block, without an error, if it hangs or takes too long.
 
     Args:
-        in_total: seconds that it may take, whatever it does.
+        in_total: seconds that it may take in all.
     """
 
     def __init__(self, in_total: float) -> None:

@@ -1,7 +1,8 @@
-"""The two polling loops: what they have in common, and when each polls next.
+"""The common part of the two polling loops, and when each polls next.
 
-A loop reads its side to the end, commits batch by batch, and waits. A failed poll loses nothing: the
-cursor stands where the last stored batch put it. A full disk is such a failure too: it is waited out.
+A loop reads its side to the end, commits batch by batch, and waits. A failed poll loses nothing:
+the cursor is at the end of the last stored batch. A full disk is such a failure too: the loop tries
+again until it ends.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("poll")
 _BEAT_SECONDS = 2.0
-_MUCH = 200  # events of one commit; calm ones hold a few
+_MUCH = 200  # events of one commit; normal commits have a few
 _DOWN_AFTER = 3
 _MOST_IDLE_WAKES = 5
 _NO_BUDGET = Budget(None, 0.0, 0.0)
@@ -39,7 +40,7 @@ _NO_BUDGET = Budget(None, 0.0, 0.0)
 
 @dataclass(slots=True)
 class SourceState:
-    """How one side's polling stands, for metrics, ``status`` and readiness."""
+    """The state of one side's polling, for metrics, ``status`` and readiness."""
 
     is_current: bool = False
     is_up: bool = False
@@ -53,14 +54,14 @@ class SourceState:
 
 
 class SideReader(Protocol):
-    """One side's reading: what differs between PagerDuty and Salesforce."""
+    """Reads one side: the part that differs between PagerDuty and Salesforce."""
 
     async def start(self) -> None:
-        """Baseline and start cursor on the first start; raises the ``RemoteError`` family."""
+        """Stores baseline and start cursor on the first start; may raise ``RemoteError``."""
         ...
 
     async def may_poll(self) -> bool:
-        """False while this side has to wait for the other: for a moment after a restore."""
+        """False while this side must wait for the other one, shortly after a restore."""
         ...
 
     async def poll(self) -> int:
@@ -68,7 +69,7 @@ class SideReader(Protocol):
         ...
 
     def budget(self) -> Budget:
-        """What is left of this side's share of calls."""
+        """The rest of this side's share of calls."""
         ...
 
 
@@ -99,7 +100,7 @@ class PollLoop:
         self._is_started = False
 
     def stop(self) -> None:
-        """No further poll starts."""
+        """Starts no further poll."""
         self._is_stopping = True
         self._nudge.set()
 
@@ -115,7 +116,7 @@ class PollLoop:
     async def run(self, beat: Callable[[], None]) -> None:
         """Polls until stopped.
 
-        ``beat`` is called every few seconds of a pause. A poll beats by what it does
+        ``beat`` is called every few seconds of a pause. A poll beats by its requests and other work
         (``observe/pulse.py``): one that hangs is silent.
         """
         while not self._is_stopping:
@@ -128,7 +129,7 @@ class PollLoop:
         except Exception as error:
             if concerns_all(error):
                 raise
-            # Reporting the poll itself failed; the next one is due all the same.
+            # Only the report of the poll failed; the next poll is still due.
             report_internal_error(self._metrics, Part.POLL, error, about=self.side.value)
 
     async def _poll(self) -> None:
@@ -142,7 +143,7 @@ class PollLoop:
                 return
             found = await self._reader.poll()
         except PacedError:
-            return  # What was read is stored; the budget says when to go on, and that is reported.
+            return  # The batches read so far are stored; the budget decides when to continue.
         except (RemoteError, StoreUnavailableError) as error:
             self._failed(error, str(error))
         except Exception as error:
@@ -191,19 +192,19 @@ class PollLoop:
             self._metrics.source_up.labels(self.side.value).set(0)
 
     def budget(self) -> Budget:
-        """What is left of this side's share of calls."""
+        """The rest of this side's share of calls."""
         return self._reader.budget() if self._is_started else _NO_BUDGET
 
     def forecast(self) -> int:
-        """What polling comes to in a period of the budget.
+        """Calls of polling in a period of the budget.
 
-        The lively pace never lasts for long: the calm one counts, or what it was stretched to.
+        The busy pace never lasts for long: the calm one counts, or the stretched one.
         """
         calm = self._present_pace().calm.total_seconds()
         return self.budget().forecast(max(calm, self.state.interval_seconds or calm))
 
     def _delay(self) -> timedelta:
-        """The wait before the next poll; the calm one where it can't be found out."""
+        """The wait before the next poll; the calm one if it can't be determined."""
         try:
             return self._next_delay()
         except Exception as error:
@@ -229,7 +230,7 @@ class PollLoop:
 
     @property
     def _failures(self) -> int:
-        # The remote side is well when only our own disk is not: it is asked at the calm pace.
+        # If only the local disk fails, the remote side is fine: it is asked at the calm pace.
         return 1 if self.state.is_storage_failing else self.state.failures
 
     def _present_pace(self) -> Pace:
@@ -243,7 +244,7 @@ class PollLoop:
         return self._present_pace().calm.total_seconds()
 
     def _tell_stretch(self, wait: timedelta, pace: Pace, budget: Budget) -> None:
-        """Says so when the budget of calls makes polling slower than configured, and when no more."""
+        """Logs when the call budget makes polling slower than configured, and when that ends."""
         is_stretched = not self.state.failures and wait > pace.calm
         if is_stretched != self.state.is_stretched:
             self.state.is_stretched = is_stretched
@@ -272,20 +273,20 @@ class PollLoop:
 
 
 class ExpectMore(Protocol):
-    """Told whether more is to come soon of a side that is being read."""
+    """Receives whether more will soon be read from a side."""
 
     def __call__(self, side: Side, *, is_more: bool) -> None:
-        """Once or again, in any order."""
+        """May be called repeatedly and in any order."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Counts and logs what a commit stored, and tells delivery of what waits.
+    """Counts and logs the results of a commit, and wakes delivery.
 
     Attributes:
-        wake: called where actions wait.
-        expect_more: called before that where much was read at once, and when there is no more.
+        wake: called if actions wait.
+        expect_more: called before that if much was read at once, and when there is no more.
     """
 
     side: Side
@@ -296,7 +297,7 @@ class Reporter:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """While a side is read to its end, batch by batch."""
+        """For the time that a side is read to its end, batch by batch."""
         try:
             yield
         finally:
@@ -305,9 +306,9 @@ class Reporter:
 
     @contextmanager
     def contained(self, what: str) -> Iterator[None]:
-        """What the block raises by a defect costs it its turn, and nothing else of the side.
+        """Contains internal errors: the block ends, but the rest of the side's poll continues.
 
-        What the remote side or the disk brings about is raised on: then the poll has failed.
+        Errors of the remote side or of the disk are raised again: then the poll has failed.
         """
         about = f"{self.side.value}: {what}"
         try:
@@ -322,11 +323,11 @@ class Reporter:
             self._repeats.worked(about)
 
     def failed(self, error: Exception, what: str) -> str:
-        """Reports what could not be stored; the words for it."""
+        """Reports an item that could not be stored; returns the text for its reason."""
         return self._repeats.failed(self.metrics, Part.POLL, error, f"{self.side.value}: {what}")
 
     def committed(self, result: Committed) -> int:
-        """Returns how many events were stored."""
+        """Reports a commit; returns how many events were stored."""
         with self.contained("a report"):
             self._count(result)
         with self.contained("waking delivery"):
@@ -356,12 +357,12 @@ class Reporter:
             )
 
     def compared(self, found: int) -> int:
-        """Counts what only a comparison of everything found, and passes it on."""
+        """Counts the events that only a full comparison found; returns their number."""
         self.metrics.count_compared(self.side, found)
         return found
 
     def flaws(self, found: tuple[Flaw, ...]) -> None:
-        """What could not be understood is reported; everything else went on."""
+        """Reports malformed items; all others were processed."""
         with self.contained("a report"):
             for flaw in found:
                 self.metrics.count_event(self.side, "other")

@@ -1,4 +1,4 @@
-"""Reads the next batch of a side while the present one is stored: one ahead, never more."""
+"""Reads the next batch of a side while the current one is stored: at most one ahead."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ Batch = TypeVar("Batch")
 
 @dataclass(slots=True)
 class _Ahead(Generic[Batch]):
-    """The batch that comes next, or why there is none."""
+    """The next batch, or why there is none."""
 
     batches: AsyncIterator[Batch]
     batch: Batch | None = None
     error: Exception | None = None
 
     async def read(self) -> None:
-        """Never raises: the batch before it is still being stored."""
+        """Reads it. Never raises: the batch before it is still being stored."""
         try:
             self.batch = await anext(self.batches, None)
-        except Exception as error:  # noqa: BLE001 (raised once what was read before is stored)
+        except Exception as error:  # noqa: BLE001 (raised once the batch before is stored)
             self.error = error
 
 
@@ -30,15 +30,15 @@ async def each_read_ahead(
 ) -> None:
     """Stores every batch in turn, while the next is read.
 
-    Batches are stored in order and one at a time. Where reading fails, what was read before is stored
-    first; where storing fails, what was read ahead of it is dropped, to be read again.
+    Batches are stored in order and one at a time. If reading fails, the batch read before is stored
+    first. If storing fails, the batch read ahead is dropped, to be read again.
 
     Args:
-        batches: an iterator whose batches do not depend on those before being stored.
+        batches: an iterator whose batches do not depend on earlier ones being stored.
         store: stores one batch.
 
     Raises:
-        Exception: whatever reading or storing raised, as it was raised.
+        Exception: the exception of reading or storing, unchanged.
     """
     ahead = _Ahead(batches)
     await ahead.read()

@@ -1,4 +1,4 @@
-"""Reads PagerDuty: log entries from the cursor on, and now and then the open incidents."""
+"""Reads PagerDuty: log entries from the cursor on, and regularly the open incidents."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from pagerforce.pipeline.aside import aside_of_entry, set_aside
 from pagerforce.pipeline.commit import EntryNews, commit_entries
 from pagerforce.pipeline.isolation import Failed, Troubles, store_apart, store_or_apart
 from pagerforce.pipeline.lookups import Look, Lookups, unread
-from pagerforce.pipeline.pace import Budget, LookBack, Reading, Sweep
+from pagerforce.pipeline.pace import Budget, EarlierPoll, LookBack, Sweep
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
 from pagerforce.pipeline.reconcile import Reconciler
@@ -37,15 +37,15 @@ class Meter(Protocol):
     """Counts requests to PagerDuty."""
 
     def sent(self) -> int:
-        """Those of reading, since the start."""
+        """Requests for reading since the start."""
         ...
 
     def spent(self) -> int:
-        """Those of the last minute, for whatever."""
+        """All requests of the last minute."""
         ...
 
     def allowed(self) -> int:
-        """How many there may be within a minute for reading to go on."""
+        """The requests within a minute up to which reading continues."""
         ...
 
 
@@ -53,8 +53,9 @@ class Meter(Protocol):
 class PagerDutyReader:
     """Implements ``SideReader``.
 
-    ``judge`` is asked for anew each time: rules may be reloaded. ``find_ours``: as whom we write; asked
-    for after a restore only. ``sweep``: how often a poll looks back as far as an entry may be late.
+    ``judge`` is called each time: rules may be reloaded. ``find_ours``: the users of own writes;
+    called only after a restore. ``sweep``: how often a poll looks back as far as an entry may be
+    late.
     """
 
     source: PagerDutySource
@@ -81,7 +82,7 @@ class PagerDutyReader:
 
     def __post_init__(self) -> None:
         async def find(incident_id: IncidentId) -> Incident | None:
-            return await self.source.find_incident(incident_id)  # another one after a reload
+            return await self.source.find_incident(incident_id)  # a reload replaces the source
 
         self._lookups = Lookups(find, self.reporter, self.clock)
         self._reconciler = Reconciler(
@@ -97,7 +98,7 @@ class PagerDutyReader:
         )
 
     async def start(self) -> None:
-        """First start: a baseline of what is open, silently; then only what changes after it."""
+        """First start: a baseline of open incidents, without events; then only later changes."""
         async with self.database.read() as tx:
             self._is_learnt = await facts.find_fact(tx, facts.CUSTOM_FIELDS_LEARNT) == str(True)
         async with self.database.write() as tx:
@@ -110,7 +111,7 @@ class PagerDutyReader:
             return
         server_now = await self.source.fetch_server_time()
         start_at = (self.start_from or server_now).replace(microsecond=0)
-        # With a backfill the entries themselves tell the story from the start on.
+        # With a backfill the entries themselves give the history from the start on.
         baseline = () if self.start_from else await self._baseline()
         await self._put_baseline(baseline)
         async with self.database.write() as tx:
@@ -124,7 +125,7 @@ class PagerDutyReader:
         _LOG.info("baseline", source="pagerduty", incidents=len(baseline), start_at=str(start_at))
 
     async def _put_baseline(self, baseline: Sequence[Incident]) -> None:
-        """One that can't be stored is left out: its next entry or the next reconcile brings it."""
+        """Stores the baseline, except incidents that fail: a later entry or reconcile adds them."""
 
         async def store(incidents: Sequence[Incident]) -> None:
             async with self.database.write() as tx:
@@ -134,9 +135,9 @@ class PagerDutyReader:
             self.reporter.failed(failed.error, failed.item.id)
 
     async def _baseline(self) -> Sequence[Incident]:
-        """What is open; the newest with their custom fields, where rules speak of those.
+        """The open incidents; the newest with custom fields, if rules use them.
 
-        Of the others the first change of a custom field has no earlier value.
+        For the others, the first change of a custom field has no earlier value.
         """
         incidents = list(await self.source.fetch_open_incidents())
         if not self.needs_custom_fields():
@@ -145,10 +146,10 @@ class PagerDutyReader:
         return [_in_full(incident, looks.get(incident.id)) for incident in incidents]
 
     async def _learn_custom_fields(self) -> None:
-        """Takes down the custom fields of what is open, where rules have begun to speak of them.
+        """Stores the custom fields of open incidents once rules begin to use them.
 
-        Silently, and once the log is read to its end: its entries make the events. As for the first
-        start, of the oldest of very many the first change has no earlier value.
+        Without events, after the log is read to its end: its entries cause the events. As with the
+        first start, the oldest of very many incidents have no earlier value at their first change.
         """
         is_needed = self.needs_custom_fields()
         if is_needed == self._is_learnt:
@@ -176,7 +177,7 @@ class PagerDutyReader:
             await restored.note_clock(tx, Side.PAGERDUTY, server_now, self.clock.now())
 
     async def may_poll(self) -> bool:
-        """After a restore, the second reading waits for what Salesforce's brought about."""
+        """After a restore, the second read waits for the actions that reading Salesforce caused."""
         async with self.database.read() as tx:
             doubt = await restored.find(tx)
             if doubt is None or doubt.turn is not Turn.AGAIN:
@@ -210,7 +211,7 @@ class PagerDutyReader:
         return found
 
     def reconcile_soon(self) -> None:
-        """The next poll compares the open incidents, due or not."""
+        """Makes the next poll compare the open incidents, due or not."""
         self._reconciled = None
 
     async def _read_entries(self, doubt: Doubt | None) -> int:
@@ -285,7 +286,7 @@ class PagerDutyReader:
         return found
 
     async def _failed(self, failed: Failed[LogEntry]) -> None:
-        """An entry that can't be stored is tried again for a while; at last it is set aside."""
+        """An entry that can't be stored is tried again for a while; finally it is set aside."""
         entry, event = failed.item, aside_of_entry(failed.item)
         reason = self.reporter.failed(failed.error, f"log entry {entry.id}")
         patience = self.judge().settings.limits.retry_for
@@ -294,14 +295,14 @@ class PagerDutyReader:
             return
         with self.reporter.contained(f"log entry {entry.id}, set aside"):
             await set_aside(self.database, event, reason, self.clock.now())
-        self.reporter.flaws((Flaw(f"log entry {entry.id}", f"{reason}; kept, met by no rule"),))
+        self.reporter.flaws((Flaw(f"log entry {entry.id}", f"{reason}; kept, no rule tried"),))
 
     async def _with_incidents(self, batch: EntryBatch) -> EntryBatch:
-        """New entries with their incidents read one by one, where the entries do not show enough of them.
+        """New entries with their incidents, read one by one if the entries do not show enough.
 
-        Where rules speak of custom fields, as only that request gives them; and a resolve that came
-        without its incident: that alone says whether it was a merge
-        (``pagerduty.merge-resolves-the-source``).
+        This is needed if rules use custom fields, because only that request returns them. It is
+        also needed for a resolve without its incident, because only the incident shows whether it
+        was a merge (``pagerduty.merge-resolves-the-source``).
         """
         short = [entry for entry in batch.entries if self._shows_too_little(entry)]
         if not short:
@@ -320,7 +321,7 @@ class PagerDutyReader:
         return replace(batch, entries=tuple(entries))
 
     async def _ask_again(self, ids: Sequence[IncidentId]) -> None:
-        """Incidents that were given up: the next reconcile takes them for changed, also after a restart."""
+        """Marks given-up incidents for the next reconcile, which may be after a restart."""
         if not ids:
             return
         async with self.database.write() as tx:
@@ -331,7 +332,7 @@ class PagerDutyReader:
         is_open_end = entry.type == "resolve" and entry.current is None
         return self.needs_custom_fields() or is_open_end
 
-    def _ago(self, last: LookBack | None, position: Position) -> Reading | None:
+    def _ago(self, last: LookBack | None, position: Position) -> EarlierPoll | None:
         return None if last is None else last.seen_from(self.clock.monotonic(), position.stamp)
 
     def _started(self) -> datetime:
@@ -340,14 +341,14 @@ class PagerDutyReader:
         return self._start_at
 
     def budget(self) -> Budget:
-        """What reading may still spend of the minute's limit (``pagerduty.requests-per-minute``)."""
+        """The rest of the minute's limit for reading (``pagerduty.requests-per-minute``)."""
         allowed = self.meter.allowed()
         left = max(0, allowed - self.meter.spent())
         return Budget(left, _MINUTE, self._calls_per_poll, allowed, _MINUTE)
 
 
 def _completed(entry: LogEntry, look: Look | None) -> LogEntry:
-    """The entry with its incident as a request of its own showed it."""
+    """The entry with its incident from the separate request."""
     if entry.current is not None:
         return replace(entry, current=_in_full(entry.current, look))
     return replace(entry, current=look.incident) if look is not None else entry

@@ -1,4 +1,4 @@
-"""Reads Salesforce: changed rows and comments from the cursors on; once, everything that is there."""
+"""Reads Salesforce: changed rows and comments from the cursors on; at first, all rows once."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from pagerforce.observe.log import get_log
 from pagerforce.pipeline.absentees import Absentees
 from pagerforce.pipeline.isolation import store_or_apart
 from pagerforce.pipeline.lost_columns import LostColumns
-from pagerforce.pipeline.pace import Budget, LookBack, Reading, Sweep, low_water_every
+from pagerforce.pipeline.pace import Budget, EarlierPoll, LookBack, Sweep, low_water_every
 from pagerforce.pipeline.poll import Reporter
 from pagerforce.pipeline.read_ahead import each_read_ahead
 from pagerforce.pipeline.row_intake import RowIntake
@@ -40,13 +40,13 @@ class SalesforceReader:
 
     Args:
         objects: objects that need a baseline; comment objects need none.
-        calls_left: what is left of the daemon's own daily share of calls.
-        check: holds the configuration against the org before anything is read; raises
-            ``ConfigError`` where it names what is not there.
-        note_all_read: called after a poll that read all that the configuration names.
-        find_own_user: as whom we write; asked for after a restore only.
-        fields: object -> the fields that are wanted of its rows now.
-        lost: watches columns that can't be read for a while.
+        calls_left: the rest of the daemon's own daily share of calls.
+        check: compares the configuration with the org before anything is read; raises
+            ``ConfigError`` if it names something that does not exist.
+        note_all_read: called after a poll that read everything that the configuration names.
+        find_own_user: the integration user; called only after a restore.
+        fields: object -> the fields of its rows that are needed now.
+        lost: tracks columns that can't be read for a while.
         sweep: how often a poll looks back as far as a row may be late.
         hints: what announces changes; learns which ones a poll found. None: nothing does.
         is_settled: whether the last poll left nothing to be read again soon.
@@ -90,7 +90,7 @@ class SalesforceReader:
         )
 
     async def start(self) -> None:
-        """First start of each object: a baseline, resumed where a stop interrupted it."""
+        """First start of each object: a baseline; an interrupted one is resumed."""
         server_now = await self.source.fetch_server_time()
         await self.check()
         async with self.database.write() as tx:
@@ -104,7 +104,7 @@ class SalesforceReader:
             for feed, start_at in known.items():
                 self._intake.start_at[feed] = start_at or await _begin(tx, feed, begin)
             for name in self.objects:
-                if known[name] is None:  # its baseline reads it with all of them
+                if known[name] is None:  # its baseline reads all of these fields
                     await facts.put_read_with(tx, name, self._wanted(name))
                 self._read_with[name] = await facts.find_read_with(tx, name)
             await self.lost.start(tx, self.objects)
@@ -123,7 +123,7 @@ class SalesforceReader:
         count = 0
         async for batch in self.source.iter_all(name, last):
             self.reporter.flaws(batch.flaws)
-            # Rows changed since the start are left to the poll: it makes the events of them.
+            # Rows changed since the start are left to the poll, which creates their events.
             old = [row for row in batch.records if row.stamp < self._intake.start_at[name]]
             count += len(old)
             for failed in await store_or_apart(old, self._put_records):
@@ -141,7 +141,7 @@ class SalesforceReader:
             await snapshots.put_records(tx, records)
 
     async def may_poll(self) -> bool:
-        """After a restore, Salesforce is read once what PagerDuty's reading brought is delivered."""
+        """After a restore, waits until the actions from reading PagerDuty are delivered."""
         async with self.database.read() as tx:
             doubt = await restored.find(tx)
             if doubt is None or doubt.turn in (Turn.AGAIN, Turn.DONE):
@@ -151,7 +151,7 @@ class SalesforceReader:
             return not await restored.is_doubt_under_way(tx, self.clock.now())
 
     async def poll(self) -> int:
-        """Reads changed rows to the end, then again what our write made doubtful."""
+        """Reads changed rows to the end, then again the rows that an own write made doubtful."""
         self.is_settled = False
         async with self.database.read() as tx:
             known = await cursors.read_cursors(tx)
@@ -166,7 +166,7 @@ class SalesforceReader:
         self._intake.troubles.begin_round()
         self._intake.single.begin_round()
         await self.lost.note()
-        # Besides its feeds the source keeps cursors of what their rows look up.
+        # Besides its feeds the source has cursors for the parents of their rows.
         batches = self.source.iter_changes(
             {**known, **positions}, overlap_seconds=overlap.total_seconds()
         )
@@ -208,13 +208,13 @@ class SalesforceReader:
             with self.reporter.contained("hints"):
                 self.hints.polled(began, before, after)
 
-    def _overlap(self, newest: datetime, wide: Reading | None) -> timedelta:
+    def _overlap(self, newest: datetime, wide: EarlierPoll | None) -> timedelta:
         overlap = self.sweep.overlap(self.judge().settings.salesforce, wide=wide)
         held = self._intake.troubles.oldest()
         if held is not None:
             overlap = max(overlap, newest - held)
         if self._low_water is not None:
-            # A transaction is still open since then: its rows will bear stamps this old.
+            # A transaction is open since then: its rows will have stamps this old.
             overlap = max(overlap, newest - self._low_water)
         return overlap
 
@@ -255,17 +255,17 @@ class SalesforceReader:
         except CredentialsError:
             raise
         except RemoteError as error:
-            # It only widens the overlap: the window and the daily comparison find late rows too.
+            # It only widens the overlap: the window and the daily comparison also find late rows.
             _LOG.warning("low_water_unknown", reason=str(error))
             covered = None
         self._low_water = covered if covered is not None and covered < oldest else None
 
     async def _compare_daily(self) -> int:
-        """The slow full comparison: what came later than the window, or left no stamp."""
+        """The slow full comparison: finds rows that were later than the window or left no stamp."""
         now = self.clock.now()
         async with self.database.read() as tx:
             last = await facts.find_instant(tx, facts.COMPARED_AT)
-        # A last time that is yet to come is from before this host's clock was set back.
+        # A last time in the future is from before this host's clock was set back.
         if last is not None and _NOW <= now - last < _COMPARE_EVERY:
             return 0
         found = await self._late_comments()
@@ -276,18 +276,18 @@ class SalesforceReader:
         return self.reporter.compared(found)
 
     def _readable(self) -> list[str]:
-        """The objects of which anything can be read at present."""
+        """The objects that can be read now."""
         return [name for name in self.objects if name not in self.source.not_read.halted]
 
     def _wanted(self, name: str) -> frozenset[str]:
         return self.lost.wanted(name, self.fields().get(name, _NO_FIELDS))
 
     async def _read_new_fields(self) -> int:
-        """Reads every row of an object once more where rules speak of fields that it was not read with.
+        """Reads every row of an object once more if rules use fields that were not read before.
 
-        Else such a field of a record would be empty, and its first change none, until something else
-        of the record changes. A field that was not read before makes no event by being read, nor does
-        one that could not be read for a while.
+        Otherwise such a field would be empty, and its first change would not count, until something
+        else in the record changes. A field that is read for the first time, or again after a while,
+        causes no event.
         """
         found = 0
         for name in self._readable():
@@ -308,7 +308,7 @@ class SalesforceReader:
         return found
 
     async def _compare_object(self, name: str) -> int:
-        """Every row is compared with its snapshot, and every snapshot with the rows."""
+        """Compares every row with its snapshot, and every snapshot with the rows."""
         mark = self.writes.mark()
         absent = Absentees(name)
         read_with, returned = self._wanted(name), self.lost.returned(name)
@@ -319,7 +319,7 @@ class SalesforceReader:
             self.reporter.flaws(batch.flaws)
             count, _ = await self._intake.take_rows(replace(batch, positions={}), mark)
             found += count
-            if not batch.flaws:  # a row that could not be read is there all the same
+            if not batch.flaws:  # a malformed row exists, although it could not be read
                 async with self.database.read() as tx:
                     await absent.look(tx, [row.id for row in batch.records])
 
@@ -333,7 +333,7 @@ class SalesforceReader:
         return found + await self._bury(absent, mark)
 
     async def _bury(self, absent: Absentees, mark: int) -> int:
-        """Rows that are gone for good leave no stamp: each becomes an ordinary deletion."""
+        """Purged rows leave no stamp: each becomes an ordinary deletion."""
         if absent.is_absurd:
             _LOG.error("records_out_of_sight", object=absent.object, count=absent.count)
             return 0
@@ -348,12 +348,12 @@ class SalesforceReader:
         return found
 
     def budget(self) -> Budget:
-        """What is left of this daemon's own share of the org's daily calls."""
+        """The rest of this daemon's own share of the org's daily calls."""
         return self.calls_left()
 
 
 async def _begin(tx: Transaction, feed: str, begin: datetime) -> datetime:
-    """Notes where a feed starts, to the second, as both APIs count."""
+    """Stores the start of a feed, in whole seconds, like both APIs."""
     start_at = begin.replace(microsecond=0)
     await facts.put_fact(tx, facts.start_at(feed), format_whole_second(start_at))
     await cursors.move_cursor(tx, feed, Position(start_at))

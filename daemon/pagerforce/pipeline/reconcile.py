@@ -1,4 +1,4 @@
-"""Finds what leaves no log entry: open incidents, and those that are not as their entries say."""
+"""Finds changes without a log entry: compares open incidents and those that entries contradict."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident
 from pagerforce.model.ports import Clock, PagerDutySource
 from pagerforce.observe.log import get_log
-from pagerforce.pipeline.commit import commit_drift
+from pagerforce.pipeline.commit import commit_comparison
 from pagerforce.pipeline.entries import Comparison
 from pagerforce.pipeline.isolation import store_or_apart
 from pagerforce.pipeline.lookups import Lookups
@@ -25,9 +25,9 @@ _LOOKUPS = 50  # incidents fetched one by one in a reconcile, at most
 
 @dataclass(slots=True)
 class Reconciler:
-    """Compares incidents as they are with what is held of them.
+    """Compares incidents with their snapshots.
 
-    ``source`` and ``judge`` are asked for anew each time: rules may be reloaded.
+    ``source`` and ``judge`` are called each time: rules may be reloaded.
     """
 
     source: Callable[[], PagerDutySource]
@@ -42,7 +42,7 @@ class Reconciler:
     _out_of_sight: set[IncidentId] = field(default_factory=set)
 
     async def reconcile(self) -> int:
-        """Changes that leave no entry (``pagerduty.changes-without-entry``)."""
+        """Finds changes that leave no entry (``pagerduty.changes-without-entry``)."""
         server_now = await self.source().fetch_server_time()
         seen = list(await self.source().fetch_open_incidents())
         seen += await self._vanished({incident.id for incident in seen})
@@ -57,16 +57,18 @@ class Reconciler:
         async def store(incidents: Sequence[Incident]) -> None:
             nonlocal found
             comparison, now = Comparison(server_now, self.skew()), self.clock.now()
-            result = await commit_drift(self.database, incidents, self.judge(), comparison, now)
+            result = await commit_comparison(
+                self.database, incidents, self.judge(), comparison, now
+            )
             found += self.reporter.committed(result)
 
         for failed in await store_or_apart(seen, store):
-            # The next reconcile sees it again.
+            # The next reconcile reads it again.
             self.reporter.failed(failed.error, f"incident {failed.item.id}")
         return self.reporter.compared(found)
 
     async def ask_suspects(self) -> int:
-        """Everything has been read: incidents that are not as their entries say are asked, and believed."""
+        """After all entries are read: fetches and believes incidents that entries contradict."""
         due = self.suspects.end_round(self.clock.monotonic())
         if not due:
             return 0
@@ -76,11 +78,11 @@ class Reconciler:
         self.suspects.forget(due)
         comparison = Comparison(server_now, self.skew(), believed)
         now = self.clock.now()
-        result = await commit_drift(self.database, seen, self.judge(), comparison, now)
+        result = await commit_comparison(self.database, seen, self.judge(), comparison, now)
         return self.reporter.committed(result)
 
     async def _vanished(self, seen: set[IncidentId]) -> list[Incident]:
-        """Incidents we hold as open that the list does not show any more, as they are now."""
+        """The current state of incidents whose snapshot is open but that the list does not show."""
         async with self.database.read() as tx:
             held = await snapshots.read_open_incidents(tx)
         missing = [key for key in held if key not in seen and key not in self._out_of_sight]
@@ -95,9 +97,9 @@ class Reconciler:
         return found
 
     async def _if_changed(self, incident: Incident) -> Incident | None:
-        """With its custom fields, where it has changed since it was last seen.
+        """The incident, with its custom fields if it has changed since it was last seen.
 
-        None where it can't be read: its change must not count as seen, so the next reconcile asks again.
+        None if it can't be read: its change must not count as seen, so the next reconcile reads it.
         """
         held = None
         with self.reporter.contained(f"incident {incident.id}"):

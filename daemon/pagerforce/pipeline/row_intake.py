@@ -1,4 +1,4 @@
-"""Takes in the rows that were read of Salesforce: those of its feeds, and those read by Id."""
+"""Commits the rows that were read from Salesforce: those of its feeds, and those read by Id."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,15 +25,15 @@ _NO_FIELDS: frozenset[str] = frozenset()
 
 @dataclass(slots=True)
 class RowIntake:
-    """Commits rows; one that can't be stored is tried again apart from the others, at last set aside.
+    """Commits rows; one that can't be stored is tried again alone, and finally set aside.
 
     Attributes:
         start_at: feed -> where it starts.
         quiet: object -> formulas that change by themselves.
-        own_user: as whom we write, where that has to be known after a restore.
-        troubles: of rows for which the cursors wait.
-        single: of rows read by Id: no cursor waits.
-        unjudged: records that the commits left unjudged since it was emptied.
+        own_user: the integration user, needed after a restore.
+        troubles: failing rows that cursors wait for.
+        single: failing rows read by Id: no cursor waits.
+        unjudged: records that commits have not evaluated since this set was cleared.
     """
 
     database: Database
@@ -52,7 +52,7 @@ class RowIntake:
     unjudged: set[RecordId] = field(default_factory=set)
 
     async def take_all(self, batches: AsyncIterator[RowBatch]) -> tuple[int, int]:
-        """Commits batches as they come; returns how many events and how many rows there were."""
+        """Commits batches as they arrive; returns the numbers of events and rows."""
         mark = self.writes.mark()
         found = seen = 0
 
@@ -67,7 +67,7 @@ class RowIntake:
         return found, seen
 
     async def _take_feed(self, batch: RowBatch, mark: int) -> int:
-        """Commits rows as they come; cursors stay where one of them has to be read again."""
+        """Commits rows of a feed; cursors stay if one of the rows must be read again."""
         if not self.troubles.is_holding:
             try:
                 return await self._commit(batch, mark)
@@ -83,7 +83,7 @@ class RowIntake:
         return found
 
     async def take_rows(self, batch: RowBatch, mark: int) -> tuple[int, frozenset[RecordId]]:
-        """Commits rows without cursors; how many events, and which records are to be read again."""
+        """Commits rows without cursors; returns the number of events and records to read again."""
         try:
             return await self._commit(batch, mark), frozenset()
         except Exception as error:
@@ -112,7 +112,7 @@ class RowIntake:
         return found, failed
 
     async def _is_over(self, failed: Failed[Record | Comment], troubles: Troubles) -> bool:
-        """Whether a row that can't be stored is tried no more: it is set aside now, or was before."""
+        """Whether a failing row is given up: it is set aside now, or was before."""
         row, event = failed.item, aside_of_row(failed.item)
         if await is_aside(self.database, event):
             return True
@@ -124,7 +124,7 @@ class RowIntake:
             return False
         with self.reporter.contained(f"{name}, set aside"):
             await set_aside(self.database, event, reason, self.clock.now())
-        self.reporter.flaws((Flaw(name, f"{reason}; kept, met by no rule"),))
+        self.reporter.flaws((Flaw(name, f"{reason}; kept, no rule tried"),))
         return True
 
     async def _commit(self, batch: RowBatch, mark: int) -> int:
@@ -143,6 +143,6 @@ class RowIntake:
         return found
 
     def _quiet_fields(self) -> Mapping[str, frozenset[str]]:
-        """Per object, fields that make no event when they differ."""
+        """Per object, fields whose differences cause no event."""
         names = self.objects
         return {name: self.quiet.get(name, _NO_FIELDS) | self.lost.quiet(name) for name in names}

@@ -1,4 +1,4 @@
-"""Pure: Salesforce rows and comments -> events with what the rules say."""
+"""Pure: Salesforce rows and comments -> events with the rules' decisions."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,11 +19,11 @@ from pagerforce.pipeline.ruling import Judge, Ruled, World
 
 @dataclass(slots=True)
 class RowPlan:
-    """What one batch of rows leads to; stored in one transaction.
+    """The results of one batch of rows; stored in one transaction.
 
-    ``comments``: each with the id of the action of ours that made it, if any.
+    ``comments``: each with the id of the action that created it, if any.
     ``activity``: records whose links became active or inactive.
-    ``merges``: records that were merged away, each with whether it was taken for deleted before.
+    ``merges``: records that were merged away, each with whether it counted as deleted before.
     """
 
     ruled: list[Ruled] = field(default_factory=list)
@@ -37,13 +37,13 @@ class RowPlan:
 
 @dataclass(frozen=True, slots=True)
 class NewsRules:
-    """What counts as news.
+    """Which rows are new.
 
     Attributes:
-        start_at: per object and comment object, since when rows are news.
-        quiet: per object, fields that make no event when they change.
+        start_at: per object and comment object: older rows are ignored.
+        quiet: per object, fields whose changes cause no event.
         skew: how far Salesforce's clock is ahead of PagerDuty's.
-        own_user: as whom we write; asked for after a restore only.
+        own_user: the integration user; needed only after a restore.
     """
 
     start_at: Mapping[str, datetime]
@@ -57,8 +57,8 @@ class RowContext:
     """What planning rows needs besides the rows.
 
     Attributes:
-        busy: records that a write of ours was under way on since the poll began: what this poll
-            read may show half of it, so they are read again later.
+        busy: records with an own write under way since the poll began: this poll may have read only
+            a part of it, so they are read again later.
     """
 
     world: World
@@ -70,7 +70,7 @@ class RowContext:
 
 
 def plan_records(rows: Sequence[Record], plan: RowPlan, context: RowContext) -> None:
-    """Adds what these rows lead to. Links follow merges before anything is ruled on."""
+    """Adds the results of these rows. Links follow merges before any rule is evaluated."""
     for row in rows:
         if row.id not in context.busy:
             _plan_merge(row, plan, context.world)
@@ -119,7 +119,7 @@ def _plan_record(row: Record, plan: RowPlan, context: RowContext) -> None:
 
 
 def _is_of_parent(before: Record | None, row: Record, change: RecordChange) -> bool:
-    """Whether only parents of a row have changed: its own stamp stands still."""
+    """Whether only parents of a row have changed: its own stamp is the same."""
     is_still = before is not None and before.stamp == row.stamp and change.type == "update"
     return is_still and all("." in name for name in change.changed)
 
@@ -127,7 +127,7 @@ def _is_of_parent(before: Record | None, row: Record, change: RecordChange) -> b
 def _plan_ours(
     row: Record, event: Event, made: Expected, plan: RowPlan, context: RowContext
 ) -> None:
-    """A record of ours is linked as soon as it is seen; what somebody did to it before is an edit."""
+    """Links an own record as soon as it is seen; changes that somebody made before are an edit."""
     waiting, world = context.known.waiting, context.world
     waiting.use(made)
     cause = waiting.causes.get(made.action_id)
@@ -170,7 +170,7 @@ def _record_event(record: Record, change: RecordChange) -> Event:
 def plan_comments(
     comments: Sequence[Comment], seen: Collection[str], plan: RowPlan, context: RowContext
 ) -> None:
-    """Adds what these comments lead to. Edits and deletions of seen ones are no events."""
+    """Adds the results of these comments. Edits and deletions of seen ones are no events."""
     for comment in comments:
         if comment.id in seen or comment.is_deleted:
             continue

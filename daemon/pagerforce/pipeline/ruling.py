@@ -1,4 +1,4 @@
-"""Pure: one event in its context -> the rules it met and the actions to be taken."""
+"""Pure: one event in its context -> the traces of its rules and the actions to take."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import ActionId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.link import Link, LinkState
-from pagerforce.model.outbox import ActionState, NewAction
+from pagerforce.model.outbox import ActionState, BuiltIn, NewAction
 from pagerforce.model.record import Record
 from pagerforce.model.value import Fields, Json, Scalar
 from pagerforce.pipeline.settings import PipelineSettings
@@ -19,17 +19,13 @@ from pagerforce.rules.evaluate import NONE_OFF, Facts, RuleBook, RuleTrace
 from pagerforce.rules.syntax import conditions_of
 from pagerforce.rules.template import TemplateProblem, context_of, render_text
 
-COMMENT_RULE = "(comments)"  # the ruleset's name of what [objects.comments] decides
-MERGE_RULE = "(merge)"  # likewise for the note that tells of a merge
-DELETE_RULE = "(on_delete)"  # likewise for on_delete = "resolve"
-
 
 @dataclass(slots=True)
 class World:
-    """What the store knows of the incidents and records of one batch.
+    """What the store knows about the incidents and records of one batch.
 
-    ``waiting``: incidents and records for which something still waits in the outbox: a link may be
-    about to be made. ``moved``: what merges took from incidents and records, as it is linked now.
+    ``waiting``: incidents and records with actions in the outbox: a link may soon be created.
+    ``moved``: links that merges moved away from incidents and records, in their current state.
     """
 
     incidents: dict[IncidentId, Incident] = field(default_factory=dict)
@@ -44,7 +40,7 @@ class World:
             self._note(link)
 
     def add_link(self, link: Link) -> bool:
-        """Adds a link that was just made; False where the two are linked already."""
+        """Adds a link that was just created; False if the two are linked already."""
         known = self._by_member.get(link.incident_id, ())
         if any(other.record_id == link.record_id for other in known):
             return False
@@ -53,7 +49,7 @@ class World:
         return True
 
     def move_links(self, source: RecordId, master: RecordId) -> None:
-        """Links follow the record that survives a merge."""
+        """Moves links to the record that survives a merge."""
         found = self._by_member.pop(source, [])
         self.links = [link for link in self.links if link.record_id != source]
         for link in found:
@@ -76,7 +72,7 @@ class World:
         return [link for link in found if link.state is not LinkState.INACTIVE]
 
     def _moved_before(self, event: Event) -> list[Link]:
-        """Of an incident's event up to its merge, or of a merged record's: the links it had."""
+        """The former links of a merged incident, for events up to its merge, or merged record."""
         if event.source is Side.SALESFORCE:
             record = self.records.get(event.record_id) if event.record_id else None
             is_merged = record is not None and record.merged_into is not None
@@ -89,10 +85,10 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """An event with what the rules made of it, ready to be stored.
+    """An event with the results of its rules, ready to be stored.
 
     ``members``: the incidents and records whose order it keeps. ``matched``: (ruleset, rule) pairs.
-    ``errors``: what single rules or settings raised by a defect; the others went on.
+    ``errors``: internal errors in single rules or settings; the others still ran.
     """
 
     event: Event
@@ -118,7 +114,7 @@ class Judge:
     off: Mapping[tuple[str, str], str] = field(default_factory=lambda: NONE_OFF)
 
     def rule(self, event: Event, world: World, now: datetime) -> Ruled:
-        """What one event leads to."""
+        """The result of one event."""
         links = world.links_of(event)
         facts = _facts(event, world, links)
         evaluation = self.book.evaluate(facts, now, off=self.off)
@@ -133,7 +129,7 @@ class Judge:
         ):
             try:
                 actions += decide()
-            except Exception as error:  # noqa: BLE001 (what one decides must not stop the others)
+            except Exception as error:  # noqa: BLE001 (a failing one must not stop the others)
                 errors.append(error)
         return Ruled(
             event,
@@ -170,14 +166,14 @@ class Judge:
             reason=reason,
         )
         if self._is_merge_unasked(event, decision):
-            reason = f"the record was merged into {event.merged_into}, not deleted: its links go on there"
+            reason = f"the record was merged, not deleted: its links move to {event.merged_into}"
             return [replace(action, state=ActionState.SKIPPED, reason=reason)]
         return [self._shadowed(action)]
 
     def _is_merge_unasked(self, event: Event, decision: Decision) -> bool:
-        """Whether a rule for deletions met a merge, of which it does not speak.
+        """Whether a rule for deletions matched a merge without testing for one.
 
-        It would resolve an incident on which people go on working with the record that remains.
+        It would resolve an incident while people still work with the surviving record.
         """
         if event.type != "delete" or event.merged_into is None:
             return False
@@ -195,7 +191,7 @@ class Judge:
     def _comments(
         self, event: Event, facts: Facts, world: World, links: Sequence[Link]
     ) -> list[NewAction]:
-        """Comments become notes and notes become comments, as ``[objects.comments]`` says."""
+        """Copies comments to notes and notes to comments, as set in ``[objects.comments]``."""
         if event.comment is None or event.type not in ("comment", "annotate"):
             return []
         subject = event.record_id or event.incident_id
@@ -227,23 +223,12 @@ class Judge:
         except TemplateProblem as problem:
             state = ActionState.DEAD_LETTER
             reason = f"{problem.reason}; correct the template in [objects.comments], then retry"
-        action = NewAction(
-            id=_action_id(event.id, COMMENT_RULE, name, 0),
-            ruleset=COMMENT_RULE,
-            rule=name,
-            position=0,
-            do=self.settings.word_for(errand),
-            object=name,
-            written={"text": template},
-            args=args,
-            is_page=False,
-            state=state,
-            reason=reason,
-        )
-        return self._shadowed(action)
+        written = {"text": template}
+        action = self._built_in(event, BuiltIn.COMMENTS, name, errand, args, written=written)
+        return self._shadowed(replace(action, state=state, reason=reason))
 
     def _merging(self, event: Event, world: World, links: Sequence[Link]) -> list[NewAction]:
-        """A note on the surviving incident tells that links have moved to it."""
+        """A note on the surviving incident reports that links have moved to it."""
         survivor = event.incident.merged_into if event.incident else None
         if event.type != "merge" or survivor is None or event.incident is None or not links:
             return []
@@ -251,67 +236,67 @@ class Judge:
         names = sorted(str(item.fields.get("Name") or item.id) for item in found if item)
         number = f"#{event.incident.number}" if event.incident.number else event.incident.id
         text = f"Incident {number} was merged into this one; linked here now: {', '.join(names)}"
-        action = NewAction(
-            id=_action_id(event.id, MERGE_RULE, links[0].object, 0),
-            ruleset=MERGE_RULE,
-            rule=links[0].object,
-            position=0,
-            do=self.settings.word_for(Errand.NOTE),
-            object=links[0].object,
-            written={},
-            args={"text": text},
-            is_page=False,
-            target=survivor,
-        )
-        return [self._shadowed(action)]
+        name, args = links[0].object, {"text": text}
+        action = self._built_in(event, BuiltIn.MERGE, name, Errand.NOTE, args)
+        return [self._shadowed(replace(action, target=survivor))]
 
     def _record_merging(self, event: Event, world: World, links: Sequence[Link]) -> list[NewAction]:
-        """A note on each incident whose link has moved to the record that remains."""
+        """A note on each incident whose link has moved to the surviving record."""
         if event.source is not Side.SALESFORCE or event.merged_into is None:
             return []
         name = str((event.record or {}).get("Name") or event.record_id)
         master = world.records.get(event.merged_into)
         other = str((master.fields.get("Name") if master else None) or event.merged_into)
+        args = {"text": f"{name} was merged into {other}; linked here now: {other}"}
+        note = self._built_in(event, BuiltIn.MERGE, str(event.object), Errand.NOTE, args)
         incidents = dict.fromkeys(link.incident_id for link in links)
-        actions = [
-            NewAction(
-                id=_action_id(event.id, MERGE_RULE, incident_id, index),
-                ruleset=MERGE_RULE,
-                rule=str(event.object),
-                position=index,
-                do=self.settings.word_for(Errand.NOTE),
-                object=str(event.object),
-                written={},
-                args={"text": f"{name} was merged into {other}; linked here now: {other}"},
-                is_page=False,
-                target=incident_id,
+        return [
+            self._shadowed(
+                replace(
+                    note,
+                    id=_action_id(event.id, BuiltIn.MERGE, incident_id, index),
+                    position=index,
+                    target=incident_id,
+                )
             )
             for index, incident_id in enumerate(incidents)
         ]
-        return [self._shadowed(action) for action in actions]
 
     def _deletion(self, event: Event) -> list[NewAction]:
         rules = self.settings.objects.get(event.object or "")
         if event.type != "delete" or event.merged_into is not None:
-            return []  # a merged record goes on in another one
+            return []  # a merged record continues as another one
         if rules is None or not rules.should_resolve_on_delete:
             return []
-        action = NewAction(
-            id=_action_id(event.id, DELETE_RULE, rules.name, 0),
-            ruleset=DELETE_RULE,
-            rule=rules.name,
+        action = self._built_in(event, BuiltIn.ON_DELETE, rules.name, Errand.RESOLVE, {})
+        return [self._shadowed(action)]
+
+    def _built_in(
+        self,
+        event: Event,
+        origin: BuiltIn,
+        object_name: str,
+        errand: Errand,
+        args: Mapping[str, Json] | None,
+        *,
+        written: Mapping[str, Json] | None = None,
+    ) -> NewAction:
+        """An action that no rule decides."""
+        return NewAction(
+            id=_action_id(event.id, origin, object_name, 0),
+            ruleset=origin.value,
+            rule=object_name,
             position=0,
-            do=self.settings.word_for(Errand.RESOLVE),
-            object=rules.name,
-            written={},
-            args={},
+            do=self.settings.word_for(errand),
+            object=object_name,
+            written=written or {},
+            args=args,
             is_page=False,
         )
-        return [self._shadowed(action)]
 
 
 def _facts(event: Event, world: World, links: Sequence[Link]) -> Facts:
-    """What rules may look at besides the event: the other side as last seen."""
+    """The data for rules besides the event: the other side's last known state."""
     linked = frozenset(link.object for link in links)
     if event.source is Side.SALESFORCE:
         incidents = [
@@ -319,7 +304,7 @@ def _facts(event: Event, world: World, links: Sequence[Link]) -> Facts:
             for link in links
             if link.incident_id in world.incidents
         ]
-        # Of several the open one is meant; conditions can speak of only one.
+        # Conditions can use only one incident: of several, the open one.
         incident = next((item for item in incidents if item.is_open), next(iter(incidents), None))
         return Facts(
             event,
@@ -336,7 +321,7 @@ def _facts(event: Event, world: World, links: Sequence[Link]) -> Facts:
 
 
 def _context(facts: Facts) -> dict[str, object]:
-    """What rules saw besides the event, as it is stored and as ``facts_of`` reads it."""
+    """The data for rules besides the event, as it is stored in the journal."""
     context: dict[str, object] = {}
     if facts.linked:
         context["linked"] = sorted(facts.linked)
@@ -354,7 +339,7 @@ def _members(event: Event, links: Sequence[Link]) -> tuple[str, ...]:
 
 
 def _action_id(event_id: str, ruleset: str, rule: str, index: int) -> ActionId:
-    """The same decision on the same event has the same id on every run."""
+    """The id of an action: the same decision on the same event always has the same id."""
     text = "\x1f".join((event_id, ruleset, rule, str(index)))
     return ActionId("a" + hashlib.sha256(text.encode()).hexdigest()[:19])
 

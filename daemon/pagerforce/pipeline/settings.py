@@ -1,6 +1,6 @@
-"""What the pipeline needs to know of the configuration, in its own words.
+"""The settings of the pipeline, independent of the configuration format.
 
-``service/wiring.py`` fills it in, so that the pipeline depends on no configuration format.
+``service/wiring.py`` fills them in.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pagerforce.model.action import Errand, Specs, spec_for
 
 @dataclass(frozen=True, slots=True)
 class CommentRules:
-    """How comments and notes of one object travel; a template None: not in that direction."""
+    """How comments and notes of one object are copied; a template None: not in that direction."""
 
     object: str
     note_template: str | None
@@ -21,7 +21,7 @@ class CommentRules:
 
 @dataclass(frozen=True, slots=True)
 class ObjectRules:
-    """What the pipeline does about one object besides the customer's rules."""
+    """What the pipeline does for one object besides the customer's rules."""
 
     name: str
     comments: CommentRules | None = None
@@ -50,7 +50,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class PipelineSettings:
-    """Everything configured that decisions depend on, besides the rules themselves.
+    """All settings that decisions depend on, besides the rules themselves.
 
     ``services``: only incidents of these services take part; empty: all.
     """
@@ -65,5 +65,5 @@ class PipelineSettings:
     is_shadow: bool = False
 
     def word_for(self, errand: Errand) -> str:
-        """The word of the action by which an errand is done."""
+        """The word of the action for a built-in task."""
         return spec_for(errand, self.specs.values()).do

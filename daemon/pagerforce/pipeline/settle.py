@@ -1,4 +1,4 @@
-"""What the outcome of an attempt means for the outbox and for what we know of the world."""
+"""Applies the outcome of an attempt to the outbox, the snapshots and the links."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ from pagerforce.store.links import LinkTime
 class RetryPolicy:
     """When a failed attempt is repeated and when it is given up.
 
-    ``backoff_seconds``: from the number of attempts made, at least one.
+    ``backoff_seconds``: the wait after this number of attempts, at least one.
     """
 
     retry_for: timedelta
@@ -47,14 +47,14 @@ class RetryPolicy:
 
 
 def bounded_wait(seconds: float) -> timedelta:
-    """A wait of so many seconds, however many another side asks for."""
+    """A wait of this many seconds, at most ``LONGEST_WAIT``, whatever a remote side asks for."""
     return timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds()))
 
 
 def settlement_of(
     verdict: Verdict, action: Action, policy: RetryPolicy, now: datetime
 ) -> Settlement:
-    """Pure but for the policy's jitter: the outbox's view of a verdict."""
+    """The settlement for a verdict. Pure except for the policy's jitter."""
     match verdict:
         case Delivered(detail=detail):
             return Settlement(ActionState.DELIVERED, "delivered", detail)
@@ -64,7 +64,7 @@ def settlement_of(
             word = DOUBT if is_doubt else "rejected"
             return Settlement(ActionState.DEAD_LETTER, word, reason)
         case HaltSide(reason=reason, after_seconds=after):
-            # Nothing was done and nothing is wrong with the action: it waits with its whole side.
+            # Nothing was done and the action is fine: it waits with its whole side.
             return Settlement(
                 ActionState.PENDING,
                 "halted",
@@ -87,7 +87,7 @@ def _repeated(
     began = action.retried_at or action.first_attempt_at or now
     if now - began >= policy.retry_for:
         tried = f"gave up after {action.attempts + 1} attempts: {reason}"
-        return Settlement(ActionState.DEAD_LETTER, word, f"{tried}; retry it once that is mended")
+        return Settlement(ActionState.DEAD_LETTER, word, f"{tried}; retry it once that is fixed")
     seconds = policy.backoff_seconds(action.attempts + 1)
     if isinstance(verdict, RetryLater) and verdict.after_seconds is not None:
         seconds = max(seconds, verdict.after_seconds)
@@ -97,13 +97,14 @@ def _repeated(
         reason,
         now + bounded_wait(seconds),
         is_uncertain=is_unknown or action.is_uncertain,
+        is_answered=isinstance(verdict, Unknown) and verdict.is_answered,
     )
 
 
 async def store_effects(
     tx: Transaction, task: Task, action: Action, verdict: Verdict, skew: timedelta
 ) -> None:
-    """Brings snapshots, links and own ids up to date with what an attempt changed.
+    """Updates snapshots, links and own ids with the effects of an attempt.
 
     ``skew``: how far Salesforce's clock is ahead of PagerDuty's.
     """
@@ -116,14 +117,14 @@ async def store_effects(
 
 
 def _written_at(task: Task, names: Iterable[str]) -> dict[str, datetime]:
-    """What keeps an older event, seen late, from writing over what a newer one had us write."""
+    """Times of written fields, so that an older event, seen late, overwrites no newer write."""
     if task.event_source is Side.SALESFORCE:
         return {}
     return dict.fromkeys(names, written_at(task.event_at, task.event_place))
 
 
 async def _store_made(tx: Transaction, task: Task, made: RecordMade, skew: timedelta) -> None:
-    """A record of ours, and its link; inactive where somebody deleted it before it was read back."""
+    """Stores an own record and its link; inactive if it was deleted before it was read back."""
     record = made.record
     if await snapshots.find_record(tx, record.id) is not None:
         pass  # a poll was first: it reported what others did, up to what it stored
@@ -166,7 +167,7 @@ def _written(known: Record, task: Task, effect: FieldsWritten) -> Record:
 
 
 def _standing(known: Record, task: Task, effect: FieldsStand) -> Record:
-    """Of the values themselves nothing is noted: who set them is still to be found."""
+    """Updates only the times, not the values: it is not known yet who set them."""
     mine = _written_at(task, effect.names).items()
     newer = {name: max(at, known.changed_at.get(name, at)) for name, at in mine}
     return replace(known, changed_at={**known.changed_at, **newer})
@@ -198,10 +199,10 @@ async def _store_effect(
 async def _store_entries(
     tx: Transaction, task: Task, action: Action, effect: EntryCaused | NotCaused
 ) -> None:
-    """More entries will come back than the attempt was announced with, or fewer."""
+    """Updates expectations: the attempt causes more entries than announced, or fewer."""
     if isinstance(effect, NotCaused):
         await own_writes.expect_less(tx, action.id, effect.expected)
-    # A poll that was faster took it for the doing of who shares our account; expected now,
-    # the next such doing would be taken for ours.
+    # A faster poll has treated the entry as a change by a person with the same account. Expected
+    # now, it would make the next such change count as an own one.
     elif not await own_writes.is_known_as_theirs(tx, effect.expected, effect.after):
         await own_writes.expect_also(tx, action.id, [effect.expected], task.now)

@@ -1,4 +1,4 @@
-"""Pure: rules tried on recorded events, without writing anything. Same input, same result."""
+"""Pure: tries rules on recorded events, without writing anything. Same input, same result."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from pagerforce.rules.evaluate import Evaluation, Facts, RuleBook, RuleTrace
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An event of the journal with what else the rules saw, and when it was ruled on."""
+    """An event of the journal with the other data of its rules, and when it was evaluated."""
 
     event: Event
     seen_at: datetime
@@ -39,10 +39,10 @@ class Recorded:
 
 @dataclass(slots=True)
 class Bounds:
-    """How much a report lists; what is beyond is counted.
+    """How much a report lists; the rest is only counted.
 
     Attributes:
-        size: bytes of all that is listed.
+        size: bytes of the whole list.
         tried: events per rule. differences: actions gained, and actions lost.
         shows_values: whether values and rendered texts of events are shown.
     """
@@ -62,7 +62,7 @@ class Bounds:
 
 @dataclass(slots=True)
 class Tally:
-    """What one rule would do over all events. ``events``: the newest, the newest first."""
+    """What one rule would do over all events. ``events``: the newest ones, newest first."""
 
     fired: int = 0
     actions: dict[str, int] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Differences:
     listed: int = 0
 
     def add(self, found: Sequence[Mapping[str, Json]], bounds: Bounds) -> None:
-        """Those of one event."""
+        """Adds the differences of one event."""
         self.count += len(found)
         room = bounds.differences - self.listed
         kept = [item for item in found[: max(0, room)] if bounds.take(item)]
@@ -89,13 +89,13 @@ class Differences:
 
     @property
     def oldest_first(self) -> list[Mapping[str, Json]]:
-        """What is listed, in the order of the events."""
+        """The listed actions, in the order of the events."""
         return [item for found in reversed(self.events) for item in found]
 
 
 @dataclass(slots=True)
 class Report:
-    """What the rules would do, and how that differs from the rules in force.
+    """What the rules would do, and the differences from the rules in force.
 
     Attributes:
         rules: per (ruleset, rule), in file order.
@@ -116,13 +116,14 @@ def simulate(
 ) -> Iterator[Report]:
     """Tries ``tried`` on every event and compares with ``in_force``.
 
-    Gives the report after each event, the same one, so that anyone who has no more time can stop and keep
-    what was found: each event counts as a whole or not at all.
+    Yields the same report after each event, so that a caller without more time can stop and keep
+    the
+    results: each event counts as a whole or not at all.
 
     Args:
-        recorded: events, the newest first, our own echoes left out.
+        recorded: events, the newest first, without echoes.
         tried: the rules to try.
-        in_force: the rules to compare with; None where those are tried.
+        in_force: the rules to compare with; None if those are tried.
         bounds: how much to list.
     """
     report = Report(rules={(rule.ruleset, rule.name): Tally() for rule in tried.rules})
@@ -203,7 +204,7 @@ def _show(event: Event, decision: Decision, bounds: Bounds) -> dict[str, Json]:
 
 
 def _key(decision: Decision) -> tuple[str, str]:
-    """Two decisions are the same where they would do the same, whatever the rule's name."""
+    """The key of a decision: equal for the same action, whatever the rule's name."""
     match decision.arguments:
         case Rendered(args=args):
             return decision.call.do, str(args)

@@ -1,8 +1,8 @@
-"""Incidents that their log entries contradict: asked again after a while, and then believed.
+"""Incidents that their log entries contradict: read again after a while, and then believed.
 
-PagerDuty shows an incident as it is now beside each entry. Once everything has been read, what the entries
-lead to must be what it shows. Where it is not, an entry is late or a belief about PagerDuty is wrong: after
-a while the incident itself is asked, and what it still says is taken for true.
+PagerDuty shows the current incident beside each entry. Once everything has been read, the entries
+must lead to the same state. If they do not, an entry is late or a belief about PagerDuty is wrong:
+after a while the incident itself is read, and the values that it still shows are accepted.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,14 +13,14 @@ from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident
 
 PATIENCE_SECONDS = 20.0
-"""An entry that comes so much later than its incident shows the change is one more event then."""
+"""An entry that is later than its incident's change by more than this becomes a second event."""
 _MOST = 1_000
 _MOST_ASKED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class _Suspect:
-    """Since when an incident has shown other values than its entries lead to, and which."""
+    """An incident that its entries contradict: since when, and the ``names`` of the fields."""
 
     since: float
     seen: Incident
@@ -35,12 +35,12 @@ class Suspects:
     _present: dict[IncidentId, tuple[Incident, frozenset[str]]] = field(default_factory=dict)
 
     def note(self, shown: Mapping[IncidentId, tuple[Incident, Incident]]) -> None:
-        """Takes in what a batch led to and what its last entries showed: the later batch counts."""
+        """Compares the snapshots after a batch with its last entries: the last batch counts."""
         for key, (held, now) in shown.items():
             self._present[key] = now, contradicted_fields(held, now)
 
     def end_round(self, seconds: float) -> list[IncidentId]:
-        """Everything has been read; gives the incidents that have been contradicted for long enough."""
+        """After everything is read: the incidents that have been contradicted for long enough."""
         for key, (now, names) in self._present.items():
             known = self._found.get(key)
             if not names:
@@ -52,7 +52,7 @@ class Suspects:
         return due[:_MOST_ASKED]
 
     def believe(self, incidents: Iterable[Incident]) -> dict[IncidentId, frozenset[str]]:
-        """Of each incident asked again, the fields that are still as they were shown; it is done with."""
+        """For each incident read again, the fields that are still as shown; it is removed."""
         believed = {}
         for now in incidents:
             suspect = self._found.pop(now.id, None)
@@ -62,6 +62,6 @@ class Suspects:
         return believed
 
     def forget(self, ids: Iterable[IncidentId]) -> None:
-        """Incidents that are gone or out of sight."""
+        """Forgets incidents, e.g. those that are gone or not visible."""
         for key in ids:
             self._found.pop(key, None)

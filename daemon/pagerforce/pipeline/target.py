@@ -1,7 +1,7 @@
-"""What an action acts on, resolved when it is about to be delivered.
+"""The targets of an action, resolved just before it is delivered.
 
 docs/reference/rules.md, "Actions": later actions of an event see the link that an earlier
-one made, so the links of the moment count, not those of the decision.
+one created, so the current links count, not those at the time of the decision.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident
 from pagerforce.model.link import Link, LinkState
 from pagerforce.model.outbox import Action
-from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.store import links, snapshots
 from pagerforce.store.database import Transaction
 
@@ -31,30 +30,30 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The links an action may go along, and the incidents on them as last seen."""
+    """The links that an action may use, with the last known state of their incidents."""
 
     links: tuple[Link, ...]
     incidents: dict[str, Incident]
 
 
 async def find_pairs(tx: Transaction, action: Action, spec: ActionSpec, event: Event) -> Pairs:
-    """The links of the event's subject that this action may go along, oldest first."""
+    """The links of the event's subject that this action may use, oldest first."""
     subject = event.incident_id or event.record_id
     found = await links.links_of(tx, [subject]) if subject else []
     found = found or await _moved_links(tx, spec, event)
-    # A deletion is what makes them inactive; and a record that somebody deleted is not made again.
+    # A deletion makes links inactive; and a record that somebody deleted is not created again.
     if event.type != "delete" and spec.target is not TargetKind.NEW_RECORD:
         found = [link for link in found if link.state is not LinkState.INACTIVE]
-    if action.ruleset == COMMENT_RULE:
+    if action.is_copy:
         found = [link for link in found if _is_after(event, link)]
     incidents = await snapshots.read_incidents(tx, {link.incident_id for link in found})
     return Pairs(tuple(found), {key: item for key, (item, _) in incidents.items()})
 
 
 async def _moved_links(tx: Transaction, spec: ActionSpec, event: Event) -> list[Link]:
-    """What happened to an incident up to its merge is about the records that it had, and vice versa.
+    """The former links of a merged incident, for events up to the merge, and vice versa.
 
-    A page for a record that was merged since is for the one that remains: it may have an incident.
+    A page for a merged record is for the surviving record, which may have an incident.
     """
     if event.record_id is not None:
         record = await snapshots.find_record(tx, event.record_id)
@@ -71,16 +70,16 @@ async def _moved_links(tx: Transaction, spec: ActionSpec, event: Event) -> list[
 
 
 def _is_after(event: Event, link: Link) -> bool:
-    """Whether a comment was made after the link, by the clock of its own side.
+    """Whether a comment was written after the link, by the clock of its own side.
 
-    Both are whole seconds, and so is what we know of how far the two clocks are apart.
+    Both times are in whole seconds, and so is the known difference between the two clocks.
     """
     linked_at = link.record_at if event.source is Side.SALESFORCE else link.created_at
     return event.at >= linked_at - _CLOCK_DOUBT
 
 
 def choose(action: Action, spec: ActionSpec, event: Event, pairs: Pairs) -> Targets:
-    """Pure: the targets of an action among the links of the moment."""
+    """Pure: the targets of an action among the current links."""
     kind = spec.target
     if kind is TargetKind.NEW_INCIDENT:
         return _new_incident(action, event, pairs)
@@ -137,6 +136,6 @@ def _incidents(event: Event, pairs: Pairs, *, should_be_open: bool) -> Targets:
 
 
 def _is_open(pairs: Pairs, incident_id: str) -> bool:
-    """An incident without a snapshot is taken as open: the handler looks before it writes."""
+    """Whether it is open. Without a snapshot it counts as open: the handler reads it first."""
     incident = pairs.incidents.get(incident_id)
     return incident is None or incident.is_open

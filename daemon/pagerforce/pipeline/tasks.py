@@ -1,4 +1,4 @@
-"""Builds the task that a handler is given: which incident and record, and what is known of them."""
+"""Builds the task for a handler: its incident and record, and what is known about them."""
 
 from datetime import datetime
 
@@ -7,7 +7,6 @@ from pagerforce.model.durations import LATEST_ENTRY
 from pagerforce.model.event import Event
 from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.outbox import Action
-from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.pipeline.target import Pairs
 from pagerforce.store import attempts, links, own_writes, snapshots
 from pagerforce.store.database import Transaction
@@ -16,7 +15,7 @@ from pagerforce.store.database import Transaction
 def sides_of(
     spec: ActionSpec, target: str, event: Event, pairs: Pairs, object_name: str
 ) -> tuple[IncidentId | None, RecordId | None]:
-    """The incident and the record an action is about, given its target."""
+    """The incident and the record of an action, given its target."""
     if spec.side is Side.PAGERDUTY and spec.target is not TargetKind.NEW_INCIDENT:
         record = event.record_id or next(
             (link.record_id for link in pairs.links if link.object == object_name), None
@@ -67,7 +66,7 @@ async def build_task(
         incident=await snapshots.find_incident(tx, incident_id) if incident_id else None,
         record=await snapshots.find_record(tx, record_id) if record_id else None,
         event_record=event.record,
-        comment=event.comment if head.ruleset == COMMENT_RULE else None,
+        comment=event.comment if head.is_copy else None,
         attempt=head.attempts + 1,
         is_uncertain=head.is_uncertain,
         first_attempt_at=head.first_attempt_at,
@@ -76,7 +75,7 @@ async def build_task(
         seen_before=await _seen_before(tx, head, spec, record_id),
         tried_elsewhere=elsewhere,
         doubt_since=head.doubt_since if head.is_uncertain else None,
-        tried_at=await attempts.tried_at(tx, head.id) if head.is_uncertain else (),
+        tried=await attempts.tried(tx, head.id) if head.is_uncertain else (),
         rivals=rivals,
     )
 
@@ -84,7 +83,7 @@ async def build_task(
 async def _seen_before(
     tx: Transaction, head: Action, spec: ActionSpec, record_id: RecordId | None
 ) -> frozenset[str]:
-    """Rows that no attempt of this action made: polls knew them before. Not after a restore."""
+    """Rows that no attempt of this action created: polls saw them before. Not after a restore."""
     began = head.first_attempt_at
     if (
         not head.is_uncertain
@@ -100,7 +99,7 @@ async def _seen_before(
 
 
 async def _linked(tx: Transaction, head: Action, event: Event) -> frozenset[str]:
-    """Records that are linked already: none of them was made by this action."""
+    """Records that are linked already: this action created none of them."""
     name = str((head.args or {}).get("object") or head.object)
     since = min(filter(None, (event.at, head.doubt_since, head.first_attempt_at)))
     return await links.linked_since(tx, name, since - LATEST_ENTRY)

@@ -1,4 +1,4 @@
-"""What delivery works with, put together by the composition root."""
+"""The dependencies of delivery, assembled by the composition root."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from pagerforce.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What delivery works with.
+    """The dependencies of delivery.
 
-    ``verdict_of``: what a failed read before the attempt means. ``skew``: how far Salesforce's clock
-    is ahead of PagerDuty's.
+    ``verdict_of``: the verdict for a failed read before the attempt. ``skew``: how far Salesforce's
+    clock is ahead of PagerDuty's.
     """
 
     database: Database

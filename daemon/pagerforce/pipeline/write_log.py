@@ -1,4 +1,4 @@
-"""Which records writes of the daemon touch, for polls that read at the same time."""
+"""The records that the daemon is writing to, for polls that read at the same time."""
 
 from dataclasses import dataclass, field
 
@@ -7,25 +7,25 @@ from pagerforce.model.ids import RecordId
 
 @dataclass(slots=True)
 class WriteLog:
-    """Which records our writes touch, so that a poll knows what it may have read half-done."""
+    """The records of own writes, so that a poll knows which rows it may have read half-written."""
 
     _clock: int = 0
     _under_way: dict[RecordId, int] = field(default_factory=dict)
     _last: dict[RecordId, int] = field(default_factory=dict)
 
     def mark(self) -> int:
-        """A point in time to ask about later, taken before a poll reads."""
+        """A point in time for ``touched_since``, taken before a poll reads."""
         self._clock += 1
         self._last = {key: at for key, at in self._last.items() if key in self._under_way}
         return self._clock
 
     def begin(self, record_id: RecordId) -> None:
-        """A write to this record starts."""
+        """Notes that a write to this record starts."""
         self._under_way[record_id] = self._under_way.get(record_id, 0) + 1
         self._last[record_id] = self._clock
 
     def end(self, record_id: RecordId) -> None:
-        """A write to this record is settled."""
+        """Notes that a write to this record is settled."""
         left = self._under_way.get(record_id, 0) - 1
         if left > 0:
             self._under_way[record_id] = left
@@ -34,6 +34,6 @@ class WriteLog:
         self._last[record_id] = self._clock
 
     def touched_since(self, mark: int) -> frozenset[RecordId]:
-        """Records a write touched since then, or touches now."""
+        """The records that were written since ``mark``, or are being written now."""
         ended = {key for key, at in self._last.items() if at >= mark}
         return frozenset(ended | self._under_way.keys())

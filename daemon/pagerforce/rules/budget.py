@@ -1,11 +1,11 @@
-"""What templates may cost: steps of work and characters of text, counted instead of timed.
+"""Limits for the cost of templates: steps of work and characters of text, counted instead of timed.
 
-One step is about what the name of a field costs, half a microsecond. Whatever takes longer than that
-for longer operands takes steps in proportion, and a text is paid for before it is made.
+One step is about the cost of reading a field, half a microsecond. Work that grows with its operands
+takes steps in proportion, and a text is paid for before it is built.
 
-Each action has a small allowance that nobody else can use up, so that a rule that does little is
-filled in whatever the others do. What an action needs beyond it is taken from what its rule has and
-from what all rules have together for the event: both must have it.
+Each action has a small allowance that no other action can use up, so that a cheap rule is always
+rendered. An action that needs more takes it from the pool of its rule and from the pool of all
+rules for the event: both must have enough.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pagerforce.rules.environment import TemplateProblem
 
 MAX_CHARS = 131_072
-"""The longest text a template, or a step inside one, may make: Salesforce's largest long text."""
+"""The longest text that a template or a step in it may produce: Salesforce's largest long text."""
 MAX_ITEMS = 32_768
-"""The longest list a template may make."""
+"""The longest list that a template may produce."""
 ACTION_STEPS = 1_000
 ACTION_CHARS = 4_096
 RULE_STEPS = 100_000
@@ -24,12 +24,12 @@ RULE_CHARS = 8 * MAX_CHARS
 EVENT_STEPS = 3 * RULE_STEPS
 EVENT_CHARS = 4 * RULE_CHARS
 _CHARS_PER_STEP = 256
-"""So many characters are copied or compared in the time of one step."""
+"""The number of characters that are copied or compared in the time of one step."""
 
 
 @dataclass(slots=True)
 class Pool:
-    """Steps and characters that several actions share. ``whose``: for the reason when it is empty."""
+    """Steps and characters that several actions share. ``whose``: the owner, for error messages."""
 
     steps: int
     chars: int
@@ -37,20 +37,20 @@ class Pool:
 
 
 def rule_pool() -> Pool:
-    """What the actions of one rule may use beyond their own allowances."""
+    """The pool that the actions of one rule share beyond their own allowances."""
     return Pool(RULE_STEPS, RULE_CHARS, "this rule's actions")
 
 
 def event_pool() -> Pool:
-    """What all rules may use together for one event, beyond the allowances of their actions."""
+    """The pool that all rules share for one event, beyond the allowances of their actions."""
     return Pool(EVENT_STEPS, EVENT_CHARS, "all rules together")
 
 
 class Budget:
-    """What is left for one action's arguments, or for one text.
+    """The remaining budget for the arguments of one action, or for one text.
 
     Args:
-        pools: what may be used when the own allowance is used up, all of them; None: what a rule has.
+        pools: all are charged when the own allowance is used up; None: the pool of one rule.
     """
 
     __slots__ = ("_chars", "_pools", "_steps")
@@ -64,40 +64,40 @@ class Budget:
         """Pays for work.
 
         Raises:
-            TemplateProblem: there are not as many steps left.
+            TemplateProblem: there are too few steps left.
         """
         self._steps -= steps
         if self._steps < 0:
             lacking, self._steps = -self._steps, 0
             for pool in self._pools:
                 if pool.steps < lacking:
-                    raise TemplateProblem(f"filling in takes too much work for {pool.whose}")
+                    raise TemplateProblem(f"rendering takes too much work for {pool.whose}")
             for pool in self._pools:
                 pool.steps -= lacking
 
     def read(self, chars: int) -> None:
-        """Pays for looking through so many characters.
+        """Pays for reading this number of characters.
 
         Raises:
-            TemplateProblem: there are not as many steps left.
+            TemplateProblem: there are too few steps left.
         """
         self.spend(chars // _CHARS_PER_STEP)
 
     def make(self, chars: int) -> None:
-        """Pays for a text of so many characters; called before there is one.
+        """Pays for a text of this length, before it is built.
 
         Raises:
-            TemplateProblem: it is longer than any text may be, or too much text was made already.
+            TemplateProblem: it is longer than the limit, or too much text was produced already.
         """
         if chars > MAX_CHARS:
             raise TemplateProblem(f"the text grows beyond {MAX_CHARS} characters")
         self.reserve(chars)
 
     def reserve(self, chars: int) -> None:
-        """Pays for text whose length is known only when it is made, by the most it can be.
+        """Pays for text of unknown length, by its maximum.
 
         Raises:
-            TemplateProblem: too much text was made already.
+            TemplateProblem: too much text was produced already.
         """
         self.spend(chars // _CHARS_PER_STEP)
         self._chars -= chars
@@ -105,15 +105,15 @@ class Budget:
             lacking, self._chars = -self._chars, 0
             for pool in self._pools:
                 if pool.chars < lacking:
-                    raise TemplateProblem(f"filling in makes too much text for {pool.whose}")
+                    raise TemplateProblem(f"rendering produces too much text for {pool.whose}")
             for pool in self._pools:
                 pool.chars -= lacking
 
     def hold(self, items: int) -> None:
-        """Pays for a list of so many items.
+        """Pays for a list of this length.
 
         Raises:
-            TemplateProblem: it is longer than any list may be, or there are too few steps left.
+            TemplateProblem: it is longer than the limit, or there are too few steps left.
         """
         if items > MAX_ITEMS:
             raise TemplateProblem(f"a list grows beyond {MAX_ITEMS} items")
@@ -126,14 +126,14 @@ PATTERN_EVENT = 10 * PATTERN_RULE
 
 
 class PatternWork:
-    """What regular expressions may cost for one event: characters times the size of the pattern.
+    """The limit for regular expressions on one event: characters times the size of the pattern.
 
-    That is what the worst pattern takes on the worst text; an ordinary one takes a hundredth of it.
-    A short text is always looked through, a longer one as long as its rule and the event have work
-    left, so that no rule uses up what the others need.
+    That is the cost of the worst pattern on the worst text; an ordinary one costs a hundredth of
+    it. A short text is always searched. A longer one is searched while its rule and the event have
+    work left, so that no rule uses up the work of the others.
 
     Attributes:
-        has_refused: whether the rule wanted more than it may have.
+        has_refused: whether the rule needed more than its limit.
     """
 
     __slots__ = ("_event", "_rule", "has_refused")
@@ -144,12 +144,12 @@ class PatternWork:
         self.has_refused = False
 
     def next_rule(self) -> None:
-        """From now on another rule pays."""
+        """Starts the account of the next rule."""
         self._rule = PATTERN_RULE
         self.has_refused = False
 
     def affords(self, text: str, size: int) -> bool:
-        """Whether a text can be looked through with a pattern of this size; pays for it."""
+        """Whether a text may be searched with a pattern of this size; pays for it."""
         work = len(text) * size * (1 if text.isascii() else 2)
         if work <= PATTERN_FREE:
             return True

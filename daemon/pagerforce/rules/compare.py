@@ -1,8 +1,8 @@
-"""How two values compare: by value where they are numbers, booleans, dates or Ids, else as text.
+"""Compares two values: numbers, booleans, dates and Ids by value, everything else as text.
 
-docs/reference/rules.md, "Operators". A record's field has no declared type here, so the two values say
-what they are: text that reads as the other side's type is taken as that type.
-Facts: ``salesforce.text-without-case``, ``salesforce.ids-of-two-lengths``.
+docs/reference/rules.md, "Operators". A record's field has no declared type here. The two values
+decide: text that reads as the other value's type is treated as that type. Facts:
+``salesforce.text-without-case``, ``salesforce.ids-of-two-lengths``.
 """
 
 import math
@@ -19,12 +19,12 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]{5,15}(?:Z|[+-][0-9]{2}:?[0-9]{2})?")
 _TIME = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?Z?")
 _FEW = 8
-"""So many values are tried one after the other as soon as they are looked up."""
+"""Up to this number, trying all values is as fast as an index."""
 _BOOLEANS = {"true": True, "false": False}
 
 
 def to_number(value: object) -> int | float | None:
-    """The number a value is or reads as; None where it is not one."""
+    """The number that a value is or reads as; None if it is no number."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
@@ -37,7 +37,7 @@ def to_number(value: object) -> int | float | None:
 
 
 def to_boolean(value: object) -> bool | None:
-    """The boolean a value is or reads as; None where it is not one."""
+    """The boolean that a value is or reads as; None if it is no boolean."""
     if isinstance(value, bool):
         return value
     return _BOOLEANS.get(value.strip().lower()) if isinstance(value, str) else None
@@ -75,7 +75,7 @@ def is_same_text(left: str, right: str, *, is_id: bool) -> bool:
         right: the other.
         is_id: the field is known to hold an Id. Otherwise only a 15-character text beside an
             18-character one is read as an Id, because the API itself always answers with 18: two
-            texts of one length that differ in nothing but case are then the same text.
+            texts of equal length that differ only in case are then the same text.
     """
     if is_id and is_record_id(left) and is_record_id(right):
         return is_same_record_id(left, right)
@@ -90,7 +90,7 @@ def is_same_text(left: str, right: str, *, is_id: bool) -> bool:
 
 
 def _may_be_alike(left: str, right: str) -> bool:
-    """Whether two texts are near enough in length: one character folds to three at most."""
+    """Whether the lengths of two texts allow equality: one character folds to at most three."""
     return len(left) <= 3 * len(right) and len(right) <= 3 * len(left)
 
 
@@ -118,7 +118,7 @@ def _is_same_time(actual: str, expected: str) -> bool:
 
 
 def equality_to(expected: Sequence[object], *, is_id: bool = False) -> Callable[[object], bool]:
-    """``is_same`` with any of the expected values, made ready for many calls."""
+    """``is_same`` with any of the expected values, prepared for many calls."""
     texts = [one for one in expected if _is_plain_text(one)]
     plain = frozenset(one.casefold() for one in texts)
     longest = max(map(len, plain), default=0)
@@ -139,7 +139,7 @@ def equality_to(expected: Sequence[object], *, is_id: bool = False) -> Callable[
 
 
 def _near(expected: Sequence[object]) -> Callable[[object], Sequence[object]]:
-    """A function that finds those of many values that can be the same as a given one."""
+    """A function that selects, from many values, those that may be the same as a given one."""
     if len(expected) <= _FEW:
         return lambda _: expected
     by_key: dict[object, list[object]] = {}
@@ -150,14 +150,14 @@ def _near(expected: Sequence[object]) -> Callable[[object], Sequence[object]]:
 
 
 def _is_plain_text(value: object) -> TypeGuard[str]:
-    """Whether only text without case can be the same as this: no Id, number, date or boolean."""
+    """Whether this can only equal text: it is no Id, number, date or boolean."""
     if not isinstance(value, str) or is_empty(value) or len(value) in (15, 18):
         return False
     return all(reader(value) is None for reader in (to_number, to_boolean, to_moment, to_time))
 
 
 def order(actual: object, expected: object) -> int | None:
-    """-1, 0 or 1 as ``actual`` is before, at or after ``expected``; None: they have no order."""
+    """-1, 0 or 1: ``actual`` is less than, equal to or more than ``expected``; None: no order."""
     left_number, right_number = to_number(actual), to_number(expected)
     if left_number is not None and right_number is not None:
         return (left_number > right_number) - (left_number < right_number)
@@ -173,7 +173,7 @@ def order(actual: object, expected: object) -> int | None:
 def keys_of(value: object) -> tuple[object, ...]:
     """Keys for an index: two values that are the same by ``is_same`` share at least one.
 
-    The reverse need not hold; the index only narrows the choice.
+    Different values may share one too; the index only narrows the choice.
     """
     if is_empty(value):
         return (("text", ""),)

@@ -1,7 +1,7 @@
 """Conditions compiled to functions. They never raise, whatever the data is.
 
-A check answers True, False, or None where the value found cannot be compared in that way; None
-counts as False and the trace says so.
+A check returns True, False, or None if the value cannot be compared in that way. None counts as
+False, and the trace shows the reason.
 """
 
 from collections.abc import Callable
@@ -24,9 +24,9 @@ from pagerforce.rules.syntax import Condition, Group, Mode
 from pagerforce.rules.views import find_field
 
 _Pair = tuple[object, object]
-TOO_MUCH = "a text is too long for a pattern of this size and was not looked through"
+TOO_MUCH = "a text is too long for a pattern of this size and was not searched"
 _new = tuple.__new__
-"""Makes a named tuple in half the time that its own constructor takes."""
+"""Creates a named tuple in half the time of its own constructor."""
 
 
 Compiled = Callable[[Scene, list[ConditionTrace]], bool]
@@ -34,13 +34,13 @@ Tracer = Callable[[Scene], ConditionTrace]
 
 
 class Compiler:
-    """Compiles the conditions of many rules. Equal ones become one function, judged once per event."""
+    """Compiles the conditions of many rules. Equal ones are one function, run once per event."""
 
     def __init__(self) -> None:
         self._compiled: dict[object, Compiled] = {}
 
     def compile_group(self, group: Group) -> Compiled:
-        """Makes a function that judges a group and appends one trace for every condition in it.
+        """Returns a function that evaluates a group and appends one trace per condition.
 
         All conditions are tried, so that a trace is complete.
         """
@@ -50,7 +50,7 @@ class Compiler:
         )
         if not items:
             return lambda _scene, _traces: True
-        # One member that is so decides it: a true one of "any", a false one of "all".
+        # One member decides: a true one of "any", a false one of "all".
         decider = group.mode is Mode.ANY
 
         def judge(scene: Scene, traces: list[ConditionTrace]) -> bool:
@@ -63,7 +63,7 @@ class Compiler:
         return judge
 
     def _compile(self, condition: Condition) -> Compiled:
-        # By its text: true, 1 and 1.0 are one key to Python.
+        # By repr: true, 1 and 1.0 are one key to Python.
         key = (condition.field, condition.op, repr(condition.value), condition.place)
         if key not in self._compiled:
             self._compiled[key] = _judged_once(len(self._compiled), _tracer_of(condition))
@@ -75,7 +75,7 @@ def _judged_once(number: int, trace_of: Tracer) -> Compiled:
         trace = scene.judged.get(number)
         if trace is None:
             trace = trace_of(scene)
-            # What one rule had no work left for another one may have.
+            # Another rule may have enough work left.
             if trace.remark is not TOO_MUCH:
                 scene.judged[number] = trace
         traces.append(trace)
@@ -129,7 +129,7 @@ def _change_tracer(condition: Condition, ref: FieldRef) -> Tracer:
 
 
 def _pair_reader(ref: FieldRef) -> Callable[[Scene], _Pair | None]:
-    """Reads the old and the new value; None where the event knows no old one."""
+    """A function that reads the old and the new value; None if the event has no old one."""
     if ref.root is Root.INCIDENT:
         read = incident_reader(ref.path)
 
@@ -148,7 +148,7 @@ def _pair_reader(ref: FieldRef) -> Callable[[Scene], _Pair | None]:
         if name is None:
             return None
         old, new = scene.old_record[name], read_record(scene.record, path)
-        # The difference was judged when the event was made: formulas of the time never differ.
+        # The difference was found when the event was created: time-driven formulas never differ.
         return (old, new) if name in scene.event.changed else (new, new)
 
     return pair_of_record
@@ -187,7 +187,7 @@ def _check_of(condition: Condition, ref: FieldRef) -> Check:
 
 
 def _equality(value: Operand, ref: FieldRef) -> Callable[[object], bool]:
-    """Whether a value is the expected one, or one of them; a list: whether it holds one."""
+    """A check for the expected value, or one of several; a list: whether it contains one."""
     expected = value if isinstance(value, tuple) else (value,)
     is_it = equality_to(expected, is_id=ref.kind is FieldKind.ID)
     if ref.kind is FieldKind.PEOPLE:

@@ -1,7 +1,7 @@
 """Reads a template into Jinja's syntax tree.
 
-Jinja reads the language here and does nothing more: it neither generates code nor runs a template.
-What a tree means is in ``program.py``.
+Jinja only parses here: it neither generates code nor runs a template. ``program.py`` gives the tree
+its meaning.
 """
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
@@ -11,8 +11,8 @@ from pagerforce.errors import PagerforceError
 MAX_TEMPLATE_CHARS = 32_768
 
 
-class TemplateProblem(PagerforceError):  # noqa: N818 - a reason to show, not a failure of ours
-    """A template cannot be read or filled in; the reason names names, never customers' text."""
+class TemplateProblem(PagerforceError):  # noqa: N818 - a reason to show, not an internal error
+    """A template cannot be read or rendered. The reason has names only, never customers' text."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""Evaluates rules on an event: which match, why, and what they want done. Decides; does nothing."""
+"""Evaluates rules on an event: which match, why, and which actions follow. It has no effects."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ __all__ = ["ConditionTrace", "Evaluation", "Facts", "RuleBook", "RuleTrace"]
 NONE_OFF: Mapping[tuple[str, str], str] = {}
 
 _new = tuple.__new__
-"""Makes a named tuple in half the time that its own constructor takes."""
+"""Creates a named tuple in half the time of its own constructor."""
 
 TRACE_ALL_UP_TO = 50
-"""With no more rules than this for a side and object, every rule that sees an event is traced; with
-more, those that the index leaves out are not."""
+"""Up to this number of rules for a side and object, every rule that sees an event is traced. With
+more rules, those that the index leaves out are not traced."""
 
 
 class RuleTrace(NamedTuple):
-    """What became of one rule for one event; a named tuple, as conditions' traces are.
+    """The result of one rule for one event; a named tuple like the traces of conditions.
 
     Attributes:
-        matched: whether its conditions held. ``reason`` says why it was skipped, or, although it
-            matched, not acted upon.
+        matched: whether its conditions held. ``reason``: why the rule was skipped, or why it was
+            not acted upon although it matched.
     """
 
     ruleset: str
@@ -47,9 +47,9 @@ class RuleTrace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Everything the rules have to say about one event, in file order.
+    """All results of the rules for one event, in file order.
 
-    ``errors``: what single rules raised by a defect; their traces say so, and the others went on.
+    ``errors``: internal errors in single rules. Their traces show them; the other rules still ran.
     """
 
     traces: tuple[RuleTrace, ...]
@@ -62,7 +62,7 @@ class RuleBook:
 
     Args:
         rules: in file order, from ``parse_rulesets``.
-        maps: the value maps that templates look into.
+        maps: the value maps for templates.
     """
 
     def __init__(
@@ -88,11 +88,11 @@ class RuleBook:
         """Tries the rules on an event.
 
         Args:
-            facts: the event and what is linked to its subject.
-            now: when it is ruled on, in the clock of ``event.at``; for ``max_age``.
+            facts: the event and the incidents or records linked to its subject.
+            now: the time of evaluation, in the clock of ``event.at``; for ``max_age``.
             every_rule: trace every rule that sees the event, also those that the index could leave
                 out (for ``simulate``).
-            off: (ruleset, rule) -> why it is switched off: it does not match, and its trace says so.
+            off: (ruleset, rule) -> why it is switched off: it does not match; its trace shows why.
         """
         run = _Run(facts, now, self.maps, off)
         source, own_object = facts.event.source, facts.event.object
@@ -111,14 +111,14 @@ class RuleBook:
     ) -> "list[_CompiledRule]":
         try:
             return shelf.choose(run.scene(name), every_rule=every_rule)
-        except Exception as error:  # noqa: BLE001 (rules of other objects go on; these are tried one by one)
+        except Exception as error:  # noqa: BLE001 (other objects' rules run; these one by one)
             run.errors.append(error)
             return shelf.seeing(run.event_type)
 
 
 @dataclass(frozen=True, slots=True)
 class _CompiledAction:
-    """An action made ready: the decision where it is always the same, else the roots it speaks of."""
+    """A prepared action: its decision if that is always the same, else the roots that it uses."""
 
     index: int
     call: ActionCall
@@ -127,7 +127,7 @@ class _CompiledAction:
 
 
 class _CompiledRule:
-    """A rule made ready: conditions as a function, actions as far as no event is needed for them."""
+    """A prepared rule: conditions as a function, actions as far as possible without an event."""
 
     __slots__ = ("actions", "has_patterns", "is_fixed", "judge", "place", "rule", "types")
 
@@ -196,13 +196,13 @@ class _Run:
         return self._facts.event.type
 
     def scene(self, object_name: str) -> Scene:
-        """What the rules of an object see; made once."""
+        """What the rules of an object see; created once."""
         if object_name not in self._scenes:
             self._scenes[object_name] = scene_of(self._facts, object_name)
         return self._scenes[object_name]
 
     def try_rule(self, one: _CompiledRule) -> None:
-        """Judges one rule, in its turn; what it raises by a defect is traced, and no match."""
+        """Evaluates one rule, in its turn. An internal error is traced and counts as no match."""
         try:
             self._try_rule(one)
         except Exception as error:  # noqa: BLE001 (no rule, however written, stops other rules)
@@ -214,7 +214,7 @@ class _Run:
         rule = one.rule
         stopper = self._stopped.get(rule.ruleset)
         if stopper is not None or not rule.enabled:
-            reason = "disabled" if stopper is None else f'skipped: rule "{stopper}" said stop'
+            reason = "disabled" if stopper is None else f'skipped: rule "{stopper}" has stop = true'
             self._trace(rule, (), reason, matched=False)
             return
         if self._off and (why := self._off.get((rule.ruleset, rule.name))):
@@ -261,7 +261,7 @@ class _Run:
             return Rendered(render_args(action.call.args, context, self._maps, Budget(pools)))
         except TemplateProblem as error:
             return Unrenderable(error.reason)
-        except Exception as error:  # noqa: BLE001 (this action is a dead letter; others go on)
+        except Exception as error:  # noqa: BLE001 (only this action becomes a dead letter)
             self.errors.append(error)
             return Unrenderable(internal_error_text(error))
 

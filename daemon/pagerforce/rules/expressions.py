@@ -1,7 +1,7 @@
 """Turns the expressions of a template's tree into functions.
 
-Every kind of node that ``inspection.py`` lets through has its function here, and nothing else is ever
-run. What takes longer for longer operands is paid for where it is done (``values.py``, ``filters.py``,
+Every kind of node that ``inspection.py`` allows has its function here; nothing else is ever run.
+Work that grows with its operands is paid for where it is done (``values.py``, ``filters.py``,
 ``methods.py``).
 """
 
@@ -33,7 +33,7 @@ from pagerforce.rules.views import EMPTY
 
 
 class Rendering:
-    """One text being filled in: what its names stand for, what it may cost, what it says so far."""
+    """One text that is being rendered: the values of its names, its budget, the text so far."""
 
     __slots__ = ("budget", "maps", "names", "parts", "size")
 
@@ -48,7 +48,7 @@ class Rendering:
         """Adds to the text.
 
         Raises:
-            TemplateProblem: it grows longer than any text may be.
+            TemplateProblem: the text exceeds the limit.
         """
         self.size += len(text)
         if self.size > MAX_CHARS:
@@ -64,11 +64,11 @@ _ASKS_DEFINED = {"defined": False, "undefined": True}
 
 
 def build(node: nodes.Node, *, is_strict: bool = True) -> Value:
-    """The function that works an expression out.
+    """The function that evaluates an expression.
 
     Args:
         node: the expression.
-        is_strict: an undefined name is a problem at once. Otherwise ``Undefined`` is handed on.
+        is_strict: an undefined name is a problem at once. Otherwise ``Undefined`` is passed on.
     """
     if type(node) in _PASSING:
         return _PASSING[type(node)](node, is_strict=is_strict)
@@ -76,7 +76,7 @@ def build(node: nodes.Node, *, is_strict: bool = True) -> Value:
 
 
 def size_of_tree(node: nodes.Node) -> int:
-    """How many nodes an expression has: what it costs to work it out, besides its operands."""
+    """The number of nodes in an expression: the cost of evaluating it, besides its operands."""
     return 1 + sum(map(size_of_tree, node.iter_child_nodes()))
 
 
@@ -245,7 +245,7 @@ def _negation(node: nodes.Not) -> Value:
 
 def _choice(node: nodes.CondExpr, *, is_strict: bool) -> Value:
     condition, then = build(node.test), build(node.expr1, is_strict=is_strict)
-    # Without an else there is nothing to say.
+    # Without an else the result is empty.
     if node.expr2 is None:
         other: Value = lambda _run: EMPTY  # noqa: E731 - as the others are functions
     else:
@@ -328,7 +328,7 @@ _PASSING: Mapping[type[nodes.Node], Callable[..., Value]] = {
     nodes.Or: _either,
     nodes.CondExpr: _choice,
 }
-"""Expressions that may hand an undefined name on."""
+"""Expressions that may pass an undefined name on."""
 _BUILDERS: Mapping[type[nodes.Node], Callable[[Any], Value]] = {
     nodes.Const: _constant,
     nodes.Call: _call,

@@ -56,7 +56,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 CUSTOM_FIELDS = "custom_fields."
 MAX_FIELD_CHARS = 512
 MAX_SEGMENTS = 6
-"""A path of five parents and a field: no further (``salesforce.five-parent-steps``)."""
+"""A path has at most five parents and a field (``salesforce.five-parent-steps``)."""
 
 _SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -82,15 +82,15 @@ class FieldRef:
 
 
 class UnknownFieldError(ValueError):
-    """There is no such field; the message says which ones there are."""
+    """There is no such field; the message lists the existing ones."""
 
 
 @functools.lru_cache(maxsize=20_000)
 def parse_field(text: str) -> FieldRef:
-    """Reads a field's name as it stands in a condition.
+    """Reads a field's name as it is written in a condition.
 
     Raises:
-        UnknownFieldError: there is no such field, with the nearest one where there is one near.
+        UnknownFieldError: there is no such field; the message suggests a similar one, if any.
     """
     if len(text) > MAX_FIELD_CHARS:
         raise UnknownFieldError(f"a field has a name of at most {MAX_FIELD_CHARS} characters")
@@ -111,7 +111,7 @@ def parse_field(text: str) -> FieldRef:
 
 
 def choices_of(ref: FieldRef, run_on: Side) -> tuple[str, ...]:
-    """The closed set of words the field can hold in such a rule; empty where it is open.
+    """The closed set of words that the field can hold in such a rule; empty if it is open.
 
     PagerDuty's event types are open: an entry type that is unknown here keeps its own name.
     """
@@ -122,7 +122,7 @@ def choices_of(ref: FieldRef, run_on: Side) -> tuple[str, ...]:
 
 
 def check_record_path(path: str) -> str | None:
-    """Why a text is not a field or parent path of a record; None where it is."""
+    """Why a text is not a field or parent path of a record; None if it is."""
     segments = path.split(".")
     if not path or any(_SEGMENT.fullmatch(segment) is None for segment in segments):
         return f"{path!r} is not a field's API name or a parent path such as Owner.Name"
@@ -140,7 +140,7 @@ def _record_kind(path: str) -> FieldKind:
     problem = check_record_path(path)
     if problem is not None:
         raise UnknownFieldError(problem)
-    # Standard fields ending in Id are Ids; what a custom field is only describe can tell.
+    # Standard fields ending in Id are Ids; only describe knows the type of a custom field.
     return FieldKind.ID if path.rpartition(".")[2].endswith("Id") else FieldKind.ANY
 
 
@@ -158,7 +158,7 @@ def _known(root: str, path: str, fields: Mapping[str, FieldKind]) -> FieldKind:
 
 
 def all_names() -> tuple[str, ...]:
-    """Every field that has a fixed name, as conditions write them."""
+    """All fields with a fixed name, as they are written in conditions."""
     groups = (("event", EVENT_FIELDS), ("incident", INCIDENT_FIELDS), ("comment", COMMENT_FIELDS))
     return ("linked", *(f"{root}.{path}" for root, fields in groups for path in fields))
 

@@ -1,7 +1,7 @@
-"""The filters of templates. Each takes what a field can hold and is paid for before it makes a text.
+"""The filters of templates. Each accepts any value of a field and is paid for before it runs.
 
-They raise ``TemplateProblem`` with a reason that carries no text of the customer's, except an
-unmapped value, which the operator needs to map it.
+They raise ``TemplateProblem`` with a reason that has no customers' text, except an unmapped value,
+which the operator needs to map it.
 """
 
 import functools
@@ -27,7 +27,7 @@ SHOWN_CHARS = 80
 MAX_PRECISION = 30
 MAX_LAYOUT_CHARS = 256
 _WIDTH = re.compile(r"%[-_0+^#]*[1-9]")
-"""A width in a layout: ``%99d`` makes a text as long as it says."""
+"""A width in a layout: ``%99d`` produces a text of that length."""
 _REFERENCE = re.compile(r"&[^\t\n\f <&#;]{1,32}")
 _MOST_PER_LAYOUT_CHAR = 16
 _DATE_STEPS = 20
@@ -71,7 +71,7 @@ def _default(budget: Budget, value: object, other: object = "") -> object:
 
 def _truncate(budget: Budget, value: object, length: int = 255, end: str = ELLIPSIS) -> str:
     limit = int(length)
-    # What is cut off need not be measured: no character is shorter than one unit.
+    # The part that is cut off need not be measured: no character is shorter than one unit.
     text = text_in(budget, value)
     text = text[: max(limit, 0) + 1] if len(text) > limit else text
     budget.spend((0 if text.isascii() else len(text) >> 2) + (len(end) >> 2))
@@ -83,7 +83,7 @@ def _replace(budget: Budget, value: object, old: str, new: object) -> str:
     text, wanted = text_in(budget, value), text_in(budget, old)
     put = text_in(budget, new)
     if not wanted:
-        raise TemplateProblem("replace needs a text to look for")
+        raise TemplateProblem("replace needs a text to search for")
     search(budget, text, wanted)
     count = text.count(wanted)
     budget.spend(count >> 4)
@@ -204,15 +204,15 @@ def _date(budget: Budget, value: object, layout: str = "%Y-%m-%d %H:%M", zone: s
     try:
         return moment.astimezone(_read_zone(zone)).strftime(layout)
     except (ValueError, OverflowError):
-        raise TemplateProblem("date cannot write this date in this form") from None
+        raise TemplateProblem("date cannot write this date in this layout") from None
 
 
 def check_layout(layout: str) -> str | None:
-    """Why ``date`` does not take a layout; None where it does."""
+    """Why ``date`` does not accept a layout; None if it does."""
     if len(layout) > MAX_LAYOUT_CHARS:
-        return f"date takes a form of at most {MAX_LAYOUT_CHARS} characters"
+        return f"date takes a layout of at most {MAX_LAYOUT_CHARS} characters"
     if _WIDTH.search(layout) is not None:
-        return "date takes no width in its form: write %d, not %9d"
+        return "date takes no width in its layout: write %d, not %9d"
     return None
 
 
@@ -227,7 +227,7 @@ def is_zone(name: str) -> bool:
     return True
 
 
-# More than there are names: nothing that a template says has a zone read twice.
+# Larger than the number of zone names: no template can cause a zone to be read twice.
 @functools.lru_cache(maxsize=1024)
 def _read_zone(name: str) -> zoneinfo.ZoneInfo:
     return zoneinfo.ZoneInfo(name)
@@ -246,7 +246,7 @@ def _trim(budget: Budget, value: object) -> str:
 def _striptags(budget: Budget, value: object) -> str:
     text = text_in(budget, value)
     budget.spend((len(text) >> 3) + (text.count("<") >> 1) + text.count("&"))
-    # A reference that nothing is known by is tried at every length.
+    # An unknown character reference is tried at every length.
     budget.spend(sum(map(len, _REFERENCE.findall(text))))
     budget.make(len(text))
     return str(do_striptags(text))
@@ -291,4 +291,4 @@ FILTERS: Mapping[str, Callable[..., object]] = {
 }
 """Every filter by its name in a template."""
 NEEDS_MAPS = "translate"
-"""The filter that is given the value maps too."""
+"""The filter that also gets the value maps."""

@@ -2,7 +2,7 @@
 
 By event type first; then by conditions that every match must meet: ``equals`` or ``in`` on a field
 of the record or the incident, one after the other while many rules are left. The index never decides
-a match: it leaves rules out only where such a condition is certainly false.
+a match: it leaves a rule out only if such a condition is certainly false.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,31 +18,31 @@ from pagerforce.rules.scene import Look, Scene, looker_at
 from pagerforce.rules.syntax import Condition, Group, Mode, Rule, conditions_of
 
 _FIELD_CHANGES = frozenset({"field_value_change", "custom_field_value_change"})
-"""Entries of custom fields, which bear names of their own: they change what rules can see."""
+"""Types of custom field entries, which have separate names: they change what rules can see."""
 DEFAULT_TYPES = {
     Side.PAGERDUTY: frozenset(PAGERDUTY_TYPES) - {"annotate", "custom", "status_update"}
     | _FIELD_CHANGES,
     Side.SALESFORCE: frozenset({"create", "update", "undelete"}),
 }
-"""What "incident create or update" and "record create or update" stand for (docs/reference/rules.md)."""
+"""The types of "incident create or update" and "record create or update" in rules.md."""
 _COMMENT_TYPE = {Side.PAGERDUTY: "annotate", Side.SALESFORCE: "comment"}
 _TYPES = {Side.PAGERDUTY: PAGERDUTY_TYPES, Side.SALESFORCE: SALESFORCE_TYPES}
 _OTHER = ""
 """The bucket of event types that no rule and no table names."""
 _FEW = 10
-"""So many rules are tried as soon as they are told apart."""
+"""Up to this number, trying all rules is as fast as splitting them further."""
 _MAX_DEPTH = 3
 _MAX_FAN = 16
-"""Below the first field, a list of more values than this is not hung on: a rule would hang in as
-many places as its lists have combinations."""
+"""Below the first field, a list with more values than this is not indexed: a rule would have as
+many index entries as its lists have combinations."""
 
 
 def types_seen(rule: Rule) -> frozenset[str] | None:
     """The event types that reach a rule; None: all of them.
 
-    A rule that speaks of ``event.type`` decides for itself; another one sees creations and updates,
-    comments too where it speaks of ``comment.*`` or ``event.note``, and status updates where it speaks
-    of ``event.message`` or ``event.subject``.
+    A rule that uses ``event.type`` decides for itself. Any other rule sees creations and updates.
+    It also sees comments if it uses ``comment.*`` or ``event.note``, and status updates if it uses
+    ``event.message`` or ``event.subject``.
     """
     names = {condition.field for condition in conditions_of(rule.condition)}
     if "event.type" in names:
@@ -56,7 +56,7 @@ def types_seen(rule: Rule) -> frozenset[str] | None:
 
 
 def types_possible(rule: Rule) -> frozenset[str] | None:
-    """The event types with which a rule can match; None: any."""
+    """The event types that a rule can match; None: any."""
     seen = types_seen(rule)
     for condition in _required(rule.condition):
         is_choice = condition.op in (Operator.EQUALS, Operator.IN)
@@ -68,7 +68,7 @@ def types_possible(rule: Rule) -> frozenset[str] | None:
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """A condition that an index can hang a rule on, and the keys it would stand under."""
+    """A condition that can index a rule, with the keys of its values."""
 
     name: str
     keys: frozenset[object]
@@ -76,7 +76,7 @@ class _Key:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A rule as the index knows it: its position, the types it can match, what to hang it on."""
+    """A rule in the index: its position, the types it can match, its index conditions."""
 
     place: int
     types: frozenset[str] | None
@@ -85,7 +85,7 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """The rules that hang on one field, by the keys of its value."""
+    """The rules that are indexed by one field, by the keys of its value."""
 
     look: Callable[[Scene], Look]
     rules: Mapping[object, "_Bucket"]
@@ -93,7 +93,7 @@ class _Slot:
 
 @dataclass(frozen=True, slots=True)
 class _Bucket:
-    """Some rules. ``rest`` have nothing to hang on, or are too few for it to pay."""
+    """Some rules. ``rest``: rules without an index condition, or too few to be worth indexing."""
 
     slots: tuple[_Slot, ...]
     rest: tuple[int, ...]
@@ -121,7 +121,7 @@ class RuleIndex:
         sides = {rule.run_on for rule in rules}
         known = {_OTHER, *(name for side in sides for name in _TYPES[side])}
         known.update(name for entry in entries for name in entry.types or ())
-        made: dict[tuple[int, ...], _Bucket] = {}  # most types are met by the same rules
+        made: dict[tuple[int, ...], _Bucket] = {}  # most types are matched by the same rules
         self._buckets: dict[str, _Bucket] = {}
         for name in sorted(known):
             met = [one for one in entries if one.types is None or name in one.types]
@@ -141,7 +141,7 @@ class RuleIndex:
 def _bucket_of(entries: Sequence[_Entry], depth: int = 0) -> _Bucket:
     if depth == _MAX_DEPTH or (depth and len(entries) <= _FEW):
         return _Bucket((), tuple(entry.place for entry in entries))
-    # A field that tells many rules apart makes short lists: count the distinct values of each.
+    # A field with many distinct values makes short lists: count them for each field.
     values: dict[str, set[object]] = {}
     for entry in entries:
         for one in entry.keys:
@@ -162,7 +162,7 @@ def _bucket_of(entries: Sequence[_Entry], depth: int = 0) -> _Bucket:
 
 
 def _slot_of(name: str, by_key: Mapping[object, Sequence[_Entry]], depth: int) -> _Slot:
-    # A value that many rules share, such as "all", is told apart by their next condition.
+    # Rules that share a value, such as "all", are split by their next condition.
     below = {key: _bucket_of(entries, depth + 1) for key, entries in by_key.items()}
     return _Slot(looker_at(name, parse_field(name)), below)
 

@@ -1,7 +1,7 @@
-"""Reads a template without filling it in: may it run here, and what does it speak of.
+"""Reads a template without rendering it: whether it is allowed, and which names it uses.
 
-What a template may consist of is listed (``_ALLOWED``) instead of what it may not. What is sure to go
-wrong is refused here; what depends on the values is a problem when the template is filled in.
+The allowed nodes are listed (``_ALLOWED``), not the forbidden ones. Errors that are certain are
+refused here; errors that depend on the values are found when the template is rendered.
 """
 
 import math
@@ -22,7 +22,7 @@ from pagerforce.rules.values import MAX_NUMBER
 ROOTS = frozenset({"event", "incident", "record", "comment", "old", "linked"})
 MAX_DEPTH = 40
 MAX_NODES = 4_000
-"""So many names, texts and operators a template may have: far more than anybody writes by hand."""
+"""The limit for names, texts and operators in a template: far more than anybody writes by hand."""
 MAX_SHELVED_NODES = 100_000
 _WHOLES = {
     ("event",): "event.type",
@@ -33,9 +33,9 @@ _WHOLES = {
     ("old", "incident"): "old.incident.title",
     ("old", "record"): "old.record.Name",
 }
-"""What has parts and no text of its own, and one of the parts."""
+"""Names that have parts and no text, each with one of its parts as an example."""
 _OPEN = ("incident", "custom_fields")
-"""Behind this stand names of the customer's choice, ``upper`` among them."""
+"""The customer chooses the names below this one; ``upper`` may be one of them."""
 
 _ALLOWED: tuple[type[nodes.Node], ...] = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For),
@@ -54,18 +54,18 @@ _WITHOUT_PARTS = (
     nodes.Mul,
     nodes.Sub,
 )
-"""What is text, a number or true or false, whatever the values are."""
+"""Nodes whose result is always text, a number or a boolean."""
 _Chain = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a template speaks of.
+    """The names that a template uses.
 
     Attributes:
         roots: the first words it uses, e.g. ``record``; unknown ones too.
         paths: every chain of names from a root, e.g. ``("record", "Owner", "Name")``.
-        maps: the maps its ``translate`` names outright.
+        maps: the maps that its ``translate`` names as constants.
     """
 
     roots: frozenset[str]
@@ -75,7 +75,7 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template read and found good, and the function that fills it in."""
+    """A valid template with the function that renders it."""
 
     inspection: Inspection
     program: Program
@@ -85,24 +85,24 @@ _SHELF: Shelf[Template] = Shelf(MAX_SHELVED_NODES)
 
 
 def is_template(text: str) -> bool:
-    """Whether a text has anything to fill in."""
+    """Whether a text has anything to render."""
     return "{{" in text or "{%" in text or "{#" in text
 
 
 def inspect_template(text: str) -> Inspection:
-    """What a template speaks of.
+    """The names that a template uses.
 
     Raises:
-        TemplateProblem: it is not a template, or uses what is not available here.
+        TemplateProblem: it is not a template, or uses something that is not available here.
     """
     return read_template(text).inspection
 
 
 def read_template(text: str) -> Template:
-    """Makes a template ready to be filled in.
+    """Prepares a template for rendering.
 
     Raises:
-        TemplateProblem: it is not a template, or uses what is not available here.
+        TemplateProblem: it is not a template, or uses something that is not available here.
     """
     found = _SHELF.find(text)
     if found is None:
@@ -119,16 +119,16 @@ def read_template(text: str) -> Template:
 
 
 class _Check:
-    """Looks for what a template may not have."""
+    """Searches a template for anything that is not allowed."""
 
     def __init__(self) -> None:
         self.nodes = 0
 
     def check(self, node: nodes.Node, *, depth: int, in_loop: bool) -> None:
-        """Looks through a node and what is below it.
+        """Checks a node and its descendants.
 
         Raises:
-            TemplateProblem: it may not stand here.
+            TemplateProblem: it is not allowed here.
         """
         self.nodes += 1
         problem = self._judge(node, depth, in_loop=in_loop)
@@ -157,7 +157,7 @@ def _judge_loop(node: nodes.For) -> str | None:
     names = _targets(node)
     if "loop" in names:
         return "a loop's variable cannot be called loop"
-    return "a loop's variable cannot be called like a field" if names & ROOTS else None
+    return "a loop's variable cannot have the name of a field" if names & ROOTS else None
 
 
 def _targets(node: nodes.For) -> frozenset[str]:
@@ -213,7 +213,7 @@ def _judge_item(node: nodes.Getitem) -> str | None:
         return _judge_name(place.value)
     if isinstance(place, nodes.Const | nodes.Slice):
         return None
-    return "[...] takes a name or a number as it stands, not a computed one"
+    return "[...] takes a literal name or number, not a computed one"
 
 
 def _judge_call(node: nodes.Call) -> str | None:
@@ -244,21 +244,21 @@ _JUDGES: Mapping[type[nodes.Node], Callable[[Any], str | None]] = {
 
 
 class _Use:
-    """Gathers the longest chain of names at every use of a name, and the maps."""
+    """Collects the longest chain of names at every use of a name, and the maps."""
 
     def __init__(self) -> None:
         self.chains: set[_Chain] = set()
         self.maps: set[str] = set()
 
     def gather(self, node: nodes.Node, bound: frozenset[str]) -> None:
-        """Looks through a node and what is below it.
+        """Reads a node and its descendants.
 
         Args:
             node: where to begin.
-            bound: names of a loop that stand for its items here.
+            bound: names that a loop binds to its items here.
 
         Raises:
-            TemplateProblem: something is named that has no value.
+            TemplateProblem: a name has no value.
         """
         chain = _chain(node)
         problem = _judge_value(node, chain, bound)
@@ -297,18 +297,18 @@ def _children(node: nodes.Node) -> Iterable[nodes.Node]:
 
 
 def _judge_value(node: nodes.Node, chain: _Chain | None, bound: frozenset[str]) -> str | None:
-    """Why what is named has no value that a template could use; None where it may have one."""
+    """Why a name has no value that a template could use; None if it may have one."""
     if isinstance(node, nodes.Output):
         wholes = [one for item in node.nodes if (one := _chain(item)) in _WHOLES]
         return _say_parts(wholes[0]) if wholes else None
     if chain is not None and chain[0] == "loop" and "loop" in bound:
         if chain[1:2] and chain[1] in LOOP_PARTS:
             return None
-        return f"of a loop there are only {', '.join(f'loop.{one}' for one in sorted(LOOP_PARTS))}"
+        return f"a loop has only {', '.join(f'loop.{one}' for one in sorted(LOOP_PARTS))}"
     if isinstance(node, nodes.Getattr) and node.attr in METHODS and not _is_part(chain):
         return f"{node.attr} is a method of text: write {node.attr}()"
     if isinstance(node, nodes.Getattr) and isinstance(node.node, _WITHOUT_PARTS):
-        return f"{node.attr} is undefined: what stands before it has no parts"
+        return f"{node.attr} is undefined: the value before it has no parts"
     return None
 
 
@@ -317,7 +317,7 @@ def _say_parts(whole: _Chain) -> str:
 
 
 def _is_part(chain: _Chain | None) -> bool:
-    """Whether the last name of a chain, which is that of a method, may be a part's."""
+    """Whether the last name of a chain, which equals a method's name, may be a part."""
     if chain is None:
         return False
     names = chain[1:] if chain[0] == "old" else chain

@@ -1,4 +1,4 @@
-"""The methods of text that templates may call. Each is paid for before it makes anything."""
+"""The methods of text that templates may call. Each is paid for before it runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,15 +7,15 @@ from pagerforce.rules.environment import TemplateProblem
 from pagerforce.rules.values import search
 
 _MOST_GROWTH = 3
-"""So many characters may become of one that is written in another case (ΐ)."""
+"""The most characters that one becomes in another case (ΐ)."""
 _MOST_STRIPPED = 256
 
 
 def in_other_case(budget: Budget, text: str, change: Callable[[str], str]) -> str:
-    """A text in another case, which may be longer than it was.
+    """A text in another case, which may be longer than before.
 
     Raises:
-        TemplateProblem: it is longer than any text may be.
+        TemplateProblem: the text exceeds the limit.
     """
     if text.isascii():
         budget.spend(len(text) >> 4)
@@ -49,7 +49,7 @@ def _split(budget: Budget, text: str, sep: str | None = None, maxsplit: int = -1
     if sep is not None:
         search(budget, text, sep)
     budget.make(len(text))
-    # One more than a list may hold, so that a longer one is found out and never made.
+    # One item more than the limit: a longer list is detected without building it.
     most = MAX_ITEMS if maxsplit < 0 else min(maxsplit, MAX_ITEMS)
     parts = text.split(sep, most)
     budget.hold(len(parts))

@@ -1,4 +1,4 @@
-"""What the rules speak of: which fields must be read, and what only the org can verify."""
+"""Finds the fields that the rules use: which must be read, and what only the org can verify."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _WHOLES = frozenset({"service", "escalation_policy", "priority", "assignees", "c
 
 @dataclass(frozen=True, slots=True)
 class FieldUse:
-    """A condition on a record's field, for ``check_field_type`` once describe has spoken.
+    """A condition on a record's field, for ``check_field_type`` once describe has answered.
 
     Attributes:
         where: file and key path of the condition.
@@ -34,7 +34,7 @@ class FieldUse:
 
 
 def fields_needed(rules: Iterable[Rule]) -> Mapping[str, frozenset[str]]:
-    """Object -> field and parent paths that conditions, templates and actions speak of."""
+    """Object -> field and parent paths that conditions, templates and actions use."""
     found: dict[str, set[str]] = {}
     for rule in rules:
         fields = found.setdefault(rule.object, set())
@@ -49,14 +49,14 @@ def fields_needed(rules: Iterable[Rule]) -> Mapping[str, frozenset[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a rule speaks of a field. ``where``: file and key path; ``rule``: the rule's name."""
+    """Where a rule uses a field. ``where``: file and key path; ``rule``: the rule's name."""
 
     where: str
     rule: str
 
 
 def places_of(rules: Sequence[Rule]) -> Mapping[tuple[str, str], Place]:
-    """(object, field or parent path) -> the first place that speaks of it, conditions first."""
+    """(object, field or parent path) -> the first place that uses it, conditions first."""
     found: dict[tuple[str, str], Place] = {}
     for rule in rules:
         for use in field_uses([rule]):
@@ -78,9 +78,9 @@ def places_of(rules: Sequence[Rule]) -> Mapping[tuple[str, str], Place]:
 def rules_needing(
     rules: Iterable[Rule], columns: Mapping[str, Mapping[str, str]]
 ) -> Mapping[tuple[str, str], str]:
-    """(ruleset, rule) -> why it can't be judged, of those whose conditions or templates need a column.
+    """(ruleset, rule) -> why it is switched off: its conditions or templates need a missing column.
 
-    A field that a rule only writes keeps nothing back: that write is refused by itself.
+    A field that a rule only writes switches nothing off: that write is refused separately.
 
     Args:
         rules: the rules in force.
@@ -101,7 +101,7 @@ def rules_needing(
 
 
 def incident_needs(rules: Iterable[Rule]) -> frozenset[str]:
-    """What the rules want of incidents that a plain answer of the API does not hold.
+    """Parts of incidents that the rules need and that a plain answer of the API does not have.
 
     So far that is ``custom_fields`` only.
     """
@@ -133,10 +133,10 @@ def field_uses(rules: Iterable[Rule]) -> tuple[FieldUse, ...]:
 
 
 def doubts(rules: Iterable[Rule]) -> tuple[Problem, ...]:
-    """What is allowed but hardly meant: for ``check`` and ``rules`` to show before it matters.
+    """Values that are allowed but probably not intended, for ``check`` and ``rules`` to show.
 
-    Names in templates that can never be defined (such an action is dead-lettered when
-    it is rendered, so they do not stop the start), and PagerDuty event types that look like a
+    These are names in templates that can never be defined (such an action becomes a dead letter
+    when it is rendered, so they do not stop the start), and PagerDuty event types that look like a
     misspelt known one (any log entry's own name is a type).
     """
     found: list[Problem] = []
@@ -162,7 +162,7 @@ def _judge_types(condition: Condition) -> str | None:
         name = str(value).lower()
         near = get_close_matches(name, known, n=1, cutoff=0.8)
         if near and name not in known:
-            return f'"{value}" is no event type known here; did you mean "{near[0]}"?'
+            return f'"{value}" is not a known event type; did you mean "{near[0]}"?'
     return None
 
 

@@ -1,7 +1,7 @@
-"""Which operator applies to which kind of field, and which values it can be given.
+"""Checks which operator applies to which kind of field, and which values it accepts.
 
 Everything that can be refused when rules are loaded is refused here, with the reason, so that
-evaluation never has to guess what a silent false would mean.
+evaluation never returns a silent false.
 Fact: ``salesforce.describe-tells-fields`` (the types).
 """
 
@@ -16,11 +16,11 @@ from pagerforce.rules.operators import Kind, Operand, Operator, Takes, compile_p
 
 MAX_PATTERN_CHARS = 2000
 MAX_PATTERN_SIZE = 12_000
-"""Instructions of a pattern's program: a repetition has as many as it counts, times what it repeats."""
+"""Instructions in a pattern's program: a repetition has its count times those of its part."""
 
 
 class FieldKind(StrEnum):
-    """What a field holds, as far as comparing is concerned. The value is the word for messages."""
+    """The kind of a field's value, for comparisons. The enum's value is the word for messages."""
 
     TEXT = "text"
     ID = "an Id"
@@ -98,7 +98,7 @@ _READERS = {
 
 
 def check_operator(op: Operator, kind: FieldKind) -> str | None:
-    """Why the operator cannot apply to such a field; None where it can."""
+    """Why the operator cannot apply to such a field; None if it can."""
     if op in _APPLIES[kind]:
         return None
     remedy = ", ".join(word.value for word in Operator if word in _APPLIES[kind])
@@ -106,7 +106,7 @@ def check_operator(op: Operator, kind: FieldKind) -> str | None:
 
 
 def check_operand(op: Operator, value: Operand, kind: FieldKind) -> str | None:
-    """Why the value is not one that such a field can be compared with; None where it is.
+    """Why such a field cannot be compared with the value; None if it can.
 
     ``value`` has the operator's shape already: a tuple for ``in``/``not_in``, else a scalar.
     """
@@ -127,12 +127,12 @@ def check_operand(op: Operator, value: Operand, kind: FieldKind) -> str | None:
 
 
 def check_field_type(op: str, value: Operand, field_type: str) -> str | None:
-    """Judges a condition on a record's field once describe has told the field's type.
+    """Checks a condition on a record's field against the field's type from describe.
 
     Args:
         op: the operator's word.
         value: as in ``Condition.value``.
-        field_type: describe's ``type``, e.g. ``picklist``; one that is unknown is not judged.
+        field_type: describe's ``type``, e.g. ``picklist``; an unknown one is not checked.
 
     Returns:
         What is wrong and what to do about it, or None.
@@ -143,12 +143,12 @@ def check_field_type(op: str, value: Operand, field_type: str) -> str | None:
 
 
 def check_choice(op: Operator, value: Operand, choices: Collection[str]) -> str | None:
-    """Why a value is none of the words that the field can hold; None where it is."""
+    """Why a value is not one of the words that the field can hold; None if it is."""
     if not op.names_value:
         return None
     for item in value if isinstance(value, tuple) else (value,):
         if not is_empty(item) and str(item).lower() not in choices:
-            return f"{item!r} is never its value; it is one of {', '.join(choices)}"
+            return f"the field never has the value {item!r}; it is one of {', '.join(choices)}"
     return None
 
 
@@ -156,7 +156,7 @@ def _check_text(op: Operator, value: Operand) -> str | None:
     if not isinstance(value, str):
         return f"value must be text for {op}"
     if not value:
-        return f"{op} with an empty text says nothing; use is_empty or is_not_empty"
+        return f"{op} needs a text that is not empty; use is_empty or is_not_empty"
     return None
 
 
@@ -170,11 +170,9 @@ def _check_pattern(value: Operand) -> str | None:
     except re2.error as error:
         reason = error.args[0] if error.args else error
         text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        return (
-            f"not a regular expression that RE2 takes (no lookaround, no back-references): {text}"
-        )
+        return f"not a regular expression for RE2 (no lookaround, no back-references): {text}"
     if size > MAX_PATTERN_SIZE:
-        return "the pattern is too large; count less in {n}, or use * or +"
+        return "the pattern is too large; use smaller numbers in {n}, or * or +"
     return None
 
 

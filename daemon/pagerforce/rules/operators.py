@@ -1,4 +1,4 @@
-"""The operators: all there is to know of each stands in its line of ``Operator``.
+"""The operators: each line of ``Operator`` defines one completely.
 
 docs/reference/rules.md, "Operators". Checks never raise, whatever the data is.
 """
@@ -15,15 +15,15 @@ from pagerforce.rules.compare import order
 
 Operand = Scalar | tuple[Scalar, ...]
 Check = Callable[[object], bool | None]
-"""True, False, or None where the value found cannot be compared in that way."""
+"""True, False, or None if the value cannot be compared in that way."""
 Maker = Callable[[Operand, Callable[[object], bool]], Check]
-"""Makes the check of a condition, of its value and of a function that tells what is the same as it."""
+"""Creates the check of a condition from its value and an equality test for that value."""
 _LONG_TEXT = 1_000
 _PATTERN_BYTES = 512 * 1024
 
 
 class Kind(StrEnum):
-    """What an operator asks, which decides on the fields that it applies to."""
+    """The kind of test, which decides on the fields that an operator applies to."""
 
     SAME = auto()  # whether it is the value
     ORDER = auto()  # whether it is before or after it
@@ -31,11 +31,11 @@ class Kind(StrEnum):
     EMPTY = auto()  # whether there is any value
     CHANGE = (
         auto()
-    )  # the same of what has just changed; the check is given the old and the new value
+    )  # the same for a value that has just changed; the check gets the old and the new one
 
 
 class Takes(StrEnum):
-    """What an operator is given as its value."""
+    """The value that an operator takes."""
 
     NOTHING = auto()
     ONE = auto()
@@ -44,16 +44,16 @@ class Takes(StrEnum):
 
 @lru_cache(maxsize=20_000)
 def compile_pattern(pattern: str) -> Any:  # noqa: ANN401 - google-re2 ships no types
-    """Compiles a linear-time regular expression that ignores case, as all text comparing does.
+    """Compiles a linear-time regular expression that ignores case, like all text comparisons.
 
     Raises:
-        re2.error: the pattern is not one RE2 takes, or is larger than it may be.
+        re2.error: RE2 does not accept the pattern, or it is too large.
     """
     options = re2.Options()
     options.case_sensitive = False
     options.log_errors = False
-    options.never_capture = True  # only whether it matches is asked, and that is found faster
-    # What a pattern may keep in memory; the default is 8 MB for each.
+    options.never_capture = True  # only the match itself is needed, and that is faster
+    # The memory limit of a pattern; the default is 8 MB for each.
     options.max_mem = _PATTERN_BYTES
     return re2.compile(pattern, options=options)
 
@@ -80,7 +80,7 @@ def _negated(make: Maker) -> Maker:
 
 
 def _ordered(*wanted: int) -> Maker:
-    """Of ``order``'s answers those that are wanted."""
+    """A check for some of the results of ``order``."""
 
     def made(value: Operand, _is_it: Callable[[object], bool]) -> Check:
         def check(actual: object) -> bool | None:
@@ -93,7 +93,7 @@ def _ordered(*wanted: int) -> Maker:
 
 
 def _text(holds_of: Callable[[str], Callable[[str], bool]], *, may_be_list: bool = False) -> Maker:
-    """Of a text what ``holds_of`` the value says; of a list, where it may be one, its members."""
+    """A check of a text by ``holds_of`` the value; of a list's members, if it may be a list."""
 
     def made(value: Operand, is_it: Callable[[object], bool]) -> Check:
         holds = holds_of(str(value))
@@ -117,7 +117,7 @@ def _contains(value: str) -> Callable[[str], bool]:
 
 def _starts_with(value: str) -> Callable[[str], bool]:
     folded = value.casefold()
-    # No character folds to less than one: what is behind the length cannot matter.
+    # No character folds to less than one: text beyond the length cannot matter.
     return lambda text: text[: len(folded)].casefold().startswith(folded)
 
 
@@ -128,8 +128,8 @@ def _ends_with(value: str) -> Callable[[str], bool]:
 
 def _matches(value: str) -> Callable[[str], bool]:
     pattern = compile_pattern(value)
-    # RE2 reads UTF-8: given bytes, its wrapper need not translate places in the text, which
-    # takes most of the time. UTF-8 cannot write the lone surrogates that JSON lets through.
+    # RE2 reads UTF-8: with bytes, its wrapper need not translate positions in the text, which
+    # takes most of the time. UTF-8 cannot encode the lone surrogates that JSON allows.
     return lambda text: pattern.search(text.encode("utf-8", "replace")) is not None
 
 
@@ -137,7 +137,7 @@ def _fold(text: str) -> str:
     return text.casefold() if len(text) < _LONG_TEXT else _fold_long(text)
 
 
-# Many rules look into the same long text.
+# Many rules search the same long text.
 @lru_cache(maxsize=4)
 def _fold_long(text: str) -> str:
     return text.casefold()
@@ -156,13 +156,13 @@ def _changed_to(_value: Operand, is_it: Callable[[object], bool]) -> Check:
 
 
 class Operator(StrEnum):
-    """The operators, by the words a user writes.
+    """The operators, by the words in the configuration.
 
     Attributes:
-        kind: what it asks.
-        make: makes its check.
-        doc: when it holds, as the reference says it.
-        takes: what it is given.
+        kind: the kind of its test.
+        make: creates its check.
+        doc: when it holds, as in the reference.
+        takes: the value that it takes.
     """
 
     kind: Kind
@@ -178,14 +178,14 @@ class Operator(StrEnum):
         doc: str = "",
         takes: Takes = Takes.ONE,
     ) -> Self:
-        """A line below."""
+        """Creates an operator from a line below."""
         self = str.__new__(cls, word)
         self._value_ = word
         self.kind, self.make, self.doc, self.takes = kind, make, doc, takes
         return self
 
     EQUALS = ("equals", Kind.SAME, _same, "the values are the same")
-    NOT_EQUALS = ("not_equals", Kind.SAME, _negated(_same), "they are not")
+    NOT_EQUALS = ("not_equals", Kind.SAME, _negated(_same), "the values are not the same")
     IN = (
         "in",
         Kind.SAME,
@@ -198,13 +198,13 @@ class Operator(StrEnum):
         "contains",
         Kind.TEXT,
         _text(_contains, may_be_list=True),
-        "the text holds it; a list: a member is the same as it",
+        "the text contains the value; a list: a member is the same",
     )
     NOT_CONTAINS = (
         "not_contains",
         Kind.TEXT,
         _negated(_text(_contains, may_be_list=True)),
-        "it does not",
+        "the opposite of `contains`",
     )
     STARTS_WITH = ("starts_with", Kind.TEXT, _text(_starts_with), "it begins with the value")
     ENDS_WITH = ("ends_with", Kind.TEXT, _text(_ends_with), "it ends with the value")
@@ -238,12 +238,12 @@ class Operator(StrEnum):
         "changed_to",
         Kind.CHANGE,
         _changed_to,
-        "it changed, and is the value; people: the one who joined",
+        "it changed, and is the value; people: a person who was added",
     )
 
     @property
     def names_value(self) -> bool:
-        """Whether what it is given is a value that the field itself can have."""
+        """Whether it takes a value that the field itself can have."""
         return self.kind is Kind.SAME or (
             self.kind is Kind.CHANGE and self.takes is not Takes.NOTHING
         )

@@ -1,7 +1,8 @@
-"""TOML tables -> rules. Finds every problem at once, each with its key path and its remedy.
+"""TOML tables -> rules. Finds all problems at once, each with its key path and its remedy.
 
-Knows no vendor: the kinds of actions come in as a catalog. What only the org or the account can
-tell (types of a record's fields, names of services) is checked elsewhere, from ``needs.py``.
+It knows no vendor: the kinds of actions come from a catalog. Anything that only the org or the
+account knows (types of a record's fields, names of services) is checked elsewhere, from
+``needs.py``.
 """
 
 import re
@@ -37,7 +38,7 @@ _LONGEST = timedelta(days=3650)
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What the rest of the configuration offers."""
+    """The names that the rest of the configuration defines."""
 
     objects: Collection[str]
     actions: ActionScope
@@ -54,13 +55,13 @@ def parse_rulesets(
 
     Args:
         items: place and table of each ruleset, e.g. ``("config.toml: rulesets[0]", {...})``.
-        catalog: every kind of action there is.
+        catalog: all kinds of actions.
         objects: names of the configured objects.
         maps: the value maps, by name.
 
     Returns:
-        The rules without a problem, in file order, and every problem. Only an empty second part
-        means that the rules may be used.
+        The rules without a problem, in file order, and all problems. The rules may be used only if
+        there are none.
     """
     report = Report()
     scope = _Scope(objects, ActionScope({spec.do: spec for spec in catalog}, objects, set(maps)))
@@ -72,7 +73,7 @@ def parse_rulesets(
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """A duration such as ``15s``, ``5m``, ``24h`` or ``2d``; None where it is not one."""
+    """A duration such as ``15s``, ``5m``, ``24h`` or ``2d``; None if the text is none."""
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         return None

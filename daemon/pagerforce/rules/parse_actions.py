@@ -1,4 +1,4 @@
-"""The actions of a rule: their arguments against the catalog, their templates against the sandbox."""
+"""Reads the actions of a rule: checks arguments by the catalog and templates by the sandbox."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +19,7 @@ _API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class ActionScope:
-    """What actions can name: the kinds there are, the configured objects and the value maps."""
+    """What actions can name: the kinds of actions, the configured objects and the value maps."""
 
     catalog: Mapping[str, ActionSpec]
     objects: Collection[str]
@@ -29,11 +29,11 @@ class ActionScope:
 def parse_actions(
     place: str, items: Sequence[object], scope: ActionScope, report: Report
 ) -> tuple[ActionCall, ...]:
-    """Reads a rule's ``actions``; what is wrong goes into the report.
+    """Reads a rule's ``actions``; problems go into the report.
 
     Args:
         place: of the rule.
-        items: the list as it stands in the file.
+        items: the list as written in the file.
         scope: what the actions can name.
         report: takes the problems.
     """
@@ -88,7 +88,7 @@ def _check_presence(place: str, spec: ActionSpec, args: Mapping[str, Json], repo
 
 
 class _Reader:
-    """Reads arguments into the form that ``render_args`` fills in."""
+    """Reads arguments into the form for ``render_args``."""
 
     def __init__(self, scope: ActionScope, report: Report) -> None:
         self._scope = scope
@@ -112,7 +112,7 @@ class _Reader:
         if param.required and isinstance(value, str) and not text.strip():
             self._report.add(where, "must not be empty")
         if param.choices and text and not is_template(text) and text.lower() not in param.choices:
-            self._report.add(where, f'"{text}" is none of its words{suggest(text, param.choices)}')
+            self._report.add(where, f'"{text}" is not allowed{suggest(text, param.choices)}')
         return text
 
     def _value(self, where: str, value: object) -> Json:
@@ -142,7 +142,7 @@ class _Reader:
             self._report.add(where, f"must be a table of Field = value, not {_what(value)}")
             return {}
         for name in value:
-            # A lookup may search through the target's own parents; what is written has none.
+            # A lookup may search through the target's own parents; a written field has none.
             is_good = _API_NAME.fullmatch(name) if with_lookups else not check_record_path(name)
             if not is_good:
                 self._report.add(f"{where}.{name}", f"{name!r} is not a field's API name")
@@ -166,7 +166,7 @@ class _Reader:
         if not isinstance(value, str) or not value.strip():
             self._report.add(where, f"must be a name, not {_what(value)}")
         elif is_template(value):
-            self._report.add(where, "must be a plain name; a template cannot stand here")
+            self._report.add(where, "must be a plain name; a template is not possible here")
         elif param.name == "object" and value not in self._scope.objects:
             hint = suggest(value, self._scope.objects)
             self._report.add(where, f'"{value}" is not a configured object{hint}')

@@ -1,4 +1,4 @@
-"""The conditions of a rule: fields, operators and values, checked as far as they can be here."""
+"""Reads the conditions of a rule: fields, operators and values, checked as far as possible here."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,11 @@ _ENTRY_SUFFIX = "_log_entry"
 def parse_group(
     place: str, items: Sequence[object], mode: Mode, run_on: Side, report: Report
 ) -> Group:
-    """Reads a rule's ``conditions``; what is wrong goes into the report.
+    """Reads a rule's ``conditions``; problems go into the report.
 
     Args:
         place: of the rule.
-        items: the list as it stands in the file.
+        items: the list as written in the file.
         mode: the rule's ``when``.
         run_on: the side whose events the rule sees.
         report: takes the problems.
@@ -36,7 +36,7 @@ def parse_group(
 
 
 def to_scalar(value: object) -> Scalar:
-    """A TOML value as we keep it: dates and times become text in their normal form.
+    """A TOML value as it is kept: dates and times become text in their normal form.
 
     Raises:
         TypeError: it is a list or a table, or a number that is not finite.
@@ -77,7 +77,7 @@ class _Reader:
         if not modes:
             return self._condition(item, path)
         if len(modes) == 2 or len(set(item) & set(CONDITION_KEYS)) > 1:
-            self._add(path, "a group holds nothing but one list: either any = [...] or all = [...]")
+            self._add(path, "a group takes exactly one list: either any = [...] or all = [...]")
             return None
         return self._group(item, path, modes[0], depth)
 
@@ -210,11 +210,11 @@ class _Reader:
     def _check_room(self, pattern: str) -> str | None:
         if self._report.takes_pattern(pattern, compile_pattern(pattern).programsize):
             return None
-        return "the patterns of all rules together are too large; count less in {n}, or use * or +"
+        return "all patterns together are too large; use smaller numbers in {n}, or * or +"
 
 
 def _check_event_type(value: Operand) -> str | None:
     for item in value if isinstance(value, tuple) else (value,):
         if isinstance(item, str) and item.endswith(_ENTRY_SUFFIX):
-            return f'event types stand without their suffix: "{item.removesuffix(_ENTRY_SUFFIX)}"'
+            return f'write the event type without its suffix: "{item.removesuffix(_ENTRY_SUFFIX)}"'
     return None

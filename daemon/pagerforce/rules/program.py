@@ -1,6 +1,6 @@
-"""Turns a template's tree into a function that fills it in: its text, its choices, its loops.
+"""Turns a template's tree into a function that renders it: its text, its choices, its loops.
 
-Steps are counted for a block at once, when it begins: as many as it has nodes.
+The steps of a block are counted at its beginning: one for each node.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ _Names = dict[str, object]
 
 
 def compile_block(block: Iterable[nodes.Node]) -> Program:
-    """The function that fills a template, or a part of one, in."""
+    """The function that renders a template, or a part of one."""
     steps: list[Program] = []
     cost = 1
     for node in block:
@@ -115,7 +115,7 @@ def _assigner(target: nodes.Node) -> _Assign:
     def unpack(names: _Names, item: object) -> None:
         values = _checked(item)
         if len(values) != len(parts):
-            raise TemplateProblem("a loop has not as many names as its items have parts")
+            raise TemplateProblem("a loop needs as many names as its items have parts")
         for part, value in zip(parts, values, strict=True):
             part(names, value)
 
@@ -125,7 +125,7 @@ def _assigner(target: nodes.Node) -> _Assign:
 def _chooser(
     test: nodes.Node | None, assign: _Assign
 ) -> Callable[[Rendering, _Names, Sequence[object]], Sequence[object]]:
-    """Leaves out the items that the loop's own ``if`` does not let through."""
+    """A function that applies the loop's own ``if`` to its items."""
     if test is None:
         return lambda _run, _names, items: items
     is_wanted: Value = build(test)
@@ -145,7 +145,7 @@ def _chooser(
 
 
 class LoopView(View):
-    """``loop``: where in its items a loop is."""
+    """``loop``: the position of a loop in its items."""
 
     __slots__ = ("_index", "_items")
 

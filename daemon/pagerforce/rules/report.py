@@ -1,4 +1,4 @@
-"""Collects everything wrong with a configuration's rules, each with its place and its remedy."""
+"""Collects the problems of a configuration's rules, each with its place and its remedy."""
 
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, time
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pagerforce.errors import Problem
 
 MAX_PATTERNS_SIZE = 1_000_000
-"""Instructions of all regular expressions together: some 16 MB of memory."""
+"""Instructions of all regular expressions together: about 16 MB of memory."""
 _LONGEST_WORD = 100
 _WORDS = {bool: "true or false", str: "text", int: "a number", float: "a number"}
 
@@ -21,7 +21,7 @@ class Report:
         self._pattern_size = 0
 
     def add(self, where: str, what: str) -> None:
-        """Notes one problem."""
+        """Adds one problem."""
         self.problems.append(Problem(where, what))
 
     def takes_pattern(self, pattern: str, size: int) -> bool:
@@ -32,13 +32,13 @@ class Report:
         return pattern in self._patterns
 
     def check_keys(self, where: str, table: Mapping[str, object], known: Collection[str]) -> None:
-        """Notes every key that is not one of the known ones."""
+        """Reports every unknown key."""
         for key in table:
             if key not in known:
                 self.add(f"{where}.{key}", f"unknown key{suggest(key, known)}")
 
     def take_text(self, where: str, table: Mapping[str, object], key: str) -> str | None:
-        """A required text; None, and a problem, where it is missing, blank or of another type."""
+        """A required text; None, and a problem, if it is missing, blank or of another type."""
         value = table.get(key)
         if value is None:
             self.add(f"{where}.{key}", "is required")
@@ -53,7 +53,7 @@ class Report:
     def take_boolean(
         self, where: str, table: Mapping[str, object], key: str, *, default: bool
     ) -> bool:
-        """An optional boolean; the default, and a problem, where it is of another type."""
+        """An optional boolean; the default, and a problem, if it is of another type."""
         value = table.get(key, default)
         if isinstance(value, bool):
             return value
@@ -61,7 +61,7 @@ class Report:
         return default
 
     def take_list(self, where: str, table: Mapping[str, object], key: str) -> list[object]:
-        """An optional list; empty, and a problem, where it is of another type."""
+        """An optional list; empty, and a problem, if it is of another type."""
         value = table.get(key, [])
         if isinstance(value, list | tuple):
             return list(value)
@@ -85,7 +85,7 @@ def suggest(word: str, known: Collection[str]) -> str:
 
 
 def word_for(value: object) -> str:
-    """What a TOML value is, in a user's word."""
+    """The word for the type of a TOML value, for messages."""
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list | tuple):

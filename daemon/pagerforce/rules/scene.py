@@ -1,4 +1,4 @@
-"""One event as the conditions of one object's rules see it, and how a field is read from it."""
+"""One event as the conditions of one object's rules see it, with readers for its fields."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ NO_FIELDS: Fields = {}
 SHOWN_CHARS = 1_000
 SHOWN_ITEMS = 50
 Look = tuple[object, Json]
-"""A value as it was read, and as a trace shows it."""
+"""A value as read, and as a trace shows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """An event and what stood linked to its subject.
+    """An event with the incidents or records that were linked to its subject.
 
     Attributes:
         linked: the objects that are linked to the subject of the event.
@@ -36,7 +36,7 @@ class Facts:
 
 
 class ConditionTrace(NamedTuple):
-    """What one condition found. A named tuple: one is made per condition, in a fifth of the time.
+    """The result of one condition. A named tuple, because it is created in a fifth of the time.
 
     Attributes:
         actual: the value seen; for ``changed...`` it is ``{"from": old, "to": new}``.
@@ -58,9 +58,9 @@ class Scene:
     """What one object's rules see of an event. Absent subjects are None or have no fields.
 
     Attributes:
-        seen: what was read so far, by field: many rules ask for the same few.
-        judged: what conditions found so far, by their number: many rules have the same few.
-        patterns: what regular expressions may still cost.
+        seen: values read so far, by field: many rules read the same few.
+        judged: results of conditions so far, by their number: many rules have the same few.
+        patterns: the remaining work for regular expressions.
     """
 
     event: Event
@@ -75,14 +75,14 @@ class Scene:
 
 
 def scene_of(facts: Facts, object_name: str) -> Scene:
-    """Puts together what the rules of one object see."""
+    """Builds the scene for the rules of one object."""
     event = facts.event
     is_linked = object_name in facts.linked
     if event.source is Side.PAGERDUTY:
         record = facts.records.get(object_name, NO_FIELDS)
         incident = event.incident if event.incident is not None else facts.incident
         return Scene(event, incident, event.old_incident, record, NO_FIELDS, is_linked)
-    # A deleted record is shown as it last was.
+    # A deleted record is shown in its last state.
     record = event.record or event.old_record
     return Scene(event, facts.incident, None, record, event.old_record, is_linked)
 
@@ -102,7 +102,7 @@ def looker_at(name: str, ref: FieldRef) -> Callable[[Scene], Look]:
 
 
 def to_shown(value: object) -> Json:
-    """A value as a trace shows it: its beginning, where it is long, as many traces may show it."""
+    """A value as a trace shows it: a long one is cut, because many traces may show it."""
     shown = to_json(value)
     if isinstance(shown, str) and len(shown) > SHOWN_CHARS:
         return f"{shown[:SHOWN_CHARS]}…"
@@ -113,7 +113,7 @@ def to_shown(value: object) -> Json:
 
 
 def reader_of(ref: FieldRef) -> Callable[[Scene], object]:
-    """A function that reads a field; the empty value where it is missing."""
+    """A function that reads a field; it returns the empty value if the field is missing."""
     match ref.root:
         case Root.LINKED:
             return lambda scene: scene.is_linked
@@ -131,7 +131,7 @@ def reader_of(ref: FieldRef) -> Callable[[Scene], object]:
 
 
 def read_record(fields: Fields, path: str) -> Json:
-    """A record's value; None where it is empty, was not read or hangs on an empty parent."""
+    """A record's value; None if it is empty, was not read, or its parent is empty."""
     if path in fields:
         return fields[path]
     found = find_field(fields, path)
@@ -139,7 +139,7 @@ def read_record(fields: Fields, path: str) -> Json:
 
 
 def incident_reader(path: str) -> Callable[[Incident | None], object]:
-    """A function that reads one of an incident's values; None for no incident."""
+    """A function that reads one value of an incident; None without an incident."""
     if path.startswith(CUSTOM_FIELDS):
         name = path.removeprefix(CUSTOM_FIELDS)
         return lambda incident: None if incident is None else incident.custom_fields.get(name)

@@ -1,4 +1,4 @@
-"""Keeps what was made of texts, up to a weight of all together."""
+"""A cache for results made from texts, limited by their total weight."""
 
 from threading import Lock
 from typing import Generic, TypeVar
@@ -7,10 +7,10 @@ Made = TypeVar("Made")
 
 
 class Shelf(Generic[Made]):
-    """What was made of each text; what came first makes room. Threads may share it.
+    """Results by text; the oldest is removed first. Threads may share it.
 
     Args:
-        most: the weight of everything together, so that few heavy things are held as few.
+        most: the total weight of all results.
     """
 
     def __init__(self, most: int) -> None:
@@ -20,12 +20,12 @@ class Shelf(Generic[Made]):
         self._lock = Lock()
 
     def find(self, text: str) -> Made | None:
-        """What was made of a text, if it is still here."""
+        """The result for a text, if it is still cached."""
         found = self._made.get(text)
         return None if found is None else found[0]
 
     def put(self, text: str, made: Made, *, weight: int) -> None:
-        """Keeps what was made of a text."""
+        """Caches the result for a text."""
         with self._lock:
             self._weight += weight - self._made.pop(text, (made, 0))[1]
             self._made[text] = (made, weight)

@@ -1,4 +1,4 @@
-"""The nodes of a parsed rule. No behaviour: parsing, evaluating and asking live elsewhere."""
+"""The nodes of a parsed rule. Data only: parsing and evaluation are elsewhere."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +11,7 @@ from pagerforce.rules.operators import Operand, Operator
 
 
 class Mode(StrEnum):
-    """How the members of a group count together."""
+    """How the members of a group are combined."""
 
     ALL = "all"
     ANY = "any"
@@ -23,7 +23,7 @@ class Condition:
 
     Attributes:
         field: as written, e.g. ``record.BMCServiceDesk__FKCategory__r.Name``.
-        value: what it is compared with; a tuple for ``in`` and ``not_in``, None where the operator
+        value: the value to compare with; a tuple for ``in`` and ``not_in``, None if the operator
             takes none. Dates and times are text in their normal form.
         place: key path inside the rule, e.g. ``conditions[1].any[0]``.
     """
@@ -36,7 +36,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Conditions and groups that count together. An empty group holds (``no conditions = always``)."""
+    """Combined conditions and groups. An empty group holds (``no conditions = always``)."""
 
     mode: Mode = Mode.ALL
     items: tuple["Node", ...] = ()
@@ -50,7 +50,7 @@ class Rule:
     """One rule, checked.
 
     Attributes:
-        max_age: an event older than this when it is ruled on is recorded, not acted upon.
+        max_age: an event older than this when it is evaluated is recorded, not acted upon.
         place: file and key path of the rule, for messages about it.
     """
 
@@ -68,7 +68,7 @@ class Rule:
 
 
 def conditions_of(group: Group) -> tuple[Condition, ...]:
-    """Every condition of a group and of the groups in it, in the order they are written."""
+    """All conditions of a group and of the groups in it, in the order of the file."""
     found: list[Condition] = []
     for item in group.items:
         if isinstance(item, Condition):

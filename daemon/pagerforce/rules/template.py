@@ -1,7 +1,7 @@
-"""Templates filled in: strict, bounded, with reasons that name what the rule's author wrote.
+"""Renders templates: strict, bounded, with error reasons in the terms of the rule's author.
 
-What a template may consist of is decided in ``inspection.py``; what it sees, in ``views.py``; what it
-may cost, in ``budget.py``.
+``inspection.py`` decides what a template may contain, ``views.py`` what it sees, and ``budget.py``
+what it may cost.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from pagerforce.rules.views import NotAValueError, context_of
 __all__ = ["TemplateProblem", "context_of", "render_args", "render_text", "roots_of", "texts_of"]
 
 _CANNOT = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
-"""What Python raises where a filter or an operator is given what it cannot take."""
+"""Exceptions that Python raises if a filter or an operator cannot handle its input."""
 Maps = Mapping[str, Mapping[str, Scalar]]
 
 
@@ -32,13 +32,13 @@ def roots_of(text: str) -> frozenset[str]:
 def render_text(
     text: str, context: Mapping[str, object], maps: Maps, budget: Budget | None = None
 ) -> str:
-    """Fills a template in.
+    """Renders a template.
 
     Args:
         text: the template, or plain text.
         context: from ``context_of``.
-        maps: the value maps that ``translate`` looks into.
-        budget: what it may cost; None: as much as all actions of one rule may.
+        maps: the value maps for ``translate``.
+        budget: what it may cost; None: as much as all actions of one rule together.
 
     Raises:
         TemplateProblem: a name is undefined, a map has no such value, or it costs too much.
@@ -52,8 +52,8 @@ def render_text(
     except NotAValueError as error:
         raise TemplateProblem(str(error)) from error
     except _CANNOT as error:
-        # Their own texts may quote the customer's.
-        reason = f"a filter or an operator cannot handle what it was given ({type(error).__name__})"
+        # Python's own messages may quote customers' text.
+        reason = f"a filter or an operator cannot handle its input ({type(error).__name__})"
         raise TemplateProblem(reason) from error
     budget.make(run.size)
     return "".join(run.parts)
@@ -65,13 +65,13 @@ def render_args(
     maps: Maps,
     budget: Budget | None = None,
 ) -> dict[str, Json]:
-    """Fills every text of an action's arguments in; other values keep their type.
+    """Renders every text in an action's arguments; other values keep their type.
 
     Args:
         args: the arguments as written.
         context: from ``context_of``.
-        maps: the value maps that ``translate`` looks into.
-        budget: what all of them may cost; None: as much as all actions of one rule may.
+        maps: the value maps for ``translate``.
+        budget: what all of them may cost; None: as much as all actions of one rule together.
 
     Raises:
         TemplateProblem: the reason begins with the argument's name.
@@ -102,7 +102,7 @@ def _render(
 
 
 def texts_of(value: Json) -> Iterable[str]:
-    """Every text inside an argument, keys left out."""
+    """All texts inside an argument, without keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -1,7 +1,7 @@
-"""What templates do with values: name their parts, compare, calculate, print. All of it is paid for.
+"""Operations of templates on values: parts, comparisons, arithmetic, text. All are paid for.
 
-A value is text, a number, a boolean, a list or a view. Nothing else is ever reached: a name that is
-not a part of a view is undefined, whatever Python knows under it.
+A value is text, a number, a boolean, a list or a view. Nothing else can be reached: a name that is
+not a part of a view is undefined, even if Python has an attribute of that name.
 """
 
 import math
@@ -14,13 +14,13 @@ from pagerforce.rules.environment import TemplateProblem
 from pagerforce.rules.views import EmptyText, View, size_of, text_of
 
 MAX_NUMBER = 10**30
-"""Whole numbers end here: no field of either side holds a longer one."""
+"""The limit for whole numbers: no field of either side holds a longer one."""
 _STEPS_PER_SEARCH = 1024
 _LONGEST_NEEDLE = 64
 
 
 class Undefined:
-    """What a name stands for that nothing has. Using it, other than to ask for it, is a problem."""
+    """The value of an undefined name. Any use except a test for it is a problem."""
 
     __slots__ = ("reason",)
 
@@ -34,7 +34,7 @@ def is_list(value: object) -> TypeGuard[Sequence[object]]:
 
 
 def part_of(owner: object, name: str) -> object:
-    """``owner.name``; undefined where the owner has no such part."""
+    """``owner.name``; undefined if the owner has no such part."""
     if isinstance(owner, View):
         try:
             return owner[name]
@@ -44,11 +44,11 @@ def part_of(owner: object, name: str) -> object:
         return owner
     if isinstance(owner, Mapping) and name in owner:
         return owner[name]
-    return Undefined(f"{name} is undefined: what stands before it has no parts")
+    return Undefined(f"{name} is undefined: the value before it has no parts")
 
 
 def item_of(owner: object, key: object) -> object:
-    """``owner[key]``; undefined where the owner has no such item."""
+    """``owner[key]``; undefined if the owner has no such item."""
     if isinstance(key, str):
         return part_of(owner, key)
     if isinstance(owner, EmptyText):
@@ -78,7 +78,7 @@ def slice_of(budget: Budget, owner: object, bounds: slice) -> object:
 
 
 def text_in(budget: Budget, value: object) -> str:
-    """How a value prints; a list is its texts joined.
+    """The text of a value; for a list, its joined texts.
 
     Raises:
         NotAValueError: it has parts and no text of its own.
@@ -94,7 +94,7 @@ def text_in(budget: Budget, value: object) -> str:
 
 
 def join(budget: Budget, separator: str, texts: Sequence[str]) -> str:
-    """The texts with the separator between them; its length is known before it is made."""
+    """The texts with the separator between them; paid for by its length before it is built."""
     budget.make(sum(map(len, texts)) + len(separator) * max(0, len(texts) - 1))
     return separator.join(texts)
 
@@ -107,7 +107,7 @@ def is_true(budget: Budget, value: object) -> bool:
 
 
 def search(budget: Budget, text: str, wanted: str) -> None:
-    """Pays for looking for one text in another."""
+    """Pays for searching one text in another."""
     per_place = min(len(wanted), _LONGEST_NEEDLE)
     budget.spend(len(text) * per_place // _STEPS_PER_SEARCH)
 
@@ -133,7 +133,7 @@ def is_in(budget: Budget, wanted: object, owner: object) -> bool:
     """``wanted in owner``: a part of a text, or an item of a list.
 
     Raises:
-        TypeError: the owner is neither, or something that is no text is looked for in a text.
+        TypeError: the owner is neither, or something other than text is searched for in a text.
     """
     if isinstance(owner, str) and isinstance(wanted, str):
         search(budget, owner, wanted)
@@ -145,10 +145,10 @@ def is_in(budget: Budget, wanted: object, owner: object) -> bool:
 
 
 def in_bounds(number: object) -> object:
-    """A number that was calculated.
+    """Checks a calculated number and returns it.
 
     Raises:
-        TemplateProblem: it is too long to be one that either side holds.
+        TemplateProblem: it is longer than any number on either side.
     """
     if isinstance(number, float) and not math.isfinite(number):
         raise TemplateProblem("a number grows out of bounds")
@@ -211,7 +211,7 @@ ARITHMETIC: Mapping[str, Operation] = {
     "floordiv": _calculator(operator.floordiv),
     "mod": _on_numbers("%", operator.mod),
 }
-"""Operators that calculate, by the names of their nodes."""
+"""Arithmetic operators, by the names of their nodes."""
 COMPARISONS: Mapping[str, Operation] = {
     "eq": is_equal,
     "ne": lambda budget, left, right: not is_equal(budget, left, right),
@@ -222,4 +222,4 @@ COMPARISONS: Mapping[str, Operation] = {
     "in": is_in,
     "notin": lambda budget, left, right: not is_in(budget, left, right),
 }
-"""Operators that compare, by Jinja's names for them."""
+"""Comparison operators, by Jinja's names."""

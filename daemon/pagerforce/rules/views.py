@@ -1,7 +1,7 @@
 """What templates see: read-only views of an event, an incident, a record and a comment.
 
 A view has no public Python attribute, so that no field's name (``items``, ``count``, …) can ever
-meet a method instead of its value.
+find a method instead of its value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from pagerforce.model.value import Fields, Json, format_instant, is_empty
 
 
 class View:
-    """Named values, some of them views again; ``record.Name`` and ``record["Name"]`` are the same."""
+    """Named values, some of them views; ``record.Name`` and ``record["Name"]`` are the same."""
 
     __slots__ = ("_path", "_values")
 
@@ -37,19 +37,19 @@ class View:
 
 
 def size_of(view: View) -> int:
-    """How many values a view has to look at, to say whether it holds anything."""
-    return len(view._values)  # noqa: SLF001 - a view has no public name but its parts
+    """The number of values that a truth test of a view reads."""
+    return len(view._values)  # noqa: SLF001 - the only public names of a view are its parts
 
 
 class NotAValueError(ValueError):
-    """A template prints a thing that has parts, e.g. ``{{ incident.service }}``."""
+    """A template prints a value that has parts, e.g. ``{{ incident.service }}``."""
 
     def __init__(self, path: str) -> None:
         super().__init__(f"{path} has parts; name one of them, e.g. {path}.name")
 
 
 class EmptyText(str):
-    """An empty value: blank text whose parts are empty too (``record.X__r.Name`` behind no parent)."""
+    """An empty value: blank text with empty parts (``record.X__r.Name`` without a parent)."""
 
     __slots__ = ()
 
@@ -61,7 +61,7 @@ EMPTY = EmptyText()
 
 
 class NothingView(View):
-    """A subject that is not there: every part of it is empty."""
+    """A missing subject: all its parts are empty."""
 
     __slots__ = ()
 
@@ -69,7 +69,7 @@ class NothingView(View):
         super().__init__(path, {})
 
     def __getitem__(self, name: str) -> object:
-        # custom fields have names of the customer's choice, which text's own methods could shadow
+        # The customer chooses the names of custom fields: a method of text could hide one.
         return NothingView(f"{self._path}.{name}") if name == "custom_fields" else EMPTY
 
     def __str__(self) -> str:
@@ -77,7 +77,7 @@ class NothingView(View):
 
 
 class PersonView(View):
-    """A person; printed as a whole it is the name, else the e-mail, else the id."""
+    """A person; its text is the name, else the e-mail, else the id."""
 
     __slots__ = ()
 
@@ -92,10 +92,10 @@ class RecordView(View):
     """A record's flat fields as a chain of attributes: ``record.Owner.Name``.
 
     Args:
-        path: how the template calls it, for messages.
+        path: its name in the template, for messages.
         fields: flat, parents under their path.
-        known: further names that exist but are empty here (of a record's state before its creation).
-        below: of a parent: the names of the whole record, and the beginning of those below it.
+        known: further names that exist but are empty here (for a record before its creation).
+        below: for a parent: the names of the whole record, and the common prefix of its fields.
     """
 
     __slots__ = ("_names", "_prefix")
@@ -137,7 +137,7 @@ class RecordView(View):
 
 
 class _Names:
-    """The names of a record's fields and parents without their case; made when first asked."""
+    """The names of a record's fields and parents in lower case; built at first use."""
 
     __slots__ = ("_fields", "_folded", "_known", "_parents")
 
@@ -148,18 +148,18 @@ class _Names:
         self._parents: frozenset[str] = frozenset()
 
     def find(self, path: str) -> str | None:
-        """The name under which a field stands: API names do not differ by case."""
+        """The actual name of a field: API names do not differ by case."""
         return self._read().get(path.lower())
 
     def has_below(self, prefix: str) -> bool:
-        """Whether there are fields below a parent, which is given with its dot."""
+        """Whether there are fields below a parent; ``prefix`` ends with a dot."""
         self._read()
         return prefix.lower() in self._parents
 
     def _read(self) -> dict[str, str]:
         if self._folded is None:
             names = [*self._fields, *self._known]
-            # Of names that differ by nothing but case the first is meant.
+            # If names differ only in case, the first one wins.
             self._folded = {name.lower(): name for name in reversed(names)}
             self._parents = frozenset(
                 path[: place + 1]
@@ -171,7 +171,7 @@ class _Names:
 
 
 def find_field(fields: Mapping[str, object], path: str) -> str | None:
-    """The key under which a field stands, in any case (``salesforce.names-without-case``)."""
+    """The key of a field, in any case (``salesforce.names-without-case``)."""
     if path in fields:
         return path
     folded = path.lower()
@@ -185,15 +185,15 @@ def context_of(
     *,
     linked: bool = False,
 ) -> dict[str, object]:
-    """Everything a template can name.
+    """All names for a template.
 
     Args:
-        event: what happened; its own state of the incident or the record wins over the arguments.
+        event: the event; its own state of the incident or the record wins over the arguments.
         record: the linked record's fields (PagerDuty events); None: nothing is linked.
         incident: the linked incident (Salesforce events); None: nothing is linked.
         linked: whether the incident and the rule's object are linked.
     """
-    # A deleted record is shown as it last was.
+    # A deleted record is shown in its last state.
     own_record = event.record or event.old_record or record
     values: dict[str, object] = {
         "event": _event_view(event),
@@ -271,7 +271,7 @@ def _instant(moment: datetime | None) -> str | None:
 
 
 def text_of(value: object) -> str:
-    """How a value prints: empty as nothing, booleans as TOML writes them, whole numbers without .0.
+    """The text of a value: empty values as "", booleans as in TOML, whole numbers without .0.
 
     Raises:
         NotAValueError: it has parts and no text of its own.

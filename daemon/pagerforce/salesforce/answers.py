@@ -1,9 +1,9 @@
-"""What Salesforce says when it says no: error bodies of every shape, and the error each stands for.
+"""Reads Salesforce's error bodies, and decides which error each one means.
 
-Pure. Facts: docs/vendors/salesforce.md#errors. The body is usually a JSON array, sometimes an object, XML
-or an HTML page of the edge in front; only codes, field names and the API's own message are kept.
-What a code means stands in ``error_table.py``; here is what an answer means that the table does not
-know: by its status, the family of its code and its text, rather keeping an action than giving it up.
+Pure. Facts: docs/vendors/salesforce.md#errors. The body is usually a JSON array, sometimes an
+object, XML or an HTML page of the edge in front. Only codes, field names and the API's own message
+are kept. ``error_table.py`` has the meanings of codes. This module judges answers that the table
+does not know, by status, family of the code and text. When unsure, it keeps the action for a retry.
 """
 
 import re
@@ -27,21 +27,21 @@ from pagerforce.wire.answer import parse_json, tellable
 QUERY_TIMEOUT = "QUERY_TIMEOUT"
 
 SLOW_SECONDS = 60.0
-"""The shortest wait for what passes within minutes or hours; the back-off makes it longer."""
+"""The shortest wait for errors that end within minutes or hours; the back-off makes it longer."""
 _LOCKED_SECONDS = 300.0
 _MESSAGE_CHARS = 500
 _CODE_CHARS = 100
 _MOST_FAULTS = 20
-_MODIFIED = 412  # a guarded write came too late: the caller asked for it
-_ERRORS_FROM = 400  # below: a redirect, and nothing was done
+_MODIFIED = 412  # a guarded write came too late, as requested by the caller
+_ERRORS_FROM = 400  # below: a redirect; nothing was changed
 _OVERLOAD_STATUSES = frozenset({408, 420, 429})
-# Without a code these are about the request itself, not about a proxy or a moment's trouble.
+# Without a code these are about the request itself, not about a proxy or a temporary problem.
 _REFUSING_STATUSES = frozenset({411, 413, 414, 415, 431})
 _XML_CODE = re.compile(r"<(?:\w+:)?(?:errorCode|exceptionCode)>(?:\w+:)?([A-Z0-9_]+)</")
 _XML_MESSAGE = re.compile(r"<(?:\w+:)?(?:message|exceptionMessage)>([^<]*)</")
-# Of a body that was cut short because it is very long.
+# For a very long body, which was cut.
 _CUT_CODE = re.compile(r'"errorCode"\s*:\s*"([A-Z0-9_]{1,100})"')
-# This message repeats the whole value, and its code stands behind it.
+# This message repeats the whole value; the code comes after it.
 _TOO_LARGE = "data value too large: "
 _CUT = "(a message that is too long)"
 
@@ -53,12 +53,12 @@ _REFUSING_FAMILY = re.compile(
     "^(INVALID|MALFORMED|MISSING|REQUIRED|DUPLICATE|CANNOT|CANT|NO|NOT|UNSUPPORTED|INSUFFICIENT"
     "|ILLEGAL|FIELD)_|_(NOT_FOUND|NOT_ALLOWED|NOT_SUPPORTED|NOT_ENABLED|INVALID|REQUIRED|TOO_LONG)$"
 )
-_UNKNOWN_ADVICE = "pagerforce does not know this code and tries again; see what the message names"
+_UNKNOWN_ADVICE = "pagerforce does not know this code and tries again; see the message"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One entry of an error body. ``text``: the whole message, which may be thousands of characters."""
+    """One entry of an error body. ``text``: the whole message, maybe thousands of characters."""
 
     code: str
     message: str
@@ -73,9 +73,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What an answer means, what to do about it, and by which text of its message.
+    """The meaning of an answer, advice, and the text of the message that decided it.
 
-    ``is_guess``: no row of the table is about it.
+    ``is_guess``: no row of the table matches.
     """
 
     meaning: Meaning
@@ -85,11 +85,11 @@ class Judgement:
 
 
 class VendorRefusedError(RefusedError):
-    """Salesforce refused a request with reasons, which may name fields.
+    """Salesforce refused a request and gave reasons.
 
     Attributes:
         faults: every entry of the error body; they may name the offending fields.
-        advice: what a person can do.
+        advice: the advice for an operator.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class VendorRefusedError(RefusedError):
 
 
 def parse_faults(body: bytes) -> tuple[Fault, ...]:
-    """The entries of an error body; none where the body says nothing we understand."""
+    """The entries of an error body; none if it cannot be understood."""
     try:
         return faults_of(parse_json(body))
     except ValueError:
@@ -114,7 +114,7 @@ def parse_faults(body: bytes) -> tuple[Fault, ...]:
 
 
 def _faults_of_text(text: str) -> tuple[Fault, ...]:
-    """The entries of what is no JSON, or not the whole of one."""
+    """The entries of a body that is not JSON or was cut."""
     if (code := _CUT_CODE.search(text)) is not None:
         return (Fault(code.group(1), _CUT, text=text),)
     if text.lstrip().startswith("[") and _TOO_LARGE in text:
@@ -138,7 +138,7 @@ def faults_of(body: object) -> tuple[Fault, ...]:
 
 
 def _fault(item: Mapping[str, object]) -> tuple[Fault, ...]:
-    # Collections say statusCode, everything else errorCode; the token endpoint says error.
+    # Collections use statusCode, the token endpoint uses error, everything else errorCode.
     code = next(
         (
             value
@@ -162,17 +162,17 @@ def _shorten(text: str) -> str:
 
 
 def judge(status: int, faults: Sequence[Fault]) -> Judgement:
-    """What an answer with this status and these entries means."""
+    """The meaning of an answer with this status and these entries."""
     if status == _MODIFIED:
         return Judgement(Meaning.REFUSED)
     found = [_judge_fault(status, fault) for fault in faults] or [_judge_status(status)]
-    # A guess says nothing beside an entry that is known.
+    # A guess does not count beside a known entry.
     worst = min(found, key=lambda item: (item.is_guess, _ORDER[item.meaning]))
     if status == 401 and worst.meaning not in (Meaning.ACCOUNT, Meaning.MOVED):
         return Judgement(Meaning.SESSION)
     is_overload = status >= 500 or status in _OVERLOAD_STATUSES
     if is_overload and worst.meaning in (Meaning.SLOW, Meaning.REFUSED):
-        # Even an honest 503 may come from something in front, after the write took effect.
+        # Even a real 503 may come from a host in front, after the write took effect.
         return Judgement(Meaning.BROKEN, worst.advice, worst.said)
     return worst
 
@@ -191,7 +191,7 @@ def _judge_fault(status: int, fault: Fault) -> Judgement:
 
 
 def _judge_unknown(status: int, fault: Fault) -> Judgement:
-    """A code that no row is about: rather kept, for ``retry_for``, than given up."""
+    """Judges a code without a row: when unsure, it is retried for ``retry_for``."""
     for item in PHRASES:
         said = item.find(fault.whole)
         if said:
@@ -204,9 +204,9 @@ def _judge_unknown(status: int, fault: Fault) -> Judgement:
 
 
 def _judge_status(status: int) -> Judgement:
-    """An answer without a code: of a proxy, the edge or the host of an instance that has moved.
+    """Judges an answer without a code: from a proxy, the edge or the host of a moved instance.
 
-    Whatever its status, something in front may have given it after a write took effect.
+    Whatever its status, a host in front may have sent it after a write took effect.
     """
     if status in _REFUSING_STATUSES:
         return Judgement(Meaning.REFUSED)
@@ -214,12 +214,12 @@ def _judge_status(status: int) -> Judgement:
 
 
 def to_error(status: int, faults: Sequence[Fault], *, what: str, is_write: bool) -> RemoteError:
-    """The member of the ``RemoteError`` family that an answer stands for.
+    """The member of the ``RemoteError`` family that an answer means.
 
     Args:
         status: HTTP status of the answer or of its part inside a composite answer.
         faults: the entries of its body.
-        what: what was asked, for the message, e.g. ``query of Case``.
+        what: the request, for the message, e.g. ``query of Case``.
         is_write: whether the request may have changed something.
     """
     judged = judge(status, faults)
@@ -258,10 +258,10 @@ _WAITS = {
 
 
 def _tell(status: int, faults: Sequence[Fault], judged: Judgement) -> tuple[str, str]:
-    """What is said in the log too, and what only in the action's own story.
+    """The text for the log, and the text for the action's own history only.
 
-    Of what is tried again the log speaks each time: the words of a trigger, a flow or an unknown code
-    may be customers' text.
+    The log shows the reason of each retry. The text of a trigger, a flow or an unknown code may
+    contain customers' data, so it goes only into the history.
     """
     codes = [fault.code or "no code" for fault in faults]
     if all(code in BY_CODE and code not in WRAPPERS for code in codes):

@@ -1,11 +1,10 @@
 """The session with Salesforce: one login at a time, pinned to its org, renewed when it has ended.
 
-A session is renewed when Salesforce says that it has ended: every request is answered with a
-401 then and sent again, which costs nothing, whereas a login ahead of time could fail while the
-session still works. It is questioned when several requests in a row got no answer of the API: the
-instance may have moved, and only the login host names the new one. A refused login is not repeated
-until a pause has passed, because each one lands in the login history. Facts:
-docs/vendors/salesforce.md#login.
+A session is renewed when Salesforce answers a request with 401. That request is sent again, which
+costs nothing; an early login could fail while the session still works. If several requests in a row
+got no answer of the API, the instance may have moved, and pagerforce asks the login host for the
+new one. A refused login is repeated only after a pause, because each one appears in the login
+history. Facts: docs/vendors/salesforce.md#login.
 """
 
 from datetime import datetime, timedelta
@@ -39,7 +38,7 @@ _LOG = get_log("salesforce")
 _REFUSAL_BASE_SECONDS = 30.0
 _QUESTIONED_AFTER = 2  # requests in a row without an answer of the API
 _QUESTIONED_EVERY_SECONDS = 60.0
-# A clock that is further off than this may be the reason for a refused assertion.
+# A larger error of the clock may be the reason for a refused assertion.
 _NOTABLE_SKEW = timedelta(seconds=20)
 
 
@@ -52,7 +51,7 @@ class SecretText(Protocol):
 
 
 class JwtSession:
-    """The one session of the daemon, shared by everything that talks to Salesforce.
+    """The one session of the daemon, shared by all users of Salesforce.
 
     Args:
         settings: the ``[salesforce]`` section.
@@ -60,7 +59,7 @@ class JwtSession:
         http: from ``wire.transport.build_client``, based on ``login_url``.
         clock: the host's clock; corrected by the server's ``Date`` once one was seen.
         timeout_seconds: total deadline of one login request.
-        made_with: the org that the state was made with, None where none is known yet.
+        made_with: the org that the state was created with; None if it is not known yet.
     """
 
     def __init__(
@@ -94,16 +93,16 @@ class JwtSession:
 
     @property
     def known(self) -> Access | None:
-        """The session as it stands, without asking for one."""
+        """The current session, without a login."""
         return self._access
 
     @property
     def is_dated(self) -> bool:
-        """Whether an answer has told the server's clock yet."""
+        """Whether the server's clock is known from an answer."""
         return self._remote_clock.is_known
 
     def now(self) -> datetime:
-        """The present in the server's clock, as far as its answers have told us."""
+        """The current time of the server's clock, as far as its answers have shown it."""
         return self._remote_clock.now()
 
     def note_date(self, headers: httpx.Headers) -> None:
@@ -111,12 +110,12 @@ class JwtSession:
         self._remote_clock.note(headers.get("Date"))
 
     async def access(self) -> Access:
-        """The session, after a login where there is none. Callers at the same time share one login.
+        """The session, after a login if there is none. Concurrent callers share one login.
 
         Raises:
             CredentialsError: refused, now or within the pause since the last refusal.
             WrongOrgError: it is another org than the configured one.
-            TransientError: the login host could not be reached or is out of order.
+            TransientError: the login host could not be reached or is failing.
             MalformedError: its answer could not be understood.
         """
         current = self._access
@@ -127,7 +126,7 @@ class JwtSession:
             if self._access is not None:
                 return await self._question(self._access) if self._is_doubted else self._access
             if self._logins != seen and self._failure is not None:
-                # The login that this caller waited for failed: its failure is this caller's too.
+                # The login that this caller waited for failed, so this caller fails as well.
                 raise self._failure.with_traceback(None)
             self._access = await self._login()
             return self._access
@@ -138,7 +137,7 @@ class JwtSession:
         return self._unanswered >= _QUESTIONED_AFTER and is_due
 
     async def _question(self, doubted: Access) -> Access:
-        """Asks the login host for the instance; where it does not tell, the session stays."""
+        """Asks the login host for the instance; the session stays if it does not answer."""
         self._question_at = self._clock.monotonic() + _QUESTIONED_EVERY_SECONDS
         try:
             access = await self._login()
@@ -152,7 +151,7 @@ class JwtSession:
         return access
 
     async def renew(self, ended: Access) -> Access:
-        """A session other than ``ended``, which Salesforce no longer takes.
+        """A session other than ``ended``, which Salesforce no longer accepts.
 
         Raises:
             CredentialsError, WrongOrgError, TransientError, MalformedError: as ``access``.
@@ -161,18 +160,18 @@ class JwtSession:
         return await self.access()
 
     def leave(self, ended: Access) -> None:
-        """The next request needs another session than this one."""
+        """Drops this session, so that the next request uses another one."""
         if self._access is ended:
             self._access = None
 
     def refuse(self, access: Access, error: CredentialsError) -> None:
-        """Ends a session that was refused although it was fresh, and pauses before the next login."""
+        """Ends a session that was refused while fresh, and pauses before the next login."""
         if self._access is access:
             self._access = None
             self._remember(error)
 
     def forgive(self) -> None:
-        """Ends the pause after a refusal, so that a person who mended it need not wait."""
+        """Ends the pause after a refusal, so that an operator who fixed it need not wait."""
         self._refusal = None
 
     async def _login(self) -> Access:
@@ -197,11 +196,11 @@ class JwtSession:
         return access
 
     def note_success(self) -> None:
-        """Forgets how often the session was refused in a row: a request has just worked."""
+        """Resets the count of refusals, because a request has just worked."""
         self._refusals = 0
 
     def note_answered(self, access: Access, *, is_answered: bool) -> None:
-        """Whether a request of this session got an answer of the API, be it a refusal."""
+        """Notes whether a request of this session got an answer of the API, even a refusal."""
         if self._access is access:
             self._unanswered = 0 if is_answered else self._unanswered + 1
 
@@ -243,14 +242,14 @@ class JwtSession:
 
     def _anew(self) -> str:
         return (
-            f"the state was made with org {self._made_with}, whose Ids mean nothing there (was a"
-            " sandbox refreshed?): check login_url and username, or start anew with this org: stop the"
-            " daemon and move pagerforce.db out of the state folder, with all that lies beside it and"
-            " begins with that name"
+            f"the state was created with org {self._made_with}, whose Ids are not valid in this org"
+            " (was a sandbox refreshed?): check login_url and username, or start over with this"
+            " org: stop the daemon and move pagerforce.db, and all files in the state folder whose"
+            " names begin with pagerforce.db, out of that folder"
         )
 
     async def _send_dated(self) -> tuple[Answer, bool]:
-        """The answer, and whether it shows, or seems to, that the assertion was dated by a wrong clock."""
+        """The answer, and whether the assertion was, or may have been, dated by a wrong clock."""
         assumed, sent_at = self.now(), self._clock.monotonic()
         answer = await self._send()
         passed = timedelta(seconds=self._clock.monotonic() - sent_at)
@@ -280,7 +279,7 @@ class JwtSession:
 
 
 def _is_mood(error: RemoteError) -> TypeGuard[TransientError]:
-    """Whether the login host asks for a pause, with which nobody is to be blamed."""
+    """Whether the error is a temporary refusal: the login host only asks for a pause."""
     return isinstance(error, TransientError) and error.retry_after_seconds is not None
 
 

@@ -1,4 +1,4 @@
-"""What the bodies of Salesforce's answers say: rows, parts of a composite, results of a collection. Pure.
+"""Reads the bodies of answers: rows, parts of a composite, results of a collection. Pure.
 
 Facts: docs/vendors/salesforce.md#rest.
 """
@@ -19,7 +19,7 @@ _NEXT_PATH = re.compile(r"/services/data/v[0-9.]{1,8}/query(All)?/[A-Za-z0-9_-]{
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One batch of a query's answer; ``next_path`` leads to the next one, None at the end."""
+    """One batch of a query's rows; ``next_path``: the path of the next batch, None at the end."""
 
     rows: tuple[Mapping[str, object], ...]
     next_path: str | None = None
@@ -27,7 +27,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class PartAnswer:
-    """The answer to one part of a composite request: its body, or the error it stands for."""
+    """The answer to one part of a composite request: its body, or its error."""
 
     body: object = None
     error: RemoteError | None = None
@@ -35,7 +35,7 @@ class PartAnswer:
 
 @dataclass(frozen=True, slots=True)
 class UpdatedIds:
-    """Answer of ``/updated``: up to ``covered_to`` every committed row is visible."""
+    """The answer of ``/updated``: every row committed until ``covered_to`` is visible."""
 
     ids: tuple[RecordId, ...] = field(repr=False)
     covered_to: datetime | None
@@ -43,7 +43,7 @@ class UpdatedIds:
 
 def read_part(item: object, operation: str, *, is_write: bool) -> PartAnswer:
     """One part of a composite answer."""
-    # What a write did whose part of the answer makes no sense is not known.
+    # If a write's part of the answer is malformed, the outcome of the write is unknown.
     unread = UnknownOutcomeError if is_write else MalformedError
     if not isinstance(item, Mapping):
         return PartAnswer(error=unread(f"{operation}: a part has no answer"))
@@ -56,7 +56,7 @@ def read_part(item: object, operation: str, *, is_write: bool) -> PartAnswer:
 
 
 def read_result(item: object) -> RecordId | RemoteError:
-    """One result of a collection: an Id, or errors of which each names a ``statusCode``."""
+    """One result of a collection: an Id, or errors, each with a ``statusCode``."""
     if not isinstance(item, Mapping):
         return UnknownOutcomeError("create_many: a record has no result")
     record_id = item.get("id")
@@ -65,11 +65,11 @@ def read_result(item: object) -> RecordId | RemoteError:
     faults = faults_of(item)
     if item.get("success") is False and faults:
         return to_error(400, faults, what="create_many", is_write=True)
-    return UnknownOutcomeError("create_many: a result makes no sense")
+    return UnknownOutcomeError("create_many: a result is malformed")
 
 
 def read_rows(body: object) -> Rows:
-    """A query's answer; rows that are no objects are left to the decoder, which reports them.
+    """A query's rows; a row that is no JSON object is kept, and the decoder reports it.
 
     Raises:
         MalformedError: it is not the answer to a query.
@@ -79,11 +79,11 @@ def read_rows(body: object) -> Rows:
         raise MalformedError("query: the answer has no list of records")
     total = body.get("totalSize")
     if not records and isinstance(total, int) and total > 0:
-        # Taken as nothing found, it would have a comment written a second time.
+        # If this counted as "nothing found", a comment would be written a second time.
         raise MalformedError(f"query: the answer has {total} rows and shows none")
     next_path = body.get("nextRecordsUrl")
     if body.get("done") is False:
-        # Only a path of the same instance: the token must not follow a link elsewhere.
+        # Only a path of the same instance: the token must never go to another host.
         if not isinstance(next_path, str) or not _NEXT_PATH.fullmatch(next_path):
             raise MalformedError("query: the answer is not done and names no next page")
     else:
@@ -93,7 +93,7 @@ def read_rows(body: object) -> Rows:
 
 
 def read_updated(body: object) -> UpdatedIds:
-    """The answer of ``/updated``; what is missing in it is None or empty."""
+    """The answer of ``/updated``; missing parts are None or empty."""
     if not isinstance(body, Mapping):
         raise MalformedError("updated: the answer is not an object")
     ids, covered = body.get("ids"), body.get("latestDateCovered")
@@ -109,7 +109,7 @@ def read_updated(body: object) -> UpdatedIds:
 
 
 def read_id(answer: Answer) -> RecordId:
-    """The Id of what a create made.
+    """The Id of a created record.
 
     Raises:
         MalformedError: the answer names none.

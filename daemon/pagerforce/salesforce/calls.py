@@ -1,4 +1,4 @@
-"""One request to Salesforce: sent, sent again where the session had ended, and its error judged.
+"""Sends one request to Salesforce, again if the session has ended, and judges its error.
 
 Facts: docs/vendors/salesforce.md#rest and #errors.
 """
@@ -21,7 +21,7 @@ from pagerforce.wire.answer import Answer
 from pagerforce.wire.exchange import exchange
 from pagerforce.wire.transport import OPERATION, RequestObserver
 
-# Each choice, with those against a header, is told in docs/reference/salesforce-headers.md.
+# docs/reference/salesforce-headers.md explains each choice, also of the headers that are not sent.
 _HEADERS = {"Accept": "application/json", "Sforce-Call-Options": "client=pagerforce"}
 _WRITE_HEADERS = {
     # Otherwise any write that touches a Case runs assignment rules and can change its owner.
@@ -33,7 +33,7 @@ _SAVE_DUPLICATES = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request before it has a session. ``passing``: statuses besides 2xx that the caller reads."""
+    """A request without a session. ``passing``: statuses besides 2xx that the caller reads."""
 
     method: str
     path: str
@@ -54,19 +54,19 @@ class Call:
 
 
 def write_headers(*, allow_duplicates: bool) -> dict[str, str]:
-    """What each write bears, also one within a composite request."""
+    """The headers of each write, also within a composite request."""
     return _WRITE_HEADERS | (_SAVE_DUPLICATES if allow_duplicates else {})
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Sends calls in the name of one session.
+    """Sends calls with one session.
 
     Attributes:
         session: supplies the token and the instance.
         http: from ``wire.transport.build_client``.
         clock: dates the counted calls.
-        observer: told what is left of the org's daily calls.
+        observer: receives the rest of the org's daily calls.
         write_headers: from the function of that name.
         timeout_seconds: total deadline of one request.
         usage: the calls so far.
@@ -81,10 +81,10 @@ class Caller:
     usage: CallUsage = field(default_factory=CallUsage)
 
     async def send(self, call: Call) -> Answer:
-        """One request, sent again once where the session had ended.
+        """Sends one request, and sends it again once if the session has ended.
 
-        A write that a moved instance answers is not sent again: something in front of it may have
-        answered after the write took effect. The next attempt logs in and looks first.
+        A write to a moved instance is not sent again: a host in front may have answered after the
+        write took effect. The next attempt logs in and searches first.
         """
         access = await self.session.access()
         answer = await self._exchange(access, call)
@@ -132,14 +132,14 @@ class Caller:
         return answer
 
     def note_org(self, usage: OrgUsage | None) -> None:
-        """What an answer said of the org's daily calls, where it did."""
+        """Notes what an answer says about the org's daily calls, if anything."""
         if usage is not None:
             self.usage.note_org(usage)
             self.observer.on_budget(Side.SALESFORCE, float(usage.remaining))
 
 
 def _faults(answer: Answer) -> tuple[Fault, ...] | None:
-    """The entries of an error body; None where the answer is a success."""
+    """The entries of an error body; None for a success."""
     if 200 <= answer.status < 300:
         return None
     faults = parse_faults(answer.body)
@@ -149,12 +149,12 @@ def _faults(answer: Answer) -> tuple[Fault, ...] | None:
         and answer.operation == "describe"
         and not _is_page(answer)
     ):
-        return (Fault("NOT_FOUND", ""),)  # said in few words; a page may be of the edge
+        return (Fault("NOT_FOUND", ""),)  # a short text; an HTML page may come from the edge
     return faults
 
 
 def _is_of_api(answer: Answer) -> bool:
-    """Whether the API itself answered: no page of the edge, no other host, nothing broken down."""
+    """Whether the API itself answered: not the edge, another host or a failing server."""
     faults = _faults(answer)
     if faults is None:
         return not _is_page(answer)
@@ -168,5 +168,5 @@ def _is_page(answer: Answer) -> bool:
 
 
 def _is_readable(answer: Answer, faults: Sequence[Fault]) -> bool:
-    """A page that says 404 is no word about the record: the instance may have moved."""
+    """An HTML page with 404 proves nothing about the record: the instance may have moved."""
     return bool(faults) or answer.status != 404

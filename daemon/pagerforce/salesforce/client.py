@@ -1,7 +1,7 @@
-"""Salesforce's REST API, one method per request. Nothing is retried but what an ended session cut.
+"""Salesforce's REST API, one method per request. Only an ended session causes a retry.
 
-Facts: docs/vendors/salesforce.md#rest and #errors. Every method raises the ``RemoteError`` family and
-``WrongOrgError``; a write whose answer is lost or not understood raises ``UnknownOutcomeError``.
+Facts: docs/vendors/salesforce.md#rest and #errors. Every method raises the ``RemoteError`` family
+and ``WrongOrgError``. A write whose answer is lost or malformed raises ``UnknownOutcomeError``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,16 +32,16 @@ from pagerforce.salesforce.calls import Call, Caller, write_headers
 from pagerforce.salesforce.usage import parse_limits
 from pagerforce.wire.transport import RequestObserver
 
-# A URI may have 16,384 bytes; what is longer than this goes inside a composite body.
+# A URI may have 16,384 bytes; longer paths than this go into a composite body.
 _LONGEST_PATH = 8_000
 MAX_SUBREQUESTS = 25
-_MOST_PAGES = 250  # of a query with a limit or a short list of Ids
+_MOST_PAGES = 250  # for a query with a limit or a short list of Ids
 MAX_COLLECTION = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A write to one record, not to be made if it was modified after ``unmodified_since``."""
+    """A write to one record, refused if the record was modified after ``unmodified_since``."""
 
     object: str
     id: RecordId
@@ -51,7 +51,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Upserted:
-    """What an upsert did. ``matches``: how many records had the value, where it was several."""
+    """The result of an upsert. ``matches``: how many records have the key."""
 
     id: RecordId | None
     created: bool | None
@@ -59,13 +59,13 @@ class Upserted:
 
 
 class SalesforceClient:
-    """Requests in the name of one session.
+    """Sends requests with one session.
 
     Args:
         session: supplies the token and the instance.
         http: from ``wire.transport.build_client``.
         clock: dates the counted calls.
-        observer: told what is left of the org's daily calls.
+        observer: receives the rest of the org's daily calls.
         settings: the ``[salesforce]`` section.
         timeout_seconds: total deadline of one request.
     """
@@ -88,35 +88,35 @@ class SalesforceClient:
 
     @property
     def session(self) -> JwtSession:
-        """The session it speaks for."""
+        """The session that it uses."""
         return self._session
 
     async def user_id(self) -> RecordId:
-        """Id of the user we act as, after a login where there was none."""
+        """The Id of the integration user, after a login if there is no session."""
         return (await self._session.access()).user_id
 
     async def fetch_server_time(self) -> datetime:
-        """The server's clock, as its last answer told it; a login proves key, user and org.
+        """The server's clock, from its last answer; a login proves key, user and org.
 
-        Asks for nothing that an org could refuse to this user.
+        It requests nothing that an org could refuse to this user.
         """
         await self._session.access()
         return self._session.now()
 
     async def fetch_limits(self) -> Mapping[str, object]:
-        """``/limits`` as it came."""
+        """The raw answer of ``/limits``."""
         answer = await self._caller.send(Call("GET", f"{self._base}/limits", "limits"))
         body = answer.json_object()
         self._caller.note_org(parse_limits(body))
         return body
 
     async def fetch_describe(self, object_name: str) -> Mapping[str, object]:
-        """The describe of an object as it came."""
+        """The raw describe of an object."""
         path = self._object_path(object_name, "describe")
         return (await self._caller.send(Call("GET", path, "describe"))).json_object()
 
     async def query(self, soql: str, *, deleted: bool = False) -> Rows:
-        """The first batch of a query; ``deleted`` includes what is in the recycle bin."""
+        """The first batch of a query; ``deleted`` includes rows in the Recycle Bin."""
         path = self.query_path(soql, deleted=deleted)
         if len(path) <= _LONGEST_PATH:
             return read_rows((await self._caller.send(Call("GET", path, "query"))).json_object())
@@ -145,21 +145,21 @@ class SalesforceClient:
         return tuple(rows)
 
     def query_path(self, soql: str, *, deleted: bool = False) -> str:
-        """The path of a query, to be sent as it is or as a part of a composite request."""
+        """The path of a query, for a request of its own or a part of a composite request."""
         word = "queryAll" if deleted else "query"
         return f"{self._base}/{word}?q={quote(soql, safe='')}"
 
     async def send_composite(
         self, paths: Sequence[str], operation: str = "composite"
     ) -> tuple[PartAnswer, ...]:
-        """Up to 25 reads, of which at most 5 queries, as one API call; answers in their order."""
+        """Up to 25 reads, at most 5 of them queries, as one API call; answers in their order."""
         parts = [Call("GET", path, operation) for path in paths]
         return await self._send_parts(parts, operation)
 
     async def update_many(
         self, updates: Sequence[Update], then_read: Sequence[str] = ()
     ) -> tuple[tuple[PartAnswer, ...], tuple[PartAnswer, ...]]:
-        """Several guarded writes, then reads, as one API call; each write stands by itself.
+        """Several guarded writes, then reads, as one API call; each write succeeds or fails alone.
 
         Returns:
             The answers to the writes (a record that was modified meanwhile: an error with status
@@ -172,7 +172,7 @@ class SalesforceClient:
                 "update_many",
                 is_write=True,
                 json=dict(update.values),
-                # A part inherits none but Accept, Authorization and Content-Type from the whole.
+                # A part inherits only Accept, Authorization and Content-Type from the request.
                 headers=self._caller.write_headers | _unmodified_since(update.unmodified_since),
             )
             for update in updates
@@ -208,10 +208,10 @@ class SalesforceClient:
     async def create_many(
         self, object_name: str, rows: Sequence[Mapping[str, Scalar]]
     ) -> tuple[RecordId | RemoteError, ...]:
-        """Creates up to 200 records in one API call; each stands by itself.
+        """Creates up to 200 records in one API call; each succeeds or fails alone.
 
         Returns:
-            In their order, the Id of each or the error it stands for.
+            In their order, the Id of each or its error.
         """
         if not 1 <= len(rows) <= MAX_COLLECTION:
             raise ValueError("a collection has 1 to 200 records")
@@ -234,7 +234,7 @@ class SalesforceClient:
         *,
         unmodified_since: datetime | None = None,
     ) -> bool:
-        """Writes fields of a record; False where it was modified after ``unmodified_since``."""
+        """Writes fields of a record; False if it was modified after ``unmodified_since``."""
         headers = {} if unmodified_since is None else _unmodified_since(unmodified_since)
         call = Call(
             "PATCH",
@@ -252,7 +252,7 @@ class SalesforceClient:
         return True
 
     async def delete(self, object_name: str, record_id: RecordId) -> None:
-        """Puts a record into the Recycle Bin; one that is gone already is as good."""
+        """Puts a record into the Recycle Bin; a record that is already gone is a success."""
         path = self._object_path(object_name, record_id)
         gone = frozenset({404})
         await self._caller.send(Call("DELETE", path, "delete", is_write=True, passing=gone))
@@ -260,7 +260,7 @@ class SalesforceClient:
     async def upsert(
         self, object_name: str, key_field: str, key: str, values: Mapping[str, Scalar]
     ) -> Upserted:
-        """Creates or updates the record whose external id is ``key``; several matches write nothing."""
+        """Creates or updates the record with external id ``key``; several matches write nothing."""
         call = Call(
             "PATCH",
             self._object_path(object_name, key_field, key),
@@ -273,14 +273,14 @@ class SalesforceClient:
         if answer.status == 300:
             found = answer.json()
             return Upserted(None, None, len(found) if isinstance(found, list) else 2)
-        if not answer.body.strip():  # an update, as API versions before 46 answer it
+        if not answer.body.strip():  # an update in API versions before 46
             return Upserted(None, created=False)
         created = answer.json_object().get("created")
         is_new = created if isinstance(created, bool) else answer.status == 201
         return Upserted(read_id(answer), is_new)
 
     def updated_path(self, object_name: str, since: datetime, until: datetime) -> str:
-        """The path of ``/updated``, to be sent as a part of a composite request."""
+        """The path of ``/updated``, for a part of a composite request."""
         start, end = (
             quote(moment.astimezone(UTC).replace(microsecond=0).isoformat(), safe="")
             for moment in (since, until)
@@ -288,7 +288,7 @@ class SalesforceClient:
         return f"{self._object_path(object_name, 'updated')}/?start={start}&end={end}"
 
     async def fetch_updated(self, object_name: str, since: datetime, until: datetime) -> UpdatedIds:
-        """Ids of the rows changed between two moments, at most 30 days back."""
+        """The Ids of the rows changed between two times, at most 30 days back."""
         path = self.updated_path(object_name, since, until)
         return read_updated((await self._caller.send(Call("GET", path, "updated"))).json_object())
 

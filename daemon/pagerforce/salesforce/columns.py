@@ -1,9 +1,9 @@
-"""Columns that the org refuses in a query: which ones they are is found by asking.
+"""Finds the columns that the org refuses in a query, by trial queries.
 
-A describe tells what there is, not what SOQL takes: behind a polymorphic ``Owner.`` stand few fields,
-and a field that was deleted or hidden is refused for every user of the query at once
-(``salesforce.unreadable-is-invalid``, ``salesforce.owner-shows-few-fields``). The message helps to guess;
-only a query that is taken proves anything.
+A describe lists the fields, but not what SOQL accepts: a polymorphic ``Owner.`` has few fields, and
+one deleted or hidden field makes the whole query fail (``salesforce.unreadable-is-invalid``,
+``salesforce.owner-shows-few-fields``). The message of the refusal is only a hint; a successful
+query is the proof.
 """
 
 import re
@@ -14,15 +14,15 @@ from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.feeds import Feed
 from pagerforce.salesforce.soql import Select
 
-_QUERIES_PER_REQUEST = 5  # of one composite request
-_SUSPECTS = 3  # beside what is indispensable and all the others, in the first request
+_QUERIES_PER_REQUEST = 5  # per composite request
+_SUSPECTS = 3  # in the first request, besides the needed columns and all others
 _MOST_REQUESTS = 20
 _NAMED = re.compile(r"(?:column|relationship|field) '([A-Za-z0-9_]{1,80})'")
 _NOT_COLUMNS = frozenset({"INVALID_TYPE"})
 
 
 def may_be_columns(error: RemoteError) -> bool:
-    """Whether a query may have been refused because of what it asks for."""
+    """Whether a query may have been refused because of its columns."""
     return (
         isinstance(error, RefusedError) and error.status == 400 and error.code not in _NOT_COLUMNS
     )
@@ -31,14 +31,14 @@ def may_be_columns(error: RemoteError) -> bool:
 async def find_refused(
     client: SalesforceClient, feed: Feed, error: RemoteError
 ) -> Mapping[str, str]:
-    """The columns to leave out so that a feed can be read, each with the org's words.
+    """The columns to leave out so that a feed can be read, each with the org's message.
 
-    The columns that the refusal seems to name are asked for alone, the rest together; what is refused
-    is divided until each refused column stands alone. Mostly that is one request.
+    The columns that the refusal seems to name are queried alone, the rest together. A refused group
+    is divided until each refused column is alone. Usually one request is enough.
 
     Raises:
-        RefusedError: it can't be read without them either: its filter or what it needs most is refused.
-        RemoteError: the org could not be asked; nothing is known.
+        RefusedError: the feed cannot be read: its filter or a needed column is refused.
+        RemoteError: the org could not be reached; the result is unknown.
     """
     needed = tuple(name for name in feed.columns if name in feed.needed)
     columns = [name for name in feed.columns if name not in feed.needed]
@@ -55,10 +55,10 @@ async def find_refused(
 async def find_accepted(
     client: SalesforceClient, name: str, columns: Sequence[str]
 ) -> frozenset[str]:
-    """Those of these columns that a query of the object may ask for by now.
+    """The columns among these that the org now accepts in a query of the object.
 
     Raises:
-        RemoteError: the org could not be asked.
+        RemoteError: the org could not be reached.
     """
     answers = await _ask(client, [_select(name, [column]) for column in columns])
     return frozenset(
@@ -89,10 +89,10 @@ async def _divide(
 
 
 async def _ask(client: SalesforceClient, selects: Sequence[Select]) -> Sequence[RemoteError | None]:
-    """For each query the refusal, or None where it is taken.
+    """For each query the refusal, or None if it is accepted.
 
     Raises:
-        RemoteError: one of them failed otherwise.
+        RemoteError: one of them failed for another reason.
     """
     found: list[RemoteError | None] = []
     for begin in range(0, len(selects), _QUERIES_PER_REQUEST):
@@ -108,7 +108,7 @@ async def _ask(client: SalesforceClient, selects: Sequence[Select]) -> Sequence[
 async def _explain(
     client: SalesforceClient, feed: Feed, needed: tuple[str, ...], error: RemoteError
 ) -> RefusedError:
-    """The refusal of what can't be left out, with what it is about."""
+    """The refusal of a feed whose needed parts are refused, with the reason."""
     bare = Select(feed.name, ("Id",), limit=1)
     unfiltered = Select(feed.name, needed, limit=1)
     hidden, without = await _ask(client, [bare, unfiltered])
@@ -117,7 +117,7 @@ async def _explain(
     elif without is None:
         what = f"its filter (where) is refused: {error}"
     else:
-        what = f"one of {', '.join(needed)} is refused, without which it can't be read: {without}"
+        what = f"can't be read because one of {', '.join(needed)} is refused: {without}"
     return RefusedError(f"{feed.name}: {what}", status=error.status, code=error.code)
 
 
@@ -126,6 +126,6 @@ def _select(name: str, columns: Sequence[str]) -> Select:
 
 
 def _is_named(path: str, error: RemoteError) -> bool:
-    """Whether a refusal seems to speak of this column."""
+    """Whether a refusal seems to name this column."""
     names = {name.lower() for name in _NAMED.findall(str(error))}
     return not names.isdisjoint(step.lower() for step in path.split("."))

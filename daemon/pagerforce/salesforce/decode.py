@@ -1,7 +1,7 @@
-"""Rows of a query become records and comments; a row that makes no sense becomes a flaw. Pure.
+"""Converts rows of a query to records and comments; a malformed row becomes a flaw. Pure.
 
-Parents come nested, or as null where the lookup is empty; ours are flat, under their path. Fact:
-``salesforce.rows-nest-parents``.
+Parents are nested in a row, or null if the lookup is empty. In a record they are flat, under their
+path. Fact: ``salesforce.rows-nest-parents``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,11 @@ Row = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class RecordShape:
-    """How the rows of an object become records.
+    """How to convert the rows of an object to records.
 
     Attributes:
         fields: the paths that go into ``Record.fields``, with their types (None: not known).
-        stamp_field: the field the object is polled by.
+        stamp_field: the field that orders the object's changes.
     """
 
     object: str
@@ -39,7 +39,7 @@ class RecordShape:
 
 @dataclass(frozen=True, slots=True)
 class CommentShape:
-    """How the rows of a comment object become comments."""
+    """How to convert the rows of a comment object to comments."""
 
     object: str
     parent_object: str
@@ -50,7 +50,7 @@ class CommentShape:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a batch of rows held."""
+    """The content of a batch of rows."""
 
     records: tuple[Record, ...] = ()
     comments: tuple[Comment, ...] = ()
@@ -67,9 +67,9 @@ class _Gathered:
 def decode(
     rows: tuple[Row, ...], shape: RecordShape | CommentShape, latest: datetime | None = None
 ) -> Decoded:
-    """All rows of one object; one that cannot be understood is a flaw and the rest goes on.
+    """Decodes all rows of one object; a row that cannot be understood becomes a flaw.
 
-    ``latest``: no row can have changed later; one that says so is a flaw.
+    ``latest``: a row with a later stamp is a flaw.
     """
     gathered = _Gathered()
     columns = () if isinstance(shape, CommentShape) else _columns_of(shape)
@@ -92,7 +92,7 @@ def _check_stamp(row: Row, stamp_field: str, latest: datetime | None) -> None:
 
 
 def to_record(row: Row, shape: RecordShape, flaws: list[Flaw]) -> Record:
-    """One row; a single field that makes no sense is left out and added to ``flaws``.
+    """Decodes one row; a malformed field is left out and added to ``flaws``.
 
     Raises:
         ValueError: the row has no Id or no time.
@@ -104,9 +104,9 @@ _Column: TypeAlias = tuple[str, Sequence[str], str | None, bool]
 
 
 def _columns_of(shape: RecordShape) -> Sequence[_Column]:
-    """Path, its steps, the field's type, and whether a text in it stays as it is.
+    """For each path: its steps, the field's type, and whether its texts stay unchanged.
 
-    Taken apart once for all rows of a page.
+    Computed once for all rows of a page.
     """
     return [
         (path, path.split("."), kind, is_plain_text(kind)) for path, kind in shape.fields.items()
@@ -145,9 +145,9 @@ def _to_record(
 
 
 def _master_of(row: Row, record_id: RecordId) -> RecordId | None:
-    """The row that a deleted one was merged into: of the same object, by the prefix of its Id.
+    """The row of the same object (by the prefix of the Id) that a deleted row was merged into.
 
-    Once undeleted it is a row of its own again, whether or not the org clears what it names.
+    An undeleted row is independent again, whether or not the org clears the reference.
     """
     master = _optional_id(row, "MasterRecordId") if row.get("IsDeleted") is True else None
     is_kin = master is not None and master != record_id and master[:3] == record_id[:3]
@@ -158,7 +158,7 @@ def to_comment(row: Row, shape: CommentShape) -> Comment:
     """One comment row.
 
     Raises:
-        ValueError: it has no Id, no parent or no time, or its text is none.
+        ValueError: it has no Id, no parent or no time, or its body is not a text.
     """
     stamp = _required_instant(row, shape.stamp_field)
     body = row.get(shape.body_field)
@@ -180,7 +180,7 @@ def to_comment(row: Row, shape: CommentShape) -> Comment:
 
 
 def value_at(row: Row, path: str) -> tuple[bool, object]:
-    """Whether the row says anything at a path, and what; below an empty parent it is None."""
+    """Whether the row has a value at a path, and the value; below an empty parent it is None."""
     return _walk(row, path.split("."))
 
 
@@ -196,7 +196,7 @@ def _walk(row: Row, steps: Sequence[str]) -> tuple[bool, object]:
 
 
 def row_place(row: Row, stamp_field: str) -> tuple[datetime, RecordId] | None:
-    """Where a row stands in the order of a feed; None where it does not say."""
+    """The place of a row in the order of a feed; None if its Id or stamp is missing."""
     try:
         return _required_instant(row, stamp_field), _required_id(row, "Id")
     except ValueError:
@@ -206,16 +206,16 @@ def row_place(row: Row, stamp_field: str) -> tuple[datetime, RecordId] | None:
 def last_place(
     rows: Sequence[Row], stamp_field: str, latest: datetime | None = None
 ) -> tuple[datetime, RecordId] | None:
-    """Where the last row of a page stands, of those that are not later than ``latest``."""
+    """The place of the last row of a page that is not later than ``latest``."""
     places = (row_place(row, stamp_field) for row in reversed(rows))
     return next((x for x in places if x and (latest is None or x[0] <= latest)), None)
 
 
 def found_id(row: Row) -> RecordId:
-    """The Id of a row that was looked for.
+    """The Id of a row found by a search.
 
     Raises:
-        MalformedError: it has none; what was not understood must not pass for absent.
+        MalformedError: it has none; an unreadable row must not count as absent.
     """
     record_id = _optional_id(row, "Id")
     if record_id is None:
@@ -224,10 +224,10 @@ def found_id(row: Row) -> RecordId:
 
 
 def created_at(row: Row) -> datetime:
-    """When a row that was looked for was made.
+    """The time of creation of a row found by a search.
 
     Raises:
-        MalformedError: it does not say; what was not understood must not pass for too old.
+        MalformedError: it has none; an unreadable row must not count as too old.
     """
     value = row.get("CreatedDate")
     try:
@@ -254,7 +254,7 @@ def _person(row: Row, relation: str) -> Person:
 
 @lru_cache(maxsize=1024)
 def _known_person(user_id: str | None, name: str | None, email: str | None) -> Person:
-    """The same few people made all rows."""
+    """Cached: the same few people appear in all rows."""
     return Person(user_id, name, email)
 
 
@@ -288,12 +288,12 @@ def _instant(row: Row, name: str) -> datetime | None:
 
 
 def _instant_until(stamp: datetime, row: Row, name: str) -> datetime:
-    """A time of a row, at the latest its stamp, which every change moves."""
+    """A time of a row; its stamp if the time is missing or later than the stamp."""
     found = _instant(row, name)
     return stamp if found is None or found > stamp + MOST_AHEAD else found
 
 
 def _reason(error: ValueError) -> str:
-    # Messages of datetime and of our parsers quote the value, which is the customer's.
+    # Messages of datetime and of pagerforce's parsers quote the value, which is customers' data.
     text = str(error)
     return text if text in TELLABLE else "does not have the form of its type"

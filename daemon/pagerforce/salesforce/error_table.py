@@ -1,13 +1,13 @@
-"""What every error of Salesforce means: the one table, of the API. Pure data.
+"""The one table of the meanings of Salesforce's API errors. Pure data.
 
-A row says what a code means, with a text to be found in the message where one code has several
-meanings. The first row that fits counts. What passes and what is about our account stands here, what
-stands for somebody else's error in ``wrapped_codes.py``, what says no in ``refused_codes.py``.
+A row maps codes to a meaning. If one code has several meanings, the row also has texts to find in
+the message. The first matching row counts. Temporary errors and errors of the account are here,
+codes that wrap another error in ``wrapped_codes.py``, refusals in ``refused_codes.py``.
 
-Sources: *recorded* and *believed* as in docs/reference/beliefs.md; ``WSDL`` is the list of codes in
-the vendor's Partner WSDL, version 47, whose names and descriptions in the SOAP API guide are all that
-is known of them. A code that stands nowhere here is judged by ``answers.py``; the
-token endpoint's errors stand in ``login_table.py``.
+Sources: *recorded* and *believed* as in docs/reference/beliefs.md. ``WSDL`` is the list of codes in
+the vendor's Partner WSDL, version 47; only their names and the descriptions in the SOAP API guide
+are known. ``answers.py`` judges a code that is in no table; the errors of the token endpoint are in
+``login_table.py``.
 """
 
 from collections.abc import Mapping
@@ -43,10 +43,10 @@ _PASSING = (
         "believed: the part itself was not run because another failed; WSDL",
         "PROCESSING_HALTED ALL_OR_NONE_OPERATION_ROLLED_BACK BATCH_PROCESSING_HALTED",
     ),
-    row(_M.FAST, "WSDL: somebody else was writing the same", "COLLISION_DETECTED"),
+    row(_M.FAST, "WSDL: somebody else was writing the same row", "COLLISION_DETECTED"),
     row(
         _M.FAST,
-        "recorded: salto-io/salto#3056, salesforcecli/cli#2180: not the limit of the day",
+        "recorded: salto-io/salto#3056, salesforcecli/cli#2180: not the daily limit",
         "REQUEST_LIMIT_EXCEEDED",
         "Concurrent",
     ),
@@ -66,11 +66,11 @@ _PASSING = (
         _M.SLOW,
         "WSDL",
         "ORG_IN_MAINTENANCE",
-        advice="the org is in maintenance: nothing to do, it comes back by itself",
+        advice="the org is in maintenance: nothing to do, it returns automatically",
     ),
     row(
         _M.SLOW,
-        "WSDL: the org, or a service of the vendor, is not there for the moment",
+        "WSDL: the org, or a service of the vendor, is temporarily unavailable",
         "ORG_IS_SIGNING_UP FUNCTIONALITY_TEMPORARILY_UNAVAILABLE SSO_SERVICE_DOWN"
         " TERRITORY_REALIGN_IN_PROGRESS RECORD_IN_USE_BY_WORKFLOW OPERATION_ENQUEUED"
         " PLATFORM_EVENT_PUBLISHING_UNAVAILABLE PLATFORM_EVENT_PUBLISH_FAILED"
@@ -102,14 +102,14 @@ _PASSING = (
     ),
     row(
         _M.SLOW,
-        "WSDL: automation of the org could not send its mail, of which a day has so many",
+        "WSDL: automation of the org could not send its mail, which has a daily limit",
         "ERROR_IN_MAILER SINGLE_EMAIL_LIMIT_EXCEEDED MASS_MAIL_LIMIT_EXCEEDED"
         " EMAIL_TO_CASE_LIMIT_EXCEEDED EMAIL_BATCH_SIZE_LIMIT_EXCEEDED"
         " MASSMAIL_RETRY_LIMIT_EXCEEDED EMAIL_EXTERNAL_TRANSPORT_CONNECTION_ERROR"
         " EMAIL_EXTERNAL_TRANSPORT_TOO_MANY_REQUESTS_ERROR EMAIL_EXTERNAL_TRANSPORT_UNKNOWN_ERROR"
         " EMAIL_NOT_PROCESSED_DUE_TO_PRIOR_ERROR SALESFORCE_INBOX_TRANSPORT_CONNECTION_ERROR"
         " SALESFORCE_INBOX_TRANSPORT_UNKNOWN_ERROR",
-        advice="the org can't send the mail of its own automation: its administrator finds why",
+        advice="the org can't send the mail of its own automation: ask its administrator",
     ),
     row(
         _M.SLOW,
@@ -134,11 +134,13 @@ _PASSING = (
 _ACCOUNT = (
     row(
         _M.ACCOUNT,
-        "recorded: jsforce skips them, as a new login does not cure them",
+        "recorded: jsforce skips them, because a new login does not help",
         "INVALID_SESSION_ID",
         "Connected app is not attached to Agent",
         "This session is not valid for use with the REST API",
-        advice="give the app the scope 'api', and our user a licence that may use the API",
+        advice=(
+            "give the app the scope 'api', and the integration user a licence that may use the API"
+        ),
     ),
     row(
         _M.SESSION,
@@ -181,7 +183,7 @@ _ACCOUNT = (
         "WSDL: a login was refused",
         "INVALID_LOGIN LOGIN_MUST_USE_SECURITY_TOKEN LOGIN_CHALLENGE_ISSUED"
         " LOGIN_CHALLENGE_PENDING MUTUAL_AUTHENTICATION_FAILED INVALID_SSO_GATEWAY_URL",
-        advice="check salesforce.username and login_url, and what the org's login history says",
+        advice="check salesforce.username and login_url, and the org's login history",
     ),
     row(
         _M.ACCOUNT,
@@ -199,7 +201,7 @@ _ACCOUNT = (
         _M.ACCOUNT,
         "WSDL",
         "UNSUPPORTED_API_VERSION UNSUPPORTED_CLIENT CLIENT_REQUIRE_UPDATE_FOR_USER",
-        advice="raise salesforce.api_version to one that the org serves",
+        advice="raise salesforce.api_version to one that the org supports",
     ),
     row(
         _M.FULL,
@@ -210,13 +212,13 @@ _ACCOUNT = (
 )
 
 TABLE = (*WITHIN, *_PASSING, *_ACCOUNT, *REFUSED, *OTHER)
-"""Every row, in the order in which they are tried."""
+"""All rows, in the order of the search."""
 
 WRAPPERS = frozenset(WRAPPER_CODES.split())
-"""Codes that stand for somebody else's error, whose message may hold customers' text."""
+"""Codes that wrap another error; their message may contain customers' text."""
 
 PHRASES = tuple(item for item in WITHIN if item.texts)
-"""The rows that are found by what a message says, whatever its code."""
+"""The rows that match by a text of the message, whatever the code."""
 
 
 def _index() -> Mapping[str, tuple[Row, ...]]:

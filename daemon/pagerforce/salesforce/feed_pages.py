@@ -1,4 +1,4 @@
-"""Pages of feeds: where the reading of each stands, and how several are asked for at once.
+"""Reads pages of feeds: the cursor of each feed, and requests for several feeds at once.
 
 Facts: docs/vendors/salesforce.md#cursor.
 """
@@ -24,25 +24,25 @@ from pagerforce.salesforce.mending import Mender
 from pagerforce.salesforce.parents import Ride
 from pagerforce.salesforce.soql import MAX_PAGE, Select, compare, is_after
 
-QUERIES_PER_REQUEST = 5  # of one composite request
+QUERIES_PER_REQUEST = 5  # per composite request
 _SMALLEST_PAGE = 50
 _SMALL_PAGE_SECONDS = 3600.0
-_MOST_MENDINGS = 3  # of one feed in one round; each leaves out all that is refused just then
-_ALONE_SECONDS = 60.0  # feeds are asked for one by one after they were too large together
+_MOST_MENDINGS = 3  # per feed and round; each leaves out all columns that are refused at the time
+_ALONE_SECONDS = 60.0  # feeds are requested one by one after they were too large together
 
 
 @dataclass(slots=True)
 class FeedCursor:
-    """Where the reading of one feed stands within one call of ``iter_changes``.
+    """The cursor of one feed within one call of ``iter_changes``.
 
     Attributes:
-        since: inclusive start, as long as no row was read.
+        since: inclusive start, until a row was read.
         last: the last row read; the next page begins after it.
-        position: what may be stored; never behind where it began.
-        ends: where its pages ended so far.
-        horizon: later than this no stamp can be: a row that says so is a flaw.
-        reached: the org's time. A row from after it does not move the position, as what is changed
-            until then would be missed.
+        position: the position that may be stored; never before the initial one.
+        ends: the last rows of its pages so far.
+        horizon: a row with a later stamp is a flaw.
+        reached: the org's time. A row with a later stamp does not move the position, because
+            changes before that stamp would be missed.
     """
 
     feed: Feed
@@ -56,12 +56,12 @@ class FeedCursor:
 
     @property
     def parent(self) -> str | None:
-        """Of a feed of comments, the object whose records they belong to."""
+        """For a feed of comments, the object of their records."""
         shape = self.feed.shape
         return shape.parent_object if isinstance(shape, CommentShape) else None
 
     def select(self) -> str:
-        """The query for its next page."""
+        """The query for the next page."""
         stamp_field = self.feed.stamp_field
         start = (
             compare(stamp_field, ">=", self.since)
@@ -77,15 +77,15 @@ class FeedCursor:
         ).text()
 
     def take(self, page: Rows) -> bool:
-        """Moves over a page that was read; whether there is more.
+        """Moves the cursor past a page; returns whether there are more.
 
         Raises:
-            MalformedError: a full page that leads no further would be read for ever.
+            MalformedError: a full page does not move the cursor, so the reading would never end.
         """
         is_more = page.next_path is not None or len(page.rows) >= self.limit
         last = last_place(page.rows, self.feed.stamp_field, self.horizon)
         if is_more and (last is None or last in self.ends or not self._is_onward(last)):
-            raise MalformedError(f"{self.feed.name}: a page of changes leads no further")
+            raise MalformedError(f"{self.feed.name}: a page of changes does not move the cursor")
         if last is not None:
             self.last = last
             self.ends.add(last)
@@ -95,17 +95,17 @@ class FeedCursor:
         return is_more
 
     def _is_onward(self, place: tuple[datetime, RecordId]) -> bool:
-        # Ids are compared by the server alone, in an order of its own: only stamps are ours to judge.
+        # Only the server compares Ids, in its own order, so only stamps are compared here.
         return self.last is None or place[0] >= self.last[0]
 
 
 class FeedPages:
-    """Asks for pages of feeds: several in one request, and smaller where the server takes too long.
+    """Requests pages of feeds: several in one request, and smaller ones if the server is too slow.
 
     Args:
-        client: whom to ask.
-        mender: finds out which columns a query has to do without.
-        clock: measures for how long a feed is read in smaller pages.
+        client: the API.
+        mender: finds the columns that a query must leave out.
+        clock: measures how long a feed is read in smaller pages.
     """
 
     def __init__(self, client: SalesforceClient, mender: Mender, clock: Clock) -> None:
@@ -116,12 +116,12 @@ class FeedPages:
         self._small_pages: dict[str, tuple[float, int]] = {}
 
     def size(self, name: str) -> int:
-        """Rows of a feed's page: fewer for a while after the server took too long over it."""
+        """Rows per page of a feed: fewer for an hour after the server was too slow."""
         until, limit = self._small_pages.get(name, (0.0, MAX_PAGE))
         return limit if self._clock.monotonic() < until else MAX_PAGE
 
     def shrink(self, name: str, limit: int, error: RemoteError) -> int:
-        """Rows of a feed's page from now on, after one of this many was too much."""
+        """The new number of rows per page of a feed, after a page of ``limit`` rows failed."""
         is_large = isinstance(error, TooLargeError)
         smaller = max(1, limit // 4) if is_large else max(_SMALLEST_PAGE, limit // 2)
         self._small_pages[name] = (self._clock.monotonic() + _SMALL_PAGE_SECONDS, smaller)
@@ -133,9 +133,9 @@ class FeedPages:
         rides: Sequence[Ride] = (),
         seats: dict[str, PartAnswer] | None = None,
     ) -> Mapping[str, PartAnswer]:
-        """A page of every feed, comments first: none is then read before its record could be.
+        """A page of every feed, comments first: so no comment is read before its record.
 
-        ``rides`` take the places that are left, and their answers into ``seats``.
+        ``rides`` take the free places in the request; their answers go into ``seats``.
         """
         answers: dict[str, PartAnswer] = {}
         backwards = cursors[::-1]
@@ -148,7 +148,7 @@ class FeedPages:
                 parts = await self._ask_together(group, along)
             except TooLargeError as error:
                 self._alone_until = self._clock.monotonic() + _ALONE_SECONDS
-                # One of them is too large, or all of them together are: each is asked for alone.
+                # One of them, or all together, are too large: each is requested alone.
                 parts = [await self._ask_alone(cursor, error, len(group)) for cursor in group]
             for cursor, part in zip(group, parts, strict=False):
                 answers[cursor.feed.name] = part
@@ -160,7 +160,7 @@ class FeedPages:
     async def mended(
         self, cursors: Sequence[FeedCursor], answers: Mapping[str, PartAnswer]
     ) -> Mapping[str, PartAnswer]:
-        """The answers, those of refused queries asked for again without the columns at fault."""
+        """The answers; refused queries are repeated without the refused columns."""
         found = dict(answers)
         for cursor in cursors:
             part = found[cursor.feed.name]
@@ -196,7 +196,7 @@ class FeedPages:
 
 
 def asks_for_less(error: RemoteError, limit: int) -> bool:
-    """Whether a smaller page may do what this one could not."""
+    """Whether a smaller page may succeed after this error."""
     if isinstance(error, TooLargeError):
         return limit > 1
     return error.code == QUERY_TIMEOUT and limit > _SMALLEST_PAGE

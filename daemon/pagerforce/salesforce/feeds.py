@@ -1,7 +1,7 @@
-"""What is read of each object: columns, filters and the shape of its rows.
+"""The columns, filters and row shape of each object that is read.
 
-A feed is an object or a comment object that is polled. Its columns are the system's own (those the
-describe shows), what rules and mappings need, and what ``[[objects]]`` names.
+A feed is an object or a comment object that is polled. Its columns are the system columns in its
+describe, those that rules and mappings need, and those in ``[[objects]]``.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -16,7 +16,7 @@ from pagerforce.salesforce.schema import ObjectInfo, SchemaCache
 from pagerforce.salesforce.soql import Condition, configured, is_path
 
 CLOCK_DOUBT = timedelta(minutes=1)
-"""A row may be so far ahead of what is known of the org's clock."""
+"""How far a row may be ahead of the known time of the org's clock."""
 
 _SYSTEM_COLUMNS = (
     "Id",
@@ -33,15 +33,15 @@ _SYSTEM_PARENTS = {
     "CreatedById": ("CreatedBy.Name", "CreatedBy.Email"),
     "LastModifiedById": ("LastModifiedBy.Name", "LastModifiedBy.Email"),
 }
-# Of the system's columns these hold still: the others move with every save, and a difference in
-# them would make an event of nothing. A rule that names one of those gets it all the same.
+# The system columns that do not change. The others change with every save, and their differences
+# are no events. A rule that names one of the others still gets it.
 _STEADY_COLUMNS = ("Id", "Name", "CreatedDate", "CreatedById")
 _COMMENT_COLUMNS = ("Id", "CreatedDate", "CreatedById", "SystemModstamp", "IsDeleted")
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """How one object or comment object is asked for."""
+    """The query of one object or comment object."""
 
     name: str
     columns: tuple[str, ...]
@@ -50,12 +50,12 @@ class Feed:
 
     @property
     def stamp_field(self) -> str:
-        """The field it is ordered by."""
+        """The field that orders its rows."""
         return self.shape.stamp_field
 
     @property
     def needed(self) -> frozenset[str]:
-        """The columns without which its rows say nothing."""
+        """The columns that its rows must have."""
         needed = {"Id", self.shape.stamp_field}
         if isinstance(self.shape, CommentShape):
             needed |= {self.shape.parent_field, self.shape.body_field}
@@ -63,12 +63,12 @@ class Feed:
 
 
 class FeedPlan:
-    """Knows the feeds of a configuration.
+    """The feeds of a configuration.
 
     Args:
         schema: the org's objects.
         config: the objects and mappings.
-        fields: object -> the field paths that rules speak of.
+        fields: object -> the field paths that rules use.
     """
 
     def __init__(
@@ -94,19 +94,19 @@ class FeedPlan:
 
     @property
     def rule_fields(self) -> Mapping[str, frozenset[str]]:
-        """Object -> the field paths that rules speak of, of objects that are polled."""
+        """Polled object -> the field paths that rules use."""
         return {name: self._fields.get(name, frozenset()) for name in self._objects}
 
     def use_fields(self, fields: Mapping[str, frozenset[str]]) -> None:
-        """Takes the fields of new rules; the next query asks for them."""
+        """Sets the fields of new rules; the next query includes them."""
         self._fields = fields
 
     async def feed(self, name: str) -> Feed:
-        """How to ask for one object or comment object.
+        """The feed of one object or comment object.
 
         Raises:
-            RefusedError: it is not in the configuration, not to be seen, or cannot be ordered.
-            RemoteError: the describe could not be asked for.
+            RefusedError: it is not in the configuration, not visible, or cannot be ordered.
+            RemoteError: the describe could not be requested.
         """
         if name in self._objects:
             return await self._object_feed(self._objects[name])
@@ -122,7 +122,7 @@ class FeedPlan:
         wanted |= {field for object_name, field in self._mapped if object_name == name}
         if settings is not None:
             wanted |= set(settings.fields)
-            # Presets name these two; an org that has no such field is polled all the same.
+            # Presets name these two; an org without such a field is polled anyway.
             named = (settings.service_id_path, settings.external_id_field)
             wanted |= set(await self._visible(name, filter(None, named)))
         wanted = {path for path in wanted if is_path(path)} - self.not_read.columns_of(name)
@@ -133,7 +133,7 @@ class FeedPlan:
         return tuple(columns), RecordShape(name, types, _stamp_field(info))
 
     def _asked_for(self, name: str, columns: Iterable[str]) -> list[str]:
-        """Each column once, without those that are refused."""
+        """The unique columns, without the refused ones."""
         left_out = self.not_read.columns_of(name)
         return [column for column in dict.fromkeys(columns) if column not in left_out]
 
@@ -162,9 +162,9 @@ class FeedPlan:
         return columns
 
     async def _visible(self, object_name: str, paths: Iterable[str]) -> list[str]:
-        """Those parent paths that our user may read; an actor's name is welcome, not needed.
+        """The parent paths that the integration user may read; an actor's name is optional.
 
-        A path through an object whose describe is withheld is tried until a query is refused.
+        A path through an object with a hidden describe is tried until a query is refused.
         """
         found = []
         for path in paths:
@@ -178,9 +178,9 @@ class FeedPlan:
         return found
 
     def give_up_tried(self, object_name: str) -> bool:
-        """A query of this object was refused: what was only tried is not asked for again.
+        """Drops the tried paths of an object after a query was refused.
 
-        False where nothing was only tried.
+        Returns False if there were none.
         """
         mine = {item for item in self._tried if item[0] == object_name}
         self._refused |= mine
@@ -188,12 +188,12 @@ class FeedPlan:
         return bool(mine)
 
     def leave_out(self, name: str, columns: Mapping[str, LeftOut]) -> None:
-        """From now on these columns are not asked for."""
+        """Leaves these columns out of all further queries."""
         mine = {**columns, **self.not_read.columns.get(name, {})}
         self.not_read = replace(self.not_read, columns={**self.not_read.columns, name: mine})
 
     def take_back(self, name: str, columns: Collection[str]) -> None:
-        """These columns are asked for again."""
+        """Includes these columns in queries again."""
         mine = self.not_read.columns.get(name, {})
         left = {path: why for path, why in mine.items() if path not in columns}
         others = {key: value for key, value in self.not_read.columns.items() if key != name}
@@ -201,11 +201,11 @@ class FeedPlan:
         self.not_read = replace(self.not_read, columns=found)
 
     def halt(self, name: str, why: LeftOut) -> None:
-        """Nothing of this object or comment object can be read."""
+        """Notes that nothing of this object or comment object can be read."""
         self.not_read = replace(self.not_read, halted={**self.not_read.halted, name: why})
 
     def go_on(self, name: str) -> None:
-        """It is read again."""
+        """Notes that it can be read again."""
         if name in self.not_read.halted:
             left = {key: why for key, why in self.not_read.halted.items() if key != name}
             self.not_read = replace(self.not_read, halted=left)
@@ -219,6 +219,7 @@ def _stamp_field(info: ObjectInfo) -> str:
     if info.stamp_field is None:
         raise RefusedError(
             f"{info.name} has no time field that can be filtered, so its changes can't be read;"
-            " give our user access to SystemModstamp or remove it from [[objects]]"
+            " give the integration user access to SystemModstamp or remove the object from"
+            " [[objects]]"
         )
     return info.stamp_field

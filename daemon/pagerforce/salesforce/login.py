@@ -1,7 +1,7 @@
-"""The JWT bearer login in pure functions: the assertion, the answer, and what a refusal means.
+"""The JWT bearer login in pure functions: the assertion, the answer, the meaning of a refusal.
 
-Facts: docs/vendors/salesforce.md#login. The assertion is a secret for as long as it lives: it is in no
-message.
+Facts: docs/vendors/salesforce.md#login. The assertion is a secret while it is valid: no message
+contains it.
 """
 
 import re
@@ -23,9 +23,9 @@ from pagerforce.wire.answer import tellable
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 - a path, not a secret
 
-# Salesforce takes up to three minutes and allows for some skew; half of it is spare.
+# Salesforce accepts up to three minutes, plus some skew; 30 seconds are spare.
 _ASSERTION_LIFETIME = timedelta(seconds=150)
-# A host of plain letters, or an address of loopback's in brackets. Nothing but a slash may follow.
+# A host of plain letters, or the loopback address in brackets. Only a slash may follow.
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _INSTANCE = re.compile(
     rf"(?P<scheme>https?)://(?P<host>{_LABEL}(?:\.{_LABEL})*|\[::1\])(?::(?P<port>[0-9]{{1,5}}))?/?"
@@ -35,18 +35,18 @@ _CODE_CHARS = 100
 _DESCRIPTION_CHARS = 200
 _LONGEST_TOKEN = 4096
 _SALESFORCE_DOMAINS = (".salesforce.com", ".force.com")
-_TOKEN = re.compile(r"[!-~]+")  # what a header can carry
+_TOKEN = re.compile(r"[!-~]+")  # the characters allowed in a header
 _IDENTITY = re.compile(r"/id/(00D[A-Za-z0-9]{12,15})/(005[A-Za-z0-9]{12,15})/?$")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One session: what to send and where.
+    """One session: the token and the instance.
 
     Attributes:
         token: the bearer token; not shown in ``repr``.
         instance_url: base of every API request, without a slash at its end.
-        org_id / user_id: 18 characters; the user is the one we act as.
+        org_id / user_id: 18 characters; the user is the integration user.
     """
 
     token: str = field(repr=False)
@@ -58,7 +58,7 @@ class Access:
 def make_assertion(
     *, consumer_key: str, username: str, audience: str, private_key: str, now: datetime
 ) -> str:
-    """A signed assertion that is good for two and a half minutes from ``now``, the server's time.
+    """A signed assertion, valid for two and a half minutes from ``now``, the server's time.
 
     Raises:
         CredentialsError: the key is no RSA private key in PEM form.
@@ -72,18 +72,18 @@ def make_assertion(
     try:
         return jwt.encode(claims, private_key, algorithm="RS256")
     except (ValueError, TypeError, jwt.PyJWTError):
-        # The cause may quote the key: it is left behind.
+        # The cause may quote the key, so it is dropped.
         raise CredentialsError(
             "salesforce.private_key_file does not hold an RSA private key in PEM form"
         ) from None
 
 
 def read_access(body: Mapping[str, object], *, login_url: str) -> Access:
-    """The session that a successful login answer describes.
+    """The session in a successful login answer.
 
     Raises:
-        MalformedError: a part that is always there is missing.
-        CredentialsError: the instance is not a place to send data to.
+        MalformedError: a required part is missing.
+        CredentialsError: the instance is not a trusted address.
     """
     token, instance, identity = (body.get(key) for key in ("access_token", "instance_url", "id"))
     is_token = isinstance(token, str) and len(token) <= _LONGEST_TOKEN and _TOKEN.fullmatch(token)
@@ -101,20 +101,20 @@ def read_access(body: Mapping[str, object], *, login_url: str) -> Access:
 
 
 def check_instance(instance_url: str, *, login_url: str) -> str:
-    """The instance URL without a trailing slash, once it is known to be Salesforce.
+    """The instance URL without a trailing slash, after a check that it belongs to Salesforce.
 
-    It must be https (http on loopback only), a host name in plain letters and nothing else, and
-    either the host we logged in at, a host below salesforce.com or force.com, or, where the login was
-    on loopback, loopback too.
+    It must be https (http on loopback only) and only a host name in plain letters. The host must be
+    the login host, a host below salesforce.com or force.com, or loopback if the login host is
+    loopback.
 
     Raises:
-        CredentialsError: it is anything else; the token is then sent nowhere.
+        CredentialsError: it is anything else; the token is then never sent.
     """
     found = _INSTANCE.fullmatch(instance_url.lower()) if instance_url.isascii() else None
     if found is None or len(found["host"].strip("[]")) > _LONGEST_HOST:
         raise CredentialsError(
-            "login: the answer sends us to what is not the address of a Salesforce instance; check"
-            " salesforce.login_url"
+            "login: the instance_url in the answer is not the address of a Salesforce instance;"
+            " check salesforce.login_url"
         )
     scheme, host, port = found["scheme"], found["host"], found["port"]
     login = urlsplit(login_url)
@@ -126,14 +126,14 @@ def check_instance(instance_url: str, *, login_url: str) -> str:
     is_placed = port is None or is_local or (name == login_name and int(port) == login.port)
     if not (is_trusted and is_private and is_placed and int(port or 1) in range(1, 1 << 16)):
         raise CredentialsError(
-            f"login: the answer sends us to {scheme}://{host}, which is neither the login"
-            " host nor below salesforce.com or force.com over https; check salesforce.login_url"
+            f"login: the instance_url in the answer is {scheme}://{host}, neither the login host"
+            " nor below salesforce.com or force.com over https; check salesforce.login_url"
         )
     return f"{scheme}://{host}" if port is None else f"{scheme}://{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only be this machine."""
+    """Whether a host name or address always means this machine."""
     if host == "localhost":
         return True
     try:
@@ -143,9 +143,9 @@ def is_loopback(host: str) -> bool:
 
 
 def to_login_error(status: int, body: object) -> RemoteError:
-    """What a login that was refused means, with what to do about it.
+    """The error of a refused login, with advice.
 
-    ``error_description`` may be missing, and a proxy in between may answer with no JSON at all.
+    ``error_description`` may be missing, and a proxy in between may answer without JSON.
     """
     fields = body if isinstance(body, Mapping) else {}
     code = fields.get("error")

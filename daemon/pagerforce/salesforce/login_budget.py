@@ -1,7 +1,8 @@
-"""How many logins there may be: Salesforce counts those of a user, and locks out who tries too often.
+"""Limits the logins: Salesforce counts them per user, and locks out users with too many.
 
-Fact: ``salesforce.login-rate``. A few at once are free, as after a restart of the org; then one every
-twenty seconds, 180 an hour, where the vendor's limit is 3,600 for all that log in as this user.
+Fact: ``salesforce.login-rate``. Up to 20 at once are allowed, for example after a restart of the
+org; then one every twenty seconds. That is 180 an hour; the vendor's limit is 3,600 an hour for all
+logins of one user.
 """
 
 from pagerforce.model.ports import Clock
@@ -11,7 +12,7 @@ _SECONDS_EACH = 20.0
 
 
 class LoginBudget:
-    """A bucket of logins that fills again by itself."""
+    """A token bucket for logins."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -19,7 +20,7 @@ class LoginBudget:
         self._as_of = clock.monotonic()
 
     def take(self) -> float:
-        """Takes one login: 0, or the seconds until there is one where none is left."""
+        """Takes one login and returns 0, or returns the seconds until the next one is available."""
         now = self._clock.monotonic()
         self._left = min(_AT_ONCE, self._left + (now - self._as_of) / _SECONDS_EACH)
         self._as_of = now

@@ -1,7 +1,7 @@
-"""What the token endpoint's errors mean, by what is said. Pure data; ``error_table.py`` is its sister.
+"""The meanings of the token endpoint's errors, by their text. Pure data, like ``error_table.py``.
 
-An ``invalid_grant`` is many things: what passes is told by its description, and everything else is a
-fault of the app, the user or the account. Sources: as there.
+An ``invalid_grant`` has many causes. Its description identifies the temporary ones; all others are
+a problem of the app, the user or the account. Sources: as in ``error_table.py``.
 """
 
 from pagerforce.salesforce.advice import IP, ORG_GONE, PASSWORD
@@ -18,11 +18,11 @@ _ASSIGN = (
 )
 _AUDIENCE = (
     "set salesforce.audience (default: login_url) to the My Domain URL of the org,"
-    " or to https://login.salesforce.com or https://test.salesforce.com as the app wants it"
+    " or to https://login.salesforce.com or https://test.salesforce.com, as the app requires"
 )
-_MY_DOMAIN = "an External Client App wants the org's own My Domain URL as login_url and audience"
+_MY_DOMAIN = "an External Client App requires the org's My Domain URL as login_url and audience"
 _BLOCKED = "unblock the app in the org: Setup, Connected Apps OAuth Usage"
-_CONSUMER_KEY = "check salesforce.consumer_key; a new app takes up to 10 minutes to be known"
+_CONSUMER_KEY = "check salesforce.consumer_key; a new app is available after up to 10 minutes"
 _CLOCK = "check this host's clock (NTP) and that the certificate of the app is still valid"
 _CERTIFICATE = (
     "check that the certificate of private_key_file is uploaded to the app, that username"
@@ -30,8 +30,8 @@ _CERTIFICATE = (
 )
 _USERNAME = "check salesforce.username: it must be an active user of the org at login_url"
 _USER_GONE = "activate (unlock, unfreeze) the user of salesforce.username in the org"
-_RATE = "nothing: it passes; see what else logs in as this user (3,600 logins an hour are allowed)"
-_WAIT = "nothing: it passes"
+_RATE = "only wait; find other programs that log in as this user (3,600 logins an hour are allowed)"
+_WAIT = "nothing: only wait"
 
 DEFAULT_REMEDY = "check salesforce.consumer_key, username, private_key_file and login_url"
 
@@ -140,4 +140,4 @@ LOGIN_TABLE: tuple[Row, ...] = (
     ),
     row(_M.ACCOUNT, "recorded: airbytehq/airbyte#80788", "", "user", advice=_USERNAME),
 )
-"""The first row that fits counts."""
+"""The first matching row counts."""

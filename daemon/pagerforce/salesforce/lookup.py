@@ -1,7 +1,8 @@
-"""``{ lookup = { Name = "CLOSED" } }``: finds the one Id behind a reference field.
+"""``{ lookup = { Name = "CLOSED" } }``: finds the one Id for a reference field.
 
-The field's describe says which objects it may point to; of several (Owner: users and queues) every
-one that has all the lookup's fields is searched. Fact: ``salesforce.owner-shows-few-fields``.
+The field's describe lists the objects that it may point to. If there are several (Owner: users and
+queues), each object with all fields of the lookup is searched. Fact:
+``salesforce.owner-shows-few-fields``.
 """
 
 from collections.abc import Mapping
@@ -27,13 +28,13 @@ class NothingFoundError(RefusedError):
 
 
 class LookupResolver:
-    """Resolves lookups and remembers what it found for a while.
+    """Resolves lookups and caches the found Ids.
 
     Args:
-        client: whom to ask.
+        client: the API.
         schema: the org's objects.
-        clock: measures the age of what is remembered.
-        ttl_seconds: for how long a found Id is good; what was not found is asked for every time.
+        clock: measures the age of cached Ids.
+        ttl_seconds: how long a found Id stays cached; a lookup without a result is never cached.
     """
 
     def __init__(
@@ -51,11 +52,11 @@ class LookupResolver:
         self._found: dict[_Key, tuple[float, RecordId]] = {}
 
     async def resolve(self, object_name: str, field: str, values: Mapping[str, Scalar]) -> RecordId:
-        """The Id of the one row whose fields have these values (texts compare without case).
+        """The Id of the one row whose fields have these values (case of texts is ignored).
 
         Raises:
             RefusedError: no row has these values, several have, or the field is no reference.
-            RemoteError: Salesforce could not be asked.
+            RemoteError: Salesforce could not be reached.
         """
         key = (object_name, field, tuple(sorted((k, repr(v)) for k, v in values.items())))
         cached = self._found.get(key)
@@ -71,9 +72,7 @@ class LookupResolver:
         place = f"{object_name}.{field}"
         reference = (await self._schema.describe(object_name)).fields.get(field)
         if reference is None or not reference.reference_to:
-            raise RefusedError(
-                f"{place} is not a reference field, so a lookup finds nothing for it"
-            )
+            raise RefusedError(f"{place} is not a reference field, so it cannot have a lookup")
         ids: set[RecordId] = set()
         targets = []
         for target in reference.reference_to:
@@ -103,10 +102,10 @@ class LookupResolver:
     async def _conditions(
         self, target: str, values: Mapping[str, Scalar]
     ) -> tuple[Condition, ...] | None:
-        """The conditions on one target object; None where it lacks a field.
+        """The conditions on one target object; None if it lacks a field.
 
-        An object whose describe we are not given may still answer queries: its fields are taken
-        as text then.
+        An object with a hidden describe may still answer queries; its fields are then treated as
+        text.
         """
         conditions = []
         for path, value in values.items():
@@ -120,7 +119,7 @@ class LookupResolver:
         return tuple(conditions)
 
     async def _ids_of(self, target: str, conditions: tuple[Condition, ...]) -> set[RecordId] | None:
-        """The Ids found; None where the object can't be asked like that."""
+        """The Ids found; None if the org refuses the query because of the object or a field."""
         select = Select(target, ("Id",), conditions, limit=_MANY)
         try:
             rows = await self._client.query_to_end(select.text())
@@ -132,10 +131,10 @@ class LookupResolver:
 
 
 def to_literal(field: FieldInfo, value: Scalar) -> Literal:
-    """A value as the literal that suits the field's type.
+    """A value as a literal of the field's type.
 
     Raises:
-        RefusedError: it does not suit it.
+        RefusedError: it does not fit the type.
     """
     payload = to_payload(field, value)
     if field.type in ("date", "datetime") and isinstance(payload, str):

@@ -19,8 +19,8 @@ class MappingResolver:
 
     Args:
         config: the mappings as configured.
-        schema: tells the type of the mapped fields, so that values are in canonical form.
-        lookups: finds the Ids that mappings name by a lookup, and remembers them.
+        schema: knows the types of the mapped fields, so that values are in canonical form.
+        lookups: finds and caches the Ids of mappings with a lookup.
     """
 
     def __init__(self, config: Config, schema: SchemaCache, lookups: LookupResolver) -> None:
@@ -31,11 +31,11 @@ class MappingResolver:
     async def resolve(self) -> Sequence[ResolvedMapping]:
         """Every mapping whose lookup finds one row, in the order of the configuration.
 
-        A renamed category must not keep the pages of all others from going out: a mapping that
-        can't be resolved is left out here, and reported by ``check`` and in the log.
+        One renamed category must not stop the pages of all others. So a mapping that cannot be
+        resolved is left out here; ``check`` and the log report it.
 
         Raises:
-            RemoteError: a lookup could not be asked for.
+            RemoteError: a lookup could not be requested.
         """
         found = []
         for mapping in self._mappings:
@@ -49,8 +49,8 @@ class MappingResolver:
         """One mapping.
 
         Raises:
-            RefusedError: its lookup finds nothing or several; the message names the mapping.
-            RemoteError: the lookup could not be asked for.
+            RefusedError: its lookup finds no row or several; the message names the mapping.
+            RemoteError: the lookup could not be requested.
         """
         return ResolvedMapping(
             name=mapping.name,

@@ -1,22 +1,22 @@
-"""What an error of Salesforce may mean, and the form of the table's rows. Pure."""
+"""The possible meanings of Salesforce's errors, and the form of the table's rows. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Meaning(StrEnum):
-    """What to do about an error. Of several in one answer the first of these counts."""
+    """The reaction to an error. If an answer has several, the first in this order counts."""
 
-    SESSION = "session"  # log in anew, once; where that does not help, who we are is refused
-    MOVED = "moved"  # the instance is another: log in anew, once; else it passes
-    ACCOUNT = "account"  # nothing works before a person acts: the side halts
-    FULL = "full"  # no write works before a person acts: writing halts
-    QUOTA = "quota"  # the calls of a day are used up: the side halts
-    BROKEN = "broken"  # it broke down while at it: a write may have taken effect
-    SLOW = "slow"  # passes within minutes or hours, nothing was done
-    LOCKED = "locked"  # somebody's approval holds the record, nothing was done
-    FAST = "fast"  # passes within seconds, nothing was done
-    REFUSED = "refused"  # never works as it is
+    SESSION = "session"  # a new login, once; if that does not help, as ACCOUNT
+    MOVED = "moved"  # the instance has moved: a new login, once; if that does not help, as FAST
+    ACCOUNT = "account"  # nothing works until an operator acts: the side halts
+    FULL = "full"  # no write works until an operator acts: writes halt
+    QUOTA = "quota"  # the daily calls are used up: the side halts
+    BROKEN = "broken"  # the server failed meanwhile: a write may have taken effect
+    SLOW = "slow"  # ends within minutes or hours; nothing was changed
+    LOCKED = "locked"  # an approval locks the record; nothing was changed
+    FAST = "fast"  # ends within seconds; nothing was changed
+    REFUSED = "refused"  # never works unchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class Row:
     """One row of the table.
 
     Attributes:
-        source: where the meaning is known from.
-        codes: the codes it is about; none in rows about any code.
-        texts: one of them must be in the message, whatever its case; none: any message.
-        advice: what a person can do; ``""`` where there is nothing to do but wait.
+        source: the source of the meaning.
+        codes: the codes of the row; none: any code.
+        texts: one of them must be in the message, in any case; none: any message.
+        advice: the advice for an operator; ``""`` if waiting is enough.
     """
 
     meaning: Meaning
@@ -37,7 +37,7 @@ class Row:
     advice: str = ""
 
     def find(self, message: str) -> str | None:
-        """The text of the row that a message holds, ``""`` where any does; None: it does not fit."""
+        """The row's text that is in the message, ``""`` if the row has none; None: no match."""
         if not self.texts:
             return ""
         folded = message.casefold()
@@ -45,5 +45,5 @@ class Row:
 
 
 def row(meaning: Meaning, source: str, codes: str = "", *texts: str, advice: str = "") -> Row:
-    """A row as the tables write it: codes with blanks between them."""
+    """Builds a row from the form of the tables: codes separated by blanks."""
     return Row(meaning, source, frozenset(codes.split()), texts, advice)

@@ -1,7 +1,7 @@
-"""Keeps objects readable whose query is refused: without the refused columns, until they return.
+"""Keeps objects readable after a refused query: leaves out the refused columns until they return.
 
-One deleted or hidden field would otherwise keep every rule of its object from firing. What can't be
-left out (a filter, the time that orders the changes, the object itself) halts that object only.
+Otherwise one deleted or hidden field would stop all rules of its object. If the org refuses
+something that cannot be left out (a filter, the stamp, the object itself), only that object halts.
 """
 
 from pagerforce.errors import RefusedError, RemoteError
@@ -17,12 +17,12 @@ _TOLD_SECONDS = 300.0
 
 
 class Mender:
-    """Finds out what of a feed can be read, and remembers it in the plan.
+    """Finds the readable columns of a feed, and notes the others in the plan.
 
     Args:
-        client: whom to ask.
-        schema: dropped where an answer contradicts it.
-        plan: what is read of each object; takes note of what is left out.
+        client: the API.
+        schema: dropped if an answer contradicts it.
+        plan: the columns of each object; keeps the columns that are left out.
         clock: measures when to try again.
     """
 
@@ -37,11 +37,11 @@ class Mender:
         self._halts: dict[str, tuple[str, float]] = {}
 
     async def without_refused(self, feed: Feed, error: RemoteError) -> Feed:
-        """The feed as it can be read, after a query of it was refused.
+        """The readable form of a feed, after its query was refused.
 
         Raises:
-            RefusedError: it can't be read: the refusal is not about columns, or about needed ones.
-            RemoteError: the org could not be asked.
+            RefusedError: it cannot be read: the refusal is not about columns, or about needed ones.
+            RemoteError: the org could not be reached.
         """
         known = self._halts.get(feed.name)
         if not may_be_columns(error) or (known is not None and known[0] == str(error)):
@@ -68,7 +68,7 @@ class Mender:
         return feed
 
     def halted(self, name: str, error: RemoteError) -> bool:
-        """Notes that nothing of a feed can be read; whether that is to be told (again)."""
+        """Notes that nothing of a feed can be read; returns whether to report that (again)."""
         raw, told_at = self._halts.get(name, (str(error), float("-inf")))
         if name not in self._plan.not_read.halted:
             self._plan.halt(name, LeftOut(str(error), self._client.session.now()))
@@ -79,16 +79,16 @@ class Mender:
         return True
 
     def works(self, name: str) -> None:
-        """A feed was read."""
+        """Notes that a feed was read."""
         if name in self._halts:
             del self._halts[name]
             self._plan.go_on(name)
 
     async def try_again(self) -> None:
-        """Now and then: asks for what is left out, and takes back what is accepted.
+        """Every five minutes: tries the left-out columns, and includes accepted ones again.
 
         Raises:
-            RemoteError: the org could not be asked.
+            RemoteError: the org could not be reached.
         """
         left_out = self._plan.not_read.columns
         if not left_out or self._clock.monotonic() - self._tried_at < _RETRY_SECONDS:
@@ -97,5 +97,5 @@ class Mender:
         for name, columns in left_out.items():
             accepted = await find_accepted(self._client, name, list(columns))
             if accepted:
-                self._schema.forget_all()  # what it said of them is from before
+                self._schema.forget_all()  # its data on these columns is old
                 self._plan.take_back(name, accepted)

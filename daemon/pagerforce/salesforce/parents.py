@@ -1,7 +1,7 @@
-"""Changes of parents that rules look at: ``record.Account.Name`` changes though the child's stamp does not.
+"""Finds changes of parents: ``record.Account.Name`` changes, but the child's stamp does not.
 
-The parents are asked for in places that a poll's composite request has left, so that they cost no call;
-the children of one whose watched fields changed are read by its Id. Facts:
+The queries for parents use free places in a poll's composite request, so they cost no extra call.
+If a watched field of a parent changed, its children are read by the parent's Id. Facts:
 ``salesforce.formulas-leave-the-stamp``, ``salesforce.owner-shows-few-fields``.
 """
 
@@ -26,17 +26,17 @@ from pagerforce.salesforce.soql import IDS_PER_QUERY, MAX_PAGE, Select, compare,
 _LONGEST_OVERLAP = timedelta(minutes=5)
 _OFF_SECONDS = 3600.0
 _REMEMBERED = 20_000
-_MOST_PAGES = 10  # of parents in one poll; the next goes on
+_MOST_PAGES = 10  # of parents per poll; the next poll continues
 
 
 @dataclass(slots=True)
 class ParentFeed:
-    """Parents of one object.
+    """The parents that are rows of one object.
 
     Attributes:
-        object: whose rows they are.
-        fields: what rules look at, and the references that lead further up.
-        children: (object, reference path) pairs by which their children are found.
+        object: the parents' object.
+        fields: the fields that rules use, and the references to further parents.
+        children: (object, reference path) pairs to find their children.
     """
 
     object: str
@@ -45,13 +45,13 @@ class ParentFeed:
 
     @property
     def name(self) -> str:
-        """What its cursor is kept under."""
+        """The name of its cursor."""
         return f"{PARENTS}{self.object}"
 
 
 @dataclass(frozen=True, slots=True)
 class Ride:
-    """A query for changed parents that goes along with a poll."""
+    """A query for changed parents within a poll's request."""
 
     feed: ParentFeed
     shape: RecordShape
@@ -75,10 +75,10 @@ class ParentWatch:
     """Finds children whose parents changed.
 
     Args:
-        client: whom to ask.
-        schema: tells which parent a path leads to.
-        plan: how the children are read.
-        clock: measures whose turn it is.
+        client: the API.
+        schema: resolves a path to its parent object.
+        plan: the columns of the children.
+        clock: measures how long each feed has waited.
     """
 
     def __init__(
@@ -95,9 +95,9 @@ class ParentWatch:
     async def rides(
         self, places: int, positions: Mapping[str, Position], overlap: timedelta
     ) -> list[Ride]:
-        """Queries for at most so many places, those that waited longest first.
+        """Queries for at most ``places`` places, the longest waiting first.
 
-        Where no place is ever left they are asked for by themselves, every five minutes.
+        If no place is free, the longest waiting is requested on its own, every five minutes.
         """
         now = self._clock.monotonic()
         feeds = [x for x in await self._feeds() if self._off.get(x.object, now) <= now]
@@ -124,9 +124,10 @@ class ParentWatch:
     def mark(
         self, records: Sequence[Record], rides: Iterable[Ride], seats: Mapping[str, PartAnswer]
     ) -> tuple[Record, ...]:
-        """Records of the same answer, with when and by whom a parent may have been changed.
+        """Records of the same answer, with the time and the author of a possible parent's change.
 
-        The newest of a feed is read by every poll: it shows a parent's change as soon as the parent does.
+        Every poll reads the newest record of a feed, which shows a parent's change at the same time
+        as the parent itself.
         """
         changed: list[Record] = []
         for ride in rides:
@@ -134,7 +135,7 @@ class ParentWatch:
             try:
                 found = decode(read_rows(part.body).rows, ride.shape).records if part.body else ()
             except RemoteError:
-                continue  # told where the children are read
+                continue  # iter_children handles the error
             changed += [parent for parent in found if self._is_changed(parent)]
         if not changed:
             return tuple(records)
@@ -144,12 +145,13 @@ class ParentWatch:
     async def iter_children(
         self, ride: Ride, part: PartAnswer, position: Position | None
     ) -> AsyncIterator[RowBatch]:
-        """The children of the parents that changed; the last batch moves the parents' cursor.
+        """The children of the changed parents; the last batch moves the parents' cursor.
 
-        What is refused is left to the daily comparison for an hour, what may pass to the next poll.
+        After a refusal, these parents are left to the daily comparison for an hour. After a
+        temporary error, the next poll tries again.
 
         Raises:
-            BudgetError, CredentialsError: nothing else could be asked either.
+            BudgetError, CredentialsError: no other request would succeed either.
         """
         try:
             async for batch in self._iter_children(ride, part, position):
@@ -164,7 +166,7 @@ class ParentWatch:
     async def _iter_children(
         self, ride: Ride, part: PartAnswer, position: Position | None
     ) -> AsyncIterator[RowBatch]:
-        if position is None:  # from now on: what was before is read with the children
+        if position is None:  # starts now: earlier changes are read with the children
             yield RowBatch((), (), {ride.feed.name: Position(self._client.session.now())})
             return
         end = position
@@ -192,7 +194,7 @@ class ParentWatch:
             (part,) = await self._client.send_composite([self._client.query_path(ride.select())])
 
     def _is_changed(self, parent: Record) -> bool:
-        """Whether a watched field differs; a parent that is seen for the first time may have changed."""
+        """Whether a watched field differs; a parent seen for the first time may have changed."""
         return self._known.get(parent.id) != dict(parent.fields)
 
     def _remember(self, parent: Record) -> None:
@@ -225,7 +227,7 @@ class ParentWatch:
                 last = records[-1].id
 
     async def _feeds(self) -> list[ParentFeed]:
-        """The parents that rules look at."""
+        """The parents that rules use."""
         found: dict[str, ParentFeed] = {}
         for name, paths in self._plan.rule_fields.items():
             for path in sorted(paths - self._plan.not_read.columns_of(name)):
@@ -236,7 +238,7 @@ class ParentWatch:
         return list(found.values())
 
     async def _steps(self, name: str, steps: Sequence[str]) -> Iterable[tuple[str, str, str]]:
-        """(parent object, field watched of it, reference path of the child), for each step of a path."""
+        """(parent object, watched field, the child's reference path) for each step of a path."""
         found: list[tuple[str, str, str]] = []
         info = await self._schema.find_described(name)
         for place, step in enumerate(steps[:-1]):
@@ -245,7 +247,7 @@ class ParentWatch:
                 break
             info = await self._schema.find_described(reference.reference_to[0])
             if info is None:
-                break  # hidden from our user: the daily comparison finds it
+                break  # hidden from the integration user: the daily comparison finds changes
             following = steps[place + 1]
             onward = info.relationship(following) if place + 2 < len(steps) else None
             watched = onward.name if onward is not None else following
@@ -255,6 +257,6 @@ class ParentWatch:
 
 
 def _cause_of(parents: Sequence[Record]) -> tuple[datetime, Person]:
-    """When the last of these parents was changed, and by whom, if it was one person."""
+    """The time of the last change of these parents, and the author if all have the same one."""
     people = {parent.modified_by for parent in parents}
     return max(parent.stamp for parent in parents), people.pop() if len(people) == 1 else Person()

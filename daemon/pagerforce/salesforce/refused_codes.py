@@ -1,4 +1,4 @@
-"""Errors of Salesforce that say no for good: rows of ``error_table.py``. Pure data."""
+"""Salesforce's permanent refusals: rows of ``error_table.py``. Pure data."""
 
 from pagerforce.salesforce.advice import (
     ACCESS,
@@ -26,7 +26,7 @@ REFUSED = (
         "believed; WSDL",
         "INVALID_CROSS_REFERENCE_KEY INVALID_CROSS_REFERENCE_TYPE_FOR_FIELD MALFORMED_ID"
         " INVALID_ID_FIELD",
-        advice=f"the Id points to nothing that fits: correct it; {RETRY}",
+        advice=f"the Id does not name a suitable record: correct it; {RETRY}",
     ),
     row(
         _M.REFUSED,
@@ -39,11 +39,16 @@ REFUSED = (
         "believed; WSDL",
         "INVALID_FIELD_FOR_INSERT_UPDATE FIELD_NOT_UPDATABLE CANNOT_REPARENT_RECORD",
         advice=(
-            "the field can't be written (a formula, or read-only for our user): use another;"
-            f" {RETRY}"
+            "the field can't be written (a formula, or read-only for the integration user): use"
+            f" another; {RETRY}"
         ),
     ),
-    row(_M.REFUSED, "recorded: also what our user may not read", "INVALID_FIELD", advice=FIELD),
+    row(
+        _M.REFUSED,
+        "recorded: also for fields that the integration user may not read",
+        "INVALID_FIELD",
+        advice=FIELD,
+    ),
     row(
         _M.REFUSED,
         "recorded: answers that other clients print; WSDL",
@@ -56,7 +61,7 @@ REFUSED = (
         _M.REFUSED,
         "recorded: DLRS#788",
         "DUPLICATE_VALUE DUPLICATE_EXTERNAL_ID",
-        advice=f"another record holds this unique value: change one of them; {RETRY}",
+        advice=f"another record has this unique value: change one of them; {RETRY}",
     ),
     row(
         _M.REFUSED,
@@ -64,8 +69,8 @@ REFUSED = (
         "DUPLICATES_DETECTED",
         advice=(
             "a duplicate rule of the org blocks this record: in Setup, Duplicate Rules, set the rule's"
-            " action to Allow, or except our user by a condition of the rule. With Allow and Alert,"
-            f" salesforce.allow_duplicates = true saves it; {RETRY}"
+            " action to Allow, or exclude the integration user with a condition of the rule. With"
+            f" Allow and Alert, salesforce.allow_duplicates = true saves the record; {RETRY}"
         ),
     ),
     row(
@@ -78,7 +83,10 @@ REFUSED = (
         _M.REFUSED,
         "believed; WSDL",
         "NOT_FOUND ITEM_NOT_FOUND RECORD_NOT_FOUND MISSING_RECORD ENTITY_IS_ARCHIVED",
-        advice="the record is gone or hidden from our user: remove the link or share the record",
+        advice=(
+            "the record is gone or hidden from the integration user: remove the link or share the"
+            " record"
+        ),
     ),
     row(
         _M.REFUSED,
@@ -112,31 +120,34 @@ REFUSED = (
         _M.REFUSED,
         "WSDL",
         "UNAVAILABLE_RECORDTYPE_EXCEPTION",
-        advice=f"give our user's profile the record type, or set RecordTypeId in the rule; {RETRY}",
+        advice=(
+            "give the integration user's profile the record type, or set RecordTypeId in the rule;"
+            f" {RETRY}"
+        ),
     ),
     row(
         _M.REFUSED,
         "WSDL",
         "SELF_REFERENCE_FROM_TRIGGER SELF_REFERENCE_FROM_FLOW MAX_DEPTH_IN_FLOW_EXECUTION"
         " MIXED_DML_OPERATION FAILED_ACTIVATION",
-        advice=f"the org's own triggers and flows get in each other's way: mend them; {RETRY}",
+        advice=f"the org's own triggers and flows conflict with each other: fix them; {RETRY}",
     ),
     row(
         _M.REFUSED,
-        "believed, WSDL: what we asked can't be asked; our own queries and paths never are so",
+        "believed, WSDL: the request is invalid; pagerforce's own queries and paths never are",
         "MALFORMED_QUERY QUERY_TOO_COMPLICATED EXCEEDED_ID_LIMIT INVALID_REPLICATION_DATE INVALID_TYPE"
         " INVALID_TYPE_FOR_OPERATION INVALID_QUERY_FILTER_OPERATOR INVALID_QUERY_SCOPE"
         " ENTITY_NOT_QUERYABLE METHOD_NOT_ALLOWED NOT_ACCEPTABLE UNSUPPORTED_MEDIA_TYPE"
         " EXCEEDED_MAX_SIZE_REQUEST PAYLOAD_SIZE_EXCEEDED OPERATION_TOO_LARGE POST_BODY_PARSE_ERROR"
         " XML_PARSER_ERROR INVALID_OPERATION INVALID_ARGUMENT_TYPE INVALID_INPUT INVALID_API_INPUT"
         " PRECONDITION_FAILED MODIFIED NOT_MODIFIED ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE",
-        advice=f"check the names, filters and values of the configuration that it speaks of; {RETRY}",
+        advice=f"check the names, filters and values of the configuration in the message; {RETRY}",
     ),
 )
 
 
-# Solutions, portals, mail, metadata: what this program never touches. Should one come all the same,
-# automation of the org was at it, and it is a refusal.
+# Solutions, portals, mail, metadata: features that pagerforce never uses. If such a code appears
+# anyway, automation of the org has caused it, and it is a refusal.
 _OTHER_CODES = """
 APEX_REST_SERVICES_DISABLED ARGUMENT_OBJECT_PARSE_ERROR ASSIGNEE_TYPE_REQUIRED
 ASYNC_OPERATION_LOCATOR ASYNC_QUERY_UNSUPPORTED_QUERY AURA_COMPILE_ERROR AUTH_PROVIDER_NEEDS_AUTH
@@ -256,4 +267,4 @@ WEBSTORE_NOT_FOUND WRONG_CONTROLLER_TYPE XCLEAN_DJ_MATCH_IGNORABLE_ERROR
 XCLEAN_DJ_MATCH_NON_RETRIABLE_ERROR
 """
 
-OTHER = (row(_M.REFUSED, "WSDL: about what this program never touches", _OTHER_CODES),)
+OTHER = (row(_M.REFUSED, "WSDL: about features that pagerforce never uses", _OTHER_CODES),)

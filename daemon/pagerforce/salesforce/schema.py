@@ -1,4 +1,4 @@
-"""What the org's objects look like: describes, cached, and the checks they allow.
+"""The org's objects and fields: cached describes, and checks against them.
 
 Facts: ``salesforce.describe-tells-fields``, ``salesforce.stamp-may-be-unfilterable``,
 ``salesforce.remedyforce-formulas-of-time``.
@@ -16,7 +16,7 @@ from pagerforce.model.ports import Clock
 from pagerforce.observe.turns import Turns
 from pagerforce.salesforce.client import SalesforceClient
 
-# Compound values (an address, a place) are objects in JSON and no single value.
+# Compound values (an address, a location) are objects in JSON, not single values.
 _COMPOUND_TYPES = frozenset({"address", "location", "base64", "complexvalue"})
 _MAX_STEPS = 5
 _PACKAGE = "BMCServiceDesk__"
@@ -41,16 +41,16 @@ _CLOCK_FUNCTION = re.compile(r"\b(?:NOW|TODAY)\s*\(", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """One field of an object, as describe tells it; what describe omits is taken as allowed.
+    """One field of an object, from its describe. A right that the describe omits counts as given.
 
     Attributes:
-        is_defaulted: whether a new record gets a value by itself; None where describe omits it.
-        is_external_id / is_unique: None where describe omits it.
-        scale: digits behind the point of a number; 0: none, or not told.
-        byte_length: most bytes of a text in UTF-8; 0: not told.
+        is_defaulted: whether a new record gets a default; None if the describe omits it.
+        is_external_id / is_unique: None if the describe omits it.
+        scale: digits after the decimal point; 0: none, or unknown.
+        byte_length: maximum bytes of a text in UTF-8; 0: unknown.
         is_rich: whether the text is HTML.
-        is_restricted: a picklist that takes its own values only.
-        inactive_values: of a picklist: what older records may still hold.
+        is_restricted: a picklist that accepts only its own values.
+        inactive_values: of a picklist: values that older records may still have.
     """
 
     name: str
@@ -78,9 +78,9 @@ class FieldInfo:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """One object: its fields by API name, and whether our user may make and change its rows.
+    """One object: its fields by API name, and whether the integration user may write its rows.
 
-    ``key_prefix``: the first three characters of every Id of it; ``""`` where describe does not say.
+    ``key_prefix``: the first three characters of its Ids; ``""`` if the describe omits it.
     """
 
     name: str
@@ -90,12 +90,12 @@ class ObjectInfo:
     key_prefix: str = ""
 
     def relationship(self, name: str) -> FieldInfo | None:
-        """The reference field that a step of a parent path follows, e.g. ``FKCategory__r``."""
+        """The reference field of one step in a parent path, e.g. ``FKCategory__r``."""
         return next((f for f in self.fields.values() if f.relationship_name == name), None)
 
     @property
     def stamp_field(self) -> str | None:
-        """The field that orders changes: SystemModstamp, or what must do where it can't be used."""
+        """The field that orders changes: SystemModstamp, or a substitute if it cannot be used."""
         for name in ("SystemModstamp", "LastModifiedDate", "CreatedDate"):
             info = self.fields.get(name)
             if info is not None and info.is_filterable and info.is_sortable:
@@ -104,18 +104,18 @@ class ObjectInfo:
 
     @property
     def time_driven(self) -> frozenset[str]:
-        """Formulas whose value changes by the mere passing of time: differences mean nothing."""
+        """Formulas whose value changes with time alone; their differences are no events."""
         found = {f.name for f in self.fields.values() if f.is_time_driven}
         return frozenset(found) | _TIME_DRIVEN.get(self.name, frozenset())
 
 
 class SchemaCache:
-    """Describes of objects, asked for once and again after a while or after a surprise.
+    """Caches describes of objects, for a limited time or until an answer contradicts them.
 
     Args:
-        client: whom to ask.
-        clock: measures the age of what is cached.
-        ttl_seconds: age at which a describe is asked for anew; new custom fields appear by then.
+        client: the API.
+        clock: measures the age of cached describes.
+        ttl_seconds: the age when a describe is requested again; then new custom fields appear.
     """
 
     def __init__(
@@ -133,16 +133,16 @@ class SchemaCache:
         self._turns = Turns("Salesforce describe", _describe_hangs)
 
     async def describe(self, object_name: str) -> ObjectInfo:
-        """The object as it is, or was at most the cache's age ago.
+        """The object, at most ``ttl_seconds`` old.
 
         Raises:
-            RefusedError: there is no such object, or it is hidden from our user.
-            RemoteError: it could not be asked for.
+            RefusedError: there is no such object, or it is hidden from the integration user.
+            RemoteError: it could not be requested.
         """
         cached = self._cached(object_name)
         if cached is not None:
             return cached
-        # Many ask for the same at the start; one of them fetches it.
+        # Many callers need the same describe at the start; one of them fetches it.
         async with self._turns.taken():
             cached = self._cached(object_name)
             if cached is not None:
@@ -156,20 +156,20 @@ class SchemaCache:
         return info if info is not None and self._is_fresh(since) else None
 
     def forget(self, object_name: str) -> None:
-        """Drops what is cached of an object, after an answer that it contradicts."""
+        """Drops the cached describe of an object, after an answer has contradicted it."""
         self._objects.pop(object_name, None)
         self._hidden.clear()
 
     def forget_all(self) -> None:
-        """Drops everything that is cached: an answer contradicts it, and it may be a parent's."""
+        """Drops all cached describes: an answer contradicts one of them, maybe a parent's."""
         self._objects.clear()
         self._hidden.clear()
 
     async def find_field(self, object_name: str, path: str) -> FieldInfo | None:
-        """The field at the end of a path, through parents; None where a step does not exist.
+        """The field at the end of a path, through parents; None if a step does not exist.
 
         Raises:
-            RemoteError: as ``describe``, except for a parent object that is hidden from us.
+            RemoteError: as ``describe``, except for a hidden parent object.
         """
         *steps, last = path.split(".")
         if len(steps) > _MAX_STEPS:
@@ -186,26 +186,27 @@ class SchemaCache:
         return next((info.fields[last] for info in objects if last in info.fields), None)
 
     async def check_fields(self, object_name: str, paths: Iterable[str]) -> tuple[Problem, ...]:
-        """What is wrong with the fields that a configuration names; empty where nothing is.
+        """The problems of the fields that a configuration names; empty if there are none.
 
         Raises:
-            RemoteError: the org could not be asked (an unknown object is a problem, no error).
+            RemoteError: the org could not be reached (an unknown object is a problem, no error).
         """
         try:
             info = await self.describe(object_name)
         except RefusedError as error:
             what = (
-                f"Salesforce does not show this object to our user ({error.code or error.status})"
+                "Salesforce does not show this object to the integration user"
+                f" ({error.code or error.status})"
             )
             return (Problem(object_name, f"{what}; check its name and the user's permissions"),)
         problems = []
         for path in sorted(set(paths)):
             await (
                 anyio.lowlevel.checkpoint()
-            )  # a file may name many fields that are known or guessed at
+            )  # a file may name many fields, and none of them may need a request
             found = await self.find_field(object_name, path)
             if found is None and await self._is_hidden(info, path):
-                continue  # it can't be judged; the query will tell
+                continue  # cannot be checked; the query will show it
             if found is None:
                 problems.append(Problem(f"{object_name}.{path}", _advise(info, path)))
             elif found.type in _COMPOUND_TYPES:
@@ -213,18 +214,18 @@ class SchemaCache:
                 problems.append(Problem(f"{object_name}.{path}", what))
         if info.stamp_field is None:
             what = (
-                "SystemModstamp can't be filtered here, nor any other time field: its changes can't"
-                " be read; give our user access to SystemModstamp"
+                "neither SystemModstamp nor another time field can be filtered here, so its changes"
+                " can't be read; give the integration user access to SystemModstamp"
             )
             problems.append(Problem(object_name, what))
         return tuple(problems)
 
     async def is_hidden(self, object_name: str, path: str) -> bool:
-        """Whether a path can't be judged: it leads through an object that is not described to us."""
+        """Whether a path cannot be checked, because it leads through a hidden object."""
         return await self._is_hidden(await self.describe(object_name), path)
 
     async def _is_hidden(self, info: ObjectInfo, path: str) -> bool:
-        """Whether a path leads through a parent object whose describe we are not given."""
+        """Whether a path leads through a parent object with a hidden describe."""
         *steps, _ = path.split(".")
         objects = [info]
         for step in steps:
@@ -237,7 +238,7 @@ class SchemaCache:
         return False
 
     async def find_described(self, object_name: str) -> ObjectInfo | None:
-        """A parent object, None where it is hidden from us; that is remembered too, as every poll asks."""
+        """A parent object; None if it is hidden. Both are cached, because every poll needs them."""
         hidden_at = self._hidden.get(object_name)
         if hidden_at is not None and self._is_fresh(hidden_at):
             return None
@@ -256,7 +257,7 @@ def _describe_hangs() -> TransientError:
 
 
 def parse_describe(object_name: str, body: Mapping[str, object]) -> ObjectInfo:
-    """Reads a describe; fields that make no sense are left out.
+    """Reads a describe; malformed fields are left out.
 
     Raises:
         MalformedError: it has no list of fields.
@@ -276,9 +277,9 @@ def parse_describe(object_name: str, body: Mapping[str, object]) -> ObjectInfo:
 
 
 def _relationship_of(name: str, item: Mapping[str, object]) -> str | None:
-    """The name of a reference in paths; as the platform forms it where a describe tells nothing of it.
+    """The name of a reference in paths; if the describe omits it, as the platform forms it.
 
-    ``null`` says that no path goes through it.
+    ``null`` means that no path leads through it.
     """
     if "relationshipName" in item or not item.get("referenceTo"):
         found = item.get("relationshipName")

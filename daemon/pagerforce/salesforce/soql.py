@@ -1,4 +1,4 @@
-"""SOQL text: the one place where queries are put together and values escaped. Pure.
+"""Builds SOQL: the only place that composes queries and escapes values. Pure.
 
 Names come from the configuration and are checked against the grammar of identifiers; values are
 typed literals. Facts: docs/vendors/salesforce.md#soql.
@@ -18,7 +18,7 @@ Literal: TypeAlias = str | bool | int | float | datetime | date | None
 
 MAX_STATEMENT = 100_000  # characters of one statement
 MAX_PAGE = 2_000  # rows of one batch, as the server caps it
-# A WHERE clause may hold 4,000 characters; an Id costs 21, and a keyset or filter stands beside it.
+# A WHERE clause may have 4,000 characters; an Id takes 21, and a keyset or filter is added.
 _Id = TypeVar("_Id", bound=str)
 IDS_PER_QUERY = 150
 
@@ -43,7 +43,7 @@ def is_path(text: str) -> bool:
 
 
 def check_path(text: str) -> str:
-    """The name itself, once it is known that nothing but a name can be in it.
+    """The name itself, after a check that it is a valid name.
 
     Raises:
         RefusedError: it is not a field name, parent path or object name.
@@ -54,12 +54,12 @@ def check_path(text: str) -> str:
 
 
 def quote(text: str) -> str:
-    """A text literal in single quotes with everything escaped that SOQL gives a meaning."""
+    """A text literal in single quotes, with all special characters of SOQL escaped."""
     return f"'{text.translate(_ESCAPES)}'"
 
 
 def literal(value: Literal) -> str:
-    """A value as SOQL writes it: text quoted, instants and dates bare, booleans and null as words."""
+    """A value in SOQL: text quoted, instants and dates bare, booleans and null as words."""
     match value:
         case None:
             return "null"
@@ -122,7 +122,7 @@ class Select:
         """The statement.
 
         Raises:
-            RefusedError: a name is no name, or the statement is longer than Salesforce takes.
+            RefusedError: a name is invalid, or the statement is too long for Salesforce.
         """
         fields = ", ".join(check_path(field) for field in self.fields)
         parts = [f"SELECT {fields} FROM {check_path(self.object)}"]  # noqa: S608 - names are checked
@@ -136,7 +136,7 @@ class Select:
         statement = " ".join(parts)
         if len(statement) > MAX_STATEMENT:
             raise RefusedError(
-                f"the query for {self.object} has {len(statement)} characters and Salesforce takes"
-                f" {MAX_STATEMENT}: name fewer fields in [[objects]] and in the rules"
+                f"the query for {self.object} has {len(statement)} characters and Salesforce"
+                f" accepts {MAX_STATEMENT}: name fewer fields in [[objects]] and in the rules"
             )
         return statement

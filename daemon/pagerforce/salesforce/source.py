@@ -1,9 +1,9 @@
-"""Reads Salesforce: what changed, everything there is, and single records.
+"""Reads Salesforce: changes, all rows, and single records.
 
-All feeds of one round are asked for in one composite request, each by a keyset over its stamp and
-Id, from the stored position minus the overlap on. A feed goes on from the last row that was
-returned for as long as its pages are full, so neither equal stamps nor a batch boundary lose a row
-and no query locator can expire. Facts: docs/vendors/salesforce.md#cursor.
+All feeds of one round are requested in one composite request, each by a keyset over its stamp and
+Id, starting at the stored position minus the overlap. While a feed's pages are full, the next page
+starts after the last row. So neither equal stamps nor a batch boundary lose a row, and no query
+locator can expire. Facts: docs/vendors/salesforce.md#cursor.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -40,7 +40,7 @@ from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.soql import Select, chunked, compare, is_in
 
 _PARTS_PER_REQUEST = 25
-# Salesforce cuts the seconds off both bounds and wants them more than a minute apart.
+# Salesforce cuts the seconds off both bounds and requires more than a minute between them.
 _SHORTEST_SPAN = timedelta(minutes=2)
 _LONGEST_SPAN = timedelta(days=29)
 
@@ -49,12 +49,12 @@ class SalesforcePoller:
     """Implements ``model.ports.SalesforceSource``.
 
     Args:
-        client: whom to ask.
+        client: the API.
         schema: the org's objects.
         config: objects, comments, mappings.
-        fields: object -> the field paths that rules speak of.
-        clock: measures for how long a feed is read in smaller pages; every bound of a query comes
-            from the server.
+        fields: object -> the field paths that rules use.
+        clock: measures how long a feed is read in smaller pages; all bounds of queries come from
+            the server's clock.
     """
 
     def __init__(
@@ -79,44 +79,44 @@ class SalesforcePoller:
 
     @property
     def plan(self) -> FeedPlan:
-        """What is read of each object; the actions read records the same way."""
+        """The columns of each object; the actions read records the same way."""
         return self._plan
 
     @property
     def mender(self) -> Mender:
-        """Finds out what of an object can be read after a refusal."""
+        """Finds the readable columns of an object after a refusal."""
         return self._mender
 
     @property
     def not_read(self) -> NotRead:
-        """Columns and objects that the org refuses at present; another object after each change."""
+        """Columns and objects that the org currently refuses; a new instance after each change."""
         return self._plan.not_read
 
     def use_fields(self, fields: Mapping[str, frozenset[str]]) -> None:
-        """Takes the fields of new rules, after a reload."""
+        """Sets the fields of new rules, after a reload."""
         self._plan.use_fields(fields)
 
     async def time_driven_fields(self, object_name: str) -> frozenset[str]:
-        """Formulas of an object that change by themselves; no difference, unless a rule uses it."""
+        """Formulas of an object that change with time alone; ignored unless a rule uses them."""
         return (await self._schema.describe(object_name)).time_driven
 
     async def fetch_server_time(self) -> datetime:
-        """The server's clock; proves the session and, by the login, the org."""
+        """The server's clock; proves the session and, through the login, the org."""
         return await self._client.fetch_server_time()
 
     async def iter_changes(
         self, positions: Mapping[str, Position], *, overlap_seconds: float
     ) -> AsyncIterator[RowBatch]:
-        """Rows changed since each position minus overlap, to the end; one batch per round.
+        """All rows changed since each position minus the overlap; one batch per round.
 
-        Comments come with the last of their object's records or after it: what is ruled on without its
-        record meets no rule that speaks of that, and is copied nowhere. Columns that are refused are
-        left out at once (``not_read``). A feed that is refused all the same keeps only its comments
-        from being read; its error is raised after the others, every five minutes.
+        Comments come with the last of their object's records or later: a comment that is evaluated
+        without its record matches no rule that uses the record, and is not copied. Refused columns
+        are left out at once (``not_read``). If a feed is still refused, only its comments are not
+        read; its error is raised after the other feeds, every five minutes.
 
         Raises:
-            RefusedError: a feed can't be read; the message names the object.
-            TransientError, MalformedError, BudgetError, CredentialsError: as they came.
+            RefusedError: a feed cannot be read; the message names the object.
+            TransientError, MalformedError, BudgetError, CredentialsError: a request failed.
         """
         errors: list[RemoteError] = []
         await self._mender.try_again()
@@ -141,7 +141,7 @@ class SalesforcePoller:
     async def _rides(
         self, cursors: Sequence[FeedCursor], positions: Mapping[str, Position], overlap: timedelta
     ) -> list[Ride]:
-        """The parents that go along with a poll of everything."""
+        """The queries for parents within a poll of all feeds."""
         if not cursors or not set(self.feeds) <= positions.keys():
             return []
         return await self._parents.rides(-len(cursors) % QUERIES_PER_REQUEST, positions, overlap)
@@ -154,7 +154,7 @@ class SalesforcePoller:
     ) -> AsyncIterator[RowBatch]:
         for ride in rides:
             part = seats.get(ride.feed.name)
-            if part is None:  # no place was left
+            if part is None:  # no place was free
                 (part,) = await self._client.send_composite(
                     [self._client.query_path(ride.select())]
                 )
@@ -163,7 +163,7 @@ class SalesforcePoller:
                 yield batch
 
     async def iter_all(self, object_name: str, after: RecordId | None) -> AsyncIterator[RowBatch]:
-        """Every living row by Id, after the given one. Its batches move no position."""
+        """Every undeleted row by Id, after the given one. The batches move no position."""
         last = after
         ends = {after}
         limit = self._pages.size(object_name)
@@ -190,12 +190,12 @@ class SalesforcePoller:
             places = [row_place(row, feed.stamp_field) for row in page.rows]
             end = next((place[1] for place in reversed(places) if place is not None), None)
             if end is None or end in ends:
-                raise MalformedError(f"{object_name}: a page of all rows leads no further")
+                raise MalformedError(f"{object_name}: a page of all rows does not move the cursor")
             last = end
             ends.add(end)
 
     async def fetch_records(self, object_name: str, ids: Sequence[RecordId]) -> RowBatch:
-        """These rows as they are now, filtered or not; what is absent is gone or out of sight."""
+        """The current state of these rows, without filters; absent ones are gone or not visible."""
         feed = await self._plan.feed(object_name)
         found = Decoded()
         for chunk in chunked(list(dict.fromkeys(ids))):
@@ -208,7 +208,7 @@ class SalesforcePoller:
         return _to_batch(found, {})
 
     async def _fetch_chunk(self, feed: Feed, ids: Sequence[RecordId]) -> Decoded:
-        """These rows; in halves where they are too large for one answer."""
+        """These rows; in halves if they are too large for one answer."""
         select = Select(feed.name, feed.columns, where=(is_in("Id", ids),))
         try:
             rows = await self._client.query_to_end(select.text(), deleted=True)
@@ -223,13 +223,13 @@ class SalesforcePoller:
         return decode(rows, feed.shape, self._horizon())
 
     def _horizon(self) -> datetime:
-        """Later than this no row can have changed."""
+        """The latest valid time of a change."""
         return self._client.session.now() + MOST_AHEAD
 
     async def fetch_low_water(self, since: datetime, until: datetime) -> datetime | None:
-        """Up to where every committed row of every feed is visible; None where it is not said.
+        """The time until which all committed rows of all feeds are visible; None if unknown.
 
-        Both bounds are the server's time. Objects that cannot be asked this way are left out.
+        Both bounds are the server's time. Objects that do not support this are left out.
         """
         earliest = until - _SHORTEST_SPAN
         start = max(min(since, earliest), until - _LONGEST_SPAN)
@@ -257,7 +257,7 @@ class SalesforcePoller:
         cursors = []
         for name in self.feeds:
             position = positions.get(name)
-            if position is None:  # not started yet: its baseline comes first
+            if position is None:  # not started yet; its baseline comes first
                 continue
             try:
                 feed = await self._plan.feed(name)
@@ -271,7 +271,7 @@ class SalesforcePoller:
         return cursors
 
     def _halt(self, name: str, error: RemoteError, errors: list[RemoteError]) -> None:
-        """A feed can't be read; the others are, so that it is only told now and then."""
+        """Notes that a feed cannot be read. The others can, so it is reported only at intervals."""
         named = _naming(name, error)
         if self._mender.halted(name, named):
             errors.append(named)
@@ -283,9 +283,9 @@ class SalesforcePoller:
         unread: set[str],
         errors: list[RemoteError],
     ) -> tuple[RowBatch | None, list[FeedCursor]]:
-        """What was answered, objects first; the feeds that have yet more are returned.
+        """The batch of the answered rows, and the feeds that have more.
 
-        ``unread``: feeds that were not read to their end, or could not be; comments wait for theirs.
+        ``unread``: feeds that were not or could not be read to their end; their comments wait.
         """
         unfinished: list[FeedCursor] = []
         found = Decoded()
@@ -316,7 +316,7 @@ class SalesforcePoller:
         errors: list[RemoteError],
         unfinished: list[FeedCursor],
     ) -> Rows | None:
-        """A feed's page; None where there is none, with the reason in ``errors``."""
+        """A feed's page; None if it cannot be read now."""
         try:
             if part.error is not None:
                 raise part.error
@@ -331,7 +331,7 @@ class SalesforcePoller:
                 errors.append(_naming(cursor.feed.name, error))
             return None
         except (BudgetError, CredentialsError):
-            raise  # the other feeds would meet the same
+            raise  # the other feeds would fail as well
         except RefusedError as error:
             self._halt(cursor.feed.name, error, errors)
             return None
@@ -347,7 +347,7 @@ _PARTS = ("records", "comments", "flaws")
 
 
 def raise_worst(errors: Sequence[RemoteError]) -> None:
-    """Raises the error that most needs a human: a refusal, then nonsense, then what may pass."""
+    """Raises the error that most needs an operator: refused, then malformed, then temporary."""
     for kind in (RefusedError, MalformedError, RemoteError):
         for error in errors:
             if isinstance(error, kind):
@@ -355,7 +355,7 @@ def raise_worst(errors: Sequence[RemoteError]) -> None:
 
 
 def _naming(name: str, error: RemoteError) -> RemoteError:
-    """The same error, its message led by the object it is about."""
+    """The same error, with the object's name at the start of its message."""
     text = str(error)
     message = text if text.startswith(name) else f"{name}: {text}"
     match error:

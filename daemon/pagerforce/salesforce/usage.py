@@ -1,4 +1,4 @@
-"""How many API calls were made and how many the org has left. Facts: docs/vendors/salesforce.md#limits."""
+"""Counts API calls, own and the org's. Facts: docs/vendors/salesforce.md#limits."""
 
 import re
 from collections import deque
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 _DAY = timedelta(hours=24)
 _STEP = timedelta(minutes=15)
 # The per-app form repeats the words with a prefix: ``...; per-app-api-usage=17/250(appName=x)``.
-_MOST_CALLS = 10**15  # more is no number of calls, and may not fit a float
+_MOST_CALLS = 10**15  # a larger number is invalid, and may not fit a float
 _ORG_USAGE = re.compile(r"(?<![-\w])api-usage=([0-9]{1,15})/([0-9]{1,15})\b")
 
 
@@ -22,18 +22,18 @@ class OrgUsage:
 
     @property
     def remaining(self) -> int:
-        """Calls left; 0 where more were made than allowed."""
+        """Calls left; 0 if more were made than allowed."""
         return max(0, self.allowed - self.used)
 
 
 def parse_limit_info(text: str | None) -> OrgUsage | None:
-    """Reads ``Sforce-Limit-Info``, in both of its forms; None where it says nothing."""
+    """Reads ``Sforce-Limit-Info``, in both of its forms; None if it has no usage."""
     found = _ORG_USAGE.search(text or "")
     return OrgUsage(int(found.group(1)), int(found.group(2))) if found else None
 
 
 def parse_limits(body: Mapping[str, object]) -> OrgUsage | None:
-    """Reads ``DailyApiRequests`` of ``/limits``; None where it is missing."""
+    """Reads ``DailyApiRequests`` of ``/limits``; None if it is missing."""
     daily = body.get("DailyApiRequests")
     if not isinstance(daily, Mapping):
         return None
@@ -46,7 +46,7 @@ def parse_limits(body: Mapping[str, object]) -> OrgUsage | None:
 
 
 class CallUsage:
-    """Counts this daemon's own calls and keeps what the org last said about all of them."""
+    """Counts this daemon's own calls, and keeps the org's last report about all calls."""
 
     def __init__(self) -> None:
         self._total = 0
@@ -60,11 +60,11 @@ class CallUsage:
 
     @property
     def org(self) -> OrgUsage | None:
-        """What the last answer said; None before the first."""
+        """The usage in the last answer; None before the first."""
         return self._org
 
     def count(self, now: datetime) -> None:
-        """One more API call."""
+        """Counts one API call."""
         self._total += 1
         if self._steps and now - self._steps[-1][0] < _STEP:
             began, calls = self._steps.pop()
@@ -74,12 +74,12 @@ class CallUsage:
         self._drop_old(now)
 
     def calls_in_last_day(self, now: datetime) -> int:
-        """This daemon's calls of the last 24 hours, to a quarter of an hour."""
+        """This daemon's calls of the last 24 hours, accurate to a quarter of an hour."""
         self._drop_old(now)
         return sum(calls for _, calls in self._steps)
 
     def note_org(self, usage: OrgUsage | None) -> None:
-        """Keeps what an answer said about the org, if it said anything."""
+        """Keeps the org's usage from an answer, if it has any."""
         self._org = usage or self._org
 
     def _drop_old(self, now: datetime) -> None:

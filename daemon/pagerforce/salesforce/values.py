@@ -1,8 +1,8 @@
-"""Values between our scalars and a field of Salesforce, by the field's type. Pure.
+"""Converts values between pagerforce's scalars and fields of Salesforce, by type. Pure.
 
-``from_row`` is how a value read becomes ours; ``to_payload`` how a configured or rendered value
-becomes what Salesforce stores. Both give the same canonical form, so that what is wanted can be
-compared with what stands. Facts: docs/vendors/salesforce.md#values.
+``from_row`` converts a value that was read; ``to_payload`` converts a configured or rendered value
+to the stored form. Both return the same canonical form, so that the wanted value can be compared
+with the current one. Facts: docs/vendors/salesforce.md#values.
 """
 
 import math
@@ -30,12 +30,12 @@ _NUMBER_TYPES = frozenset({"double", "currency", "percent"})
 _ID_TYPES = frozenset({"id", "reference"})
 _YES = frozenset({"true", "yes", "1"})
 _NO = frozenset({"false", "no", "0", ""})
-# How the REST API writes an instant; a field of unknown type that looks so is one.
+# The REST API's form of an instant; a value of unknown type in this form is treated as one.
 _WIRE_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000")
 
 
 def is_plain_text(kind: str | None) -> bool:
-    """Whether ``from_row`` gives back any text of a field of this type as it is."""
+    """Whether ``from_row`` returns each text of a field of this type unchanged."""
     return kind is not None and kind != "datetime" and kind not in _ID_TYPES
 
 
@@ -43,11 +43,11 @@ def from_row(value: object, kind: str | None) -> Scalar:
     """A value of a row in canonical form: instants in UTC with ``Z``, Ids with 18 characters.
 
     Args:
-        value: JSON as it came; must be a scalar.
-        kind: the field's type in lower case, None where it is not known.
+        value: a value of the JSON; must be a scalar.
+        kind: the field's type in lower case; None if it is not known.
 
     Raises:
-        ValueError: it is not a scalar, or not what the type says.
+        ValueError: it is not a scalar, or does not fit the type.
     """
     if not isinstance(value, str):
         return _checked(value)
@@ -76,11 +76,11 @@ def _checked(value: object) -> Scalar:
 
 
 def to_payload(field: FieldInfo, value: Scalar) -> Scalar:
-    """What is sent for a value of a rule; empty text clears the field.
+    """The value to send for a value of a rule; empty text clears the field.
 
     Raises:
-        RefusedError: the value does not suit the field; the message names field and type, and the
-            length where the text is too long, but never the text.
+        RefusedError: the value does not fit the field; the message names field and type, and the
+            length if the text is too long, but never the text.
     """
     if field.type == "boolean":
         return _to_boolean(field, value)
@@ -114,7 +114,7 @@ def _to_typed(field: FieldInfo, value: Scalar) -> Scalar:
 
 
 def is_same_value(field: FieldInfo, left: Scalar, right: Scalar) -> bool:
-    """Whether two values of a field are the same to Salesforce, by the field's type."""
+    """Whether Salesforce treats two values of a field as the same, by the field's type."""
     return is_same(field.type, left, right, scale=field.scale, is_rich=field.is_rich)
 
 
@@ -143,7 +143,7 @@ def _to_number(value: Scalar, *, is_whole: bool) -> int | float:
 
 
 def _parse_number(value: str | float) -> int | float:
-    """As an int where it is written as one, so that long numbers keep their last digits."""
+    """Returns an int if it is written as one, so that long numbers keep their last digits."""
     if isinstance(value, str):
         try:
             return int(value)
@@ -159,7 +159,7 @@ def _to_date(text: str) -> str:
 
 
 def _to_time(text: str) -> str:
-    """As it is read back, so that what we wrote is recognised: ``09:30:00.000Z``."""
+    """Formats a time as it is read back, so that an own write is recognised: ``09:30:00.000Z``."""
     clock = time.fromisoformat(text)
     if clock.utcoffset():
         raise ValueError("a time of day has no time zone")

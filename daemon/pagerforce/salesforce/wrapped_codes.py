@@ -1,7 +1,7 @@
-"""Errors of Salesforce that stand for somebody else's: rows of ``error_table.py``. Pure data.
+"""Errors of Salesforce that wrap another error: rows of ``error_table.py``. Pure data.
 
-They are read by their message, whole: it names the real cause at any depth, in English whatever the
-language of the org, because it is a code or a text of Apex.
+The whole message is searched: it names the real cause at any depth. The cause is in English in any
+org, because it is a code or a text of Apex.
 """
 
 from pagerforce.salesforce.advice import (
@@ -19,7 +19,7 @@ from pagerforce.salesforce.meaning import Meaning, row
 
 _M = Meaning
 
-# What stands for somebody else's error: an Apex trigger, a flow, code that passes on what it caught.
+# The wrappers: an Apex trigger, a flow, or code that passes on an error that it caught.
 WRAPPER_CODES = (
     "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY CANNOT_EXECUTE_FLOW_TRIGGER FLOW_EXCEPTION"
     " CUSTOM_APEX_ERROR APEX_ERROR FIELD_CUSTOM_VALIDATION_EXCEPTION ENTITY_SAVE_ERROR"
@@ -29,7 +29,7 @@ WRAPPER_CODES = (
 WITHIN = (
     row(
         _M.FAST,
-        "recorded: DLRS#847, DLRS#1241, restforce/restforce#624, and the lock met by a SELECT FOR UPDATE",
+        "recorded: DLRS#847, DLRS#1241, restforce/restforce#624, and the lock of a SELECT FOR UPDATE",
         WRAPPER_CODES,
         "UNABLE_TO_LOCK_ROW",
         "Record Currently Unavailable",
@@ -48,7 +48,7 @@ WITHIN = (
     row(
         _M.SLOW,
         "the texts of System.LimitException and of QueryException in the Apex guide: they depend on"
-        " what else runs in the same transaction",
+        " other code in the same transaction",
         WRAPPER_CODES,
         "System.LimitException",
         "Apex CPU time limit exceeded",
@@ -92,13 +92,16 @@ WITHIN = (
         _M.REFUSED,
         "recorded",
         "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY CUSTOM_APEX_ERROR APEX_ERROR",
-        advice=f"a trigger of the org says no: see its message, correct what it names; {RETRY}",
+        advice=f"a trigger of the org refuses this: correct what its message names; {RETRY}",
     ),
     row(
         _M.REFUSED,
         "recorded",
         "CANNOT_EXECUTE_FLOW_TRIGGER FLOW_EXCEPTION",
-        advice=f"a flow of the org failed: its administrator finds why in the flow's error e-mail; {RETRY}",
+        advice=(
+            "a flow of the org failed: its administrator finds the reason in the flow's error"
+            f" e-mail; {RETRY}"
+        ),
     ),
     row(
         _M.REFUSED,

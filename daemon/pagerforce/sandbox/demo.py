@@ -14,7 +14,7 @@ import anyio
 import httpx
 from anyio.abc import Process
 
-from pagerforce.sandbox.desk import Desk, Pace, open_desk
+from pagerforce.sandbox.running import Intervals, RunningSandbox, open_sandbox
 from pagerforce.sandbox.story import Page, Story
 from pagerforce.sandbox.tale import tell
 
@@ -36,8 +36,8 @@ async def play(page: Page, rules: Path | None, folder: Path | None) -> bool:
     """
     place = folder or Path(tempfile.mkdtemp(prefix="pagerforce-demo-"))
     text = None if rules is None else rules.read_text("utf-8")  # noqa: ASYNC240 (before anything runs)
-    pace = Pace("1s", "0.3s", f"127.0.0.1:{_free_port()}")
-    async with open_desk(place, pace=pace, rules=text) as desk:
+    pace = Intervals("1s", "0.3s", f"127.0.0.1:{_free_port()}")
+    async with open_sandbox(place, pace=pace, rules=text) as desk:
         story = Story(page)
         crew = Crew(desk, f"http://{pace.metrics}")
         try:
@@ -58,7 +58,7 @@ def _free_port() -> int:
 class Crew:
     """Starts, kills and stops the daemon, and reads its metrics."""
 
-    def __init__(self, desk: Desk, metrics_url: str) -> None:
+    def __init__(self, desk: RunningSandbox, metrics_url: str) -> None:
         self._desk = desk
         self._metrics_url = metrics_url
         self._process: Process | None = None
@@ -127,7 +127,7 @@ class Crew:
         return response.text if response.status_code == 200 else None
 
 
-async def _close(story: Story, desk: Desk, crew: Crew, page: Page) -> None:
+async def _close(story: Story, desk: RunningSandbox, crew: Crew, page: Page) -> None:
     """Prints totals, the important metrics, and the places of all files."""
     page.rule("totals")
     story.print_totals()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from pagerforce.sandbox.desk import Desk
+from pagerforce.sandbox.running import RunningSandbox
 from pagerforce.sandbox.story import Story
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 Look = Callable[[], str | None]
 
 
-async def tell(story: Story, desk: Desk, crew: "Crew") -> None:
+async def tell(story: Story, desk: RunningSandbox, crew: "Crew") -> None:
     """Plays the whole story."""
     tale = _Tale(story, desk, crew)
     await tale.before()
@@ -34,7 +34,7 @@ async def tell(story: Story, desk: Desk, crew: "Crew") -> None:
 
 
 class _Tale:
-    def __init__(self, story: Story, desk: Desk, crew: "Crew") -> None:
+    def __init__(self, story: Story, desk: RunningSandbox, crew: "Crew") -> None:
         self.story, self.desk, self.crew = story, desk, crew
         self.pd, self.sf = desk.pagerduty, desk.salesforce
         self.record_id = self.incident_id = ""

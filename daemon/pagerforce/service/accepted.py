@@ -1,8 +1,8 @@
-"""What the org took of a configuration once is not refused when the daemon starts again.
+"""A configuration that the org accepted once is not refused when the daemon starts again.
 
-A field that an administrator deletes must not keep a host from paging after its next boot. So a start
-refuses (exit code 2) only what the org was never asked for before; of a configuration that it took
-already, what does not fit any more is told, and reading goes on without it (``salesforce/mending.py``).
+A field that an administrator deletes must not keep a host from paging after its next boot. A start
+refuses (exit code 2) only a configuration that the org has never accepted. In an accepted one, a
+field that no longer fits is logged, and reading continues without it (``salesforce/mending.py``).
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _LOG = get_log("poll")
 
 
 class Accepted:
-    """Remembers, in the state, which configuration the org took."""
+    """Stores in the state which configuration the org accepted."""
 
     def __init__(self, database: Database, loaded: Callable[[], Loaded]) -> None:
         self._database = database
@@ -32,11 +32,11 @@ class Accepted:
         self._noted: Loaded | None = None
 
     async def check(self, client: SalesforceClient, schema: SchemaCache) -> None:
-        """Holds the configuration against the org, at the start.
+        """Compares the configuration with the org, at the start.
 
         Raises:
-            ConfigError: the org does not take it, and never took it as it is.
-            RemoteError: the org could not be asked.
+            ConfigError: the org does not accept it, and never did.
+            RemoteError: a request to the org failed.
         """
         loaded = self._loaded()
         async with self._database.read() as tx:
@@ -52,7 +52,7 @@ class Accepted:
             await self.note()
 
     async def note(self) -> None:
-        """The org takes the configuration in force: everything it names was read."""
+        """Notes that the org accepts the configuration in force: everything it names was read."""
         loaded = self._loaded()
         if loaded is self._noted:
             return
@@ -62,7 +62,7 @@ class Accepted:
 
 
 def digest_of(loaded: Loaded) -> str:
-    """Stands for all that a configuration asks of the org."""
+    """Returns a digest of everything that a configuration needs from the org."""
     text = json.dumps(sorted(set(_wishes(loaded))))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The rules file that an operator applied: it stands for the configuration's rulesets."""
+"""The rules file that an operator applied; it replaces the configuration's rulesets."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -22,12 +22,12 @@ async def load_in_force(
     environ: Mapping[str, str],
     on_thread: bool = False,
 ) -> Loaded:
-    """The configuration's files with the applied rules, where there are some.
+    """Loads the configuration's files, with the applied rules if there are any.
 
-    ``on_thread``: reads them on another thread; a daemon's loops go on meanwhile.
+    ``on_thread``: reads them on another thread, so that the daemon's loops keep running.
 
     Raises:
-        ConfigError: the configuration is wrong, or the applied rules no longer fit to it.
+        ConfigError: the configuration is wrong, or the applied rules no longer fit it.
         StoreError: the database cannot be read.
     """
     async with database.read() as tx:
@@ -37,12 +37,12 @@ async def load_in_force(
 
 
 def rules_of(revision: Revision | None) -> tuple[RulesText, ...]:
-    """What ``load_config`` takes for a revision; None: the configuration's own rules."""
+    """Returns a revision as ``load_config`` takes it; None: the configuration's own rules."""
     if revision is None:
         return ()
     return (RulesText(label_of(revision.number, revision.name), revision.content),)
 
 
 def without_rules(loaded: Loaded) -> Config:
-    """What of a configuration takes effect with a restart only, to be compared with another's."""
+    """Returns the settings that take effect only with a restart, for comparison."""
     return loaded.config.model_copy(update={"rulesets": (), "maps": {}, "include": ()})

@@ -1,4 +1,4 @@
-"""All actions that rules may name: both vendors'."""
+"""All actions that rules may use, of both vendors."""
 
 from pagerforce.model.action import ActionSpec, Specs
 from pagerforce.pagerduty.actions import CATALOG as PAGERDUTY_CATALOG

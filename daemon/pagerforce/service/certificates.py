@@ -1,7 +1,7 @@
-"""When the certificates that we know of expire, for the metrics and their alert.
+"""The expiry of the known certificates, for the metrics and their alert.
 
-Salesforce holds the certificate of the login and tells nobody when it ends. ``init`` writes it beside
-the key, so it is looked for there, and counts only if it belongs to the key in use.
+Salesforce stores the certificate of the login and reports its expiry to nobody. ``init`` writes it
+beside the key: there pagerforce searches for it, and uses it only if it belongs to the key in use.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ _SALESFORCE, _CA_FILE = CERTIFICATES
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Where the certificates may be, and the public key that the login's must have."""
+    """The possible places of the certificates, and the public key of the login's certificate."""
 
     login: Sequence[Path]
     public_key: bytes
@@ -34,7 +34,7 @@ class Certificates:
 
     @classmethod
     def of(cls, loaded: Loaded, secrets: Secrets) -> "Certificates":
-        """The places a configuration speaks of; the private key itself is not kept."""
+        """Takes the places from a configuration; the private key itself is not kept."""
         private = load_pem_private_key(secrets.salesforce_private_key.reveal().encode(), None)
         public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         key_file = loaded.config.salesforce.private_key_file
@@ -43,12 +43,12 @@ class Certificates:
         return cls(tuple(places), public, loaded.config.daemon.ca_file)
 
     def expiries(self) -> Mapping[str, datetime]:
-        """Name and end of each certificate that could be found and read; reads files."""
+        """Returns name and expiry of each certificate that can be read; reads files."""
         found = {name: find() for name, find in self.finders().items()}
         return {name: at for name, at in found.items() if at is not None}
 
     def finders(self) -> Mapping[str, Callable[[], datetime | None]]:
-        """By name, what finds each certificate's end by reading files; None where there is none."""
+        """Returns by name a function that reads the certificate's expiry; it may return None."""
         return {_SALESFORCE: self._login_ends, _CA_FILE: self._bundle_ends}
 
     def _login_ends(self) -> datetime | None:
@@ -65,11 +65,11 @@ class Certificates:
 
 
 def _read(path: Path) -> list[x509.Certificate]:
-    """The certificates in a file; none where it is missing or holds something else."""
+    """Returns the certificates in a file; none if it is missing or contains something else."""
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
     except (OSError, ValueError):
-        # An absent certificate is normal: it then has no time of expiry, and the series says NaN.
+        # A missing certificate is normal: it has no expiry, and the series is NaN.
         return []
 
 

@@ -1,7 +1,7 @@
-"""``check``: everything that must be right before the daemon can do its job, one line each.
+"""``check``: everything that must be right before the daemon can do its job, one line per item.
 
-Prints nothing and keeps nothing: the command line calls it in its own process, and the daemon, whose
-secrets the caller can't read, in its own. The lines are told in ``docs/reference/check.md``.
+Prints and stores nothing. The command line calls it in its own process; if the caller can't read
+the daemon's secrets, the daemon calls it. ``docs/reference/check.md`` lists the lines.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -46,7 +46,7 @@ ADVICE: tuple[Advice, ...] = (
     *believing.ADVICE,
     *plan.ADVICE,
 )
-"""Every line that is not plain OK, in the order in which they may appear."""
+"""Every line that is not plain OK, in their order of appearance."""
 
 
 async def check_online(
@@ -55,14 +55,15 @@ async def check_online(
     tell: Callable[[str], Awaitable[None]] | None = None,
     made_with: RecordId | None = None,
 ) -> list[CheckLine]:
-    """Tries both connections and looks for everything that rules and mappings name.
+    """Tests both connections and everything that rules and mappings name.
 
-    Clients of its own: what the daemon remembers of both sides is not what ``check`` is to tell.
-    Every call has ``delivery.timeout`` as its deadline, and a side that is silent three times in a
-    row is left alone. ``tell`` is told what is asked for; ``made_with`` is the state's own org.
+    It has its own clients: ``check`` must not report what the daemon cached. Every call has
+    ``delivery.timeout`` as its deadline, and a side that does not answer three times in a row gets
+    no further requests. ``tell`` is called with the subject of each request; ``made_with`` is the
+    state's own org.
 
     Raises:
-        ConfigError: a secret is missing or of no use.
+        ConfigError: a secret is missing or unusable.
     """
     secrets = load_secrets(loaded.config, environ)
     clock = SystemClock()

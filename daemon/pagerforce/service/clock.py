@@ -1,4 +1,4 @@
-"""The one place where the daemon looks at the time of this host."""
+"""The only place where the daemon reads the time of this host."""
 
 import time
 from datetime import UTC, datetime
@@ -8,9 +8,9 @@ class SystemClock:
     """Implements ``model.ports.Clock``."""
 
     def now(self) -> datetime:
-        """The present instant, aware UTC."""
+        """Returns the present instant, aware UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Returns seconds that never go back."""
         return time.monotonic()

@@ -36,15 +36,15 @@ from pagerforce.service.watchdog import EVENT_LOOP, Watchdog
 from pagerforce.service.wiring import Parts, wire
 
 _LOG = get_log("service")
-# What is under way may end, and each listener may take a second more; what hangs then is left to the
-# watchdog. A stop takes ten seconds at most.
+# Running work may end, and each listener may take one more second; the watchdog ends what hangs
+# then. A stop takes ten seconds at most.
 _STOP_SECONDS = 6.0
 _OBJECTS_PER_COLLECTION = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the command line gives to ``run``. ``log_format``: instead of the configuration's."""
+    """Options of ``run`` from the command line. ``log_format`` overrides the configuration's."""
 
     config: Path
     environ: Mapping[str, str]
@@ -56,7 +56,7 @@ async def run_daemon(options: RunOptions) -> None:
     """Runs until SIGTERM or SIGINT.
 
     Raises:
-        ConfigError: the configuration is wrong, or names what neither side has.
+        ConfigError: the configuration is wrong, or names something that neither side has.
         WrongOrgError: another Salesforce org than the configured one answered.
         StoreError: the state database cannot be used.
         AddressInUseError: the metrics address cannot be bound.
@@ -87,23 +87,23 @@ async def run_daemon(options: RunOptions) -> None:
 
 
 def spare_collector() -> None:
-    """What is there by now stays to the end: looking through it for garbage finds none.
+    """Excludes present objects from garbage collection: they stay to the end.
 
-    A page of rows is tens of thousands of objects, none of them in a circle; at Python's own threshold
-    a third of the time of reading a backlog goes into the search.
+    A page of rows has tens of thousands of objects without reference cycles. At Python's own
+    threshold the collector takes a third of the time of reading a backlog.
     """
     gc.freeze()
     gc.set_threshold(_OBJECTS_PER_COLLECTION)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that ended the task group; the others followed from it."""
+    """Returns the error that ended the task group; the others are its consequences."""
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 class _Supervisor:
-    """Starts the loops, listens to signals, stops the loops."""
+    """Starts the loops, waits for signals, stops the loops."""
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class _Supervisor:
         self._running = Running(parts, self._refresher.unready, self._halted)
 
     async def run(self) -> None:
-        """Runs every loop until a signal says stop, or one of them fails."""
+        """Runs every loop until a stop signal, or until one of them fails."""
         try:
             async with anyio.create_task_group() as watched:
                 run = partial(self._watchdog.run, self._parts.database)
@@ -192,7 +192,7 @@ class _Supervisor:
         group.start_soon(self._reload_when_told, name="reload")
 
     def _stop(self, group: TaskGroup) -> None:
-        """Nothing new starts; what is under way may end, then is cut off: the outbox knows it."""
+        """Starts nothing new; running work may end, then it is cancelled: the outbox has it."""
         self._notify("STOPPING=1")
         for part in (
             self._parts.pagerduty,
@@ -213,7 +213,7 @@ class _Supervisor:
         return {side.value: format_instant(until) for side, until in halted.items()}
 
     async def _reload_when_told(self) -> None:
-        """One reload after the other, beside everything else: one that hangs holds up no signal."""
+        """Runs one reload after the other, in its own task: a hanging reload delays no signal."""
         while True:
             await self._should_reload.wait()
             self._should_reload = anyio.Event()
@@ -223,18 +223,18 @@ class _Supervisor:
                 await self._reload()
 
     async def _reload(self) -> None:
-        """The rules in force stay where the new ones can't be had, whatever the reason."""
+        """Reloads the rules; on any failure the rules in force stay."""
         self._notify("RELOADING=1")
         try:
             await self._load_rules()
         except StoreError as error:
             _LOG.error("reload_refused", where="state", what=str(error))
-        except Exception as error:  # noqa: BLE001 (a defect met by a reload must not end paging)
+        except Exception as error:  # noqa: BLE001 (a failed reload must not end paging)
             report_internal_error(self._parts.metrics, Part.RELOAD, error, about="SIGHUP")
         self._notify("READY=1")
 
     def _notify(self, line: str) -> None:
-        """Tells systemd; what can't be told (no descriptor is left) must not end the daemon."""
+        """Notifies systemd; a failure (no descriptor is left) must not end the daemon."""
         try:
             self._notifier.send(line)
         except OSError as error:

@@ -1,11 +1,11 @@
-"""The event loop of every command: names are resolved in threads that nothing waits for.
+"""The event loop of every command: it resolves names in threads that nothing waits for.
 
-asyncio asks the system's resolver in the few threads of its default executor. Questions that are not
-answered fill it up, so that no other name is resolved either, and the end of the process waits for
-them. Here one name can't hold up another, and what is not answered is left behind.
+asyncio calls the system's resolver in the few threads of its default executor. Calls without an
+answer fill it up: then no other name is resolved either, and the end of the process waits for them.
+Here one name can't delay another, and unanswered calls are abandoned.
 """
 
-import asyncio  # noqa: TID251 - the loop itself is made here
+import asyncio  # noqa: TID251 - this module creates the loop itself
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,14 +21,14 @@ _Found: TypeAlias = list[Any]
 
 @dataclass(slots=True)
 class _Question:
-    """A name that is being resolved: how often it is asked now, and who waits for the answer."""
+    """A name that is being resolved: the number of running calls, and who waits for the answer."""
 
     asked: int = 0
     asked_at: float = float("-inf")
     waiting: set["asyncio.Future[_Found]"] = field(default_factory=set)
 
     def answer(self, tell: Callable[["asyncio.Future[_Found]"], None]) -> None:
-        """Any answer serves all who wait."""
+        """Gives an answer to all who wait."""
         self.asked -= 1
         for future in self.waiting:
             if not future.done():
@@ -36,7 +36,7 @@ class _Question:
 
 
 class PatientLoop(asyncio.SelectorEventLoop):
-    """asyncio's own loop with a resolver that keeps nobody waiting but those who ask for the name."""
+    """asyncio's own loop; a slow name delays only the callers who ask for that name."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,10 +52,10 @@ class PatientLoop(asyncio.SelectorEventLoop):
         proto: int = 0,
         flags: int = 0,
     ) -> _Found:
-        """The addresses of a name.
+        """Returns the addresses of a name.
 
         Raises:
-            OSError: there are none, or too many questions have not been answered yet.
+            OSError: there are none, or too many calls of the resolver have not been answered yet.
         """
         key = (host, port, family, type, proto, flags)
         question = self._questions.setdefault(key, _Question())
@@ -69,7 +69,7 @@ class PatientLoop(asyncio.SelectorEventLoop):
             self._forget(key)
 
     def _ask(self, question: _Question, key: tuple[object, ...]) -> None:
-        """Asks where nobody does, or nobody has been answered for a while."""
+        """Calls the resolver unless a call is running; again if it has not answered for a while."""
         is_late = self.time() - question.asked_at >= _ASK_AGAIN_SECONDS
         if question.asked and not (is_late and question.asked < _MOST_OF_ONE):
             return
@@ -84,7 +84,7 @@ class PatientLoop(asyncio.SelectorEventLoop):
         failed: Exception | None = None
         try:
             found = socket.getaddrinfo(*key)
-        except Exception as error:  # noqa: BLE001 (it is raised where it was asked for)
+        except Exception as error:  # noqa: BLE001 (it is raised in the caller)
             failed = error
 
         def tell(future: "asyncio.Future[_Found]") -> None:

@@ -1,4 +1,4 @@
-"""Shows the metrics, the two probes and two pages over HTTP; writes the textfile for node_exporter."""
+"""Serves metrics, two probes and two pages over HTTP; writes the textfile for node_exporter."""
 
 import re
 import socket
@@ -17,7 +17,7 @@ from starlette.routing import Route
 from pagerforce.errors import AddressInUseError
 from pagerforce.host.files import replace_file
 from pagerforce.observe.internal_errors import InternalErrorCounter, Part, report_internal_error
-from pagerforce.service.inbound.accept import Judge
+from pagerforce.service.inbound.accept import Ranker
 from pagerforce.service.inbound.contain import Contained, Paced
 from pagerforce.service.inbound.gate import Bounds
 from pagerforce.service.inbound.hosts import OwnNames, OwnNamesOnly
@@ -30,7 +30,8 @@ _DEADLINES = Deadlines(request_seconds=5.0, stall_seconds=5.0, drain_seconds=5.0
 _ANSWER_SECONDS = 10.0
 _PER_SECOND, _BURST = 400.0, 100.0
 _FRESH_SECONDS = 0.25
-# A content type repeats words of the request: only known ones, so that there are few forms to make.
+# A content type repeats words of the request. Only known ones are allowed, to limit the number of
+# forms.
 _FORM = re.compile(
     r"((?:text/plain|application/openmetrics-text); version=(?:0\.0\.4|1\.0\.0)(?:; charset=utf-8)?)"
     r"(?:; escaping=[a-z0-9-]{1,20})?"
@@ -38,10 +39,10 @@ _FORM = re.compile(
 
 
 class _Shared:
-    """What was rendered just now: who asks at the same time shares it, and one is made at a time.
+    """A short cache of rendered pages, shared by requests at the same time; renders one at a time.
 
     Args:
-        look: brings the series up to date.
+        look: updates the series.
     """
 
     def __init__(self, look: Callable[[], Awaitable[None]]) -> None:
@@ -51,7 +52,7 @@ class _Shared:
         self._lock = anyio.Lock()
 
     async def get(self, name: str, render: Callable[[], bytes]) -> bytes:
-        """The page of this name, not older than a moment."""
+        """Returns the page of this name, at most a moment old."""
         async with self._lock:
             if anyio.current_time() - self._looked_at >= _FRESH_SECONDS:
                 await self._look()
@@ -63,15 +64,15 @@ class _Shared:
 
 
 def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str, str]:
-    """How to write the metrics, the content type, and the form without what makes no difference.
+    """Returns the encoder of the metrics, the content type, and the form as the key of the cache.
 
-    No name of a series needs escaping, so all ways of escaping give the same text. Plain text where the
-    wish makes no sense.
+    No name of a series needs escaping, so all ways of escaping give the same text. An invalid
+    Accept header gets plain text.
     """
     plain, plain_type = choose_encoder("")
     try:
         encode, content_type = choose_encoder(accept)
-    except (ValueError, TypeError):  # a version that is none
+    except (ValueError, TypeError):  # not a version
         return plain, plain_type, plain_type
     found = _FORM.fullmatch(content_type)
     return (encode, content_type, found[1]) if found else (plain, plain_type, plain_type)
@@ -87,7 +88,7 @@ def build_app(
 
     Args:
         registry: the series to show.
-        look: brings the series up to date.
+        look: updates the series.
         silent: loops that do not beat.
         unready: what readiness still waits for.
     """
@@ -119,7 +120,7 @@ def build_app(
     making = anyio.Lock()
 
     async def runbook(_: Request) -> Response:
-        async with making:  # the first one takes its time: not on the daemon's own thread
+        async with making:  # the first one is slow: not on the daemon's own thread
             page = await anyio.to_thread.run_sync(runbook_page)
         return HTMLResponse(page, headers=HEADERS)
 
@@ -141,12 +142,12 @@ async def serve_metrics(
     counter: InternalErrorCounter,
     room: int = share_room(0).metrics,
 ) -> AsyncIterator[None]:
-    """Serves while the block runs; ``address`` None: nothing listens.
+    """Serves while the block runs; ``address`` None: does not listen.
 
     Args:
         app: of ``build_app``.
         address: host and port.
-        counter: counts errors that nobody expects.
+        counter: counts internal errors.
         room: the most connections at once.
 
     Raises:
@@ -163,14 +164,14 @@ async def serve_metrics(
     known = OwnNamesOnly(app, OwnNames(address[0]))
     paced = Paced(known, per_second=_PER_SECOND, burst=_BURST)
     whole = Contained(paced, report, _ANSWER_SECONDS)
-    service = Service("metrics", whole, Bounds(room), _DEADLINES, report, Judge())
+    service = Service("metrics", whole, Bounds(room), _DEADLINES, report, Ranker())
     async with serve(service, listener):
         yield
 
 
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's delay off only for sockets that name their protocol.
+    # asyncio turns off Nagle's delay only for sockets that name their protocol.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -185,7 +186,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 class _OwnSeries(CollectorRegistry):
-    """A registry without the ``process_`` series, which node_exporter has too and refuses twice."""
+    """A registry without the ``process_`` series: node_exporter has its own, refuses duplicates."""
 
     def __init__(self, whole: CollectorRegistry) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
-"""Holds the objects and fields that a configuration names against the org: its describe, and a query.
+"""Compares a configuration's objects and fields with the org: with its describe and with a query.
 
-A describe may show what no query takes: behind ``Owner.`` stand few of a user's fields
-(``salesforce.owner-shows-few-fields``). So the very query that polls an object is asked for one row.
-What is found here keeps the daemon from doing its job, so it is asked for before anything is read. What
-would fail only when a rule fires is for ``service/checks`` to tell.
+A describe may show fields that no query accepts: ``Owner.`` gives only few of a user's fields
+(``salesforce.owner-shows-few-fields``). So the check sends the same query that polls the object,
+for one row. These problems keep the daemon from doing its job, so the check comes before the first
+read. ``service/checks`` reports problems that only matter when a rule fires.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -30,18 +30,18 @@ async def check_fields(
     loaded: Loaded,
     needed: Mapping[str, Collection[str]] | None = None,
 ) -> None:
-    """What keeps the daemon from doing its job; asked for before anything is read.
+    """Checks, before the first read, for problems that keep the daemon from doing its job.
 
     Args:
-        client: asks the queries.
+        client: sends the queries.
         schema: the org's describes.
         loaded: the rules and objects.
-        needed: object -> fields that the rules speak of, where that is known already.
+        needed: object -> fields that the rules use, if known already.
 
     Raises:
-        ConfigError: an object or a field is not there, hidden from our user or refused in a query, or
-            an operator can't apply to a field's type.
-        RemoteError: the org could not be asked.
+        ConfigError: an object or a field does not exist, is hidden from the integration user or is
+            refused in a query, or an operator can't apply to a field's type.
+        RemoteError: a request to the org failed.
     """
     problems: list[Problem] = []
     needed = fields_needed(loaded.rules) if needed is None else needed
@@ -59,12 +59,12 @@ async def object_problems(
     item: ObjectSettings,
     needed: Mapping[str, Collection[str]] | None = None,
 ) -> list[Problem]:
-    """What is wrong with one object and the fields of it that anything speaks of.
+    """Returns the problems of one object and its used fields.
 
     Raises:
-        RemoteError: the org could not be asked.
+        RemoteError: a request to the org failed.
     """
-    # service_id_path may be missing: the service mappings serve then (and ``check`` says so).
+    # service_id_path may be missing: then the service mappings are used (and ``check`` reports it).
     needed = fields_needed(loaded.rules) if needed is None else needed
     paths = _wanted(loaded, item, needed)
     problems = [*await schema.check_fields(item.name, paths)]
@@ -80,7 +80,7 @@ async def object_problems(
 def _wanted(
     loaded: Loaded, item: ObjectSettings, needed: Mapping[str, Collection[str]]
 ) -> set[str]:
-    """What of an object nothing may be missing of."""
+    """Returns the fields of an object that must exist."""
     paths = set(needed.get(item.name, ())) | set(item.fields)
     paths |= {item.external_id_field} - {""}
     return paths | {row.field for row in loaded.config.service_mappings if row.object == item.name}
@@ -93,7 +93,7 @@ async def _query_problems(
     item: ObjectSettings,
     needed: Mapping[str, Collection[str]],
 ) -> list[Problem]:
-    """What the very query that polls an object or its comments is refused for."""
+    """Returns the reasons why the org refuses the query that polls an object or its comments."""
     plan = FeedPlan(schema, loaded.config, {name: frozenset(x) for name, x in needed.items()})
     names = [item.name] if item.comments is None else [item.name, item.comments.object]
     problems: list[Problem] = []
@@ -114,7 +114,7 @@ async def _explain(
     loaded: Loaded,
     wanted: Collection[str],
 ) -> list[Problem]:
-    """The fields at fault, each under the rule that names it; what is only welcome is left out later."""
+    """Returns the refused fields with the rule that names each; optional ones are ignored here."""
     try:
         if not may_be_columns(error):
             raise error
@@ -135,10 +135,10 @@ async def _explain(
 
 
 async def rule_problems(schema: SchemaCache, loaded: Loaded) -> list[Problem]:
-    """Conditions that can't apply to their field, and fields of new records that do not exist.
+    """Returns conditions that can't apply to their field, and missing fields of new records.
 
     Raises:
-        RemoteError: the org could not be asked.
+        RemoteError: a request to the org failed.
     """
     judged = [await _judge_use(schema, use) for use in field_uses(loaded.rules)]
     problems = [problem for problem in judged if problem is not None]
@@ -148,13 +148,13 @@ async def rule_problems(schema: SchemaCache, loaded: Loaded) -> list[Problem]:
 
 
 def _placed(problem: Problem, uses: Mapping[str, FieldUse]) -> Problem:
-    """Under the first condition that names the field, where one does."""
+    """Returns the problem with the place of the first condition that names the field, if any."""
     use = uses.get(problem.where)
     return problem if use is None else Problem(f"{use.where}.field", f"{use.field}: {problem.what}")
 
 
 async def _unknown_fields(schema: SchemaCache, rule: Rule) -> list[Problem]:
-    """Fields of records to be created that the org does not have."""
+    """Returns fields of new records that the org does not have."""
     found = []
     for object_name, where, field in _new_fields(rule):
         problems = await schema.check_fields(object_name, [field])
@@ -169,9 +169,7 @@ def _new_fields(rule: Rule) -> Iterator[tuple[str, str, str]]:
 
 
 async def _judge_use(schema: SchemaCache, use: FieldUse) -> Problem | None:
-    await (
-        anyio.lowlevel.checkpoint()
-    )  # what is known is looked up without waiting, of many rules at once
+    await anyio.lowlevel.checkpoint()  # cached lookups never wait, and there may be many rules
     info = await schema.find_field(use.object, use.field)
     what = None if info is None else check_field_type(use.op, use.value, info.type)
     return None if what is None else Problem(use.where, what)

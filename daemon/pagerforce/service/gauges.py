@@ -1,4 +1,4 @@
-"""Brings the gauges up to date: what the store, the loops, both clocks and the certificates say."""
+"""Updates the gauges from the store, the loops, both clocks and the certificates."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,12 +21,12 @@ _CERTIFICATES_EVERY_SECONDS = 3600.0
 
 @dataclass(slots=True)
 class Gauges:
-    """What is looked at, and where it is shown.
+    """The sources of the gauges, and the metrics that show them.
 
     Attributes:
-        server_time: each side's clock as its answers told it; None before the first answer.
-        calls_in_last_day: this daemon's calls to Salesforce before an instant.
-        waiting: how many actions wait, as last seen.
+        server_time: each side's clock according to its answers; None before the first answer.
+        calls_in_last_day: this daemon's calls to Salesforce in the day before an instant.
+        waiting: the number of waiting actions, as last seen.
     """
 
     database: Database
@@ -42,7 +42,7 @@ class Gauges:
 
     @classmethod
     def of(cls, parts: Parts, clock: Clock, certificates: Certificates) -> "Gauges":
-        """The gauges of a daemon, with those set that stay as they are."""
+        """Creates the gauges of a daemon, and sets the constant ones."""
         _set_constants(parts, clock)
         pagerduty, salesforce = parts.pagerduty_side.client, parts.salesforce_side.client
         return cls(
@@ -61,10 +61,10 @@ class Gauges:
         )
 
     async def refresh(self) -> int:
-        """Looks at everything, each thing by itself; returns how many actions wait, as last seen.
+        """Updates all gauges, each by itself; returns the number of waiting actions, as last seen.
 
         Raises:
-            StoreUnavailableError: what is stored can't be seen now; all else was looked at.
+            StoreUnavailableError: the store can't be read now; all other gauges are up to date.
         """
         now = self.clock.now()
         for loop in self.loops:
@@ -82,7 +82,7 @@ class Gauges:
 
     @contextmanager
     def _contained(self, what: str) -> Iterator[None]:
-        """What one gauge raises by a defect leaves it as last seen, and the others go on."""
+        """After an internal error in one gauge it keeps its last value, and the others continue."""
         try:
             yield
         except Exception as error:

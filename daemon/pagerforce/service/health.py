@@ -1,6 +1,6 @@
-"""Heartbeats: what each loop did last, and which of them has done nothing for too long.
+"""Heartbeats: what each loop did last, and which loop has done nothing for too long.
 
-``observe/pulse.py`` says what beats; ``service/watchdog.py`` what follows from silence.
+``observe/pulse.py`` says what counts as a beat; ``service/watchdog.py`` acts on silence.
 """
 
 import gc
@@ -17,7 +17,7 @@ from pagerforce.model.ports import Clock
 from pagerforce.observe import pulse
 
 Loop: TypeAlias = Callable[[Callable[[], None]], Awaitable[object]]
-"""The body of a loop, which is given its beat."""
+"""The body of a loop; its argument is the beat."""
 
 _MOST_PLACES = 6
 _OURS = Path(pagerforce.__file__).parent
@@ -31,9 +31,9 @@ class Silence:
     """A heart that has not beaten for a while.
 
     Attributes:
-        loop: which loop's.
+        loop: the loop of the heart.
         what: the part of its work that hangs.
-        seconds: for how long.
+        seconds: the time since the last beat.
         place: where the task waits, innermost first: file, line and function, no data.
     """
 
@@ -66,7 +66,7 @@ class _Heart:
 
 
 class Heartbeats:
-    """The hearts of the daemon's loops, and of what they do beside one another.
+    """The hearts of the daemon's loops, and of the work that they do in parallel.
 
     Loops beat from the event loop; ``silent``, ``silences`` and ``forgive`` may be called from any
     thread.
@@ -77,11 +77,11 @@ class Heartbeats:
         self._hearts: dict[int, _Heart] = {}
 
     def register(self, loop: str) -> Callable[[], None]:
-        """Adds a loop; the function given back is its beat."""
+        """Adds a loop and returns its beat."""
         return self.add(loop, "").beat
 
     async def run(self, loop: str, work: Loop) -> None:
-        """Runs a loop, which beats by what it does, until it ends."""
+        """Runs a loop, which beats by its work, until it ends."""
         heart = self.add(loop, "")
         try:
             with pulse.carrying(heart):
@@ -90,7 +90,7 @@ class Heartbeats:
             heart.end()
 
     def root(self) -> pulse.Heart:
-        """A heart for what is no loop: it is not watched, the turns that it takes are."""
+        """Returns a heart for work that is no loop: it is not watched, but its parts are."""
         return _Heart(self, "", "")
 
     def add(self, loop: str, what: str) -> _Heart:
@@ -100,16 +100,16 @@ class Heartbeats:
         return heart
 
     def drop(self, heart: _Heart) -> None:
-        """Watches it no longer."""
+        """Stops watching a heart."""
         self._hearts.pop(id(heart), None)
 
     def silent(self) -> list[str]:
-        """Loops that have done nothing for too long."""
+        """Returns the loops that have done nothing for too long."""
         found = self._silent_for(SILENT_AFTER.total_seconds())
         return list(dict.fromkeys(heart.loop for heart in found))
 
     def silences(self, seconds: float) -> list[Silence]:
-        """What has been silent for longer than that, the longest first."""
+        """Returns the hearts that have been silent for longer than that, longest first."""
         now = self.clock.monotonic()
         found = sorted(self._silent_for(seconds), key=lambda heart: heart.at)
         return [
@@ -118,24 +118,24 @@ class Heartbeats:
         ]
 
     def forgive(self, seconds: float) -> None:
-        """For so long nothing of this process ran: nobody could have beaten."""
+        """Forgives silence for the time that the whole process did not run."""
         now = self.clock.monotonic()
         for heart in self._hearts.copy().values():
             heart.at = min(heart.at + seconds, now)
 
     def _silent_for(self, seconds: float) -> list[_Heart]:
         now = self.clock.monotonic()
-        hearts = self._hearts.copy().values()  # in one step: a loop may begin something meanwhile
+        hearts = self._hearts.copy().values()  # in one step: a loop may add a heart meanwhile
         return [heart for heart in hearts if now - heart.at > seconds]
 
 
 def place_of_wait(coro: object) -> str:
-    """Where a task that waits stands, innermost first: ``database.py:80 (run) < ...``."""
+    """Returns where a task waits, innermost first: ``database.py:80 (run) < ...``."""
     return _shown(list(_frames_of(coro))[::-1])
 
 
 def place_of_frame(frame: object) -> str:
-    """Where a thread stands, innermost first."""
+    """Returns the present place of a thread, innermost first."""
     frames = []
     while frame is not None:
         frames.append(frame)
@@ -144,7 +144,7 @@ def place_of_frame(frame: object) -> str:
 
 
 def _shown(frames: Sequence[object]) -> str:
-    """The innermost place, whosever it is, and those of this program that led to it."""
+    """Returns the innermost place of any code, and the places in pagerforce that led to it."""
     places = [_place(frame) for place, frame in enumerate(frames) if not place or _is_ours(frame)]
     return " < ".join(places[:_MOST_PLACES])
 
@@ -157,7 +157,7 @@ def _is_ours(frame: object) -> bool:
 def _present_coroutine() -> object:
     try:
         return anyio.get_current_task().coro
-    except RuntimeError:  # no task: a heart that is made before the loop runs
+    except RuntimeError:  # no task: the heart is created before the loop runs
         return None
 
 
@@ -169,8 +169,8 @@ def _place(frame: object) -> str:
 
 
 def _frames_of(coro: object) -> Iterator[object]:
-    """The frames of a suspended coroutine and of what it awaits, outermost first."""
-    for _ in range(100):  # more is a circle
+    """Yields the frames of a suspended coroutine and of what it awaits, outermost first."""
+    for _ in range(100):  # more would be a cycle
         frame = next((f for name in _FRAMES if (f := getattr(coro, name, None))), None)
         if frame is not None:
             yield frame
@@ -181,7 +181,7 @@ def _frames_of(coro: object) -> Iterator[object]:
 
 
 def _hidden(awaited: object) -> object:
-    """The generator inside what ``anext`` and its like await, which has no public name."""
+    """Returns the generator inside an awaitable of ``anext`` or similar; it has no public name."""
     inside = [awaited]
     for _ in range(3):  # the default of anext, the step of the generator, the generator
         if any(hasattr(item, name) for item in inside[:1] for name in _LINKS):

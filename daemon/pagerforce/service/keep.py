@@ -1,4 +1,4 @@
-"""Keeps a loop running: the last resort for what a loop did not contain by itself."""
+"""Keeps a loop running: the last resort for errors that the loop did not contain by itself."""
 
 from collections.abc import Awaitable, Callable
 
@@ -16,12 +16,13 @@ Beat = Callable[[], None]
 async def keep_running(
     name: str, loop: Callable[[Beat], Awaitable[object]], beat: Beat, counter: InternalErrorCounter
 ) -> None:
-    """Runs a loop until it returns; one that raises by a defect begins again after a moment.
+    """Runs a loop until it returns; after an internal error it starts again after a moment.
 
-    What was under way in it is looked for, as after a restart of the process.
+    Its running work is found again, as after a restart of the process.
 
     Raises:
-        Exception: what concerns the whole daemon (its configuration, the org, the state file).
+        Exception: an error that concerns the whole daemon (its configuration, the org, the state
+            file).
     """
     wait = _FIRST_WAIT_SECONDS
     while True:

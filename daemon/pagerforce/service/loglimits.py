@@ -1,4 +1,4 @@
-"""Says in time how many lines of the log were left out, also where nothing more is logged."""
+"""Logs in time how many log lines were left out, even if nothing else is logged."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ _EVERY_SECONDS = 5.0
 
 @asynccontextmanager
 async def counting_left_out() -> AsyncIterator[None]:
-    """Looks every few seconds while the block runs, and once more at its end."""
+    """Logs the number every few seconds while the block runs, and once more at its end."""
 
     async def look() -> None:
         while True:

@@ -1,4 +1,4 @@
-"""The Salesforce org that the state was made with: noted at the first login, read before any other."""
+"""The Salesforce org of the state: stored at the first login, read before every later one."""
 
 from collections.abc import Mapping
 
@@ -12,10 +12,10 @@ from pagerforce.store.facts import find_org, put_org
 
 
 async def note_org(database: Database, session: JwtSession) -> None:
-    """Notes the org in a state that knows none yet.
+    """Stores the org in a state that has none yet.
 
     Raises:
-        RemoteError, WrongOrgError: of the login, where there was none yet.
+        RemoteError, WrongOrgError: of the login, if there was none yet.
     """
     access = await session.access()
     async with database.write() as tx:
@@ -23,7 +23,7 @@ async def note_org(database: Database, session: JwtSession) -> None:
 
 
 async def org_of(database: Database | None) -> RecordId | None:
-    """The org of a state that is open; None where none is known."""
+    """Returns the org of an open state; None if none is known."""
     if database is None:
         return None
     async with database.read() as tx:
@@ -31,7 +31,7 @@ async def org_of(database: Database | None) -> RecordId | None:
 
 
 async def org_of_state(loaded: Loaded, environ: Mapping[str, str]) -> RecordId | None:
-    """The org of the state on this host; None where there is none, or this user can't read it."""
+    """Returns the org of the state on this host; None without a readable state."""
     path = state_dir(loaded.config, environ) / FILE_NAME
     try:
         async with open_database(path, read_only=True) as database:

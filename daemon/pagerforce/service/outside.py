@@ -1,4 +1,4 @@
-"""What the daemon stands on besides its clock."""
+"""The daemon's connections to the outside, except its clock."""
 
 import random
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from pagerforce.store.database import CONNECT, IN_THREAD, Connect, RunBlocking
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What the daemon stands on besides its clock; the simulation stands it on something else.
+    """The daemon's connections to the outside, except its clock; the simulation replaces them.
 
     Attributes:
         random: for the jitter of waits.
         connect: opens the state database.
-        run_blocking: runs what waits for the disk.
-        transports: instead of the network, by side.
+        run_blocking: runs calls that wait for the disk.
+        transports: replacements of the network, by side.
     """
 
     random: Random = field(default_factory=random.SystemRandom)

@@ -1,6 +1,6 @@
-"""The two pages for people on the metrics address: how things are, and the runbook.
+"""The two pages for people on the metrics address: the status page and the runbook.
 
-Plain HTML without scripts, readable on a phone; nothing in it comes from customers' text.
+Plain HTML without scripts, readable on a phone; it contains no customers' text.
 """
 
 import math
@@ -33,13 +33,13 @@ _LINKS = (
     ("/metrics", "metrics, for Prometheus"),
     ("/-/healthy", "healthy while every loop beats"),
     ("/-/ready", "ready once both sides were read to the end"),
-    ("/runbook", "runbook: what each alert means and how to mend it"),
+    ("/runbook", "runbook: what each alert means and how to fix it"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What the front page says. ``silent``: loops without a beat; ``unready``: what is waited for."""
+    """The data of the front page. ``silent``: loops without a beat; ``unready``: not ready yet."""
 
     registry: CollectorRegistry
     silent: list[str]
@@ -47,7 +47,7 @@ class Condition:
 
 
 def front_page(condition: Condition) -> str:
-    """What this is, its version, how both sides and the queue are, and where to go on."""
+    """Renders name, version, state of both sides and of the queue, and links."""
     samples = _Samples(condition.registry)
     rows = [*_summary(condition, samples), *_sides(samples), *_queue(samples)]
     table = "".join(f"<tr><th>{_cell(k)}</th><td>{_cell(v)}</td></tr>" for k, v in rows)
@@ -55,9 +55,9 @@ def front_page(condition: Condition) -> str:
     return _page(
         "pagerforce",
         f"<h1>pagerforce {escape(__version__)}</h1>"
-        "<p>Keeps PagerDuty incidents and Salesforce records in step.</p>"
+        "<p>Synchronises PagerDuty incidents and Salesforce records.</p>"
         f"<table>{table}</table><ul>{links}</ul>"
-        "<p>On the host, <code>pagerforce status</code> tells more.</p>",
+        "<p>On the host, <code>pagerforce status</code> shows more.</p>",
     )
 
 
@@ -66,7 +66,7 @@ def _cell(text: str) -> str:
 
 
 class _Samples:
-    """The gauges, looked at once: the registry goes through all series for each one it is asked for."""
+    """The gauges, collected once: the registry walks all series for every single request."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._values = {
@@ -112,7 +112,7 @@ def _queue(samples: _Samples) -> Iterator[tuple[str, str]]:
 
 @cache
 def runbook_page() -> str:
-    """``docs/runbook.md`` of this very version, with a place to link to at each heading."""
+    """Renders ``docs/runbook.md`` of this version, with an anchor at each heading."""
     text = (resources.files("pagerforce.service") / "runbook.md").read_text("utf-8")
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = reader.parse(text)
@@ -123,7 +123,7 @@ def runbook_page() -> str:
 
 
 def anchor_of(heading: str) -> str:
-    """The anchor of a heading, as the usual hosts of Markdown make it."""
+    """Returns the anchor of a heading, as the usual Markdown hosts form it."""
     words = "".join(c for c in heading.lower() if c.isalnum() or c in " -_")
     return words.replace(" ", "-")
 

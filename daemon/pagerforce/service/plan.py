@@ -1,8 +1,8 @@
-"""``check --plan``: how many API calls a configuration costs a day. Pure.
+"""``check --plan``: the API calls per day of a configuration. Pure.
 
-Follows what the loops and the actions really do: ``pipeline/read_*.py``, both ``source.py`` and the
-handlers. A test steps a whole hour of both loops against the sandbox and compares. Where life decides
-(how many changes, by how many people), :class:`Assumptions` says what is taken.
+It follows the loops and actions: ``pipeline/read_*.py``, both ``source.py`` and the handlers. A
+test runs a whole hour of both loops against the sandbox and compares. For everything else (how many
+changes, by how many people) there are :class:`Assumptions`.
 """
 
 import math
@@ -47,7 +47,7 @@ OVER_BUDGET = todo(
 STRETCHED = remark(
     "plan.stretched",
     "plan: Salesforce, all together",
-    "{idle} calls a day idle, {busy} at {changes} changes; beyond half of daily_call_budget"
+    "{idle} calls a day idle, {busy} at {changes} changes; above half of daily_call_budget"
     " ({budget}) polling slows down: raise it to {enough} to keep the pace",
 )
 RATE = remark(
@@ -61,11 +61,11 @@ ADVICE = (OVER_BUDGET, STRETCHED, RATE)
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """What life decides.
+    """The figures that the configuration does not determine.
 
     Attributes:
-        changes: changes a day, half of them seen first on either side; each fires the dearest rule
-            of its side.
+        changes: changes a day, half of them on each side; each fires the most expensive rule of its
+            side.
         records: rows of each object.
         people: different people who act in PagerDuty within ten minutes.
     """
@@ -77,7 +77,7 @@ class Assumptions:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One reason for calls: how many a day when nothing happens, and at the assumed changes."""
+    """One reason for calls: calls a day without changes, and with the assumed changes."""
 
     side: Side
     what: str
@@ -87,7 +87,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """What one change sets off."""
+    """The calls and log entries that one change causes."""
 
     pagerduty: int = 0
     salesforce: int = 0
@@ -109,7 +109,7 @@ class _Cost:
 
 
 def plan_lines(loaded: Loaded, given: Assumptions) -> list[CheckLine]:
-    """The plan as lines, each side's sum last, with advice where a limit is near."""
+    """Returns the plan as lines, each side's sum last, with advice if a limit is near."""
     items = plan(loaded, given)
     lines = []
     for side, name in ((Side.PAGERDUTY, "PagerDuty"), (Side.SALESFORCE, "Salesforce")):
@@ -126,7 +126,7 @@ def plan_lines(loaded: Loaded, given: Assumptions) -> list[CheckLine]:
 
 
 def plan(loaded: Loaded, given: Assumptions) -> list[Item]:
-    """Every reason for calls, both sides."""
+    """Returns every reason for calls, of both sides."""
     costs = _dearest(loaded)
     return [*_pagerduty(loaded, given, costs), *_salesforce(loaded, given, costs)]
 
@@ -165,11 +165,11 @@ def _salesforce(loaded: Loaded, given: Assumptions, costs: Mapping[Side, _Cost])
     what = f"changes of {feeds} objects, every {calm:g} s"
     yield Item(Side.SALESFORCE, what, _DAY / calm * per_poll, polls * per_poll)
     if feeds % _FEEDS_PER_CALL == 0 and _looks_at_parents(loaded):
-        # Elsewhere they go along in the places that are left.
-        yield Item(Side.SALESFORCE, "parents that rules look at", _PARENT_CALLS, _PARENT_CALLS)
+        # Otherwise they use the free places of other calls.
+        yield Item(Side.SALESFORCE, "parents that rules use", _PARENT_CALLS, _PARENT_CALLS)
     asked = _DAY / low_water_every(config.late_window).total_seconds()
     low_waters = asked * math.ceil(feeds / _PARTS_PER_CALL)
-    yield Item(Side.SALESFORCE, "what is still to be committed", low_waters, low_waters)
+    yield Item(Side.SALESFORCE, "transactions in progress", low_waters, low_waters)
     objects = len(loaded.config.objects)
     compared = objects * (given.records // _ROWS_PER_PAGE + 1)
     compared += math.ceil(comments / _FEEDS_PER_CALL)
@@ -205,13 +205,13 @@ def _streamed(config: Config, given: Assumptions, items: Sequence[Item]) -> list
 
 
 def _polls(calm: float, busy: float, finds: float) -> float:
-    """Polls a day where so many of them find something, spread evenly: which costs the most."""
+    """Returns polls a day if this many find something, evenly spread: the most expensive case."""
     share = min(1.0, finds * LIVELY_FOR.total_seconds() / _DAY)
     return _DAY * ((1 - share) / calm + share / min(busy, calm))
 
 
 def _pages(entries: float, window_seconds: float) -> tuple[int, float]:
-    """Pages of every poll, and pages a day of the wide polls in between."""
+    """Returns pages of every poll, and pages a day of the wide polls in between."""
     in_window = entries * window_seconds / _DAY
     if in_window <= SWEEP.cheap:
         return max(1, math.ceil(in_window / _ENTRIES_PER_PAGE)), 0.0
@@ -220,14 +220,14 @@ def _pages(entries: float, window_seconds: float) -> tuple[int, float]:
 
 
 def _fresh(uses: float, things: int) -> float:
-    """How often something is looked up anew that is believed for ten minutes."""
+    """Returns the lookups a day of things that are cached for ten minutes."""
     if not things:
         return 0.0
     return things * _LOOKUPS * (1 - math.exp(-uses / (things * _LOOKUPS)))
 
 
 def _dearest(loaded: Loaded) -> Mapping[Side, _Cost]:
-    """Of each side, what its dearest rule, or a comment, sets off."""
+    """Returns by side the cost of its most expensive rule or comment."""
     found = {}
     for side in (Side.SALESFORCE, Side.PAGERDUTY):
         costs = [
@@ -250,7 +250,7 @@ def _comment(config: Config, side: Side) -> _Cost:
 
 
 def _cost(config: Config, rule: Rule) -> _Cost:
-    """All actions of a rule; those that are one write count once."""
+    """Returns the cost of all actions of a rule; actions of one write count once."""
     cost, grouped = _Cost(), set[str]()
     for call in rule.actions:
         if call.do in grouped:
@@ -265,7 +265,7 @@ def _cost(config: Config, rule: Rule) -> _Cost:
 
 
 def _feeds(config: Config) -> tuple[int, int]:
-    """How many objects are polled, comment objects among them, and how many only for comments."""
+    """Returns the number of polled objects with comment objects, and of those only for comments."""
     objects = {item.name for item in config.objects}
     comments = {item.comments.object for item in config.objects if item.comments is not None}
     return len(objects | comments), len(comments - objects)
@@ -277,7 +277,7 @@ def _looks_at_parents(loaded: Loaded) -> bool:
 
 
 def _parents(loaded: Loaded) -> int:
-    """Objects that are described because a path or a lookup leads to them; users always are."""
+    """Counts the objects described because of a path or a lookup; users always are."""
     steps: set[tuple[str, str]] = set()
     needed = fields_needed(loaded.rules)
     for item in loaded.config.objects:
@@ -289,7 +289,7 @@ def _parents(loaded: Loaded) -> int:
 
 
 def _relation(field: str) -> str:
-    """The parent step of a reference field, as the platform forms it."""
+    """Returns the relationship name of a reference field, as the platform forms it."""
     return f"{field[:-1]}r" if field.endswith("__c") else field.removesuffix("Id")
 
 
@@ -312,7 +312,7 @@ def _all_lookups(loaded: Loaded) -> Iterator[tuple[str, str, object]]:
 
 
 def _named(rules: Iterable[Rule]) -> int:
-    """How many different things of PagerDuty's the actions name that are kept once they are found."""
+    """Counts the different PagerDuty things that the actions name and that are cached."""
     found: set[tuple[str, Json]] = set()
     for rule in rules:
         for call in rule.actions:
@@ -328,7 +328,7 @@ def _line(side: str, what: str, idle: float, busy: float) -> CheckLine:
 
 
 def _judge_budget(config: Config, given: Assumptions, total: CheckLine) -> CheckLine:
-    """service/sides.py: polling keeps its pace up to half of the share."""
+    """Adds advice about the budget: above half of it polling slows down (service/sides.py)."""
     idle, busy = total.calls or (0, 0)
     budget = config.salesforce.daily_call_budget
     values = {"idle": idle, "busy": busy, "budget": budget, "changes": given.changes}
@@ -342,7 +342,7 @@ def _judge_budget(config: Config, given: Assumptions, total: CheckLine) -> Check
 
 
 def _judge_rate(loaded: Loaded, given: Assumptions) -> list[CheckLine]:
-    """The minute in which everything happens: the lively pace, the look at open incidents, actions."""
+    """Checks the busiest minute: the fast pace, the read of open incidents, actions."""
     config, costs = loaded.config.pagerduty, _dearest(loaded)
     half = given.changes / 2
     entries = half + sum(half * cost.entries for cost in costs.values())

@@ -1,4 +1,4 @@
-"""Keeps the database small: forgets what nobody needs any more, a little at a time."""
+"""Keeps the database small: deletes what nobody needs any more, in small batches."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ _KINDS: dict[str, _Work] = {
 
 @dataclass(slots=True)
 class Pruner:
-    """The loop that forgets."""
+    """The loop that deletes old data."""
 
     database: Database
     clock: Clock
@@ -44,7 +44,7 @@ class Pruner:
     _is_stopping: anyio.Event = field(default_factory=anyio.Event)
 
     def stop(self) -> None:
-        """The loop ends after its present batch."""
+        """Ends the loop after its present batch."""
         self._is_stopping.set()
 
     async def run(self, beat: Callable[[], None]) -> None:
@@ -55,7 +55,7 @@ class Pruner:
                 await self.prune(beat)
 
     async def prune(self, beat: Callable[[], None]) -> dict[str, int]:
-        """One round; returns how much of each kind was forgotten."""
+        """Runs one round; returns the number of deleted items of each kind."""
         found = dict.fromkeys(_KINDS, 0)
         for name in _KINDS:
             try:
@@ -66,7 +66,7 @@ class Pruner:
             except Exception as error:
                 if concerns_all(error):
                     raise
-                # The other kinds go on; this one is tried again in the next round.
+                # The other kinds continue; this one is tried again in the next round.
                 report_internal_error(self.metrics, Part.RETENTION, error, about=name)
         if any(found.values()):
             _LOG.info(
@@ -90,7 +90,7 @@ class Pruner:
             await anyio.sleep(_BREATH_SECONDS)
 
     def _is_at_end(self, name: str) -> bool:
-        """Whether a walk has come to its end, and would begin anew."""
+        """Whether a walk is complete and would start again."""
         return not getattr(self._progress, name.removesuffix("s"))
 
     async def _pause(self, seconds: float, beat: Callable[[], None]) -> None:

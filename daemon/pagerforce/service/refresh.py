@@ -1,4 +1,4 @@
-"""Keeps the gauges up to date and tells systemd how things are."""
+"""Keeps the gauges up to date and reports the status to systemd."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ _TEXTFILE_SECONDS = 15.0
 
 @dataclass(slots=True)
 class Refresher:
-    """The loop that shows how the others are."""
+    """The loop that shows the status of the others."""
 
     gauges: Gauges
     metrics: Metrics
@@ -41,19 +41,19 @@ class Refresher:
     _is_stopping: anyio.Event = field(default_factory=anyio.Event)
 
     def missing(self) -> list[str]:
-        """Sides not yet polled to the end since the start."""
+        """Returns the sides that have not been read to the end since the start."""
         return [loop.side.value for loop in self.loops if not loop.state.is_current]
 
     def unready(self) -> list[str]:
-        """What readiness still waits for; empty once the metric and systemd have been told too."""
+        """Returns what readiness still waits for; empty once the metric and systemd know too."""
         return [] if self._is_ready else self.missing() or ["the next refresh"]
 
     def stop(self) -> None:
-        """The loop ends after its present turn."""
+        """Ends the loop after its present turn."""
         self._is_stopping.set()
 
     async def look(self) -> None:
-        """Brings the gauges up to date for anyone who asks just now; what is busy is shown as last seen."""
+        """Updates the gauges for a request; a busy source keeps its last values."""
         with anyio.move_on_after(_PATIENCE_SECONDS):
             await self._reading(self.gauges.refresh)
 
@@ -84,7 +84,7 @@ class Refresher:
             self._storage_trouble = ""
 
     async def _refresh(self) -> None:
-        """Each by itself: a gauge or a file must not keep the watchdog from being fed."""
+        """Refreshes each part by itself: a gauge or a file must not delay the watchdog."""
         await self._reading(self.gauges.refresh)
         for what, tell in (("status", self._tell), ("textfile", self._write_textfile)):
             try:

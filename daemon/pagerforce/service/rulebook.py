@@ -23,7 +23,7 @@ from pagerforce.rules.needs import fields_needed, incident_needs, rules_needing
 def pipeline_settings(
     config: Config, specs: Mapping[str, ActionSpec], *, is_shadow: bool
 ) -> PipelineSettings:
-    """The configuration in the pipeline's own words."""
+    """Returns the configuration as the pipeline's settings."""
     delivery = config.delivery
     return PipelineSettings(
         objects={item.name: _object_rules(item) for item in config.objects},
@@ -63,7 +63,7 @@ def _object_rules(item: ObjectSettings) -> ObjectRules:
 
 
 def fields_read(loaded: Loaded) -> Mapping[str, frozenset[str]]:
-    """Object -> the fields that rules, mappings and the object's own entry want of its rows."""
+    """Returns object -> the fields that rules, mappings and the object's own entry need."""
     by_rules = fields_needed(loaded.rules)
     mapped = [(row.object, row.field) for row in loaded.config.service_mappings]
     return {
@@ -76,10 +76,10 @@ def fields_read(loaded: Loaded) -> Mapping[str, frozenset[str]]:
 
 @dataclass(slots=True)
 class RulesInForce:
-    """Holds the judge that every batch is ruled by; ``replace`` swaps it between two batches.
+    """Holds the judge that evaluates every batch; ``replace`` swaps it between two batches.
 
-    ``not_read``: what the org refuses at present: the rules that need it are switched off.
-    ``needs``: what the rules want of incidents beyond a plain answer (``incident_needs``).
+    ``not_read``: the fields that the org refuses at present; rules that need them are switched off.
+    ``needs``: what the rules need of incidents beyond a plain answer (``incident_needs``).
     """
 
     loaded: Loaded
@@ -99,7 +99,7 @@ class RulesInForce:
 
     @property
     def judge(self) -> Judge:
-        """The judge of this moment."""
+        """The present judge."""
         not_read = self.not_read()
         if not not_read.columns:
             return self.all_on
@@ -113,7 +113,7 @@ class RulesInForce:
         return self._present[1]
 
     def prepare(self, loaded: Loaded) -> Judge:
-        """Makes the rules and maps of a new file ready for ``replace``. Takes its time."""
+        """Prepares the rules and maps of a new file for ``replace``. This is slow."""
         return _judge(loaded, self.settings)
 
     def replace(self, loaded: Loaded, judge: Judge | None = None) -> None:

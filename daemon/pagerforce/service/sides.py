@@ -1,4 +1,4 @@
-"""Both sides: their clients and what builds upon them, with the daemon or without it."""
+"""Both sides: their clients and the parts that use them, with or without the daemon."""
 
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from pagerforce.pagerduty.actions import build_handlers as build_pagerduty_handl
 from pagerforce.pagerduty.actions.stand_in import StandIns
 from pagerforce.pagerduty.client import PagerDutyClient, open_http
 from pagerforce.pagerduty.directory import Directory
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 from pagerforce.pagerduty.source import PagerDutyPoller
 from pagerforce.pipeline.pace import Budget
 from pagerforce.rules.needs import fields_needed, incident_needs
@@ -37,26 +37,26 @@ from pagerforce.wire.transport import build_client
 
 @dataclass(frozen=True, slots=True)
 class PagerDutySide:
-    """PagerDuty's client and what builds upon it."""
+    """PagerDuty's client and the parts that use it."""
 
     client: PagerDutyClient
     directory: Directory
     clock: Clock
 
     def sent(self) -> int:
-        """Requests of reading since the start."""
+        """Returns the number of read requests since the start."""
         return self.client.line.reads_sent
 
     def spent(self) -> int:
-        """Requests of the last minute."""
+        """Returns the number of requests in the last minute."""
         return self.client.line.spent()
 
     def allowed(self) -> int:
-        """How many there may be within a minute for reading to go on."""
-        return self.client.line.allowed(Lane.READ)
+        """Returns the number of requests per minute up to which reading continues."""
+        return self.client.line.allowed(RateClass.READ)
 
     def poller(self, loaded: Loaded) -> PagerDutyPoller:
-        """What reads the log, for these rules."""
+        """Returns the reader of the log, for these rules."""
         return PagerDutyPoller(
             self.client,
             self.directory,
@@ -66,7 +66,7 @@ class PagerDutySide:
         )
 
     async def find_ours(self, loaded: Loaded) -> OwnUsers:
-        """As whom our writes stand in the log."""
+        """Returns the users under whom pagerforce's writes appear in the log."""
         settings = loaded.config.pagerduty
         people = (
             await self.directory.find_key_owner(),
@@ -78,7 +78,7 @@ class PagerDutySide:
 
 @dataclass(frozen=True, slots=True)
 class SalesforceSide:
-    """Salesforce's client and what builds upon it."""
+    """Salesforce's client and the parts that use it."""
 
     client: SalesforceClient
     schema: SchemaCache
@@ -87,12 +87,12 @@ class SalesforceSide:
     clock: Clock
 
     def poller(self, loaded: Loaded) -> SalesforcePoller:
-        """What reads rows, for these rules."""
+        """Returns the reader of rows, for these rules."""
         fields = fields_needed(loaded.rules)
         return SalesforcePoller(self.client, self.schema, loaded.config, fields, self.clock)
 
     def budget(self, loaded: Loaded) -> Budget:
-        """What is left of the daemon's own daily share, on a rolling day."""
+        """Returns what is left of the daemon's daily share, for a rolling day."""
         usage = self.client.usage
         spent = usage.calls_in_last_day(self.clock.now())
         allowed = loaded.config.salesforce.daily_call_budget
@@ -104,17 +104,17 @@ class SalesforceSide:
 
 
 def _left_of_day(spent: int, allowed: int) -> float:
-    """Seconds for which the rest must last: the longer, the more of the share is spent.
+    """Returns how many seconds the rest of the share must last.
 
-    Up to half of the share polling keeps its pace; from there on it stretches, so that the rest
-    lasts for a day.
+    Up to half of the share polling keeps its pace; above that it slows down, so that the rest lasts
+    for a day.
     """
     return 86_400.0 if spent > allowed / 2 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """What both clients need."""
+    """The parts that both clients need."""
 
     clock: Clock
     metrics: Metrics
@@ -125,7 +125,10 @@ class Net:
 async def open_sides(
     loaded: Loaded, secrets: Secrets, clock: Clock, made_with: RecordId | None = None
 ) -> AsyncIterator[tuple[PagerDutySide, SalesforceSide]]:
-    """Both clients without the rest of the daemon, for ``check``. ``made_with``: the state's org."""
+    """Opens both clients without the rest of the daemon, for ``check``.
+
+    ``made_with``: the state's org.
+    """
     async with AsyncExitStack() as stack:
         net = Net(clock, Metrics(__version__, []))
         pagerduty = await open_pagerduty(stack, loaded, secrets, net)
@@ -135,7 +138,7 @@ async def open_sides(
 async def open_pagerduty(
     stack: AsyncExitStack, loaded: Loaded, secrets: Secrets, net: Net
 ) -> PagerDutySide:
-    """PagerDuty's client and what builds upon it, until the stack is closed."""
+    """Opens PagerDuty's client and the parts that use it, until the stack is closed."""
     config, clock, metrics = loaded.config, net.clock, net.metrics
     timeout = config.delivery.deadline.total_seconds()
     http = open_http(
@@ -148,8 +151,8 @@ async def open_pagerduty(
     )
     await stack.enter_async_context(http)
     client = PagerDutyClient(http, deadline_seconds=timeout, observer=metrics, clock=clock)
-    # A page waits for the names it needs: they are as important as itself.
-    directory = Directory(client.at(Lane.PAGE), clock, NAMES_KNOWN_FOR)
+    # A page waits for the lookups of its names: they are as important as the page.
+    directory = Directory(client.at(RateClass.PAGE), clock, NAMES_KNOWN_FOR)
     return PagerDutySide(client, directory, clock)
 
 
@@ -160,7 +163,7 @@ async def open_salesforce(
     net: Net,
     made_with: RecordId | None,
 ) -> SalesforceSide:
-    """Salesforce's, likewise. ``made_with``: the org that the state was made with."""
+    """Opens Salesforce's, likewise. ``made_with``: the state's org."""
     config, clock, metrics = loaded.config, net.clock, net.metrics
     timeout = config.delivery.deadline.total_seconds()
     http = build_client(
@@ -229,7 +232,7 @@ def build_handlers(
     plan: FeedPlan,
     stand_ins: StandIns,
 ) -> dict[str, ActionHandler]:
-    """What carries out each action, by its word."""
+    """Returns the handler of each action, by its name."""
     mappings, clock = salesforce.mappings, salesforce.clock
     found: Sequence[ActionHandler] = (
         *build_pagerduty_handlers(

@@ -1,4 +1,4 @@
-"""sd_notify(3): tells systemd that we are ready, reloading, stopping or alive."""
+"""sd_notify(3): reports to systemd that the daemon is ready, reloading, stopping or alive."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ _PATIENCE_SECONDS = 1.0
 
 
 class Notifier:
-    """Sends state to ``$NOTIFY_SOCKET``; does nothing where systemd did not start us."""
+    """Sends state to ``$NOTIFY_SOCKET``; does nothing if systemd did not start the daemon."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         address = environ.get("NOTIFY_SOCKET", "")
@@ -23,10 +23,10 @@ class Notifier:
         self.watchdog_seconds = int(usec) / 1_000_000 if is_watched else None
 
     def send(self, *lines: str) -> None:
-        """Sends assignments such as ``READY=1``; a socket that has gone is no reason to stop.
+        """Sends assignments such as ``READY=1``; ignores a socket that no longer exists.
 
-        ``RELOADING=1`` is sent with its time, without which ``Type=notify-reload`` takes it for an
-        older one's (sd_notify(3), MONOTONIC_USEC; systemd 253 or later, others ignore it).
+        ``RELOADING=1`` is sent with its time. Without it ``Type=notify-reload`` treats it as part
+        of an older reload (sd_notify(3), MONOTONIC_USEC; systemd 253 or later, others ignore it).
         """
         if not self._address:
             return
@@ -35,10 +35,11 @@ class Notifier:
             lines = (*lines, f"MONOTONIC_USEC={int(SystemClock().monotonic() * 1_000_000)}")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
             try:
-                # systemd may be busy; neither the event loop nor the watchdog waits for it for long.
+                # systemd may be busy; neither the event loop nor the watchdog waits for it for
+                # long.
                 sender.settimeout(_PATIENCE_SECONDS)
                 sender.connect(self._address)
                 sender.send("\n".join(lines).encode())
             except OSError:
-                # The daemon's work matters more than telling about it.
+                # The daemon's work matters more than its status.
                 return

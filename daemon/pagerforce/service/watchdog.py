@@ -1,7 +1,8 @@
 """The watchdog: feeds systemd's while all loops work, and ends the process when one hangs.
 
-It looks from a thread of its own, which also sees an event loop that does not turn. The end is hard
-(``os._exit``): what hangs can't be asked to leave, and the state is safe at any instant.
+It runs in its own thread, so it also notices an event loop that is stuck. It ends the process with
+``os._exit``: a hanging task can't be stopped in an orderly way, and the state is safe at any
+instant.
 """
 
 import os
@@ -27,7 +28,7 @@ from pagerforce.store.database import Database
 _LOG = get_log("service")
 
 STOPPED_AFTER_SECONDS = 8.5
-"""So long an orderly stop may take."""
+"""The longest time of an orderly stop."""
 
 _TURN_SECONDS = 1.0
 _ASLEEP_SECONDS = 10.0
@@ -44,7 +45,7 @@ class Watchdog:
     """Watches the hearts of a daemon until it is closed.
 
     Attributes:
-        hearts: what must beat.
+        hearts: the hearts that must beat.
         notifier: to systemd.
         clock: of this host.
         end: ends the process at once.
@@ -63,7 +64,7 @@ class Watchdog:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watches while the block runs; once it is left, by whatever, it is in a hurry."""
+        """Watches while the block runs."""
         self._main = anyio.get_current_task().coro
         self._pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         Thread(target=self._watch, name="watchdog", daemon=True).start()
@@ -74,7 +75,7 @@ class Watchdog:
 
     @contextmanager
     def hearing_signals(self) -> Iterator[None]:
-        """Learns of a signal to stop also where the event loop does not turn; it still gets them all."""
+        """Receives stop signals even if the event loop is stuck; the loop still gets them all."""
         self._passed_to = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
         try:
             yield
@@ -82,15 +83,15 @@ class Watchdog:
             signal.set_wakeup_fd(self._passed_to, warn_on_full_buffer=False)
 
     def stop_in_time(self) -> None:
-        """From now on the process has to come to its end."""
+        """Starts the time limit of an orderly stop."""
         self._stop_at = min(self._stop_at, self.clock.monotonic() + STOPPED_AFTER_SECONDS)
 
     async def run(self, database: Database, beat: Callable[[], None]) -> None:
-        """The part of the watch that needs the event loop, until cancelled.
+        """Runs the part of the watch that needs the event loop, until cancelled.
 
         Args:
-            database: whose statements are stopped when they take too long.
-            beat: says that the event loop turns.
+            database: its statements are stopped if they take too long.
+            beat: the beat of the event loop.
         """
         while True:
             beat()
@@ -107,11 +108,11 @@ class Watchdog:
             while not self._is_closed:
                 self._wait()
                 now = self.clock.monotonic()
-                if now - last > _ASLEEP_SECONDS:  # stopped, frozen: so was everything else
+                if now - last > _ASLEEP_SECONDS:  # the whole process was stopped or frozen
                     self._forgive(now - last)
                 last = now
                 self._look(now)
-        except Exception as error:  # noqa: BLE001 (unwatched it must not go on)
+        except Exception as error:  # noqa: BLE001 (the daemon must not run unwatched)
             self._end([Silence("watchdog", "", 0.0, place_of(error))])
         finally:
             for handle in self._pipe:
@@ -125,7 +126,7 @@ class Watchdog:
             return
         numbers = os.read(heard, 4096)
         if self._passed_to >= 0:
-            with suppress(OSError):  # as full as it can be: it wakes up all the same
+            with suppress(OSError):  # the pipe is full: the loop wakes up anyway
                 os.write(self._passed_to, numbers)
         if _STOPS.intersection(numbers):
             self.stop_in_time()
@@ -138,7 +139,7 @@ class Watchdog:
         if now >= self._stop_at:
             self._end(self._left())
         if hanging := self.hearts.silences(HUNG_AFTER.total_seconds()):
-            # Where the event loop does not turn, no other can beat.
+            # If the event loop is stuck, no other heart can beat.
             late = self.hearts.silences(_LATE_SECONDS)
             loop = [self._placed(silence) for silence in late if silence.loop == EVENT_LOOP]
             self._end(loop or hanging)
@@ -146,20 +147,20 @@ class Watchdog:
             self.notifier.send("WATCHDOG=1")
 
     def _left(self) -> list[Silence]:
-        """What an orderly stop still waits for."""
+        """Returns what an orderly stop still waits for."""
         main = Silence("stop", "", STOPPED_AFTER_SECONDS, place_of_wait(self._main))
         hearts = self.hearts.silences(_LATE_SECONDS)
         return [main, *(self._placed(silence) for silence in hearts)]
 
     def _placed(self, silence: Silence) -> Silence:
-        """With the place where the main thread stands, of an event loop that does not turn."""
+        """Adds the present place of the main thread to the silence of a stuck event loop."""
         if silence.loop != EVENT_LOOP:
             return silence
         frame = sys._current_frames().get(main_thread().ident or 0)  # noqa: SLF001 (the documented way)
         return Silence(silence.loop, silence.what, silence.seconds, place_of_frame(frame))
 
     def _end(self, hanging: list[Silence]) -> NoReturn:
-        # The log may be what hangs, as where nobody reads its pipe.
+        # The log itself may hang, for example if nobody reads its pipe.
         teller = Thread(target=_tell, args=(hanging,), daemon=True)
         teller.start()
         teller.join(_TELLING_SECONDS)
@@ -167,7 +168,7 @@ class Watchdog:
 
 
 def _tell(hanging: list[Silence]) -> None:
-    # A part of a loop's work hangs at the same place as the loop: its name says more.
+    # A part of a loop's work hangs at the same place as the loop; its name is more precise.
     named = sorted(hanging, key=lambda silence: silence.what)
     places = {(silence.loop, silence.place): silence for silence in named}
     for silence in list(places.values())[:_MOST_LINES]:

@@ -79,10 +79,10 @@ class Parts:
     stream: StreamLoop | None = None
 
     async def prepare(self, loaded: Loaded) -> Callable[[], None]:
-        """Makes the rules and maps of a new file ready, on another thread; what is given back applies them.
+        """Prepares new rules and maps on another thread; the returned function applies them.
 
-        Polls and actions then read the fields they speak of. What is known already was read without new
-        fields: the readers notice, and read it once more.
+        Polls and actions then read the fields that the rules use. Known rows were read without the
+        new fields: the readers notice that and read them again.
         """
         judge = await anyio.to_thread.run_sync(self.rules.prepare, loaded)
         fields = await anyio.to_thread.run_sync(fields_needed, loaded.rules)
@@ -93,7 +93,7 @@ class Parts:
             await anyio.lowlevel.checkpoint()
 
         def put_in_force() -> None:
-            # What can raise comes before anything is changed: the old rules stay in force whole.
+            # Calls that can raise come before any change: on an error the old rules stay in force.
             self.salesforce_poller.use_fields(fields)
             self.rules.replace(loaded, judge)
             self.pagerduty_reader.source = source
@@ -125,7 +125,7 @@ async def wire(
         database.unreadable.is_logged = True
         async with database.write() as tx:
             if await restored.begin(tx):
-                _LOG.warning("restored", what="both sides are read anew, nothing is done twice")
+                _LOG.warning("restored", what="both sides are read again, nothing is done twice")
             made_with = await find_org(tx)
         loaded = await load_in_force(loaded.files[0], database, catalog=CATALOG, environ=environ)
         metrics = Metrics(__version__, CATALOG)
@@ -160,7 +160,7 @@ async def wire(
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """What the loops stand on."""
+    """The parts that the loops use."""
 
     database: Database
     metrics: Metrics
@@ -174,13 +174,14 @@ class _Ground:
     stream: StreamLoop | None
 
     def judge(self) -> Judge:
-        """The rules in force: other ones after a reload."""
+        """Returns the rules in force; a reload changes them."""
         return self.rules.judge
 
     def skew(self) -> timedelta:
-        """How far Salesforce's clock is ahead of PagerDuty's, as their answers tell.
+        """Returns how far Salesforce's clock is ahead of PagerDuty's, according to their answers.
 
-        Until both have answered they are taken for equal, as both are kept right; this host's may not be.
+        Until both have answered they are treated as equal: both are kept correct, unlike perhaps
+        this host's.
         """
         there, session = self.pagerduty.client.server_time, self.salesforce.client.session
         if there is None or not session.is_dated:
@@ -188,7 +189,7 @@ class _Ground:
         return session.now() - there
 
     def wait(self, attempts: int) -> float:
-        """Seconds after so many attempts, never the same for two."""
+        """Returns the wait in seconds after this many attempts, with jitter."""
         return backoff_seconds(
             attempts, base=_BACKOFF_BASE, cap=_BACKOFF_CAP, jitter=self.random.random()
         )
@@ -326,6 +327,6 @@ def _salesforce_reader(ground: _Ground, deliverer: Deliverer, writes: WriteLog) 
 
 
 def _limits(settings: PipelineSettings) -> Limits:
-    """What is kept; never less than any feed may be read back."""
+    """Returns the limits of retention; never less than a feed can read back."""
     late = max(settings.pagerduty.late_window, settings.salesforce.late_window)
     return Limits(look_back=LOOK_BACK + late)

@@ -1,4 +1,4 @@
-"""Pure: every field that rules and comments write, and where that is said."""
+"""Every field that rules and comments write, with its place in the configuration. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class Write:
 
     Attributes:
         where: file and key path of the field.
-        value: what it becomes; None where a lookup finds it.
+        value: the new value; None if a lookup finds it.
         lookup: field of the looked-up object -> its value.
-        is_new: on a new row, rather than on one that is there.
+        is_new: on a new row, not on an existing one.
     """
 
     where: str
@@ -44,7 +44,7 @@ class NewRow:
 
 
 def writes_of(rule: Rule) -> Iterator[Write]:
-    """Every field that a rule writes, in its order."""
+    """Yields every field that a rule writes, in its order."""
     for index, call in enumerate(rule.actions):
         place = f"{rule.place}.actions[{index}]"
         field = call.spec.field_in(call.args)
@@ -56,7 +56,7 @@ def writes_of(rule: Rule) -> Iterator[Write]:
 
 
 def creates_record(call: ActionCall) -> bool:
-    """Whether it makes a record."""
+    """Whether the action creates a record."""
     return call.spec.target is TargetKind.NEW_RECORD
 
 
@@ -68,7 +68,7 @@ def _new_row(rule: Rule, place: str, call: ActionCall) -> NewRow:
 
 
 def new_rows(loaded: Loaded) -> Iterator[NewRow]:
-    """Every kind of row that is created."""
+    """Yields every kind of row that is created."""
     for rule in loaded.rules:
         for index, call in enumerate(rule.actions):
             if creates_record(call):
@@ -80,7 +80,7 @@ def new_rows(loaded: Loaded) -> Iterator[NewRow]:
 
 
 def comment_writes(item: ObjectSettings) -> Iterator[Write]:
-    """The fields that are set on every comment we create."""
+    """Yields the fields that are set on every comment that pagerforce creates."""
     if item.comments is None:
         return
     for field, value in item.comments.fields.items():
@@ -89,7 +89,7 @@ def comment_writes(item: ObjectSettings) -> Iterator[Write]:
 
 
 def makes_comments(loaded: Loaded, item: ObjectSettings) -> bool:
-    """Whether comments of an object are ever created by us."""
+    """Whether pagerforce ever creates comments of an object."""
     if item.comments is None:
         return False
     is_told = any(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from pagerforce.model.action import Rival
+from pagerforce.model.action import Rival, Tried
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.outbox import Action, Settlement
 from pagerforce.model.value import parse_stamp
@@ -50,14 +50,19 @@ async def tried_incidents(tx: Transaction, action: Action) -> tuple[IncidentId, 
     return tuple(IncidentId(row[0]) for row in rows)
 
 
-async def tried_at(tx: Transaction, action_id: str) -> tuple[datetime, ...]:
+async def tried(tx: Transaction, action_id: str) -> tuple[Tried, ...]:
     """Start times of the newest attempts of an action without an answer."""
     rows = await tx.rows(
-        "SELECT started_at FROM attempt WHERE action_id = ? "
+        "SELECT started_at, iif(is_answered, finished_at, NULL) FROM attempt WHERE action_id = ? "
         "AND (verdict IS NULL OR verdict = 'unknown') ORDER BY number DESC LIMIT ?",
         (action_id, _MOST_ATTEMPTS),
     )
-    return tuple(each(tx, "attempt", rows, lambda row: parse_stamp(row[0])))
+    return tuple(each(tx, "attempt", rows, _to_tried))
+
+
+def _to_tried(row: Sequence[str | None]) -> Tried:
+    began, ended = row
+    return Tried(parse_stamp(began or ""), parse_stamp(ended) if ended else None)
 
 
 async def rivals_of(tx: Transaction, action: Action) -> tuple[Rival, ...]:
@@ -66,7 +71,8 @@ async def rivals_of(tx: Transaction, action: Action) -> tuple[Rival, ...]:
     They wait, are under way, or are dead letters, and one of their attempts had no answer.
     """
     rows = await tx.rows(
-        "SELECT args, json_group_array(started_at) FROM action "
+        "SELECT args, json_group_array(json_array(started_at, iif(is_answered, attempt.finished_at, NULL))) "
+        "FROM action "
         "JOIN attempt ON attempt.action_id = action.id "
         "WHERE do = ? AND object = ? AND id <> ? AND args IS NOT NULL "
         "AND state IN ('pending', 'in_flight', 'dead_letter') "
@@ -78,7 +84,7 @@ async def rivals_of(tx: Transaction, action: Action) -> tuple[Rival, ...]:
 
 def _to_rival(row: Row) -> Rival:
     call = dict(json.loads(row[0]).items())
-    return Rival(call, tuple(parse_stamp(text) for text in json.loads(row[1])))
+    return Rival(call, tuple(_to_tried(item) for item in json.loads(row[1])))
 
 
 async def note_outcome(tx: Transaction, action: Action, outcome: Settlement, now: datetime) -> None:

@@ -186,13 +186,14 @@ async def settle(tx: Transaction, action: Action, outcome: Settlement, now: date
         ),
     )
     await tx.run(
-        "UPDATE attempt SET finished_at = ?, verdict = ?, detail = ?, requests = ? "
+        "UPDATE attempt SET finished_at = ?, verdict = ?, detail = ?, requests = ?, is_answered = ? "
         "WHERE action_id = ? AND number = (SELECT attempts FROM action WHERE id = ?)",
         (
             to_stamp(now),
             outcome.verdict,
             outcome.reason or None,
             to_text(outcome.requests) if outcome.requests else None,
+            int(outcome.is_answered),
             action.id,
             action.id,
         ),

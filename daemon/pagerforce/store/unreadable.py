@@ -123,7 +123,7 @@ COLUMNS: Mapping[str, str] = {
     "created_at instant, first_attempt_at instant, finished_at instant, incident_id name, "
     "record_id name, doubt_since instant, retried_at instant, depth count",
     "attempt": "action_id name, number count, started_at instant, finished_at instant, "
-    "verdict name, detail text, requests list, incident_id name",
+    "verdict name, detail text, requests list, incident_id name, is_answered flag",
     "expectation": "seq count, action_id name, kind name, subject name, data object, actor_id name, "
     "remaining count, made_at instant",
     "operator_action": "seq count, at instant, uid count, user text, roles list, command text, "

@@ -1,1 +1,1 @@
-"""Manners over HTTP that both vendors share: the client, failures, back-off. No vendor words here."""
+"""HTTP code that both vendors share: the client, failures, back-off. Nothing vendor-specific."""

@@ -12,19 +12,19 @@ import orjson
 from pagerforce.errors import MalformedError, RemoteError, TooLargeError, UnknownOutcomeError
 from pagerforce.wire.bounds import ONE, Bounds, bounds_of, excess
 
-# Half of a surrogate pair within a JSON text whose escaped backslashes were taken out of the way.
+# Half of a surrogate pair in a JSON text, after its escaped backslashes were replaced.
 _LONE_HIGH = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 _LONE_LOW = re.compile(r"(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}")
-# What may be one, and hardly ever is there: found much faster than the rest is done.
+# A possible half. Rare; this search is much faster than the replacement.
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _BACKSLASH, _STAND_IN = "\\\\", "\0\0"  # a JSON text has no NUL of its own
-_LONGEST_NUMBER = 400  # characters; longer ones cost much to read and are out of range anyway
+_LONGEST_NUMBER = 400  # characters; longer ones are slow to parse and out of range anyway
 
 
 class OutOfRange:
-    """Stands in a parsed answer for a number that 64 bits have no form for.
+    """Replaces a number in a parsed answer that does not fit 64 bits.
 
-    No reader takes it for a value, and nothing can store it by mistake.
+    No reader mistakes it for a value, and nothing can store it by accident.
     """
 
     def __repr__(self) -> str:
@@ -36,14 +36,14 @@ MAX_INTEGER = 2**63 - 1
 
 
 def parse_json(body: bytes, bounds: Bounds = ONE) -> object:
-    """JSON that can be stored.
+    """Parses JSON into values that can be stored.
 
-    Half a surrogate pair, which UTF-8 has no form for, becomes U+FFFD. A number beyond 64 bits becomes
-    ``OUT_OF_RANGE``, or the float that is nearest.
+    Half a surrogate pair, which UTF-8 cannot encode, becomes U+FFFD. A number beyond 64 bits
+    becomes ``OUT_OF_RANGE``, or the nearest float.
 
     Raises:
-        ExcessError: it is larger, fuller or deeper than the bounds allow.
-        ValueError: it is not JSON in UTF-8.
+        ExcessError: the text has more bytes, values or levels than the bounds allow.
+        ValueError: the text is not JSON in UTF-8.
     """
     what = excess(body, bounds)
     if what is not None:
@@ -55,18 +55,18 @@ def parse_json(body: bytes, bounds: Bounds = ONE) -> object:
 
 
 def tellable(text: str, most: int) -> str:
-    """What a remote side says, as one line of printable characters for people, cut where it is long."""
+    """Text of a remote side as one printable line, cut to ``most`` characters."""
     line = " ".join(text[: 4 * most].split())
     line = "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
     return line if len(line) <= most else line[: most - 3] + "..."
 
 
 class ExcessError(ValueError):
-    """A JSON text is beyond its bounds; it was not parsed."""
+    """A JSON text exceeds its bounds; it was not parsed."""
 
 
 def _parse_odd(body: bytes) -> object:
-    """What the fast parser refuses: odd numbers, half a pair, a byte order mark, or no JSON at all."""
+    """Parses what the fast parser refuses: odd numbers, half a pair, a byte order mark, no JSON."""
     text = body.decode("utf-8-sig")
     if _HALF.search(text) is not None and "\0" not in text:
         text = text.replace(_BACKSLASH, _STAND_IN)
@@ -93,17 +93,17 @@ def _to_float(digits: str) -> float | OutOfRange:
 
 
 def _refuse(word: str) -> NoReturn:
-    """``NaN`` and ``Infinity``: Python's own invention."""
+    """Refuses ``NaN`` and ``Infinity``, which only Python accepts as JSON."""
     raise ValueError(f"{word} is not JSON")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back.
+    """The answer to one request.
 
     Attributes:
         operation: the operation's name, for messages.
-        is_write: whether the request was to change something.
+        is_write: whether the request was a write.
         body: the decoded body, of bounded size.
     """
 
@@ -114,12 +114,12 @@ class Answer:
     body: bytes
 
     def json(self) -> object:
-        """The body as JSON; None where it is empty.
+        """The body as JSON; None if it is empty.
 
         Raises:
             MalformedError: it is not JSON.
-            TooLargeError: it is beyond the bounds of its operation.
-            UnknownOutcomeError: either, and the request was a write.
+            TooLargeError: it exceeds the bounds of its operation.
+            UnknownOutcomeError: one of these, and the request was a write.
         """
         if not self.body.strip():
             return None
@@ -134,8 +134,8 @@ class Answer:
         """The body as a JSON object.
 
         Raises:
-            MalformedError: it is not one.
-            UnknownOutcomeError: it is not one, and the request was a write.
+            MalformedError: it is no JSON object.
+            UnknownOutcomeError: it is no JSON object, and the request was a write.
         """
         value = self.json()
         if not isinstance(value, dict):
@@ -143,9 +143,9 @@ class Answer:
         return value
 
     def malformed(self, what: str) -> RemoteError:
-        """The error for an answer that is not understood.
+        """The error for an answer that cannot be understood.
 
-        An odd answer to a write leaves open whether it was done, so that one is looked for.
+        After a write such an answer leaves the outcome unknown; the effect must be searched for.
         """
         message = f"{self.operation}: {what}"
         if self.is_write:
@@ -153,7 +153,7 @@ class Answer:
         return MalformedError(message, status=self.status)
 
     def too_large(self, what: str) -> RemoteError:
-        """The error for an answer beyond its bounds. A read may ask for less."""
+        """The error for an answer that exceeds its bounds. A read may request less."""
         if self.is_write:
             return self.malformed(what)
         return TooLargeError(f"{self.operation}: {what}", status=self.status)

@@ -1,14 +1,14 @@
-"""How large, full and deep an answer may be, by what was asked for. Pure.
+"""Bounds of an answer per operation: size, number of values, nesting. Pure.
 
-Memory is what a bound protects: one byte of an answer may become eighty bytes of objects. So the text
-is counted before it is parsed, and strings are left out of the count.
+The bounds protect memory: one byte of an answer may become eighty bytes of objects. So values are
+counted before the text is parsed. Strings are not counted.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 MAX_DEPTH = 64
-"""Lists and objects within one another; what both vendors send has less than ten."""
+"""Levels of nested lists and objects; answers of both vendors have fewer than ten."""
 
 _KIB = 1024
 _MIB = 1024 * _KIB
@@ -16,11 +16,11 @@ _MIB = 1024 * _KIB
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The most that an answer may hold.
+    """The limits of one answer.
 
     Attributes:
         size: bytes, unpacked.
-        values: members of lists and objects, all together.
+        values: members of all lists and objects.
         containers: lists and objects.
     """
 
@@ -31,13 +31,13 @@ class Bounds:
 
 LOGIN = Bounds(64 * _KIB, 1_000, 100)
 ONE = Bounds(2 * _MIB, 100_000, 20_000)
-"""One thing, or a page of reference data."""
+"""One object, or a page of reference data."""
 
 MANY = Bounds(8 * _MIB, 400_000, 100_000)
 """A page of rows. A composite answer of 10,000 rows of 20 columns stays below."""
 
 ERROR_BYTES = 64 * _KIB
-"""Of an answer that says no, this much is read: its status already says the most."""
+"""How much is read of an error answer; its status already says most."""
 
 _BY_OPERATION: Mapping[str, Bounds] = {
     "login": LOGIN,
@@ -61,9 +61,9 @@ def bounds_of(operation: str) -> Bounds:
 
 
 def excess(body: bytes, bounds: Bounds = ONE) -> str | None:
-    """What of a JSON text is beyond its bounds; None where nothing is.
+    """The bound that a JSON text exceeds, as text; None if it exceeds none.
 
-    Of what is no JSON at all it says anything; the parser then refuses it.
+    The result for invalid JSON is arbitrary; the parser then refuses the text.
     """
     if len(body) > bounds.size:
         return f"is larger than {bounds.size} bytes"
@@ -80,19 +80,19 @@ def excess(body: bytes, bounds: Bounds = ONE) -> str | None:
 
 
 def _marks(body: bytes) -> bytes:
-    """Brackets, braces and commas of a JSON text, those within strings left out.
+    """Brackets, braces and commas of a JSON text, except those within strings.
 
-    Only operations that walk the text in C: it may have megabytes.
+    Uses only operations that run in C: the text may have megabytes.
     """
     if b"\\" in body:
-        # Escaped backslashes go first, so that a backslash before a quote is one that escapes it.
+        # Escaped backslashes first: then each backslash before a quote escapes that quote.
         body = body.replace(rb"\\", b"").replace(rb"\"", b"")
     pieces = body.translate(None, _NO_TEXT).replace(b'""', b"").split(b'"')
     return b"".join(pieces[::2]) if len(pieces) > 1 else pieces[0]
 
 
 def _excess_depth(brackets: bytes) -> str | None:
-    """Each pass takes away what is innermost."""
+    """Removes the innermost pairs, level by level."""
     for _ in range(MAX_DEPTH):
         inner = brackets.replace(b"[]", b"").replace(b"{}", b"")
         if not inner:

@@ -1,8 +1,8 @@
-"""One place that turns what happened to a request into the ``RemoteError`` family. Pure.
+"""Turns the failure of a request into the ``RemoteError`` family. Pure.
 
-The question that matters is whether a write may have taken effect. It cannot have where no
-connection was made or the other side refused it with a 4xx; in all other cases nobody knows, and
-the answer is :class:`UnknownOutcomeError`. A read that failed is just tried again.
+The important question is whether a write may have taken effect. Without a connection, or after a
+4xx, it did not. In all other cases nobody knows, and the result is :class:`UnknownOutcomeError`.
+A failed read is simply tried again.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,8 @@ from pagerforce.errors import (
 from pagerforce.wire.answer import Answer
 
 VendorRule = Callable[[Answer], RemoteError | None]
-"""What a vendor knows better: asked first about every answer that is not 2xx; None for "as usual"."""
+"""A vendor's own rule, tried first for every answer that is not 2xx; None: the usual rule
+applies."""
 
 _NOT_SENT = (
     httpx.ConnectError,
@@ -36,12 +37,12 @@ _MAX_CAUSE = 200
 def classify_exception(
     error: httpx.RequestError | TimeoutError, *, operation: str, is_write: bool
 ) -> RemoteError:
-    """What it means that no (whole) answer came.
+    """The error for a missing or incomplete answer.
 
     Args:
-        error: what httpx raised, or a ``TimeoutError`` where the total deadline passed.
+        error: the exception of httpx, or a ``TimeoutError`` after the total deadline.
         operation: the operation's name, for the message.
-        is_write: whether the request was to change something.
+        is_write: whether the request was a write.
     """
     cause = f"{type(error).__name__}: {error}"[:_MAX_CAUSE].rstrip(": ")
     if isinstance(error, _NOT_SENT):
@@ -54,7 +55,7 @@ def classify_exception(
 
 
 def classify_answer(answer: Answer, vendor: VendorRule) -> RemoteError | None:
-    """What an answer's status means; None where it is a success (2xx)."""
+    """The error that an answer's status means; None for a success (2xx)."""
     if 200 <= answer.status < 300:
         return None
     return vendor(answer) or _by_status(answer)
@@ -77,7 +78,7 @@ def _by_status(answer: Answer) -> RemoteError:
 def failed_remotely(
     message: str, *, is_write: bool, status: int = 0, code: str = ""
 ) -> RemoteError:
-    """The other side broke down while at it: a write may have taken effect, a read is repeated."""
+    """The error for a failure inside the other side: a write may have taken effect."""
     if is_write:
         return UnknownOutcomeError(message, status=status, code=code)
     return TransientError(message, status=status, code=code)

@@ -24,12 +24,12 @@ async def exchange(
     Args:
         client: from ``build_client``.
         request: from ``client.build_request``, with ``extensions={OPERATION: name}``.
-        is_write: whether the request is to change something.
-        deadline_seconds: for everything from the first byte to the last.
+        is_write: whether the request is a write.
+        deadline_seconds: from the first byte sent to the last byte received.
 
     Raises:
-        TransientError: no (whole) answer came, and nothing was done.
-        UnknownOutcomeError: likewise, but it may have been done.
+        TransientError: no complete answer arrived, and nothing was changed.
+        UnknownOutcomeError: no complete answer arrived, and the write may have taken effect.
         MalformedError: the answer cannot be unpacked, or (``TooLargeError``) is too large.
     """
     operation = str(request.extensions.get(OPERATION, "other"))
@@ -48,7 +48,7 @@ async def exchange(
 
 
 async def _read(response: httpx.Response, operation: str, *, is_write: bool) -> Answer:
-    """The answer with its body, unpacked. Of one that says no, a part is enough."""
+    """The answer with its unpacked body. For an error answer, a part is enough."""
     status, headers = response.status_code, response.headers
     empty = Answer(operation, is_write, status, headers, b"")
     is_error = status >= _FIRST_ERROR
@@ -56,7 +56,7 @@ async def _read(response: httpx.Response, operation: str, *, is_write: bool) -> 
     try:
         body = Body(headers.get("content-encoding", ""), most)
         try:
-            # httpx would unpack any coding without a bound, so it is not asked to.
+            # httpx unpacks any coding without a bound, so pagerforce unpacks the answer itself.
             async for chunk in _raw(response):
                 body.feed(chunk)
         except TooMuchError:
@@ -71,7 +71,7 @@ async def _read(response: httpx.Response, operation: str, *, is_write: bool) -> 
 
 
 async def _raw(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body as it comes over the line, in pieces of bounded size."""
+    """The body as received, still packed, in pieces of bounded size."""
     stream = response.stream
     if not isinstance(stream, httpx.AsyncByteStream):
         raise TypeError("not the answer of an asynchronous client")

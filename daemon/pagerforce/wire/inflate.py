@@ -1,20 +1,20 @@
 """Unpacks an answer piece by piece, never beyond its bound.
 
-What an answer unpacks to is limited before it exists: a few kilobytes may stand for gigabytes.
+A few packed kilobytes may hold gigabytes, so the limit applies while unpacking, not after it.
 """
 
 import zlib
 from collections.abc import Iterable
 
 CODING = "gzip"
-"""The only coding that is asked for."""
+"""The only content coding that pagerforce accepts."""
 
 _GZIP = 16 + zlib.MAX_WBITS
-_SPARE = 4096  # packing may make a text longer, by very little
+_SPARE = 4096  # packing may make a text slightly longer
 
 
 class CodingError(Exception):
-    """The answer is in a coding that was not asked for, or is not what it says."""
+    """The answer has a coding that pagerforce did not offer, or does not match its coding."""
 
 
 class TooMuchError(Exception):
@@ -22,34 +22,36 @@ class TooMuchError(Exception):
 
 
 class Body:
-    """The body of one answer as it comes in.
+    """The body of one answer while it arrives.
 
     Args:
         coding: its ``Content-Encoding``; ``""`` for none.
-        most: the greatest number of bytes, unpacked.
+        most: the maximum number of unpacked bytes.
 
     Raises:
-        CodingError: there are several codings, or one that was not asked for.
+        CodingError: there are several codings, or one that pagerforce did not offer.
     """
 
     def __init__(self, coding: str, most: int) -> None:
         names = [name.strip().lower() for name in coding.split(",")]
         names = [name for name in names if name not in ("", "identity")]
         if names not in ([], [CODING], [f"x-{CODING}"]):
-            raise CodingError("the answer is in a content coding that was not asked for")
+            raise CodingError("the answer has a content coding that was not requested")
         self._unpacker = zlib.decompressobj(wbits=_GZIP) if names else None
         self._left = most
         self._raw_left = most + _SPARE
         self._body = bytearray()  # not a list: pieces may be single bytes
+        self._is_begun = False
 
     def feed(self, chunk: bytes) -> None:
         """Takes in the next piece.
 
         Raises:
-            CodingError: it is not in the coding that was announced.
-            TooMuchError: there is more than the bound; what was within it is kept.
+            CodingError: it is not in the announced coding.
+            TooMuchError: the body exceeds the bound; the bytes within the bound are kept.
         """
         self._raw_left -= len(chunk)
+        self._is_begun = self._is_begun or bool(chunk)
         for piece in self._unpack(chunk):
             self._body += piece[: self._left]
             self._left -= len(piece)
@@ -71,12 +73,12 @@ class Body:
         """The whole body.
 
         Raises:
-            CodingError: it ends in the middle.
+            CodingError: it is incomplete.
         """
-        if self._unpacker is not None and self._body and not self._unpacker.eof:
+        if self._unpacker is not None and self._is_begun and not self._unpacker.eof:
             raise CodingError("the packed answer ends in the middle")
         return self.so_far()
 
     def so_far(self) -> bytes:
-        """What is there of it."""
+        """The bytes received so far, unpacked."""
         return bytes(self._body)

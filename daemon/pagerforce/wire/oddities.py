@@ -1,10 +1,11 @@
-"""Finds in a row of an answer what no row of either vendor holds. Pure.
+"""Finds implausible values in a row of an answer. Pure.
 
-The decoders leave such things out or cut them; this says so, without repeating what the row holds.
+The decoders drop or cut such values. The texts from here report that without repeating a value.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from pagerforce.model.lengths import MOST_ITEMS, MOST_TEXT
 from pagerforce.wire.answer import MAX_INTEGER, OutOfRange
@@ -17,7 +18,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.\-]{1,60}")
 
 def find_oddities(row: Mapping[str, object]) -> tuple[str, ...]:
     """Places in a row that are beyond what is plausible, each with what is wrong; the first few."""
-    if _is_plain(row, 0):
+    if _is_plain(row):
         return ()
     found: list[str] = []
     for place, what in _walk(row, (), 0):
@@ -27,23 +28,41 @@ def find_oddities(row: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _is_plain(value: object, depth: int) -> bool:
-    """Whether there is nothing to tell: nearly always, so it is found out without keeping places."""
-    if isinstance(value, str):
-        return len(value) <= MOST_TEXT
-    if value is None or isinstance(value, bool):
-        return True
-    if isinstance(value, int | float):
-        return not is_beyond(value)
-    items: Iterable[object] = ()
-    if isinstance(value, list):
-        items = value
-    elif isinstance(value, dict) and all(len(key) <= _MAX_KEY for key in value):
-        items = value.values()
-    else:
-        return False
-    is_sound = depth < MAX_DEPTH and len(value) <= MOST_ITEMS
-    return is_sound and all(_is_plain(item, depth + 1) for item in items)
+def _is_plain(row: Mapping[str, object]) -> bool:
+    """Whether there is nothing to report: nearly always, so this keeps no places. Level by level.
+
+    ``type`` is three times as fast as ``isinstance`` here, and parsed JSON has no subclasses.
+    """
+    level: list[Any] = [row]
+    for depth in range(MAX_DEPTH + 1):
+        below: list[Any] = []
+        for value in level:
+            kind = type(value)
+            if kind is str:
+                if len(value) > MOST_TEXT:
+                    return False
+            elif kind is dict or kind is list:
+                if depth == MAX_DEPTH or len(value) > MOST_ITEMS:
+                    return False
+                below.extend(_short_named(value) if kind is dict else value)
+            elif value is not None and kind is not bool and not _is_number(value):
+                return False
+        if not below:
+            return True
+        level = below
+    return False
+
+
+def _short_named(members: dict[str, Any]) -> Iterable[Any]:
+    """The values; one that is not plain, where a name is too long."""
+    for name in members:
+        if len(name) > _MAX_KEY:
+            return [object()]
+    return members.values()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not is_beyond(value)
 
 
 _Place = tuple[str, ...]
@@ -62,7 +81,7 @@ def _walk(value: object, place: _Place, depth: int) -> Iterator[tuple[_Place, st
 
 
 def is_beyond(number: float) -> bool:
-    """Whether a number is none that either vendor counts with."""
+    """Whether a number does not fit 64 bits."""
     return not -MAX_INTEGER - 1 <= number <= MAX_INTEGER
 
 

@@ -1,4 +1,4 @@
-"""Why no answer came: what kept a request from its goal, as far as the network tells. Pure."""
+"""Why no answer arrived, as far as the network errors show. Pure."""
 
 import socket
 import ssl
@@ -10,7 +10,7 @@ import httpx
 
 
 class Obstacle(StrEnum):
-    """What a request that got no answer ran into."""
+    """The reason why a request got no answer."""
 
     NAME = "name"
     REFUSED = "refused"
@@ -37,17 +37,17 @@ _OBSTACLES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], O
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What was in the way, and in whose words."""
+    """The obstacle, and the text of its error."""
 
     obstacle: Obstacle
     said: str
 
 
 def find_obstacle(error: BaseException) -> Reach | None:
-    """What kept a request from being answered; None where the error is about an answer.
+    """Why a request got no answer; None if the error is about an answer that arrived.
 
     Args:
-        error: of ``wire.exchange``, with its causes.
+        error: raised by ``wire.exchange``, with its causes.
     """
     chain = list(_causes(error))
     if not any(isinstance(item, httpx.RequestError | TimeoutError) for item in chain):

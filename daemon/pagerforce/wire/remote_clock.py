@@ -1,8 +1,8 @@
-"""The remote side's clock, as the ``Date`` of its answers tells it.
+"""The remote side's clock, from the ``Date`` header of its answers.
 
-This host's clock may be wrong, and so may a single ``Date``: neither is believed alone. A ``Date`` that
-goes on where the last ones stood is taken at once; one that is far off only once a few answers in a row
-agree on it.
+This host's clock may be wrong, and so may a single ``Date``: neither is trusted alone. A ``Date``
+that continues the last ones is accepted at once. One that is far off is accepted after a few
+consecutive answers agree on it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,18 +11,18 @@ from email.utils import parsedate_to_datetime
 from pagerforce.model.ports import Clock
 
 _EARLIEST, _BEYOND = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-_STEP = timedelta(minutes=5)  # as far as a known clock may step at once
-_FIRST_STEP = timedelta(days=1)  # as far as it may be from this host's, before anything is known
+_STEP = timedelta(minutes=5)  # the largest step of a known clock that one answer can cause
+_FIRST_STEP = timedelta(days=1)  # the largest difference to this host's clock for the first answer
 _AGREEMENT = timedelta(minutes=1)
 ENOUGH = 3
-"""So many answers in a row have to agree on a clock that is far off."""
+"""The number of consecutive answers that must agree on a clock that is far off."""
 
 
 class RemoteClock:
     """One side's clock.
 
     Args:
-        clock: this host's; what runs between two answers is measured by its monotonic time.
+        clock: this host's clock; its monotonic time measures the time between two answers.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -33,24 +33,24 @@ class RemoteClock:
 
     @property
     def is_known(self) -> bool:
-        """Whether a ``Date`` was believed yet."""
+        """Whether a ``Date`` was accepted yet."""
         return self._known is not None
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether the last ``Date`` was far off, and waits for others that agree."""
+        """Whether the last ``Date`` was far off and waits for others that agree."""
         return self._candidate is not None
 
     def find(self) -> datetime | None:
-        """That clock now; None before anything is known of it."""
+        """The current time of that clock; None before it is known."""
         return None if self._known is None else self._known.at(self._clock.monotonic())
 
     def now(self) -> datetime:
-        """That clock now; this host's before anything is known of it."""
+        """The current time of that clock; this host's time before it is known."""
         return self.find() or self._clock.now()
 
     def note(self, date: str | None) -> bool:
-        """Takes in the ``Date`` of an answer; whether it was believed."""
+        """Processes the ``Date`` of an answer; returns whether it was accepted."""
         moment = parse_http_date(date)
         if moment is None:
             return False
@@ -62,7 +62,7 @@ class RemoteClock:
         return True
 
     def _is_agreed(self, moment: datetime, seconds: float) -> bool:
-        """Whether enough answers in a row have told this time."""
+        """Whether enough consecutive answers agree on this time."""
         before = self._candidate
         agrees = before is not None and abs(moment - before.at(seconds)) <= _AGREEMENT
         self._count = self._count + 1 if agrees else 1
@@ -71,7 +71,7 @@ class RemoteClock:
 
 
 class _Mark:
-    """An instant, and when it was told in monotonic seconds."""
+    """An instant, and the monotonic seconds when it was received."""
 
     def __init__(self, moment: datetime, seconds: float) -> None:
         self._moment = moment
@@ -82,7 +82,7 @@ class _Mark:
 
 
 def parse_http_date(text: str | None) -> datetime | None:
-    """The instant of an HTTP date header; None where it is missing, no date, or not plausible."""
+    """The instant of an HTTP date header; None if it is missing, invalid or implausible."""
     try:
         moment = parsedate_to_datetime(text or "")
         if moment.tzinfo is None:

@@ -1,8 +1,8 @@
 """Builds the httpx client: trust, proxies, limits, user agent, and a count of every request.
 
-One transport of ours stands between httpx and the network, because only there every request is
-seen: those of an authentication flow too, and those that never got an answer. httpx reads proxies
-from the environment only where no transport is given, so that is done here as well.
+pagerforce's own transport sits between httpx and the network, because only there every request is
+visible, also those of an authentication flow and those without an answer. httpx reads proxies
+from the environment only if no transport is given, so this module does that as well.
 """
 
 import ipaddress
@@ -23,7 +23,7 @@ from pagerforce.wire.inflate import CODING
 USER_AGENT = f"pagerforce/{__version__}"
 
 OPERATION = "pagerforce.operation"
-"""Key of ``Request.extensions`` that names the operation for the metrics, a constant of the code."""
+"""Key of ``Request.extensions`` for the operation's name in the metrics, a constant of the code."""
 
 NO_ANSWER_CODE = "error"
 """The ``code`` of a request that got no answer."""
@@ -31,18 +31,19 @@ NO_ANSWER_CODE = "error"
 _MAX_CONNECTIONS = 32
 _MAX_IDLE_CONNECTIONS = 8
 _IDLE_SECONDS = 30.0
-"""Shorter than what proxies and both vendors allow, so that few idle connections die unnoticed."""
+"""Shorter than the limits of proxies and both vendors, so that few idle connections die
+unnoticed."""
 
 
 class RequestObserver(Protocol):
-    """Who is told about requests; the metrics."""
+    """Receives every request; implemented by the metrics."""
 
     def on_request(self, system: Side, operation: str, code: str) -> None:
-        """One request went out. ``code``: the HTTP status, ``error`` where no answer came."""
+        """One request was sent. ``code``: the HTTP status, or ``error`` without an answer."""
         ...
 
     def on_budget(self, system: Side, remaining: float) -> None:
-        """The remote side said how many calls are left."""
+        """The remote side reported how many calls are left."""
         ...
 
 
@@ -59,20 +60,20 @@ def build_client(  # noqa: PLR0913 - all by name, and only the wiring calls it
     """The HTTP client for one side; use it as an async context manager.
 
     Args:
-        base_url: what relative request paths are appended to.
+        base_url: prefix of relative request paths.
         timeout_seconds: bound of each network step; ``wire.exchange`` bounds the whole call.
         ca_file: a PEM bundle trusted besides the system's own; None or ``""`` for none.
-        observer: told about every request, by the name in the request's ``OPERATION`` extension.
-        system: whose client it is.
+        observer: receives every request, by the name in the request's ``OPERATION`` extension.
+        system: the side that the client talks to.
         headers: sent with every request.
-        transport: instead of the network, for tests.
+        transport: replaces the network in tests.
 
     Raises:
         ConfigError: the CA bundle cannot be read, or a proxy of the environment is not usable.
     """
     inner = transport or _EnvironmentTransport(_trust(ca_file))
-    # Waiting for a connection ends well before the total deadline: nothing was sent then, and an
-    # outcome that is known is worth more than a few seconds of patience.
+    # Waiting for a connection ends well before the total deadline: then surely nothing was sent.
+    # A known outcome is worth more than a few seconds of waiting.
     setup_seconds = timeout_seconds / 3
     return httpx.AsyncClient(
         base_url=base_url,
@@ -85,7 +86,7 @@ def build_client(  # noqa: PLR0913 - all by name, and only the wiring calls it
 
 
 class _ObservedTransport(httpx.AsyncBaseTransport):
-    """Tells the observer about each request that passes."""
+    """Reports each request to the observer."""
 
     def __init__(
         self, inner: httpx.AsyncBaseTransport, observer: RequestObserver, system: Side
@@ -98,7 +99,7 @@ class _ObservedTransport(httpx.AsyncBaseTransport):
         operation = str(request.extensions.get(OPERATION, "other"))
         try:
             response = await self._inner.handle_async_request(request)
-        except BaseException:  # a deadline cancels: that request went out too
+        except BaseException:  # a deadline cancels; that request was sent too
             self._observer.on_request(self._system, operation, NO_ANSWER_CODE)
             raise
         self._observer.on_request(self._system, operation, str(response.status_code))
@@ -121,7 +122,7 @@ class _ObservedTransport(httpx.AsyncBaseTransport):
 
 
 class _EnvironmentTransport(httpx.AsyncBaseTransport):
-    """The network, directly or through the proxy that ``HTTPS_PROXY`` and ``NO_PROXY`` ask for."""
+    """The network, directly or through the proxy of ``HTTPS_PROXY`` and ``NO_PROXY``."""
 
     def __init__(self, trust: ssl.SSLContext) -> None:
         proxies = urllib.request.getproxies_environment()
@@ -146,7 +147,7 @@ class _EnvironmentTransport(httpx.AsyncBaseTransport):
 
 
 def proxy_variable(url: str) -> str:
-    """The environment variable whose proxy a request would take; ``""`` where it goes directly."""
+    """The environment variable whose proxy a request would use; ``""`` for a direct request."""
     parsed = httpx.URL(url)
     proxies = urllib.request.getproxies_environment()
     if _goes_direct(parsed):
@@ -161,7 +162,7 @@ def _goes_direct(url: httpx.URL) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether a proxy could only lead astray: its loopback is not ours."""
+    """Whether the host is this host's loopback; a proxy would use its own loopback instead."""
     if host == "localhost":
         return True
     try:
@@ -190,7 +191,7 @@ def _parse_proxy(scheme: str, text: str, trust: ssl.SSLContext) -> httpx.Proxy:
         is_tls = url.lower().startswith("https:")
         proxy = httpx.Proxy(url, ssl_context=trust if is_tls else None)
     except (ValueError, httpx.InvalidURL) as error:
-        # The text may hold a password: it is not repeated.
+        # The text may contain a password, so the message does not repeat it.
         raise ConfigError([Problem(place, "is not the URL of a proxy")]) from error
     if proxy.url.scheme not in ("http", "https"):
         what = f"a {proxy.url.scheme} proxy cannot be used; give an http:// or https:// one"
@@ -199,7 +200,7 @@ def _parse_proxy(scheme: str, text: str, trust: ssl.SSLContext) -> httpx.Proxy:
 
 
 def _trust(ca_file: str | Path | None) -> ssl.SSLContext:
-    # Not ssl.create_default_context(): that one writes TLS keys where SSLKEYLOGFILE says.
+    # Not ssl.create_default_context(): it writes TLS keys to the file in SSLKEYLOGFILE.
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trust.load_default_certs()
     if ca_file:

@@ -1,4 +1,4 @@
-"""What an error of the remote side means for the action that met it. Pure."""
+"""The verdict on an action for each error of the remote side. Pure."""
 
 from pagerforce.errors import (
     BudgetError,
@@ -15,8 +15,8 @@ from pagerforce.model.verdict import HaltSide, Rejected, RetryLater, Unknown, Ve
 def verdict_of(error: RemoteError) -> Verdict:
     """The verdict on an attempt that ended in this error.
 
-    An answer that could not be understood (``MalformedError``) says nothing was done, as a write
-    with such an answer is an ``UnknownOutcomeError``: it is tried again.
+    ``MalformedError`` means that nothing was changed, so the action is tried again. A write with
+    such an answer is an ``UnknownOutcomeError``.
     """
     reason = str(error)
     match error:
@@ -25,7 +25,7 @@ def verdict_of(error: RemoteError) -> Verdict:
         case BudgetError() | HaltedError():
             return HaltSide(reason, error.retry_after_seconds)
         case UnknownOutcomeError():
-            return Unknown(reason)
+            return Unknown(reason, is_answered=bool(error.code))
         case RefusedError():
             return Rejected(reason)
         case TransientError():

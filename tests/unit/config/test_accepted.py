@@ -17,7 +17,7 @@ def config_of(tmp_path, text=""):
 def test_a_minimal_file_has_the_documented_defaults(tmp_path):
     config = config_of(tmp_path)
     assert config.pagerduty.api_url == "https://api.pagerduty.com"
-    assert config.pagerduty.poll_interval == timedelta(seconds=10)
+    assert config.pagerduty.poll_interval == timedelta(seconds=3)
     assert config.salesforce.min_poll_interval == timedelta(seconds=3)
     assert config.delivery.loop_pause == timedelta(minutes=15)
     assert (config.include, config.objects, config.rulesets, config.maps) == ((), (), (), {})

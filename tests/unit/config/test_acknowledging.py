@@ -36,11 +36,15 @@ def said(folder, args="", settings="", enabled="true"):
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        ("", "acknowledge.writer", ["to integration@example.com;", "not who was on call", "actor"]),
+        (
+            "",
+            "acknowledge.writer",
+            ["to integration@example.com;", "not the person on call", "actor"],
+        ),
         (', assign_to = "writer"', "acknowledge.writer", ['"unchanged"']),
-        (', assign_to = "actor"', "acknowledge.actor", ["the person whose change it was"]),
+        (', assign_to = "actor"', "acknowledge.actor", ["the person who made the change"]),
         (', assign_to = "unchanged"', "acknowledge.unchanged", ["no longer escalates", "verify"]),
-        (', assign_to = "{{ event.type }}"', "acknowledge.by_template", ["once the rule fires"]),
+        (', assign_to = "{{ event.type }}"', "acknowledge.by_template", ["when the rule fires"]),
     ],
 )
 def test_each_choice_has_its_remark(tmp_path, args, code, words):
@@ -53,7 +57,7 @@ def test_each_choice_has_its_remark(tmp_path, args, code, words):
 
 def test_with_act_as_actor_the_writer_is_the_person(tmp_path):
     (line,) = said(tmp_path, settings='act_as = "actor"')
-    assert "the person whose change it was" in line.remedy
+    assert "the person who made the change" in line.remedy
 
 
 def test_a_rule_that_is_off_is_left_out(tmp_path):

@@ -102,7 +102,7 @@ def test_problems_of_an_included_file_name_that_file_and_its_own_index(folder):
         ('include = ["x.toml"]', "include", "can not include others"),
         ('[daemon]\nmode = "live"', "daemon", "move [daemon] to config.toml"),
         ("[[rulesetz]]", "rulesetz", 'did you mean "rulesets"?'),
-        ('[pagerduty]\napi_key = "x"', "pagerduty.api_key", "a secret must not stand"),
+        ('[pagerduty]\napi_key = "x"', "pagerduty.api_key", "a secret must not be"),
     ],
 )
 def test_what_only_the_main_file_may_hold_is_refused(folder, text, path, remedy):

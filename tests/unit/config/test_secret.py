@@ -117,9 +117,9 @@ def test_a_file_that_others_can_use_is_refused_with_the_command_that_mends_it(fo
     ("content", "remedy"),
     [
         (" \n", "is empty"),
-        (f"{API_KEY}\nsecond line", "leave the key alone"),
-        (f"Token token={API_KEY}", "leave the key alone"),
-        (f"{API_KEY}ß", "leave the key alone"),
+        (f"{API_KEY}\nsecond line", "it must contain only the key"),
+        (f"Token token={API_KEY}", "it must contain only the key"),
+        (f"{API_KEY}ß", "it must contain only the key"),
         (b"\xff\xfe", "is not text"),
         (b"x" * 70_000, "is too large"),
     ],

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pagerforce.diff.fold import Held, changed_fields, find_drift, find_reopening, fold
+from pagerforce.diff.fold import Held, changed_fields, find_reopening, find_unlogged, fold
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person, Ref
 
@@ -134,7 +134,7 @@ GRACE = timedelta(seconds=60)
 
 
 def drift(now, known=None, seconds=1000):
-    return find_drift(known or held(), now, server_now=at(seconds), grace=GRACE)
+    return find_unlogged(known or held(), now, server_now=at(seconds), grace=GRACE)
 
 
 def test_title_is_taken_at_once_but_a_status_only_after_its_entry_had_time():

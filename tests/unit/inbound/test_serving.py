@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 
-from pagerforce.service.inbound.accept import Judge
+from pagerforce.service.inbound.accept import Ranker
 from pagerforce.service.inbound.contain import Contained, Paced
 from pagerforce.service.inbound.gate import Bounds
 from pagerforce.service.inbound.protocol import Deadlines
@@ -24,7 +24,7 @@ async def fine(scope, receive, send):
 
 
 @asynccontextmanager
-async def served(app, *, bounds=None, seconds=None, deadlines=None, judge=None):
+async def served(app, *, bounds=None, seconds=None, deadlines=None, ranker=None):
     """Where it is served, and what was reported."""
     reported = []
     with socket.socket() as listener:
@@ -35,7 +35,7 @@ async def served(app, *, bounds=None, seconds=None, deadlines=None, judge=None):
             bounds or Bounds(16),
             deadlines or Deadlines(5, 5, 5),
             reported.append,
-            judge or Judge(),
+            ranker or Ranker(),
         )
         async with serve(service, listener) as gate:
             yield listener.getsockname(), reported, gate
@@ -171,17 +171,17 @@ async def test_without_descriptors_idle_callers_go_and_it_goes_on(monkeypatch):
 
 
 async def test_a_listener_that_meets_an_unexpected_error_goes_on():
-    class Odd(Judge):
+    class Odd(Ranker):
         times = 0
 
-        def judge(self, connection):
+        def rank(self, connection):
             Odd.times += 1
             if Odd.times == 1:
                 connection.close()
                 raise RuntimeError("odd")
-            return super().judge(connection)
+            return super().rank(connection)
 
-    async with served(fine, judge=Odd()) as (where, reported, _):
+    async with served(fine, ranker=Odd()) as (where, reported, _):
         assert await ask(where) == b""
         assert b"fine" in await ask(where)
         assert [str(error) for error in reported] == ["odd"]

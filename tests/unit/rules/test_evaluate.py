@@ -123,7 +123,7 @@ def test_stop_skips_the_rest_of_its_ruleset_only():
     evaluation = RuleBook(rules).evaluate(record_facts(), AT)
 
     assert names(evaluation) == [("1", False), ("2", True), ("3", False), ("4", True)]
-    assert evaluation.traces[2].reason == 'skipped: rule "2" said stop'
+    assert evaluation.traces[2].reason == 'skipped: rule "2" has stop = true'
     assert [decision.rule for decision in evaluation.decisions] == ["2", "4"]
 
 

@@ -139,7 +139,7 @@ BROKEN = [
     (
         rule_doing(do="salesforce.set_field", field="{{ event.type }}", value="a"),
         "actions[0].field:",
-        "a template cannot stand here",
+        "a template is not possible here",
     ),
     (
         rule_doing(do="salesforce.set_field", field=5, value="a"),

@@ -9,10 +9,10 @@ from pagerforce.pagerduty.actions.add_note import AddNote
 from pagerforce.pagerduty.actions.automation import RunResponsePlay, RunWorkflow
 from pagerforce.pagerduty.actions.changes import Reassign, SetPriority
 from pagerforce.pagerduty.actions.create_incident import CreateIncident
-from pagerforce.pagerduty.actions.desk import Desk
 from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.actions.stand_in import StandIns
 from pagerforce.pagerduty.actions.status import Resolve
+from pagerforce.pagerduty.actions.tools import PagerDutyTools
 from pagerforce.pagerduty.client import PagerDutyClient
 from pagerforce.pagerduty.directory import Directory
 
@@ -40,6 +40,10 @@ def build_handlers(
     """One handler for each entry of the catalog."""
     clock = stand_ins.clock
     return tuple(
-        make(Desk(client.at(make.lane), directory, config, mappings, clock, stand_ins))
+        make(
+            PagerDutyTools(
+                client.at(make.rate_class), directory, config, mappings, clock, stand_ins
+            )
+        )
         for make in _HANDLERS
     )

@@ -1,19 +1,19 @@
 """``pagerduty.acknowledge``. Fact: ``pagerduty.no-conditional-write``.
 
-Setting ``acknowledged`` on a resolved incident reopens it, and the API has no way to write only if
-nothing changed. So the incident is read just before, and its log just after.
+Setting ``acknowledged`` on a resolved incident reopens it, and the API has no conditional writes.
+So pagerforce reads the incident just before the write, and its log just after.
 
-PagerDuty gives an incident to the user who acknowledges it by REST. ``assign_to`` says otherwise: as
-whom to write (``actor``), or to write those who have it along with the acknowledgement (``unchanged``).
-What PagerDuty does with both in one request is not recorded, so that every answer has its way
-(docs/adr/0007-whose-an-acknowledged-incident-is.md):
+PagerDuty assigns an incident to the user who acknowledges it by REST. ``assign_to`` changes that:
+the person who made the change writes it (``actor``), or the request also contains the current
+assignees (``unchanged``). PagerDuty's reaction to both in one request is not recorded, so each
+possible answer is handled (docs/adr/0007-whose-an-acknowledged-incident-is.md):
 
-    answer                          then
+    answer                          reaction
     acknowledged, assigned as sent  done
-    acknowledged, assigned else     done, and said
-    refused                         the plain acknowledgement in its place
-    triggered still, or again       one plain acknowledgement after it
-    lost                            looked for; found triggered, and by nobody's doing: the plain one
+    acknowledged, other assignees   done; the outcome reports it
+    refused                         a plain acknowledgement instead
+    still or again triggered        one plain acknowledgement afterwards
+    lost                            search; if triggered and undone by nobody: a plain one
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,22 +46,22 @@ from pagerforce.model.verdict import (
     Unknown,
     Verdict,
 )
-from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider, Order
-from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of, text
+from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider, IncidentWrite
 from pagerforce.pagerduty.actions.handler import only_call
 from pagerforce.pagerduty.actions.history import read_history, read_pages, was_done
 from pagerforce.pagerduty.actions.status import moved, there_already
+from pagerforce.pagerduty.actions.tools import Sight, Writer, incident_id_of, text
 from pagerforce.pagerduty.client import MAX_BULK
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 from pagerforce.pagerduty.refusals import ALREADY_ACKNOWLEDGED
 from pagerforce.pagerduty.windows import SECOND, floor_second
 
 ASSIGN_TO = ("writer", "actor", "unchanged")
 _WRITER, _ACTOR, _UNCHANGED = ASSIGN_TO
 _PLAIN = {"status": "acknowledged"}
-_UNDONE = "found acknowledged after a lost answer, and undone since by others"
+_UNDONE = "acknowledged by an attempt whose answer was lost; others have undone it since"
 _UNDOING = frozenset({"unacknowledge", "resolve", "escalate", "delegate", "assign"})
-# Until a poll has shown who has the incident: a few of them, and then it is acknowledged all the same.
+# How long to wait for a poll that shows the assignees; afterwards it is acknowledged anyway.
 _UNTIL_SEEN = timedelta(seconds=12)
 _LOOK_AGAIN_SECONDS = 4.0
 
@@ -82,7 +82,7 @@ ACKNOWLEDGE = ActionSpec(
             ParamKind.CHOICE,
             choices=ASSIGN_TO,
             default="writer",
-            doc="who has the incident then: who writes it, the person whose change it was, or who had it",
+            doc="the assignee afterwards: the writer, the person who made the change, or unchanged",
         ),
     ),
     doc="acknowledges; never reopens an incident that was resolved meanwhile",
@@ -95,25 +95,25 @@ ACKNOWLEDGE = ActionSpec(
 
 
 class Acknowledge(ChangeHandler):
-    """Acknowledges an incident that is triggered, and no other."""
+    """Acknowledges an incident, only if it is triggered."""
 
     spec = ACKNOWLEDGE
-    lane = Lane.STATUS
+    rate_class = RateClass.STATUS
     _is_told_by_log = True
 
     async def _writer_of(self, task: Task) -> Writer:
         is_as_actor = _assign_to(only_call(task)) == _ACTOR
-        return await self._desk.writer_of(task, as_actor=is_as_actor)
+        return await self._tools.writer_of(task, as_actor=is_as_actor)
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer, incident_id = await self._writer_of(task), incident_id_of(task)
         is_keeping = _assign_to(args) == _UNCHANGED
-        # Where the assignment ended the acknowledgement, a second one follows.
+        # If the assignment ends the acknowledgement, a second one follows.
         count = 2 if is_keeping else 1
         told = EntryExpected("acknowledge", incident_id, writer.user_id, count=count)
         expected: list[Expectation] = [told]
         if writer.user_id is not None:
-            # Acknowledging through the API also assigns the incident to the one who does it.
+            # Acknowledging through the API also assigns the incident to the writer.
             us = writer.user_id
             expected.append(EntryExpected("assign", incident_id, us, assignee=us))
         return [*expected, *_kept(task, writer)] if is_keeping else expected
@@ -141,11 +141,11 @@ class Acknowledge(ChangeHandler):
         return decide
 
     async def _is_undone(self, task: Task, writer: Writer, *, is_keeping: bool) -> bool:
-        """Whether an earlier attempt did it and somebody has undone it: it is not to be done again.
+        """Whether an earlier attempt did it and somebody has undone it: it must not be repeated.
 
-        An assignment that was written along with it is nobody's undoing.
+        An assignment in the same request does not undo it.
         """
-        entries = await read_history(self._desk.client, incident_id_of(task), task.event_at)
+        entries = await read_history(self._tools.client, incident_id_of(task), task.event_at)
         if not was_done(entries, task, writer, "acknowledge", lambda _: True):
             return False
         return not is_keeping or _is_undone_by_others(entries, writer)
@@ -155,72 +155,76 @@ class Acknowledge(ChangeHandler):
             return there_already(task, "acknowledged")
         return super()._refused(task, error, writer)
 
-    async def _after(self, orders: Sequence[Order], read_at: datetime | None) -> Sequence[Verdict]:
-        """Acknowledges what is still triggered, and closes what our write opened again."""
-        await self._do_again([order for order in orders if _is_triggered_still(order)])
-        done = [order for order in orders if order.verdict is None]
-        for order, verdict in zip(done, await self._mend(done, read_at), strict=True):
-            order.verdict = verdict
-        return [order.end for order in orders]
+    async def _after(
+        self, writes: Sequence[IncidentWrite], read_at: datetime | None
+    ) -> Sequence[Verdict]:
+        """Acknowledges incidents that are still triggered; resolves incidents it reopened."""
+        await self._do_again([write for write in writes if _is_triggered_still(write)])
+        done = [write for write in writes if write.verdict is None]
+        for write, verdict in zip(done, await self._mend(done, read_at), strict=True):
+            write.verdict = verdict
+        return [write.end for write in writes]
 
-    async def _do_again(self, orders: Sequence[Order]) -> None:
-        """One plain acknowledgement for each: PagerDuty did not take both in one."""
-        by_writer: dict[str, list[Order]] = {}
-        for order in orders:
+    async def _do_again(self, writes: Sequence[IncidentWrite]) -> None:
+        """Sends one plain acknowledgement each, because PagerDuty did not keep both changes."""
+        by_writer: dict[str, list[IncidentWrite]] = {}
+        for write in writes:
             said = "its assignees could not be kept: an assignment ends the acknowledgement"
-            order.change = Change(_PLAIN, f"acknowledged {_id(order)} once more; {said}")
-            order.is_sent_twice = True
-            by_writer.setdefault(order.writer.email if order.writer else "", []).append(order)
+            write.change = Change(_PLAIN, f"acknowledged {_id(write)} once more; {said}")
+            write.is_sent_twice = True
+            by_writer.setdefault(write.writer.email if write.writer else "", []).append(write)
         for mine in by_writer.values():
             await self._send(mine)
-        for order in orders:
-            if isinstance(order.verdict, Skipped):
-                # Not "skipped": log entries of the first write exist and have to be known as ours.
-                order.verdict = Delivered(f"acknowledged {_id(order)}; {order.verdict.reason}")
-            elif order.verdict is not None:
-                # Something was written: the next attempt looks first.
-                why = getattr(order.verdict, "reason", "")
-                order.verdict = Unknown(f"triggered again after both were written: {why}")
+        for write in writes:
+            if isinstance(write.verdict, Skipped):
+                # Not "skipped": log entries of the first write exist and must be recognised as own.
+                write.verdict = Delivered(f"acknowledged {_id(write)}; {write.verdict.reason}")
+            elif write.verdict is not None:
+                # Something was written, so the next attempt must search first.
+                why = getattr(write.verdict, "reason", "")
+                write.verdict = Unknown(f"triggered again after both were written: {why}")
 
-    async def _mend(self, orders: Sequence[Order], read_at: datetime | None) -> Sequence[Verdict]:
-        """Resolves what somebody resolved between our look and our write, and so was reopened."""
+    async def _mend(
+        self, writes: Sequence[IncidentWrite], read_at: datetime | None
+    ) -> Sequence[Verdict]:
+        """Resolves incidents that somebody resolved between read and write, which reopened them."""
         try:
-            resolved_at = await self._resolved_since(orders, read_at)
+            resolved_at = await self._resolved_since(writes, read_at)
         except RemoteError as error:
             # The acknowledgements themselves are done and must not be sent again.
-            doubt = f"; whether that reopened it could not be seen: {error}"
-            return [Delivered(f"{_done(order)}{doubt}", _unmet(order)) for order in orders]
-        return [await self._mended(order, resolved_at.get(_id(order))) for order in orders]
+            doubt = f"; whether that reopened it is unknown: {error}"
+            return [Delivered(f"{_done(write)}{doubt}", _unmet(write)) for write in writes]
+        return [await self._mended(write, resolved_at.get(_id(write))) for write in writes]
 
-    async def _mended(self, order: Order, resolved_at: datetime | None) -> Verdict:
-        done, effects = _done(order), _unmet(order)
-        changed_at = _changed_at(order.before)
-        # Of one in the same second it cannot be said which came first; it is taken as the earlier.
+    async def _mended(self, write: IncidentWrite, resolved_at: datetime | None) -> Verdict:
+        done, effects = _done(write), _unmet(write)
+        changed_at = _changed_at(write.before)
+        # Within one second the order is unknown; the resolve then counts as the earlier.
         if resolved_at is None or changed_at is None or resolved_at <= changed_at:
             return Delivered(done, effects)
-        email = order.writer.email if order.writer else ""
-        actor_id = order.writer.user_id if order.writer else None
-        caused = EntryCaused(EntryExpected("resolve", _id(order), actor_id), resolved_at)
+        email = write.writer.email if write.writer else ""
+        actor_id = write.writer.user_id if write.writer else None
+        caused = EntryCaused(EntryExpected("resolve", _id(write), actor_id), resolved_at)
         try:
-            await self._desk.client.send_update(_id(order), {"status": "resolved"}, email)
+            await self._tools.client.send_update(_id(write), {"status": "resolved"}, email)
         except RemoteError as error:
             effects = (*effects, caused) if isinstance(error, UnknownOutcomeError) else effects
-            detail = f"{done}, which reopened it; that could not be taken back: {error}"
+            detail = f"{done}, which reopened it; it could not be resolved again: {error}"
             return Delivered(detail, effects)
-        # Not "skipped": its log entry exists and has to be recognised as ours.
+        # Not "skipped": its log entry exists and must be recognised as own.
         said = f"{done}, which was resolved meanwhile: resolved it again"
         return Delivered(said, (*effects, caused))
 
     async def _resolved_since(
-        self, orders: Sequence[Order], read_at: datetime | None
+        self, writes: Sequence[IncidentWrite], read_at: datetime | None
     ) -> Mapping[str, datetime]:
-        """When incidents were last resolved, as the log tells; of one incident its own log."""
-        client = self._desk.client
-        since = _changed_at(orders[0].before) if orders else None
+        """The last resolve of each incident, from the account's log; for one, from its own log."""
+        client = self._tools.client
+        since = _changed_at(writes[0].before) if writes else None
         if since is None:
             return {}
-        if len(orders) == 1:
-            fetch = partial(client.fetch_incident_log_entries, _id(orders[0]), since)
+        if len(writes) == 1:
+            fetch = partial(client.fetch_incident_log_entries, _id(writes[0]), since)
         elif read_at is not None and client.server_time is not None:
             begin = floor_second(read_at) - SECOND
             end = floor_second(client.server_time) + 2 * SECOND
@@ -229,26 +233,26 @@ class Acknowledge(ChangeHandler):
             return {}
         found: dict[str, datetime] = {}
         for entry in await read_pages(fetch):
-            key = entry.incident_id or _id(orders[0])
+            key = entry.incident_id or _id(writes[0])
             if entry.type == "resolve":
                 found[key] = max(entry.at, found.get(key, entry.at))
         return found
 
 
 def _assign_to(args: Mapping[str, Json]) -> str:
-    """Who is to have the incident; ``""`` for a word that is none. A nicety stops no acknowledgement."""
+    """The value of ``assign_to``; ``""`` if it is invalid, which stops no acknowledgement."""
     wanted = text(args.get("assign_to")).lower() or _WRITER
     return wanted if wanted in ASSIGN_TO else ""
 
 
 def _known(task: Task) -> list[str]:
-    """Who has the incident as far as polls have shown: whom entries of ours can name."""
+    """The assignees that polls have shown: only expectations with these can be recognised."""
     people = task.incident.assignees if task.incident is not None else ()
     return [person.id for person in people if person.id is not None]
 
 
 def _kept(task: Task, writer: Writer) -> list[EntryExpected]:
-    """The assignments that come back where all who have the incident keep it."""
+    """The assignment entries that polls will show if all assignees keep the incident."""
     return [
         EntryExpected(
             "assign",
@@ -262,71 +266,71 @@ def _kept(task: Task, writer: Writer) -> list[EntryExpected]:
 
 
 def _keeping(task: Task, writer: Writer, before: Incident) -> Change | Verdict:
-    """The acknowledgement that leaves the incident with those who have it."""
+    """The acknowledgement that keeps the current assignees."""
     done = f"acknowledged {before.id}"
     plain = Change(_PLAIN, f"{done}; its assignees could not be kept")
     if task.is_uncertain:
-        # An earlier attempt may have written both, and that did not last.
+        # An earlier attempt may have written both, without a lasting effect.
         return plain
     users = [person.id for person in before.assignees]
     if set(users) <= {writer.user_id}:
         return Change(_PLAIN, done)
     if None in users or set(users) != {*_known(task)}:
-        # The entries of our own assignment are known by whom it names, so that has to be seen first.
+        # pagerforce recognises its own assignment by the assignees, so a poll must show them first.
         if task.now - (task.first_attempt_at or task.now) < _UNTIL_SEEN:
-            reason = f"who has {before.id} has just changed: the next poll tells"
+            reason = f"the assignees of {before.id} have just changed: waits for the next poll"
             return RetryLater(reason, _LOOK_AGAIN_SECONDS)
-        return replace(plain, done=f"{plain.done}: polls show others than PagerDuty does")
+        return replace(plain, done=f"{plain.done}: the polls do not show the current ones yet")
     targets = [{"assignee": {"id": one, "type": "user_reference"}} for one in users]
     return Change(
         {**_PLAIN, "assignments": targets},
-        f"{done}, with those who have it",
-        replace(plain, done=f"{plain.done}: PagerDuty refuses both in one"),
+        f"{done}, with its assignees kept",
+        replace(plain, done=f"{plain.done}: PagerDuty refuses both in one request"),
     )
 
 
-def _is_keeping(order: Order) -> bool:
-    """Whether both were written, and taken."""
-    return order.change is not None and "assignments" in order.change.fields
+def _is_keeping(write: IncidentWrite) -> bool:
+    """Whether both changes were sent and accepted."""
+    return write.change is not None and "assignments" in write.change.fields
 
 
-def _is_triggered_still(order: Order) -> bool:
-    is_triggered = order.after is not None and order.after.status is IncidentStatus.TRIGGERED
-    return is_triggered and _is_keeping(order)
+def _is_triggered_still(write: IncidentWrite) -> bool:
+    is_triggered = write.after is not None and write.after.status is IncidentStatus.TRIGGERED
+    return is_triggered and _is_keeping(write)
 
 
-def _done(order: Order) -> str:
-    """What to say of it."""
-    done = order.change.done if order.change else ""
-    if not _is_keeping(order) or order.before is None or order.after is None:
+def _done(write: IncidentWrite) -> str:
+    """The text of the outcome."""
+    done = write.change.done if write.change else ""
+    if not _is_keeping(write) or write.before is None or write.after is None:
         return done
-    if _ids(order.before) == _ids(order.after):
+    if _ids(write.before) == _ids(write.after):
         return done
-    return f"acknowledged {_id(order)}; PagerDuty did not keep its assignees"
+    return f"acknowledged {_id(write)}; PagerDuty did not keep its assignees"
 
 
 def _ids(incident: Incident) -> set[str | None]:
     return {person.id for person in incident.assignees}
 
 
-def _unmet(order: Order) -> tuple[Effect, ...]:
-    """What was expected in case PagerDuty takes it otherwise than it did."""
-    task, writer = order.task, order.writer
+def _unmet(write: IncidentWrite) -> tuple[Effect, ...]:
+    """The expectations for the reactions that PagerDuty did not show."""
+    task, writer = write.task, write.writer
     if writer is None or task.is_uncertain or _assign_to(only_call(task)) != _UNCHANGED:
         return ()
-    if order.is_sent_twice and not _is_keeping(order):
+    if write.is_sent_twice and not _is_keeping(write):
         return ()
-    second = NotCaused(EntryExpected("acknowledge", _id(order)))
+    second = NotCaused(EntryExpected("acknowledge", _id(write)))
     lost = _kept(task, writer)
-    if _is_keeping(order):
+    if _is_keeping(write):
         # An assignment that did not last: a later one to the same person is another act's.
-        has = _ids(order.after) if order.after is not None else {x.assignee for x in lost}
+        has = _ids(write.after) if write.after is not None else {x.assignee for x in lost}
         lost = [item for item in lost if item.assignee not in has]
     return (second, *(NotCaused(item) for item in lost))
 
 
 def _is_undone_by_others(entries: Sequence[LogEntry], writer: Writer) -> bool:
-    """Whether somebody else ended the acknowledgement that we wrote last."""
+    """Whether somebody else ended the writer's last acknowledgement."""
     ours = [
         place
         for place, entry in enumerate(entries)
@@ -339,12 +343,12 @@ def _is_undone_by_others(entries: Sequence[LogEntry], writer: Writer) -> bool:
     )
 
 
-def _id(order: Order) -> IncidentId:
-    return incident_id_of(order.task)
+def _id(write: IncidentWrite) -> IncidentId:
+    return incident_id_of(write.task)
 
 
 def _changed_at(before: Incident | None) -> datetime | None:
-    """The last change that our look showed."""
+    """The time of the last change before the read."""
     if before is None:
         return None
     times = (at for at in (before.status_changed_at, before.updated_at) if at is not None)

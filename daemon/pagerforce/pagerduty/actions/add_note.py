@@ -1,8 +1,8 @@
 """``pagerduty.add_note``. Fact: ``pagerduty.notes-without-key``.
 
-A note has no key of ours, so that after a lost answer it is looked for by its text, its author and
-its time before it is sent again. No maximum of its length is documented: a note goes out whole, and
-in numbered parts where PagerDuty refuses it as too long.
+A note has no key of pagerforce. After a lost answer it is searched for by its text, its author and
+its time before it is sent again. No maximum length is documented: a note is sent whole, or in
+numbered parts if PagerDuty refuses it as too long.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,14 +24,14 @@ from pagerforce.model.parts import split_text
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, NoteMade, Rejected, Skipped, Unknown, Verdict
 from pagerforce.pagerduty.actions.advice import is_too_long
-from pagerforce.pagerduty.actions.desk import Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
+from pagerforce.pagerduty.actions.tools import Writer, incident_id_of, verbatim
 from pagerforce.pagerduty.decode import Note, decode_note, decode_rows
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 
 PART_CHARS = 1_000
-"""Of a part, in UTF-16 units: below 1,024, the only maximum of a text that PagerDuty names (of an
-alert's summary)."""
+"""The length of a part in UTF-16 units: below 1,024, the only documented maximum of a text in
+PagerDuty (an alert's summary)."""
 
 
 ADD_NOTE = ActionSpec(
@@ -49,10 +49,10 @@ class AddNote(Handler):
     """Adds a note to an incident, resolved or not."""
 
     spec = ADD_NOTE
-    lane = Lane.NOTE
+    rate_class = RateClass.NOTE
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
-        writer = await self._desk.writer_of(task)
+        writer = await self._tools.writer_of(task)
         content = verbatim(args.get("text"))
         texts = dict.fromkeys((content, *split_text(content, PART_CHARS)))
         return [
@@ -65,7 +65,7 @@ class AddNote(Handler):
         content = verbatim(args.get("text"))
         if not content:
             return Skipped("the text of the note is empty")
-        writer = await self._desk.writer_of(task)
+        writer = await self._tools.writer_of(task)
         parts = split_text(content, PART_CHARS)
         incident_id, found = await self._find(task, (content, *parts), writer)
         if content in found:
@@ -82,7 +82,7 @@ class AddNote(Handler):
         return await self._send_parts(replace(task, incident_id=incident_id), parts, found, writer)
 
     async def _send(self, incident_id: IncidentId, content: str, writer: Writer) -> str:
-        raw = await self._desk.client.send_note(incident_id, content, writer.email)
+        raw = await self._tools.client.send_note(incident_id, content, writer.email)
         note_id = decode_note(raw).id
         if note_id is None:
             raise UnknownOutcomeError("notes.create: the note in the answer has no id")
@@ -91,7 +91,7 @@ class AddNote(Handler):
     async def _send_parts(
         self, task: Task, parts: Sequence[str], found: Mapping[str, str], writer: Writer
     ) -> Verdict:
-        """Adds the parts that are not there yet, in their order."""
+        """Adds the missing parts in their order."""
         incident_id = incident_id_of(task)
         made = dict(found)
         for part in parts:
@@ -106,21 +106,21 @@ class AddNote(Handler):
         return Delivered(detail, effects)
 
     def _interrupted(self, task: Task, error: RemoteError, done: int, total: int) -> Verdict:
-        """The verdict where a part failed; parts that are there must be looked for next time."""
+        """The verdict if a part failed; the next attempt must search for the written parts."""
         verdict = self._judge(task, error)
         if done == 0:
             return verdict
         written = f"{done} of {total} parts are written"
         if isinstance(verdict, Rejected) and task.is_uncertain:
             return Rejected(f"{written}, the next was refused: {verdict.reason}")
-        # Refused on the first attempt: only what is looked for again is known for ours when a poll
-        # shows the parts that are written.
+        # Refused on the first attempt: only an unknown outcome keeps the expectations that
+        # recognise the written parts in a poll.
         return Unknown(f"{written}: {error}")
 
     async def _find(
         self, task: Task, texts: Sequence[str], writer: Writer
     ) -> tuple[IncidentId, dict[str, str]]:
-        """What an earlier attempt made, and on which incident: where its notes are or belong."""
+        """The incident that the notes belong to, and the notes that an earlier attempt created."""
         here = incident_id_of(task)
         if task.is_uncertain:
             for incident_id in (here, *task.tried_elsewhere):
@@ -132,11 +132,11 @@ class AddNote(Handler):
     async def _look_up(
         self, task: Task, incident_id: IncidentId, texts: Sequence[str], writer: Writer
     ) -> dict[str, str]:
-        """Text -> id of the note that an earlier attempt made of it; the oldest that can be it."""
-        rows = await self._desk.client.fetch_notes(incident_id)
+        """For each text, the id of the oldest note that an earlier attempt may have created."""
+        rows = await self._tools.client.fetch_notes(incident_id)
         notes, flaws = decode_rows(rows, decode_note, "note")
         if flaws or any(note.id is None or not note.content for note in notes):
-            # It may be the one that is looked for: to conclude nothing is better than a double.
+            # It may be the wanted note: no conclusion is better than a duplicate.
             raise MalformedError("notes.list: a note of the answer cannot be understood")
         found: dict[str, str] = {}
         for note in notes:

@@ -1,4 +1,4 @@
-"""What an operator is to do about a refusal. Pure. Fact: ``pagerduty.refusal-codes``."""
+"""Advice for an operator about a refusal. Pure. Fact: ``pagerduty.refusal-codes``."""
 
 from pagerforce.errors import RefusedError
 from pagerforce.pagerduty.refusals import ALREADY_RESOLVED
@@ -14,7 +14,7 @@ _BY_CODE = {
     "2019": "free some room in PagerDuty",
 }
 _BY_STATUS = {
-    402: "take the action out of the rules, or have the account's plan extended",
+    402: "remove the action from the rules, or have the account's plan extended",
     403: "give the API key the right to do this",
     404: "correct what the rule names, or remove the link if the incident is gone",
 }
@@ -22,7 +22,7 @@ _ELSE = "correct the rule or the record"
 
 
 def is_resolved_refusal(error: RefusedError) -> bool:
-    """Whether the incident was refused because it is resolved."""
+    """Whether the change was refused because the incident is resolved."""
     is_code = error.code == ALREADY_RESOLVED
     return error.status == 400 and (is_code or "already resolved" in str(error).lower())
 
@@ -30,8 +30,8 @@ def is_resolved_refusal(error: RefusedError) -> bool:
 def is_too_long(error: RefusedError) -> bool:
     """Whether a text was refused for its length.
 
-    No limit of the REST API is documented; where PagerDuty has one, in the Events API, it says
-    ``... is too long (maximum is 1024 characters)``, as its framework does of any text.
+    The REST API documents no limit. The Events API has one and answers ``... is too long (maximum
+    is 1024 characters)``, the text of its framework for any field.
     """
     said = str(error).lower()
     is_said = "too long" in said or ("maximum" in said and "character" in said)
@@ -39,8 +39,8 @@ def is_too_long(error: RefusedError) -> bool:
 
 
 def rejection_reason(error: RefusedError) -> str:
-    """The reason of a dead letter: what was said, and what to do."""
-    if error.status == 0:  # our own words, which say it all
+    """The reason of a dead letter: the vendor's text, and advice."""
+    if error.status == 0:  # pagerforce's own text, which includes the advice
         return str(error)
     if "from" in str(error).lower() and "header" in str(error).lower():
         advice = _BY_CODE["1008"]

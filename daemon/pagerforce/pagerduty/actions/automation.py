@@ -1,8 +1,8 @@
 """``pagerduty.run_response_play`` and ``pagerduty.run_workflow``.
 
 Facts: ``pagerduty.workflow-start-only``, ``pagerduty.response-plays-removed``.
-Neither can be looked for afterwards, so both are sent at most once. Response plays were taken out
-of the documented API on 2025-09-09; accounts that still have them are served as before.
+Nothing shows afterwards whether one ran, so each is sent at most once. Response plays were removed
+from the documented API on 2025-09-09; for accounts that still have them, they keep working.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,10 +21,10 @@ from pagerforce.model.ids import Side
 from pagerforce.model.incident import IncidentStatus
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Skipped, Verdict
-from pagerforce.pagerduty.actions.desk import text
 from pagerforce.pagerduty.actions.handler import Handler
+from pagerforce.pagerduty.actions.tools import text
 from pagerforce.pagerduty.directory import is_play_id
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 from pagerforce.pagerduty.refusals import is_not_found
 
 _RESOLVED = "the incident is resolved: nobody needs to be called any more"
@@ -56,24 +56,24 @@ class RunResponsePlay(Handler):
     """Runs a response play on an open incident."""
 
     spec = RUN_RESPONSE_PLAY
-    lane = Lane.PAGE
+    rate_class = RateClass.PAGE
 
-    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - what a play does is the play's own
+    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - the effects of a play are unknown
         return ()
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
         wanted = text(args.get("response_play"))
         if not wanted:
             raise RefusedError("the response play is empty: correct the rule, then retry it")
-        writer = await self._desk.writer_of(task)
-        incident = (await self._desk.read_incident(task)).incident
+        writer = await self._tools.writer_of(task)
+        incident = (await self._tools.read_incident(task)).incident
         if incident.status is IncidentStatus.RESOLVED:
             return Skipped(_RESOLVED)
         play_id = wanted
         try:
             if not is_play_id(wanted):
                 play_id = await self._id_of(wanted, writer.email)
-            await self._desk.client.send_play_run(play_id, incident.id, writer.email)
+            await self._tools.client.send_play_run(play_id, incident.id, writer.email)
         except RefusedError as error:
             if is_not_found(error):
                 raise RefusedError(_GONE.format(play=wanted)) from error
@@ -81,7 +81,7 @@ class RunResponsePlay(Handler):
         return Delivered(f"ran response play {play_id} on {incident.id}")
 
     async def _id_of(self, name: str, from_email: str) -> str:
-        found = await self._desk.directory.find_response_play(name, from_email)
+        found = await self._tools.directory.find_response_play(name, from_email)
         if found is None:
             raise RefusedError(_GONE.format(play=name))
         return found.id
@@ -109,18 +109,18 @@ class RunWorkflow(Handler):
     """Starts an incident workflow on an open incident."""
 
     spec = RUN_WORKFLOW
-    lane = Lane.STATUS
+    rate_class = RateClass.STATUS
 
-    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - what a workflow does is the workflow's own
+    async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:  # noqa: ARG002 - the effects of a workflow are unknown
         return ()
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
         wanted = text(args.get("workflow"))
         if not wanted:
             raise RefusedError("the workflow is empty: correct the rule, then retry it")
-        workflow = await self._desk.workflow(wanted)
-        incident = (await self._desk.read_incident(task)).incident
+        workflow = await self._tools.workflow(wanted)
+        incident = (await self._tools.read_incident(task)).incident
         if incident.status is IncidentStatus.RESOLVED:
             return Skipped(_RESOLVED)
-        await self._desk.client.send_workflow_start(workflow.id, incident.id)
+        await self._tools.client.send_workflow_start(workflow.id, incident.id)
         return Delivered(f"started workflow {workflow.id} on {incident.id}")

@@ -1,7 +1,8 @@
-"""Changes of incidents that are there: read, decide, write, one at a time or up to 250 in one request.
+"""Changes existing incidents: read, decide, write, one at a time or up to 250 in one request.
 
-The bulk request is all or nothing: one incident that is refused has the whole of it refused, without
-a name. It is then halved until the refused one stands alone. Fact: ``pagerduty.bulk-all-or-nothing``.
+A bulk request is all or nothing: if PagerDuty refuses one incident, it refuses the whole request
+and does not name that incident. The request is then halved until the refused incident is alone.
+Fact: ``pagerduty.bulk-all-or-nothing``.
 """
 
 from abc import abstractmethod
@@ -17,9 +18,9 @@ from pagerforce.model.incident import Incident
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Verdict
 from pagerforce.pagerduty.actions.advice import is_resolved_refusal
-from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of
 from pagerforce.pagerduty.actions.handler import Handler, only_call
 from pagerforce.pagerduty.actions.stand_in import is_about_requester
+from pagerforce.pagerduty.actions.tools import Sight, Writer, incident_id_of
 from pagerforce.pagerduty.client import Raw
 from pagerforce.pagerduty.decode import decode_incident
 from pagerforce.pagerduty.refusals import ALREADY_ACKNOWLEDGED
@@ -29,10 +30,10 @@ _PLAN_LACKS_IT = 402
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be sent for one incident, and what to say of it once it is done.
+    """The fields to send for one incident, and the text of the outcome.
 
     Attributes:
-        instead: what is sent once where PagerDuty refuses this for a part that can be left out.
+        instead: sent once if PagerDuty refuses this change because of an optional part.
     """
 
     fields: Raw
@@ -41,17 +42,18 @@ class Change:
 
 
 Decider: TypeAlias = Callable[[Task, Writer, Sight], Awaitable[Change | Verdict]]
-"""Given the incident as it is now, what to send, or why nothing; may read its log."""
+"""Returns the change for the current incident, or a verdict without a write; may read its log."""
 
 
 @dataclass(slots=True)
-class Order:
+class IncidentWrite:
     """One task on its way to its verdict.
 
     Attributes:
-        decide: made of the task's arguments, every name resolved.
-        before: the incident as it was read; change: what was decided, and at last sent.
-        after: the incident as the answer to the write shows it; None where it does not.
+        decide: built from the task's arguments, with all names resolved.
+        before: the incident as it was read.
+        change: the decided change, as finally sent.
+        after: the incident in the answer to the write; None if it is missing there.
         is_sent_twice: another write followed one that took effect in part.
     """
 
@@ -69,7 +71,7 @@ class Order:
         """Its verdict.
 
         Raises:
-            ValueError: it is under way still.
+            ValueError: it has no verdict yet.
         """
         if self.verdict is None:
             raise ValueError(f"{self.task.do} ended without a verdict")
@@ -77,108 +79,108 @@ class Order:
 
 
 class ChangeHandler(Handler):
-    """The frame of every action that changes an incident."""
+    """The base class of all actions that change an incident."""
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
         decide = await self._decider(args)
-        order = Order(task, None, decide, await self._writer_of(task))
-        await self._decide(order, await self._desk.read_incident(task))
-        if order.verdict is None and await self._send([order]):
-            (order.verdict,) = await self._after([order], None)
-        return order.end
+        write = IncidentWrite(task, None, decide, await self._writer_of(task))
+        await self._decide(write, await self._tools.read_incident(task))
+        if write.verdict is None and await self._send([write]):
+            (write.verdict,) = await self._after([write], None)
+        return write.end
 
     async def deliver_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Verdict]]:
-        """One attempt at several incidents; what befalls one does not touch the others."""
-        orders = [await self._order(task) for task in tasks]
-        read_at = self._desk.client.server_time
-        await self._look(_open(orders))
-        by_writer: dict[str, list[Order]] = {}
-        for order in _open(orders):
-            if order.writer is not None:
-                by_writer.setdefault(order.writer.email, []).append(order)
+        """One attempt at several incidents; a failure of one does not affect the others."""
+        writes = [await self._begin(task) for task in tasks]
+        read_at = self._tools.client.server_time
+        await self._look(_open(writes))
+        by_writer: dict[str, list[IncidentWrite]] = {}
+        for write in _open(writes):
+            if write.writer is not None:
+                by_writer.setdefault(write.writer.email, []).append(write)
         sent = [done for mine in by_writer.values() for done in await self._send(mine)]
-        for order, verdict in zip(sent, await self._after(sent, read_at), strict=True):
-            order.verdict = verdict
-        return [[order.end] for order in orders]
+        for write, verdict in zip(sent, await self._after(sent, read_at), strict=True):
+            write.verdict = verdict
+        return [[write.end] for write in writes]
 
-    async def _order(self, task: Task) -> Order:
-        order = Order(task)
+    async def _begin(self, task: Task) -> IncidentWrite:
+        write = IncidentWrite(task)
         try:
-            order.decide = await self._decider(only_call(task))
-            order.writer = await self._writer_of(task)
+            write.decide = await self._decider(only_call(task))
+            write.writer = await self._writer_of(task)
         except RemoteError as error:
-            order.verdict = self._judge(task, error)
-        return order
+            write.verdict = self._judge(task, error)
+        return write
 
-    async def _look(self, orders: Sequence[Order]) -> None:
+    async def _look(self, writes: Sequence[IncidentWrite]) -> None:
         """Reads the incidents and decides."""
-        seen = await self._desk.read_incidents([order.task for order in orders])
-        for order in orders:
-            sight = seen[incident_id_of(order.task)]
+        seen = await self._tools.read_incidents([write.task for write in writes])
+        for write in writes:
+            sight = seen[incident_id_of(write.task)]
             try:
                 if isinstance(sight, RemoteError):
                     raise sight
-                await self._decide(order, sight)
+                await self._decide(write, sight)
             except RemoteError as error:
-                order.verdict = self._judge(order.task, error)
+                write.verdict = self._judge(write.task, error)
 
-    async def _decide(self, order: Order, sight: Sight) -> None:
-        if order.decide is None or order.writer is None:
+    async def _decide(self, write: IncidentWrite, sight: Sight) -> None:
+        if write.decide is None or write.writer is None:
             return
-        order.before = sight.incident
-        decided = await order.decide(order.task, order.writer, sight)
+        write.before = sight.incident
+        decided = await write.decide(write.task, write.writer, sight)
         if isinstance(decided, Change):
-            order.change = decided
+            write.change = decided
         else:
-            order.verdict = decided
+            write.verdict = decided
 
-    async def _send(self, orders: Sequence[Order]) -> list[Order]:
-        """Writes for one writer; those that were written."""
-        writer = orders[0].writer
+    async def _send(self, writes: Sequence[IncidentWrite]) -> list[IncidentWrite]:
+        """Sends the changes of one writer; returns those that were written."""
+        writer = writes[0].writer
         try:
-            await self._put(orders, writer.email if writer else "")
+            await self._put(writes, writer.email if writer else "")
         except RefusedError as error:
-            if len(orders) == 1 and _takes_less(orders[0], error):
-                return await self._send(orders)
+            if len(writes) == 1 and _takes_less(writes[0], error):
+                return await self._send(writes)
             is_own = not _is_refused_writer(writer, error) and error.status != _PLAN_LACKS_IT
-            if len(orders) > 1 and is_own:
-                half = len(orders) // 2
-                return await self._send(orders[:half]) + await self._send(orders[half:])
-            for order in orders:
-                order.verdict = self._refused(order.task, error, writer)
+            if len(writes) > 1 and is_own:
+                half = len(writes) // 2
+                return await self._send(writes[:half]) + await self._send(writes[half:])
+            for write in writes:
+                write.verdict = self._refused(write.task, error, writer)
         except RemoteError as error:
-            for order in orders:
-                order.verdict = self._judge(order.task, error)
+            for write in writes:
+                write.verdict = self._judge(write.task, error)
         else:
-            return list(orders)
+            return list(writes)
         return []
 
-    async def _put(self, orders: Sequence[Order], email: str) -> None:
-        """One request; keeps what its answer shows. Raises the ``RemoteError`` family."""
+    async def _put(self, writes: Sequence[IncidentWrite], email: str) -> None:
+        """Sends one request; keeps the answered incidents. Raises the ``RemoteError`` family."""
         changes: dict[str, Raw] = {
-            incident_id_of(order.task): order.change.fields for order in orders if order.change
+            incident_id_of(write.task): write.change.fields for write in writes if write.change
         }
         rows: Sequence[object]
-        if len(orders) == 1:
+        if len(writes) == 1:
             ((key, fields),) = changes.items()
-            rows = [await self._desk.client.send_update(key, fields, email)]
+            rows = [await self._tools.client.send_update(key, fields, email)]
         else:
-            rows = await self._desk.client.send_updates(changes, email)
+            rows = await self._tools.client.send_updates(changes, email)
         shown = {incident.id: incident for incident in _decoded(rows)}
-        for order in orders:
-            order.after = shown.get(incident_id_of(order.task))
+        for write in writes:
+            write.after = shown.get(incident_id_of(write.task))
 
     @abstractmethod
     async def _decider(self, args: Mapping[str, Json]) -> Decider:
-        """Resolves what the arguments name. Raises the ``RemoteError`` family."""
+        """Resolves the names in the arguments. Raises the ``RemoteError`` family."""
 
     async def _after(
         self,
-        orders: Sequence[Order],
-        read_at: datetime | None,  # noqa: ARG002 - for those who look once more
+        writes: Sequence[IncidentWrite],
+        read_at: datetime | None,  # noqa: ARG002 - for subclasses
     ) -> Sequence[Verdict]:
-        """The verdicts of writes that took effect; ``read_at``: when the incidents were listed."""
-        return [Delivered(order.change.done if order.change else "") for order in orders]
+        """The verdicts on successful writes; ``read_at``: when the incidents were listed."""
+        return [Delivered(write.change.done if write.change else "") for write in writes]
 
     def _refused(self, task: Task, error: RefusedError, writer: Writer | None) -> Verdict:
         if writer is not None and _is_refused_writer(writer, error):
@@ -186,18 +188,18 @@ class ChangeHandler(Handler):
         return self._judge(task, error)
 
 
-def _takes_less(order: Order, error: RefusedError) -> bool:
-    """Whether the change is sent once more, without what can be left out; then it stands so."""
-    less = order.change.instead if order.change else None
+def _takes_less(write: IncidentWrite, error: RefusedError) -> bool:
+    """Replaces the change with its ``instead``, if any; returns whether to send it again."""
+    less = write.change.instead if write.change else None
     is_about_it = error.code == ALREADY_ACKNOWLEDGED or is_resolved_refusal(error)
-    if less is None or is_about_it or _is_refused_writer(order.writer, error):
+    if less is None or is_about_it or _is_refused_writer(write.writer, error):
         return False
-    order.change = less
+    write.change = less
     return True
 
 
 def _decoded(rows: Sequence[object]) -> Iterator[Incident]:
-    """The incidents of an answer; one that can't be read tells nothing."""
+    """The incidents of an answer; unreadable ones are ignored."""
     for row in rows:
         if isinstance(row, Mapping):
             with suppress(ValueError):
@@ -208,5 +210,5 @@ def _is_refused_writer(writer: Writer | None, error: RefusedError) -> bool:
     return writer is not None and writer.actor_id is not None and is_about_requester(error)
 
 
-def _open(orders: Sequence[Order]) -> list[Order]:
-    return [order for order in orders if order.verdict is None]
+def _open(writes: Sequence[IncidentWrite]) -> list[IncidentWrite]:
+    return [write for write in writes if write.verdict is None]

@@ -21,12 +21,12 @@ from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Ref
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Skipped, Verdict
 from pagerforce.pagerduty.actions.change import Change, ChangeHandler, Decider
-from pagerforce.pagerduty.actions.desk import Sight, Writer, incident_id_of, text, texts
 from pagerforce.pagerduty.actions.history import is_overruled, read_history, was_done
 from pagerforce.pagerduty.actions.params import POLICY
+from pagerforce.pagerduty.actions.tools import Sight, Writer, incident_id_of, text, texts
 from pagerforce.pagerduty.client import MAX_BULK, Raw
 from pagerforce.pagerduty.decode import is_assigned_by_policy
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 
 _RESOLVED = "the incident is resolved"
 
@@ -60,18 +60,18 @@ class SetPriority(ChangeHandler):
     """Sets the priority of an open incident."""
 
     spec = SET_PRIORITY
-    lane = Lane.STATUS
+    rate_class = RateClass.STATUS
     _is_told_by_log = True
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer = await self._writer_of(task)
-        priority = await self._desk.priority(_priority_text(args))
+        priority = await self._tools.priority(_priority_text(args))
         told = priority.name or priority.id
         incident_id = incident_id_of(task)
         return (EntryExpected("priority_change", incident_id, writer.user_id, priority=told),)
 
     async def _decider(self, args: Mapping[str, Json]) -> Decider:
-        priority = await self._desk.priority(_priority_text(args))
+        priority = await self._tools.priority(_priority_text(args))
 
         async def decide(task: Task, writer: Writer, sight: Sight) -> Change | Verdict:
             before = sight.incident
@@ -89,29 +89,29 @@ class SetPriority(ChangeHandler):
     async def _newer(
         self, task: Task, writer: Writer, before: Incident, priority: Ref
     ) -> Verdict | None:
-        """The verdict where somebody has set another priority since the event."""
+        """The verdict if somebody has set another priority since the event."""
 
         def is_wanted(entry: LogEntry) -> bool:
             told = entry.priority
             return told is not None and (told.id == priority.id or told.name == priority.name)
 
-        entries = await read_history(self._desk.client, before.id, task.event_at)
+        entries = await read_history(self._tools.client, before.id, task.event_at)
         if task.is_uncertain and was_done(entries, task, writer, "priority_change", is_wanted):
-            return Delivered(f"found priority {priority.id} set, and changed since by others")
+            return Delivered(f"found priority {priority.id} set; others have changed it since")
         if is_overruled(entries, task, writer, ["priority_change"], is_wanted):
-            return Skipped("a newer priority, set in PagerDuty, stands", Side.PAGERDUTY)
+            return Skipped("a newer priority was set in PagerDuty", Side.PAGERDUTY)
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Destination:
-    """To whom an incident goes: users, or else a policy."""
+    """The new assignment of an incident: users, or else a policy."""
 
     users: tuple[str, ...]
     policy: str
 
     def is_reached(self, sight: Sight) -> bool:
-        """Whether the incident is there already."""
+        """Whether the incident is already assigned so."""
         incident = sight.incident
         if self.users:
             return {person.id for person in incident.assignees} == set(self.users)
@@ -119,7 +119,7 @@ class _Destination:
         return policy is not None and policy.id == self.policy and is_assigned_by_policy(sight.raw)
 
     def is_told(self, entry: LogEntry) -> bool:
-        """Whether an entry tells of going to these users; none says which policy it went to."""
+        """Whether an entry shows an assignment to these users; no entry shows a policy."""
         told = {person.id for person in entry.assignees or ()}
         return bool(told) and told <= set(self.users)
 
@@ -156,7 +156,7 @@ class Reassign(ChangeHandler):
     """Assigns an open incident to users or to an escalation policy."""
 
     spec = REASSIGN
-    lane = Lane.PAGE
+    rate_class = RateClass.PAGE
     _is_told_by_log = True
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
@@ -168,7 +168,7 @@ class Reassign(ChangeHandler):
                 EntryExpected("assign", incident_id, writer.user_id, assignee=user_id)
                 for user_id in destination.users
             ]
-        # Which of these a change of policy causes is not documented.
+        # It is not documented which of these a change of policy causes.
         kinds = ("delegate", "escalate", "assign")
         return [EntryExpected(kind, incident_id, writer.user_id) for kind in kinds]
 
@@ -190,13 +190,13 @@ class Reassign(ChangeHandler):
     async def _newer(
         self, task: Task, writer: Writer, before: Incident, destination: _Destination
     ) -> Verdict | None:
-        """The verdict where somebody has assigned it otherwise since the event.
+        """The verdict if somebody has made another assignment since the event.
 
-        Only a person's doing counts: the policy's own escalations go on all the while.
+        Only changes by people count: the policy's own escalations continue meanwhile.
         """
         entries = [
             entry
-            for entry in await read_history(self._desk.client, before.id, task.event_at)
+            for entry in await read_history(self._tools.client, before.id, task.event_at)
             if entry.agent_type == "user"
         ]
         is_done = (
@@ -205,29 +205,29 @@ class Reassign(ChangeHandler):
             else was_done(entries, task, writer, "delegate", lambda _: True)
         )
         if task.is_uncertain and is_done:
-            return Delivered("found reassigned, and changed since by others")
+            return Delivered("found reassigned; others have changed it since")
         kinds = ("assign", "escalate", "delegate")
         if is_overruled(entries, task, writer, kinds, destination.is_told):
-            return Skipped("a newer assignment, made in PagerDuty, stands", Side.PAGERDUTY)
+            return Skipped("a newer assignment was made in PagerDuty", Side.PAGERDUTY)
         return None
 
     async def _destination(self, args: Mapping[str, Json]) -> _Destination:
         if texts(args.get("assignees")):
-            return _Destination(await self._desk.user_ids(args.get("assignees")), "")
+            return _Destination(await self._tools.user_ids(args.get("assignees")), "")
         wanted = text(args.get("escalation_policy"))
         if not wanted:
             raise RefusedError(
                 "neither assignees nor an escalation policy are left after rendering: "
                 "correct the rule or the record, then retry it"
             )
-        return _Destination((), (await self._desk.escalation_policy(wanted)).id)
+        return _Destination((), (await self._tools.escalation_policy(wanted)).id)
 
 
 def _priority_text(args: Mapping[str, Json]) -> str:
     wanted = text(args.get("priority"))
     if not wanted:
         raise RefusedError(
-            "the priority is empty, and PagerDuty cannot be told to clear it: "
+            "the priority is empty, and PagerDuty's API cannot clear it: "
             "give the rule a condition or a default, then retry or discard it"
         )
     return wanted

@@ -1,8 +1,9 @@
 """``pagerduty.create_incident``: the page. Fact: ``pagerduty.key-free-after-resolve``.
 
 The incident key is deterministic and unique to the action. PagerDuty refuses a second open incident
-with it on the same service, but not one after the first is resolved: after a lost answer both are
-looked for before anything is sent again, whatever became of its key, its title and its service.
+with this key on the same service, but accepts it after the first is resolved. So after a lost
+answer open and resolved incidents are searched before anything is sent again, whatever happened to
+the key, the title and the service meanwhile.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -29,7 +30,6 @@ from pagerforce.model.keys import IncidentKey
 from pagerforce.model.lengths import cut
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, IncidentMade, Skipped, Verdict
-from pagerforce.pagerduty.actions.desk import Desk, UnknownNameError, Writer, text, verbatim
 from pagerforce.pagerduty.actions.handler import Handler
 from pagerforce.pagerduty.actions.lost_page import Wanted, find_page
 from pagerforce.pagerduty.actions.niceties import SAFE_TITLE, Page, without_refused
@@ -37,14 +37,21 @@ from pagerforce.pagerduty.actions.origin import Origins
 from pagerforce.pagerduty.actions.params import POLICY
 from pagerforce.pagerduty.actions.service_choice import carried_service, choose_service
 from pagerforce.pagerduty.actions.stand_in import is_about_requester
+from pagerforce.pagerduty.actions.tools import (
+    PagerDutyTools,
+    UnknownNameError,
+    Writer,
+    text,
+    verbatim,
+)
 from pagerforce.pagerduty.client import Raw
 from pagerforce.pagerduty.decode import decode_incident
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.rate import RateClass
 from pagerforce.pagerduty.refusals import DuplicateKeyError
 
 MAX_TITLE = 1024
-"""The REST API documents no limit for a title; this is the one of an alert's summary in the Events
-API, which becomes the title. No page may fail for want of a shorter title."""
+"""The REST API documents no limit for a title; this is the limit of an alert's summary in the
+Events API, which becomes the title. No page may fail because its title is too long."""
 T = TypeVar("T")
 
 _MOST_TRIES = 10
@@ -53,8 +60,8 @@ _LONGEST_LOOK_BACK = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
-    """What is to be created, every name resolved, and by whom."""
+class _Creation:
+    """The incident to create, with all names resolved, and its writer."""
 
     service_id: str
     key: str
@@ -74,14 +81,14 @@ CREATE_INCIDENT = ActionSpec(
             doc="a service, by name or id; default: the record's category, else the service mapping",
             names=Thing.SERVICE,
         ),
-        Param("urgency", choices=URGENCIES, doc="high or low; default: as the service has it"),
+        Param("urgency", choices=URGENCIES, doc="high or low; default: the service's setting"),
         Param("priority", doc="a priority, by name or id", names=Thing.PRIORITY),
         Param("body", doc="details, as text"),
         POLICY,
         Param(
             "assignees",
             ParamKind.LIST,
-            doc="one user, by e-mail or id; PagerDuty takes no more",
+            doc="one user, by e-mail or id; PagerDuty accepts no more",
             names=Thing.USER,
         ),
         Param(
@@ -89,7 +96,7 @@ CREATE_INCIDENT = ActionSpec(
             ParamKind.CHOICE,
             choices=("any", "open"),
             default="any",
-            doc="what keeps it from being created: any linked incident, or only an open one",
+            doc="which linked incident prevents the creation: any, or only an open one",
         ),
     ),
     doc="creates and links an incident, if none is linked",
@@ -103,11 +110,11 @@ class CreateIncident(Handler):
     """Creates an incident, or finds the one an earlier attempt created."""
 
     spec = CREATE_INCIDENT
-    lane = Lane.PAGE
+    rate_class = RateClass.PAGE
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
-        self._origins = Origins(desk.client)
+    def __init__(self, tools: PagerDutyTools) -> None:
+        super().__init__(tools)
+        self._origins = Origins(tools.client)
 
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer = await self._writer(task, await self._assignee(args, []), [])
@@ -115,17 +122,17 @@ class CreateIncident(Handler):
         return (PageExpected(_key(task), title, writer.user_id),)
 
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
-        order = await self._order(task, args)
+        creation = await self._creation(task, args)
         if task.is_uncertain:
-            found = await self._look_up(task, order)
+            found = await self._look_up(task, creation)
             if found is not None:
                 return _adopt(found)
         if task.is_overtaken:
             return Skipped(OVERTAKEN)
         try:
-            raw, order = await self._send(order)
+            raw, creation = await self._send(creation)
         except DuplicateKeyError as error:
-            found = await self._look_up(task, order)
+            found = await self._look_up(task, creation)
             if found is not None:
                 return _adopt(found)
             message = "PagerDuty has an incident with this key but does not show it yet"
@@ -135,32 +142,32 @@ class CreateIncident(Handler):
         except ValueError as error:
             message = f"incidents.create: the incident in the answer {error}"
             raise UnknownOutcomeError(message) from error
-        return Delivered(f"created {incident.id}{order.page.remark}", (IncidentMade(incident),))
+        return Delivered(f"created {incident.id}{creation.page.remark}", (IncidentMade(incident),))
 
-    async def _send(self, order: _Order) -> tuple[Raw, _Order]:
-        """Creates it, without what is refused and can be left out; what came of which order."""
-        client, email = self._desk.client, order.writer.email
-        is_actors = order.writer.actor_id is not None
+    async def _send(self, creation: _Creation) -> tuple[Raw, _Creation]:
+        """Creates it without refused optional parts; returns the answer and the creation as sent."""
+        client, email = self._tools.client, creation.writer.email
+        is_actors = creation.writer.actor_id is not None
         for _ in range(_MOST_TRIES):
             try:
-                return await client.send_incident(order.page.body, email), order
+                return await client.send_incident(creation.page.body, email), creation
             except DuplicateKeyError:
                 raise
             except RefusedError as error:
-                page = without_refused(order.page, error)
+                page = without_refused(creation.page, error)
                 if page is None or (is_actors and is_about_requester(error)):
                     raise
-                order = replace(order, page=page)
-        return await client.send_incident(order.page.body, email), order
+                creation = replace(creation, page=page)
+        return await client.send_incident(creation.page.body, email), creation
 
-    async def _order(self, task: Task, args: Mapping[str, Json]) -> _Order:
-        desk = self._desk
+    async def _creation(self, task: Task, args: Mapping[str, Json]) -> _Creation:
+        tools = self._tools
         if wanted := text(args.get("service")):
-            service_id = (await desk.service(wanted)).id
+            service_id = (await tools.service(wanted)).id
         else:
-            # The mappings may need Salesforce; a page that can do without must not wait for it.
-            service_id = carried_service(task, desk.config) or choose_service(
-                task, desk.config, await desk.mappings.resolve()
+            # The mappings may need Salesforce; a page that does not need them must not wait.
+            service_id = carried_service(task, tools.config) or choose_service(
+                task, tools.config, await tools.mappings.resolve()
             )
         left_out: list[str] = []
         assignee = await self._assignee(args, left_out)
@@ -174,7 +181,7 @@ class CreateIncident(Handler):
         if urgency := _urgency(args, left_out):
             body["urgency"] = urgency
         if wanted := text(args.get("priority")):
-            priority = await _or_without("priority", desk.priority(wanted), left_out)
+            priority = await _or_without("priority", tools.priority(wanted), left_out)
             if priority is not None:
                 body["priority"] = {"id": priority.id, "type": "priority_reference"}
         if details := verbatim(args.get("body")):
@@ -183,49 +190,49 @@ class CreateIncident(Handler):
             body["assignments"] = [{"assignee": {"id": assignee, "type": "user_reference"}}]
         elif wanted := text(args.get("escalation_policy")):
             policy = await _or_without(
-                "escalation_policy", desk.escalation_policy(wanted), left_out
+                "escalation_policy", tools.escalation_policy(wanted), left_out
             )
             if policy is not None:
                 body["escalation_policy"] = {"id": policy.id, "type": "escalation_policy_reference"}
-        return _Order(service_id, _key(task), Page(body, tuple(left_out)), writer)
+        return _Creation(service_id, _key(task), Page(body, tuple(left_out)), writer)
 
     async def _assignee(self, args: Mapping[str, Json], left_out: list[str]) -> str | None:
-        """The one assignee PagerDuty takes for a new incident; the service's policy calls otherwise."""
-        looked_up = self._desk.user_ids(args.get("assignees"))
+        """The one assignee of the new incident; None: the service's policy decides."""
+        looked_up = self._tools.user_ids(args.get("assignees"))
         users = await _or_without("assignees", looked_up, left_out) or ()
         if len(users) > 1:
             left_out.append(f"assigned to the first of {len(users)} assignees: PagerDuty takes one")
         return users[0] if users else None
 
     async def _writer(self, task: Task, assignee: str | None, left_out: list[str]) -> Writer:
-        """As whom to create it.
+        """The creator of the incident.
 
-        An incident whose creator is its assignee is acknowledged from the start and wakes nobody:
-        the integration user then stands in for the person.
+        An incident whose creator is its assignee is acknowledged from the start and wakes nobody.
+        Then the integration user creates it instead of the person.
         """
-        writer = await self._desk.writer_of(task)
+        writer = await self._tools.writer_of(task)
         if assignee is None or writer.user_id != assignee:
             return writer
-        stand_in = await self._desk.integration()
+        stand_in = await self._tools.integration()
         if stand_in.user_id == assignee:
             left_out.append("acknowledged from the start: its assignee is the integration user")
         return stand_in
 
-    async def _look_up(self, task: Task, order: _Order) -> Incident | None:
-        """The incident that an earlier attempt made, if it did."""
+    async def _look_up(self, task: Task, creation: _Creation) -> Incident | None:
+        """The incident that an earlier attempt created, if any."""
         tried_at = task.first_attempt_at or task.event_at
         since = max(tried_at - SIDES_APART, task.now - _LONGEST_LOOK_BACK)
         if task.doubt_since is not None:
             since = min(since, task.doubt_since - SIDES_APART)
         wanted = Wanted(
-            key=order.key,
-            titles=_titles(order),
-            service_id=order.service_id,
+            key=creation.key,
+            titles=_titles(creation),
+            service_id=creation.service_id,
             since=since,
             until=task.now + timedelta(days=1),
             tried_at=tried_at,
         )
-        return await find_page(self._desk.client, self._origins, wanted)
+        return await find_page(self._tools.client, self._origins, wanted)
 
 
 def _key(task: Task) -> str:
@@ -234,9 +241,9 @@ def _key(task: Task) -> str:
     return str(IncidentKey(task.object, task.record_id, task.key))
 
 
-def _titles(order: _Order) -> frozenset[str]:
-    """The titles under which an attempt may have made it."""
-    title = str(order.page.body["title"])
+def _titles(creation: _Creation) -> frozenset[str]:
+    """The titles that an attempt may have used."""
+    title = str(creation.page.body["title"])
     return frozenset((title, cut(title, SAFE_TITLE)))
 
 
@@ -245,7 +252,7 @@ def _adopt(incident: Incident) -> Delivered:
 
 
 async def _or_without(name: str, looked_up: Awaitable[T], left_out: list[str]) -> T | None:
-    """What an argument names; None where PagerDuty knows no such thing or the plan has none."""
+    """The object that an argument names; None if PagerDuty or the account's plan has none."""
     try:
         return await looked_up
     except RefusedError as error:

@@ -1,7 +1,8 @@
-"""After a restore: whether an incident's log shows that a change of ours was made already.
+"""After a restore: whether an incident's log shows that an action was already done.
 
-What people did since must not be undone by doing it again (an incident that we resolved and somebody
-reopened, say), so the present state alone does not tell. Facts: docs/vendors/pagerduty.md#log-entries.
+Repeating it could undo a later change by people: for example, somebody has reopened an incident
+that pagerforce had resolved. So the current state alone proves nothing.
+Facts: docs/vendors/pagerduty.md#log-entries.
 """
 
 from collections.abc import Sequence
@@ -10,39 +11,34 @@ from pagerforce.model.action import Task
 from pagerforce.model.durations import CLOCK_KNOWN_TO
 from pagerforce.model.expectation import EntryExpected, Expectation
 from pagerforce.model.incident import LogEntry
-from pagerforce.pagerduty.actions.desk import Desk, incident_id_of
-from pagerforce.pagerduty.client import MAX_DEPTH
-from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
+from pagerforce.pagerduty.actions.history import read_history
+from pagerforce.pagerduty.actions.tools import PagerDutyTools, incident_id_of
 
 
 async def find_earlier_doing(
-    desk: Desk, task: Task, expected: Sequence[Expectation]
+    tools: PagerDutyTools, task: Task, expected: Sequence[Expectation]
 ) -> LogEntry | None:
-    """The entry that a forgotten action like this one has left; None where there is none.
+    """The log entry of the same action before the restore; None if there is none.
 
     Raises:
-        RemoteError: the log could not be read.
+        RemoteError: the log could not be read to its end, or an entry of it is malformed.
     """
     if task.doubt_since is None or not expected:
         return None
     since = task.doubt_since - CLOCK_KNOWN_TO
-    offset = 0
-    while offset < MAX_DEPTH:
-        page = await desk.client.fetch_incident_log_entries(incident_id_of(task), since, offset)
-        entries, _ = decode_rows(page.rows, decode_log_entry, "log entry")
-        for entry in entries:
-            if entry.at >= since and any(_is_fulfilled(item, entry) for item in expected):
-                return entry
-        offset += len(page.rows)
-        if not page.more or not page.rows:
-            break
-    return None
+    entries = await read_history(tools.client, incident_id_of(task), since)
+    found = (
+        entry
+        for entry in reversed(entries)
+        if entry.at >= since and any(_is_fulfilled(item, entry) for item in expected)
+    )
+    return next(found, None)
 
 
 def _is_fulfilled(expected: Expectation, entry: LogEntry) -> bool:
-    """By type, author and, where the entry tells it, value. An author is needed: others act too.
+    """Compares type, author and, if the entry has one, the value. Entries of others do not count.
 
-    What came along with an acknowledgement does not say that there was one.
+    An assignment that accompanies an acknowledgement does not prove the acknowledgement.
     """
     if not isinstance(expected, EntryExpected) or expected.keeps_status:
         return False

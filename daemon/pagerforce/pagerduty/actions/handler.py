@@ -1,4 +1,4 @@
-"""The frame of every handler: one attempt, and what an error in it means."""
+"""The base class of all handlers: one attempt, and the verdict on its errors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,14 @@ from pagerforce.model.expectation import Expectation, not_before
 from pagerforce.model.value import Json
 from pagerforce.model.verdict import Delivered, Rejected, RetryLater, Skipped, Unknown, Verdict
 from pagerforce.pagerduty.actions.advice import is_resolved_refusal, rejection_reason
-from pagerforce.pagerduty.actions.desk import Desk, Writer
 from pagerforce.pagerduty.actions.earlier import find_earlier_doing
 from pagerforce.pagerduty.actions.stand_in import is_about_requester
-from pagerforce.pagerduty.pace import Lane
+from pagerforce.pagerduty.actions.tools import PagerDutyTools, Writer
+from pagerforce.pagerduty.rate import RateClass
 from pagerforce.wire.verdicts import verdict_of
 
-# Answers may be dated by another clock than entries. Better a person unheard than an echo heard.
+# Answers and entries may use different clocks. Missing a person's change is better than treating an
+# echo as an event.
 _CLOCK_DOUBT = timedelta(minutes=5)
 _AT_ONCE = 0.0
 
@@ -32,18 +33,18 @@ class Handler(ABC):
 
     spec: ActionSpec
     """Its declaration."""
-    lane: Lane
+    rate_class: RateClass
     """How urgent its requests are."""
     _is_told_by_log = False
-    """Whether the entries that it expects say that it was done; else it is looked for otherwise."""
+    """Whether the expected entries prove that it was done; otherwise another search is used."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, tools: PagerDutyTools) -> None:
+        self._tools = tools
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
-        """What polls may bring back because of this attempt, no entry from long before it."""
+        """The entries that polls may show because of this attempt; none from long before it."""
         expected = await self._expect(task, only_call(task))
-        began_at = self._desk.client.server_time
+        began_at = self._tools.client.server_time
         if began_at is None or task.is_uncertain:  # an earlier attempt may have done it
             return expected
         since = began_at - _CLOCK_DOUBT
@@ -55,7 +56,7 @@ class Handler(ABC):
         try:
             if task.doubt_since is not None and self._is_told_by_log:
                 expected = await self._expect(task, args)
-                entry = await find_earlier_doing(self._desk, task, expected)
+                entry = await find_earlier_doing(self._tools, task, expected)
                 if entry is not None:
                     return (Delivered(f"done before the restore: log entry {entry.id}"),)
             return (await self._attempt(task, args),)
@@ -64,30 +65,30 @@ class Handler(ABC):
             return (self._judge(task, error) if writer is None else self._stand_in(writer, error),)
 
     async def _refused_writer(self, task: Task, error: RemoteError) -> Writer | None:
-        """The person in whose name it went out, where PagerDuty refused it for who asks."""
+        """The person in whose name it was sent, if PagerDuty refused that person."""
         if not isinstance(error, RefusedError) or not is_about_requester(error):
             return None
         writer = await self._writer_of(task)
         return writer if writer.actor_id is not None else None
 
     async def _writer_of(self, task: Task) -> Writer:
-        """As whom to write it."""
-        return await self._desk.writer_of(task)
+        """The writer of the change."""
+        return await self._tools.writer_of(task)
 
     def _stand_in(self, writer: Writer, error: RemoteError) -> Verdict:
-        """The next attempt is the integration user's: nothing stops for want of somebody's rights."""
+        """The integration user makes the next attempt: a person's missing rights stop nothing."""
         if writer.actor_id is not None:
-            self._desk.stand_ins.refuse(writer.actor_id)
-        who = f"PagerDuty does not take this from {writer.actor_id}"
-        return RetryLater(f"{who} ({error}): the integration user does it next", _AT_ONCE)
+            self._tools.stand_ins.refuse(writer.actor_id)
+        who = f"PagerDuty refuses this from {writer.actor_id}"
+        return RetryLater(f"{who} ({error}): the integration user tries it next", _AT_ONCE)
 
     @abstractmethod
     async def _attempt(self, task: Task, args: Mapping[str, Json]) -> Verdict:
-        """Does it, or finds that there is nothing to do. Raises the ``RemoteError`` family."""
+        """Makes the change, or finds it unnecessary. Raises the ``RemoteError`` family."""
 
     @abstractmethod
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
-        """The log entries it will cause. Raises the ``RemoteError`` family."""
+        """The log entries that it will cause. Raises the ``RemoteError`` family."""
 
     def _judge(self, task: Task, error: RemoteError) -> Verdict:
         if isinstance(error, RefusedError):
@@ -100,13 +101,13 @@ class Handler(ABC):
                 "then retry or discard it"
             )
         if task.is_uncertain and isinstance(error, TransientError | MalformedError):
-            # Looking for the earlier attempt's effect failed: that one is as uncertain as before.
-            return Unknown(str(error))
+            # The search for the earlier attempt's effect failed: its outcome stays unknown.
+            return Unknown(str(error), is_answered=bool(error.code))
         return verdict_of(error)
 
 
 def only_call(task: Task) -> Mapping[str, Json]:
-    """The arguments; only ``salesforce.set_field`` is ever given several calls at once."""
+    """The arguments; only ``salesforce.set_field`` ever gets several calls at once."""
     if len(task.calls) != 1:
         raise ValueError(f"{task.do} takes one call at a time, not {len(task.calls)}")
     return task.calls[0]

@@ -1,9 +1,8 @@
-"""What an incident's log tells about the time since the event that an action answers.
+"""Reads an incident's log since the event that caused an action.
 
-The API writes whatever it is told and has no way to write only if nothing changed, so before a write
-the log is asked two things: has somebody decided otherwise since, and has an earlier attempt of ours,
-whose answer was lost, taken effect. Facts: ``pagerduty.no-conditional-write``,
-``pagerduty.own-entries-bear-writer``.
+The API has no conditional writes. So before a write the log answers two questions: has somebody
+else made another decision since, and has an earlier attempt without an answer taken effect?
+Facts: ``pagerduty.no-conditional-write``, ``pagerduty.own-entries-bear-writer``.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +13,7 @@ from pagerforce.errors import MalformedError
 from pagerforce.model.action import Task
 from pagerforce.model.ids import IncidentId, Side
 from pagerforce.model.incident import LogEntry
-from pagerforce.pagerduty.actions.desk import Writer
+from pagerforce.pagerduty.actions.tools import Writer
 from pagerforce.pagerduty.client import MAX_DEPTH, Page, PagerDutyClient
 from pagerforce.pagerduty.decode import decode_log_entry, decode_rows
 from pagerforce.pagerduty.windows import in_order
@@ -25,7 +24,7 @@ IsWanted = Callable[[LogEntry], bool]
 async def read_history(
     client: PagerDutyClient, incident_id: IncidentId, since: datetime
 ) -> list[LogEntry]:
-    """The incident's entries from a second on, oldest first.
+    """The incident's entries since a second, oldest first.
 
     Raises:
         RemoteError: the log could not be read to its end.
@@ -34,7 +33,7 @@ async def read_history(
 
 
 async def read_pages(fetch: Callable[[int], Awaitable[Page]]) -> list[LogEntry]:
-    """All pages of a stretch of a log, oldest entry first; ``fetch`` takes the offset.
+    """All pages of a part of a log, oldest entry first; ``fetch`` takes the offset.
 
     Raises:
         RemoteError: it could not be read to its end.
@@ -58,9 +57,9 @@ async def read_pages(fetch: Callable[[int], Awaitable[Page]]) -> list[LogEntry]:
 def was_done(
     entries: Sequence[LogEntry], task: Task, writer: Writer, kind: str, is_wanted: IsWanted
 ) -> bool:
-    """Whether the last that we did of this kind since the event is what we were to do.
+    """Whether the writer's last entry of this kind, since the event, has the wanted effect.
 
-    The last: earlier ones may be those of earlier actions, which came late.
+    Only the last counts: earlier ones may come from earlier actions that were delivered late.
     """
     event_at = task.event_at.replace(microsecond=0)
     ours = [entry for entry in entries if entry.type == kind and _is_by(entry, writer)]
@@ -74,7 +73,7 @@ def is_overruled(
     kinds: Sequence[str],
     is_wanted: IsWanted,
 ) -> bool:
-    """Whether somebody else than us has decided otherwise since the event; a tie is theirs."""
+    """Whether somebody else made another decision since the event; in a tie, theirs wins."""
     return any(
         entry.type in kinds
         and _is_later(entry, task)
@@ -89,6 +88,6 @@ def _is_by(entry: LogEntry, writer: Writer) -> bool:
 
 
 def _is_later(entry: LogEntry, task: Task) -> bool:
-    """An event of PagerDuty's own is itself an entry of its second, maybe one of several."""
+    """An event from PagerDuty is itself an entry of its second, so that second does not count."""
     event_at = task.event_at.replace(microsecond=0)
     return entry.at >= event_at if task.event_source is Side.SALESFORCE else entry.at > event_at

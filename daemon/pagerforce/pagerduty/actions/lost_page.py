@@ -1,8 +1,8 @@
-"""Finds the incident that an earlier attempt may have made. Fact: ``pagerduty.key-hidden-by-alerts``.
+"""Finds the incident of an earlier attempt. Fact: ``pagerduty.key-hidden-by-alerts``.
 
-By its key first, which is ours alone: on whatever service somebody has put the incident, it is the one.
-An incident that has alerts by now shows no key of its own: it is known by its title, and where somebody
-has changed that, by how it began.
+The key comes first. Only pagerforce uses it, so it identifies the incident on any service. An
+incident that has received alerts shows no key of its own: then its title identifies it, or, if
+somebody has changed the title, its trigger entry.
 """
 
 from collections.abc import Sequence
@@ -19,19 +19,19 @@ from pagerforce.pagerduty.open_incidents import OPEN_STATUSES
 
 _MOST_LISTED = 1_000
 _MOST_ASKED = 200
-"""How it began is asked for incident by incident: in a storm other pages wait meanwhile."""
+"""Trigger entries are read one by one; in a storm other pages wait meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is known of an incident that may exist.
+    """The known facts about an incident that may exist.
 
     Attributes:
         key: its incident key.
-        titles: one of these it was made with.
-        service_id: the service it was made on.
-        since / until: between these it was made, if it was.
-        tried_at: about when.
+        titles: its possible original titles.
+        service_id: its original service.
+        since / until: the time range of its creation.
+        tried_at: the approximate time of its creation.
     """
 
     key: str
@@ -43,10 +43,10 @@ class Wanted:
 
 
 async def find_page(client: PagerDutyClient, origins: Origins, wanted: Wanted) -> Incident | None:
-    """The incident, or None where there is none.
+    """The incident, or None if there is none.
 
     Raises:
-        RemoteError: nothing is to be concluded; of what could not be understood it may be one.
+        RemoteError: the search has no result; an unreadable row may be the incident.
     """
     keyed = {"incident_key": wanted.key, "time_zone": "UTC"}
     window = {
@@ -58,7 +58,7 @@ async def find_page(client: PagerDutyClient, origins: Origins, wanted: Wanted) -
     for params, is_old in (
         ({**keyed, "statuses[]": list(OPEN_STATUSES), "date_range": "all"}, True),
         ({**keyed, **window, "statuses[]": ["resolved"]}, False),
-        # The filter finds no own key of an incident that has alerts by now.
+        # The key filter does not find an incident that has received alerts.
         ({**window, "service_ids[]": [wanted.service_id], "sort_by": "created_at:desc"}, False),
     ):
         listed = [x for x in await _list(client, params) if is_old or _is_new(x[0], wanted)]
@@ -69,14 +69,14 @@ async def find_page(client: PagerDutyClient, origins: Origins, wanted: Wanted) -
 
 
 async def _list(client: PagerDutyClient, params: Params) -> list[tuple[Incident, Raw]]:
-    """The newest of a list, each as decoded and as it came."""
+    """The newest incidents of a list, each decoded and raw."""
     found: list[tuple[Incident, Raw]] = []
     offset = 0
     while offset < _MOST_LISTED:
         page = await client.fetch_incidents(params, offset)
         pairs, flaws = decode_rows(page.rows, lambda raw: (decode_incident(raw), raw), "incident")
         if flaws:
-            # It may be the one that is looked for: to conclude nothing is better than a double.
+            # It may be the wanted incident: no conclusion is better than a duplicate.
             raise MalformedError(f"incidents.list: {flaws[0].where} {flaws[0].what}")
         found += pairs
         offset += len(page.rows)
@@ -86,7 +86,7 @@ async def _list(client: PagerDutyClient, params: Params) -> list[tuple[Incident,
 
 
 def _is_it(incident: Incident, wanted: Wanted) -> bool:
-    """By key or title; filters are known to be taken loosely, so each is checked again."""
+    """Compares key or title. PagerDuty may apply filters loosely, so each row is checked again."""
     is_there = incident.service is None or incident.service.id == wanted.service_id
     is_named = incident.title in wanted.titles and is_there
     return incident.incident_key == wanted.key or (incident.incident_key is None and is_named)
@@ -99,7 +99,7 @@ def _is_new(incident: Incident, wanted: Wanted) -> bool:
 async def _find_by_origin(
     origins: Origins, listed: Sequence[tuple[Incident, Raw]], wanted: Wanted
 ) -> Incident | None:
-    """One without a key and under another title; those made at the time of the attempt first."""
+    """One without a key and with another title; those closest to the time of the attempt first."""
     nameless = [item for item in listed if item[0].incident_key is None]
     nameless.sort(key=lambda item: abs((item[0].created_at or wanted.tried_at) - wanted.tried_at))
     names = {wanted.key, *wanted.titles}

@@ -1,7 +1,7 @@
-"""What a page can go out without: a nicety must not keep anybody from being woken. Pure.
+"""The optional parts of a page: they must never prevent it. Pure.
 
-What PagerDuty refuses is left out, the narrowest part first, and the page is sent again; a refused
-request has done nothing. What can't be left out is the service, and a title.
+A part that PagerDuty refuses is left out, the smallest part first, and the page is sent again. A
+refused request has changed nothing. The service and a title cannot be left out.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from pagerforce.model.lengths import cut
 from pagerforce.pagerduty.actions.advice import is_too_long
 
 SAFE_TITLE = 255
-"""What a title is cut to where PagerDuty refuses a longer one."""
+"""The length of a title after PagerDuty has refused a longer one."""
 SAFE_BODY = 2_000
-"""What the details are cut to where PagerDuty refuses them as too long."""
+"""The length of the details after PagerDuty has refused them as too long."""
 
-# By the codes and the words in which PagerDuty refuses them.
+# The codes and words of PagerDuty's refusals for each part.
 _PARTS: Mapping[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "priority": (frozenset({"1020"}), ("priorit",)),
     "assignments": (frozenset({"1007"}), ("assign",)),
@@ -27,29 +27,29 @@ _PARTS: Mapping[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "body": (frozenset(), ("body", "details")),
 }
 _STATUSES = frozenset({400, 402, 403, 404, 413, 422})
-# Services, and incidents that exist: nothing that is left out helps.
+# About services and existing incidents: leaving out a part does not help.
 _HOPELESS = frozenset({"1001", "5002"})
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A new incident as it is sent; ``left_out``: what it goes without, and why, for ``why``."""
+    """A new incident as sent; ``left_out``: the missing parts with reasons, shown by ``why``."""
 
     body: Mapping[str, object]
     left_out: tuple[str, ...] = ()
 
     @property
     def remark(self) -> str:
-        """For the outcome: ``", without priority (code 1020)"``."""
+        """The text for the outcome: ``", without priority (code 1020)"``."""
         return "".join(f", {item}" for item in self.left_out)
 
 
 def without_refused(page: Page, error: RefusedError) -> Page | None:
-    """The page without what was refused; None where nothing that could be left out is in it.
+    """The page without the refused part; None if no part can be left out.
 
     Args:
-        page: what was refused.
-        error: in which words.
+        page: the refused page.
+        error: the refusal.
     """
     if error.status not in _STATUSES or error.code in _HOPELESS:
         return None

@@ -1,7 +1,7 @@
-"""How an incident began: the texts its trigger entry was written with, which nobody can change.
+"""The original texts of an incident, from its trigger entry, which nobody can change.
 
-An incident that has alerts shows no key of its own, and its title may have been changed since; the log
-still holds both as they were. Fact: ``pagerduty.trigger-entry-keeps-event``.
+An incident with alerts shows no key of its own, and its title may have been changed since. The log
+keeps the original of both. Fact: ``pagerduty.trigger-entry-keeps-event``.
 """
 
 from collections.abc import Mapping
@@ -14,20 +14,20 @@ _MOST_KEPT = 2_000
 
 
 class Origins:
-    """Asks for trigger entries, each once: what they say never changes."""
+    """Reads trigger entries, each once: they never change."""
 
     def __init__(self, client: PagerDutyClient) -> None:
         self._client = client
         self._known: dict[str, frozenset[str]] = {}
 
     async def names(self, incident: Raw) -> frozenset[str]:
-        """The key and the titles it was opened with, as far as its trigger entry tells.
+        """The original key and titles of an incident, as far as its trigger entry has them.
 
         Args:
-            incident: as the API lists it.
+            incident: as listed by the API.
 
         Raises:
-            RemoteError: PagerDuty could not be asked.
+            RemoteError: PagerDuty could not be reached.
         """
         first = incident.get("first_trigger_log_entry")
         entry_id = first.get("id") if isinstance(first, Mapping) else None
@@ -40,7 +40,7 @@ class Origins:
         try:
             entry = await self._client.fetch_log_entry(entry_id)
         except RefusedError:
-            return frozenset()  # not shown yet, not to us, or gone with its incident
+            return frozenset()  # not visible yet or to this key, or gone with its incident
         channel = entry.get("channel")
         values = [channel.get(name) for name in _NAMES] if isinstance(channel, Mapping) else []
         names = frozenset(value for value in values if isinstance(value, str) and value)

@@ -1,6 +1,6 @@
-"""Which service an incident goes to where its action names none. Pure.
+"""Chooses the service of an incident if its action names none. Pure.
 
-The record's category comes first, as it carries a service id of its own; then the outbound service
+The record's category comes first, because it has its own service id. Then come the outbound service
 mappings, in the order of the configuration.
 """
 
@@ -15,19 +15,19 @@ from pagerforce.model.value import Fields, Scalar, is_empty
 
 
 def carried_service(task: Task, config: Config) -> str | None:
-    """The service id that the record's category carries, if any."""
+    """The service id of the record's category, if any."""
     path = _service_id_path(config, task.object)
     carried = _first_value(_sources(task), path) if path else None
     return carried.strip() if isinstance(carried, str) and carried.strip() else None
 
 
 def choose_service(task: Task, config: Config, mappings: Sequence[ResolvedMapping]) -> str:
-    """The id of the service for the task's record, where its category carries none.
+    """The id of the service for the task's record if its category has none.
 
-    The record as of the event decides, where it says anything; else the record as last seen.
+    The record at the time of the event decides if it has a value, else its last known state.
 
     Raises:
-        RefusedError: nothing leads to a service; the text says what to configure.
+        RefusedError: no mapping applies; the text says what to configure.
     """
     sources = _sources(task)
     path = _service_id_path(config, task.object)
@@ -44,7 +44,7 @@ def choose_service(task: Task, config: Config, mappings: Sequence[ResolvedMappin
 
 
 def is_same(left: Scalar, right: Scalar) -> bool:
-    """Whether a field holds a mapping's value, compared as the operator ``equals`` compares."""
+    """Whether a field has a mapping's value; compares like the operator ``equals``."""
     if isinstance(left, str) and isinstance(right, str):
         if _looks_like_id(left) and _looks_like_id(right):
             return is_same_record_id(left, right)
@@ -55,12 +55,12 @@ def is_same(left: Scalar, right: Scalar) -> bool:
 
 
 def _looks_like_id(text: str) -> bool:
-    """Whether it is an Id rather than a word that happens to be as long: Ids hold digits."""
+    """Whether it is an Id and not a word of the same length: Ids contain digits."""
     return is_record_id(text) and any(letter.isdigit() for letter in text)
 
 
 def _service_id_path(config: Config, object_name: str) -> str:
-    """Where records of this object carry a service id; Salesforce's names know no case."""
+    """The path of the service id in records of this object; Salesforce's names ignore case."""
     for item in config.objects:
         if item.name.lower() == object_name.lower():
             return item.service_id_path
@@ -81,7 +81,7 @@ def _first_value(sources: Iterable[Fields], path: str) -> Scalar:
 
 
 def _value(fields: Fields, path: str) -> Scalar:
-    """A field by name; Salesforce's names know no case."""
+    """A field by name; Salesforce's names ignore case."""
     if path in fields:
         return fields[path]
     wanted = path.lower()

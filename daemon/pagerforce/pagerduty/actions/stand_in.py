@@ -1,9 +1,9 @@
-"""Who can't be written as: people whom PagerDuty refuses as the requester of a change.
+"""People whom PagerDuty refuses as the requester of a change.
 
-With ``act_as = "actor"``, and with ``assign_to = "actor"`` of an action, a change goes out as the person
-whose doing it was. PagerDuty refuses that for
-want of rights, or because the person was removed since. That must not stop a page: the integration user
-stands in, for a while, and it is said once per person.
+With ``act_as = "actor"``, or ``assign_to = "actor"`` in an action, a change is written in the name
+of the person who made it. PagerDuty refuses that if the person lacks the right or was removed. That
+must not stop a page: for an hour the integration user writes instead, and one warning per person
+says so.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _CODES = frozenset({"1008", "1018", "2010", "2011", "2013"})
 
 
 def is_about_requester(error: RefusedError) -> bool:
-    """Whether a refusal may be about who asks rather than about what is asked for."""
+    """Whether a refusal may be about the requester and not about the request."""
     said = str(error).lower()
     names_requester = "requester" in said or ("from" in said and "header" in said)
     return error.code in _CODES or error.status == 403 or names_requester
@@ -30,10 +30,10 @@ def is_about_requester(error: RefusedError) -> bool:
 
 @dataclass(slots=True)
 class StandIns:
-    """People for whom the integration user stands in; shared by all handlers.
+    """People for whom the integration user writes; shared by all handlers.
 
     Attributes:
-        count: told of each person once an hour.
+        count: called once an hour for each person.
     """
 
     clock: Clock
@@ -41,7 +41,7 @@ class StandIns:
     _since: dict[str, datetime] = field(default_factory=dict)
 
     def refuse(self, user_id: str) -> None:
-        """PagerDuty does not let this person do it; they are tried again after an hour."""
+        """Marks a person as refused by PagerDuty; they are tried again after an hour."""
         if len(self._since) >= _MOST:
             self._since.pop(next(iter(self._since)))
         self._since[user_id] = self.clock.now()
@@ -49,6 +49,6 @@ class StandIns:
         _LOG.warning("requester_refused", user=user_id)
 
     def is_refused(self, user_id: str | None) -> bool:
-        """Whether the integration user writes in this person's place."""
+        """Whether the integration user writes instead of this person."""
         since = self._since.get(user_id or "")
         return since is not None and abs(self.clock.now() - since) < _FOR

@@ -1,4 +1,4 @@
-"""What rules may do to Salesforce: the catalog of actions and who delivers them."""
+"""Salesforce's actions: their catalog, and the handlers that deliver them."""
 
 from pagerforce.config.schema import Config
 from pagerforce.model.action import ActionSpec
@@ -6,8 +6,8 @@ from pagerforce.model.mapping import MappingTable
 from pagerforce.model.ports import ActionHandler, Clock
 from pagerforce.salesforce.actions.add_comment import AddComment
 from pagerforce.salesforce.actions.create_record import CreateRecord
-from pagerforce.salesforce.actions.desk import Desk
 from pagerforce.salesforce.actions.set_field import SetField
+from pagerforce.salesforce.actions.tools import SalesforceTools
 from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.feeds import FeedPlan
 from pagerforce.salesforce.lookup import LookupResolver
@@ -30,15 +30,15 @@ def build_handlers(
     """One handler for each action of the catalog.
 
     Args:
-        client: whom to ask.
+        client: the API.
         schema: the org's objects.
         config: objects and comments.
         mappings: the service mappings, resolved.
         clock: measures the age of caches.
-        plan: the poller's own, so that records which actions bring back hold what a poll would have
-            brought, also once new rules speak of other fields.
+        plan: the poller's plan, so that records returned by actions have the same fields as
+            polled ones, also after new rules use other fields.
     """
-    desk = Desk(
+    tools = SalesforceTools(
         client=client,
         schema=schema,
         plan=plan,
@@ -47,4 +47,4 @@ def build_handlers(
         lookups=LookupResolver(client, schema, clock),
         mender=Mender(client, schema, plan, clock),
     )
-    return tuple(make(desk) for make in _HANDLERS)
+    return tuple(make(tools) for make in _HANDLERS)

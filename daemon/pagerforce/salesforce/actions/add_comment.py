@@ -1,8 +1,8 @@
-"""``salesforce.add_comment``: adds a child row with human text, in parts where it is too long.
+"""``salesforce.add_comment``: adds a child row with human text, in parts if it is too long.
 
-A comment has no key to make it unique, so after a lost answer the comments that we made under the
-record are looked through as ``search`` says, and only what is missing is made. Length is counted in the
-field's own unit, and where the org still finds a part too long it is halved. Facts:
+A comment has no unique key. After a lost answer, the integration user's comments on the record are
+searched as described in ``search``, and only missing parts are created. Length is counted in the
+field's own unit; a part that the org still refuses as too long is halved. Facts:
 ``salesforce.comments-without-key``, ``salesforce.comment-counted-in-bytes``.
 """
 
@@ -24,20 +24,20 @@ from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.parts import halved, split_text
 from pagerforce.model.value import Scalar, is_empty
 from pagerforce.model.verdict import CommentMade, Delivered, Rejected, Skipped, Unknown, Verdict
-from pagerforce.salesforce.actions.desk import Desk, unit_of
 from pagerforce.salesforce.actions.search import Comments, Row, Window, doubt, window_of
+from pagerforce.salesforce.actions.tools import SalesforceTools, unit_of
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
 from pagerforce.salesforce.decode import created_at, found_id
 from pagerforce.salesforce.soql import Condition, Select, compare, configured, equals
 
-_MOST_HALVINGS = 4  # of a part that the org finds too long
-_REMEDY = "is one of them the comment, `pagerforce failed discard` this"
+_MOST_HALVINGS = 4  # of a part that the org refuses as too long
+_REMEDY = "if one of them is the comment, `pagerforce failed discard` this"
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """What is to be written: the text, its parts, and the values that every part carries."""
+    """The comment to write: the text, its parts, and the values of every part."""
 
     settings: CommentSettings
     record_id: RecordId
@@ -50,10 +50,10 @@ ADD_COMMENT = ActionSpec(
     do="salesforce.add_comment",
     side=Side.SALESFORCE,
     target=TargetKind.RECORD,
-    params=(Param("text", required=True, doc="the comment; goes on in numbered parts"),),
+    params=(Param("text", required=True, doc="the comment; continued in numbered parts"),),
     doc="Adds a comment as configured in [objects.comments].",
     batch_size=200,  # records of a collection
-    patience_seconds=10.0,  # nobody is woken by it
+    patience_seconds=10.0,  # it notifies nobody
     is_open_to_doubt=True,
     cost=Cost(calls=1),
     errand=Errand.COMMENT,
@@ -65,26 +65,26 @@ class AddComment:
 
     spec = ADD_COMMENT
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, tools: SalesforceTools) -> None:
+        self._tools = tools
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
         """One comment per part, by its text.
 
         Raises:
-            RemoteError: a lookup or the length of the field could not be asked for.
+            RemoteError: a lookup or the length of the field could not be requested.
         """
         if task.record_id is None:
             return ()
         try:
             draft = await self._draft(task, task.record_id)
         except RefusedError:
-            return ()  # nothing will be sent: the attempt says why
-        user_id = await self._desk.client.user_id()
+            return ()  # nothing will be sent; the attempt reports the reason
+        user_id = await self._tools.client.user_id()
         return tuple(CommentExpected(draft.record_id, body, user_id) for body in draft.bodies)
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
-        """Makes the parts that are not there yet, in their order."""
+        """Creates the missing parts, in their order."""
         if task.record_id is None:
             return [Skipped("no record is linked")]
         try:
@@ -95,9 +95,9 @@ class AddComment:
         return [await self._make(draft, found)]
 
     async def deliver_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Verdict]]:
-        """Makes the comments of several records in one request.
+        """Creates the comments of several records in one request.
 
-        A comment in parts, or one that an earlier attempt may have made, is delivered by itself.
+        A comment in parts, or one that an earlier attempt may have created, is delivered by itself.
         """
         verdicts: dict[int, Verdict] = {}
         drafts: dict[str, list[tuple[int, _Draft]]] = {}
@@ -123,7 +123,7 @@ class AddComment:
     ) -> dict[int, Verdict]:
         rows = [{**draft.values, draft.settings.body_field: draft.bodies[0]} for _, draft in drafts]
         try:
-            results = await self._desk.client.create_many(object_name, rows)
+            results = await self._tools.client.create_many(object_name, rows)
         except RemoteError as error:
             return dict.fromkeys((place for place, _ in drafts), to_verdict(error))
         verdicts: dict[int, Verdict] = {}
@@ -131,25 +131,25 @@ class AddComment:
             if isinstance(result, VendorRefusedError) and _is_too_long(result, draft):
                 verdicts[place] = await self._make(draft, bodies=halved(draft.bodies[0]))
             elif isinstance(result, RemoteError):
-                self._desk.learn(object_name, result)
+                self._tools.learn(object_name, result)
                 verdicts[place] = to_verdict(result)
             else:
                 made = CommentMade(object_name, result, draft.record_id)
-                verdicts[place] = Delivered(f"{object_name}: 1 made, 0 found; {result}", (made,))
+                verdicts[place] = Delivered(f"{object_name}: 1 created, 0 found; {result}", (made,))
         return verdicts
 
     async def _draft(self, task: Task, record_id: RecordId) -> _Draft:
-        settings = self._desk.find_object(task.object)
+        settings = self._tools.find_object(task.object)
         comments = settings.comments if settings is not None else None
         if comments is None:
             raise RefusedError(f"{task.object} has no [objects.comments]: configure it")
         text = task.calls[0].get("text")
         if not isinstance(text, str) or is_empty(text):
             raise RefusedError("the text of the comment is empty; correct the rule")
-        body = await self._desk.field_info(comments.object, comments.body_field)
+        body = await self._tools.field_info(comments.object, comments.body_field)
         values: dict[str, Scalar] = {}
         for field, value in comments.fields.items():
-            values[field] = await self._desk.prepare(comments.object, field, value)
+            values[field] = await self._tools.prepare(comments.object, field, value)
         unit = unit_of(comments.object, body)
         try:
             bodies = split_text(text, body.length, unit)
@@ -160,8 +160,8 @@ class AddComment:
         return _Draft(comments, record_id, values, text, bodies)
 
     async def _find(self, task: Task, draft: _Draft) -> Comments:
-        """What an earlier attempt may have made, also what was deleted since."""
-        settings, client = draft.settings, self._desk.client
+        """The comments that an earlier attempt may have created, deleted ones too."""
+        settings, client = draft.settings, self._tools.client
         window = window_of(task, client.session.now())
         select = Select(
             settings.object,
@@ -173,8 +173,8 @@ class AddComment:
         for row in await client.query_to_end(select.text(), deleted=True):
             record_id, body = found_id(row), row.get(settings.body_field, 0)
             if body is not None and not isinstance(body, str):
-                # It may be the one that is looked for: to conclude nothing is better than a double.
-                raise MalformedError(f"{settings.object} {record_id}: its text is no text")
+                # It may be the wanted comment: no conclusion is better than a duplicate.
+                raise MalformedError(f"{settings.object} {record_id}: its body is not a text")
             if record_id not in task.known_ids and body is not None:
                 is_close = window.is_close(created_at(row)) and record_id not in task.seen_before
                 rows.append(Row(record_id, {"body": body}, is_close=is_close))
@@ -185,25 +185,25 @@ class AddComment:
     async def _made_by_us(self, draft: _Draft, window: Window) -> tuple[Condition, ...]:
         return (
             equals(draft.settings.parent_field, draft.record_id),
-            equals("CreatedById", await self._desk.client.user_id()),
+            equals("CreatedById", await self._tools.client.user_id()),
             compare("CreatedDate", ">=", window.since),
         )
 
     async def _leave_out_others(self, draft: _Draft, window: Window, comments: Comments) -> None:
-        """Rows of other kinds that the org makes in our name, as histories, leave no doubt."""
+        """Drops other kinds of rows that the org creates as the integration user, as histories."""
         where = configured(draft.settings.where)
         if not where or not comments.strangers():
             return
         conditions = (*await self._made_by_us(draft, window), *where)
         select = Select(draft.settings.object, ("Id",), conditions)
-        kin = await self._desk.client.query_to_end(select.text(), deleted=True)
+        kin = await self._tools.client.query_to_end(select.text(), deleted=True)
         ids = {found_id(row) for row in kin}
         comments.rows = [row for row in comments.rows if row.id in ids]
 
     async def _make(
         self, draft: _Draft, found: Comments | None = None, bodies: Sequence[str] = ()
     ) -> Verdict:
-        """Makes the parts that are not there; ``bodies``: the parts, where they are not the draft's."""
+        """Creates the missing parts. ``bodies``: other parts than the draft's."""
         there: list[RecordId] = []
         new = 0
         waiting = [(body, _MOST_HALVINGS) for body in bodies or draft.bodies]
@@ -230,16 +230,16 @@ class AddComment:
                 new += 1
         name = draft.settings.object
         effects = tuple(CommentMade(name, made, draft.record_id) for made in there)
-        detail = f"{name}: {new} made, {len(there) - new} found; {', '.join(there)}"
+        detail = f"{name}: {new} created, {len(there) - new} found; {', '.join(there)}"
         return Delivered(detail, effects)
 
     async def _create(self, draft: _Draft, body: str) -> RecordId:
         settings = draft.settings
         values = {**draft.values, settings.body_field: body}
         try:
-            return await self._desk.client.create(settings.object, values)
+            return await self._tools.client.create(settings.object, values)
         except VendorRefusedError as error:
-            self._desk.learn(settings.object, error)
+            self._tools.learn(settings.object, error)
             raise
 
 
@@ -249,7 +249,7 @@ def _is_too_long(error: VendorRefusedError, draft: _Draft) -> bool:
 
 
 def _interrupted(error: RemoteError, done: int, total: int) -> Verdict:
-    """The verdict where a part failed; parts that are there must be looked for next time."""
+    """The verdict if a part failed; the next attempt must search for the written parts."""
     verdict = to_verdict(error)
     if done == 0:
         return verdict
@@ -257,4 +257,5 @@ def _interrupted(error: RemoteError, done: int, total: int) -> Verdict:
         return Rejected(
             f"{done} of {total} parts are written, the next was refused: {verdict.reason}"
         )
-    return Unknown(f"{done} of {total} parts are written: {error}")
+    reason = f"{done} of {total} parts are written: {error}"
+    return Unknown(reason, is_answered=bool(error.code))

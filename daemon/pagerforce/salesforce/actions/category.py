@@ -1,7 +1,7 @@
-"""Inbound service: which value of a new record stands for the incident's PagerDuty service.
+"""Inbound service: the values of a new record that represent the incident's PagerDuty service.
 
-``service_id_path`` beats the service mappings: the category that carries the service's id is set.
-A field that the rule itself sets is left to the rule.
+``service_id_path`` has priority over the service mappings: the record gets the category with the
+service's id. A field that the rule itself sets is left to the rule.
 """
 
 from collections.abc import Mapping
@@ -10,37 +10,37 @@ from pagerforce.errors import RefusedError
 from pagerforce.model.ids import RecordId
 from pagerforce.model.incident import Incident
 from pagerforce.model.value import Scalar
-from pagerforce.salesforce.actions.desk import Desk
+from pagerforce.salesforce.actions.tools import SalesforceTools
 from pagerforce.salesforce.lookup import NothingFoundError
 
 
 async def inbound_values(
-    desk: Desk, object_name: str, incident: Incident | None, given: Mapping[str, Scalar]
+    tools: SalesforceTools, object_name: str, incident: Incident | None, given: Mapping[str, Scalar]
 ) -> dict[str, Scalar]:
     """The values that the incident's service adds to a new record.
 
     Raises:
-        RefusedError: several categories carry the service's id, or a mapping's lookup is not
+        RefusedError: several categories have the service's id, or a mapping's lookup is not
             unique; the message names it.
-        RemoteError: Salesforce could not be asked.
+        RemoteError: Salesforce could not be reached.
     """
     service = incident.service if incident is not None else None
     if service is None or not service.id:
         return {}
-    settings = desk.find_object(object_name)
+    settings = tools.find_object(object_name)
     path = settings.service_id_path if settings is not None else ""
     values: dict[str, Scalar] = {}
     relation, _, field = path.partition(".")
-    # Only the record's own reference can be set; a longer path reads, but leaves nothing to write.
+    # Only the record's own reference can be set; a longer path can be read, but not written.
     if field and "." not in field:
-        reference = (await desk.schema.describe(object_name)).relationship(relation)
+        reference = (await tools.schema.describe(object_name)).relationship(relation)
         is_ours = reference is not None and reference.name not in given
-        is_there = await desk.schema.find_field(object_name, path) is not None
+        is_there = await tools.schema.find_field(object_name, path) is not None
         if reference is not None and is_ours and is_there:
-            found = await _category_of(desk, object_name, reference.name, field, service.id)
+            found = await _category_of(tools, object_name, reference.name, field, service.id)
             if found is not None:
                 return {reference.name: found}
-    for mapping in await desk.mappings.resolve():
+    for mapping in await tools.mappings.resolve():
         is_same_object = mapping.object.lower() == object_name.lower()
         is_ours = is_same_object and mapping.service == service.id
         if is_ours and mapping.inbound and mapping.field not in given:
@@ -49,11 +49,11 @@ async def inbound_values(
 
 
 async def _category_of(
-    desk: Desk, object_name: str, reference: str, field: str, service_id: str
+    tools: SalesforceTools, object_name: str, reference: str, field: str, service_id: str
 ) -> RecordId | None:
-    """The category that carries the service's id; None where there is none."""
+    """The category with the service's id; None if there is none."""
     try:
-        return await desk.lookups.resolve(object_name, reference, {field: service_id})
+        return await tools.lookups.resolve(object_name, reference, {field: service_id})
     except NothingFoundError:
         return None
     except RefusedError as error:

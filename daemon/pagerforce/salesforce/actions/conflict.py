@@ -1,7 +1,8 @@
-"""Whether a value may be written over what stands in a record now. Pure.
+"""Whether a value may overwrite the current value in a record. Pure.
 
-``conflict`` of docs/configuration.md: newest wins is judged on a field only if it differs from the
-snapshot: the event's time against the record's LastModifiedDate; a tie goes to the person.
+Implements ``conflict`` of docs/configuration.md. *Newest wins* is applied to a field only if it
+differs from the snapshot: it compares the event's time with the record's LastModifiedDate. In a tie
+the person wins.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pagerforce.salesforce.values import is_same_value
 
 
 class Ruling(Enum):
-    """What becomes of one field."""
+    """The decision on one field."""
 
     WRITE = auto()
     ALREADY_THERE = auto()
@@ -24,16 +25,16 @@ class Ruling(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that the judgement needs of one field.
+    """The facts for the decision on one field.
 
     Attributes:
-        wanted / current: what we would write, what stands there.
-        known: the snapshot's value; ``is_known`` False where the snapshot lacks the field.
+        wanted / current: the value to write, and the current value.
+        known: the snapshot's value; ``is_known``: False if the snapshot lacks the field.
         winner: ``newest``, ``pagerduty`` or ``salesforce``.
-        event_at: when what we act upon happened.
+        event_at: the time of the event that caused the action.
         modified_at: the record's LastModifiedDate.
-        changed_at: when somebody changed this field, where a poll has brought that into the
-            snapshot already; None: nobody did.
+        changed_at: when somebody changed this field, if the snapshot already has that change from
+            a poll; None: nobody did.
     """
 
     field: FieldInfo
@@ -48,25 +49,25 @@ class Situation:
 
     @property
     def is_differing(self) -> bool:
-        """Whether the field is not as the snapshot has it."""
+        """Whether the field differs from the snapshot."""
         return not is_same_value(self.field, self.current, self.known if self.is_known else None)
 
     @property
     def is_contested(self) -> bool:
-        """Whether somebody edited the field in Salesforce and no poll has seen that."""
+        """Whether somebody edited the field in Salesforce and no poll has shown that yet."""
         return self.is_known and self.is_differing
 
     @property
     def edited_at(self) -> datetime | None:
-        """When somebody edited the field since we last wrote it, as far as can be told."""
+        """When somebody edited the field since pagerforce's last write, as far as known."""
         return self.modified_at if self.is_differing else self.changed_at
 
 
 def judge(situation: Situation) -> Ruling:
-    """Rules on one field.
+    """Decides on one field.
 
-    Where the snapshot lacks the field, nobody knows whether it was changed: an empty field is
-    taken as untouched, any other value as somebody's.
+    If the snapshot lacks the field, nobody knows whether it was changed: an empty field counts as
+    unchanged, any other value as somebody's edit.
     """
     field, current = situation.field, situation.current
     if is_same_value(field, current, situation.wanted):
@@ -76,7 +77,7 @@ def judge(situation: Situation) -> Ruling:
         return Ruling.WRITE
     if situation.winner == "salesforce" and situation.is_differing:
         return Ruling.SALESFORCE_WINS
-    # An edit that a poll has seen is settled; only one later than the event stands in its way.
+    # An edit that a poll has shown is settled; only a later one than the event prevents the write.
     return Ruling.WRITE if situation.event_at > edited_at else Ruling.NEWER_STANDS
 
 
@@ -87,10 +88,10 @@ def explain(ruling: Ruling, situation: Situation) -> str:
         case Ruling.ALREADY_THERE:
             return f"{name} already has this value"
         case Ruling.SALESFORCE_WINS:
-            return f"{name} was changed in Salesforce, and conflict = salesforce lets that stand"
+            return f"{name} was changed in Salesforce, and conflict = salesforce keeps that change"
         case _:
             edited_at = situation.edited_at or situation.modified_at
             edited, told = (
                 at.isoformat(timespec="seconds") for at in (edited_at, situation.event_at)
             )
-            return f"{name}: a newer value in Salesforce stands (modified {edited}, event {told})"
+            return f"{name}: Salesforce has a newer value (modified {edited}, event {told})"

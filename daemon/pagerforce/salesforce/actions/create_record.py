@@ -1,8 +1,8 @@
 """``salesforce.create_record``: creates a record for an incident, once, and links it.
 
-With an external id field the record's key is ``pd:<incident id>`` and is looked for before it is
-written, so that a record that exists is adopted and never overwritten. Without one, a record that
-an uncertain attempt may have made is looked for as ``search`` says. Facts:
+With an external id field, the record's key is ``pd:<incident id>``. It is searched for before the
+write, so an existing record is adopted and never overwritten. Without such a field, the record of
+an uncertain attempt is searched for as described in ``search``. Facts:
 ``salesforce.upsert-by-external-id``, ``salesforce.remedyforce-event-id``.
 """
 
@@ -25,7 +25,6 @@ from pagerforce.model.record import Record
 from pagerforce.model.value import Scalar, is_empty
 from pagerforce.model.verdict import Delivered, RecordMade, Rejected, Skipped, Unknown, Verdict
 from pagerforce.salesforce.actions.category import inbound_values
-from pagerforce.salesforce.actions.desk import PROSE_TYPES, Desk
 from pagerforce.salesforce.actions.search import (
     Found,
     Rivals,
@@ -35,6 +34,7 @@ from pagerforce.salesforce.actions.search import (
     find_record,
     window_of,
 )
+from pagerforce.salesforce.actions.tools import PROSE_TYPES, SalesforceTools
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
 from pagerforce.salesforce.decode import created_at, found_id, value_at
@@ -43,18 +43,18 @@ from pagerforce.salesforce.values import from_row
 
 _MADE = "made"
 _REMEDY = (
-    "is one of them the incident's record, `pagerforce links add` it, then"
+    "if one of them is the incident's record, `pagerforce links add` it, then"
     " `pagerforce failed discard` this"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A record to be made.
+    """A record to create.
 
     Attributes:
-        remark: which values were cut to make them fit; empty where none was.
-        key_field / key: its external id, where there is one.
+        remark: the values that were cut to fit; empty if none was.
+        key_field / key: its external id, if there is one.
     """
 
     object: str
@@ -65,7 +65,7 @@ class _Draft:
 
     @property
     def given(self) -> Mapping[str, Scalar]:
-        """All that it is given."""
+        """All values that it gets."""
         return {**self.values, **({self.key_field: self.key} if self.key_field else {})}
 
 
@@ -88,30 +88,30 @@ class CreateRecord:
 
     spec = CREATE_RECORD
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, tools: SalesforceTools) -> None:
+        self._tools = tools
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
-        """The new record, by its external id or else by its values, and what it is given.
+        """The new record, by its external id or else by its values, and the values that it gets.
 
         Raises:
-            RemoteError: a lookup or the category could not be asked for.
+            RemoteError: a lookup or the category could not be requested.
         """
         try:
             draft = await self._draft(task)
         except RefusedError:
-            return ()  # nothing will be sent: the attempt says why
+            return ()  # nothing will be sent; the attempt reports the reason
         values = {draft.key_field: draft.key} if draft.key_field else dict(draft.values)
-        user_id = await self._desk.client.user_id()
+        user_id = await self._tools.client.user_id()
         return (
             RecordExpected(draft.object, values, user_id),
             RecordGiven(draft.object, draft.given),
         )
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
-        """Finds or makes the record."""
+        """Finds or creates the record."""
         if task.incident_id is None:
-            return [Skipped("no incident is there to link the new record to")]
+            return [Skipped("there is no incident to link the new record to")]
         try:
             return [await self._make(task, await self._draft(task))]
         except RemoteError as error:
@@ -123,7 +123,7 @@ class CreateRecord:
                 return await self._make_by_key(task, draft, draft.key_field)
             return await self._make_once(task, draft)
         except VendorRefusedError as error:
-            self._desk.learn(draft.object, error)
+            self._tools.learn(draft.object, error)
             verdict = to_verdict(error)
             if error.fields or not isinstance(verdict, Rejected):
                 return verdict
@@ -137,18 +137,18 @@ class CreateRecord:
         values: dict[str, Scalar] = {}
         remark = ""
         for field, value in (given if isinstance(given, Mapping) else {}).items():
-            info = await self._desk.field_info(object_name, field)
+            info = await self._tools.field_info(object_name, field)
             if not info.is_createable:
                 raise RefusedError(
                     f"{object_name}.{field} can't be set on a new record (a formula, or read-only"
-                    " for our user); remove it from the rule's fields"
+                    " for the integration user); remove it from the rule's fields"
                 )
-            values[field] = await self._desk.prepare(object_name, field, value)
-            if self._desk.is_too_long(object_name, info, value):
+            values[field] = await self._tools.prepare(object_name, field, value)
+            if self._tools.is_too_long(object_name, info, value):
                 remark += f"; {field} cut to {info.length} characters"
-        values = await inbound_values(self._desk, object_name, task.incident, values) | values
+        values = await inbound_values(self._tools, object_name, task.incident, values) | values
         values = {field: value for field, value in values.items() if not is_empty(value)}
-        settings = self._desk.find_object(object_name)
+        settings = self._tools.find_object(object_name)
         key_field = settings.external_id_field if settings is not None else ""
         if not key_field:
             return _Draft(object_name, values, remark)
@@ -156,12 +156,12 @@ class CreateRecord:
         return _Draft(object_name, values, remark, key_field, key)
 
     async def _make_by_key(self, task: Task, draft: _Draft, key_field: str) -> Verdict:
-        # What an earlier attempt made and somebody deleted since is not made again.
+        # A record that an earlier attempt created and somebody deleted is not created again.
         found = await self._find_by_key(draft, key_field, deleted=task.is_uncertain)
         if found is not None:
             return await self._made(task, draft, found, "found by its external id")
         try:
-            done = await self._desk.client.upsert(draft.object, key_field, draft.key, draft.values)
+            done = await self._tools.client.upsert(draft.object, key_field, draft.key, draft.values)
         except VendorRefusedError as error:
             if error.code != "DUPLICATE_VALUE":
                 raise
@@ -182,9 +182,9 @@ class CreateRecord:
     async def _find_by_key(
         self, draft: _Draft, key_field: str, *, deleted: bool = False
     ) -> RecordId | None:
-        """The record with our key; ``deleted``: else one that somebody has deleted meanwhile."""
+        """The record with the draft's key; with ``deleted``, otherwise a deleted one."""
         select = Select(draft.object, ("Id", "IsDeleted"), (equals(key_field, draft.key),))
-        rows = await self._desk.client.query_to_end(select.text(), deleted=deleted)
+        rows = await self._tools.client.query_to_end(select.text(), deleted=deleted)
         living = [found_id(row) for row in rows if row.get("IsDeleted") is not True]
         if len(living) > 1:
             raise RefusedError(
@@ -195,27 +195,27 @@ class CreateRecord:
 
     async def _make_once(self, task: Task, draft: _Draft) -> Verdict:
         if task.is_uncertain:
-            rivals = Rivals.of(task, draft.object, self._desk.client.session.now())
+            rivals = Rivals.of(task, draft.object, self._tools.client.session.now())
             rows = await self._earlier_rows(task, draft, rivals)
             sent = Sent(draft.values, await self._prose(draft), rivals.values)
             finding = find_record(rows, sent)
             if finding.what is Found.OURS:
-                how = "found made by an earlier attempt"
+                how = "found, created by an earlier attempt"
                 return await self._made(task, draft, finding.ids[0], how)
             if finding.what is Found.DOUBT:
                 return doubt(f"rows of {draft.object}", finding.ids, remedy=_REMEDY)
-        record_id = await self._desk.client.create(draft.object, draft.values)
+        record_id = await self._tools.client.create(draft.object, draft.values)
         return await self._made(task, draft, record_id, _MADE)
 
     async def _prose(self, draft: _Draft) -> frozenset[str]:
-        infos = [await self._desk.field_info(draft.object, name) for name in draft.values]
+        infos = [await self._tools.field_info(draft.object, name) for name in draft.values]
         return frozenset(info.name for info in infos if info.type in PROSE_TYPES)
 
     async def _earlier_rows(self, task: Task, draft: _Draft, rivals: Rivals) -> Sequence[Row]:
-        """What our user made about the time of earlier attempts, also what was deleted since."""
-        client = self._desk.client
+        """The integration user's rows near the time of earlier attempts, deleted ones too."""
+        client = self._tools.client
         user_id = await client.user_id()
-        infos = {name: await self._desk.field_info(draft.object, name) for name in draft.values}
+        infos = {name: await self._tools.field_info(draft.object, name) for name in draft.values}
         window = window_of(task, client.session.now())
         select = Select(
             draft.object,
@@ -235,19 +235,19 @@ class CreateRecord:
         return [row for row in rows if row.id not in task.known_ids]
 
     async def _made(self, task: Task, draft: _Draft, record_id: RecordId, how: str) -> Verdict:
-        """The verdict with the record as it stands.
+        """The verdict with the current record.
 
-        What cannot be read back is looked for again: a snapshot without what the org filled in by
-        itself would hide the next change of it.
+        If it cannot be read back, it is searched for again: a snapshot without the values that the
+        org fills in would hide their next change.
         """
         try:
-            record = await self._desk.read_record(draft.object, record_id)
-            us = Person(id=await self._desk.client.user_id())
+            record = await self._tools.read_record(draft.object, record_id)
+            us = Person(id=await self._tools.client.user_id())
         except RemoteError as error:
             return Unknown(f"{draft.object} {record_id} {how}, but not read back: {error}")
         if record is None:
-            # Hidden from our user: the link must not fail for want of a read. Dated by the event, so
-            # that whatever a poll brings is newer than this.
+            # Hidden from the integration user: the link must not fail because of that. The event's
+            # time makes everything that a poll returns newer than this.
             fields = {"Id": record_id, **draft.values}
             at = task.event_at
             record = Record(draft.object, record_id, fields, at, at, at, us, us)

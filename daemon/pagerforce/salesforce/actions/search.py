@@ -1,26 +1,27 @@
-"""What an attempt left whose answer was lost: the one place where that is looked for.
+"""Searches for the row of an attempt whose answer was lost; the only place that does so.
 
-**Theory.** The org stores what it likes: flows rewrite texts and raise priorities, fields trim, round,
-escape and sort. So a row is not recognised by what was sent. What no automation alters is: *who* made it
-(our user), *when* (the attempts' time), *of which object*, and a comment's *parent*. Of the rows that
-fit, those are dropped that other actions of ours made or that are linked. The number that is left says
-what happened:
+**Theory.** The org may change the values: flows rewrite texts and raise priorities, fields trim,
+round, escape and sort. So the sent values do not identify a row. Automation never changes the
+*creator* (the integration user), the *time* (of the attempts), the *object*, and a comment's
+*parent*. From the rows that match, the search drops linked ones and those of pagerforce's other
+actions. The number of the remaining rows gives the result:
 
-* none: the attempt had no effect, and it is made again;
-* one, which bears a trace of what was sent: it is ours, whatever else became of its values;
-* several, of which one bears more traces than the others: it is that one. Traces
-  (``model.sameness.likeness``) only ever decide *between* rows, and between us and other actions whose
-  answers were lost as well: a row that looks more like another's is not ours;
-* anything else is a **doubt**: rows that bear no trace (a person who works under our account? a flow that
-  left nothing of the text?), or rows that look as much like one attempt as like another. Nothing is sent
-  then: the action ends as a dead letter that names the rows and what to do.
+* none: the attempt had no effect, and it is repeated;
+* one with a trace of the sent values: it is the attempt's row, whatever its other values are;
+* several, and one has more traces than the others: it is that one. Traces
+  (``model.sameness.likeness``) only decide *between* rows, and between this and other actions whose
+  answers were lost as well: a row that is more similar to another action belongs to that one;
+* anything else is a **doubt**: rows without a trace (a person may use the integration user's
+  account, or a flow may have replaced the whole text), or rows that are equally similar to two
+  attempts. Then nothing is sent: the action ends as a dead letter that names the rows and gives
+  advice.
 
-**Time.** Attempts are noted in this host's clock; the server's is known from its answers. Rows without a
-trace count only from seconds before an attempt to minutes after it, and only if no poll had read them
-before the first attempt began. Rows with one count from an hour before the event on, so that a clock
-that was set meanwhile makes no double.
+**Time.** The times of attempts are in this host's clock; the server's clock is known from its
+answers. Rows without a trace count only from seconds before an attempt to minutes after it, and
+only if no poll had read them before the first attempt began. Rows with a trace count from an hour
+before the event, so that a clock that was set meanwhile causes no duplicate.
 
-An external id needs none of this: the server itself refuses a second row.
+An external id needs no search: the server itself refuses a second row.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +29,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from pagerforce.model.action import Task
+from pagerforce.model.action import Task, Tried
 from pagerforce.model.durations import SIDES_APART
 from pagerforce.model.ids import RecordId
 from pagerforce.model.parts import is_piece, number_of
@@ -36,31 +37,32 @@ from pagerforce.model.sameness import Likeness, is_telling, likeness
 from pagerforce.model.value import Fields, Scalar
 from pagerforce.model.verdict import Rejected
 
-_BEFORE = timedelta(seconds=10)  # whole seconds, and how far clocks of one side may differ
+_BEFORE = timedelta(seconds=10)  # whole seconds, and the difference between clocks of one side
 _AFTER = timedelta(minutes=5)  # a request may have waited at the server
+_ENDED = timedelta(seconds=2)  # an answered one has ended; both clocks are known to whole seconds
 _MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When rows of earlier attempts may have been made, in Salesforce's clock.
+    """When rows of earlier attempts may have been created, in Salesforce's clock.
 
     Attributes:
-        since: not before then.
-        spans: about the attempts whose outcome is unknown; none: no attempt is remembered.
+        since: the earliest time.
+        spans: the times around attempts with an unknown outcome; none: no attempt is known.
     """
 
     since: datetime
     spans: tuple[tuple[datetime, datetime], ...]
 
     def is_close(self, created_at: datetime) -> bool:
-        """Whether a row was made about the time of an attempt."""
+        """Whether a row was created near the time of an attempt."""
         return _is_within(created_at, self.spans)
 
 
 def window_of(task: Task, server_now: datetime) -> Window:
     """The window of a task; ``server_now`` is Salesforce's clock at the task's ``now``."""
-    spans = _spans(task.tried_at, server_now - task.now)
+    spans = _spans(task.tried, server_now - task.now)
     starts = [start for start, _ in spans]
     return Window(min([task.earliest_doing_at - SIDES_APART, *starts]), spans)
 
@@ -69,16 +71,22 @@ def _is_within(at: datetime, spans: Sequence[tuple[datetime, datetime]]) -> bool
     return any(start <= at <= end for start, end in spans)
 
 
-def _spans(tried_at: Iterable[datetime], ahead: timedelta) -> tuple[tuple[datetime, datetime], ...]:
-    return tuple((at + ahead - _BEFORE, at + ahead + _AFTER) for at in tried_at)
+def _spans(tried: Iterable[Tried], ahead: timedelta) -> tuple[tuple[datetime, datetime], ...]:
+    return tuple(
+        (
+            one.began + ahead - _BEFORE,
+            (one.began + _AFTER if one.ended is None else one.ended + _ENDED) + ahead,
+        )
+        for one in tried
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of our user that no other action is known to have made.
+    """A row of the integration user that belongs to no other known action.
 
-    ``is_close``: made about the time of an attempt of ours, and seen by no poll before. ``may_be``: the
-    rivals, by their places in ``Sent.rivals``, about the time of whose attempts it was made.
+    ``is_close``: created near the time of an attempt of this action, and not read by a poll before.
+    ``may_be``: the rivals with an attempt near its creation, by their places in ``Sent.rivals``.
     """
 
     id: RecordId
@@ -88,7 +96,7 @@ class Row:
 
 
 class Found(Enum):
-    """What the rows say."""
+    """The result of a search."""
 
     NOTHING = auto()
     OURS = auto()
@@ -97,7 +105,7 @@ class Found(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found: our row, or the rows that leave a doubt."""
+    """The result of a search: the attempt's row, or the rows that leave a doubt."""
 
     what: Found
     ids: tuple[RecordId, ...] = ()
@@ -105,7 +113,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Score:
-    """How much a row looks like what was sent: by texts that are not met by chance, then by all."""
+    """Similarity of a row to the sent values: by texts that never match by chance, then by all."""
 
     telling: int
     all: int
@@ -113,11 +121,11 @@ class _Score:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a record was given.
+    """The values sent for a record.
 
     Attributes:
-        prose: the fields that hold free text: what stands there is not met by chance.
-        rivals: what other records were given whose answers were lost as well.
+        prose: the fields with free text, whose values do not match by chance.
+        rivals: the values of other records whose answers were lost as well.
     """
 
     values: Fields
@@ -125,21 +133,21 @@ class Sent:
     rivals: Sequence[Fields] = ()
 
     def score(self, row: Row, values: Fields | None = None) -> _Score:
-        """How much a row looks like this; ``values``: like a rival's."""
+        """How similar a row is to the sent values, or to a rival's ``values``."""
         values = self.values if values is None else values
         found = {name: likeness(value, row.values.get(name)) for name, value in values.items()}
         telling = sum(found[name] for name in found.keys() & self.prose if is_telling(values[name]))
         return _Score(telling, sum(found.values()))
 
     def others(self) -> list[Fields]:
-        """Rivals that can be told from this by their texts; the rest may have each other's row."""
+        """The rivals with different texts; rows of the others are interchangeable with this one."""
         return [x for x in self.rivals if any(x.get(k) != self.values.get(k) for k in self.prose)]
 
 
 def find_record(rows: Sequence[Row], sent: Sent) -> Finding:
-    """Which of these rows, oldest first, an attempt made. Pure."""
+    """Decides which of these rows, oldest first, an attempt created. Pure."""
     alike = [row for row in rows if _is_all_there(sent.values, row)]
-    if alike:  # one that another attempt made with the very same values serves as well
+    if alike:  # a row of another attempt with exactly the same values is equally good
         return Finding(Found.OURS, (alike[0].id,))
     others = sent.others()
     scored = [(sent.score(row), row) for row in rows]
@@ -162,7 +170,7 @@ def find_record(rows: Sequence[Row], sent: Sent) -> Finding:
 
 
 def _is_all_there(sent: Fields, row: Row) -> bool:
-    """Whether every value stands, but for rounding."""
+    """Whether the row has every sent value, except for rounding."""
     return bool(sent) and all(
         found is Likeness.SAME or (found is Likeness.AKIN and isinstance(value, int | float))
         for value, found in ((v, likeness(v, row.values.get(k))) for k, v in sent.items())
@@ -171,11 +179,12 @@ def _is_all_there(sent: Fields, row: Row) -> bool:
 
 @dataclass(slots=True)
 class Comments:
-    """Comments of our user under a record that may be parts of one text.
+    """The integration user's comments on a record that may be parts of one text.
 
     Attributes:
-        rows: not taken for a part yet, oldest first; their text is ``values["body"]``.
-        text: all that was to be said.
+        rows: comments not matched to a part yet, oldest first; their text is ``values["body"]``.
+        text: the whole text.
+        taken: part -> the comment matched to it.
     """
 
     rows: list[Row]
@@ -184,7 +193,7 @@ class Comments:
 
     @classmethod
     def of(cls, rows: Sequence[Row], text: str, bodies: Sequence[str]) -> "Comments":
-        """The rows, of which those are taken that are these parts."""
+        """Builds it from rows, and matches them to these parts."""
         found = cls(list(rows), text)
         for wanted in (Likeness.SAME, Likeness.AKIN):
             for body in bodies:
@@ -193,7 +202,7 @@ class Comments:
         return found
 
     def take(self, body: str) -> RecordId | None:
-        """The comment that is this part; None: there is none."""
+        """The comment with this part; None if there is none."""
         if body not in self.taken and not self._take(body, Likeness.SAME):
             self._take(body, Likeness.AKIN)
         return self.taken.pop(body, None)
@@ -208,7 +217,7 @@ class Comments:
         return False
 
     def strangers(self) -> list[Row]:
-        """Comments of the attempts' time that are no part of the text: what they are is not known."""
+        """Comments near the time of the attempts that are no part of the text."""
         return [
             row
             for row in self.rows
@@ -217,30 +226,31 @@ class Comments:
 
 
 def _has_number(body: str, stored: Scalar) -> bool:
-    """Whether a comment bears the number of a part; a smaller part's text may stand in a larger one."""
+    """Whether a comment has the number of a part; a smaller part's text may be in a larger one."""
     number = number_of(body)
     return not number or number in f"{stored} "
 
 
 def doubt(what: str, ids: Sequence[RecordId], *, remedy: str) -> Rejected:
-    """The end of an action of which nobody can tell whether it took effect."""
+    """The verdict on an action in doubt."""
     named = ", ".join(ids[:_MOST_NAMED]) + (", ..." if len(ids) > _MOST_NAMED else "")
     return Rejected(
-        f"in doubt: the answer to an earlier attempt was lost, and whether it took effect can't be told: "
-        f"{len(ids)} {what} of our user from that time may be it, or another attempt's, or a person's who "
-        f"uses our account ({named}). Nothing was sent again. Look at them: {remedy}. If none of them is "
-        "it, `pagerforce failed retry` sends it without looking again",
+        "in doubt: the answer to an earlier attempt was lost, and it is unknown whether the attempt"
+        f" took effect. {len(ids)} {what} from that time, created by the integration user, may be"
+        " its result, or that of another attempt or of a person who uses the same account"
+        f" ({named}). Nothing was sent again. Look at them: {remedy}. If none of them is its"
+        " result, `pagerforce failed retry` sends it without another search",
         is_doubt=True,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Rivals:
-    """Other lost records of this object.
+    """Other new records of this object whose answers were lost.
 
     Attributes:
-        values: what each was given, as far as it is plain values.
-        spans: about the times of its attempts, in Salesforce's clock.
+        values: the plain values sent for each.
+        spans: the times around its attempts, in Salesforce's clock.
     """
 
     values: tuple[Fields, ...]
@@ -248,9 +258,9 @@ class Rivals:
 
     @classmethod
     def of(cls, task: Task, object_name: str, server_now: datetime) -> "Rivals":
-        """The rivals of a task that make records of this object."""
+        """The rivals of a task that create records of this object."""
         found = [
-            (_plain(fields), _spans(rival.tried_at, server_now - task.now))
+            (_plain(fields), _spans(rival.tried, server_now - task.now))
             for rival in task.rivals
             if rival.call.get("object", object_name) == object_name
             and isinstance(fields := rival.call.get("fields"), Mapping)
@@ -258,7 +268,7 @@ class Rivals:
         return cls(tuple(values for values, _ in found), tuple(spans for _, spans in found))
 
     def about(self, created_at: datetime) -> frozenset[int]:
-        """The places of those that may have made a row of this moment."""
+        """The places of the rivals that may have created a row at this time."""
         return frozenset(
             place for place, spans in enumerate(self.spans) if _is_within(created_at, spans)
         )

@@ -1,9 +1,9 @@
-"""``salesforce.set_field``: writes fields of records, unless somebody's newer value stands there.
+"""``salesforce.set_field``: writes fields of records, unless a field has somebody's newer value.
 
-A record is read right before, each field is judged, all that remain go out in one PATCH guarded by
-``If-Unmodified-Since``, and the record is read right after: what the write and the package's own
-triggers changed is then known and will not be taken for news. Several records at once go out as the
-parts of one composite request, each with its own guard. Facts:
+The record is read just before, and each field is decided. The remaining fields are sent in one
+PATCH guarded by ``If-Unmodified-Since``. Then the record is read again, so that the changes of the
+write and of the package's own triggers are known and not mistaken for events. Several records are
+sent as the parts of one composite request, each with its own guard. Facts:
 ``salesforce.if-unmodified-since-guards``, ``salesforce.composite-is-one-call``.
 """
 
@@ -37,17 +37,15 @@ from pagerforce.model.verdict import (
     Verdict,
 )
 from pagerforce.salesforce.actions.conflict import Ruling, Situation, explain, judge
-from pagerforce.salesforce.actions.desk import STALE_CODES, Desk
-from pagerforce.salesforce.actions.field_order import Order, Wish, is_by, standing
+from pagerforce.salesforce.actions.record_write import FieldWrite, RecordWrite, is_by, standing
 from pagerforce.salesforce.actions.search import window_of
+from pagerforce.salesforce.actions.tools import STALE_CODES, SalesforceTools
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
 from pagerforce.salesforce.bodies import read_rows
 from pagerforce.salesforce.client import MAX_SUBREQUESTS, Update
 
 _MODIFIED = 412
-# A snapshot that was read in the very second of its stamp may lack a later change of that second,
-# which the guard, counting whole seconds, would not see either. Polls re-read this far back.
 
 
 SET_FIELD = ActionSpec(
@@ -56,7 +54,7 @@ SET_FIELD = ActionSpec(
     target=TargetKind.RECORD,
     params=(
         Param("field", ParamKind.NAME, required=True, doc="API name of the field to write"),
-        Param("value", ParamKind.VALUE, doc='what it becomes; "" clears it'),
+        Param("value", ParamKind.VALUE, doc='the new value; "" clears it'),
         Param("lookup", ParamKind.LOOKUP, doc="finds the Id for a reference field"),
     ),
     doc="Writes one field of the linked records, or of the record itself.",
@@ -70,174 +68,178 @@ SET_FIELD = ActionSpec(
 
 
 class SetField:
-    """Delivers ``salesforce.set_field``; several calls of one event go out as one write."""
+    """Delivers ``salesforce.set_field``; several calls of one event are sent as one write."""
 
     spec = SET_FIELD
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, tools: SalesforceTools) -> None:
+        self._tools = tools
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
-        """The values as the next poll will show them, each by itself: one may be settled before others.
+        """The values as the next poll will show them, one by one: they may be settled separately.
 
         Raises:
-            RemoteError: a lookup could not be asked for.
+            RemoteError: a lookup could not be requested.
         """
         if task.record_id is None:
             return ()
-        wishes, _ = await self._prepare(task)
-        if not wishes:
+        parts, _ = await self._prepare(task)
+        if not parts:
             return ()
-        user_id = await self._desk.client.user_id()
+        user_id = await self._tools.client.user_id()
         return [
-            FieldsExpected(task.record_id, {wish.field.name: wish.value}, user_id, wish.place)
-            for wish in wishes
+            FieldsExpected(task.record_id, {part.field.name: part.value}, user_id, part.place)
+            for part in parts
         ]
 
     async def deliver(self, task: Task) -> Sequence[Verdict]:
-        """Writes what may be written; a field that is refused does not keep the others back."""
+        """Writes the allowed fields; a refused field does not stop the others."""
         return (await self.deliver_batch([task]))[0]
 
     async def deliver_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Verdict]]:
-        """Writes to several records; what befalls one does not touch the others."""
-        orders = [await self._order(task) for task in tasks]
+        """Writes to several records; a failure of one does not affect the others."""
+        writes = [await self._order(task) for task in tasks]
         if len(tasks) > 1:
-            self._trust_snapshots(orders)
+            self._trust_snapshots(writes)
         us = await self._user_id() if any(task.is_uncertain for task in tasks) else None
-        while waiting := [order for order in orders if order.is_open()]:
+        while waiting := [write for write in writes if write.is_open()]:
             try:
                 await self._read(waiting)
-                for order in waiting:
-                    self._judge(order, us)
-                await self._send([order for order in waiting if order.wishes])
+                for write in waiting:
+                    self._judge(write, us)
+                await self._send([write for write in waiting if write.parts])
             except RemoteError as error:
-                for order in waiting:
-                    order.close(to_verdict(error))
-        return [order.answer() for order in orders]
+                for write in waiting:
+                    write.close(to_verdict(error))
+        return [write.answer() for write in writes]
 
-    async def _order(self, task: Task) -> Order:
-        order = Order(task, task.record_id or RecordId(""), [], {})
+    async def _order(self, task: Task) -> RecordWrite:
+        write = RecordWrite(task, task.record_id or RecordId(""), [], {})
         if task.record_id is None:
             skipped = Skipped("no record is linked")
-            order.verdicts |= dict.fromkeys(range(len(task.calls)), skipped)
-            return order
+            write.verdicts |= dict.fromkeys(range(len(task.calls)), skipped)
+            return write
         try:
-            order.wishes, order.verdicts = await self._prepare(task)
+            write.parts, write.verdicts = await self._prepare(task)
         except RemoteError as error:
-            order.verdicts |= dict.fromkeys(range(len(task.calls)), to_verdict(error))
-        return order
+            write.verdicts |= dict.fromkeys(range(len(task.calls)), to_verdict(error))
+        return write
 
-    async def _prepare(self, task: Task) -> tuple[list[Wish], dict[int, Verdict]]:
-        """The calls as typed wishes; verdicts for those that cannot be one."""
-        wishes: dict[str, Wish] = {}
+    async def _prepare(self, task: Task) -> tuple[list[FieldWrite], dict[int, Verdict]]:
+        """The calls with typed values, and verdicts for invalid calls."""
+        parts: dict[str, FieldWrite] = {}
         verdicts: dict[int, Verdict] = {}
         for place, call in enumerate(task.calls):
             try:
-                wish = await self._wish_of(task.object, place, call)
+                part = await self._wish_of(task.object, place, call)
             except RefusedError as error:
                 verdicts[place] = to_verdict(error)
                 continue
-            earlier = wishes.get(wish.field.name)
+            earlier = parts.get(part.field.name)
             if earlier is not None:
                 verdicts[earlier.place] = Skipped(
-                    f"a later action of the same event sets {wish.field.name} too"
+                    f"a later action of the same event sets {part.field.name} too"
                 )
-            wishes[wish.field.name] = wish
-        return list(wishes.values()), verdicts
+            parts[part.field.name] = part
+        return list(parts.values()), verdicts
 
-    async def _wish_of(self, object_name: str, place: int, call: Mapping[str, object]) -> Wish:
+    async def _wish_of(
+        self, object_name: str, place: int, call: Mapping[str, object]
+    ) -> FieldWrite:
         name = str(call.get("field", ""))
         lookup = call.get("lookup")
         value = call.get("value") if lookup is None else {"lookup": lookup}
-        info = await self._desk.field_info(object_name, name)
+        info = await self._tools.field_info(object_name, name)
         if not info.is_updateable:
             raise RefusedError(
-                f"{object_name}.{name} can't be written (a formula, or read-only for our user);"
-                " write the field it is made from"
+                f"{object_name}.{name} can't be written (a formula, or read-only for the"
+                " integration user); if it is a formula, write its source field"
             )
-        is_cut = self._desk.is_too_long(object_name, info, value)
+        is_cut = self._tools.is_too_long(object_name, info, value)
         remark = f"; {name} cut to {info.length} characters" if is_cut else ""
-        return Wish(place, info, await self._desk.prepare(object_name, name, value), remark)
+        return FieldWrite(place, info, await self._tools.prepare(object_name, name, value), remark)
 
-    def _trust_snapshots(self, orders: Iterable[Order]) -> None:
-        """Judges by the snapshot where that is as good as a reading: the guard covers the rest."""
-        now = self._desk.client.session.now()
-        for order in orders:
-            held = order.task.record
-            if held is None or order.task.is_uncertain:
+    def _trust_snapshots(self, writes: Iterable[RecordWrite]) -> None:
+        """Uses the snapshot instead of a read if it is old enough: the guard covers the rest."""
+        now = self._tools.client.session.now()
+        for write in writes:
+            held = write.task.record
+            if held is None or write.task.is_uncertain:
                 continue
             is_settled = now - max(held.stamp, held.modified_at) >= OVERLAP
-            if is_settled and order.values().keys() <= held.fields.keys():
-                order.before = held
+            if is_settled and write.values().keys() <= held.fields.keys():
+                write.before = held
 
-    async def _read(self, orders: Iterable[Order]) -> None:
-        """Reads the records that are not known well enough to be judged."""
-        by_object: dict[str, list[Order]] = {}
-        for order in orders:
-            if order.before is None:
-                by_object.setdefault(order.task.object, []).append(order)
+    async def _read(self, writes: Iterable[RecordWrite]) -> None:
+        """Reads the records whose current state is not known well enough."""
+        by_object: dict[str, list[RecordWrite]] = {}
+        for write in writes:
+            if write.before is None:
+                by_object.setdefault(write.task.object, []).append(write)
         for name, unread in by_object.items():
             found = await self._records(name, unread)
-            for order in unread:
-                order.before = found.get(order.record_id)
-                if order.before is None or order.before.is_deleted:
-                    order.gone(order.before)
+            for write in unread:
+                write.before = found.get(write.record_id)
+                if write.before is None or write.before.is_deleted:
+                    write.gone(write.before)
 
     async def _records(
-        self, object_name: str, orders: Sequence[Order]
+        self, object_name: str, writes: Sequence[RecordWrite]
     ) -> Mapping[RecordId, Record]:
-        paths = frozenset[str]().union(*(order.watched() for order in orders))
-        return await self._desk.read_records(object_name, [x.record_id for x in orders], paths)
+        paths = frozenset[str]().union(*(write.watched() for write in writes))
+        return await self._tools.read_records(object_name, [x.record_id for x in writes], paths)
 
-    def _judge(self, order: Order, us: str | None) -> None:
-        """Leaves the wishes that may be written; the others get their verdict."""
-        before = order.before
+    def _judge(self, write: RecordWrite, us: str | None) -> None:
+        """Keeps the calls that may be written; the others get their verdict."""
+        before = write.before
         if before is None:
             return
         writable = []
-        for wish in order.wishes:
-            situation = self._situation(order.task, wish, before)
+        for part in write.parts:
+            situation = self._situation(write.task, part, before)
             ruling = judge(situation)
             is_there = ruling is Ruling.ALREADY_THERE
-            if order.task.is_uncertain and (is_there or self._is_trace(order, wish, before, us)):
-                fields = standing(before.fields, wish.field)
-                effect = FieldsWritten(order.task.object, before.id, fields, before.modified_at)
+            if write.task.is_uncertain and (is_there or self._is_trace(write, part, before, us)):
+                fields = standing(before.fields, part.field)
+                effect = FieldsWritten(write.task.object, before.id, fields, before.modified_at)
                 done = Delivered("found written by an earlier attempt", (effect,))
-                order.verdicts[wish.place] = done
+                write.verdicts[part.place] = done
             elif ruling is Ruling.WRITE:
-                writable.append(replace(wish, is_contested=situation.is_contested))
+                writable.append(replace(part, is_contested=situation.is_contested))
             else:
                 winner = None if is_there else Side.SALESFORCE
-                should_stand = is_there and order.task.event_source is Side.PAGERDUTY
-                stands = (FieldsStand(before.id, (wish.field.name,)),) if should_stand else ()
-                order.verdicts[wish.place] = Skipped(explain(ruling, situation), winner, stands)
-        order.wishes = writable
+                should_stand = is_there and write.task.event_source is Side.PAGERDUTY
+                stands = (FieldsStand(before.id, (part.field.name,)),) if should_stand else ()
+                write.verdicts[part.place] = Skipped(explain(ruling, situation), winner, stands)
+        write.parts = writable
 
-    def _is_trace(self, order: Order, wish: Wish, before: Record, us: str | None) -> bool:
-        """Whether what stands is what the org's automation made of an earlier attempt's value."""
-        if not is_by(before, us) or not order.task.tried_at:
+    def _is_trace(
+        self, write: RecordWrite, part: FieldWrite, before: Record, us: str | None
+    ) -> bool:
+        """Whether the org's automation made the current value from an earlier attempt's value."""
+        if not is_by(before, us) or not write.task.tried:
             return False
-        window = window_of(order.task, self._desk.client.session.now())
+        window = window_of(write.task, self._tools.client.session.now())
         is_then = before.modified_at >= min(start for start, _ in window.spans)
-        current = before.fields.get(wish.field.name)
-        return is_then and likeness(wish.value, current) is not Likeness.NONE
+        current = before.fields.get(part.field.name)
+        return is_then and likeness(part.value, current) is not Likeness.NONE
 
-    def _situation(self, task: Task, wish: Wish, before: Record) -> Situation:
+    def _situation(self, task: Task, part: FieldWrite, before: Record) -> Situation:
         snapshot: Fields = task.record.fields if task.record is not None else {}
-        winner = self._desk.winner_of(task.object, wish.field.name)
+        winner = self._tools.winner_of(task.object, part.field.name)
         if task.event_source is Side.SALESFORCE:
-            # The rule acts on the record itself, as it was at the event: only a newer edit counts.
+            # The rule acts on the record itself, in its state at the event: only newer edits count.
             snapshot = task.event_record if task.event_record is not None else snapshot
             winner = "newest"
-        name = wish.field.name
+        name = part.field.name
         changed_at = None
         if task.event_source is Side.PAGERDUTY and task.record is not None:
             changed_at = task.record.changed_at.get(name)
             if changed_at and is_overtaken(task.event_at, task.event_place, by=changed_at):
                 changed_at = task.event_at
         return Situation(
-            field=wish.field,
-            wanted=wish.value,
+            field=part.field,
+            wanted=part.value,
             current=before.fields.get(name),
             known=snapshot.get(name),
             is_known=name in snapshot,
@@ -247,89 +249,89 @@ class SetField:
             changed_at=changed_at,
         )
 
-    async def _send(self, orders: Sequence[Order]) -> None:
-        """Writes; an order that was refused in part or overtaken keeps its wishes for another go."""
-        if len(orders) == 1:
-            await self._send_one(orders[0])
-        for start in range(0, len(orders) if len(orders) > 1 else 0, MAX_SUBREQUESTS):
-            await self._send_many(orders[start : start + MAX_SUBREQUESTS])
+    async def _send(self, writes: Sequence[RecordWrite]) -> None:
+        """Writes; after a partial refusal or a conflict, a record keeps its open parts."""
+        if len(writes) == 1:
+            await self._send_one(writes[0])
+        for start in range(0, len(writes) if len(writes) > 1 else 0, MAX_SUBREQUESTS):
+            await self._send_many(writes[start : start + MAX_SUBREQUESTS])
 
-    async def _send_one(self, order: Order) -> None:
-        update = _update_of(order)
+    async def _send_one(self, write: RecordWrite) -> None:
+        update = _update_of(write)
         try:
-            is_written = await self._desk.client.update(
+            is_written = await self._tools.client.update(
                 update.object, update.id, update.values, unmodified_since=update.unmodified_since
             )
         except VendorRefusedError as error:
-            await self._refused(order, error)
+            await self._refused(write, error)
             return
         if not is_written:
-            order.changed_meanwhile()
+            write.changed_meanwhile()
             return
         try:
-            after = (await self._records(order.task.object, [order])).get(order.record_id)
-            user_id = await self._desk.client.user_id()
+            after = (await self._records(write.task.object, [write])).get(write.record_id)
+            user_id = await self._tools.client.user_id()
         except RemoteError as error:
-            # What follows from the write is not known, and a poll would take it for somebody's
-            # doing: the next attempt finds the values and reads the rest.
-            order.close(Unknown(f"written, but not read back: {error}"))
+            # The consequences of the write are unknown, and a poll would mistake them for changes
+            # by others: the next attempt finds the values and reads the rest.
+            write.close(Unknown(f"written, but not read back: {error}"))
             return
-        order.written(after, user_id, is_read=True)
+        write.written(after, user_id, is_read=True)
 
-    async def _send_many(self, orders: Sequence[Order]) -> None:
-        """One request; where it has room left, it also reads what followed."""
+    async def _send_many(self, writes: Sequence[RecordWrite]) -> None:
+        """Sends one request; if it has a free part, it also reads the consequences."""
         reading = None
-        names = {order.task.object for order in orders}
-        if len(orders) < MAX_SUBREQUESTS and len(names) == 1:
-            paths = frozenset[str]().union(*(order.watched() for order in orders))
-            ids = [order.record_id for order in orders]
-            reading = await self._desk.reading(names.pop(), ids, paths)
-        then_read = [self._desk.client.query_path(reading.soql, deleted=True)] if reading else []
-        writes, reads = await self._desk.client.update_many(
-            [_update_of(order) for order in orders], then_read
+        names = {write.task.object for write in writes}
+        if len(writes) < MAX_SUBREQUESTS and len(names) == 1:
+            paths = frozenset[str]().union(*(write.watched() for write in writes))
+            ids = [write.record_id for write in writes]
+            reading = await self._tools.reading(names.pop(), ids, paths)
+        then_read = [self._tools.client.query_path(reading.soql, deleted=True)] if reading else []
+        answers, reads = await self._tools.client.update_many(
+            [_update_of(write) for write in writes], then_read
         )
         after: Mapping[RecordId, Record] = {}
         if reading is not None and reads[0].error is None:
-            with suppress(RemoteError):  # it is written all the same; the next poll shows the rest
+            with suppress(RemoteError):  # it is written anyway; the next poll shows the rest
                 after = reading.records(read_rows(reads[0].body).rows)
         user_id = await self._user_id()
-        for order, answer in zip(orders, writes, strict=True):
+        for write, answer in zip(writes, answers, strict=True):
             match answer.error:
                 case None:
-                    found = after.get(order.record_id)
-                    order.written(found, user_id, is_read=found is not None)
+                    found = after.get(write.record_id)
+                    write.written(found, user_id, is_read=found is not None)
                 case VendorRefusedError(status=status) if status == _MODIFIED:
-                    order.changed_meanwhile()
+                    write.changed_meanwhile()
                 case VendorRefusedError() as refused:
-                    await self._refused(order, refused)
+                    await self._refused(write, refused)
                 case error:
-                    order.close(to_verdict(error))
+                    write.close(to_verdict(error))
 
-    async def _refused(self, order: Order, error: VendorRefusedError) -> None:
-        """A refused write: of fields that are gone since they were described that is said at once."""
-        self._desk.learn(order.task.object, error)
+    async def _refused(self, write: RecordWrite, error: VendorRefusedError) -> None:
+        """Handles a refused write; fields that no longer exist get their verdict at once."""
+        self._tools.learn(write.task.object, error)
         gone = []
-        for wish in order.wishes if error.code in STALE_CODES else ():
+        for part in write.parts if error.code in STALE_CODES else ():
             try:
-                await self._desk.field_info(order.task.object, wish.field.name)
+                await self._tools.field_info(write.task.object, part.field.name)
             except RefusedError as unknown:
-                order.verdicts[wish.place] = to_verdict(unknown)
-                gone.append(wish)
+                write.verdicts[part.place] = to_verdict(unknown)
+                gone.append(part)
         if gone:
-            order.wishes = [wish for wish in order.wishes if wish not in gone]
+            write.parts = [part for part in write.parts if part not in gone]
         else:
-            order.refused(error)
+            write.refused(error)
 
     async def _user_id(self) -> str | None:
         try:
-            return await self._desk.client.user_id()
+            return await self._tools.client.user_id()
         except RemoteError:
             return None
 
 
-def _update_of(order: Order) -> Update:
-    before = order.before
+def _update_of(write: RecordWrite) -> Update:
+    before = write.before
     if before is None:
-        raise ValueError("an order is sent only after it was judged")
+        raise ValueError("an write is sent only after it was judged")
     stamp = max(before.stamp, before.modified_at)
-    return Update(order.task.object, before.id, order.values(), stamp)
+    return Update(write.task.object, before.id, write.values(), stamp)

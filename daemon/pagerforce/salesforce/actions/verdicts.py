@@ -1,4 +1,4 @@
-"""What an error of Salesforce means for an action, with what a person can do about it. Pure."""
+"""The verdict on an action for each error of Salesforce, with advice for the operator. Pure."""
 
 from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.verdict import Rejected, Verdict
@@ -8,10 +8,10 @@ from pagerforce.wire.verdicts import verdict_of
 
 
 def to_verdict(error: RemoteError) -> Verdict:
-    """The verdict on an attempt that ended in an error; a refusal ends with what to do."""
+    """The verdict on an attempt that ended in an error; a refusal ends with advice."""
     if isinstance(error, VendorRefusedError):
         return Rejected(f"{error}; {error.advice}")
     if not isinstance(error, RefusedError):
         return verdict_of(error)
-    # One of ours (no status): its message already says what to do.
+    # pagerforce's own refusal (no status): its message already has advice.
     return Rejected(f"{error}; {RETRY if error.status == 0 else DEFAULT_ADVICE}")

@@ -1,1 +1,1 @@
-"""Checks and tries what operators hand in, within a child process that has bounds on everything."""
+"""Checks and tries operators' rules in a child process with limits on everything."""

@@ -1,8 +1,8 @@
-"""The checker's process, started by ``process.py`` and by nobody else.
+"""The checker's process, started only by ``process.py``.
 
-It has no secrets, no environment, no file open for writing and no way to start a process; the kernel bounds
-its memory and time. Whatever goes wrong in it, it is the only one that ends. ``work.py`` says what goes in
-and out.
+It has no secrets, no environment, no file open for writing and cannot start a process. The kernel
+limits its memory and time. Whatever goes wrong in it ends only this process. ``work.py`` describes
+its input and output.
 """
 
 import gc
@@ -26,7 +26,7 @@ def main() -> NoReturn:
     """Does one job."""
     _bound()
     watch = Watch()
-    # httpx's own command line, with all that it needs to colour its output, is a third of the start.
+    # httpx's own command line and its imports for coloured output take a third of the start time.
     sys.modules["httpx._main"] = None  # type: ignore[assignment]
     try:
         from pagerforce.service.checker.work import work  # noqa: PLC0415 (within the limits)
@@ -45,7 +45,7 @@ def main() -> NoReturn:
 
 
 def _bound() -> None:
-    """The kernel's limits; and where anything runs short, it is taken from this process first."""
+    """Sets the kernel's limits; if memory runs short, the kernel ends this process first."""
     for what, most in (
         (resource.RLIMIT_DATA, bounds.MEMORY_BYTES),
         (resource.RLIMIT_CORE, 0),
@@ -59,11 +59,11 @@ def _bound() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
         os.nice(_NICENESS)
     except OSError:
-        return  # not allowed here, e.g. by the unit's system call filter: the limits stand
+        return  # not allowed here, e.g. by the unit's system call filter: the limits still apply
 
 
 def _close() -> None:
-    """What nothing needs once the program's own text is loaded."""
+    """Gives up rights that nothing needs once the program text is loaded."""
     for what in (resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
         resource.setrlimit(what, (0, 0))
     gc.freeze()
@@ -71,7 +71,7 @@ def _close() -> None:
 
 
 def _place_of(error: BaseException) -> str:
-    """Kind and place only: an error's own text may quote what was handed in."""
+    """Returns kind and place only: an error's own text may quote the operator's input."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno} ({last.name})"
 

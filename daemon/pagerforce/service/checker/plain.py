@@ -1,4 +1,4 @@
-"""Rules as plain data and back: what goes between the daemon and a checker, one line for each rule."""
+"""Rules as plain data and back, for the exchange with a checker: one line per rule."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from pagerforce.model.ids import Side
 from pagerforce.rules.operators import Operator
 from pagerforce.rules.syntax import Condition, Group, Mode, Node, Rule
 
-# Any: json.loads gives Any. json rather than orjson: TOML's numbers may be infinite or long.
+# Any: json.loads returns Any. json rather than orjson: TOML's numbers may be infinite or long.
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -42,7 +42,7 @@ def _plain_node(node: Node) -> Any:  # noqa: ANN401
 def rule_of(
     plain: Mapping[str, Any], specs: Specs, *, old_label: str = "", label: str = ""
 ) -> Rule:
-    """The rule that ``line_of_rule`` wrote; its place under another label where one is given.
+    """Returns the rule that ``line_of_rule`` wrote, with another label in its place if given.
 
     ``specs``: the catalog.
     """

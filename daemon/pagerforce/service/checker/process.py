@@ -1,4 +1,4 @@
-"""Starts a checker, gives it a job, and ends it whatever happens: nothing of it outlives the request."""
+"""Starts a checker, gives it a job, and always ends it: it never outlives the request."""
 
 import json
 import signal
@@ -21,7 +21,8 @@ from pagerforce.service.checker import bounds
 
 _LOG = get_log("checker")
 _ROOT = str(Path(pagerforce.__file__).parent.parent)
-# -I: neither the environment nor the working folder decides what is run; the root is this program's own.
+# -I: neither the environment nor the working folder decides what runs; the root is this program's
+# own.
 _PROGRAM = (
     f"import sys; sys.path.insert(0, {_ROOT!r}); "
     "from pagerforce.service.checker.child import main; main()"
@@ -30,17 +31,17 @@ _KEPT = ("LD_LIBRARY_PATH",)  # what an interpreter may need to start
 _END_SECONDS = 2.0
 _OUT_OF_MEMORY = (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS)
 _REASONS: Mapping[str, str] = {
-    "time": f"reading and checking the rules took more than {bounds.CHECK_SECONDS:.0f} s: use fewer or "
-    "simpler rules",
-    "memory": f"the rules or events need more than {bounds.MEMORY_BYTES // bounds.MIB} MiB of memory: use "
-    "fewer or smaller ones",
+    "time": f"reading and checking the rules took more than {bounds.CHECK_SECONDS:.0f} s: "
+    "use fewer or simpler rules",
+    "memory": f"the rules or events need more than {bounds.MEMORY_BYTES // bounds.MIB} MiB of "
+    "memory: use fewer or smaller ones",
     "nesting": "the rules or events are nested too deeply: flatten them",
-    "version": "the program was replaced while the daemon runs: restart the daemon",
+    "version": "the program was replaced while the daemon was running: restart the daemon",
 }
 
 
 class TooMuchError(PagerforceError):
-    """What was handed in needs more than a checker may use; nothing was changed."""
+    """The input needs more than a checker may use; nothing was changed."""
 
 
 class DefectError(Exception):
@@ -56,7 +57,7 @@ class Checker:
     _size: int = 0
 
     async def send(self, line: bytes) -> None:
-        """Gives it some bytes; one that has ended meanwhile says why in its answer."""
+        """Sends some bytes; a checker that has ended meanwhile says why in its answer."""
         stream = self.process.stdin
         if stream is None:
             raise RuntimeError("the checker was started without an input")
@@ -66,17 +67,17 @@ class Checker:
             await anyio.lowlevel.checkpoint()
 
     async def send_end(self) -> None:
-        """Nothing follows."""
+        """Closes the input."""
         if self.process.stdin is not None:
             await self.process.stdin.aclose()
 
     async def answers(self) -> AsyncIterator[tuple[str, Any]]:
-        """Its answers, up to and with ``loaded``'s rules or the last.
+        """Yields its answers to the last.
 
         Raises:
             ConfigError: the rules or events are wrong.
-            TooMuchError: they need too much.
-            DefectError: it failed.
+            TooMuchError: they need more than a checker may use.
+            DefectError: the checker failed.
         """
         async for line in self._lines():
             # A line may hold a megabyte: not on the daemon's own thread.
@@ -105,10 +106,10 @@ class Checker:
             raise RuntimeError("the checker was started without an output")
         parts: list[bytes] = []
         async for chunk in _chunks(stream):
-            await anyio.lowlevel.checkpoint()  # there may be more at once: others have their turn
+            await anyio.lowlevel.checkpoint()  # more chunks may be ready: let other tasks run
             self._size += len(chunk)
             if self._size > bounds.ANSWER_BYTES:
-                raise TooMuchError("what there is to say about these rules is too long: use fewer")
+                raise TooMuchError("the report about these rules is too long: use fewer rules")
             head, *others = chunk.split(b"\n")
             parts.append(head)
             for other in others:
@@ -136,10 +137,10 @@ async def _chunks(stream: ByteReceiveStream) -> AsyncIterator[bytes]:
 
 @asynccontextmanager
 async def open_checker(environ: Mapping[str, str]) -> AsyncIterator[Checker]:
-    """Starts a checker; when the block is left, by whatever way, it is gone.
+    """Starts a checker, and always ends it with the block.
 
     Raises:
-        PagerforceError: it can't be started.
+        PagerforceError: the checker can't be started.
     """
     try:
         process = await anyio.open_process(
@@ -152,8 +153,9 @@ async def open_checker(environ: Mapping[str, str]) -> AsyncIterator[Checker]:
         )
     except OSError as error:
         raise PagerforceError(
-            f"the process that checks rules could not be started ({error.strerror}): {sys.executable} must "
-            "be executable for the service user, and its unit must allow one process more"
+            f"the process that checks rules could not be started ({error.strerror}): "
+            f"{sys.executable} must be executable for the service user, and its unit must allow "
+            "one more process"
         ) from error
     try:
         yield Checker(process)

@@ -1,6 +1,6 @@
-"""What a checker does: reads and checks rules, tries them on recorded events. Pure but for the files.
+"""The work of a checker: reads and checks rules, tries them on recorded events. Pure, except files.
 
-Without the clients, so that a checker starts quickly and has nothing that could reach a remote side.
+It imports no clients, so that a checker starts quickly and cannot reach a remote side.
 """
 
 import hashlib
@@ -28,13 +28,13 @@ from pagerforce.store.codec import parse_event, parse_incident
 
 
 def load(job: Mapping[str, Any]) -> Loaded:
-    """The configuration with the rules to try; raises ``ConfigError``."""
+    """Returns the configuration with the rules to try; raises ``ConfigError``."""
     texts = [RulesText(label, content) for label, content in job["texts"]]
     return load_config(Path(job["config"]), catalog=CATALOG, environ=job["environ"], rules=texts)
 
 
 def show_loaded(loaded: Loaded) -> dict[str, Json]:
-    """What the daemon needs to know of it besides the rules."""
+    """Returns what the daemon needs to know besides the rules."""
     doubts = doubt_lines(loaded)
     return {
         "rules": len(loaded.rules),
@@ -53,7 +53,7 @@ def show_loaded(loaded: Loaded) -> dict[str, Json]:
 
 
 def plain_toml(value: object) -> Json:
-    """TOML as JSON: times as text."""
+    """Returns TOML as JSON: times as text."""
     if isinstance(value, Mapping):
         return {str(key): plain_toml(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -64,12 +64,12 @@ def plain_toml(value: object) -> Json:
 
 
 def settings_digest(loaded: Loaded) -> str:
-    """What of a configuration takes effect with a restart only, to be compared with another's."""
+    """Returns a digest of the settings that take effect only with a restart, for comparison."""
     return hashlib.sha256(_canonical(without_rules(loaded)).encode()).hexdigest()
 
 
 def _canonical(value: object) -> str:
-    """The same text for equal settings, in whatever process; pydantic's own forms are for people."""
+    """Returns the same text for equal settings in any process, unlike pydantic's own forms."""
     if isinstance(value, BaseModel):
         return _canonical({name: getattr(value, name) for name in type(value).model_fields})
     if isinstance(value, Mapping):
@@ -86,14 +86,14 @@ def _canonical(value: object) -> str:
 
 
 def show_problems(error: ConfigError) -> list[list[str]]:
-    """The problems, as many as anybody reads."""
+    """Returns the problems, up to a limit."""
     shown = [
         [item.where[: bounds.LONGEST_TEXT], item.what[: bounds.LONGEST_TEXT]]
         for item in error.problems[: bounds.MOST_PROBLEMS]
     ]
     more = len(error.problems) - len(shown)
     return shown + (
-        [["", f"{more} more problems are left out: correct these first"]] if more else []
+        [["", f"{more} more problems are not listed: correct these first"]] if more else []
     )
 
 
@@ -106,7 +106,7 @@ def try_rules(
     shows_values: bool,
     is_over: Callable[[], bool],
 ) -> Iterator[Report]:
-    """Tries rules on events, the newest first, until there are no more or the time is over."""
+    """Tries rules on events, newest first, until the events end or the time is over."""
     count = max(1, len(tried.rules))
     limits = Bounds(
         bounds.REPORT_BYTES,
@@ -119,16 +119,16 @@ def try_rules(
 
 
 def _iter_recorded(lines: Iterable[bytes], since: datetime | None) -> Iterator[Recorded]:
-    """The events that met rules: without our own echoes, and without what operators did."""
+    """Yields the events that met rules: no echoes, and no operators' changes."""
     for number, line in enumerate(lines, start=1):
         try:
             entry = json.loads(line)
-            number = entry.get("line", number)  # noqa: PLW2901 - as its owner counts
+            number = entry.get("line", number)  # noqa: PLW2901 - the line in the operator's file
             if entry.get("recorded") is None and entry.get("event") == "operator":
                 continue
             found = _recorded(entry["recorded"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            what = "is no line of `pagerforce log --json`; export the events again"
+            what = "is not a line of `pagerforce log --json`; export the events again"
             raise ConfigError([Problem(f"events: line {number}", what)]) from error
         if not entry.get("echo_of") and (since is None or found.event.at >= since):
             yield found
@@ -147,9 +147,9 @@ def _recorded(recorded: Mapping[str, Any]) -> Recorded:
 
 
 def show_report(report: Report) -> dict[str, Json]:
-    """A report as ``simulate --json`` prints it.
+    """Returns a report as ``simulate --json`` prints it.
 
-    Of each rule's tried events the last few are shown with their conditions' values; ``tried_more``
+    For each rule, the last few tried events are shown with their conditions' values; ``tried_more``
     counts the others.
     """
     return {

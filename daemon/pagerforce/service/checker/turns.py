@@ -1,8 +1,7 @@
-"""Who may use a checker next: one of everybody's and one kept for those who put rules in force.
+"""Who may use a checker next: one checker for everybody, one only for those who put rules in force.
 
-A turn goes to the user who had one the longest ago, so that nobody who asks again and again keeps the
-others out; and whatever happens to tries, somebody who puts rules in force waits only for others
-who do the same.
+The next turn goes to the user whose last turn was longest ago, so that repeated requests of one
+user keep nobody out. Somebody who puts rules in force waits only for others who do the same.
 """
 
 from collections import Counter
@@ -15,12 +14,12 @@ import anyio
 from pagerforce.errors import PagerforceError
 
 MOST_OF_ONE_USER = 2  # under way and waiting
-MOST = 6  # likewise, of all users: each holds what was handed in
+MOST = 6  # likewise, of all users: each keeps its input in memory
 _MOST_REMEMBERED = 1000
 
 
 class BusyError(PagerforceError):
-    """Others are first, and the wait would be too long."""
+    """Other requests come first, and the wait would be too long."""
 
 
 @dataclass(eq=False, slots=True)
@@ -41,15 +40,15 @@ class Line:
 
     @asynccontextmanager
     async def place(self, uid: int) -> AsyncIterator[None]:
-        """Holds a place while the block runs: with it, somebody may hand in what is to be checked.
+        """Holds a place while the block runs; only with a place may a request send its rules.
 
         Raises:
-            BusyError: there are no more.
+            BusyError: no place is free.
         """
         if self._held[uid] >= MOST_OF_ONE_USER:
-            raise BusyError("two such requests of this user are under way: wait for their answers")
+            raise BusyError("two such requests of this user are running: wait for their answers")
         if self._held.total() >= MOST:
-            raise BusyError("too many such requests are under way: try again in a moment")
+            raise BusyError("too many such requests are running: try again in a moment")
         self._held[uid] += 1
         try:
             yield
@@ -60,10 +59,10 @@ class Line:
 
     @asynccontextmanager
     async def turn(self, uid: int, seconds: float) -> AsyncIterator[None]:
-        """Waits until it is this user's turn, which lasts as long as the block.
+        """Waits for this user's turn, which lasts as long as the block.
 
         Raises:
-            BusyError: it did not come in time.
+            BusyError: the turn did not come in time.
         """
         ticket = _Ticket(uid)
         self._waiting.append(ticket)
@@ -73,7 +72,7 @@ class Line:
                 await ticket.called.wait()
             if not ticket.called.is_set():
                 raise BusyError(
-                    f"other rules are being checked; it was not this request's turn within "
+                    f"other rules are being checked; this request's turn did not come within "
                     f"{seconds:.0f} s: try again in a moment"
                 )
             yield

@@ -1,4 +1,4 @@
-"""Looks, within a checker, whether its time is up and whether the daemon is still there."""
+"""Watches, within a checker, whether its time is up and whether the daemon still runs."""
 
 import os
 import signal
@@ -11,11 +11,11 @@ _LOOK_SECONDS = 0.25
 
 
 class TimeUp(BaseException):
-    """The time is up in the middle of something."""
+    """The time is up."""
 
 
 class Watch:
-    """A timer's signal interrupts whatever the checker does, to look."""
+    """Checks the time by a timer's signal, which interrupts any work of the checker."""
 
     def __init__(self) -> None:
         self._parent = os.getppid()
@@ -24,19 +24,19 @@ class Watch:
         signal.setitimer(signal.ITIMER_REAL, _LOOK_SECONDS, _LOOK_SECONDS)
 
     def begin(self, seconds: float) -> None:
-        """The whole job has so much time from now on."""
+        """Sets the time of the whole job, from now on."""
         self._last = time.monotonic() + seconds
 
     def give(self, seconds: float) -> None:
-        """The next part of it has so much, if there is as much."""
+        """Sets the time of the next part, within the time of the job."""
         self._ends_at = min(self._last, time.monotonic() + seconds)
 
     def is_over(self) -> bool:
-        """Whether it is time to come to an end."""
+        """Whether the time of this part is over."""
         return time.monotonic() > self._ends_at
 
     def stop(self) -> None:
-        """Interrupts no more: the answer is being written."""
+        """Stops interrupting: the answer is being written."""
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _look(self, _: int, __: FrameType | None) -> None:

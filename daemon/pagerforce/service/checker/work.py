@@ -1,11 +1,11 @@
-"""One job of a checker: reads and checks rules, then tries them on events where that is asked for.
+"""One job of a checker: reads and checks rules, then tries them on events if the job asks for that.
 
-In, line by line, each a JSON object: the job, ``{version, seconds, config, environ, texts, is_loaded,
-gives_rules, is_tried}``; where rules are to be tried, ``{in_force, maps, since, shows_values}``, so many
-rules in force one by one, and events, the newest first, to the end.
+Input, one JSON object per line: the job, ``{version, seconds, config, environ, texts, is_loaded,
+gives_rules, is_tried}``. To try rules, then: ``{in_force, maps, since, shows_values}``, that many
+rules in force, one per line, and the events, newest first, to the end.
 
-Out: ``{"loaded": ...}`` and a ``{"rule": ...}`` each, where asked for; ``{"report": ...}``; and as the last
-``{"done": true}``, or in place of anything of these ``{"problems": ...}`` or ``{"too_much": what}``.
+Output: ``{"loaded": ...}`` and one ``{"rule": ...}`` each, if asked for; ``{"report": ...}``; last
+``{"done": true}``. ``{"problems": ...}`` or ``{"too_much": what}`` can replace any of these.
 """
 
 import collections
@@ -25,7 +25,7 @@ from pagerforce.service.checker.words import say, say_rule
 
 
 def work(source: BinaryIO, watch: Watch) -> None:
-    """Does the job that stands on the first line."""
+    """Does the job on the first line."""
     job = _read(source, bounds.JOB_BYTES)
     if job["version"] != __version__:
         say("too_much", "version")
@@ -48,7 +48,7 @@ def _load(job: Mapping[str, Any]) -> RuleBook:
     if job["gives_rules"]:
         for rule in loaded.rules:
             say_rule(line_of_rule(rule))
-    # Made also where nothing is tried: rules that can't be made ready are not to be put in force.
+    # Created also if nothing is tried: rules that can't be prepared must not be put in force.
     return RuleBook(loaded.rules, loaded.config.maps)
 
 
@@ -72,7 +72,7 @@ def _try(source: BinaryIO, watch: Watch, book: RuleBook | None) -> None:
         shows_values=trial["shows_values"],
         is_over=is_over,
     )
-    report = next(found)  # the one to which each event is added
+    report = next(found)  # each event is added to this one
     try:
         collections.deque(found, maxlen=0)
     except TimeUp:
@@ -90,10 +90,10 @@ def _read(source: BinaryIO, most: int) -> dict[str, Any]:
 
 
 def _iter_lines(source: BinaryIO) -> Iterator[bytes]:
-    """Events; an empty line is none."""
+    """Yields the events; skips empty lines."""
     while line := source.readline(bounds.EVENT_BYTES + 1):
         if len(line) > bounds.EVENT_BYTES:
-            what = f"one is larger than {bounds.EVENT_BYTES} bytes: leave it out"
+            what = f"one event is larger than {bounds.EVENT_BYTES} bytes: remove it"
             raise ConfigError([Problem("events", what)])
         if not line.isspace():
             yield line

@@ -1,1 +1,1 @@
-"""What ``check`` looks at, one module per matter; each owns the advice it gives."""
+"""The parts of ``check``, one module per topic; each declares the advice that it gives."""

@@ -1,7 +1,7 @@
-"""Asks one side for one thing after the other, and turns what fails into lines.
+"""Sends the requests of a check to one side, one after the other; failures become lines.
 
-PagerDuty wants its calls one by one, and neither side is to be pressed for a check: nothing here
-runs in parallel. A side that fails to answer three times in a row is not asked any further.
+PagerDuty asks for calls one by one, and a check must not put load on either side: nothing runs in
+parallel. A side that does not answer three times in a row gets no further requests.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,29 +16,31 @@ _PATIENCE = 3
 PLAN = todo(
     "asking.plan",
     "{what}",
-    "{said}: take what needs it out of the configuration, or have the plan extended",
+    "{said}: remove what needs this from the configuration, or extend the plan",
 )
-FORBIDDEN = todo("asking.forbidden", "{what}", "{said}: give our user or key the right to this")
+FORBIDDEN = todo(
+    "asking.forbidden", "{what}", "{said}: give the integration user or the key this right"
+)
 REFUSED = todo("asking.refused", "{what}", "{said}")
-FAILED = todo("asking.failed", "{what}", "could not be asked for: {said}; run check again")
+FAILED = todo("asking.failed", "{what}", "the request failed: {said}; run check again")
 GAVE_UP = todo(
     "asking.gave_up",
     "the rest of {system}",
-    "was not checked: it failed to answer three times in a row; run check again",
+    "was not checked: no answer three times in a row; run check again",
 )
 
 ADVICE = (PLAN, FORBIDDEN, REFUSED, FAILED, GAVE_UP)
 
 
 class GaveUpError(PagerforceError):
-    """A side fails to answer; it is not asked any further."""
+    """A side does not answer; it gets no further requests."""
 
 
 class Asking:
-    """The questions to one side.
+    """The requests to one side.
 
     Args:
-        tell: told what is asked for.
+        tell: called with the subject of each request before it is sent.
     """
 
     def __init__(self, tell: Callable[[str], Awaitable[None]] | None = None) -> None:
@@ -46,14 +48,14 @@ class Asking:
         self._tell = tell
 
     async def ask(self, what: str, task: Callable[[], Awaitable[T]]) -> T | CheckLine:
-        """The answer, or the line that says why there is none.
+        """Returns the answer, or the line that says why there is none.
 
         Args:
-            what: what the line is about.
-            task: makes the request.
+            what: the subject of the line.
+            task: sends the request.
 
         Raises:
-            GaveUpError: the side was silent several times; ``failure`` is its last line.
+            GaveUpError: the side did not answer several times; its cause is the last error.
         """
         if self._tell is not None:
             await self._tell(what)
@@ -74,6 +76,6 @@ class Asking:
 
 
 def refusal(what: str, error: RefusedError) -> CheckLine:
-    """What is to be done about a refusal."""
+    """Returns the line that says how to fix a refusal."""
     advice = {402: PLAN, 403: FORBIDDEN}.get(error.status, REFUSED)
     return advice.line(what=what, said=error)

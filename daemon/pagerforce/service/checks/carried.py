@@ -1,7 +1,6 @@
-"""The PagerDuty services that the org's own rows carry, by ``service_id_path``: do they exist.
+"""Checks that the PagerDuty services named by the org's own rows (``service_id_path``) exist.
 
-A category with a mistyped service id sends its pages nowhere, and nothing in the configuration
-shows it.
+A category with a mistyped service id pages nobody, and nothing in the configuration shows it.
 """
 
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ _MOST = 2000
 NO_SERVICE = todo(
     "carried.no_service",
     "{object}.{field} of row {row}",
-    "carries the service id {service}, which PagerDuty does not have: correct it there",
+    "has the service id {service}, which does not exist in PagerDuty: correct the row",
 )
 
 ADVICE = (NO_SERVICE,)
@@ -28,7 +27,7 @@ ADVICE = (NO_SERVICE,)
 
 @dataclass(frozen=True, slots=True)
 class CarriedCheck:
-    """Looks at the rows that carry service ids."""
+    """Checks the rows that have service ids."""
 
     loaded: Loaded
     client: SalesforceClient
@@ -37,7 +36,7 @@ class CarriedCheck:
     asking: Asking
 
     async def run(self) -> list[CheckLine]:
-        """One line per wrong row, or one per object and field that are well."""
+        """Returns one line per wrong row, and one per object and field without a wrong row."""
         lines: list[CheckLine] = []
         paths = {(item.name, item.service_id_path) for item in self.loaded.config.objects}
         try:

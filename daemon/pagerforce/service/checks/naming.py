@@ -1,4 +1,4 @@
-"""Pure: what of PagerDuty's a configuration names, as far as it can be known before a rule fires."""
+"""The PagerDuty things that a configuration names, as far as known before a rule fires. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _TRANSLATED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One thing named: what kind of thing, by which id or name, and where."""
+    """One named thing: its kind, its id or name, and where it is named."""
 
     kind: Thing
     value: str
@@ -25,7 +25,7 @@ class Name:
 
 
 def names_of(loaded: Loaded) -> list[Name]:
-    """Everything of PagerDuty's that the configuration names, each once, at its first place."""
+    """Returns each PagerDuty thing that the configuration names, once, with its first place."""
     found: dict[tuple[Thing, str], Name] = {}
     for name in _all_names(loaded):
         found.setdefault((name.kind, name.value), name)
@@ -53,14 +53,15 @@ def _names_in(rule: Rule, maps: Mapping[str, Mapping[str, object]]) -> Iterator[
 
 
 def uses(loaded: Loaded, key: str) -> bool:
-    """Whether any action has this argument, be it a template."""
+    """Whether any action has this argument, also as a template."""
     return any(action.args.get(key) for rule in loaded.rules for action in rule.actions)
 
 
 def foreseeable(value: Json, maps: Mapping[str, Mapping[str, object]]) -> tuple[str, ...]:
-    """The texts that a text argument can become; empty where that is known only when it is filled in.
+    """Returns the possible values of a text argument; empty if only the event decides.
 
-    A plain text becomes itself, and a template that ends in ``translate`` one of its map's values.
+    A plain text has itself as its value. A template that ends in ``translate`` has its map's
+    values.
     """
     if not isinstance(value, str) or not value.strip():
         return ()

@@ -1,4 +1,4 @@
-"""Each Salesforce object: is it there, may it be read and written, do its fields fit what rules say."""
+"""Checks each Salesforce object: existence, access, and that its fields fit the rules."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,36 +26,37 @@ FIELD = todo("field.wrong", _FIELD, "{what}")
 ORDERED_BY = remark(
     "object.ordered_by",
     _OBJECT,
-    "SystemModstamp can't be filtered here: changes are ordered by {field}, and what a formula or an"
-    " automation changes may be missed until the daily comparison",
+    "SystemModstamp can't be filtered here: changes are ordered by {field}; changes by a formula"
+    " or an automation may be missed until the daily comparison",
 )
 NOT_CREATEABLE = todo(
     "object.not_createable",
     _OBJECT,
-    "our user may not create its rows, and {why}: give the user's profile or permission set Create",
+    "the integration user may not create its rows, but {why}: add Create to the user's profile or"
+    " permission set",
 )
 NOT_UPDATEABLE = todo(
     "object.not_updateable",
     _OBJECT,
-    "our user may not edit its records, and rules set fields: give the user's profile or permission"
-    " set Edit",
+    "the integration user may not edit its records, but rules set fields: add Edit to the user's"
+    " profile or permission set",
 )
 KEY_UNFIT = todo(
     "object.key_unfit",
     "{object}: external_id_field {field}",
-    'is no External ID that is unique: make it one, or set external_id_field = ""',
+    'is not a unique External ID: make it one, or set external_id_field = ""',
 )
 KEY_DOUBT = remark(
     "object.key_doubt",
     "{object}: external_id_field {field}",
-    "the org does not tell whether it is a unique External ID: make sure that it is",
+    "the org does not show whether it is a unique External ID: make sure that it is",
 )
 NO_KEY = remark(
     "object.no_key",
     "{object}: no external_id_field",
-    "rules create its records and nothing makes them unique. After a lost answer a record is looked for"
-    " by its maker and time; where that leaves a doubt nothing is sent, the incident has no linked record"
-    " and a dead letter waits for you. {advice}",
+    "rules create its records and nothing makes them unique. After a lost answer pagerforce"
+    " searches for the record by creator and time. If the result is in doubt, it sends nothing:"
+    " the incident has no linked record and there is a dead letter. {advice}",
 )
 CONFLICT_FIELD = todo(
     "object.conflict_field",
@@ -65,12 +66,12 @@ CONFLICT_FIELD = todo(
 NO_SUCH_VALUE = todo(
     "condition.no_such_value",
     "{where}.value",
-    "{field} has no value {value!r}, so this can never be true; it has {known}",
+    "{field} has no value {value!r}, so this is never true; its values are {known}",
 )
 UNKNOWN_VALUE = remark(
     "condition.unknown_value",
     "{where}.value",
-    "{field} does not list a value {value!r}; make sure that records hold it. It lists {known}",
+    "{field} does not list the value {value!r}; make sure that records have it. It lists {known}",
 )
 PATH_MISSING = todo(
     "object.service_path",
@@ -95,7 +96,7 @@ ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class ObjectsCheck:
-    """Looks at every object of a configuration."""
+    """Checks every object of a configuration."""
 
     loaded: Loaded
     client: SalesforceClient
@@ -103,10 +104,10 @@ class ObjectsCheck:
     asking: Asking
 
     async def run(self) -> list[CheckLine]:
-        """The lines of all objects, then of the conditions on their fields.
+        """Returns the lines of all objects, then of the conditions on their fields.
 
         Raises:
-            GaveUpError: the org fails to answer.
+            GaveUpError: the org does not answer.
         """
         lines: list[CheckLine] = []
         for item in self.loaded.config.objects:
@@ -129,13 +130,13 @@ class ObjectsCheck:
         return lines
 
     async def _closer(self, item: ObjectSettings) -> list[CheckLine]:
-        """Rights and field properties; nothing of an object that is hidden from us."""
+        """Checks rights and field properties; skips an object that is hidden from the user."""
         lines: list[CheckLine] = []
         for name in _names(item):
             try:
                 info = await self.schema.describe(name)
             except RefusedError:
-                continue  # told as a problem already
+                continue  # already reported as a problem
             lines += _rights(self.loaded, item, info)
             if info.stamp_field not in (None, "SystemModstamp"):
                 lines.append(ORDERED_BY.line(object=name, field=info.stamp_field))
@@ -153,7 +154,7 @@ class ObjectsCheck:
         return [ok(f"{item.name}: service_id_path {path}")]
 
     async def _polled(self, item: ObjectSettings) -> list[CheckLine]:
-        """How many columns the query that polls it takes; what rules need of them is looked at before."""
+        """Counts the columns that can be polled; those that rules need were checked before."""
         plan = FeedPlan(self.schema, self.loaded.config, fields_needed(self.loaded.rules))
         return [await self._first_row(plan, name) for name in _names(item)]
 
@@ -173,7 +174,7 @@ class ObjectsCheck:
         return await self.asking.ask(what, read)
 
     async def _conditions(self) -> list[CheckLine]:
-        """Operators, fields of new records, and values of conditions."""
+        """Checks operators, fields of new records, and values of conditions."""
         what = "conditions on Salesforce fields"
 
         async def judge() -> list[CheckLine]:
@@ -196,7 +197,7 @@ def _rights(loaded: Loaded, item: ObjectSettings, info: ObjectInfo) -> Iterator[
     calls = [(rule.object, call) for rule in loaded.rules for call in rule.actions]
     if info.name != item.name:
         if makes_comments(loaded, item) and not info.is_createable:
-            yield NOT_CREATEABLE.line(object=info.name, why="comments are made of notes")
+            yield NOT_CREATEABLE.line(object=info.name, why="notes are copied as comments")
         return
     makes = any(
         creates_record(call) and (call.args.get("object") or name) == item.name
@@ -212,7 +213,7 @@ def _rights(loaded: Loaded, item: ObjectSettings, info: ObjectInfo) -> Iterator[
 
 
 def _key_advice(info: ObjectInfo) -> str:
-    """Which field may be the key, or that one is to be made."""
+    """Says which field can be the key, or that one must be created."""
     fit = sorted(
         name
         for name, found in info.fields.items()
@@ -221,13 +222,13 @@ def _key_advice(info: ObjectInfo) -> str:
     if fit:
         return f"Set external_id_field to a field that nothing else uses: {', '.join(fit)}"
     return (
-        "Have an administrator make a text field of it (External ID, unique, without regard to case)"
-        " and set external_id_field"
+        "Have an administrator create a text field (External ID, unique, case-insensitive) and set"
+        " external_id_field to it"
     )
 
 
 def property_lines(item: ObjectSettings, info: ObjectInfo) -> Iterator[CheckLine]:
-    """Whether the configured key is one, and the conflict fields are there."""
+    """Checks that the configured key is a unique External ID and that the conflict fields exist."""
     key = info.fields.get(item.external_id_field)
     if key is not None:
         values = {"object": item.name, "field": key.name}
@@ -241,7 +242,7 @@ def property_lines(item: ObjectSettings, info: ObjectInfo) -> Iterator[CheckLine
 
 
 def _values(use: FieldUse, info: FieldInfo) -> Iterator[CheckLine]:
-    """Values of a condition that the field's picklist does not know."""
+    """Reports values of a condition that are not in the field's picklist."""
     known = (*info.picklist_values, *info.inactive_values)
     if info.type != "picklist" or not known or not Operator(use.op).names_value:
         return

@@ -1,4 +1,4 @@
-"""The PagerDuty half of ``check``: reach, key, user, plan, and everything that is named there."""
+"""The PagerDuty half of ``check``: connection, key, user, plan, and everything that is named."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _KEY = "PagerDuty API key"
 _REFUSED_TO_US = frozenset({402, 403})
 _USER = "PagerDuty user {email}"
 _NAMED = "PagerDuty {kind} {name}"
-# The schema's words for people who may look on but not act.
+# The schema's roles that may read but not act.
 _ONLOOKERS = frozenset({"read_only_user", "read_only_limited_user"})
 _BY_TEAM = frozenset({"observer", "restricted_access"})
 
@@ -31,18 +31,19 @@ NOT_PAGERDUTY = todo(
 KEY_RIGHTS = remark(
     "pagerduty.key_rights",
     "PagerDuty API key: an account's",
-    "whether it may write can't be tried without writing: make sure that it is not a read-only key",
+    "whether it may write can't be tested without writing: make sure that it is not a read-only"
+    " key",
 )
 KEY_UNKNOWN = remark(
     "pagerduty.key_unknown",
     _KEY,
-    "whose it is can't be told: make sure that it may read and write incidents",
+    "its owner is not known: make sure that it may read and write incidents",
 )
 KEY_OWNER = remark(
     "pagerduty.key_owner",
     "PagerDuty API key: that of {owner}",
-    "what is written appears as done by this person, not by {email}: use an account's key, or the"
-    " integration user's own",
+    "writes appear as done by this person, not by {email}: use an account's key, or the integration"
+    " user's own",
 )
 USER_MISSING = todo(
     "pagerduty.user_missing",
@@ -52,7 +53,7 @@ USER_MISSING = todo(
 USER_ONLOOKER = todo(
     "pagerduty.user_read_only",
     _USER,
-    "has the role {role}, which may not act on incidents: make it at least a responder",
+    "has the role {role}, which may not act on incidents: give it at least the role responder",
 )
 USER_BY_TEAM = remark(
     "pagerduty.user_by_team",
@@ -62,12 +63,12 @@ USER_BY_TEAM = remark(
 NO_URGENCIES = remark(
     "pagerduty.no_urgencies",
     "PagerDuty ability urgencies",
-    "the plan does not list it, and rules set an urgency: it may be without effect",
+    "the plan does not list it, but rules set an urgency: this may have no effect",
 )
 NOT_FOUND = todo(
     "pagerduty.not_found",
     _NAMED,
-    "there is none with this id or name: correct {where}, or add it in PagerDuty",
+    "nothing has this id or name: correct {where}, or add it in PagerDuty",
 )
 SERVICE_DISABLED = todo(
     "pagerduty.service_disabled",
@@ -77,7 +78,7 @@ SERVICE_DISABLED = todo(
 SERVICE_MAINTENANCE = remark(
     "pagerduty.service_maintenance",
     _NAMED,
-    "is in maintenance: nobody is notified of its incidents until that ends",
+    "is in maintenance: nobody is notified of its incidents until the maintenance ends",
 )
 PLAYS_ENDED = remark(
     "pagerduty.play_unverified",
@@ -105,12 +106,12 @@ ADVICE = (
 
 @dataclass(slots=True)
 class PagerDutyCheck:
-    """One look at the account.
+    """One check of the account.
 
     Attributes:
-        lines: fills as it goes.
-        is_up: whether it answered to the end.
-        asking: counts how often it failed to answer.
+        lines: the lines so far.
+        is_up: whether the account answered to the end.
+        asking: counts the requests without an answer.
     """
 
     loaded: Loaded
@@ -122,7 +123,7 @@ class PagerDutyCheck:
     asking: Asking = field(default_factory=Asking)
 
     async def run(self) -> list[CheckLine]:
-        """Everything, one request after the other."""
+        """Checks everything, one request after the other."""
         holder = await self._reach()
         if holder is None:
             return self.lines
@@ -137,11 +138,11 @@ class PagerDutyCheck:
         return self.lines
 
     async def _reach(self) -> KeyHolder | None:
-        """The first request, which tells most: reach, trust, credentials, the kind of key, clock."""
+        """Sends the first request: it shows connection, TLS, credentials, kind of key and clock."""
         url = self.loaded.config.pagerduty.api_url
         try:
             holder = await self.directory.fetch_key_holder()
-            if holder.kind is KeyKind.UNKNOWN:  # it may be no PagerDuty at all
+            if holder.kind is KeyKind.UNKNOWN:  # perhaps not PagerDuty at all
                 await self._ask_any()
         except RemoteError as error:
             self.lines += self._unreached(url, error)
@@ -150,7 +151,7 @@ class PagerDutyCheck:
         return holder
 
     async def _ask_any(self) -> None:
-        """Something that every key may read, unless it is scoped."""
+        """Asks for something that every key may read, unless it is scoped."""
         try:
             await self.client.fetch_server_time()
         except RefusedError as error:
@@ -184,7 +185,7 @@ class PagerDutyCheck:
             self.lines.append(await self._role_line(holder.owner or found, what))
 
     async def _role_line(self, person: Person, what: str) -> CheckLine:
-        """Whether the one in whose name we write may write."""
+        """Checks that the user in whose name pagerforce writes may write."""
         user_id, email = person.id or "", person.email or person.name
         role = await self.asking.ask(what, lambda: self.directory.fetch_role(user_id))
         if isinstance(role, CheckLine):
@@ -196,7 +197,7 @@ class PagerDutyCheck:
         return ok(f"{_USER.format(email=email)}: {role or 'role unknown'}")
 
     async def _plan(self) -> None:
-        """What the account's plan must include for these rules."""
+        """Checks the features of the account's plan that these rules need."""
         what = "PagerDuty abilities"
         found = await self.asking.ask(what, self.directory.fetch_abilities)
         if isinstance(found, CheckLine):
@@ -216,7 +217,7 @@ class PagerDutyCheck:
                 self.lines.append(items if is_line else ok(f"{feature}: {len(items)}"))  # type: ignore[arg-type]
 
     async def _named(self, name: Name) -> CheckLine:
-        """One thing that the configuration names."""
+        """Checks one thing that the configuration names."""
         finders: Mapping[Thing, Callable[[str], Awaitable[Ref | Person | None]]] = {
             Thing.SERVICE: self.directory.find_service,
             Thing.ESCALATION_POLICY: self.directory.find_escalation_policy,
@@ -254,7 +255,7 @@ class PagerDutyCheck:
         return ok(what)
 
     async def _play(self, name: Name) -> CheckLine:
-        """Any refusal only says that plays can't be looked up any more."""
+        """Checks a response play; a refusal only means that plays can't be looked up any more."""
         what = _NAMED.format(kind=name.kind, name=name.value)
         email = self.loaded.config.pagerduty.from_email
 
@@ -268,7 +269,7 @@ class PagerDutyCheck:
         match found:
             case CheckLine():
                 return found
-            case RefusedError(status=0):  # our own words: several have this name
+            case RefusedError(status=0):  # from the directory itself: several have this name
                 return refusal(what, found)
             case RefusedError():
                 return _advise(PLAYS_ENDED.line, name)

@@ -1,4 +1,4 @@
-"""Whether a side can be reached at all, and how far its clock is from ours."""
+"""Whether a side can be reached, and how far its clock is from this host's."""
 
 from datetime import datetime, timedelta
 
@@ -29,18 +29,19 @@ TIMEOUT = todo(
 UNTRUSTED = todo(
     "reach.untrusted",
     _WHAT,
-    "its certificate is not trusted ({said}): name the CA that issued it, or that of the proxy"
-    " which opens TLS, in daemon.ca_file",
+    "its certificate is not trusted ({said}): set daemon.ca_file to the CA that issued it, or to"
+    " the CA of the proxy that intercepts TLS",
 )
 EXPIRED = todo(
     "reach.expired",
     _WHAT,
-    "its certificate is not valid now ({said}): correct this host's clock, or have it renewed",
+    "its certificate is not valid now ({said}): correct this host's clock, or have the certificate"
+    " renewed",
 )
 OTHER_HOST = todo(
     "reach.other_host",
     _WHAT,
-    "its certificate is for another name ({said}): write the host in {key} as the certificate does",
+    "its certificate is for another name ({said}): use the host name of the certificate in {key}",
 )
 TLS = todo(
     "reach.tls",
@@ -50,26 +51,26 @@ TLS = todo(
 PROXY = todo(
     "reach.proxy",
     _WHAT,
-    "the proxy of {proxy} does not let us through ({said}): have this host allowed there, or except"
-    " the host with NO_PROXY",
+    "the proxy of {proxy} does not let this host through ({said}): allow this host there, or"
+    " exempt the address with NO_PROXY",
 )
 OTHER = todo("reach.other", _WHAT, "can not be reached ({said}): correct {key}, or try again")
 FAILING = todo(
     "reach.failing",
     _WHAT,
-    "answers, but {said}: it is out of order, or a proxy before it is. No setting mends that: run"
-    " check again in some minutes; {status_page} tells of known trouble",
+    "answers, but {said}: it is failing, or a proxy before it is. No setting fixes this: run check"
+    " again in some minutes; {status_page} lists known problems",
 )
 LIMITED = todo(
     "reach.limited",
     _WHAT,
-    "answers, but {said}: too many calls at present. Run check again in a minute, and see what else"
-    " calls with this key or user",
+    "answers, but {said}: too many calls at present. Run check again in a minute, and find out what"
+    " else uses this key or user",
 )
 SKEW = todo(
     "clock.skew",
     "clock against {system}",
-    "this host is {seconds} s {direction}: keep it in time (NTP); logins fail at three minutes",
+    "this host is {seconds} s {direction}: synchronise it (NTP); logins fail at three minutes",
 )
 
 ADVICE = (
@@ -104,13 +105,13 @@ _BY_OBSTACLE = {
 
 
 def reach_line(system: str, url: str, key: str, error: RemoteError | None) -> CheckLine | None:
-    """Whether a first request got through; None where the error is about what was answered.
+    """Says whether a first request got through; None if the error is about the answer.
 
     Args:
         system: ``PagerDuty`` or ``Salesforce``.
-        url: where the request went.
-        key: the setting that says so.
-        error: what the request ended in, None for an answer.
+        url: the address of the request.
+        key: the setting of this address.
+        error: the error of the request, None for an answer.
     """
     proxy = proxy_variable(url)
     through = f" through {proxy}" if proxy else ""
@@ -121,12 +122,12 @@ def reach_line(system: str, url: str, key: str, error: RemoteError | None) -> Ch
         return None
     advice = _BY_OBSTACLE[found.obstacle]
     if proxy and found.obstacle in (Obstacle.NAME, Obstacle.REFUSED):
-        advice = PROXY  # our own connection goes to the proxy only
+        advice = PROXY  # the daemon's own connection goes to the proxy only
     return advice.line(system=system, url=url, key=key, said=found.said, proxy=proxy)
 
 
 def failing_line(system: str, url: str, error: RemoteError) -> CheckLine | None:
-    """What to do about an answer that is the other side's own trouble; None where it is not that."""
+    """Returns advice about a failure of the other side itself; None if it is none."""
     if isinstance(error, BudgetError):
         return LIMITED.line(system=system, url=url, said=error)
     if not isinstance(error, TransientError) or error.status < 400:
@@ -135,7 +136,7 @@ def failing_line(system: str, url: str, error: RemoteError) -> CheckLine | None:
 
 
 def skew_line(system: str, theirs: datetime | None, ours: datetime) -> CheckLine | None:
-    """How far this host's clock is from a side's; None where the side did not say."""
+    """Says how far this host's clock is from a side's; None if the side sent no time."""
     if theirs is None:
         return None
     skew = ours - theirs

@@ -1,4 +1,4 @@
-"""What the Remedyforce package refuses by rules of its own, which no describe shows. Pure.
+"""Refusals of the Remedyforce package by its own rules, which no describe shows. Pure.
 
 Facts: docs/vendors/salesforce.md#remedyforce.
 """
@@ -27,20 +27,20 @@ _ONE_OF = frozenset(
 STATUS_UNFIT = todo(
     "remedyforce.status",
     "{where}",
-    "this status is inactive or not for incidents, and Remedyforce refuses it: name an active one"
+    "this status is inactive or not for incidents, and Remedyforce refuses it: use an active one"
     " that applies to incidents",
 )
 NO_CATEGORY = todo(
     "remedyforce.category",
     "{where}",
-    "Remedyforce wants a category, a template, a request definition or an incident source (contactType)"
-    " on a new incident: give it one",
+    "Remedyforce requires a category, a template, a request definition or an incident source"
+    " (contactType) on a new incident: set one",
 )
 CATEGORY_BY_SERVICE = remark(
     "remedyforce.category_by_service",
     "{where}",
-    "only incidents of mapped services give the new record a category, which Remedyforce wants: give"
-    " it an incident source (contactType) for all others",
+    "only incidents of mapped services give the new record the category that Remedyforce requires:"
+    " set an incident source (contactType) for all others",
 )
 NO_ACTION = todo(
     "remedyforce.action",
@@ -50,7 +50,8 @@ NO_ACTION = todo(
 PRIORITY = remark(
     "remedyforce.priority",
     "{where}",
-    "Remedyforce computes the priority from impact and urgency, and may undo this: write those",
+    "Remedyforce computes the priority from impact and urgency and may undo this: set those"
+    " instead",
 )
 BYPASS = todo(
     "remedyforce.bypass",
@@ -62,7 +63,7 @@ ADVICE = (STATUS_UNFIT, NO_CATEGORY, CATEGORY_BY_SERVICE, NO_ACTION, PRIORITY, B
 
 
 def judge_write(write: Write) -> Iterator[CheckLine]:
-    """What is known against writing this field."""
+    """Reports known problems with writing this field."""
     if write.object == _INCIDENT and write.field == _BYPASS:
         yield BYPASS.line(where=write.where)
     if write.object == _INCIDENT and write.field == _PRIORITY:
@@ -72,12 +73,12 @@ def judge_write(write: Write) -> Iterator[CheckLine]:
 def judge_row(
     row: NewRow, always: AbstractSet[str], perhaps: AbstractSet[str]
 ) -> Iterator[CheckLine]:
-    """What a new row lacks.
+    """Reports missing fields of a new row.
 
     Args:
-        row: what is created, and where that is said.
-        always: the fields that it gets in any case.
-        perhaps: those that it gets for some services.
+        row: the new row, with its place in the configuration.
+        always: the fields that it always gets.
+        perhaps: the fields that it gets for some services.
     """
     if row.object == _HISTORY and _ACTION not in always:
         yield NO_ACTION.line(where=row.where)
@@ -87,14 +88,14 @@ def judge_row(
 
 
 def status_query(write: Write, found: RecordId) -> str | None:
-    """Asks whether a status may stand in an incident; None where it is no status of one."""
+    """Returns the query whether an incident may have a status; None for other writes."""
     if write.object != _INCIDENT or write.field != _STATUS:
         return None
     return Select(_STATUS_OBJECT, (_APPLIES, _INACTIVE), (equals("Id", found),), limit=1).text()
 
 
 def judge_status(write: Write, rows: Sequence[Mapping[str, object]]) -> Iterator[CheckLine]:
-    """The lookup filter of FKStatus: active, and applies to incidents."""
+    """Applies the lookup filter of FKStatus: active, and applies to incidents."""
     for row in rows:
         if row.get(_APPLIES) is False or row.get(_INACTIVE) is True:
             yield STATUS_UNFIT.line(where=write.where)

@@ -1,4 +1,4 @@
-"""The Salesforce half of ``check``: reach, login, org, calls left, objects, mappings, what is written."""
+"""The Salesforce half of ``check``: connection, login, org, calls, objects, mappings, writes."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -35,13 +35,13 @@ LOGIN_REFUSED = todo("salesforce.login_refused", _LOGIN, "{said}")
 LOGIN_ODD = todo(
     "salesforce.login_odd",
     _LOGIN,
-    "{said}: correct salesforce.login_url, or look at what is between",
+    "{said}: correct salesforce.login_url, or check the proxies on the way",
 )
 WRONG_ORG = todo("salesforce.wrong_org", _LOGIN, "{said}")
 ORG_NOT_PINNED = remark(
     "salesforce.org_not_pinned",
     _ORG,
-    "salesforce.org_id is not set: set it to this, so that no other org is ever written to",
+    "salesforce.org_id is not set: set it to this, so that pagerforce never writes to another org",
 )
 NO_API = todo(
     "salesforce.no_api",
@@ -49,24 +49,25 @@ NO_API = todo(
     "{said}: correct salesforce.api_version, the org does not serve it",
 )
 CALLS_UNKNOWN = remark(
-    "salesforce.calls_unknown", _CALLS, "the org does not tell how many are left ({said})"
+    "salesforce.calls_unknown", _CALLS, "the org does not show how many are left ({said})"
 )
 BUDGET_TOO_LARGE = remark(
     "salesforce.budget_too_large",
     _CALLS,
-    "salesforce.daily_call_budget is {budget}, but the whole org has {allowed} a day: lower it to what"
-    " other integrations leave",
+    "salesforce.daily_call_budget is {budget}, but the whole org has {allowed} a day: lower it to"
+    " leave enough for other integrations",
 )
 CALLS_SHORT = remark(
     "salesforce.calls_short",
     _CALLS,
-    "only {remaining} of {allowed} are left of the last 24 hours, fewer than daily_call_budget"
-    " ({budget}): see what else calls this org",
+    "only {remaining} of {allowed} are left for the last 24 hours, fewer than daily_call_budget"
+    " ({budget}): find out what else calls this org",
 )
 CALLS_NONE = todo(
     "salesforce.calls_none",
     _CALLS,
-    "all {allowed} of the last 24 hours are used up: see what else calls this org, or buy more",
+    "all {allowed} for the last 24 hours are used up: find out what else calls this org, or buy"
+    " more",
 )
 MAPPING = todo("salesforce.mapping", 'service mapping "{mapping}"', "{said}")
 
@@ -86,12 +87,12 @@ ADVICE = (
 
 @dataclass(slots=True)
 class SalesforceCheck:
-    """One look at the org.
+    """One check of the org.
 
     Attributes:
-        lines: fills as it goes.
-        is_up: whether it answered to the end.
-        asking: counts how often it failed to answer.
+        lines: the lines so far.
+        is_up: whether the org answered to the end.
+        asking: counts the requests without an answer.
     """
 
     loaded: Loaded
@@ -105,7 +106,7 @@ class SalesforceCheck:
     asking: Asking = field(default_factory=Asking)
 
     async def run(self) -> list[CheckLine]:
-        """Everything, one request after the other."""
+        """Checks everything, one request after the other."""
         if not await self._log_in():
             return self.lines
         steps: tuple[Callable[[], Awaitable[list[CheckLine]]], ...] = (
@@ -125,7 +126,7 @@ class SalesforceCheck:
         return self.lines
 
     async def _log_in(self) -> bool:
-        """The login, which tells most: reach, trust, the app, the user, the org, the clock."""
+        """Logs in: this shows connection, TLS, app, user, org and clock."""
         config = self.loaded.config.salesforce
         try:
             access = await self.client.session.access()
@@ -161,7 +162,7 @@ class SalesforceCheck:
         return [*self._reached(), advice.line(user=config.username, said=error)]
 
     async def _calls(self) -> bool:
-        """What is left of the org's calls; False where nothing more can be asked."""
+        """Checks the org's remaining calls; returns False if no further request is possible."""
         try:
             found = await self.asking.ask(_CALLS, self._fetch_limits)
         except CredentialsError as error:
@@ -205,7 +206,7 @@ class SalesforceCheck:
 
 
 def _judge_usage(usage: OrgUsage, budget: int) -> CheckLine:
-    """The org's calls against our share of them."""
+    """Compares the org's calls with pagerforce's share."""
     values = {"budget": budget, "allowed": usage.allowed, "remaining": usage.remaining}
     if usage.remaining == 0:
         return CALLS_NONE.line(**values)
@@ -213,4 +214,4 @@ def _judge_usage(usage: OrgUsage, budget: int) -> CheckLine:
         return BUDGET_TOO_LARGE.line(**values)
     if budget > usage.remaining:
         return CALLS_SHORT.line(**values)
-    return ok(f"{_CALLS}: {usage.remaining} of {usage.allowed} left of the last 24 hours")
+    return ok(f"{_CALLS}: {usage.remaining} of {usage.allowed} left for the last 24 hours")

@@ -1,8 +1,8 @@
-"""Does our user see all rows: a row that is not shared is silently missing from every answer.
+"""Whether the integration user sees all rows: unshared rows are silently missing from answers.
 
-Object permissions come from the permission sets of the user, among them the one that stands for the
-profile. The standard objects PermissionSetAssignment and ObjectPermissions tell; a user who may not
-look at the set-up is refused, or shown nothing.
+Object permissions come from the permission sets of the user; one of them represents the profile.
+The standard objects PermissionSetAssignment and ObjectPermissions show them. A user who may not
+read the setup is refused, or sees nothing.
 """
 
 from collections.abc import Iterable
@@ -18,24 +18,24 @@ _WHAT = "View All on {object}"
 NOT_ALL = remark(
     "sharing.not_all",
     _WHAT,
-    "our user does not have it: records that are not shared with the user are silently missing. Give"
-    " it View All, or make sure that sharing reaches all records",
+    "the integration user does not have it: records that are not shared with the user are silently"
+    " missing. Give the user View All, or make sure that sharing covers all records",
 )
 UNVERIFIED = remark(
     "sharing.unverified",
     _WHAT,
-    "could not be verified ({reason}): make sure that our user has it, or that sharing reaches all"
-    " records",
+    "could not be verified ({reason}): make sure that the integration user has it, or that sharing"
+    " covers all records",
 )
 
 ADVICE = (NOT_ALL, UNVERIFIED)
 
 
 async def sharing_lines(client: SalesforceClient, objects: Iterable[str]) -> list[CheckLine]:
-    """One line per object.
+    """Returns one line per object.
 
     Raises:
-        RemoteError: the org could not be asked; a refusal is a remark.
+        RemoteError: the request failed; a refusal is a remark.
     """
     names = tuple(objects)
     try:
@@ -52,7 +52,7 @@ async def sharing_lines(client: SalesforceClient, objects: Iterable[str]) -> lis
 
 
 async def view_all(client: SalesforceClient, names: tuple[str, ...]) -> frozenset[str] | None:
-    """Those objects of which the user sees every row; None where that can't be told.
+    """Returns the objects whose rows the user sees all; None if unknown.
 
     Raises:
         RemoteError: the org could not be asked.

@@ -1,4 +1,4 @@
-"""What rules and comments write: would Salesforce take it. Told before a rule fires, not after."""
+"""Checks, before any rule fires, that Salesforce accepts what rules and comments write."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,29 +25,31 @@ _WRITE = "{where}"
 _MOST_LINES = 1000
 _MOST_VALUES = 1000  # of one field or lookup, and combinations of a lookup's
 _PICKLISTS = ("picklist", "multipicklist")
-# Every row has an owner; the platform sets it where nobody does.
+# Every row has an owner; if nobody sets it, the platform does.
 _BY_ITSELF = frozenset({"OwnerId"})
 
 READ_ONLY = todo(
     "write.read_only",
     _WRITE,
-    "{field} is read-only for our user: write the field it is made of instead, or give the user edit"
-    " access to it",
+    "{field} is read-only for the integration user: write the field that it is computed from, or"
+    " give the user edit access to it",
 )
-NO_VALUE = todo("write.no_such_value", _WRITE, "{field} has no value {value!r}; it has {known}")
+NO_VALUE = todo(
+    "write.no_such_value", _WRITE, "{field} has no value {value!r}; its values are {known}"
+)
 UNSUITED = todo("write.unsuited", _WRITE, "{said}: correct the value")
 CLEARED = todo("write.cleared", _WRITE, "{field} may not be empty: give it a value")
 LOOKUP = todo("write.lookup", _WRITE, "{said}")
 REQUIRED = todo(
     "write.required",
     _WRITE,
-    "a new {object} needs {field} and nothing gives it one: add it to the fields",
+    "a new {object} needs {field} and nothing sets it: add it to the fields",
 )
 REQUIRED_DOUBT = remark(
     "write.required_doubt",
     _WRITE,
-    "a new {object} may not leave {field} empty, and the org does not tell whether it fills it by"
-    " itself: if not, add it to the fields",
+    "a new {object} may not leave {field} empty, and the org does not show whether it fills the"
+    " field by itself: if not, add it to the fields",
 )
 
 ADVICE = (
@@ -64,10 +66,10 @@ ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class WritingCheck:
-    """Looks at everything that is written to Salesforce.
+    """Checks everything that is written to Salesforce.
 
     Attributes:
-        most_lookups: how often the org may be asked what a lookup finds; None: as often as needed.
+        most_lookups: the most lookups that the org may be asked for; None: no limit.
     """
 
     loaded: Loaded
@@ -79,16 +81,14 @@ class WritingCheck:
     _asked: list[None] = dataclasses.field(default_factory=list)
 
     async def run(self) -> list[CheckLine]:
-        """One line for each thing that would fail, or one that says that nothing would.
+        """Returns one line for each thing that would fail, or one line that nothing would.
 
         Raises:
-            GaveUpError: the org fails to answer.
+            GaveUpError: the org does not answer.
         """
         lines: list[CheckLine] = []
         for write in self._writes():
-            await (
-                anyio.lowlevel.checkpoint()
-            )  # what is known of the org is looked up without waiting
+            await anyio.lowlevel.checkpoint()  # cached lookups never wait
             lines += await self._write(write)
             if len(lines) > _MOST_LINES:
                 return lines
@@ -113,7 +113,7 @@ class WritingCheck:
             except RefusedError:
                 info = None
             if info is None:
-                return []  # told where objects and fields are
+                return []  # reported by ObjectsCheck
             lines = list(judge_write(info, write, self.loaded.config.maps))
             return lines + (await self._lookups(write) if not lines else [])
 
@@ -122,7 +122,7 @@ class WritingCheck:
         return lines + list(remedyforce.judge_write(write))
 
     async def _lookups(self, write: Write) -> list[CheckLine]:
-        """Every lookup whose values are known finds exactly one row, and one that may be used."""
+        """Checks that every lookup with known values finds exactly one row, and a usable one."""
         lines = []
         for values in foreseeable_lookups(write.lookup, self.loaded.config.maps):
             self._count_lookup()
@@ -146,11 +146,11 @@ class WritingCheck:
         try:
             rows = await self.client.query_to_end(query)
         except RefusedError:
-            return []  # a package of another version: its rules are not known
+            return []  # another version of the package: its rules are not known
         return list(remedyforce.judge_status(write, rows))
 
     async def _row(self, row: NewRow) -> list[CheckLine]:
-        """What a new row needs and is not given."""
+        """Reports fields that a new row needs and does not get."""
         try:
             info = await self.schema.describe(row.object)
         except RefusedError:
@@ -166,7 +166,7 @@ class WritingCheck:
         return lines + list(remedyforce.judge_row(row, always, perhaps))
 
     def _keys(self, row: NewRow) -> set[str]:
-        """Fields that pagerforce fills by itself."""
+        """Returns the fields that pagerforce fills by itself."""
         found: set[str] = set()
         for item in self.loaded.config.objects:
             if item.name == row.object:
@@ -176,7 +176,7 @@ class WritingCheck:
         return found
 
     async def _by_service(self, row: NewRow) -> set[str]:
-        """Fields that the incident's service fills, for services that are mapped."""
+        """Returns the fields that the incident's service fills, if the service is mapped."""
         found = {
             mapping.field
             for mapping in self.loaded.config.service_mappings
@@ -193,7 +193,7 @@ class WritingCheck:
 def judge_write(
     info: FieldInfo, write: Write, maps: Mapping[str, Mapping[str, object]]
 ) -> Iterator[CheckLine]:
-    """What is wrong with writing this to that field, as far as the describe tells."""
+    """Reports what is wrong with a write, as far as the describe shows."""
     is_open = info.is_createable if write.is_new else info.is_updateable
     if info.is_calculated or not is_open:
         yield READ_ONLY.line(where=write.where, field=info.name)
@@ -217,7 +217,7 @@ def _judge_value(info: FieldInfo, where: str, value: Scalar) -> Iterator[CheckLi
             yield NO_VALUE.line(where=where, field=info.name, value=part, known=listed)
         return
     if info.type in ("string", "textarea"):
-        return  # what is too long is cut, and said so
+        return  # a text that is too long is cut and logged
     try:
         to_payload(info, value)
     except RefusedError as error:
@@ -227,7 +227,7 @@ def _judge_value(info: FieldInfo, where: str, value: Scalar) -> Iterator[CheckLi
 def foreseeable_lookups(
     lookup: Mapping[str, Json] | None, maps: Mapping[str, Mapping[str, object]]
 ) -> Iterable[Mapping[str, Scalar]]:
-    """The values with which a lookup can be made; nothing where they are known only later."""
+    """Returns the possible values of a lookup; nothing if they are known only later."""
     if not lookup:
         return []
     found: list[dict[str, Scalar]] = [{}]
@@ -251,7 +251,7 @@ def _is_blank(write: Write) -> bool:
 
 
 def required_line(row: NewRow, field: FieldInfo) -> CheckLine | None:
-    """What is to be said about a field that a new row is not given."""
+    """Returns the line about a field that a new row does not get, if there is one."""
     is_optional = field.is_nillable or not field.is_createable or field.type == "boolean"
     if is_optional or field.is_calculated or field.is_defaulted:
         return None

@@ -1,1 +1,1 @@
-"""The operator's desk: the control socket, the roles, and one module per command."""
+"""The operations of the commands: the control socket, the roles, and one module per command."""

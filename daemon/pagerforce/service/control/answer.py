@@ -1,9 +1,9 @@
-"""The lines of an answer: what the daemon sends to a command, and what the command makes of it.
+"""The lines of an answer: how the daemon writes them and how the command reads them.
 
-An answer is JSON lines: ``{"progress": text, "share": 0 to 1 or null}`` and ``{"data": base64}`` any
-number of times, then ``{"result": value}`` or
-``{"error": {"exit": code, "message": text, "problems": [[where, what], ...]}}``. All of it is ASCII: other
-characters are escaped, some of which would be taken for the end of a line and others can't be encoded.
+An answer is JSON lines: ``{"progress": text, "share": 0 to 1 or null}`` and ``{"data": base64}``
+any number of times, then ``{"result": value}`` or ``{"error": {"exit": code, "message": text,
+"problems": [[where, what], ...]}}``. All of it is ASCII. Other characters are escaped: some would
+be mistaken for the end of a line, others can't be encoded.
 """
 
 import base64
@@ -26,12 +26,12 @@ FAILED, USAGE, FORBIDDEN = 1, 2, 3  # docs/reference/commands.md, exit codes
 
 
 def line_of(key: str, value: Json) -> bytes:
-    """One line."""
+    """Returns one line."""
     return b"".join(iter_line(key, value))
 
 
 def iter_line(key: str, value: Json) -> Iterator[bytes]:
-    """One line in pieces, so that no long answer is encoded at one go: that would stop everything else."""
+    """Yields one line in pieces: encoding a long answer at once would stop everything else."""
     yield b"{" + _text(key) + b": "
     yield from _pieces(value, depth=0)
     yield b"}\n"
@@ -57,19 +57,19 @@ def _text(value: Json) -> bytes:
 
 
 def progress_line(text: str, share: float | None) -> bytes:
-    """How far it is."""
+    """Returns a line with the progress."""
     return json.dumps({"progress": text, "share": share}).encode() + b"\n"
 
 
 def data_line(chunk: bytes) -> bytes:
-    """Some bytes of a file."""
+    """Returns a line with some bytes of a file."""
     return b'{"data": "' + base64.b64encode(chunk) + b'"}\n'
 
 
 def show_error(error: Exception) -> dict[str, Json]:
-    """An error as the caller gets it; an unexpected one by its place only.
+    """Returns an error as the caller gets it; an unexpected error only by its place.
 
-    Code that contains an unexpected one reports it too (``observe/internal_errors.py``).
+    The code that contains an unexpected error reports it too (``observe/internal_errors.py``).
     """
     if isinstance(error, ConfigError):
         problems = [[item.where, item.what] for item in error.problems]
@@ -83,7 +83,7 @@ def show_error(error: Exception) -> dict[str, Json]:
 
 
 def raise_error(shown: dict[str, Any]) -> NoReturn:
-    """Raises what ``show_error`` showed."""
+    """Raises the error that ``show_error`` returned."""
     message = str(shown.get("message", "the daemon did not say what went wrong"))
     problems = [Problem(str(where), str(what)) for where, what in shown.get("problems", [])]
     if problems:

@@ -1,7 +1,7 @@
-"""``backup`` for an administrator who may not read the state's file: the copy is sent to the caller.
+"""``backup`` for an administrator who may not read the state's file: sends a copy to the caller.
 
-The daemon takes no path from the caller and writes nothing for them but a nameless file of its own; the
-command writes what it is given where the caller may write, with the caller's own rights.
+The daemon accepts no path from the caller and writes only a nameless file of its own. The command
+writes the received bytes with the caller's own rights.
 """
 
 import hashlib
@@ -18,31 +18,31 @@ from pagerforce.service.control.desk import Desk, Request
 from pagerforce.store.backup import OpenCopy, open_copy
 
 _CHUNK_BYTES = 256 * 1024
-_PATIENCE_SECONDS = 30.0  # for whoever reads no further
+_PATIENCE_SECONDS = 30.0  # for a caller that stops reading
 
 
 class BackupRequest(Request):
-    """A copy of the state as it is now."""
+    """Asks for a copy of the present state."""
 
 
 async def send_backup(desk: Desk, _: BackupRequest) -> Json:
-    """Gives the caller a checked copy of the state.
+    """Sends the caller a checked copy of the state.
 
-    ``{"schema": n, "size_bytes": n, "made_at": instant, "sha256": hex}``; the size and the digest are
-    those of what was given.
+    Returns ``{"schema": n, "size_bytes": n, "made_at": instant, "sha256": hex}``; size and digest
+    are those of the sent bytes.
 
     Raises:
-        PagerforceError: another copy is being sent, or the caller reads no further.
+        PagerforceError: another copy is being sent, or the caller stopped reading.
         StoreError: there is not enough space, or the state is damaged.
     """
     running = desk.running()
     if desk.home.copying.locked():
-        raise PagerforceError("another backup is being made: try again when it is done")
+        raise PagerforceError("another backup is running: try again when it is done")
     async with desk.home.copying:
         copy = await _make(desk, running.parts.database.path, desk.home.clock.now())
         try:
             async with desk.change({"size_bytes": copy.backup.size_bytes}):
-                pass  # who takes a copy, and when, is written down before the first byte is given
+                pass  # who takes a copy, and when, is recorded before the first byte is sent
             digest = await _send(desk, copy)
         finally:
             copy.stream.close()
@@ -59,7 +59,7 @@ async def _make(desk: Desk, path: Path, now: datetime) -> OpenCopy:
 
     def step(share: float) -> None:
         nonlocal told
-        anyio.from_thread.check_cancelled()  # whoever asked has gone, or the daemon stops
+        anyio.from_thread.check_cancelled()  # the caller has disconnected, or the daemon stops
         if int(share * 20) > told:
             told = int(share * 20)
             anyio.from_thread.run(desk.tell, "copying", share)
@@ -76,7 +76,7 @@ async def _send(desk: Desk, copy: OpenCopy) -> str:
             with anyio.fail_after(_PATIENCE_SECONDS):
                 await desk.give(chunk)
         except TimeoutError as error:
-            raise PagerforceError("whoever asked for the backup reads no further") from error
+            raise PagerforceError("the caller of backup stopped reading") from error
         sent += len(chunk)
         await desk.tell("sending", sent / copy.backup.size_bytes)
     return digest.hexdigest()

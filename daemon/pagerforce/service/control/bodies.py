@@ -1,4 +1,4 @@
-"""What goes over the control socket, in bounded amounts: requests' bodies and answers."""
+"""Request bodies and answers on the control socket, with limits on their size."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -20,10 +20,10 @@ _UNREAD_BYTES = 64 * 1024 * 1024
 
 
 class Body:
-    """A request's body: its form, read at once, and what may follow, passed on as it comes.
+    """A request's body: the form, read at once, and the rest, passed on as it arrives.
 
     Attributes:
-        place: what is held until the request is answered.
+        place: held until the request is answered.
     """
 
     def __init__(self, http: HttpRequest) -> None:
@@ -32,7 +32,7 @@ class Body:
         self._rest = b""
 
     async def read_form(self, largest: int, *, is_line: bool) -> bytes:
-        """The form: the whole body, or its first line. Raises ``ConfigError``."""
+        """Reads the form: the whole body, or its first line. Raises ``ConfigError``."""
         body = bytearray()
         try:
             with anyio.fail_after(_BODY_SECONDS):
@@ -46,12 +46,12 @@ class Body:
                         self._rest = rest
                         break
         except TimeoutError as error:
-            what = "did not come to its end in time"
+            what = "did not arrive completely in time"
             raise ConfigError([Problem("the request", what)]) from error
         return bytes(body)
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """What follows the form."""
+        """Yields what follows the form."""
         if self._rest:
             yield self._rest
         async for chunk in self._stream:
@@ -60,7 +60,7 @@ class Body:
 
 
 async def send_all(send: Send, pieces: list[bytes]) -> None:
-    """Anyone who does not read on is left."""
+    """Sends an answer; gives up on a caller that stops reading."""
     with anyio.move_on_after(_READ_SECONDS):
         for piece in pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -68,18 +68,18 @@ async def send_all(send: Send, pieces: list[bytes]) -> None:
 
 
 class Unread:
-    """Answers that are on their way: nobody who does not read them fills the memory with them."""
+    """Limits the unread answers, so that callers that do not read can't fill the memory."""
 
     def __init__(self) -> None:
         self._held = 0
 
     @contextmanager
     def hold(self, caller: Caller, answer: list[bytes]) -> Iterator[list[bytes]]:
-        """The answer, or a refusal where too much is on its way."""
+        """Holds the answer, or a refusal if too much is unread already."""
         size = sum(map(len, answer))
         most = _UNREAD_BYTES if Role.ADMIN in caller.roles else _UNREAD_BYTES // 2
         if self._held and self._held + size > most:
-            error = PagerforceError("too many large answers are still to be read: try again later")
+            error = PagerforceError("too many large answers are still unread: try again later")
             answer = in_pieces("error", show_error(error))
             size = 0
         self._held += size
@@ -90,7 +90,7 @@ class Unread:
 
 
 def in_pieces(key: str, value: Json) -> list[bytes]:
-    """One line of an answer in pieces of a size to be sent."""
+    """Returns one line of an answer in pieces small enough to send."""
     pieces: list[bytes] = []
     part = bytearray()
     for piece in iter_line(key, value):

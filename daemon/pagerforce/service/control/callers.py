@@ -1,8 +1,8 @@
-"""Who callers are and how much they count, however slow the user database is.
+"""Who callers are and their rank, however slow the user database is.
 
-The kernel's word about a peer is there at once: by it a connection is let in. Names and groups of the
-user database, which may be on the network, are asked in few threads and under a deadline; a caller whose
-lookup takes too long is judged by the kernel's word alone.
+The kernel's credentials of a peer are available at once: they decide whether a connection is let
+in. Names and groups come from the user database, which may be on the network; few threads ask it,
+with a deadline. If a lookup takes too long, the caller is judged by the kernel's credentials alone.
 """
 
 import socket
@@ -23,7 +23,7 @@ from pagerforce.service.control.peers import (
     role_gids,
 )
 from pagerforce.service.control.roles import Role
-from pagerforce.service.inbound.accept import Judge
+from pagerforce.service.inbound.accept import Ranker
 from pagerforce.service.inbound.gate import Rank
 
 _LOOKUP_SECONDS = 5.0
@@ -35,11 +35,11 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
-class Callers(Judge):
-    """Looks callers up, and remembers for a while what it found.
+class Callers(Ranker):
+    """Looks callers up, and caches the results for a while.
 
     Args:
-        service_uid: an administrator whatever its groups.
+        service_uid: always an administrator.
     """
 
     waits = False
@@ -47,7 +47,7 @@ class Callers(Judge):
     def __init__(self, service_uid: int) -> None:
         self._service_uid = service_uid
         self._gids: dict[Role, int] = {}
-        # Strangers must not keep others waiting for an answer of the user database.
+        # Lookups of strangers must not delay those of others.
         self._lookups = {
             of_stranger: anyio.Semaphore(_MOST_LOOKUPS) for of_stranger in (True, False)
         }
@@ -59,19 +59,19 @@ class Callers(Judge):
         with anyio.move_on_after(_LOOKUP_SECONDS):
             self._gids = await run_sync(role_gids, abandon_on_cancel=True)
 
-    def judge(self, connection: socket.socket) -> tuple[int, Rank]:
-        """The user and the rank of a connection, by what is known without asking."""
+    def rank(self, connection: socket.socket) -> tuple[int, Rank]:
+        """Returns user and rank of a connection from what is known without a lookup."""
         peer = peer_of(connection)
         return peer.uid, self.rank_of(peer)
 
     def rank_of(self, peer: Peer) -> Rank:
-        """The rank by the process's own groups, or the one that its user had a while ago."""
+        """Returns the rank by the process's own groups, or the cached rank of its user."""
         rank = self._rank(self._by_kernel(peer))
         at, known = self._ranks.get(peer.uid, (float("-inf"), Rank.STRANGER))
         return max(rank, known) if anyio.current_time() - at < _KNOWN_SECONDS else rank
 
     async def find(self, peer: Peer) -> Caller:
-        """The name and the roles of a peer."""
+        """Returns the name and the roles of a peer."""
         now, user = anyio.current_time(), replace(peer, pid=0)
         at, stranger = self._strangers.get(user, (float("-inf"), None))
         if stranger is not None and now - at < _STRANGER_SECONDS:
@@ -101,22 +101,20 @@ class Callers(Judge):
             try:
                 return find_caller(peer, self._service_uid), role_gids()
             finally:
-                # Not before it has ended: a thread that hangs keeps its turn, so that few can hang.
+                # Only at the end: a hanging thread keeps its turn, so that few can hang.
                 with suppress(RuntimeError):  # the daemon has stopped meanwhile
                     run_in_loop(turn.release)
 
         with anyio.move_on_after(_LOOKUP_SECONDS):
             await turn.acquire()
-            limiter = anyio.CapacityLimiter(
-                1
-            )  # the turn is the limit; others' threads are none of it
+            limiter = anyio.CapacityLimiter(1)  # the turn is the limit; other threads do not count
             caller, self._gids = await run_sync(look, abandon_on_cancel=True, limiter=limiter)
             return caller
         return self._by_kernel(peer)
 
 
 def _put(table: dict[_K, _V], key: _K, value: _V) -> None:
-    """Adds to a table that forgets its oldest entry where it is full."""
+    """Adds to a table; a full table drops its oldest entry."""
     table.pop(key, None)
     while len(table) >= _MOST_KNOWN:
         del table[next(iter(table))]

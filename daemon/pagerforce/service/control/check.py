@@ -1,4 +1,4 @@
-"""``check`` inside the daemon, whose secrets the caller can't read."""
+"""``check`` inside the daemon, for callers who can't read its secrets."""
 
 from pagerforce.config.offline import check_offline, offline_lines
 from pagerforce.model.value import Json
@@ -10,7 +10,7 @@ from pagerforce.service.plan import DEFAULT_CHANGES, DEFAULT_RECORDS, Assumption
 
 
 class CheckRequest(Request):
-    """``plan``: also the calls per day, for so many changes a day and records of each object."""
+    """``plan``: also the calls per day, for ``changes`` a day and ``records`` of each object."""
 
     plan: bool = False
     changes: int = DEFAULT_CHANGES
@@ -18,12 +18,12 @@ class CheckRequest(Request):
 
 
 async def check(desk: Desk, request: CheckRequest) -> Json:
-    """The lines of ``check``, as ``CheckLine.to_json`` shapes them.
+    """Returns the lines of ``check``, formatted by ``CheckLine.to_json``.
 
-    The configuration's files are read anew: what is to be checked is what a restart would meet.
+    The configuration's files are read again: the check is about what a restart would load.
 
     Raises:
-        ConfigError: the files are wrong, or a secret is of no use.
+        ConfigError: the files are wrong, or a secret is unusable.
     """
     environ = desk.home.environ
     loaded = check_offline(desk.home.config, catalog=CATALOG, environ=environ)

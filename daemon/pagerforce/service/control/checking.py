@@ -1,4 +1,4 @@
-"""Has rules read, checked and tried by a checker, for one operator's request."""
+"""Lets a checker read, check and try rules, for one operator's request."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -23,17 +23,17 @@ from pagerforce.service.control.desk import Desk
 from pagerforce.store.recorded import Place, read_page
 
 _RULES_AT_ONCE = 100
-_FOLDERS = ("RUNTIME_DIRECTORY", "STATE_DIRECTORY")  # that systemd gives, and the check looks at
+_FOLDERS = ("RUNTIME_DIRECTORY", "STATE_DIRECTORY")  # set by systemd and used by the check
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What rules are tried on.
+    """The events on which rules are tried.
 
     Attributes:
-        in_force: what to compare with, or what to try.
-        lines: events, the newest first; None: the journal's.
-        shows_values: whether the report may hold values and texts of events.
+        in_force: the rules to compare with, or to try.
+        lines: events, newest first; None: the journal's.
+        shows_values: whether the report may contain values and texts of events.
     """
 
     in_force: Loaded
@@ -44,13 +44,13 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is asked of a checker.
+    """The job of a checker.
 
     Attributes:
-        texts: label and content of each text to put in place of the configuration's rules; None where
-            only the rules in force are tried.
-        gives_rules: whether the rules themselves are wanted.
-        seconds: for all of it, the wait for a turn included.
+        texts: label and content of each text that replaces the configuration's rules; None: only
+            the rules in force are tried.
+        gives_rules: whether the checker returns the rules themselves.
+        seconds: for the whole job, including the wait for a turn.
     """
 
     texts: Sequence[tuple[str, str]] | None
@@ -61,14 +61,14 @@ class Job:
 
 @dataclass(slots=True)
 class Checked:
-    """What a checker found: rules that could be put in force, or tried."""
+    """The result of a checker: the checked rules and the report."""
 
     rules: list[Rule] = field(default_factory=list)
     about: Mapping[str, Any] = field(default_factory=dict)
     report: dict[str, Json] | None = None
 
     def in_place_of(self, before: Loaded) -> Loaded:
-        """The configuration that was given, with these rules and maps for its own."""
+        """Returns the given configuration with these rules and maps."""
         changes = {
             "rulesets": tuple(self.about["rulesets"]),
             "maps": self.about["maps"],
@@ -78,7 +78,7 @@ class Checked:
         return Loaded(before.config.model_copy(update=changes), tuple(self.rules), files)
 
     def labelled(self, old: str, new: str) -> None:
-        """Names the text of these rules otherwise from now on."""
+        """Changes the label of these rules' text."""
         self.rules = [
             replace(rule, place=new + rule.place.removeprefix(old))
             if rule.place.startswith(f"{old}: ")
@@ -88,12 +88,12 @@ class Checked:
 
 
 async def run_checker(desk: Desk, line: Line, job: Job) -> Checked:
-    """Waits for a turn, and has the job done.
+    """Waits for a turn and runs the job.
 
     Raises:
         ConfigError: the rules or the events are wrong.
-        BusyError: it was not this request's turn in time.
-        TooMuchError: they need more time or memory than there is.
+        BusyError: this request's turn did not come in time.
+        TooMuchError: they need more time or memory than allowed.
     """
     ends_at = anyio.current_time() + job.seconds
     async with line.turn(desk.caller.uid, min(bounds.WAIT_SECONDS, job.seconds)):
@@ -103,15 +103,15 @@ async def run_checker(desk: Desk, line: Line, job: Job) -> Checked:
                 found = await _Talk(desk, job, checker, left - bounds.END_SECONDS).run()
         if scope.cancelled_caught:
             raise TooMuchError(
-                f"checking the rules took more than {left:.0f} s and was ended: use fewer or simpler "
-                "rules, or fewer events"
+                f"checking the rules took more than {left:.0f} s and was stopped: use fewer or "
+                "simpler rules, or fewer events"
             )
         return found
 
 
 @dataclass(slots=True)
 class _Talk:
-    """One job's talk with its checker: what goes in and what comes out, at the same time."""
+    """The exchange of one job with its checker: input and output in parallel."""
 
     desk: Desk
     job: Job
@@ -124,7 +124,7 @@ class _Talk:
         async with anyio.create_task_group() as group:
             group.start_soon(self._carefully, self._give, group.cancel_scope)
             await self._carefully(lambda: self._take(found), group.cancel_scope)
-            group.cancel_scope.cancel()  # it has answered: what it did not take it does not want
+            group.cancel_scope.cancel()  # it has answered: it does not need the rest of the input
         if self._error is not None:
             raise self._error
         return found
@@ -132,7 +132,7 @@ class _Talk:
     async def _carefully(
         self, task: Callable[[], Awaitable[None]], scope: anyio.CancelScope
     ) -> None:
-        """Ends both where one fails; its error is raised outside, where it is no group's."""
+        """Ends both if one fails; ``run`` raises the error, so that it is in no exception group."""
         try:
             await task()
         except Exception as error:  # noqa: BLE001 (raised by ``run``)
@@ -169,7 +169,7 @@ class _Talk:
         rules = trial.in_force.rules
         since = (
             trial.since if trial.lines is not None else None
-        )  # of the journal only those are read
+        )  # the journal is read from ``since`` only
         await self._send(
             in_force=len(rules),
             maps={name: dict(table) for name, table in trial.in_force.config.maps.items()},
@@ -186,12 +186,12 @@ class _Talk:
         async for chunk in trial.lines:
             size += len(chunk)
             if size > bounds.LARGEST_EVENTS_BYTES:
-                what = f"are more than {bounds.LARGEST_EVENTS_BYTES} bytes: take fewer, e.g. by --since"
+                what = f"are more than {bounds.LARGEST_EVENTS_BYTES} bytes: use fewer, e.g. --since"
                 raise ConfigError([Problem("events", what)])
             await self.checker.send(chunk)
 
     async def _give_journal(self, since: datetime | None) -> None:
-        """The journal's events page by page, as the checker takes them: it may be larger than the memory."""
+        """Sends the journal's events page by page: the journal may be larger than the memory."""
         if self.desk.home.reading is None:
             return
         place: Place | None = None

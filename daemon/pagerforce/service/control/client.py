@@ -20,7 +20,7 @@ _GRACE_SECONDS = 10.0  # beyond the deadline that the daemon itself sets to each
 
 
 Show = Callable[[str, float | None], None]
-"""Shows how far it is: words, and a share from 0 to 1 where that is known."""
+"""Shows the progress: a text, and a share from 0 to 1 if known."""
 
 
 def _body(values: Mapping[str, object], lines: Iterable[bytes] | None) -> bytes | Iterator[bytes]:
@@ -29,18 +29,18 @@ def _body(values: Mapping[str, object], lines: Iterable[bytes] | None) -> bytes 
 
 
 def _refuse(_: bytes) -> None:
-    raise ValueError("bytes that nobody asked for")
+    raise ValueError("unexpected bytes")
 
 
 def is_running(path: Path) -> bool:
-    """Whether a daemon listens there; waits for a while where many others want to reach it too."""
+    """Whether a daemon listens there; waits for a while if many others connect too."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
-        # Not settimeout(): without blocking, a queue that is full is an error at once (unix(7)).
+        # Not settimeout(): on a non-blocking socket a full queue is an error at once (unix(7)).
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 5, 0))
         try:
             probe.connect(str(path))
         except BlockingIOError:
-            return True  # somebody listens who does not get to us
+            return True  # somebody listens but is too busy to accept
         except OSError:
             return False
     return True
@@ -54,15 +54,15 @@ def call_daemon(
     take: Callable[[bytes], object] = _refuse,
     lines: Iterable[bytes] | None = None,
 ) -> Any:  # noqa: ANN401 (each command's value has its own shape)
-    """Has a command carried out; ``tell`` is called as it goes on, ``take`` with bytes it sends.
+    """Calls a command; ``tell`` is called with its progress, ``take`` with the bytes that it sends.
 
-    ``lines``: what follows the form.
+    ``lines``: the lines after the form.
 
     Raises:
-        ConfigError, ForbiddenError, PagerforceError: as the daemon says, or it went away.
-        OSError: what ``take`` raises.
+        ConfigError, ForbiddenError, PagerforceError: as the daemon answers, or the daemon ended.
+        OSError: from ``take``.
     """
-    # a Unix socket has no use for what the environment says of certificates, good or bad
+    # a Unix socket ignores the environment's settings for certificates
     unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # httpx's own would obey SSLKEYLOGFILE
     transport = httpx.HTTPTransport(verify=unused, uds=str(path), trust_env=False)
     seconds = OPERATIONS[command].seconds + _GRACE_SECONDS
@@ -84,7 +84,7 @@ def call_daemon(
                     return answer["result"]
     except (httpx.HTTPError, ValueError, KeyError) as error:
         raise PagerforceError(
-            f"the daemon on {path} did not answer {command!r} properly ({type(error).__name__}); its "
-            "log may say why. It may be busy, stopping, or of another version: try again"
+            f"the daemon on {path} did not answer {command!r} properly ({type(error).__name__}); "
+            "its log may say why. It may be busy, stopping, or another version: try again"
         ) from error
     raise PagerforceError(f"the daemon on {path} ended before {command!r} was answered: try again")

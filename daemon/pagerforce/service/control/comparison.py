@@ -1,11 +1,11 @@
-"""Reads the linked pairs from both sides, and finds what no poll has brought."""
+"""Reads the linked pairs from both sides and finds changes that no poll has read."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pagerforce.config.load import Loaded
-from pagerforce.diff.fold import Held, changed_fields, find_drift
+from pagerforce.diff.fold import Held, changed_fields, find_unlogged
 from pagerforce.diff.record import compare
 from pagerforce.model.durations import OVERLAP
 from pagerforce.model.ids import IncidentId, RecordId
@@ -13,7 +13,7 @@ from pagerforce.model.incident import Incident
 from pagerforce.model.link import Link
 from pagerforce.model.record import Record
 from pagerforce.model.value import Json
-from pagerforce.pipeline.drift import Wish
+from pagerforce.pipeline.drift import WantedState
 from pagerforce.service.control.desk import Desk
 from pagerforce.service.sides import PagerDutySide, SalesforceSide
 from pagerforce.store import cursors, snapshots
@@ -23,12 +23,12 @@ _CHUNK = 200
 
 @dataclass(slots=True)
 class Findings:
-    """What was compared and what differs.
+    """The compared pairs and their differences.
 
     Attributes:
         incidents / records: as they are now. held / known: their snapshots when they were compared.
-        recheck / moved: records and incidents with a change that no poll has brought.
-        skipped: pairs for which something is under way.
+        recheck / moved: records and incidents with a change that no poll has read.
+        skipped: pairs with waiting actions or unread changes.
     """
 
     links: list[Link]
@@ -39,7 +39,7 @@ class Findings:
     unseen: list[dict[str, Json]] = field(default_factory=list)
     recheck: list[Record] = field(default_factory=list)
     moved: list[Incident] = field(default_factory=list)
-    wishes: list[tuple[Wish, dict[str, Json]]] = field(default_factory=list)
+    wishes: list[tuple[WantedState, dict[str, Json]]] = field(default_factory=list)
     skipped: int = 0
     skew: timedelta = timedelta(0)
     server_now: datetime | None = None
@@ -48,7 +48,7 @@ class Findings:
 async def read_incidents(
     desk: Desk, side: PagerDutySide, loaded: Loaded, found: Findings, *, everything: bool
 ) -> None:
-    """The linked incidents as they are; of long resolved ones the snapshot, unless all are wanted."""
+    """Reads the linked incidents; for long resolved ones the snapshot, unless ``everything``."""
     poller = side.poller(loaded)
     now = found.server_now = await poller.fetch_server_time()
     fresh = {item.id: item for item in await poller.fetch_open_incidents()}
@@ -59,7 +59,7 @@ async def read_incidents(
     asked = [key for key in ids if key not in fresh and (everything or _is_held_open(held, key))]
     for number, key in enumerate(asked):
         if number % 25 == 0:
-            words = f"incidents: {number} of {len(asked)} asked for one by one"
+            words = f"incidents: {number} of {len(asked)} read one by one"
             await desk.tell(words, number / len(asked))
         item = await poller.find_incident(key)
         if item is None:
@@ -74,7 +74,7 @@ async def read_incidents(
         found.incidents[key] = item
         if before is None or key not in fresh:
             continue
-        drifted = find_drift(Held(before, entry_at), item, server_now=now, grace=OVERLAP)
+        drifted = find_unlogged(Held(before, entry_at), item, server_now=now, grace=OVERLAP)
         if drifted is not None:
             found.moved.append(item)
             found.unseen += _shown_incident(before, drifted[1])
@@ -107,7 +107,7 @@ def _text(value: object) -> Json:
 
 
 async def read_records(desk: Desk, side: SalesforceSide, loaded: Loaded, found: Findings) -> None:
-    """The linked records as they are; unseen is what is older than the feed's cursor."""
+    """Reads the linked records; a difference older than the feed's cursor is unseen."""
     poller = side.poller(loaded)
     async with desk.read() as tx:
         positions = await cursors.read_cursors(tx)

@@ -1,7 +1,7 @@
-"""The operator's desk: what the commands' operations work with.
+"""The operator's desk: the environment of the commands' operations.
 
-The same operations run inside the daemon, for a caller on the control socket, and inside the command
-itself where no daemon runs; ``Home`` is what differs.
+The same operations run inside the daemon, for a caller on the control socket, and inside the
+command itself if no daemon runs; ``Home`` is the difference.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -28,27 +28,27 @@ from pagerforce.store.database import Database, Transaction
 from pagerforce.store.operators import OperatorAction, record_operator
 
 Give = Callable[[bytes], Awaitable[None]]
-"""Hands the caller some bytes; returns once they are on their way."""
+"""Sends the caller some bytes; returns once they are sent."""
 
 
 class Tell(Protocol):
-    """Says how far a long operation is: in words, and as a share from 0 to 1 where that is known."""
+    """Reports the progress of a long operation: a text, and a share from 0 to 1 if known."""
 
     async def __call__(self, text: str, share: float | None = None) -> None:
-        """Says it."""
+        """Reports the progress."""
 
 
 async def give_nothing(_: bytes) -> None:
-    """For callers that take no bytes; raises ``PagerforceError``."""
-    raise PagerforceError("there is nobody to give bytes to")
+    """For callers that accept no bytes; raises ``PagerforceError``."""
+    raise PagerforceError("this caller accepts no bytes")
 
 
 Name = Annotated[str, Field(max_length=255)]
-"""An id, a number, a name: what people write to say which."""
+"""An id, a number or a name."""
 
 
 class Request(BaseModel):
-    """What a command asks for; each command has its own form. Unknown keys are refused."""
+    """The request of a command; each command has its own form. Unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -64,15 +64,15 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where the desk stands.
+    """The place of the desk: inside the daemon or inside a command.
 
     Attributes:
-        reading: a connection of its own, so that no long read keeps the daemon's loops waiting; None
-            where no daemon has run yet and the command can do without.
-        writing: None where the command changes nothing and no daemon runs.
+        reading: its own connection, so that a long read does not delay the daemon's loops; None if
+            no daemon has run yet and the command does not need the state.
+        writing: None if the command changes nothing and no daemon runs.
         running: None without a daemon.
-        copying: held while a copy of the state is made and sent.
-        turns: who may have rules checked next.
+        copying: held while a copy of the state is created and sent.
+        turns: the turns of the checkers.
     """
 
     config: Path
@@ -91,9 +91,9 @@ class Desk:
 
     Attributes:
         command: its word in the role table, e.g. ``links add``.
-        tell: says how far a long operation is.
-        give: hands the caller bytes, of operations whose outcome is a file.
-        lines: what came after the form, of operations that take more.
+        tell: reports the progress of a long operation.
+        give: sends the caller bytes, for operations that return a file.
+        lines: the lines after the form, for operations that accept them.
     """
 
     caller: Caller
@@ -120,9 +120,9 @@ class Desk:
         object_name: str | None = None,
         record: str | None = None,
     ) -> AsyncIterator[Transaction]:
-        """A writing transaction that ends with who did this and when; nothing where it raises."""
+        """Opens a writing transaction that also records the operator; an error rolls it back."""
         if self.home.writing is None:
-            raise ForbiddenError(f"{self.command}: the state is open for reading only")
+            raise ForbiddenError(f"{self.command}: the state is open read-only")
         async with self.home.writing.write() as tx:
             yield tx
             done = OperatorAction(
@@ -138,7 +138,7 @@ class Desk:
             await record_operator(tx, done, self.home.clock.now())
 
     async def loaded(self) -> Loaded:
-        """The configuration and the rules in force; raises ``ConfigError``."""
+        """Returns the configuration and the rules in force; raises ``ConfigError``."""
         if self.home.running is not None:
             return self.home.running.parts.rules.loaded
         home = self.home
@@ -148,7 +148,7 @@ class Desk:
 
     @asynccontextmanager
     async def sides(self) -> AsyncIterator[tuple[PagerDutySide, SalesforceSide]]:
-        """Both clients: the daemon's, or own ones. Raises ``ConfigError`` without secrets."""
+        """Gives both clients: the daemon's, or own ones. Raises ``ConfigError`` without secrets."""
         if self.home.running is not None:
             parts = self.home.running.parts
             yield parts.pagerduty_side, parts.salesforce_side
@@ -160,15 +160,15 @@ class Desk:
             yield sides
 
     def running(self) -> Running:
-        """The daemon around; raises ``PagerforceError`` where there is none."""
+        """Returns the running daemon; raises ``PagerforceError`` if there is none."""
         if self.home.running is None:
             raise PagerforceError(
-                f"{self.command} needs the running daemon, and none answers: start it with "
+                f"{self.command} needs the running daemon, but none answers: start it with "
                 "`systemctl start pagerforce` or `pagerforce run`"
             )
         return self.home.running
 
     def wake(self) -> None:
-        """Something may go out now."""
+        """Wakes the delivery: there may be something to send."""
         if self.home.running is not None:
             self.home.running.parts.deliverer.wake()

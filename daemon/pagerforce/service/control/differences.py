@@ -1,21 +1,21 @@
-"""Whether a side of a linked pair is as a rule wants it."""
+"""Compares a side of a linked pair with what a rule requires."""
 
 from collections.abc import Mapping
 
 from pagerforce.errors import RefusedError
 from pagerforce.model.action import IncidentState
 from pagerforce.model.value import Json
-from pagerforce.pipeline.drift import Wish
-from pagerforce.salesforce.actions.desk import lookup_of
+from pagerforce.pipeline.drift import WantedState
+from pagerforce.salesforce.actions.tools import lookup_of
 from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.values import is_same_value, to_payload
 from pagerforce.service.sides import SalesforceSide
 
 
 async def find_difference(
-    side: SalesforceSide, resolver: LookupResolver, wish: Wish
+    side: SalesforceSide, resolver: LookupResolver, wish: WantedState
 ) -> dict[str, Json] | None:
-    """How a side is not as a rule wants it; None where it is, or where that can't be said."""
+    """Returns how a side differs from what a rule requires; None if it does not or is unknown."""
     args = wish.action.args or {}
     if isinstance(wish.spec.sets, IncidentState):
         gap = wish.spec.sets.gap(wish.pair.incident, args)
@@ -24,7 +24,7 @@ async def find_difference(
 
 
 async def _field_difference(
-    side: SalesforceSide, resolver: LookupResolver, wish: Wish, args: Mapping[str, Json]
+    side: SalesforceSide, resolver: LookupResolver, wish: WantedState, args: Mapping[str, Json]
 ) -> dict[str, Json] | None:
     record, name = wish.pair.record, str(wish.spec.field_in(args))
     info = (await side.schema.describe(record.object)).fields.get(name)
@@ -40,14 +40,14 @@ async def _field_difference(
         else:
             return None
     except RefusedError:
-        return None  # delivering it would fail too: that is for a dead letter to say, not for drift
+        return None  # delivery would fail too: a dead letter reports that, not drift
     current = record.fields[name]
     if is_same_value(info, current, wanted):
         return None
     return _shown(wish, name, current, wanted)
 
 
-def _shown(wish: Wish, name: str, current: Json, wanted: Json) -> dict[str, Json]:
+def _shown(wish: WantedState, name: str, current: Json, wanted: Json) -> dict[str, Json]:
     return {
         "kind": "rule",
         "side": wish.spec.side.value,

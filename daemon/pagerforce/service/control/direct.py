@@ -1,4 +1,4 @@
-"""The desk without a daemon: a command works on the state itself, where the file's rights allow it."""
+"""The desk without a daemon: a command uses the state itself, if the file's rights allow it."""
 
 import json
 import os
@@ -31,10 +31,10 @@ def call_directly(
     tell: Show,
     lines: Iterable[bytes] | None = None,
 ) -> Any:  # noqa: ANN401 (each command's value has its own shape)
-    """Carries a command out on the state database.
+    """Runs a command on the state database.
 
     Raises:
-        ConfigError: the configuration or what is asked for is wrong.
+        ConfigError: the configuration or the request is wrong.
         ForbiddenError: this user may not read the file, or change it.
         PagerforceError: it cannot be done, or needs the daemon.
     """
@@ -61,7 +61,7 @@ def call_directly(
     try:
         return anyio.run(run, backend_options={"loop_factory": PatientLoop})
     except TimeoutError as error:
-        raise PagerforceError(f"{command} was not done in time and was ended") from error
+        raise PagerforceError(f"{command} did not finish in time and was stopped") from error
 
 
 async def _each(lines: Iterable[bytes]) -> AsyncIterator[bytes]:
@@ -70,11 +70,11 @@ async def _each(lines: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 
 def _check_rights(path: Path, word: str, *, is_change: bool) -> None:
-    """Readers of the file may read, its owner and root may do the rest.
+    """Checks the rights: readers of the file may read, only its owner and root may change it.
 
     Raises:
         ForbiddenError: this user may not do that.
-        UnsafeFileError: the file, or one beside it, is none that may be used.
+        UnsafeFileError: the file, or one beside it, must not be used.
     """
     try:
         check_state_files(path)
@@ -82,7 +82,7 @@ def _check_rights(path: Path, word: str, *, is_change: bool) -> None:
     except PermissionError as error:
         raise ForbiddenError(f"{path}: this user may not read it, and no daemon runs") from error
     except OSError:
-        return  # there is none: opening it says so
+        return  # it does not exist: opening it reports that
     if not os.access(path, os.R_OK):
         raise ForbiddenError(f"{path}: this user may not read it, and no daemon runs")
     if is_change and os.geteuid() not in (0, owner):

@@ -1,9 +1,10 @@
-"""``drift``: compares linked pairs with both sides, and repairs what rules say should not be.
+"""``drift``: compares linked pairs with both sides, and repairs what rules do not allow.
 
-Two kinds of difference. *Unseen*: a side is not as the last poll left it, although the poll is past
-that. *Rule*: both sides are as known, but a rule would have the side that changed earlier follow the
-other (``pipeline/drift.py`` says how that is judged). With ``--apply`` the first become ordinary
-events, and the second ordinary actions in the outbox, which look again before they write.
+There are two kinds of difference. *Unseen*: a side differs from the last poll, although the poll
+has passed the time of that change. *Rule*: both sides are as known, but by a rule the side that
+changed earlier must follow the other (``pipeline/drift.py`` describes the judgement). With
+``--apply`` unseen differences become ordinary events, and rule differences become ordinary actions
+in the outbox, which check again before they write.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,8 +13,8 @@ from dataclasses import replace
 from pagerforce.config.load import Loaded
 from pagerforce.model.link import LinkState
 from pagerforce.model.value import Json
-from pagerforce.pipeline.commit import commit_drift, store_ruled
-from pagerforce.pipeline.drift import Pair, Wish, only, wishes_of
+from pagerforce.pipeline.commit import commit_comparison, store_ruled
+from pagerforce.pipeline.drift import Pair, WantedState, only, wanted_states
 from pagerforce.pipeline.entries import Comparison
 from pagerforce.pipeline.ruling import Judge
 from pagerforce.salesforce.lookup import LookupResolver
@@ -35,18 +36,19 @@ class DriftRequest(Request):
 
 
 def word_of(request: DriftRequest) -> str:
-    """Its word in the role table."""
+    """Returns its word in the role table."""
     return "drift --apply" if request.apply else "drift"
 
 
 async def drift(desk: Desk, request: DriftRequest) -> Json:
-    """The differences, and with ``apply`` what is done about them.
+    """Returns the differences, and with ``apply`` repairs them.
 
-    ``{compared: {links, incidents, records}, waiting, differences: [...], applied}``; a difference is
-    ``{kind: "unseen" | "gone" | "rule", side, incident, object, record, field, is, should, rule}``.
+    ``{compared: {links, incidents, records}, waiting, differences: [...], applied}``; a difference
+    is ``{kind: "unseen" | "gone" | "rule", side, incident, object, record, field, is, should,
+    rule}``.
 
     Raises:
-        RemoteError: a side could not be asked.
+        RemoteError: a request to a side failed.
     """
     loaded = await desk.loaded()
     judge = _judge(desk, loaded)
@@ -83,7 +85,7 @@ def _judge(desk: Desk, loaded: Loaded) -> Judge:
 
 
 async def _ask_rules(desk: Desk, side: SalesforceSide, judge: Judge, found: Findings) -> None:
-    """What rules want of the pairs on which nothing is unseen and nothing waits."""
+    """Adds what rules require of the pairs without unseen changes and waiting actions."""
     busy = {item.id for item in found.moved} | {str(item.id) for item in found.recheck}
     ids = [key for link in found.links for key in (link.incident_id, link.record_id)]
     async with desk.read() as tx:
@@ -99,24 +101,24 @@ async def _ask_rules(desk: Desk, side: SalesforceSide, judge: Judge, found: Find
             continue
         before = found.known.get(row.id)
         record = replace(row, changed_at=before.changed_at if before else {})
-        for wish in wishes_of(Pair(link, incident, record, found.skew), judge, now):
+        for wish in wanted_states(Pair(link, incident, record, found.skew), judge, now):
             shown = await find_difference(side, resolver, wish)
             if shown is not None:
                 found.wishes.append((wish, shown))
 
 
 async def _repair(desk: Desk, judge: Judge, found: Findings) -> None:
-    """Unseen changes become events; what rules want goes into the outbox.
+    """Turns unseen changes into events, and puts the actions that rules require into the outbox.
 
-    A running daemon's polls make the events: they know what came meanwhile, and which of our writes
-    are under way.
+    If a daemon runs, its polls create the events: they know later changes, and which of
+    pagerforce's writes are running.
     """
     now = desk.home.clock.now()
     if found.moved and desk.home.running is not None:
         desk.home.running.parts.pagerduty_reader.reconcile_soon()
     elif found.moved:
         comparison = Comparison(found.server_now or now, found.skew)
-        await commit_drift(_writing(desk), found.moved, judge, comparison, now)
+        await commit_comparison(_writing(desk), found.moved, judge, comparison, now)
     counts = {"unseen": len(found.unseen), "rule": len(found.wishes)}
     async with desk.change(counts) as tx:
         await snapshots.add_rechecks(tx, found.recheck)
@@ -127,8 +129,8 @@ async def _repair(desk: Desk, judge: Judge, found: Findings) -> None:
     desk.wake()
 
 
-async def _is_as_judged(tx: Transaction, wish: Wish, found: Findings) -> bool:
-    """Whether nothing has come in about the pair since it was compared."""
+async def _is_as_judged(tx: Transaction, wish: WantedState, found: Findings) -> bool:
+    """Whether nothing about the pair has changed since it was compared."""
     incident_id, record_id = wish.pair.incident.id, wish.pair.record.id
     return (
         await snapshots.find_incident(tx, incident_id) == found.held.get(incident_id)
@@ -138,9 +140,9 @@ async def _is_as_judged(tx: Transaction, wish: Wish, found: Findings) -> bool:
 
 
 def _by_event(
-    wishes: Sequence[tuple[Wish, dict[str, Json]]],
-) -> Iterable[tuple[Wish, list[Wish]]]:
-    grouped: dict[str, list[Wish]] = {}
+    wishes: Sequence[tuple[WantedState, dict[str, Json]]],
+) -> Iterable[tuple[WantedState, list[WantedState]]]:
+    grouped: dict[str, list[WantedState]] = {}
     for wish, _ in wishes:
         grouped.setdefault(wish.ruled.event.id, []).append(wish)
     return ((group[0], group) for group in grouped.values())

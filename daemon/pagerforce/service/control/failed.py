@@ -1,4 +1,4 @@
-"""``failed``: dead letters, looked at, tried again, or given up."""
+"""``failed``: shows dead letters, tries them again, or discards them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -10,7 +10,6 @@ from pagerforce.errors import NotFoundError, PagerforceError
 from pagerforce.model.action import Errand
 from pagerforce.model.outbox import DOUBT, Action, ActionState
 from pagerforce.model.value import Json
-from pagerforce.pipeline.ruling import COMMENT_RULE
 from pagerforce.service.catalog import SPECS
 from pagerforce.service.control.desk import Desk, Name, Request
 from pagerforce.service.control.journal import ActionId, why
@@ -19,27 +18,27 @@ from pagerforce.store.database import Transaction
 
 
 class AllLetters(Request):
-    """Every dead letter."""
+    """Asks for every dead letter."""
 
 
 class SomeLetters(Request):
-    """Dead letters by id, or all that there are now."""
+    """Names dead letters by id, or all present ones."""
 
     ids: Annotated[tuple[Name, ...], Field(max_length=10_000)] = ()
     all: bool = False
 
 
 async def list_failed(desk: Desk, _: AllLetters) -> Json:
-    """Every dead letter, oldest first, as docs/reference/commands.md shows it."""
+    """Returns every dead letter, oldest first, as docs/reference/commands.md shows it."""
     async with desk.read() as tx:
         return await journal.read_dead_letters(tx)
 
 
 async def show_failed(desk: Desk, request: ActionId) -> Json:
-    """The story of one dead letter.
+    """Returns the history of one dead letter.
 
     Raises:
-        NotFoundError: there is no such action, or it is no dead letter.
+        NotFoundError: there is no such action, or it is not a dead letter.
     """
     async with desk.read() as tx:
         await _one(tx, request.id)
@@ -47,11 +46,12 @@ async def show_failed(desk: Desk, request: ActionId) -> Json:
 
 
 async def retry_failed(desk: Desk, request: SomeLetters) -> Json:
-    """Puts dead letters back into the outbox; all of them or, where one is not there, none.
+    """Puts dead letters back into the outbox; none if one of them does not exist.
 
-    Attempts go on being counted; the time for retries starts anew. What an earlier attempt may have
-    done is looked for first, except where nothing can be looked for or looking left a doubt: there
-    the operator has looked. Arguments that could not be filled in are filled in anew, from the rule in force.
+    The count of attempts continues; the time for retries starts again. The next attempt first
+    searches for the effect of an earlier one, unless nothing can be searched for or the last search
+    ended in doubt: then the operator has looked. Arguments that could not be filled in are filled
+    in again, from the rule in force.
 
     Raises:
         NotFoundError: there is no such dead letter.
@@ -77,7 +77,7 @@ async def retry_failed(desk: Desk, request: SomeLetters) -> Json:
 
 
 async def discard_failed(desk: Desk, request: SomeLetters) -> Json:
-    """Gives dead letters up for good; they stay in the journal as discarded.
+    """Discards dead letters for good; they stay in the journal as discarded.
 
     Raises:
         NotFoundError: there is no such dead letter.
@@ -106,14 +106,14 @@ async def _one(tx: Transaction, action_id: str) -> Action:
     if action is None:
         raise NotFoundError(f"there is no action {action_id}")
     if action.state is not ActionState.DEAD_LETTER:
-        raise NotFoundError(f"{action_id} is {action.state.value} and no dead letter")
+        raise NotFoundError(f"{action_id} is {action.state.value}, not a dead letter")
     return action
 
 
 async def _is_uncertain(tx: Transaction, action: Action) -> bool:
-    """Whether an earlier attempt may have taken effect, and that can be looked for.
+    """Whether an earlier attempt may have taken effect, and its effect can be searched for.
 
-    Where looking ended in a doubt, the operator has looked.
+    If the last search ended in doubt, the operator has looked.
     """
     if not SPECS[action.do].is_repeatable:
         return False
@@ -124,10 +124,10 @@ async def _is_uncertain(tx: Transaction, action: Action) -> bool:
 
 
 def _written(action: Action, loaded: Loaded) -> Mapping[str, Json]:
-    """The arguments to fill in: the present rule's, where they were never filled in."""
+    """Returns the arguments to fill in: the present rule's, if they were never filled in."""
     if action.args is not None:
         return action.written
-    if action.ruleset == COMMENT_RULE:
+    if action.is_copy:
         return _comment_template(action, loaded)
     for rule in loaded.rules:
         if (rule.ruleset, rule.name) == (action.ruleset, action.rule):

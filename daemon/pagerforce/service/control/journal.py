@@ -1,4 +1,4 @@
-"""``log`` and ``why``: what was seen, which rules it met, what was done about it."""
+"""``log`` and ``why``: the events, the rules that were evaluated, and the actions."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -14,12 +14,12 @@ from pagerforce.store.database import Transaction
 from pagerforce.store.journal import Filter
 
 PAGE = 200  # entries of one answer; commands ask for page after page
-_PAGE_SIZE = 4_000_000  # characters of what is stored of them
+_PAGE_SIZE = 4_000_000  # characters of the stored entries
 LEVELS = ("error", "warning", "info", "debug")  # the most severe first
 
 
 class LogRequest(Request):
-    """A page of the journal. ``level``: entries of this one and the more severe ones."""
+    """Asks for a page of the journal. ``level``: entries of this level and more severe ones."""
 
     incident: Name | None = None
     record: Name | None = None
@@ -30,13 +30,13 @@ class LogRequest(Request):
 
 
 class ActionId(Request):
-    """One action."""
+    """Names one action."""
 
     id: Name
 
 
 async def log(desk: Desk, request: LogRequest) -> Json:
-    """A page of entries, oldest first, and where the next one begins.
+    """Returns a page of entries, oldest first, and where the next page begins.
 
     ``{"entries": [...], "after": number, "more": whether there are more now}``.
     """
@@ -57,7 +57,7 @@ async def log(desk: Desk, request: LogRequest) -> Json:
     shown = [_leveled(entry) for entry in entries]
     deepest = LEVELS.index(request.level)
     kept = [item for item in shown if LEVELS.index(item["level"]) <= deepest]
-    # A page may have been cut short by its size: the next one tells whether it was the last.
+    # The size limit may have cut the page short: only the next one shows whether it was the last.
     return {"entries": kept, "after": after, "more": bool(entries)}
 
 
@@ -65,7 +65,7 @@ def _since(text: str) -> Any:  # noqa: ANN401 (a datetime)
     try:
         return parse_instant(text.upper())
     except ValueError as error:
-        raise PagerforceError(f"{text!r} is no RFC 3339 time") from error
+        raise PagerforceError(f"{text!r} is not an RFC 3339 time") from error
 
 
 def _leveled(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,11 +73,12 @@ def _leveled(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def level_of(entry: Mapping[str, Any]) -> str:
-    """How much an entry of the journal matters, in the guide's words. Pure.
+    """Returns the level of a journal entry, as the guide defines it. Pure.
 
-    error: an action is a dead letter. warning: one is tried again or waits after a failed attempt, or
-    an operator was refused. info: a rule matched or an action was taken, or an operator did
-    something. debug: everything else: no rule matched, or it was a change of our own coming back.
+    error: an action is a dead letter. warning: an action is tried again or waits after a failed
+        attempt, or an operator was refused. info: a rule matched, an action was taken, or an
+        operator did
+    something. debug: everything else: no rule matched, or it is an echo.
     """
     if entry["event"] == "operator":
         return "warning" if entry["outcome"] == operators.REFUSED else "info"
@@ -92,7 +93,7 @@ def level_of(entry: Mapping[str, Any]) -> str:
 
 
 async def why(desk: Desk, request: ActionId) -> Json:
-    """The full story of one action, from the change that caused it to the last answer.
+    """Returns the full history of one action, from the change that caused it to the last answer.
 
     Raises:
         NotFoundError: there is no such action.
@@ -166,11 +167,11 @@ def _attempt(item: Mapping[str, Any]) -> dict[str, Json]:
 
 
 async def _waits(tx: Transaction, action: Action) -> str | None:
-    """What keeps a waiting action, in words; None where it does not wait."""
+    """Says what a waiting action waits for; None if it does not wait."""
     if action.state not in (ActionState.PENDING, ActionState.IN_FLIGHT):
         return None
     if action.state is ActionState.IN_FLIGHT:
-        return "the answer to the attempt that is under way"
+        return "the answer to the running attempt"
     pause = await pauses.find_pause(tx, action.lane)
     if pause is not None:
         return f"its link's pause, until {pause.until:%Y-%m-%dT%H:%M:%SZ}: {pause.reason}"

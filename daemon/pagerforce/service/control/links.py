@@ -1,4 +1,4 @@
-"""``links``: incident mappings, read and changed."""
+"""``links``: shows and changes the links of incidents and records."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -17,7 +17,7 @@ _PAUSES = 5  # of a link, the newest
 
 
 class AllLinks(Request):
-    """Every link."""
+    """Asks for every link."""
 
 
 class OneId(Request):
@@ -34,7 +34,7 @@ class Pair(Request):
 
 
 class PairEdit(Pair):
-    """What is to become of a link; what is left out stays as it is."""
+    """The changes of a link; what is left out stays as it is."""
 
     state: Literal["active", "inactive"] | None = None
     new_incident: Name | None = None
@@ -42,13 +42,13 @@ class PairEdit(Pair):
 
 
 async def list_links(desk: Desk, _: AllLinks) -> Json:
-    """Every link, oldest first, as docs/reference/commands.md shows it."""
+    """Returns every link, oldest first, as docs/reference/commands.md shows it."""
     async with desk.read() as tx:
         return [show_link(link) async for link in links.iter_links(tx)]
 
 
 async def show_links(desk: Desk, request: OneId) -> Json:
-    """The links of one incident or record, with pauses.
+    """Returns the links of one incident or record, with pauses.
 
     Raises:
         NotFoundError: there are none.
@@ -79,11 +79,11 @@ async def _in_full(tx: Transaction, link: Link) -> Json:
 
 
 async def add_link(desk: Desk, request: Pair) -> Json:
-    """Links an incident and a record that both exist; one that is linked already stays so.
+    """Links an incident and a record that both exist; an existing link stays.
 
     Raises:
         NotFoundError: one of them does not exist.
-        RemoteError: a side could not be asked.
+        RemoteError: a request to a side failed.
     """
     both = await look_up(desk, request.incident, request.record)
     return await _link(desk, both, None)
@@ -93,8 +93,8 @@ async def edit_link(desk: Desk, request: PairEdit) -> Json:
     """Makes a link active or inactive, or moves it to another incident or record.
 
     Raises:
-        NotFoundError: there is no such link, or what it is to be moved to does not exist.
-        RemoteError: a side could not be asked.
+        NotFoundError: there is no such link, or the new incident or record does not exist.
+        RemoteError: a request to a side failed.
     """
     async with desk.read() as tx:
         old = await _one(tx, request.incident, request.record)
@@ -114,7 +114,7 @@ async def edit_link(desk: Desk, request: PairEdit) -> Json:
 
 
 async def _link(desk: Desk, both: Both, old: Link | None, *, active: bool = True) -> Json:
-    """Stores a pair, in place of another link where there is one."""
+    """Stores a pair; it replaces the old link if there is one."""
     moved = {} if old is None else {"from": [old.incident_id, old.record_id]}
     subject = _subject(both.incident.id, both.record.object, both.record.id)
     async with desk.change(moved, **subject) as tx:
@@ -128,7 +128,7 @@ async def _link(desk: Desk, both: Both, old: Link | None, *, active: bool = True
 
 
 async def remove_link(desk: Desk, request: Pair) -> Json:
-    """Forgets a link: neither side is changed.
+    """Removes a link: neither side is changed.
 
     Raises:
         NotFoundError: there is no such link.
@@ -162,7 +162,7 @@ async def resume_link(desk: Desk, request: OneId) -> Json:
 
 
 async def find_links(tx: Transaction, subject: str) -> Sequence[Link]:
-    """The links of an incident or record, its id with 15 or 18 characters."""
+    """Returns the links of an incident or record; a record's id has 15 or 18 characters."""
     return [
         link
         for link in await links.find_links(tx, subject)
@@ -180,7 +180,7 @@ async def _one(tx: Transaction, incident: str, record: str) -> Link:
 
 
 def show_link(link: Link) -> dict[str, Json]:
-    """A link as docs/reference/commands.md shows it."""
+    """Returns a link as docs/reference/commands.md shows it."""
     return {
         "incident": link.incident_id,
         "object": link.object,

@@ -1,8 +1,8 @@
-"""The control socket: a Unix socket that anyone on the host may connect to, with known peers.
+"""The control socket: a Unix socket with known peers; anyone on the host may connect.
 
-Every connection carries one request. A peer that sends or reads nothing is cut off. No user but root and
-the service user may hold more than a few connections; strangers, users with a role and administrators
-each leave places to those above them, so that nobody keeps the others out.
+Every connection carries one request. A peer that sends or reads nothing is disconnected. Only root
+and the service user may hold more than a few connections. Strangers, users with a role and
+administrators each leave places to those above them, so that nobody keeps the others out.
 """
 
 import os
@@ -27,25 +27,25 @@ from pagerforce.service.inbound.server import Service, serve
 _DEADLINES = Deadlines(request_seconds=15.0, stall_seconds=30.0, drain_seconds=15.0)
 _MOST_PER_USER = 8
 _SHARES = (0.25, 0.6, 0.8, 1.0)
-"""Of all places: what strangers, users with a role, administrators and root find too many."""
+"""The shares of all places that strangers, users with a role, administrators and root may fill."""
 _SETTLE_SECONDS = 0.25
 _BACKLOG = 64
 
 
 def bind_socket(path: Path) -> socket.socket:
-    """Opens the socket; a stale file of a daemon that died is replaced.
+    """Opens the socket; replaces a stale file of a daemon that died.
 
     Raises:
         AddressInUseError: another daemon listens there, or the place cannot be used.
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
-        # Others have to reach the socket, whatever the umask. Afterwards, by its name, could be too late:
-        # the name may lead elsewhere by then.
+        # Others must reach the socket, whatever the umask. A later chmod by name could be too late:
+        # the name may lead elsewhere then.
         with _umask(0o022):
             path.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(path)
-        # Anyone who connects is judged by the kernel's word about who they are, not by the file's mode.
+        # The kernel's credentials decide about a caller, not the file's mode.
         with _umask(0o111):
             listener.bind(str(path))
         listener.listen(_BACKLOG)
@@ -64,7 +64,7 @@ def bind_socket(path: Path) -> socket.socket:
 
 @contextmanager
 def _umask(mask: int) -> Iterator[None]:
-    """Files made within the block get this mask; everywhere else we give a mode."""
+    """Sets the umask for files created within the block; all other code passes a mode."""
     before = os.umask(mask)
     try:
         yield
@@ -79,22 +79,22 @@ def _remove_stale(path: Path) -> None:
         return
     if not stat.S_ISSOCK(found.st_mode):
         raise AddressInUseError(
-            f"daemon.control_socket: {path} is there and is no socket; choose another place"
+            f"daemon.control_socket: {path} exists and is not a socket; choose another place"
         )
     if found.st_uid not in (0, os.geteuid()):
         raise AddressInUseError(
-            f"daemon.control_socket: {path} is a socket of user id {found.st_uid}; choose another place, "
-            "or remove it"
+            f"daemon.control_socket: {path} is a socket of user id {found.st_uid}; choose another "
+            "place, or remove it"
         )
     if is_answered(path):
         raise AddressInUseError(
-            f"daemon.control_socket: another daemon listens on {path}; give each its own"
+            f"daemon.control_socket: another daemon listens on {path}; give each daemon its own"
         )
     path.unlink(missing_ok=True)
 
 
 def is_answered(path: Path) -> bool:
-    """Whether somebody listens on the socket; a refusal to let us in counts as somebody."""
+    """Whether somebody listens on the socket; a refused permission counts as somebody."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
         probe.settimeout(1.0)
         try:
@@ -116,14 +116,14 @@ async def listen(
     report: Report | None = None,
     room: int = share_room(0).control,
 ) -> AsyncIterator[None]:
-    """Serves while the block runs; the socket's file goes with it.
+    """Serves while the block runs, then removes the socket's file.
 
     Args:
         app: answers; each request's scope has the peer as ``pagerforce.peer``.
         listener: of ``bind_socket``.
         path: of its file.
-        callers: judges whom to let in.
-        report: told about an exception that nobody expects; without one it is only logged.
+        callers: decides whom to let in.
+        report: called with an unexpected exception; without it the exception is only logged.
         room: the most connections at once.
     """
     own = _inode(path)
@@ -148,7 +148,7 @@ async def listen(
 
 class _Uncounted:
     def count_internal_error(self, part: str) -> None:
-        """Nobody counts."""
+        """Does not count."""
 
 
 def _log(error: Exception) -> None:
@@ -160,9 +160,9 @@ def _inode(path: Path) -> int:
 
 
 def _remove_own(path: Path, inode: int) -> None:
-    """Removes the socket's file, unless another daemon has put its own there meanwhile."""
+    """Removes the socket's file, unless another daemon has created its own there meanwhile."""
     try:
         if path.lstat().st_ino == inode:
             path.unlink()
     except OSError:
-        return  # it is gone, or the folder is: nothing is left to remove
+        return  # the file or the folder no longer exists

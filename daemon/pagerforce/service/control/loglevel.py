@@ -1,4 +1,4 @@
-"""``log-level``: how much the running daemon logs."""
+"""``log-level``: changes the log level of the running daemon."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from pagerforce.service.control.desk import Desk, Request
 
 
 class LogLevel(Request):
-    """The level from now on, until the daemon is restarted."""
+    """The new level, until the daemon is restarted."""
 
     level: Literal["debug", "info", "warning", "error"]
 

@@ -1,4 +1,4 @@
-"""What an operator calls an incident or a record: its id, or a number or Name that only one has."""
+"""Finds the incident or record that an operator names: by id, or by a unique number or Name."""
 
 from pagerforce.errors import NotFoundError
 from pagerforce.model.ids import is_same_record_id
@@ -9,7 +9,7 @@ _MAX_DIGITS = 18
 
 
 async def incident_called(tx: Transaction, text: str) -> str:
-    """The id of the linked incident with this id or number; the text itself where there is none.
+    """Returns the id of the linked incident with this id or number; the text itself if none has it.
 
     Raises:
         NotFoundError: several have this number.
@@ -18,7 +18,7 @@ async def incident_called(tx: Transaction, text: str) -> str:
 
 
 async def record_called(tx: Transaction, text: str) -> str:
-    """The Id of the linked record with this Id or Name; the text itself where there is none.
+    """Returns the Id of the linked record with this Id or Name; the text itself if none has it.
 
     Raises:
         NotFoundError: several have this Name.
@@ -27,10 +27,10 @@ async def record_called(tx: Transaction, text: str) -> str:
 
 
 async def anything_called(tx: Transaction, text: str) -> str:
-    """The id of the linked incident or record; the text itself where there is none.
+    """Returns the id of the linked incident or record; the text itself if there is none.
 
     Raises:
-        NotFoundError: several are called so.
+        NotFoundError: several have this number or Name.
     """
     if await _is_id(tx, text):
         return text
@@ -38,7 +38,7 @@ async def anything_called(tx: Transaction, text: str) -> str:
 
 
 async def _is_id(tx: Transaction, text: str) -> bool:
-    """Ids win over what else is called so."""
+    """Whether the text is an id; ids come before numbers and Names."""
     return any(
         link.incident_id == text or is_same_record_id(link.record_id, text)
         for link in await links.find_links(tx, text)
@@ -46,7 +46,7 @@ async def _is_id(tx: Transaction, text: str) -> bool:
 
 
 async def _incidents(tx: Transaction, text: str) -> dict[str, str]:
-    # 00012 is no number of an incident, but may be a record's Name
+    # 00012 is not an incident's number, but may be a record's Name
     if not (text.isascii() and text.isdigit()) or text.startswith("0") or len(text) > _MAX_DIGITS:
         return {}
     return dict.fromkeys(await links.find_incidents_by_number(tx, int(text)), "incident")
@@ -59,5 +59,5 @@ async def _records(tx: Transaction, text: str) -> dict[str, str]:
 def _only(text: str, found: dict[str, str]) -> str:
     if len(found) > 1:
         listed = ", ".join(f"{key} ({kind})" for key, kind in found.items())
-        raise NotFoundError(f"{text} is what several are called: {listed}; give one's id")
+        raise NotFoundError(f"several have the number or name {text}: {listed}; give an id instead")
     return next(iter(found), text)

@@ -1,4 +1,4 @@
-"""Every command that the desk knows: one line each."""
+"""Every command that the desk knows: one line per command."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -56,23 +56,23 @@ from pagerforce.service.control.verify import VerifyRequest, verify
 KIB = 1024
 _RULES_BYTES = (
     3 * 1024 * KIB + 64 * KIB
-)  # a text of the largest size as JSON: no more than thrice as long
+)  # a text of the largest size as JSON: at most three times as long
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A command: its form, and what carries it out.
+    """A command: its form and its function.
 
     Attributes:
         word: in the role table.
         is_change: whether it changes the state; without the daemon only root and the service user
             may then use it.
-        seconds: how long it may take, at most.
-        needs_state: whether it makes sense where no daemon has run yet.
-        largest: bytes that its form may hold.
-        line: where those who have something checked wait for their turn; None: nothing is checked.
-        takes_lines: whether more than the form may follow: its first line is the form then.
-        word_of: the word for a filled-in form, where that depends on it.
+        seconds: the longest time that it may take.
+        needs_state: whether it needs the state of a daemon that has run before.
+        largest: the largest size of its form in bytes.
+        line: the queue for a checker; None: it needs no checker.
+        takes_lines: whether lines may follow the form: then the first line is the form.
+        word_of: the word for a filled-in form, if it depends on the form.
     """
 
     word: str
@@ -87,18 +87,18 @@ class Operation:
     needs_state: bool = True
 
     def changes(self, request: Request) -> bool:
-        """Whether this very request changes the state."""
+        """Whether this request changes the state."""
         return self.is_change or self.word_for(request) != self.word
 
     def word_for(self, request: Request) -> str:
-        """The word in the role table for this very request: ``drift --apply`` needs more."""
+        """Returns the word in the role table for this request, such as ``drift --apply``."""
         return self.word if self.word_of is None else self.word_of(request)
 
     def read(self, text: bytes) -> Request:
-        """The form, filled in by a JSON object.
+        """Returns the form, filled in from a JSON object.
 
         Raises:
-            ConfigError: it is filled in wrongly; with every place.
+            ConfigError: it is wrong; lists every place.
         """
         try:
             return self.form.model_validate_json(text or b"{}")

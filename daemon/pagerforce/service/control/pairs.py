@@ -1,4 +1,4 @@
-"""An incident and a record that are to be linked: asked for on both sides, and taken in quietly."""
+"""An incident and a record to be linked: reads both, and stores them without causing events."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,13 +14,13 @@ from pagerforce.store import facts, links, snapshots
 from pagerforce.store.database import Transaction
 from pagerforce.store.links import LinkTime
 
-# An incident younger than this is left to its trigger entry, which may not have been read yet.
+# The trigger entry of an incident younger than this may not have been read yet.
 _GRACE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """Both sides as they are now, and the time in both clocks."""
+    """Both sides as they are now, and the time on both clocks."""
 
     incident: Incident
     record: Record
@@ -29,11 +29,11 @@ class Both:
 
 
 async def look_up(desk: Desk, incident: str, record: str) -> Both:
-    """Asks both sides; an incident by id or number, a record by its 15- or 18-character Id.
+    """Reads both: an incident by id or number, a record by its 15- or 18-character Id.
 
     Raises:
         NotFoundError: one of them does not exist, or its object is not configured.
-        RemoteError: a side could not be asked.
+        RemoteError: a request to a side failed.
     """
     loaded = await desk.loaded()
     async with desk.sides() as (pagerduty, salesforce):
@@ -47,7 +47,7 @@ async def look_up(desk: Desk, incident: str, record: str) -> Both:
 async def _incident(side: PagerDutySide, loaded: Loaded, wanted: str) -> Incident:
     found = await side.poller(loaded).find_incident(IncidentId(wanted.strip()))
     if found is None:
-        raise NotFoundError(f"PagerDuty shows no incident {wanted} to this daemon's key")
+        raise NotFoundError(f"PagerDuty shows no incident {wanted} to pagerforce's key")
     return found
 
 
@@ -64,19 +64,19 @@ async def _record(side: SalesforceSide, loaded: Loaded, wanted: str) -> Record:
         except RefusedError:
             if len(names) == 1:
                 raise
-            continue  # an Id of another object; without a prefix only asking tells
+            continue  # an Id of another object; without a prefix only a request shows that
         for row in batch.records:
             if not row.is_deleted:
                 return row
     listed = ", ".join(item.name for item in loaded.config.objects) or "none"
     raise NotFoundError(
-        f"Salesforce shows no record {wanted} of a configured object to this daemon's user "
+        f"Salesforce shows no record {wanted} of a configured object to the integration user "
         f"(configured: {listed})"
     )
 
 
 async def _objects_of(side: SalesforceSide, loaded: Loaded, record_id: RecordId) -> tuple[str, ...]:
-    """The configured objects that an Id may belong to, by the first three characters."""
+    """Returns the configured objects that an Id may belong to, by its first three characters."""
     found = []
     for item in loaded.config.objects:
         prefix = (await side.schema.describe(item.name)).key_prefix
@@ -86,10 +86,10 @@ async def _objects_of(side: SalesforceSide, loaded: Loaded, record_id: RecordId)
 
 
 async def store_pair(tx: Transaction, both: Both) -> None:
-    """Stores the link, and what is not known yet of either side so that it makes no false event.
+    """Stores the link, and snapshots of unknown sides so that they cause no false event.
 
-    What is younger than the daemon's first start and not known yet is left to the polls: taking it
-    in here would swallow the event that its creation is.
+    An unknown record or incident that is younger than the daemon's first start is left to the
+    polls: a snapshot here would suppress the event of its creation.
     """
     incident, record = both.incident, both.record
     if await snapshots.find_incident(tx, incident.id) is None and _is_settled(both):

@@ -1,4 +1,4 @@
-"""Who is at the other end of the control socket, as the kernel and the user database say."""
+"""The caller at the other end of the control socket, by the kernel and the user database."""
 
 import grp
 import os
@@ -17,7 +17,7 @@ _MOST_GROUPS = 256  # Python's getsockopt() takes no buffer above 1024 bytes
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Credentials of the process that connected, kept by the kernel since it did."""
+    """Credentials of the process that connected; the kernel keeps them from that time."""
 
     pid: int
     uid: int
@@ -27,7 +27,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody with a name and roles; without a role it is a stranger."""
+    """A caller with a name and roles; without a role it is a stranger."""
 
     uid: int
     user: str
@@ -35,10 +35,10 @@ class Caller:
 
 
 def peer_of(connection: socket.socket) -> Peer:
-    """The peer of a connected Unix socket.
+    """Returns the peer of a connected Unix socket.
 
     Raises:
-        OSError: it is none, or its peer is unknown.
+        OSError: it is not such a socket, or its peer is unknown.
     """
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, uid, gid = _CREDENTIALS.unpack(raw)
@@ -46,10 +46,10 @@ def peer_of(connection: socket.socket) -> Peer:
 
 
 def _peer_groups(connection: socket.socket) -> frozenset[int]:
-    """Its supplementary groups.
+    """Returns its supplementary groups.
 
-    None where the kernel is too old to tell (before 4.13) or there are too many of them: what the
-    user database says remains.
+    None if the kernel is too old (before 4.13) or there are too many: then only the user database
+    counts.
     """
     try:
         raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MOST_GROUPS)
@@ -59,21 +59,21 @@ def _peer_groups(connection: socket.socket) -> frozenset[int]:
 
 
 def own_peer() -> Peer:
-    """This process, for commands that work without the daemon."""
+    """Returns this process, for commands that work without the daemon."""
     return Peer(os.getpid(), os.geteuid(), os.getegid(), frozenset(os.getgroups()))
 
 
 def find_caller(peer: Peer, service_uid: int) -> Caller:
-    """Name and roles of a peer. Asks the user database, which may take its time.
+    """Returns name and roles of a peer. Asks the user database, which may be slow.
 
-    The groups are those that the process has and those that the user database gives its user now.
-    Root and the service user are administrators whatever their groups.
+    The groups are those of the process and those that the user database has for its user now. Root
+    and the service user are always administrators.
     """
     user, gids = f"uid {peer.uid}", {peer.gid, *peer.groups}
     try:
         entry = pwd.getpwuid(peer.uid)
     except KeyError:
-        pass  # a user of a container or one just removed: its process still has groups
+        pass  # a user of a container, or just removed: its process still has groups
     else:
         user = entry.pw_name
         gids |= set(os.getgrouplist(entry.pw_name, entry.pw_gid))
@@ -81,7 +81,7 @@ def find_caller(peer: Peer, service_uid: int) -> Caller:
 
 
 def caller_by_kernel(peer: Peer, known: Mapping[Role, int], service_uid: int) -> Caller:
-    """A peer as the kernel alone knows it, where the user database does not answer."""
+    """Returns a peer as the kernel alone knows it, if the user database does not answer."""
     return _caller(peer, f"uid {peer.uid}", {peer.gid, *peer.groups}, known, service_uid)
 
 
@@ -95,13 +95,13 @@ def _caller(
 
 
 def role_gids() -> dict[Role, int]:
-    """The numbers of the roles' groups that this host has. Asks the user database."""
+    """Returns the ids of the roles' groups that exist on this host. Asks the user database."""
     found = {role: _gid_of(role) for role in Role}
     return {role: gid for role, gid in found.items() if gid is not None}
 
 
 def _gid_of(role: Role) -> int | None:
-    """The group's number; None where this host has no such group."""
+    """Returns the group's id; None if this host has no such group."""
     try:
         return grp.getgrnam(role.value).gr_gid
     except KeyError:

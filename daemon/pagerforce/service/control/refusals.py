@@ -1,8 +1,9 @@
-"""Writes refused calls to the log and to the journal of operators, without letting anyone fill either.
+"""Writes refused calls to the log and to the journal of operators, so that nobody can fill either.
 
-The first few refusals of a user are entries of their own. What comes faster is folded: one entry says how
-often which commands were refused. All users together have a bound as well; beyond it one entry speaks of
-all of them. Only command words that the daemon knows are kept, never what a stranger sent.
+The first few refusals of a user have their own entries. Faster ones are counted: one entry says how
+often which commands were refused. There is also a limit for all users together; above it one entry
+covers all of them. Only command words that the daemon knows are stored, never a stranger's own
+text.
 """
 
 from collections import Counter
@@ -29,7 +30,7 @@ _CROWD = Caller(-1, "(several users)", frozenset())
 
 @dataclass(slots=True)
 class _Allowance:
-    """Entries that may be written: some at once, then so many per second."""
+    """The number of entries that may be written: some at once, then a rate per second."""
 
     burst: float
     per_second: float
@@ -37,7 +38,7 @@ class _Allowance:
     at: float
 
     def take(self, now: float) -> bool:
-        """One entry, where there may be one."""
+        """Takes one entry from the allowance, if there is one."""
         self.left = min(self.burst, self.left + (now - self.at) * self.per_second)
         self.at = now
         if self.left < 1:
@@ -48,7 +49,7 @@ class _Allowance:
 
 @dataclass(slots=True)
 class _Account:
-    """What one user was refused. ``folded``: and is not written down yet, by command."""
+    """The refusals of one user. ``folded``: those not written yet, by command."""
 
     caller: Caller
     allowance: _Allowance
@@ -64,7 +65,7 @@ class Refusals:
     _all: _Allowance | None = None
 
     async def record(self, caller: Caller, word: str, reason: str) -> bool:
-        """Writes one refusal down; False where there are too many, and it is folded."""
+        """Writes one refusal; False if there are too many and it is only counted."""
         account = self._account(caller)
         account.folded[word] += 1
         if account.folded.total() > 1:
@@ -76,7 +77,7 @@ class Refusals:
 
     @asynccontextmanager
     async def folding(self, report: Callable[[Exception], None]) -> AsyncIterator[None]:
-        """Writes down what was folded, every while and at the end of the block."""
+        """Writes the counted refusals regularly and at the end of the block."""
 
         async def fold() -> None:
             while True:
@@ -95,11 +96,11 @@ class Refusals:
         try:
             with anyio.move_on_after(2.0, shield=True):
                 await self.fold(is_last=True)
-        except Exception as error:  # noqa: BLE001 (the daemon stops all the same)
+        except Exception as error:  # noqa: BLE001 (the daemon stops anyway)
             report(error)
 
     async def fold(self, *, is_last: bool = False) -> None:
-        """Writes an entry for each user of whom something was folded, and one for those beyond the bound."""
+        """Writes an entry per user with counted refusals, and one for those above the limit."""
         crowd = self._accounts.pop(_CROWD.uid, None) or self._open(_CROWD)
         for account in list(self._accounts.values()):
             if not account.folded or not (self._may_by_itself(account) or is_last):
@@ -130,7 +131,7 @@ class Refusals:
         return self.home.clock.monotonic()
 
     def _forget(self) -> None:
-        """Forgets users whose allowance is full again by now."""
+        """Removes users whose allowance is full again."""
         before = self._now() - _BURST / _PER_SECOND
         for uid, account in list(self._accounts.items()):
             if not account.folded and account.allowance.at < before:

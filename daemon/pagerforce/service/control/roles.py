@@ -1,7 +1,7 @@
-"""Who may do what: the role table. Pure.
+"""The role table: who may do what. Pure.
 
-``GRANTS`` is the table of docs/reference/commands.md, cell by cell; ``NEEDS`` says which cells a command
-needs, all of them. Somebody with several roles has the union of their cells.
+``GRANTS`` is the table of docs/reference/commands.md, cell by cell; ``NEEDS`` lists the cells that
+a command needs, all of them. A user with several roles has the union of their cells.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """The roles; the value is the Unix group that gives it. Root and the service user have ADMIN."""
+    """The roles; the value is the role's Unix group. Root and the service user have ADMIN."""
 
     ADMIN = "pagerforce-admin"
     AUDITOR = "pagerforce-auditor"
@@ -80,9 +80,9 @@ NEEDS: Mapping[str, frozenset[Permission]] = {
 
 
 def missing(roles: Collection[Role], command: str) -> frozenset[Permission]:
-    """What these roles together lack for a command; empty: they may.
+    """Returns what these roles together lack for a command; empty: they may use it.
 
-    A command that the table does not know needs everything there is.
+    A command that is not in the table needs every permission.
     """
     held = frozenset(cell for role in roles for cell in GRANTS[role])
     return NEEDS.get(command, frozenset(Permission)) - held

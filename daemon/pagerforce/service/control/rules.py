@@ -1,8 +1,8 @@
-"""``rules``: those in force, and how an operator puts others in their place.
+"""``rules``: shows the rules in force, and lets an operator replace them.
 
-An applied file becomes a numbered revision in the state database. It stands for every
-``[[rulesets]]`` of the configuration, and for its maps of the same names, also after a restart,
-until a rollback goes back to the revision before it, and at last to the configuration's own rules.
+An applied file becomes a numbered revision in the state database. It replaces every
+``[[rulesets]]`` of the configuration, and its maps of the same names, also after a restart. A
+rollback returns to the revision before it, and finally to the configuration's own rules.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,34 +31,34 @@ from pagerforce.store import revisions
 from pagerforce.store.revisions import Revision
 
 Needs = Mapping[str, Sequence[str]]
-"""Object -> fields that rules speak of. The checker finds them: it reads templates, the daemon does not."""
+"""Object -> fields that rules use. The checker finds them: only it reads templates."""
 
 _SHOWN_DAYS = 7
 _MOST_LOOKUPS = 100
 
 
 class AllRules(Request):
-    """Every rule in force."""
+    """Asks for every rule in force."""
 
 
 class ShowRules(Request):
-    """The rules in full; ``name``: of one ruleset or rule only."""
+    """Asks for the rules in full; ``name``: only one ruleset or rule."""
 
     name: Annotated[str, Field(max_length=4096)] | None = None
 
 
 class ApplyRules(RulesFile):
-    """A file to put in force; ``since``: how far back its effect is shown, a week if not given."""
+    """A file to put in force; ``since``: how far back its effect is shown, default one week."""
 
     since: Annotated[str, Field(max_length=100)] | None = None
 
 
 class Rollback(Request):
-    """Back to what was in force before."""
+    """Asks for the rules that were in force before."""
 
 
 async def list_rules(desk: Desk, _: AllRules) -> Json:
-    """Every rule in force, in the order in which they are tried."""
+    """Returns every rule in force, in the order of evaluation."""
     loaded = await desk.loaded()
     return await anyio.to_thread.run_sync(lambda: [_show_rule(rule) for rule in loaded.rules])
 
@@ -78,7 +78,7 @@ def _show_rule(rule: Rule) -> Json:
 
 
 async def show_rules(desk: Desk, request: ShowRules) -> Json:
-    """The rulesets and maps in force as written, where they come from, and every revision.
+    """Returns the rulesets and maps in force as written, their source, and every revision.
 
     Raises:
         NotFoundError: no ruleset or rule has this name.
@@ -107,7 +107,7 @@ def _show_rules(loaded: Loaded, history: Sequence[Revision], request: ShowRules)
 
 
 def _named(ruleset: Mapping[str, object], name: str | None) -> Mapping[str, object] | None:
-    """The ruleset, whole or with the rules of this name; None where it has none."""
+    """Returns the ruleset, whole or with the rules of this name; None if it has none."""
     if name is None or ruleset.get("name") == name:
         return ruleset
     rules = ruleset.get("rules")
@@ -131,14 +131,14 @@ def _show_revision(item: Revision, in_force: Revision | None) -> Json:
 
 
 async def check_rules(desk: Desk, request: RulesFile) -> Json:
-    """Whether a file could be put in force; changes nothing.
+    """Checks whether a file could be put in force; changes nothing.
 
-    ``{"ok": whether it should be, "rules": n, "org": "checked" or why not, "doubts": [{where,
-    what}]}``: what is doubtful would fail only when a rule fires.
+    Returns ``{"ok": whether it should be, "rules": n, "org": "checked" or why not, "doubts":
+    [{where, what}]}``: doubtful items would fail only when a rule fires.
 
     Raises:
-        ConfigError: it could not; with every problem.
-        TooMuchError: it needs too much time or memory to be checked.
+        ConfigError: it could not; lists every problem.
+        TooMuchError: the check needs too much time or memory.
     """
     ends_at = anyio.current_time() + bounds.ALONE_SECONDS
     before = await desk.loaded()
@@ -156,7 +156,7 @@ async def check_rules(desk: Desk, request: RulesFile) -> Json:
 async def _ask_org(
     desk: Desk, tried: Loaded, needed: Needs, ends_at: float
 ) -> tuple[str, list[CheckLine]]:
-    """Whether the org could be asked, and what it makes doubtful; raises ``ConfigError``."""
+    """Returns whether the org answered, and the doubts; raises ``ConfigError``."""
     try:
         with anyio.fail_after(ends_at - anyio.current_time()):
             async with desk.sides() as (_, salesforce):
@@ -172,7 +172,7 @@ async def _ask_org(
     except (RemoteError, GaveUpError) as error:
         return f"could not be asked: {error}", []
     except TimeoutError:
-        return "could not be asked: it did not answer within the time there is", []
+        return "could not be asked: it did not answer in time", []
     return "checked", [line for line in lines if line.kind is not Kind.OK][: bounds.MOST_PROBLEMS]
 
 
@@ -181,12 +181,12 @@ def _show_doubts(found: Checked) -> list[Json]:
 
 
 async def apply_rules(desk: Desk, request: ApplyRules) -> Json:
-    """Checks a file, also against the org, shows its effect, and puts it in force, or nothing.
+    """Checks a file, also against the org, shows its effect, and puts it in force.
 
     Raises:
         ConfigError: the file is wrong; nothing was changed.
         TooMuchError: it needs too much time or memory; nothing was changed.
-        RemoteError: the org could not be asked; nothing was changed.
+        RemoteError: a request to the org failed; nothing was changed.
     """
     ends_at = anyio.current_time() + bounds.ALONE_SECONDS
     now = desk.home.clock.now()
@@ -202,7 +202,7 @@ async def apply_rules(desk: Desk, request: ApplyRules) -> Json:
     in_force = await _prepare(desk, found.in_place_of(before))
     with anyio.CancelScope(
         shield=True
-    ):  # what is stored is in force, also where the caller leaves now
+    ):  # stored rules must also be in force, even if the caller disconnects now
         await _store(desk, request, number, len(found.rules), now)
         in_force()
     return {
@@ -235,7 +235,7 @@ async def _check_fields(desk: Desk, tried: Loaded, needed: Needs, ends_at: float
                 await check_fields(salesforce.client, salesforce.schema, tried, needed)
     except TimeoutError as error:
         raise PagerforceError(
-            "the org did not answer in time about the fields that the rules speak of; nothing was "
+            "the org did not answer in time about the fields that the rules use; nothing was "
             "changed: try again"
         ) from error
 
@@ -262,18 +262,18 @@ async def _store(desk: Desk, request: ApplyRules, number: int, count: int, now: 
 
 
 def _new_fields(before: Loaded, wanted: Needs) -> dict[str, Json]:
-    """Object -> fields that only the new rules speak of; its records are read once more for them."""
+    """Returns object -> fields that only the new rules use; its records are read again for them."""
     known = fields_needed(before.rules)
     found = {name: sorted(set(x) - known.get(name, frozenset())) for name, x in wanted.items()}
     return {name: list(fields) for name, fields in found.items() if fields}
 
 
 async def roll_back(desk: Desk, _: Rollback) -> Json:
-    """Goes back to the revision before, or to the configuration's own rules.
+    """Returns to the revision before, or to the configuration's own rules.
 
     Raises:
         NotFoundError: no applied file is in force.
-        ConfigError: what would be in force then does not fit the configuration any more.
+        ConfigError: the earlier rules no longer fit the configuration.
     """
     async with desk.read() as tx:
         current = await revisions.find_in_force(tx)
@@ -300,16 +300,16 @@ async def roll_back(desk: Desk, _: Rollback) -> Json:
 
 
 def _refuse_other_changes(desk: Desk, before: Loaded, found: Checked) -> None:
-    """Anyone who may write rules may not thereby put other changes of the files in force."""
+    """Refuses other changes of the files: the right to write rules does not include them."""
     if desk.home.running is not None and settings_digest(before) != found.about["settings"]:
         raise PagerforceError(
-            "the configuration's files have changed in more than rules since the daemon started; an "
-            "administrator has to restart it first"
+            "since the daemon started, more than rules has changed in the configuration's files;"
+            " an administrator must restart it first"
         )
 
 
 async def _prepare(desk: Desk, loaded: Loaded) -> Callable[[], None]:
-    """Makes rules ready; what it gives back puts them in force at once."""
+    """Prepares rules; the returned function puts them in force at once."""
     if desk.home.running is None:
         return lambda: None
     return await desk.home.running.parts.prepare(loaded)

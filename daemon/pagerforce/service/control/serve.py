@@ -1,4 +1,4 @@
-"""Opens the daemon's control socket. The daemon's work goes on where it can't be opened."""
+"""Opens the daemon's control socket. If it can't be opened, the daemon keeps running."""
 
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -35,9 +35,9 @@ async def serve_control(
     clock: Clock,
     room: int = share_room(0).control,
 ) -> AsyncIterator[None]:
-    """Serves the control socket while the block runs; nothing where the configuration disables it.
+    """Serves the control socket while the block runs, unless the configuration disables it.
 
-    A socket that can't be opened is an error in the log and no more: pages must go out all the same.
+    A socket that can't be opened is only logged as an error: pages must be sent anyway.
     ``room``: the most connections at once.
     """
     parts = running.parts
@@ -52,7 +52,7 @@ async def serve_control(
                 reading = await stack.enter_async_context(
                     open_database(parts.database.path, read_only=True)
                 )
-                with suppress(StoreError):  # the next backup says so
+                with suppress(StoreError):  # the next backup reports it
                     clear_copies(parts.database.path)
                 home = Home(config, environ, clock, reading, parts.database, running)
                 callers, refusals = Callers(os.geteuid()), Refusals(home)

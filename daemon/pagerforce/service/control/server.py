@@ -1,7 +1,7 @@
-"""Answers calls on the control socket: who is it, may they, then the command's operation.
+"""Answers calls on the control socket: finds the caller, checks the rights, runs the operation.
 
-``POST /v1/links/add`` with a JSON object calls ``links add``. Every call has a deadline, a bound on
-its size, and ends when its caller goes away. What is refused is written to the journal of operators.
+``POST /v1/links/add`` with a JSON object calls ``links add``. Every call has a deadline and a size
+limit, and ends when its caller disconnects. Refusals are written to the journal of operators.
 """
 
 import os
@@ -43,7 +43,7 @@ _NDJSON = "application/x-ndjson"
 def build_control_app(
     home: Home, callers: Callers | None = None, refusals: Refusals | None = None
 ) -> ASGIApp:
-    """The application behind the control socket: whatever is asked for, first it matters who asks."""
+    """Returns the application of the control socket; it judges the caller before the request."""
     desk = _FrontDesk(home, callers or Callers(os.geteuid()), refusals or Refusals(home))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +54,7 @@ def build_control_app(
 
 
 def _word_of(http: HttpRequest) -> str:
-    """The command that is asked for; what is no such request is no command."""
+    """Returns the requested command; ``""`` for any other request."""
     path: str = http.scope["path"]
     is_call = http.method == "POST" and path.startswith(_PREFIX)
     return path.removeprefix(_PREFIX).replace("/", " ") if is_call else ""
@@ -87,18 +87,18 @@ class _FrontDesk:
         return _Answer(self, caller, operation, request, body)
 
     async def _judge(self, body: Body, caller: Caller, word: str) -> tuple[Operation, Request]:
-        """The operation and its filled-in form.
+        """Returns the operation and its filled-in form.
 
         Raises:
             ForbiddenError: the caller's roles do not allow it.
-            ConfigError: it makes no sense.
+            ConfigError: the request is wrong.
         """
         operation = OPERATIONS.get(word)
         if operation is None:
             if not caller.roles:
                 await self._refuse(caller, UNKNOWN)
-            # What was sent is not repeated: it may hold anything.
-            what = "the daemon knows no such command; is it older?"
+            # The command is not repeated: it may contain anything.
+            what = "the daemon has no such command; is it an older version?"
             raise ConfigError([Problem("the command", what)])
         lacking = missing(caller.roles, operation.word)
         if lacking:
@@ -106,7 +106,7 @@ class _FrontDesk:
         if operation.line is not None:
             await body.place.enter_async_context(operation.line(self.home.turns).place(caller.uid))
         form = await body.read_form(operation.largest, is_line=operation.takes_lines)
-        # A large form takes its time to be read: not on the daemon's own thread.
+        # Reading a large form is slow: not on the daemon's own thread.
         request = await anyio.to_thread.run_sync(operation.read, form)
         stricter = operation.word_for(request)
         if missing(caller.roles, stricter):
@@ -116,16 +116,16 @@ class _FrontDesk:
     async def _refuse(self, caller: Caller, word: str) -> None:
         reason = refusal(caller, word)
         if not await self.refusals.record(caller, word, reason):
-            await anyio.sleep(_TOO_MANY_SECONDS)  # who goes on being refused is answered slowly
+            await anyio.sleep(_TOO_MANY_SECONDS)  # repeated refusals are answered slowly
         raise ForbiddenError(reason)
 
 
 def refusal(caller: Caller, word: str) -> str:
-    """Why a caller may not."""
+    """Returns the reason of a refusal."""
     if not caller.roles:
         return (
-            f"{caller.user} has no role in pagerforce: an administrator of this host can add the user "
-            "to one of the groups pagerforce-user, pagerforce-manager, pagerforce-auditor and "
+            f"{caller.user} has no role in pagerforce: an administrator of this host can add the "
+            "user to one of the groups pagerforce-user, pagerforce-manager, pagerforce-auditor and "
             "pagerforce-admin"
         )
     held = ", ".join(sorted(role.value for role in caller.roles))
@@ -134,7 +134,7 @@ def refusal(caller: Caller, word: str) -> str:
 
 
 class _Answer(Response):
-    """Runs an operation and sends its progress and its outcome as they come."""
+    """Runs an operation and streams its progress and its outcome."""
 
     def __init__(
         self,
@@ -179,11 +179,12 @@ class _Answer(Response):
         try:
             with anyio.fail_after(self._operation.seconds):
                 result = await self._run(desk)
-                # Large answers take their time to be written out: not on the daemon's own thread.
+                # Encoding a large answer is slow: not on the daemon's own thread.
                 return await anyio.to_thread.run_sync(in_pieces, "result", result)
         except TimeoutError:
             what = (
-                f"{desk.command} was not done within {self._operation.seconds:.0f} s and was ended"
+                f"{desk.command} did not finish within {self._operation.seconds:.0f} s and was"
+                f" stopped"
             )
             return in_pieces("error", show_error(PagerforceError(what)))
         except PagerforceError as error:
@@ -199,7 +200,7 @@ class _Answer(Response):
             report_internal_error(metrics, Part.REQUEST, error, about=word)
 
     async def _run(self, desk: Desk) -> Json:
-        """The operation's value; of the slow ones only a few run at once, the quick ones never wait."""
+        """Returns the operation's value; few slow operations run at once, quick ones never wait."""
         if self._operation.seconds <= _QUICK_SECONDS:
             return await self._operation.run(desk, self._request)
         async with self._slow:
@@ -209,9 +210,9 @@ class _Answer(Response):
 async def _end_with_caller(
     receive: Receive, body: Body, lines: MemoryObjectSendStream[bytes], scope: anyio.CancelScope
 ) -> None:
-    """Passes on what follows the form; anyone who goes away wants no answer any more."""
+    """Passes on what follows the form; cancels the call when the caller disconnects."""
     with suppress(ClientDisconnect):
-        with lines, suppress(anyio.BrokenResourceError):  # it wanted no more
+        with lines, suppress(anyio.BrokenResourceError):  # the operation needs no more lines
             async for chunk in body.chunks():
                 await lines.send(chunk)
         while (await receive())["type"] != "http.disconnect":

@@ -1,4 +1,4 @@
-"""``simulate``: what rules would do about recorded events, without writing anything."""
+"""``simulate``: shows what rules would do about recorded events, without any write."""
 
 from datetime import datetime
 from typing import Annotated
@@ -15,16 +15,16 @@ MOST_FILES = 20
 
 
 class RulesFile(Request):
-    """A rules file as its owner sent it."""
+    """A rules file as the caller sent it."""
 
     name: Annotated[str, Field(max_length=4096)]
     content: str
 
 
 class SimulateRequest(Request):
-    """``rules``: to try, instead of those in force.
+    """``rules``: the rules to try, instead of those in force.
 
-    ``has_events``: lines of events follow the form, the newest first, instead of the journal's.
+    ``has_events``: lines of events follow the form, newest first; they replace the journal's.
     """
 
     rules: Annotated[tuple[RulesFile, ...], Field(max_length=MOST_FILES)] = ()
@@ -33,10 +33,10 @@ class SimulateRequest(Request):
 
 
 async def simulate_rules(desk: Desk, request: SimulateRequest) -> Json:
-    """Per rule how often it fires and what it does; what that differs from the rules in force.
+    """Returns how often each rule fires, its actions, and the difference to the rules in force.
 
-    Anyone who may not read the log sees no values and texts of the journal's events, only those of events of
-    their own.
+    Callers who may not read the log see values and texts only of events that they sent, not of the
+    journal's.
 
     Raises:
         ConfigError: the rules to try are wrong.
@@ -54,13 +54,13 @@ async def simulate_rules(desk: Desk, request: SimulateRequest) -> Json:
 
 
 def may_read_log(desk: Desk) -> bool:
-    """Whether values and texts of recorded events are for this caller."""
+    """Whether this caller may see values and texts of recorded events."""
     return not missing(desk.caller.roles, "log")
 
 
 def parse_since(text: str) -> datetime:
-    """An RFC 3339 time that a caller gave; raises ``PagerforceError``."""
+    """Parses an RFC 3339 time from a caller; raises ``PagerforceError``."""
     try:
         return parse_instant(text.upper())
     except ValueError as error:
-        raise PagerforceError(f"{text!r} is no RFC 3339 time") from error
+        raise PagerforceError(f"{text!r} is not an RFC 3339 time") from error

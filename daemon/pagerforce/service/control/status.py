@@ -1,4 +1,4 @@
-"""``status``: how the sources, the outbox and the links stand."""
+"""``status``: shows the state of the sources, the outbox and the links."""
 
 import math
 from datetime import datetime
@@ -17,14 +17,14 @@ from pagerforce.store.unreadable import survey
 
 
 class StatusRequest(Request):
-    """Asks for nothing but the state."""
+    """Asks for the state."""
 
 
 async def status(desk: Desk, _: StatusRequest) -> Json:
-    """The state, in keys that stay; what is more stands inside them, but for remarks where there are any.
+    """Returns the state, in stable keys; ``remarks``, ``not_read`` and ``stream`` are optional.
 
-    So it is with ``stream``, and with ``not_read``: ``[{object, field (None: all of it), reason, since,
-    rules: [[ruleset, rule]] that are switched off}]``.
+    ``not_read``: ``[{object, field (None: all of it), reason, since, rules: [[ruleset, rule]] that
+    are switched off}]``.
     """
     async with desk.read() as tx:
         depth = await outbox.depth(tx)
@@ -91,7 +91,7 @@ def _stream(loaded: Loaded, running: Running | None) -> Json:
 
 
 def _not_read(running: Running | None) -> list[Json]:
-    """What Salesforce refuses to be asked for: fields, with the rules that are off, and whole objects."""
+    """Returns what Salesforce refuses: fields, with the rules that are off, and objects."""
     if running is None:
         return []
     parts = running.parts
@@ -121,7 +121,7 @@ def _not_read(running: Running | None) -> list[Json]:
 
 
 def _unreadable(tx: Transaction, running: Running | None) -> dict[str, Json]:
-    """How many stored rows of each table can't be read, as far as anybody has met them."""
+    """Returns the number of unreadable stored rows of each table, as far as known."""
     keys = dict(tx.unreadable.keys())
     if running is not None:
         for table, met in running.parts.database.unreadable.keys().items():
@@ -167,7 +167,7 @@ def _source(
 
 
 def _budget(side: Side, running: Running | None) -> Json:
-    """What is left of each side's calls, and what today's pace leads to."""
+    """Returns what is left of each side's calls, and the forecast at the present pace."""
     if running is None:
         return {"remaining": None}
     parts, loop = running.parts, _loop(side, running)

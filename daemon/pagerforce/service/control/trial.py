@@ -1,4 +1,4 @@
-"""``test``: a test incident on a service, followed until it was seen, ruled on and resolved."""
+"""``test``: a test incident on a service, followed until it is seen, evaluated and resolved."""
 
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -28,7 +28,7 @@ _WAITING = ("pending", "in_flight")
 
 
 class TrialRequest(Request):
-    """``service``: id or name. ``timeout_seconds``: for each of the steps."""
+    """``service``: id or name. ``timeout_seconds``: for each step."""
 
     service: Name
     urgency: Literal["low", "high"] = "low"
@@ -37,7 +37,7 @@ class TrialRequest(Request):
 
 @dataclass(slots=True)
 class _Trial:
-    """A test incident and what has come of it so far."""
+    """A test incident and its result so far."""
 
     desk: Desk
     incident: str
@@ -49,13 +49,13 @@ class _Trial:
 
 
 async def run_trial(desk: Desk, request: TrialRequest) -> Json:
-    """Triggers, follows and resolves a test incident; it is resolved also where a step fails.
+    """Triggers, follows and resolves a test incident; it is resolved even if a step fails.
 
     ``{service, incident, number, html_url, steps: [{step, ok, seconds}], rules, actions, ok}``.
 
     Raises:
         NotFoundError: there is no such service.
-        PagerforceError: no daemon runs, it runs in shadow mode, or a side could not be asked.
+        PagerforceError: no daemon runs, it runs in shadow mode, or a request to a side failed.
     """
     running = desk.running()
     if running.parts.rules.settings.is_shadow:
@@ -68,10 +68,10 @@ async def run_trial(desk: Desk, request: TrialRequest) -> Json:
     if service is None:
         raise NotFoundError(f"PagerDuty has no service with the id or name {request.service!r}")
     async with desk.change({"service": service.id, "urgency": request.urgency}):
-        pass  # written down before anybody is woken
+        pass  # recorded before anybody is notified
     async with _incident(desk, side.client, email, service.id, request.urgency) as trial:
         await desk.tell(f"incident {trial.incident} triggered on {service.name or service.id}")
-        ok = await _follow(trial, running, "seen and ruled on", "trigger", request.timeout_seconds)
+        ok = await _follow(trial, running, "seen and evaluated", "trigger", request.timeout_seconds)
     ok = (
         await _follow(trial, running, "resolved and seen", "resolve", request.timeout_seconds)
         and ok
@@ -90,7 +90,7 @@ async def run_trial(desk: Desk, request: TrialRequest) -> Json:
 async def _incident(
     desk: Desk, client: PagerDutyClient, email: str, service_id: str, urgency: str
 ) -> AsyncIterator[_Trial]:
-    """An incident that is resolved when the block ends, whatever happens in it."""
+    """Opens an incident that is always resolved when the block ends."""
     made = await _trigger(desk, client, email, service_id, urgency)
     trial = _Trial(desk, str(made["id"]), desk.home.clock.monotonic())
     trial.result |= {"number": _scalar(made.get("incident_number"))}
@@ -103,15 +103,15 @@ async def _incident(
                 await client.send_update(trial.incident, {"status": "resolved"}, email)
             except RemoteError as error:
                 raise PagerforceError(
-                    f"test incident {trial.incident} could not be resolved ({error}): resolve it in "
-                    "PagerDuty"
+                    f"test incident {trial.incident} could not be resolved ({error}): resolve it "
+                    "in PagerDuty"
                 ) from error
 
 
 async def _trigger(
     desk: Desk, client: PagerDutyClient, email: str, service_id: str, urgency: str
 ) -> Mapping[str, object]:
-    """The incident as created; where the answer was lost, as found by its key."""
+    """Returns the created incident; after a lost answer it is found by its key."""
     key = f"pagerforce-test-{uuid.uuid4()}"
     details = f"Triggered by `pagerforce test`, run by {desk.caller.user}."
     wanted = {
@@ -132,7 +132,7 @@ async def _trigger(
         made = rows[0]
     if not isinstance(made.get("id"), str):
         raise MalformedError(
-            f"PagerDuty gave no id of the incident with key {key}: resolve it there"
+            f"PagerDuty returned no id of the incident with key {key}: resolve it there"
         )
     return made
 
@@ -144,7 +144,7 @@ def _scalar(value: object) -> Json:
 async def _follow(
     trial: _Trial, running: Running, step: str, kind: str, timeout_seconds: float
 ) -> bool:
-    """Waits until the poll has seen it and everything that follows is delivered."""
+    """Waits until the poll has read it and all resulting actions are delivered."""
     entries: list[dict[str, Any]] = []
     with anyio.move_on_after(timeout_seconds):
         while not _is_through(entries, kind):

@@ -1,7 +1,7 @@
-"""``verify``: plays a story on test data of the real accounts and compares it with what we believe.
+"""``verify``: runs a test on the real accounts with test data and compares it with the beliefs.
 
-Asked with ``plan`` it writes nothing and says what it would do. It needs no daemon and no state, and
-works in shadow mode too: its own test data is all that it writes.
+With ``plan`` it writes nothing and says what it would do. It needs no daemon and no state, and
+works in shadow mode too: it writes only its own test data.
 """
 
 import uuid
@@ -30,15 +30,15 @@ from pagerforce.service.verify.values import configured_values
 
 
 class VerifyRequest(Request):
-    """What is to be tried.
+    """The options of a run.
 
     Attributes:
         service: id or name.
-        object: ``""`` for the first of the configuration.
+        object: ``""`` for the first object of the configuration.
         policy: another escalation policy, id or name; ``""``: nothing is delegated.
         status_update: whether a status update may be sent.
-        values: fields that a record of the object must have besides.
-        wait_seconds: how long a log entry may take to become visible.
+        values: additional field values of the test record.
+        wait_seconds: the longest wait until a log entry is visible.
         plan: only say what would be done.
     """
 
@@ -54,14 +54,14 @@ class VerifyRequest(Request):
 
 @dataclass(slots=True)
 class _Running:
-    """Services that a run of this process works on: a second one would close the first one's incident."""
+    """Services with a run of this process: a second run would close the first one's incident."""
 
     services: set[tuple[str, str]] = field(default_factory=set)
 
     @asynccontextmanager
     async def only(self, api_url: str, service_id: str) -> AsyncIterator[None]:
         if (api_url, service_id) in self.services:
-            raise PagerforceError(f"verify runs on {service_id} already: wait until it has ended")
+            raise PagerforceError(f"verify already runs on {service_id}: wait until it has ended")
         self.services.add((api_url, service_id))
         try:
             yield
@@ -73,11 +73,11 @@ _RUNNING = _Running()
 
 
 async def verify(desk: Desk, request: VerifyRequest) -> Json:
-    """``{service, object, will}`` with ``plan``, else ``{..., beliefs, closed, left, seen}``.
+    """Gives ``{service, object, will}`` with ``plan``, else ``{..., beliefs, closed, left, seen}``.
 
     Raises:
         NotFoundError: there is no such service, policy or configured object.
-        RemoteError: PagerDuty could not be asked for the service.
+        RemoteError: the request for the service failed.
     """
     loaded = await desk.loaded()
     chosen = _choose_object(loaded, request.object)
@@ -90,7 +90,7 @@ async def verify(desk: Desk, request: VerifyRequest) -> Json:
             return about | {"will": _will(request, service, chosen, policy)}
         if desk.home.writing is not None:
             async with desk.change({"service": service.id, "urgency": request.urgency}):
-                pass  # written down before anybody is woken
+                pass  # recorded before anybody is notified
         async with _RUNNING.only(loaded.config.pagerduty.api_url, service.id):
             outcome, closed = Outcome(), list[str]()
             closed += await _verify_incident(desk, request, loaded, pagerduty, service, outcome)
@@ -131,12 +131,12 @@ async def _find_policy(side: PagerDutySide, wanted: str) -> Ref | None:
 def _will(
     request: VerifyRequest, service: Ref, chosen: ObjectSettings | None, policy: Ref | None
 ) -> list[Json]:
-    """What a run does, one sentence each."""
+    """Returns what a run does, one sentence each."""
     name = service.name or service.id
     lines: list[Json] = []
     lines.append(
         f"trigger a test incident of {request.urgency} urgency on service {name} ({service.id}):"
-        " PagerDuty notifies who is on call for it"
+        " PagerDuty notifies the people on call for it"
     )
     lines.append(
         "acknowledge it, add notes, assign it to another person of its escalation policy and"
@@ -144,7 +144,8 @@ def _will(
     )
     if policy is not None:
         lines.append(
-            f"hand it to escalation policy {policy.name or policy.id}: its first level is notified"
+            f"delegate it to escalation policy {policy.name or policy.id}: its first level is"
+            f" notified"
         )
     if request.status_update:
         lines.append("send a status update: all subscribers get it")
@@ -152,7 +153,7 @@ def _will(
     if chosen is not None:
         lines.append(
             f"create a test record of {chosen.name}, change it, comment on it and delete it; a"
-            " running daemon's rules, and the automation of your org, see it like any other"
+            " running daemon's rules, and the automation of your org, react to it as to any other"
         )
     return lines
 
@@ -165,7 +166,7 @@ async def _verify_incident(
     service: Ref,
     outcome: Outcome,
 ) -> list[str]:
-    """Gives the ids of incidents that an earlier run had left."""
+    """Returns the ids of incidents that an earlier run had left."""
     incidents = TestIncidents(
         side.client,
         loaded.config.pagerduty.from_email,
@@ -188,7 +189,7 @@ async def _verify_incident(
     outcome.left += await incidents.close_all()
     incidents.made.clear()
     if not ours:
-        reason = "PagerDuty knows no user with pagerduty.from_email: run check"
+        reason = "PagerDuty has no user with pagerduty.from_email: run check"
         leave_side(outcome, Side.PAGERDUTY, reason)
         return left
     policy = await _find_policy(side, request.policy)
@@ -199,7 +200,7 @@ async def _verify_incident(
 
 @dataclass(frozen=True, slots=True)
 class _Making:
-    """What a test record is made from."""
+    """The data for a test record."""
 
     request: VerifyRequest
     loaded: Loaded
@@ -209,7 +210,7 @@ class _Making:
 
 
 async def _verify_record(desk: Desk, making: _Making, outcome: Outcome) -> list[str]:
-    """Gives the Ids of records that an earlier run had left."""
+    """Returns the Ids of records that an earlier run had left."""
     chosen = making.chosen
     if chosen is None:
         leave_side(outcome, Side.SALESFORCE, "the configuration has no [[objects]]")
@@ -239,13 +240,13 @@ async def _verify_record(desk: Desk, making: _Making, outcome: Outcome) -> list[
 async def _prepare(
     making: _Making, chosen: ObjectSettings
 ) -> tuple[TestRecords | None, dict[str, Scalar], str]:
-    """What makes the record; None with the reason where it can't be made."""
+    """Returns what creates the record; None with the reason if it can't be created."""
     side = making.side
     client = side.client
     info = await side.schema.describe(chosen.name)
     text_field = find_text_field(info)
     if not info.is_createable:
-        return None, {}, f"our user may not create {chosen.name}"
+        return None, {}, f"the integration user may not create {chosen.name}"
     if text_field is None:
         return None, {}, f"{chosen.name} has no text field for the mark {MARK}"
     user_id = await client.user_id()

@@ -1,1 +1,1 @@
-"""What comes in: bounds on connections that strangers open, for the metrics port and the control socket."""
+"""Limits on incoming connections, for the metrics port and the control socket."""

@@ -1,7 +1,7 @@
-"""Accepts connections: a few per turn of the loop, never beyond the gate, and quiet when files run out.
+"""Accepts connections: a few per turn of the loop, within the gate's limits, with little logging.
 
-asyncio's own way accepts without a bound, and logs each failure of ``accept()``: out of descriptors that
-is megabytes of log within seconds.
+asyncio itself accepts without a limit, and logs each failure of ``accept()``: without free
+descriptors that is megabytes of log within seconds.
 """
 
 import errno
@@ -23,26 +23,27 @@ _PER_TURN = 16
 _LOOKED_AT_PER_TURN = 128
 _PAUSE_SECONDS = 0.02
 _SHORT_PAUSE_SECONDS = 0.5
-# Callers that wait are better off in a short queue: where it is full, a flood has to wait as well, while
-# a probe's second try comes through. Those that are cut off instead had better be accepted all.
+# A listener whose callers wait has a short queue: when it is full, a flood must wait too, while a
+# probe's second try gets through. A listener that disconnects callers has a long queue, to accept
+# them all.
 _SHORT_QUEUE, _LONG_QUEUE = 256, 4096
 _SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 Welcome = Callable[[socket.socket, Place], Awaitable[None]]
-"""Takes over a connection that was let in."""
+"""Takes over an accepted connection."""
 
 
-class Judge:
-    """Whose connection it is; this one: anybody's, all alike."""
+class Ranker:
+    """Finds the user and rank of a connection; this class treats all alike."""
 
     waits = True
-    """Whether newcomers wait in the kernel's queue while no place is free; else they are cut off."""
+    """Whether newcomers wait in the kernel's queue for a free place; else they are disconnected."""
 
-    def judge(self, connection: socket.socket) -> tuple[int, Rank]:  # noqa: ARG002 (others look)
-        """The user and the rank.
+    def rank(self, connection: socket.socket) -> tuple[int, Rank]:  # noqa: ARG002 (others look)
+        """Returns the user and the rank.
 
         Raises:
-            OSError: the connection is gone already.
+            OSError: the connection is already closed.
         """
         return 0, Rank.STRANGER
 
@@ -54,18 +55,18 @@ class Acceptor:
     name: str
     listener: socket.socket
     gate: Gate
-    judge: Judge
+    ranker: Ranker
     welcome: Welcome
     report: Report
     _spare: int | None = field(default=None)
 
     def open(self) -> None:
-        """Opens the queue: from now on callers may connect, and are accepted by ``run``."""
-        self.listener.listen(_SHORT_QUEUE if self.judge.waits else _LONG_QUEUE)
+        """Opens the queue: from now on callers may connect, and ``run`` accepts them."""
+        self.listener.listen(_SHORT_QUEUE if self.ranker.waits else _LONG_QUEUE)
         self.listener.settimeout(0.0)
 
     async def run(self, group: TaskGroup) -> None:
-        """Accepts; each connection is taken over in a task of the group."""
+        """Accepts connections; a task of the group takes each one over."""
         self._open_spare()
         try:
             while True:
@@ -80,22 +81,22 @@ class Acceptor:
             self._close_spare()
 
     def _turn(self, group: TaskGroup) -> float:
-        """Accepts what is there, up to a bound; returns how long to wait before the next turn."""
+        """Accepts waiting connections up to a limit; returns the wait before the next turn."""
         alive = 0
         for _ in range(_LOOKED_AT_PER_TURN):
             if alive == _PER_TURN:
                 break
-            if self.judge.waits and not self.gate.has_room(Rank.STRANGER, anyio.current_time()):
+            if self.ranker.waits and not self.gate.has_room(Rank.STRANGER, anyio.current_time()):
                 return _PAUSE_SECONDS
             try:
                 connection, _ = self.listener.accept()
             except BlockingIOError:
                 return 0
             except OSError as error:
-                # Others are the network's, about a connection that ended before it was accepted.
+                # Other errors concern a connection that ended before it was accepted.
                 return self._run_short(error) if error.errno in _SHORT else _PAUSE_SECONDS
             if connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                connection.close()  # its caller has reset it while it waited to be accepted
+                connection.close()  # its caller reset it before it was accepted
                 continue
             alive += 1
             self._let_in(connection, group)
@@ -103,7 +104,7 @@ class Acceptor:
 
     def _let_in(self, connection: socket.socket, group: TaskGroup) -> None:
         try:
-            user, rank = self.judge.judge(connection)
+            user, rank = self.ranker.rank(connection)
         except OSError:
             connection.close()
             return
@@ -120,11 +121,11 @@ class Acceptor:
         except BaseException as error:
             connection.close()
             self.gate.leave(place)
-            if not isinstance(error, OSError):  # it is gone already
+            if not isinstance(error, OSError):  # it is already closed
                 raise
 
     def _run_short(self, error: OSError) -> float:
-        """No descriptor is left: gives up idle connections, and turns one caller away by the spare one."""
+        """Without free descriptors: closes idle connections, rejects one caller with the spare."""
         _LOG.error("descriptors_short", where=self.name, error=error.strerror)
         self.gate.clear()
         self._close_spare()
@@ -140,7 +141,7 @@ class Acceptor:
         try:
             self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            self._spare = None  # the next time perhaps
+            self._spare = None  # tried again next time
 
     def _close_spare(self) -> None:
         if self._spare is not None:

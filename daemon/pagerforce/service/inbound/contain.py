@@ -1,4 +1,4 @@
-"""Keeps what goes wrong with one request inside that request, and the rate of requests within bounds."""
+"""Contains the errors of a request within that request, and limits the rate of requests."""
 
 import math
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 IS_GONE = "pagerforce.is_gone"
-"""Key of a request's scope: says whether its caller has gone away."""
+"""Key of a request's scope: says whether its caller has disconnected."""
 
 Report = Callable[[Exception], None]
-"""Told about an exception that nobody expects."""
+"""Called with an unexpected exception."""
 
 
 def is_departure(error: BaseException) -> bool:
-    """Whether an exception only says that the caller went away."""
+    """Whether an exception only says that the caller disconnected."""
     if isinstance(error, BaseExceptionGroup):
         return all(is_departure(item) for item in error.exceptions)
     return isinstance(error, ClientDisconnect | h11.LocalProtocolError)
@@ -26,9 +26,9 @@ def is_departure(error: BaseException) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Contained:
-    """An application whose exceptions are reported, and answered by 500 where that still makes sense.
+    """An application whose exceptions are reported, and answered with 500 if still possible.
 
-    ``seconds``: the longest that an answer may take; None where the application knows better.
+    ``seconds``: the longest time of an answer; None: the application has its own limit.
     """
 
     app: ASGIApp
@@ -59,9 +59,9 @@ class Contained:
 
 
 class Paced:
-    """An application that answers so many requests per second, and lets the others wait their turn.
+    """An application that answers a limited number of requests per second; the others wait.
 
-    Who has gone away meanwhile takes no turn: else a flood of those would keep the others waiting.
+    Callers that have disconnected meanwhile are skipped, or a flood of them would delay the others.
     """
 
     def __init__(self, app: ASGIApp, *, per_second: float, burst: float) -> None:
@@ -69,7 +69,7 @@ class Paced:
         self._step = 1 / per_second
         self._slack = burst / per_second
         self._next = 0.0
-        self._turn = anyio.Lock()  # the first to come is the first to have it
+        self._turn = anyio.Lock()  # first come, first served
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request when its turn has come."""

@@ -1,8 +1,9 @@
-"""Who may hold a connection, and whose is given up for a newer one. Knows neither sockets nor HTTP.
+"""Who may hold a connection, and which one is closed for a newer one. Without sockets and HTTP.
 
-A connection waits (for its request), works (on the answer) or drains (the answer is on its way). A new
-one beyond the bounds takes the place of the longest waiting one of the same rank or a lower one: who asks
-at once is always served, who only holds a place loses it. Work is never interrupted for a newcomer.
+A connection waits (for its request), works (on the answer) or drains (the answer is being sent). A
+new connection beyond the limits replaces the longest waiting one of the same rank or a lower one: a
+caller that sends its request at once is always served, one that only holds a place loses it. Work
+is never interrupted for a newcomer.
 """
 
 from collections import Counter
@@ -12,7 +13,7 @@ from enum import IntEnum
 
 
 class Rank(IntEnum):
-    """Whose connection it is; higher ranks have places that lower ones can't take."""
+    """The rank of a connection's user; higher ranks have places that lower ones can't take."""
 
     STRANGER = 0
     ROLE = 1
@@ -21,7 +22,7 @@ class Rank(IntEnum):
 
 
 class Phase(IntEnum):
-    """Where a connection is, in the order in which it is given up."""
+    """The phase of a connection, in the order of closing."""
 
     WAITING = 0
     DRAINING = 1
@@ -30,13 +31,13 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The bounds of one listener.
+    """The limits of one listener.
 
     Attributes:
-        most: connections at once, of the highest rank; lower ranks have a share of them.
+        most: connections at once, for the highest rank; lower ranks have a share of them.
         shares: for each rank the share of ``most`` at which it is refused.
-        most_per_user: connections of one user below root; None for no such bound.
-        settle_seconds: how long a new connection is spared: its request is on the way.
+        most_per_user: connections of one user below root; None: no such limit.
+        settle_seconds: how long a new connection is not closed: its request is on the way.
     """
 
     most: int
@@ -45,13 +46,13 @@ class Bounds:
     settle_seconds: float = 0.05
 
     def most_for(self, rank: Rank) -> int:
-        """So many connections may there be, of all ranks, for one of this rank to be let in."""
+        """Returns the number of connections of all ranks up to which this rank is let in."""
         return max(2, int(self.most * self.shares[rank]))
 
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """One connection. ``cut`` ends it at once; the connection itself says so by ``Gate.leave``."""
+    """One connection. ``cut`` ends it at once; the connection then calls ``Gate.leave``."""
 
     user: int
     rank: Rank
@@ -73,11 +74,11 @@ class Gate:
         return len(self._places)
 
     def has_room(self, rank: Rank, now: float) -> bool:
-        """Whether one more of this rank would be let in."""
+        """Whether one more connection of this rank would be let in."""
         return not self._is_full(rank) or self._victim(self._below(rank), now) is not None
 
     def enter(self, user: int, rank: Rank, now: float) -> Place | None:
-        """Lets a connection in, in the place of another one where it must be; None where it can't be."""
+        """Lets a connection in, if needed in place of another one; None if that is impossible."""
         most = self.bounds.most_per_user
         if most is not None and rank < Rank.ROOT and self._held[user] >= most:
             own = (place for place in self._places if place.user == user)
@@ -91,7 +92,7 @@ class Gate:
         return place
 
     def leave(self, place: Place) -> None:
-        """The connection is gone; saying so twice does no harm."""
+        """Notes that a connection has ended; a second call does no harm."""
         if place not in self._places:
             return
         del self._places[place]
@@ -100,7 +101,7 @@ class Gate:
             del self._held[place.user]
 
     def clear(self) -> None:
-        """Gives up whatever does no work: descriptors have run out."""
+        """Closes every connection that does no work: descriptors have run out."""
         for place in list(self._places):
             if place.phase is not Phase.WORKING:
                 self._give_up(place)
@@ -112,7 +113,7 @@ class Gate:
         return (place for place in self._places if place.rank <= rank)
 
     def _victim(self, places: Iterable[Place], now: float) -> Place | None:
-        """Lowest rank first, then who only waits, then the oldest; places come in order of age."""
+        """Chooses the lowest rank, then waiting ones, then the oldest; places are sorted by age."""
         before = now - self.bounds.settle_seconds
         found: Place | None = None
         for place in places:

@@ -1,7 +1,7 @@
-"""Which names in a ``Host`` header are this host: pages of other sites must not read the metrics.
+"""Which names in a ``Host`` header mean this host: pages of other sites must not read the metrics.
 
-A page in a browser on this host may have its own name point here (DNS rebinding) and then read what it
-fetches; but the browser sends the page's name as the host.
+A page in a browser on this host may point its own name to this host (DNS rebinding) and then read
+what it fetches; but the browser sends the page's name as the host.
 """
 
 import ipaddress
@@ -17,17 +17,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._-]{1,253})(:\d{1,5})?", re.ASCII)
 _LOOKUP_SECONDS = 5.0
 _LOOKUP_EVERY_SECONDS = 600.0
-_REFUSED = "ask by an IP address, by localhost, or by the name of this host\n"
+_REFUSED = "use an IP address, localhost, or the name of this host\n"
 
 
 def host_of(header: str) -> str | None:
-    """The host of a ``Host`` header in lower case, without port and final dot; None: it has no such form."""
+    """Returns the host of a ``Host`` header in lower case, without port and final dot, or None."""
     found = _HOST.fullmatch(header)
     return found[1].removesuffix(".").lower() if found else None
 
 
 def is_address(host: str) -> bool:
-    """Whether it is an IP address, and not one of the shorthands that only some resolvers know."""
+    """Whether it is an IP address; short forms that only some resolvers know are not."""
     is_bracketed = host.startswith("[") and host.endswith("]")
     try:
         found = ipaddress.ip_address(host[1:-1] if is_bracketed else host)
@@ -37,7 +37,7 @@ def is_address(host: str) -> bool:
 
 
 def look_up_names(name: str) -> set[str]:
-    """The names under which the resolver knows this host; asks the network."""
+    """Returns the names of this host in the resolver; asks the network."""
     found = {socket.getfqdn(name)}
     try:
         canonical, aliases, _ = socket.gethostbyname_ex(name)
@@ -67,7 +67,7 @@ class OwnNames:
         self._known.update(name.lower() for name in names)
 
     async def has(self, header: str) -> bool:
-        """Whether the header names this host; asks the resolver where that may well be so."""
+        """Whether the header names this host; asks the resolver if the first label matches."""
         host = host_of(header)
         if host is None:
             return False
@@ -92,9 +92,9 @@ class OwnNames:
 
 @dataclass(frozen=True, slots=True)
 class OwnNamesOnly:
-    """An application that answers only who asks for this host; 421 for all others.
+    """An application that answers only requests for this host; 421 for all others.
 
-    A request of HTTP/1.0 without a host is answered: browsers send none of those.
+    A request of HTTP/1.0 without a host is answered: browsers never send such requests.
     """
 
     app: ASGIApp

@@ -1,4 +1,4 @@
-"""HTTP/1.1 of one connection: one request, one answer, each under a deadline, and quiet about nonsense."""
+"""HTTP/1.1 of one connection: one request, one answer, each with a deadline; logs no garbage."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 from pagerforce.service.inbound.contain import IS_GONE
 from pagerforce.service.inbound.gate import Gate, Phase, Place
 
-# What uvicorn says about a connection is either a stranger's nonsense or reported by ``contain``.
+# uvicorn's messages are either about garbage from strangers or already reported by ``contain``.
 _QUIET = logging.getLogger("pagerforce.inbound.quiet")
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
@@ -22,12 +22,12 @@ _QUIET.propagate = False
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How long a connection may take.
+    """The time limits of a connection.
 
     Attributes:
         request_seconds: from its beginning to the end of its request.
-        stall_seconds: without reading on, while an answer is sent.
-        drain_seconds: to read the rest, once the answer is complete.
+        stall_seconds: for a caller that does not read while an answer is sent.
+        drain_seconds: to read the rest once the answer is complete.
     """
 
     request_seconds: float
@@ -41,11 +41,11 @@ class GuardedProtocol(H11Protocol):
     Args:
         config: of uvicorn; its headers say ``connection: close``.
         state: the server's.
-        gate: told when the connection is gone.
+        gate: notified when the connection has ended.
         place: at the gate.
-        deadlines: how long it may take.
+        deadlines: the time limits.
         extra: put into the scope of its request.
-        report: told about an exception that nobody expects.
+        report: called with an unexpected exception.
     """
 
     def __init__(  # noqa: PLR0913 (all by name, and only the server calls it)
@@ -71,7 +71,7 @@ class GuardedProtocol(H11Protocol):
         self.app = _with_extra(self.app, {**extra, IS_GONE: self._is_gone})
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 (asyncio's)
-        """The connection is there; it has so long to ask."""
+        """Starts the time limit of the request."""
         super().connection_made(transport)
         if self._place.is_cut:
             transport.abort()
@@ -80,7 +80,7 @@ class GuardedProtocol(H11Protocol):
         self._set_timer(self._deadlines.request_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """Leaves the gate."""
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self._set_timer(None)
@@ -88,7 +88,7 @@ class GuardedProtocol(H11Protocol):
         self._gate.leave(self._place)
 
     def data_received(self, data: bytes) -> None:
-        """Some of the request; what is none ends the connection."""
+        """Receives a part of the request; an invalid one ends the connection."""
         try:
             super().data_received(data)
         except h11.ProtocolError:
@@ -104,12 +104,12 @@ class GuardedProtocol(H11Protocol):
         return self.transport.is_closing()
 
     def _is_asked(self) -> bool:
-        """Whether the request is there to its end."""
+        """Whether the request is complete."""
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.more_body
 
     def send_400_response(self, msg: str) -> None:
-        """Answers what is no request, where an answer has not begun."""
+        """Answers an invalid request, unless an answer has begun."""
         if self.cycle is not None:
             if self.cycle.response_started:
                 self.transport.abort()
@@ -120,7 +120,7 @@ class GuardedProtocol(H11Protocol):
         self._drain()
 
     def on_response_complete(self) -> None:
-        """The answer is complete: what is left of it has so long to be read."""
+        """Starts the time limit to read the rest of a complete answer."""
         super().on_response_complete()
         self._unset_keepalive_if_required()
         self._drain()
@@ -130,20 +130,20 @@ class GuardedProtocol(H11Protocol):
         self._set_timer(self._deadlines.drain_seconds)
 
     def shutdown(self) -> None:
-        """The daemon stops: who has asked may still be answered."""
+        """Closes the connection for a stop of the daemon, unless its request is being answered."""
         if self._place.phase is Phase.WAITING:
             self.transport.abort()
         elif self._place.phase is Phase.DRAINING:
             self.transport.close()
 
     def pause_writing(self) -> None:
-        """The caller reads slower than it is answered: it must read on within the deadline."""
+        """Starts a time limit for a slow reader."""
         super().pause_writing()
         if self._stall is None:
             self._stall = self.loop.call_later(self._deadlines.stall_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The caller has read on."""
+        """Ends the time limit: the caller reads again."""
         super().resume_writing()
         if self._stall is not None:
             self._stall.cancel()

@@ -1,14 +1,14 @@
-"""How many files the process may open, and how many of those both listeners may take.
+"""The number of files that the process may open, and the share of both listeners.
 
-The daemon's own work comes first: connections to both sides, the database, the log. The listeners share
-what is left, so that no number of callers uses up the descriptors that a page needs.
+The daemon's own work comes first: connections to both sides, the database, the log. The listeners
+share the rest, so that callers can never use up the descriptors that a page needs.
 """
 
 import resource
 from dataclasses import dataclass
 
 _WANTED_FILES = 4096
-_OWN_FILES = 160  # two sides with 32 connections each, names looked up, the database, the loop
+_OWN_FILES = 160  # two sides with 32 connections each, DNS lookups, the database, the loop
 _MOST_METRICS = 256
 _MOST_CONTROL = 64
 _LEAST = 8
@@ -23,7 +23,7 @@ class Room:
 
 
 def share_room(files: int) -> Room:
-    """The room of both listeners where the process may open so many files.
+    """Returns the room of both listeners if the process may open this number of files.
 
     Below some 300 files all shrink alike; a few connections are always possible.
     """
@@ -35,7 +35,7 @@ def share_room(files: int) -> Room:
 
 
 def raise_file_limit() -> None:
-    """Raises the soft limit of open files as far as it is wanted and the hard limit allows."""
+    """Raises the soft limit of open files as far as needed and as the hard limit allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _WANTED_FILES if hard == resource.RLIM_INFINITY else min(_WANTED_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -43,6 +43,6 @@ def raise_file_limit() -> None:
 
 
 def present_room() -> Room:
-    """The room under the limit in force."""
+    """Returns the room under the present limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return share_room(_WANTED_FILES if soft == resource.RLIM_INFINITY else soft)

@@ -1,4 +1,4 @@
-"""Serves an application on a listener behind a gate, until the block is left."""
+"""Serves an application on a listener behind a gate, until the block ends."""
 
 import asyncio  # noqa: TID251 (uvicorn's protocols are asyncio's, and so is what connects them)
 import logging
@@ -11,7 +11,7 @@ import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
-from pagerforce.service.inbound.accept import Acceptor, Judge
+from pagerforce.service.inbound.accept import Acceptor, Ranker
 from pagerforce.service.inbound.contain import Report
 from pagerforce.service.inbound.gate import Bounds, Gate, Place
 from pagerforce.service.inbound.protocol import Deadlines, GuardedProtocol
@@ -34,16 +34,16 @@ class _Server(uvicorn.Server):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is served, and how.
+    """An application with its limits.
 
     Attributes:
         name: of the listener, for the log.
         app: answers.
         bounds: of its connections.
         deadlines: of each connection.
-        judge: says whose connection it is.
-        report: told about an exception that nobody expects.
-        scope_of: what goes into the scope of a connection's request.
+        ranker: finds the user and rank of a connection.
+        report: called with an unexpected exception.
+        scope_of: additions to the scope of a connection's request.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Service:
     bounds: Bounds
     deadlines: Deadlines
     report: Report
-    judge: Judge
+    ranker: Ranker
     scope_of: Callable[[socket.socket], Mapping[str, object]] = lambda _: {}
 
 
@@ -76,7 +76,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
 @asynccontextmanager
 async def serve(service: Service, listener: socket.socket) -> AsyncIterator[Gate]:
     """Serves while the block runs; the listener is closed at its end."""
-    # It says only that callers are still there at the end, which is no news.
+    # It only logs that callers are still connected at the end, which is normal.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = _config(service.app)
     server = _Server(config)
@@ -103,7 +103,7 @@ async def serve(service: Service, listener: socket.socket) -> AsyncIterator[Gate
         with anyio.CancelScope(shield=True):
             await server.serve()
 
-    acceptor = Acceptor(service.name, listener, gate, service.judge, welcome, service.report)
+    acceptor = Acceptor(service.name, listener, gate, service.ranker, welcome, service.report)
     try:
         acceptor.open()
         async with anyio.create_task_group() as group, anyio.create_task_group() as doors:

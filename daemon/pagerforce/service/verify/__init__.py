@@ -1,1 +1,1 @@
-"""``verify``: a scripted story on a test incident and a test record, compared with the table of beliefs."""
+"""``verify``: a scripted test on an incident and a record, compared with the table of beliefs."""

@@ -1,4 +1,4 @@
-"""How the end of a run finds what a lost answer may have made, and closes what it can."""
+"""Cleans up at the end of a run, also objects whose create request lost its answer."""
 
 from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
@@ -14,11 +14,11 @@ _TRIES = 3
 
 
 async def find_lost(look: Callable[[], Awaitable[list[T]]], made: Collection[T]) -> list[T]:
-    """What a request made whose answer never came; it may still be under way.
+    """Returns what a request without an answer created; the request may still be running.
 
     Args:
-        look: everything that is there with our mark; raises ``RemoteError``.
-        made: what is known to have been made.
+        look: returns everything that has the mark of ``verify``; raises ``RemoteError``.
+        made: what is known to have been created.
     """
     for _ in range(_TRIES):
         found = [one for one in await look() if one not in made]
@@ -29,7 +29,7 @@ async def find_lost(look: Callable[[], Awaitable[list[T]]], made: Collection[T])
 
 
 async def close(attempt: Callable[[], Awaitable[None]]) -> str:
-    """Tries a few times; gives why it could not be done, without the vendor's words, ``""`` where it was.
+    """Tries a few times; returns the reason of a failure without the vendor's words, else ``""``.
 
     Args:
         attempt: raises ``RemoteError``.

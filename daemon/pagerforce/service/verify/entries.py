@@ -1,4 +1,4 @@
-"""Raw log entries and incidents of PagerDuty as ``verify`` looks at them. Pure."""
+"""Reads values from PagerDuty's raw log entries and incidents, for ``verify``. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,39 +11,39 @@ _FRACTION = re.compile(r"\.(\d+)")
 
 
 def type_of(entry: Raw) -> str:
-    """Its type without ``_log_entry``."""
+    """Returns its type without ``_log_entry``."""
     return word(entry.get("type")).removesuffix("_log_entry")
 
 
 def of_type(entries: Sequence[Raw], kind: str) -> list[Raw]:
-    """The entries of a type, in their order."""
+    """Returns the entries of a type, in their order."""
     return [entry for entry in entries if type_of(entry) == kind]
 
 
 def agent_of(entry: Raw) -> tuple[str, str]:
-    """Type (``user``, ``service``) and id of who did it."""
+    """Returns type (``user``, ``service``) and id of the agent."""
     agent = mapping(entry.get("agent"))
     return word(agent.get("type")).removesuffix("_reference"), word(agent.get("id"))
 
 
 def channel_of(entry: Raw) -> str:
-    """The type of its channel."""
+    """Returns the type of its channel."""
     return word(mapping(entry.get("channel")).get("type"))
 
 
 def assignees_of(entry: Raw) -> list[str]:
-    """Ids of whom it names."""
+    """Returns the ids of its assignees."""
     return [word(item.get("id")) for item in items(entry.get("assignees"))]
 
 
 def assigned(incident: Raw) -> list[str]:
-    """Ids of whom the incident is assigned to."""
+    """Returns the ids of the incident's assignees."""
     found = items(incident.get("assignments"))
     return sorted(word(mapping(item.get("assignee")).get("id")) for item in found)
 
 
 def by_service(entries: Sequence[Raw], at: object) -> list[Raw]:
-    """Assign entries that the service made by itself in a second."""
+    """Returns the assign entries that the service created by itself in a given second."""
     return [
         entry
         for entry in of_type(entries, "assign")
@@ -54,13 +54,13 @@ def by_service(entries: Sequence[Raw], at: object) -> list[Raw]:
 
 
 def has_fraction(stamp: object) -> bool:
-    """Whether a time has a part of a second that is not zero."""
+    """Whether a time has a non-zero fraction of a second."""
     found = _FRACTION.search(stamp) if isinstance(stamp, str) else None
     return found is not None and found[1].strip("0") != ""
 
 
 def entry_shape(entry: Raw) -> Json:
-    """What a report shows of an entry."""
+    """Returns the parts of an entry that a report shows."""
     kind, agent = agent_of(entry)
     return {
         "id": word(entry.get("id")),
@@ -75,7 +75,7 @@ def entry_shape(entry: Raw) -> Json:
 
 
 def incident_shape(incident: Raw) -> Json:
-    """What a report shows of an incident."""
+    """Returns the parts of an incident that a report shows."""
     return {
         "id": word(incident.get("id")),
         "status": word(incident.get("status")),

@@ -1,4 +1,4 @@
-"""What ``verify`` found about each belief, and the shapes it saw: ids and forms, never texts."""
+"""The results of ``verify`` for each belief, and what it saw: ids and types, never texts."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ _WORD = re.compile(r"[\w.:+-]{1,64}")
 
 
 class Status(StrEnum):
-    """How a belief came out."""
+    """The result for a belief."""
 
     OK = "ok"
     DIFFERS = "differs"
@@ -22,7 +22,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One belief, tried or not. ``reason``: why it was not tried, else ``""``."""
+    """One belief, tested or not. ``reason``: why it was not tested, else ``""``."""
 
     status: Status
     expected: str
@@ -32,26 +32,26 @@ class Finding:
 
 @dataclass(slots=True)
 class Findings:
-    """Collects findings; what differs once, differs."""
+    """Collects findings; a belief that differed once counts as different."""
 
     found: dict[str, Finding] = field(default_factory=dict)
 
     def judge(self, name: str, expected: str, seen: str, *, holds: bool) -> None:
-        """A belief was tried."""
+        """Notes the result of a tested belief."""
         known = self.found.get(belief(name).name)
         if known is None or known.status is not Status.DIFFERS:
             self.found[name] = Finding(Status.OK if holds else Status.DIFFERS, expected, seen)
 
     def leave(self, names: Iterable[str], reason: str) -> None:
-        """Beliefs could not be tried; those that were, stay as they are."""
+        """Notes that beliefs could not be tested; tested ones keep their result."""
         for name in names:
             said = Finding(Status.NOT_TRIED, belief(name).says, reason=reason)
             self.found.setdefault(belief(name).name, said)
 
     def to_json(self) -> list[Json]:
-        """Every belief of the table, in its order."""
+        """Returns every belief of the table, in its order."""
         for item in BELIEFS.values():
-            self.leave([item.name], item.untried or "the story did not come so far")
+            self.leave([item.name], item.untried or "the test did not get so far")
         return [
             {
                 "belief": name,
@@ -66,26 +66,26 @@ class Findings:
 
 
 def refusal(error: RemoteError) -> str:
-    """What an error was, without the vendor's own words: they may quote what was sent."""
+    """Returns an error without the vendor's own words, which may quote what was sent."""
     what = f"HTTP {error.status}" if error.status else "no answer"
     return f"{what}, code {word(error.code)}" if error.code else what
 
 
 def word(value: object) -> str:
-    """An id, a type or a time as it is; anything that could be a text for people, as ``?``."""
+    """Returns an id, a type or a time as it is, and anything that could be free text as ``?``."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else "?"
 
 
 def mapping(value: object) -> Mapping[str, object]:
-    """The object that should be there; an empty one where it is not."""
+    """Returns the value if it is an object, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def items(value: object) -> list[Mapping[str, object]]:
-    """The objects of the list that should be there."""
+    """Returns the objects of the value if it is a list, else none."""
     return [mapping(item) for item in value] if isinstance(value, list) else []
 
 
 def texts(values: Iterable[str]) -> str:
-    """Ids and types in a row."""
+    """Returns ids and types, separated by commas."""
     return ", ".join(values) or "none"

@@ -1,4 +1,4 @@
-"""Steps of the test incident that concern who has it and what state it is in."""
+"""Steps of the test incident that concern its assignees and its status."""
 
 from pagerforce.errors import RefusedError
 from pagerforce.pagerduty.client import POLICIES
@@ -16,7 +16,7 @@ from pagerforce.service.verify.scene import Scene, first
 
 
 async def trigger(scene: Scene) -> None:
-    """Somebody is paged."""
+    """Triggers the incident: somebody is paged."""
     scene.id = await scene.incidents.trigger()
     new = await scene.after("trigger", "trigger")
     scene.other = await _find_other(scene)
@@ -52,7 +52,7 @@ def _judge_first_call(scene: Scene, calls: list[Raw]) -> None:
 
 
 async def _find_other(scene: Scene) -> str:
-    """Somebody besides us to assign to: who is on call, else whom the policy names."""
+    """Returns another person to assign to: the person on call, else one that the policy names."""
     candidates = assigned(scene.state)
     policy_id = mapping(scene.state.get("escalation_policy")).get("id")
     if isinstance(policy_id, str):
@@ -65,7 +65,7 @@ async def _find_other(scene: Scene) -> str:
 
 
 async def find(scene: Scene) -> None:
-    """The incident is looked for by its key."""
+    """Searches for the incident by its key."""
     params = {
         "incident_key": scene.incidents.key,
         "service_ids[]": [scene.incidents.service_id],
@@ -84,7 +84,7 @@ async def find(scene: Scene) -> None:
 
 
 async def trigger_again(scene: Scene) -> None:
-    """A second incident with the same key."""
+    """Triggers a second incident with the same key."""
     try:
         second = await scene.incidents.trigger()
     except RefusedError as error:
@@ -96,13 +96,13 @@ async def trigger_again(scene: Scene) -> None:
 
 
 async def acknowledge(scene: Scene) -> None:
-    """We take the incident from whom it was assigned to."""
+    """Acknowledges the incident, which takes it from its assignee."""
     before = assigned(scene.state)
     new = await scene.act("acknowledge", "acknowledge", status="acknowledged")
     entry = first(of_type(new, "acknowledge"))
     if set(before) & scene.cast.ours:
         scene.leave(
-            "the incident was assigned to us already",
+            "the incident was already assigned to pagerforce's user",
             "acknowledge-assigns-to-writer",
             "service-assigns-beside-acknowledge",
         )
@@ -137,7 +137,7 @@ def _judge_companion(scene: Scene, new: list[Raw], entry: Raw | None) -> None:
 
 def _judge_status_kept(scene: Scene, new: list[Raw]) -> None:
     if not of_type(new, "assign"):
-        scene.leave("no assign entry came with it", "service-assign-keeps-status")
+        scene.leave("there was no assign entry with it", "service-assign-keeps-status")
         return
     status = word(scene.state.get("status"))
     scene.judge(
@@ -146,7 +146,7 @@ def _judge_status_kept(scene: Scene, new: list[Raw]) -> None:
 
 
 async def reassign(scene: Scene) -> None:
-    """The acknowledged incident goes to somebody else."""
+    """Assigns the acknowledged incident to another person."""
     if not scene.other:
         reason = "there is nobody else to assign to: the policy names no other person"
         scene.leave(reason, "reassign-ends-acknowledgement", "one-entry-per-target")
@@ -158,13 +158,13 @@ async def reassign(scene: Scene) -> None:
 
 
 async def acknowledge_kept(scene: Scene) -> None:
-    """One write acknowledges the incident and leaves it with somebody else."""
+    """Acknowledges the incident and assigns it to another person in one write."""
     name = "acknowledge-with-assignments-keeps-both"
     if not scene.other:
-        scene.leave("there is nobody else to leave it with: the policy names no other person", name)
+        scene.leave("there is nobody else to assign to: the policy names no other person", name)
         return
     if scene.is_acknowledged():
-        scene.leave("the incident was acknowledged still", name)
+        scene.leave("the incident was still acknowledged", name)
         return
     expected = f"acknowledged, assigned to {scene.other}"
     try:
@@ -182,7 +182,7 @@ async def acknowledge_kept(scene: Scene) -> None:
 
 
 async def assign_two(scene: Scene) -> None:
-    """It goes to two people at once."""
+    """Assigns the incident to two people at once."""
     if not scene.other:
         return
     ours = min(scene.cast.ours)
@@ -198,7 +198,7 @@ async def assign_two(scene: Scene) -> None:
 
 
 async def escalate(scene: Scene) -> None:
-    """The acknowledged incident goes up the chain."""
+    """Escalates the acknowledged incident."""
     if not await scene.acknowledged_again():
         return
     levels = await _levels(scene)
@@ -218,9 +218,9 @@ async def _levels(scene: Scene) -> int:
 
 
 async def delegate(scene: Scene) -> None:
-    """The acknowledged incident goes to another policy."""
+    """Delegates the acknowledged incident to another policy."""
     if not scene.cast.policy_id:
-        reason = "it would page other people: name an escalation policy with --policy"
+        reason = "it would page other people: give an escalation policy with --policy to test it"
         scene.leave(reason, "delegate-ends-acknowledgement", "delegate-names-no-targets")
         return
     is_acknowledged = await scene.acknowledged_again()

@@ -1,7 +1,7 @@
-"""The test incidents of ``verify``: made, read and closed again, also those of a run that was cut off.
+"""Creates, reads and closes the test incidents of ``verify``, also those of an interrupted run.
 
-Every one bears a key that begins with ``pagerforce-verify:``, so that a later run finds what an earlier
-one could not close. Nothing else is ever closed.
+Every one has a key that begins with ``pagerforce-verify:``, so that a later run finds what an
+earlier one could not close. Nothing else is ever closed.
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ class TestIncidents:
     """One run's incidents on one service.
 
     Attributes:
-        wait_seconds: how long a log entry may take to become visible.
-        made: ids of those that are to be closed.
+        wait_seconds: the longest wait until a log entry is visible.
+        made: ids of the incidents to close.
     """
 
     client: PagerDutyClient
@@ -42,48 +42,48 @@ class TestIncidents:
     made: list[str] = field(default_factory=list)
     _is_unsure: bool = False
 
-    __test__ = False  # no test class, whatever pytest thinks of the name
+    __test__ = False  # not a test class, despite its name
 
     @property
     def key(self) -> str:
-        """The key of this run's incident."""
+        """Returns the key of this run's incident."""
         return f"{KEY}:{self.service_id}:{self.run}"
 
     async def trigger(self) -> str:
-        """Makes an incident and gives its id; raises ``RemoteError``."""
+        """Creates an incident and returns its id; raises ``RemoteError``."""
         wanted = {
             "type": "incident",
             "title": TITLE,
             "service": {"id": self.service_id, "type": "service_reference"},
             "urgency": self.urgency,
             "incident_key": self.key,
-            "body": {"type": "incident_body", "details": "Made by `pagerforce verify`."},
+            "body": {"type": "incident_body", "details": "Created by `pagerforce verify`."},
         }
         was_unsure, self._is_unsure = self._is_unsure, True
         try:
             made = await self.client.send_incident(wanted, self.email)
         except UnknownOutcomeError:
-            raise  # there may be one: the end of the run looks for it
+            raise  # it may exist: the end of the run searches for it
         except RemoteError:
             self._is_unsure = was_unsure
             raise
         incident_id = str(made.get("id") or "")
         if not incident_id:
-            raise UnknownOutcomeError("incidents.create: the answer holds no id")
+            raise UnknownOutcomeError("incidents.create: the answer has no id")
         self.made.append(incident_id)
         self._is_unsure = was_unsure
         return incident_id
 
     async def change(self, incident_id: str, **changes: object) -> Raw:
-        """Changes an incident and gives it as answered; raises ``RemoteError``."""
+        """Changes an incident and returns the answer; raises ``RemoteError``."""
         return await self.client.send_update(incident_id, changes, self.email)
 
     async def read(self, incident_id: str) -> Raw:
-        """The incident as it is now; raises ``RemoteError``."""
+        """Returns the incident as it is now; raises ``RemoteError``."""
         return await self.client.fetch_incident(incident_id)
 
     async def log(self, incident_id: str) -> list[Raw]:
-        """All its entries in the API's own order; raises ``RemoteError``."""
+        """Returns all its entries in the API's own order; raises ``RemoteError``."""
         since = (self.client.server_time or datetime.now(UTC)) - SIDES_APART
         found: list[Raw] = []
         for _ in range(_MOST_PAGES):
@@ -96,9 +96,9 @@ class TestIncidents:
         return found
 
     async def wait_for(self, incident_id: str, kind: str, known: Sequence[Raw]) -> list[Raw]:
-        """The entries that are new since ``known``, once one of this type is among them.
+        """Waits for an entry of this type and returns all entries that are new since ``known``.
 
-        Where none comes in time, what came until then.
+        If none arrives in time, it returns those that arrived.
         """
         ids = {entry.get("id") for entry in known}
         new: list[Raw] = []
@@ -111,7 +111,7 @@ class TestIncidents:
         return new
 
     async def leftovers(self) -> list[str]:
-        """Ids of open incidents on the service that runs of ``verify`` made; raises ``RemoteError``."""
+        """Returns ids of open incidents of ``verify`` on the service; raises ``RemoteError``."""
         params = {
             "service_ids[]": [self.service_id],
             "statuses[]": ["triggered", "acknowledged"],
@@ -132,21 +132,22 @@ class TestIncidents:
         return found
 
     async def close_all(self) -> list[str]:
-        """Resolves every incident that this run made; says of each that could not be, what to do."""
+        """Resolves every incident of this run; returns what to do about each that it could not."""
         left: list[str] = []
         if self._is_unsure:
             try:
                 self.made += await find_lost(self.leftovers, self.made)
             except RemoteError as error:
                 left.append(
-                    f"an incident with the key {self.key} may be open on {self.service_id} and could"
-                    f" not be looked for ({refusal(error)}): run verify again, or resolve it there"
+                    f"an incident with the key {self.key} may be open on {self.service_id}; the"
+                    f" search failed ({refusal(error)}): run verify again, or resolve it there"
                 )
         for incident_id in self.made:
             problem = await close(partial(self._close, incident_id))
             if problem:
                 left.append(
-                    f"incident {word(incident_id)} could not be resolved ({problem}): resolve it there"
+                    f"incident {word(incident_id)} could not be resolved ({problem}): resolve it"
+                    f" there"
                 )
         return left
 

@@ -1,6 +1,6 @@
-"""The story of the test incident: each step acts, reads PagerDuty raw and judges beliefs.
+"""The test with the incident: each step acts, reads PagerDuty raw and judges beliefs.
 
-A step that is refused or fails leaves its beliefs untried; the next one goes on from there.
+If a step is refused or fails, its beliefs stay untested; the next step continues from there.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ from pagerforce.service.verify.scene import PREFIX, Say, Scene
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An act, and the beliefs that it tries."""
+    """A step, and the beliefs that it tests."""
 
     name: str
     play: Callable[[Scene], Awaitable[None]]
@@ -66,7 +66,7 @@ STEPS = (
 
 
 async def play_incident(scene: Scene, say: Say) -> None:
-    """Every step in turn; ends early where there is no incident."""
+    """Runs the steps in order; ends early if there is no incident."""
     for step in STEPS:
         await say(step.name)
         names = [PREFIX + item for item in step.beliefs]
@@ -77,7 +77,7 @@ async def play_incident(scene: Scene, say: Say) -> None:
             if not scene.id:
                 _leave_all(scene, f"there is no test incident ({step.name}: {refusal(error)})")
                 return
-        scene.findings.leave(names, f"{step.name}: the step before did not bring it about")
+        scene.findings.leave(names, f"{step.name}: the step before did not lead to it")
     _judge_times(scene)
 
 

@@ -1,4 +1,4 @@
-"""The test records of ``verify``: made, read and deleted again, also those of a run that was cut off."""
+"""Creates, reads and deletes the test records of ``verify``, also those of an interrupted run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from pagerforce.service.verify.closing import close, find_lost
 from pagerforce.service.verify.findings import refusal
 
 MARK = "[pagerforce verify: record]"
-"""Not as the incident's title begins: a rule may copy that into a record, which is not to be deleted."""
+"""Unlike the incident's title: a rule may copy that into a record that must not be deleted."""
 
 _MOST = 50
 _TEXTS = frozenset({"string", "textarea"})
@@ -24,7 +24,7 @@ STAMPS = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
 
 
 def find_text_field(info: ObjectInfo) -> FieldInfo | None:
-    """The field that bears the mark: a text that can be written and searched for."""
+    """Returns the field for the mark: a text that can be written and searched."""
     fits = [
         one
         for one in info.fields.values()
@@ -49,7 +49,7 @@ def _likelihood(one: FieldInfo) -> tuple[int, str]:
 def fill_required(
     info: ObjectInfo, given: Mapping[str, Scalar], user_id: str
 ) -> tuple[dict[str, Scalar], list[str]]:
-    """Values for the fields that a record must have, and those for which there is none."""
+    """Returns values for the required fields of a record, and the fields without a value."""
     values: dict[str, Scalar] = dict(given)
     missing: list[str] = []
     for one in info.fields.values():
@@ -72,8 +72,8 @@ class TestRecords:
     """One run's records of one object.
 
     Attributes:
-        text_field: the field that bears the mark.
-        made: Ids of those that are to be deleted.
+        text_field: the field with the mark.
+        made: Ids of the records to delete.
     """
 
     client: SalesforceClient
@@ -83,10 +83,10 @@ class TestRecords:
     made: list[RecordId] = field(default_factory=list)
     _is_unsure: bool = False
 
-    __test__ = False  # no test class, whatever pytest thinks of the name
+    __test__ = False  # not a test class, despite its name
 
     async def create(self, values: Mapping[str, Scalar]) -> RecordId:
-        """Makes a record with the mark and gives its Id; raises ``RemoteError``."""
+        """Creates a record with the mark and returns its Id; raises ``RemoteError``."""
         self._is_unsure = True
         try:
             record_id = await self.client.create(
@@ -94,7 +94,7 @@ class TestRecords:
                 {**values, self.text_field: f"{MARK} nothing to do, it is deleted"},
             )
         except UnknownOutcomeError:
-            raise  # there may be one: the end of the run looks for it
+            raise  # it may exist: the end of the run searches for it
         except RemoteError:
             self._is_unsure = False
             raise
@@ -103,14 +103,14 @@ class TestRecords:
         return record_id
 
     async def read(self, record_id: RecordId, *, deleted: bool = False) -> Mapping[str, object]:
-        """The record raw, empty where it is not found; raises ``RemoteError``."""
+        """Returns the raw record, empty if it is not found; raises ``RemoteError``."""
         fields = ("Id", "IsDeleted", "CreatedById", "LastModifiedById", *STAMPS, self.text_field)
         select = Select(self.object_name, fields, (equals("Id", record_id),))
         rows = await self.client.query_to_end(select.text(), deleted=deleted)
         return rows[0] if rows else {}
 
     async def leftovers(self) -> list[RecordId]:
-        """Ids of records with the mark that our user made; raises ``RemoteError``."""
+        """Returns Ids of records with the mark by the same user; raises ``RemoteError``."""
         marked = compare(self.text_field, "LIKE", f"{MARK}%")
         select = Select(
             self.object_name,
@@ -122,15 +122,15 @@ class TestRecords:
         return [found_id(row) for row in rows if str(row.get(self.text_field)).startswith(MARK)]
 
     async def close_all(self) -> list[str]:
-        """Deletes every record that this run made; says of each that could not be, what to do."""
+        """Deletes every record of this run; returns what to do about each that it could not."""
         left: list[str] = []
         if self._is_unsure:
             try:
                 self.made += await find_lost(self.leftovers, self.made)
             except RemoteError as error:
                 left.append(
-                    f"a record of {self.object_name} with {MARK} in {self.text_field} may be there and"
-                    f" could not be looked for ({refusal(error)}): run verify again, or delete it"
+                    f"a record of {self.object_name} with {MARK} in {self.text_field} may exist;"
+                    f" the search failed ({refusal(error)}): run verify again, or delete it"
                 )
         for record_id in self.made:
             problem = await close(partial(self.client.delete, self.object_name, record_id))

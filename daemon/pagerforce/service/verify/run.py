@@ -1,4 +1,4 @@
-"""Plays both stories, one after the other, and closes what they made on every way out."""
+"""Runs both tests, one after the other, and always closes what they created."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,15 +17,15 @@ from pagerforce.service.verify.scene import Say, Scene
 _STORY_SECONDS = 240.0
 _CLOSE_SECONDS = 60.0
 _HURRIED_SECONDS = 8.0
-"""For closing where the process is to end: a service manager waits ten seconds."""
+"""The time for closing when the process must end: a service manager waits ten seconds."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run brought.
+    """The results of a run.
 
     Attributes:
-        left: what could not be closed, and what to do about each.
+        left: what could not be closed, with advice for each.
     """
 
     findings: Findings = field(default_factory=Findings)
@@ -34,7 +34,7 @@ class Outcome:
 
 
 async def run_incident(scene: Scene, outcome: Outcome, say: Say) -> None:
-    """The incident's story, and its end."""
+    """Runs the test with the incident, and closes it."""
     async with _closing(scene.incidents.close_all, outcome):
         with anyio.move_on_after(_STORY_SECONDS) as limit:
             await play_incident(scene, say)
@@ -43,7 +43,7 @@ async def run_incident(scene: Scene, outcome: Outcome, say: Say) -> None:
 
 
 async def run_record(story: RecordStory, outcome: Outcome) -> None:
-    """The record's story, and its end."""
+    """Runs the test with the record, and deletes it."""
     async with _closing(story.records.close_all, outcome):
         with anyio.move_on_after(_STORY_SECONDS) as limit:
             await story.play()
@@ -52,21 +52,21 @@ async def run_record(story: RecordStory, outcome: Outcome) -> None:
 
 
 def leave_side(outcome: Outcome, side: Side, reason: str) -> None:
-    """No belief about this side is tried any more."""
+    """Notes that the remaining beliefs about this side are not tested."""
     names = [name for name, one in BELIEFS.items() if one.side is side and not one.untried]
     outcome.findings.leave(names, reason)
 
 
 def _note_end(outcome: Outcome, side: Side, *, is_cut: bool) -> None:
     if is_cut:
-        leave_side(outcome, side, f"the story took longer than {_STORY_SECONDS:.0f} s")
+        leave_side(outcome, side, f"the test took longer than {_STORY_SECONDS:.0f} s")
 
 
 @asynccontextmanager
 async def _closing(
     close_all: Callable[[], Awaitable[list[str]]], outcome: Outcome
 ) -> AsyncIterator[None]:
-    """Closes what was made when the block ends, also where it is cancelled or fails."""
+    """Closes what was created when the block ends, also if it is cancelled or fails."""
     patience = _HURRIED_SECONDS
     try:
         yield
@@ -76,5 +76,5 @@ async def _closing(
             outcome.left += await close_all()
         if limit.cancelled_caught:
             outcome.left.append(
-                "not everything was closed in time: run verify again, it looks first"
+                "not everything was closed in time: run verify again, it closes the rest first"
             )

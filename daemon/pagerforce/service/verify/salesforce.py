@@ -1,4 +1,4 @@
-"""The story of the test record: each step acts, reads Salesforce raw and judges beliefs."""
+"""The test with the record: each step acts, reads Salesforce raw and judges beliefs."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.ids import RecordId, is_same_record_id
 from pagerforce.model.sameness import normal_text
 from pagerforce.model.value import Json, Scalar, parse_instant
-from pagerforce.salesforce.actions.desk import lookup_of
+from pagerforce.salesforce.actions.tools import lookup_of
 from pagerforce.salesforce.decode import value_at
 from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.soql import Select, equals
@@ -21,7 +21,7 @@ from pagerforce.service.verify.scene import Say
 
 _S = "salesforce."
 _SECOND = 1.1
-"""Stamps have whole seconds: between two changes that are to be told apart this must pass."""
+"""Stamps have whole seconds: this time must pass between two changes to distinguish them."""
 
 _COMMENT = f"{MARK} first line <&> ä €\n\n  second line, 'quoted' \"twice\" \\ and {{{{ braces }}}}"
 
@@ -31,8 +31,8 @@ class RecordStory:
     """One run on one record.
 
     Attributes:
-        values: what the record is made with, besides the mark.
-        seen: of each step the shape of the row.
+        values: the values of the record, besides the mark.
+        seen: the row after each step.
     """
 
     records: TestRecords
@@ -46,7 +46,7 @@ class RecordStory:
     _row: Mapping[str, object] = field(default_factory=dict)
 
     async def play(self) -> None:
-        """Every step in turn; ends early where there is no record."""
+        """Runs the steps in order; ends early if there is no record."""
         for name, (step, beliefs) in self._steps().items():
             await self.say(name)
             names = [_S + item for item in beliefs]
@@ -84,7 +84,7 @@ class RecordStory:
         try:
             self._id = await self.records.create(self.values)
         except RefusedError as error:
-            # the vendor's words may help anyone who looks on; the report does not have them
+            # the vendor's words may help the operator; the report does not contain them
             await self.say(f"Salesforce refused the record: {error}; --set FIELD=VALUE may help")
             raise
         await self._look("create")
@@ -140,7 +140,7 @@ class RecordStory:
         self._judge("comment-body-verbatim", "the same text", said, holds=is_same)
 
     async def _guard(self) -> None:
-        """Changes the record, then writes as if that had not been seen."""
+        """Changes the record, then writes with an old time as if that change were unknown."""
         await self._look("before the guarded write")
         try:
             old = parse_instant(str(self._row.get("LastModifiedDate")))
@@ -165,7 +165,7 @@ class RecordStory:
         try:
             await self.records.client.delete(self.records.object_name, self._record)
         except RefusedError as error:
-            reason = f"our user may not delete it: {refusal(error)}"
+            reason = f"the integration user may not delete it: {refusal(error)}"
             self._leave(reason, "deleted-rows-in-queryAll", "delete-moves-system-modstamp")
             return
         await self._look("delete", deleted=True)
@@ -200,7 +200,7 @@ class RecordStory:
 
 
 def _difference(body: object) -> str:
-    """How a text came back, without the text."""
+    """Says how a returned text differs, without the text."""
     if not isinstance(body, str):
         return "no text"
     wanted, found = normal_text(_COMMENT), normal_text(body)

@@ -1,4 +1,4 @@
-"""The test incident as its steps share it: what it is like, what its log says, what was found."""
+"""The state that the steps of the test incident share: the incident, its log, the findings."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -25,11 +25,11 @@ Say = Callable[[str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who takes part besides us.
+    """The users and the policy that take part.
 
     Attributes:
-        ours: ids of the users whom we write as.
-        policy_id: another escalation policy to hand the incident to; ``""`` for none.
+        ours: ids of the users in whose names pagerforce writes.
+        policy_id: another escalation policy to delegate to; ``""`` for none.
         tells_subscribers: whether a status update may be sent.
     """
 
@@ -43,12 +43,12 @@ class Scene:
     """One run on one incident.
 
     Attributes:
-        seen: of each step the shapes of the incident and of the new entries.
+        seen: the incident and the new entries after each step.
         id: the incident's; ``""`` before there is one.
         state: the incident as last read.
         log: its entries as far as they were read.
-        other: somebody besides us to assign to; ``""`` for nobody.
-        is_disturbed: a person acted on the incident: what does not fit then may be their doing.
+        other: another person to assign to; ``""`` for nobody.
+        is_disturbed: another person acted on the incident, which may explain a difference.
     """
 
     incidents: TestIncidents
@@ -62,23 +62,23 @@ class Scene:
     is_disturbed: bool = False
 
     async def act(self, name: str, kind: str, **changes: object) -> list[Raw]:
-        """Changes the incident; gives the entries that came of it."""
+        """Changes the incident; returns the resulting entries."""
         await self.incidents.change(self.id, **changes)
         return await self.after(name, kind)
 
     async def after(self, name: str, kind: str) -> list[Raw]:
-        """The entries that came of a change, once one of this type is there."""
+        """Waits for an entry of this type; returns the entries that resulted from a change."""
         new = await self.incidents.wait_for(self.id, kind, self.log)
         await self.look(name, new)
         return new
 
     async def look(self, name: str, new: list[Raw]) -> None:
-        """Reads the incident and keeps it and the new entries."""
+        """Reads the incident; stores it and the new entries."""
         self.state = await self.incidents.read(self.id)
         self.keep(name, new)
 
     def keep(self, name: str, new: list[Raw]) -> None:
-        """Keeps new entries, and the shapes of what is there."""
+        """Stores new entries, and what the report shows of them and of the incident."""
         self.log = [*new, *self.log]
         self.is_disturbed = self.is_disturbed or any(map(self._is_others, new))
         self.seen[name] = {
@@ -87,7 +87,7 @@ class Scene:
         }
 
     async def acknowledged_again(self) -> bool:
-        """Whether the incident is acknowledged, after an attempt to."""
+        """Acknowledges the incident if needed; returns whether it is acknowledged."""
         if not self.is_acknowledged():
             await self.act("acknowledge again", "acknowledge", status="acknowledged")
         return self.is_acknowledged()
@@ -97,7 +97,7 @@ class Scene:
         return self.state.get("status") == "acknowledged"
 
     def judge_ended(self, name: str, new: list[Raw], kind: str) -> None:
-        """An act ended the acknowledgement: the incident says so, and no entry."""
+        """Judges that a step ended the acknowledgement, visible on the incident but in no entry."""
         if not of_type(new, kind):
             self.absent(kind, name)
             return
@@ -112,23 +112,23 @@ class Scene:
         )
 
     def judge_silent(self, name: str, new: list[Raw], allowed: set[str]) -> None:
-        """Besides these types no entry came."""
+        """Judges that there is no entry besides these types."""
         others = sorted({type_of(entry) for entry in new} - allowed - _QUIET)
         self.judge(name, "no other entry", texts(others), holds=not others)
 
     def judge(self, name: str, expected: str, seen: str, *, holds: bool) -> None:
-        """A belief was tried; what does not fit says nothing where somebody else acted."""
+        """Notes a tested belief; a difference does not count if somebody else acted."""
         if self.is_disturbed and not holds:
             self.leave("somebody else acted on the test incident meanwhile: run it again", name)
             return
         self.findings.judge(PREFIX + name, expected, seen, holds=holds)
 
     def leave(self, reason: str, *names: str) -> None:
-        """Beliefs could not be tried."""
+        """Notes that beliefs could not be tested."""
         self.findings.leave([PREFIX + name for name in names], reason)
 
     def absent(self, kind: str, *names: str) -> None:
-        """Beliefs could not be tried: an entry did not come."""
+        """Notes that beliefs could not be tested because an entry did not arrive."""
         seconds = self.incidents.wait_seconds
         self.leave(f"no {kind} entry became visible within {seconds:g} s", *names)
 
@@ -139,5 +139,5 @@ class Scene:
 
 
 def first(entries: list[Raw]) -> Raw | None:
-    """The first of them."""
+    """Returns the first entry."""
     return entries[0] if entries else None

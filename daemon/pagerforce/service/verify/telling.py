@@ -1,4 +1,4 @@
-"""Steps of the test incident that concern what its log says."""
+"""Steps of the test incident that concern its log."""
 
 from pagerforce.errors import RefusedError
 from pagerforce.pagerduty.client import PRIORITIES
@@ -11,7 +11,7 @@ _NOTES = 3
 
 
 async def annotate(scene: Scene) -> None:
-    """Several notes at once."""
+    """Adds several notes at once."""
     wanted = [
         f"[pagerforce verify] note {place + 1} <&> \u00e4\nsecond line" for place in range(_NOTES)
     ]
@@ -19,7 +19,7 @@ async def annotate(scene: Scene) -> None:
     for text in wanted:
         await scene.incidents.client.send_note(scene.id, text, scene.incidents.email)
     found: list[Raw] = []
-    for _ in wanted:  # each wait ends with one entry at least
+    for _ in wanted:  # each wait ends with at least one entry
         found = await scene.incidents.wait_for(scene.id, "annotate", known)
         if len(of_type(found, "annotate")) >= len(wanted):
             break
@@ -55,9 +55,9 @@ def _judge_order(scene: Scene, notes: list[Raw], places: list[int]) -> None:
 
 
 async def update(scene: Scene) -> None:
-    """A status update, where it was asked for."""
+    """Sends a status update, if requested."""
     if not scene.cast.tells_subscribers:
-        reason = "it would reach subscribers: ask for it with --status-update"
+        reason = "it would reach subscribers: allow it with --status-update"
         scene.leave(reason, "status-update-entry-bears-message")
         return
     known, text = list(scene.log), "[pagerforce verify] a test, nothing is wrong"
@@ -74,7 +74,7 @@ async def update(scene: Scene) -> None:
 
 
 async def prioritise(scene: Scene) -> None:
-    """Another priority, where the account has them."""
+    """Sets another priority, if the account has priorities."""
     page = await scene.incidents.client.fetch_page(PRIORITIES, {})
     rows = [row for row in items(list(page.rows)) if isinstance(row.get("id"), str)]
     if not rows:
@@ -97,7 +97,7 @@ async def prioritise(scene: Scene) -> None:
 
 
 async def calm(scene: Scene) -> None:
-    """Another urgency."""
+    """Sets another urgency."""
     if scene.state.get("urgency") != "high":
         reason = "the incident is of low urgency: run with --urgency high"
         scene.leave(reason, "urgency-change-entry")
@@ -112,7 +112,7 @@ async def calm(scene: Scene) -> None:
 
 
 async def resolve(scene: Scene) -> None:
-    """A new title, then the end."""
+    """Sets a new title, then resolves the incident."""
     known = list(scene.log)
     await scene.incidents.change(scene.id, title=f"{TITLE} (2)")
     text = "[pagerforce verify] resolved"
@@ -137,7 +137,7 @@ async def resolve(scene: Scene) -> None:
 
 
 async def reopen(scene: Scene) -> None:
-    """It is opened again, and resolved again."""
+    """Opens the incident again, and resolves it again."""
     known = list(scene.log)
     try:
         await scene.incidents.change(scene.id, status="acknowledged")

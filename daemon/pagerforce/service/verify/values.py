@@ -1,4 +1,4 @@
-"""What a test record is made with: what the configuration gives every new record of its object."""
+"""The values of a test record: those that the configuration gives new records of its object."""
 
 from collections.abc import Iterator, Mapping
 
@@ -17,13 +17,13 @@ Given = tuple[str, object, Mapping[str, object] | None]
 async def configured_values(
     loaded: Loaded, object_name: str, service_id: str, lookups: LookupResolver
 ) -> dict[str, Scalar]:
-    """Plain values and lookups of the first rule that creates such records, and of the mapping.
+    """Returns values and lookups of the first rule that creates such records, and of the mapping.
 
-    What is a template is left out: there is no event to fill it in with. A lookup that finds nothing
-    is left out too.
+    Templates are left out: there is no event to fill them in. Lookups without a result are left out
+    too.
 
     Raises:
-        RemoteError: a lookup could not be asked for.
+        RemoteError: the request for a lookup failed.
     """
     values: dict[str, Scalar] = {}
     for field, value, wanted in _given(loaded, object_name, service_id):

@@ -1,4 +1,4 @@
-"""What every handler of this side needs: the API, names, and as whom to write."""
+"""The shared tools of this side's handlers: the API, name lookups, the writer of a change."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,11 +20,11 @@ from pagerforce.pagerduty.open_incidents import open_params
 from pagerforce.pagerduty.refusals import is_out_of_sight
 
 _FEW = 10
-"""So many incidents cost less read one by one than the list of all open ones may."""
+"""Up to so many incidents are read one by one: the list of all open ones may cost more."""
 
 
 class UnknownNameError(RefusedError):
-    """A rule names what this account does not have; ``what`` says so without the remedy."""
+    """A rule names an object that the account does not have; ``what``: the text without advice."""
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(f"{what}: {remedy}, then retry it")
@@ -33,12 +33,12 @@ class UnknownNameError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """As whom a write goes out.
+    """The user whose name a write carries.
 
     Attributes:
         email: for the ``From`` header.
-        user_id: who will stand in the log for it; None where that is not certain.
-        actor_id: the person whose change it was, where it goes out in their name.
+        user_id: the author of its log entries; None if that is not certain.
+        actor_id: the person who made the change, if it is written in their name.
     """
 
     email: str
@@ -48,14 +48,14 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """An incident as it was read: decoded, and as it came."""
+    """An incident as it was read: decoded and raw."""
 
     incident: Incident
     raw: Raw
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class PagerDutyTools:
     """The tools of the handlers. Every method raises the ``RemoteError`` family."""
 
     client: PagerDutyClient
@@ -66,13 +66,13 @@ class Desk:
     stand_ins: StandIns
 
     async def writer_of(self, task: Task, *, as_actor: bool = False) -> Writer:
-        """As whom to write: the person whose change it was where that is wanted and possible.
+        """The writer: the person who made the change, if that is configured and possible.
 
-        The integration user stands in for whom PagerDuty has refused.
+        Otherwise, and for people whom PagerDuty has refused, it is the integration user.
 
         Args:
-            task: what is to be done.
-            as_actor: whether this action wants it, whatever ``act_as`` says of all.
+            task: the task to write.
+            as_actor: whether the action asks for the person, whatever ``act_as`` says.
         """
         email = (task.actor.email or "").strip()
         is_wanted = as_actor or self.config.pagerduty.act_as == "actor"
@@ -90,7 +90,7 @@ class Desk:
         return await self._writer(email, await self._find_by_email(email))
 
     async def _writer(self, email: str, person: Person | None) -> Writer:
-        """With a user's own key PagerDuty may go by the key instead of the ``From`` header."""
+        """With a user key PagerDuty may use the key's owner instead of the ``From`` header."""
         owner = await self.directory.find_key_owner()
         if owner is None or owner.id is None:
             return Writer(email, None if person is None else person.id)
@@ -101,14 +101,14 @@ class Desk:
         try:
             return await self.directory.find_user_by_email(email)
         except RefusedError:
-            # A key that may not list users can still write; then nobody knows the writer's id.
+            # A key that may not list users can still write; then the writer's id is unknown.
             return None
 
     async def read_incident(self, task: Task) -> Sight:
         """The incident as it is now.
 
         Raises:
-            RefusedError: it is gone or out of sight, among others.
+            RefusedError: for example, it is gone or no longer visible.
         """
         incident_id = incident_id_of(task)
         try:
@@ -116,7 +116,7 @@ class Desk:
         except RefusedError as error:
             if is_out_of_sight(error):
                 raise RefusedError(
-                    f"incident {incident_id} is gone from PagerDuty or out of the API key's sight: "
+                    f"incident {incident_id} is gone from PagerDuty or not visible to the API key: "
                     "give the key access and retry, or discard this and remove the link"
                 ) from error
             raise
@@ -125,10 +125,10 @@ class Desk:
     async def read_incidents(
         self, tasks: Sequence[Task]
     ) -> Mapping[IncidentId, Sight | RemoteError]:
-        """The incidents of several tasks as they are now, or why one could not be read.
+        """The current incidents of several tasks, or why one could not be read.
 
-        Many are looked for in the list of open ones, a hundred a request; what is not there is
-        read by itself.
+        Many are searched for in the list of open ones, a hundred per request. Those that are not
+        in it are read one by one.
         """
         found: dict[IncidentId, Sight | RemoteError] = {}
         if len(tasks) > _FEW:
@@ -149,7 +149,7 @@ class Desk:
             try:
                 page = await self.client.fetch_incidents(open_params(()), offset)
             except RemoteError:
-                break  # each is read by itself, and meets the same trouble or none
+                break  # each is then read by itself, with the same error or without
             for raw in page.rows:
                 if isinstance(raw, Mapping) and str(raw.get("id")) in wanted:
                     incident = decode_incident(raw)
@@ -170,7 +170,7 @@ class Desk:
         return person.id
 
     async def user_ids(self, value: Json) -> tuple[str, ...]:
-        """The ids of users given by e-mail or id, each once, in order."""
+        """The unique ids of users given by e-mail or id, in order."""
         ids = [await self.user_id(text) for text in texts(value)]
         return tuple(dict.fromkeys(ids))
 
@@ -196,7 +196,7 @@ def incident_id_of(task: Task) -> IncidentId:
     """The incident the task acts on.
 
     Raises:
-        ValueError: it has none, which the pipeline must not let happen.
+        ValueError: it has none: an internal error of the pipeline.
     """
     if task.incident_id is None:
         raise ValueError(f"{task.do} came without an incident")
@@ -204,12 +204,12 @@ def incident_id_of(task: Task) -> IncidentId:
 
 
 def text(value: Json) -> str:
-    """A text argument without the blanks around it; ``""`` where it is absent."""
+    """A text argument without surrounding blanks; ``""`` if it is absent."""
     return value.strip() if isinstance(value, str) else ""
 
 
 def verbatim(value: Json) -> str:
-    """A text argument as it is; ``""`` where it is absent or holds only blanks."""
+    """A text argument unchanged; ``""`` if it is absent or blank."""
     return value if isinstance(value, str) and value.strip() else ""
 
 
@@ -222,7 +222,7 @@ def texts(value: Json) -> tuple[str, ...]:
 
 
 def decode_or_malformed(raw: Raw) -> Incident:
-    """An incident of an answer.
+    """Decodes an incident of an answer.
 
     Raises:
         MalformedError: it has no id.

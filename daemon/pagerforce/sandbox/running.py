@@ -27,7 +27,7 @@ ORG_ID = "00D000000000001EAA"
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Intervals:
     """The polling intervals in the written configuration."""
 
     poll_interval: str = "5s"
@@ -36,7 +36,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class RunningSandbox:
     """The running sandbox and its addresses."""
 
     folder: Path
@@ -52,15 +52,15 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(
+async def open_sandbox(
     folder: Path,
     *,
     ports: tuple[int, int] = (0, 0),
     tls: bool = False,
     clock: SandboxClock | None = None,
-    pace: Pace | None = None,
+    pace: Intervals | None = None,
     rules: str | None = None,
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[RunningSandbox]:
     """Serves both sides until the block ends; writes keys and a configuration into the folder.
 
     Existing rules are kept: they may have been edited for a trial.
@@ -89,9 +89,11 @@ async def open_desk(
         serve(pd_app, port=ports[0], tls=files) as pd_url,
         serve(sf_app, port=ports[1], tls=files) as sf_url,
     ):
-        text = _config(folder, (pd_url, sf_url), files, pace or Pace())
+        text = _config(folder, (pd_url, sf_url), files, pace or Intervals())
         replace_file(config, text.encode(), 0o644)
-        yield Desk(folder, config, pd_url, sf_url, pd_world, sf_world, pd_faults, sf_faults)
+        yield RunningSandbox(
+            folder, config, pd_url, sf_url, pd_world, sf_world, pd_faults, sf_faults
+        )
 
 
 def _lay_out(folder: Path, rules: str | None) -> Path:
@@ -105,7 +107,7 @@ def _lay_out(folder: Path, rules: str | None) -> Path:
     return folder / "config.toml"
 
 
-def _config(folder: Path, urls: tuple[str, str], files: TlsFiles | None, pace: Pace) -> str:
+def _config(folder: Path, urls: tuple[str, str], files: TlsFiles | None, pace: Intervals) -> str:
     """A configuration for a daemon that works against the sandbox."""
     daemon = {"state_dir": str((folder / "state").absolute())}
     daemon["control_socket"] = _socket(folder)

@@ -1,4 +1,4 @@
-"""What the actions of the Salesforce side share: reading records and preparing values."""
+"""The shared tools of the Salesforce actions: reading records and preparing values."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,19 +21,19 @@ from pagerforce.salesforce.soql import Select, equals, is_in, is_path
 from pagerforce.salesforce.values import to_payload
 
 PROSE_TYPES = frozenset({"string", "textarea"})
-"""Text for people. Of an address or a picklist value the beginning would be another value."""
+"""Text for people, which may be cut. A cut address or picklist value would be another value."""
 
 
 STALE_CODES = frozenset({"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE", "INVALID_TYPE"})
-"""A field may be gone, renamed, or hidden from us since it was described."""
+"""After the describe, a field may have been deleted, renamed or hidden."""
 
-# Fact: `salesforce.comment-counted-in-bytes`. Of other fields it is not known.
+# Fact: `salesforce.comment-counted-in-bytes`. It is not known for other fields.
 _COUNTED_IN_BYTES = frozenset({("casecomment", "commentbody")})
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Everything an action needs at hand."""
+class SalesforceTools:
+    """The tools of the handlers."""
 
     client: SalesforceClient
     schema: SchemaCache
@@ -44,12 +44,12 @@ class Desk:
     mender: Mender
 
     def find_object(self, name: str) -> ObjectSettings | None:
-        """The ``[[objects]]`` entry of an object (API names know no case)."""
+        """The ``[[objects]]`` entry of an object (API names ignore case)."""
         entries = self.config.objects
         return next((entry for entry in entries if entry.name.lower() == name.lower()), None)
 
     def winner_of(self, object_name: str, field: str) -> str:
-        """Who wins a conflict on a field: ``newest``, ``pagerduty`` or ``salesforce``."""
+        """The winner of a conflict on a field: ``newest``, ``pagerduty`` or ``salesforce``."""
         settings = self.find_object(object_name)
         if settings is None:
             return "newest"
@@ -57,10 +57,10 @@ class Desk:
         return by_field.get(field.lower(), settings.conflict)
 
     async def field_info(self, object_name: str, field: str) -> FieldInfo:
-        """A field of an object; a describe that does not know it is asked for once more.
+        """A field of an object; if the cached describe lacks it, the describe is requested again.
 
         Raises:
-            RefusedError: there is no such field, or it is hidden from our user.
+            RefusedError: there is no such field, or it is hidden from the integration user.
         """
         for is_last in (False, True):
             found = (await self.schema.describe(object_name)).fields.get(field)
@@ -69,18 +69,18 @@ class Desk:
             if not is_last:
                 self.schema.forget(object_name)
         raise RefusedError(
-            f"{object_name} has no field {field} that our user can see; check its name (case"
-            " matters) and the field-level security"
+            f"{object_name} has no field {field} that the integration user can see; check its name"
+            " (case matters) and the field-level security"
         )
 
     async def prepare(self, object_name: str, field: str, value: object) -> Scalar:
-        """What is sent for a rendered value: typed as the field is, a lookup resolved to its Id.
+        """The value to send for a rendered value: with the field's type, a lookup as its Id.
 
-        Text that is longer than its field is cut, with an ellipsis; ``is_too_long`` tells.
+        Text that is too long for its field (``is_too_long``) is cut, with an ellipsis.
 
         Raises:
-            RefusedError: the value does not suit the field, or the lookup is not unique.
-            RemoteError: Salesforce could not be asked.
+            RefusedError: the value does not fit the field, or the lookup is not unique.
+            RemoteError: Salesforce could not be reached.
         """
         info = await self.field_info(object_name, field)
         wanted = lookup_of(value)
@@ -93,9 +93,9 @@ class Desk:
         return to_payload(info, value)
 
     def is_too_long(self, object_name: str, field: FieldInfo, value: object) -> bool:
-        """Whether a value is text for people that its field cannot hold in full.
+        """Whether a value is text for people that is too long for its field.
 
-        A key is none: two records whose keys begin alike would become one.
+        A key is never cut: two records whose keys have the same beginning would become one.
         """
         settings = self.find_object(object_name)
         is_key = settings is not None and settings.external_id_field.lower() == field.name.lower()
@@ -107,31 +107,31 @@ class Desk:
         )
 
     def learn(self, object_name: str, error: RemoteError) -> None:
-        """Forgets what was known of an object's fields where an answer contradicts it."""
+        """Drops an object's cached describe if an answer contradicts it."""
         if isinstance(error, RefusedError) and error.code in STALE_CODES:
             self.schema.forget(object_name)
 
     async def read_record(
         self, object_name: str, record_id: RecordId, extra: frozenset[str] = frozenset()
     ) -> Record | None:
-        """A record as it is now, with what polls read of it and ``extra``; None where it is gone.
+        """The current record, with the fields of polls and ``extra``; None if it is gone.
 
         Raises:
             MalformedError: the row could not be understood.
-            RemoteError: Salesforce could not be asked.
+            RemoteError: Salesforce could not be reached.
         """
         return (await self.read_records(object_name, [record_id], extra)).get(record_id)
 
     async def read_records(
         self, object_name: str, ids: Sequence[RecordId], extra: frozenset[str] = frozenset()
     ) -> Mapping[RecordId, Record]:
-        """Records as they are now, deleted ones too; what is absent is gone.
+        """The current records, deleted ones too; absent ones are gone.
 
-        Where a field has vanished since it was described, they are read without it.
+        If a field has disappeared since the describe, they are read without it.
 
         Raises:
             MalformedError: a row could not be understood.
-            RemoteError: Salesforce could not be asked.
+            RemoteError: Salesforce could not be reached.
         """
         reading = await self.reading(object_name, ids, extra)
         try:
@@ -142,7 +142,7 @@ class Desk:
                 raise
             self.learn(object_name, error)
             if is_polled:
-                with suppress(RefusedError):  # the next query tells, also what a poll has mended
+                with suppress(RefusedError):  # the next query shows it; a poll may have fixed it
                     await self.mender.without_refused(await self.plan.feed(object_name), error)
             reading = await self.reading(object_name, ids, extra)
             rows = await self.client.query_to_end(reading.soql, deleted=True)
@@ -150,11 +150,11 @@ class Desk:
 
     async def reading(
         self, object_name: str, ids: Sequence[RecordId], extra: frozenset[str] = frozenset()
-    ) -> "Reading":
-        """How to read records as they are now, with what polls read of them and ``extra``.
+    ) -> "RecordsQuery":
+        """The query for the current records, with the fields of polls and ``extra``.
 
         Raises:
-            RemoteError: the describe could not be asked for.
+            RemoteError: the describe could not be requested.
         """
         columns, shape = await self.plan.record_shape(object_name)
         types = dict(shape.fields)
@@ -167,12 +167,12 @@ class Desk:
             tuple(dict.fromkeys([*columns, *types])),
             where=(equals("Id", ids[0]) if len(ids) == 1 else is_in("Id", ids),),
         )
-        return Reading(select, RecordShape(object_name, types, shape.stamp_field))
+        return RecordsQuery(select, RecordShape(object_name, types, shape.stamp_field))
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A query for some records by Id, and how its rows are to be understood."""
+class RecordsQuery:
+    """A query for some records by Id, and the shape of its rows."""
 
     select: Select
     shape: RecordShape
@@ -183,7 +183,7 @@ class Reading:
         return self.select.text()
 
     def records(self, rows: tuple[Mapping[str, object], ...]) -> dict[RecordId, Record]:
-        """The records by Id; one that is absent is gone.
+        """The records by Id; absent ones are gone.
 
         Raises:
             MalformedError: a row could not be understood.
@@ -196,7 +196,7 @@ class Reading:
 
 
 def unit_of(object_name: str, field: FieldInfo) -> Unit:
-    """What the length of a field counts."""
+    """The unit of a field's length."""
     is_named = (object_name.lower(), field.name.lower()) in _COUNTED_IN_BYTES
     if is_named or 0 < field.byte_length <= field.length:
         return Unit.ENCODED_BYTES
@@ -204,7 +204,7 @@ def unit_of(object_name: str, field: FieldInfo) -> Unit:
 
 
 def lookup_of(value: object) -> Mapping[str, Scalar] | None:
-    """The fields of ``{ lookup = { ... } }``, as rendered or as configured; None for other values."""
+    """The fields of ``{ lookup = { ... } }``, rendered or configured; None for other values."""
     if isinstance(value, Lookup):
         return value.fields
     if isinstance(value, Mapping):
