@@ -50,8 +50,8 @@ def talking(**more):
     """A conversation whose next request is a held connect."""
     talk = Conversation({EVENTS: CASE}, **more)
     for body in (SHAKEN, FIRST, subscribed()):
-        told = tell(talk, body)
-    assert told.is_subscribed
+        outcome = tell(talk, body)
+    assert outcome.is_subscribed
     return talk
 
 
@@ -68,7 +68,7 @@ def subscribed(channel=EVENTS, **more):
 
 
 def tell(talk, body, *, seconds=0.1, now=0.0):
-    return talk.hear(talk.ask(now), bayeux.read(body), seconds=seconds, now=now)
+    return talk.answered(talk.ask(now), bayeux.read(body), seconds=seconds, now=now)
 
 
 def refusal(error, reason="", channel="/meta/connect", reconnect="none", interval=0):
@@ -132,8 +132,8 @@ def test_an_event_beside_an_answer_announces_its_object_whatever_it_holds():
 def test_an_answer_that_says_nothing_is_lost_and_raises_nothing(body):
     talk = talking()
     assert tell(talk, body).announced == set()
-    told = tell(talk, body)
-    assert told.end is not None
+    outcome = tell(talk, body)
+    assert outcome.end is not None
 
 
 @pytest.mark.parametrize(
@@ -193,8 +193,8 @@ def test_the_failure_reason_is_read_before_the_error(body, meaning):
 
 def test_retry_advice_is_heeded_once_and_bounded():
     talk = talking()
-    told = tell(talk, refusal("x", reconnect="retry", interval=2500))
-    assert (told.end, told.pause) == (None, 2.5)
+    outcome = tell(talk, refusal("x", reconnect="retry", interval=2500))
+    assert (outcome.end, outcome.pause) == (None, 2.5)
     assert tell(talk, refusal("x", reconnect="retry", interval=10**9)).end.kind is EndKind.FAILED
     talk = talking()
     assert tell(talk, refusal("x", reconnect="retry", interval=10**9)).pause == 60.0
@@ -239,8 +239,8 @@ def test_a_refused_channel_is_tried_again_while_the_others_work():
     talk = Conversation({EVENTS: CASE, "/data/XChangeEvent": "X"})
     for body in (SHAKEN, FIRST, subscribed()):
         tell(talk, body)
-    told = tell(talk, refusal("403::Restricted channel", channel="/meta/subscribe"))
-    assert told.is_subscribed
+    outcome = tell(talk, refusal("403::Restricted channel", channel="/meta/subscribe"))
+    assert outcome.is_subscribed
     assert talk.refused == {"/data/XChangeEvent": "403::Restricted channel"}
     assert talk.ask(299.0).step is Step.CONNECT
     assert talk.ask(300.0).channel == "/data/XChangeEvent"

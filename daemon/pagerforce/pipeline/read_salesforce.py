@@ -152,7 +152,6 @@ class SalesforceReader:
 
     async def poll(self) -> int:
         """Reads changed rows to the end, then again the rows that an own write made doubtful."""
-        self.is_settled = False
         async with self.database.read() as tx:
             known = await cursors.read_cursors(tx)
             doubt = await restored.find(tx)

@@ -41,7 +41,7 @@ class Advice:
     Attributes:
         reconnect: ``retry``, ``handshake``, ``none``; ``""`` if it says nothing.
         interval: seconds before the next connect.
-        timeout: seconds for which it holds a connect; None if it does not say.
+        timeout: seconds until it answers a connect without an event; None if it does not say.
     """
 
     reconnect: str = ""
@@ -75,7 +75,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class BayeuxAnswer:
     """The messages of one answer.
 
     Attributes:
@@ -127,7 +127,7 @@ def disconnect(client_id: str) -> Message:
     return {"channel": DISCONNECT, "clientId": client_id}
 
 
-def read(value: object) -> Heard:
+def read(value: object) -> BayeuxAnswer:
     """What an answer says; a message that is not understood says nothing."""
     items = value if isinstance(value, list) else [value]
     replies: list[Reply] = []
@@ -140,7 +140,7 @@ def read(value: object) -> Heard:
             replies.append(_reply(channel, item))
         else:
             channels.add(channel)
-    return Heard(tuple(replies), frozenset(channels))
+    return BayeuxAnswer(tuple(replies), frozenset(channels))
 
 
 def _reply(channel: str, item: Mapping[str, object]) -> Reply:

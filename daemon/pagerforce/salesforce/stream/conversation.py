@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from pagerforce.salesforce.stream import bayeux
-from pagerforce.salesforce.stream.bayeux import Heard, Meaning, Message, Reply
+from pagerforce.salesforce.stream.bayeux import BayeuxAnswer, Meaning, Message, Reply
 from pagerforce.salesforce.stream.patience import AFTER_REFUSAL, End, EndKind
 
 _BUSY_SECONDS = 30.0
@@ -74,7 +74,7 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Outcome:
     """What an answer means.
 
     Attributes:
@@ -153,20 +153,20 @@ class Conversation:
             return Ask(Step.SUBSCRIBE, bayeux.subscribe(self.client_id, channel), quick, channel)
         return Ask(Step.CONNECT, message, self.due + self.timing.grace)
 
-    def hear(self, ask: Ask, heard: Heard, *, seconds: float, now: float) -> Told:
+    def answered(self, ask: Ask, answer: BayeuxAnswer, *, seconds: float, now: float) -> Outcome:
         """Takes an answer that came after so many seconds."""
         announced = frozenset(
-            self.channels[name] for name in heard.channels if name in self.channels
+            self.channels[name] for name in answer.channels if name in self.channels
         )
         match ask.step:
             case Step.HANDSHAKE:
-                return self._shaken(heard.reply(bayeux.HANDSHAKE))
+                return self._shaken(answer.reply(bayeux.HANDSHAKE))
             case Step.SUBSCRIBE:
-                return self._subscribed(ask.channel, heard, announced, now)
+                return self._subscribed(ask.channel, answer, announced, now)
             case _:
-                return self._connected(ask, heard, announced, seconds)
+                return self._connected(ask, answer, announced, seconds)
 
-    def lost(self, ask: Ask, loss: Loss, now: float) -> Told:
+    def lost(self, ask: Ask, loss: Loss, now: float) -> Outcome:
         """No answer came, or one that is no Bayeux message."""
         is_login = loss.kind is EndKind.LOGIN
         if ask.step is Step.SUBSCRIBE and loss.is_answered and not is_login:
@@ -176,21 +176,23 @@ class Conversation:
             self.heeds_wait = False
         is_first = self._failures < _MOST_FAILURES and not loss.is_silence and not is_login
         if ask.step is Step.CONNECT and is_first:
-            return Told(pause=self.timing.spacing)
-        return Told(end=End(loss.kind, loss.reason))
+            return Outcome(pause=self.timing.spacing)
+        return Outcome(end=End(loss.kind, loss.reason))
 
-    def _shaken(self, reply: Reply | None) -> Told:
+    def _shaken(self, reply: Reply | None) -> Outcome:
         if reply is None:
-            return Told(end=End(EndKind.FAILED, "the answer to the handshake is malformed"))
+            return Outcome(end=End(EndKind.FAILED, "the answer to the handshake is malformed"))
         if not reply.is_successful:
-            return Told(end=_end_of(reply))
+            return Outcome(end=_end_of(reply))
         if not reply.client_id:
-            return Told(end=End(EndKind.FAILED, "the handshake names no client id"))
+            return Outcome(end=End(EndKind.FAILED, "the handshake names no client id"))
         self.client_id = reply.client_id
-        return Told()
+        return Outcome()
 
-    def _connected(self, ask: Ask, heard: Heard, announced: frozenset[str], seconds: float) -> Told:
-        reply = heard.reply(bayeux.CONNECT)
+    def _connected(
+        self, ask: Ask, answer: BayeuxAnswer, announced: frozenset[str], seconds: float
+    ) -> Outcome:
+        reply = answer.reply(bayeux.CONNECT)
         if reply is None:
             return self._failed(announced, "answers to connects are malformed", 0.0)
         advice = reply.advice
@@ -200,15 +202,15 @@ class Conversation:
             return self._failed(announced, reply.reason, advice.interval)
         end = self._end_of_connect(reply)
         if end is not None:
-            return Told(announced, end=end)
+            return Outcome(announced, end=end)
         self._failures = 0
         if ask.step is Step.FIRST_CONNECT:
             self._has_connected = True
-            return Told(announced, pause=advice.interval)
+            return Outcome(announced, pause=advice.interval)
         if not announced:
             self._learn(seconds)
         self.has_lasted = True
-        return Told(announced, has_lasted=True, pause=max(advice.interval, self.timing.spacing))
+        return Outcome(announced, has_lasted=True, pause=max(advice.interval, self.timing.spacing))
 
     def _end_of_connect(self, reply: Reply) -> End | None:
         if not reply.is_successful:
@@ -219,12 +221,12 @@ class Conversation:
             return End(EndKind.REFUSED, "the server ends the stream")
         return None
 
-    def _failed(self, announced: frozenset[str], reason: str, interval: float) -> Told:
+    def _failed(self, announced: frozenset[str], reason: str, interval: float) -> Outcome:
         """A connect that may be repeated, once."""
         self._failures += 1
         if self._failures >= _MOST_FAILURES:
-            return Told(announced, end=End(EndKind.FAILED, reason))
-        return Told(announced, pause=max(interval, self.timing.spacing))
+            return Outcome(announced, end=End(EndKind.FAILED, reason))
+        return Outcome(announced, pause=max(interval, self.timing.spacing))
 
     def _learn(self, seconds: float) -> None:
         """Whether the server answers when it is asked to, or after its own time."""
@@ -235,9 +237,9 @@ class Conversation:
             self.heeds_wait = True
 
     def _subscribed(
-        self, channel: str, heard: Heard, announced: frozenset[str], now: float
-    ) -> Told:
-        reply = heard.reply(bayeux.SUBSCRIBE)
+        self, channel: str, answer: BayeuxAnswer, announced: frozenset[str], now: float
+    ) -> Outcome:
+        reply = answer.reply(bayeux.SUBSCRIBE)
         if reply is None:
             reason = "the answer to a subscription is malformed"
             return self._not_subscribed(channel, reason, announced, now)
@@ -247,13 +249,13 @@ class Conversation:
             self.accepted.add(channel)
             return self._tried_all(announced, now)
         if reply.meaning in (Meaning.ENDED, Meaning.LOGIN, Meaning.NO_LOGIN):
-            return Told(announced, end=_end_of(reply))
+            return Outcome(announced, end=_end_of(reply))
         self._is_busy = self._is_busy or reply.meaning is Meaning.BUSY
         return self._not_subscribed(channel, reply.reason, announced, now)
 
     def _not_subscribed(
         self, channel: str, reason: str, announced: frozenset[str], now: float
-    ) -> Told:
+    ) -> Outcome:
         self._drop_todo(channel)
         self.refused[channel] = reason
         return self._tried_all(announced, now)
@@ -261,18 +263,18 @@ class Conversation:
     def _drop_todo(self, channel: str) -> None:
         self._todo = [name for name in self._todo if name != channel]
 
-    def _tried_all(self, announced: frozenset[str], now: float) -> Told:
+    def _tried_all(self, announced: frozenset[str], now: float) -> Outcome:
         if self._todo:
-            return Told(announced)
+            return Outcome(announced)
         is_busy, self._is_busy = self._is_busy, False
         if not self.accepted:
             kind = EndKind.FAILED if is_busy else EndKind.REFUSED
             reason = next(iter(self.refused.values()), "there is nothing to subscribe to")
-            return Told(announced, end=End(kind, f"no channel is open: {reason}"))
+            return Outcome(announced, end=End(kind, f"no channel is open: {reason}"))
         if self.covered != frozenset(self.channels.values()):
             self._try_again_at = now + (_BUSY_SECONDS if is_busy else AFTER_REFUSAL)
         before, self._open = self._open, len(self.accepted)
-        return Told(announced, is_tried=True, is_subscribed=self._open > before)
+        return Outcome(announced, is_tried=True, is_subscribed=self._open > before)
 
 
 def _end_of(reply: Reply) -> End:

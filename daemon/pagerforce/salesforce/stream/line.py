@@ -11,7 +11,7 @@ from pagerforce.errors import CredentialsError, RemoteError, TooLargeError, Wron
 from pagerforce.salesforce.auth import JwtSession
 from pagerforce.salesforce.login import Access
 from pagerforce.salesforce.stream import bayeux
-from pagerforce.salesforce.stream.bayeux import Heard, Message
+from pagerforce.salesforce.stream.bayeux import BayeuxAnswer, Message
 from pagerforce.salesforce.stream.conversation import Ask, Loss
 from pagerforce.salesforce.stream.patience import End, EndKind
 from pagerforce.wire.answer import Answer
@@ -26,7 +26,7 @@ _SCHEMES = ("Bearer", "OAuth")
 
 
 @dataclass(frozen=True, slots=True)
-class Much:
+class TooManyEvents:
     """An answer with more events than fit: something changed, and everything may have."""
 
 
@@ -62,7 +62,7 @@ class StreamLine:
         elif end.kind is EndKind.UNSEEN:
             self._scheme = (self._scheme + 1) % len(_SCHEMES)
 
-    async def send(self, access: Access, ask: Ask) -> Heard | Loss | Much:
+    async def send(self, access: Access, ask: Ask) -> BayeuxAnswer | Loss | TooManyEvents:
         """One request and what came of it; raises nothing that a remote side can cause."""
         request = self._request(access, ask.message, ask.deadline)
         try:
@@ -70,7 +70,7 @@ class StreamLine:
                 self.http, request, is_write=False, deadline_seconds=ask.deadline
             )
         except TooLargeError:
-            return Much()
+            return TooManyEvents()
         except RemoteError as error:
             is_silence = isinstance(error.__cause__, TimeoutError | httpx.ReadTimeout)
             reason = "no answer by its deadline" if is_silence else str(error)
@@ -104,16 +104,16 @@ class StreamLine:
         )
 
 
-def _read(answer: Answer) -> Heard | Loss | Much:
+def _read(answer: Answer) -> BayeuxAnswer | Loss | TooManyEvents:
     """The Bayeux messages of an answer, whatever its status (``salesforce.stream-errors-in-body``)."""
     try:
-        heard = bayeux.read(answer.json())
+        found = bayeux.read(answer.json())
     except TooLargeError:
-        return Much()
+        return TooManyEvents()
     except RemoteError:
-        heard = Heard()
-    if heard.replies or heard.channels:
-        return heard
+        found = BayeuxAnswer()
+    if found.replies or found.channels:
+        return found
     kind = EndKind.FAILED
     if answer.status in _REFUSED:
         kind = EndKind.REFUSED

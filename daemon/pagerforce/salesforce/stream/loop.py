@@ -15,11 +15,11 @@ from pagerforce.observe.log import get_log
 from pagerforce.observe.metrics import Metrics
 from pagerforce.salesforce.login import Access
 from pagerforce.salesforce.stream import bayeux
-from pagerforce.salesforce.stream.bayeux import Heard
+from pagerforce.salesforce.stream.bayeux import BayeuxAnswer
 from pagerforce.salesforce.stream.channels import channels_of
-from pagerforce.salesforce.stream.conversation import Ask, Conversation, Loss, Timing, Told
+from pagerforce.salesforce.stream.conversation import Ask, Conversation, Loss, Outcome, Timing
 from pagerforce.salesforce.stream.health import Health
-from pagerforce.salesforce.stream.line import Much, StreamLine
+from pagerforce.salesforce.stream.line import StreamLine, TooManyEvents
 from pagerforce.salesforce.stream.patience import End, Patience
 
 _LOG = get_log("stream")
@@ -128,27 +128,27 @@ class StreamLoop:
         talk = Conversation(channels, self.timing, self._heeds_wait)
         while True:
             ask = talk.ask(self.clock.monotonic())
-            told = await self._exchange(talk, ask, access, beat)
+            outcome = await self._exchange(talk, ask, access, beat)
             self._heeds_wait = talk.heeds_wait
             self._present = (access, talk.client_id) if talk.client_id else None
-            self._take(talk, told)
-            if told.end is not None:
+            self._take(talk, outcome)
+            if outcome.end is not None:
                 self._present = None
-                self.line.ended(access, told.end)
-                return self._ended(told.end, talk)
-            if told.pause:
-                await self._rest(told.pause, beat)
+                self.line.ended(access, outcome.end)
+                return self._ended(outcome.end, talk)
+            if outcome.pause:
+                await self._rest(outcome.pause, beat)
 
     async def _exchange(
         self, talk: Conversation, ask: Ask, access: Access, beat: Callable[[], None]
-    ) -> Told:
+    ) -> Outcome:
         began = self.clock.monotonic()
         got = await self._send(access, ask, beat)
         now = self.clock.monotonic()
         match got:
-            case Heard():
-                return talk.hear(ask, got, seconds=now - began, now=now)
-            case Much():
+            case BayeuxAnswer():
+                return talk.answered(ask, got, seconds=now - began, now=now)
+            case TooManyEvents():
                 self._announce(talk.covered)
                 return talk.lost(ask, Loss("an answer holds too many events"), now)
             case Loss():
@@ -156,9 +156,9 @@ class StreamLoop:
 
     async def _send(
         self, access: Access, ask: Ask, beat: Callable[[], None]
-    ) -> Heard | Loss | Much:
+    ) -> BayeuxAnswer | Loss | TooManyEvents:
         """Beats while the server holds the request, but only until its deadline."""
-        got: Heard | Loss | Much = Loss("not sent")
+        got: BayeuxAnswer | Loss | TooManyEvents = Loss("not sent")
         async with anyio.create_task_group() as group:
             group.start_soon(self._beat_until, ask.deadline, beat)
             got = await self.line.send(access, ask)
@@ -171,19 +171,19 @@ class StreamLoop:
                 beat()
                 await anyio.sleep(_BEAT_SECONDS)
 
-    def _take(self, talk: Conversation, told: Told) -> None:
-        if told.announced:
-            self._announce(told.announced)
-        if told.is_tried:
+    def _take(self, talk: Conversation, outcome: Outcome) -> None:
+        if outcome.announced:
+            self._announce(outcome.announced)
+        if outcome.is_tried:
             self._show_covered(talk)
-        if told.has_lasted:
+        if outcome.has_lasted:
             self._patience.answered(self.clock.monotonic())
             self._was_short = False
-        if told.is_subscribed:
+        if outcome.is_subscribed:
             self.health.subscribed(talk.covered, self.line.session.now())
             self.wake()  # what happened while nobody listened is found by a poll
         # After a client id that did not last, the next one has to show that it does.
-        if told.has_lasted or (told.is_subscribed and not self._was_short):
+        if outcome.has_lasted or (outcome.is_subscribed and not self._was_short):
             self._is_alive = True
         self._judge()
 

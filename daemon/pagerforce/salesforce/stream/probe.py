@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pagerforce.salesforce.stream import bayeux
-from pagerforce.salesforce.stream.bayeux import Heard
+from pagerforce.salesforce.stream.bayeux import BayeuxAnswer
 from pagerforce.salesforce.stream.channels import change_channel, channels_of
 from pagerforce.salesforce.stream.conversation import Conversation, Loss, Step
 from pagerforce.salesforce.stream.line import StreamLine
@@ -49,13 +49,13 @@ async def _probe_once(line: StreamLine, names: Sequence[str]) -> Probed:
     end: End | None = None
     while (ask := talk.ask(0.0)).step is not Step.CONNECT:
         got = await line.send(access, ask)
-        if isinstance(got, Heard):
-            told = talk.hear(ask, got, seconds=0.0, now=0.0)
+        if isinstance(got, BayeuxAnswer):
+            outcome = talk.answered(ask, got, seconds=0.0, now=0.0)
         else:
             loss = got if isinstance(got, Loss) else Loss("an answer holds too many events")
-            told = talk.lost(ask, loss, 0.0)
-        if told.end is not None:
-            end = told.end
+            outcome = talk.lost(ask, loss, 0.0)
+        if outcome.end is not None:
+            end = outcome.end
             line.ended(access, end)
             break
     if talk.client_id:

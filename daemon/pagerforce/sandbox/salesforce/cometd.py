@@ -25,10 +25,10 @@ Message: TypeAlias = Mapping[str, object]
 
 def cometd_routes(world: SalesforceWorld) -> list[Route]:
     """The endpoint, for every version of the API."""
-    desk = _Desk(world, world.streaming)
+    endpoint = _Endpoint(world, world.streaming)
     return [
-        Route("/cometd/{version}", desk.serve, methods=["POST"]),
-        Route("/cometd/{version}/", desk.serve, methods=["POST"]),
+        Route("/cometd/{version}", endpoint.serve, methods=["POST"]),
+        Route("/cometd/{version}/", endpoint.serve, methods=["POST"]),
     ]
 
 
@@ -50,7 +50,7 @@ class _Caller:
 
 
 @dataclass(slots=True)
-class _Desk:
+class _Endpoint:
     world: SalesforceWorld
     streaming: Streaming
 
