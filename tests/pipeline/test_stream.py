@@ -183,6 +183,18 @@ async def test_delayed_and_repeated_events_do_no_harm(tmp_path):
         assert it.events == 1
 
 
+async def test_what_happens_between_two_client_ids_is_found_after_the_handshake(tmp_path):
+    async with life(tmp_path) as it:
+        await until(lambda: it.up() == 1)
+        await settled(it)
+        handshakes = it.sf.streaming.handshakes
+        it.sf.streaming.end_clients()
+        it.open_record()  # nobody is subscribed: no event of it ever arrives
+        assert it.sf.streaming.handshakes == handshakes
+        await until(lambda: it.events == 1, 3)
+        assert it.parts.stream.health.missed == 0
+
+
 async def test_own_writes_wake_a_poll_and_make_no_loop_of_polls(tmp_path):
     async with life(tmp_path, OBJECT + ECHO) as it:
         await until(lambda: it.up() == 1)

@@ -23,7 +23,7 @@ from pagerforce.service.clock import SystemClock
 from pagerforce.wire.transport import build_client
 from salesforce.kit import CATEGORY, HISTORY, INCIDENT, Key, key_pair, settings_for
 
-QUICK = Timing(wait=0.3, held=1.0, grace=0.2, quick=0.5, spacing=0.01)
+QUICK = Timing(wait=0.3, held=1.0, grace=0.2, quick=0.5, spacing=0.01, again=1.0, busy=0.2)
 SCALE = 0.01
 """Of the waits after an end: a refusal is tried again after three seconds."""
 

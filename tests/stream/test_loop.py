@@ -8,6 +8,7 @@ from pagerforce.salesforce.stream.channels import topic_name
 from pagerforce.salesforce.stream.line import StreamLine
 from pagerforce.sandbox.faults import Fault, FaultKind
 from pagerforce.sandbox.salesforce.streaming import StreamRefusal
+from pagerforce.service.keep import keep_running
 from salesforce.kit import HISTORY, INCIDENT
 from stream.kit import bench, until
 
@@ -20,6 +21,17 @@ class Hanging(StreamLine):
 
     async def send(self, access, ask):
         await anyio.sleep_forever()
+
+
+class Failing(StreamLine):
+    """Raises what nobody expects."""
+
+    fails = False
+
+    async def send(self, access, ask):
+        if self.fails:
+            raise RuntimeError
+        return await super().send(access, ask)
 
 
 async def test_an_event_wakes_the_poll_and_nothing_of_it_is_kept():
@@ -157,6 +169,42 @@ async def test_a_refusal_is_said_once_and_tried_again_after_its_pause(refusal):
         it.knobs.refusals.clear()
         await until(lambda: it.up() == 1)
     assert [item["event"] for item in it.log] == ["stream_down", "stream_up"]
+
+
+async def test_an_internal_error_of_the_loop_does_not_leave_the_stream_up():
+    async with bench(runs=False) as it:
+        line = Failing(it.line.session, it.line.http, "62.0")
+        it.loop.line = line
+        async with anyio.create_task_group() as group:
+            group.start_soon(keep_running, "stream", it.loop.run, it.beat, it.metrics)
+            await until(lambda: it.up() == 1)
+            line.fails = True
+            it.world.streaming.end_clients()
+            await until(lambda: it.up() == 0)
+            assert "internal error" in it.loop.state.reason
+            line.fails = False
+            await until(lambda: it.up() == 1)  # it starts again
+            it.loop.stop()
+
+
+@pytest.mark.parametrize("step", ["subscribe", "connect"])
+async def test_a_replay_id_that_the_server_does_not_know_is_only_a_refusal(step):
+    error = "400::The replayId {82} you provided was invalid.  Please provide a valid ID, -2, or -1"
+    async with bench(refusals=[StreamRefusal(step, error, reconnect="", count=1)]) as it:
+        await until(lambda: it.loop.covers_all, 8)
+        wakes = len(it.wakes)
+        it.change()
+        await until(lambda: len(it.wakes) == wakes + 1)
+
+
+async def test_the_advice_to_connect_again_is_heeded_with_the_same_client_id():
+    async with bench() as it:
+        await until(lambda: it.world.streaming.connects >= 2)
+        again = StreamRefusal("connect", "500::later", reconnect="retry", count=1)
+        it.knobs.refusals.append(again)
+        await until(lambda: it.world.streaming.connects >= 4)
+        assert it.world.streaming.handshakes == 1
+        assert it.up() == 1
 
 
 async def test_an_org_without_streaming_is_polled_and_asked_again_now_and_then():

@@ -13,7 +13,6 @@ from pagerforce.salesforce.stream import bayeux
 from pagerforce.salesforce.stream.bayeux import BayeuxAnswer, Meaning, Message, Reply
 from pagerforce.salesforce.stream.patience import AFTER_REFUSAL, End, EndKind
 
-_BUSY_SECONDS = 30.0
 _MOST_FAILURES = 2  # connects in a row
 
 
@@ -37,6 +36,8 @@ class Timing:
         grace: an answer may come so much later than it was due.
         quick: the deadline of everything but a held connect.
         spacing: between two connects.
+        again: before a refused channel is tried again.
+        busy: the same if the server was busy.
     """
 
     wait: float = 30.0
@@ -44,6 +45,8 @@ class Timing:
     grace: float = 20.0
     quick: float = 15.0
     spacing: float = 1.0
+    again: float = AFTER_REFUSAL
+    busy: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +275,7 @@ class Conversation:
             reason = next(iter(self.refused.values()), "there is nothing to subscribe to")
             return Outcome(announced, end=End(kind, f"no channel is open: {reason}"))
         if self.covered != frozenset(self.channels.values()):
-            self._try_again_at = now + (_BUSY_SECONDS if is_busy else AFTER_REFUSAL)
+            self._try_again_at = now + (self.timing.busy if is_busy else self.timing.again)
         before, self._open = self._open, len(self.accepted)
         return Outcome(announced, is_tried=True, is_subscribed=self._open > before)
 

@@ -26,6 +26,7 @@ _LOG = get_log("stream")
 _BEAT_SECONDS = 2.0
 _FAREWELL_SECONDS = 2.0
 _NOT_YET = "not connected yet"
+_BROKEN = "internal error in its loop"
 
 
 @dataclass(slots=True)
@@ -112,10 +113,14 @@ class StreamLoop:
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Keeps the stream open until stopped."""
-        with anyio.CancelScope() as self._scope:
-            while not self._is_stopping:
-                pause = await self._converse(beat)
-                await self._rest(pause, beat)
+        try:
+            with anyio.CancelScope() as self._scope:
+                while not self._is_stopping:
+                    pause = await self._converse(beat)
+                    await self._rest(pause, beat)
+        except Exception:
+            self._down(_BROKEN)
+            raise
         await self._leave()
 
     async def _converse(self, beat: Callable[[], None]) -> float:
@@ -205,10 +210,14 @@ class StreamLoop:
         pause = self._patience.after(end, self.random.random())
         self.health.ended()
         if pause.is_down:
-            self._is_alive = False
-            self.state.covered = frozenset()
-            self._judge(end.reason)
+            self._down(end.reason)
         return pause.seconds
+
+    def _down(self, reason: str) -> None:
+        self._is_alive = False
+        self.state.covered = frozenset()
+        self.health.ended()
+        self._judge(reason)
 
     def _judge(self, reason: str = "") -> None:
         """Shows whether the stream is up: one line for each change."""
