@@ -183,7 +183,6 @@ class StreamLoop:
             self._show_covered(talk)
         if outcome.has_lasted:
             self._patience.answered(self.clock.monotonic())
-            self._was_short = False
         if outcome.is_subscribed:
             self.health.subscribed(talk.covered, self.line.session.now())
             self.wake()  # what happened while nobody listened is found by a poll
