@@ -18,6 +18,7 @@ from pagerforce.model.ids import Side
 from pagerforce.observe.api_calls import NO_ANSWER, OPERATIONS
 from pagerforce.observe.metrics import OUTCOMES, Metrics
 from pagerforce.pagerduty import client as pagerduty_client
+from pagerforce.salesforce.stream.line import OPERATION_NAME
 from pagerforce.service.catalog import CATALOG
 from pagerforce.service.expose import build_app, write_textfile
 from pagerforce.wire.transport import NO_ANSWER_CODE
@@ -42,6 +43,7 @@ PROMISED = {
     "api_requests_total": {"system", "operation", "code"},
     "api_budget_remaining": {"system"},
     "database_size_bytes": set(),
+    "stream_up": set(),
 }
 
 
@@ -153,7 +155,7 @@ def test_every_operation_of_the_clients_is_known():
     sent = operations_in("salesforce/client.py", {"Call"}, 2)
     sent |= operations_in("salesforce/client.py", {"send_composite"}, 1)
     sent |= operations_in("salesforce/source.py", {"send_composite"}, 1)
-    assert sent | {"login", "composite"} == OPERATIONS[Side.SALESFORCE].keys()
+    assert sent | {"login", "composite", OPERATION_NAME} == OPERATIONS[Side.SALESFORCE].keys()
     assert NO_ANSWER == NO_ANSWER_CODE
 
 

@@ -17,6 +17,7 @@ from pagerforce.model.ids import Side
 from simulation.administrator import ASKED_AGAIN, Administrator
 from simulation.automation import Org, build, draw_org, flourish
 from simulation.checks import Checks
+from simulation.hints import Hints
 from simulation.ledger import Ledger, Who
 from simulation.life import Lives
 from simulation.moods import Moods
@@ -143,6 +144,8 @@ class _History:
                 "minutes": int(anyio.current_time() / 60),
                 "automated": int(org.is_automated),
                 "rewriting": int(org.rewrites),
+                "streamed": int(pace.stream is not None),
+                "hints": lives.hints,
             }
             lives.stop()
             with anyio.fail_after(STOP_SECONDS):
@@ -174,10 +177,12 @@ class _History:
 
             return done
 
+        has_stream = plan.pace.stream is not None
+        hints = Hints(stage.sf, self._dice("hints")) if has_stream else None
         return Lives(
             loaded,
             secrets,
-            Network(group, stage.roads, self._dice("network"), served),
+            Network(group, stage.roads, self._dice("network"), served, hints),
             self._dice("crashes"),
             self._tell,
             watch,
@@ -241,4 +246,4 @@ async def _let_look(ledger: Ledger, lives: Lives, pace: Pace) -> None:
     while (left := ledger.last_second + RECONCILE_SECONDS - anyio.current_time()) > 0:
         await anyio.sleep(left)
     lives.reconcile_soon()
-    await anyio.sleep(2 * pace.calm + 10)
+    await anyio.sleep(2 * pace.rarest + 10)

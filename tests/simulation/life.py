@@ -11,6 +11,7 @@ from pagerforce.config.load import Loaded
 from pagerforce.config.secret import Secrets
 from pagerforce.pipeline.deliver import Deliverer
 from pagerforce.pipeline.poll import PollLoop
+from pagerforce.salesforce.stream.loop import StreamLoop
 from pagerforce.service.certificates import Certificates
 from pagerforce.service.gauges import Gauges
 from pagerforce.service.health import Heartbeats
@@ -46,6 +47,7 @@ class Lives:
     crashes: int = 0
     ended: anyio.Event = field(default_factory=anyio.Event)
     _parts: Parts | None = None
+    _hints: int = 0
     _fuse: Fuse = field(default_factory=Fuse)
     _is_calm: bool = False
     _was_long_away: bool = False
@@ -84,11 +86,18 @@ class Lives:
                 if not _is_death(error):
                     raise
                 self.crashes += 1
+                self._hints = self.hints
                 self._parts = None
                 self.watch.died()
                 self.tell(f"daemon killed: {self._fuse.where}")
                 await self._stay_away()
         self.ended.set()
+
+    @property
+    def hints(self) -> int:
+        """How many answers with change events arrived."""
+        stream = None if self._parts is None else self._parts.stream
+        return self._hints + (0 if stream is None else stream.state.events)
 
     async def _stay_away(self) -> None:
         """Mostly somebody starts it again soon; a neglected one stays dead longer than polls look back."""
@@ -154,11 +163,13 @@ class Lives:
         """What ``service.daemon`` starts and stops, without its signals and its metrics page."""
         hearts = Heartbeats(clock)
         both = (parts.pagerduty, parts.salesforce)
-        loops: dict[str, PollLoop | Deliverer | Refresher] = {
+        loops: dict[str, PollLoop | Deliverer | Refresher | StreamLoop] = {
             "pagerduty": parts.pagerduty,
             "salesforce": parts.salesforce,
             "delivery": parts.deliverer,
         }
+        if parts.stream is not None:
+            loops["stream"] = parts.stream
         if self.plan.has_refresher:
             gauges = Gauges.of(parts, clock, Certificates.of(self.loaded, self.secrets))
             loops["refresh"] = Refresher(gauges, parts.metrics, clock, both, Notifier({}), None)

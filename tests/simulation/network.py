@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message
 from pagerforce.model.ids import Side
 from pagerforce.sandbox.faults import ConnectionDroppedError
 from simulation.fuse import Fuse
+from simulation.hints import PATH, Hints
 
 URLS = {Side.PAGERDUTY: "http://127.0.0.1:7001", Side.SALESFORCE: "http://127.0.0.1:7002"}
 DEADLINE_SECONDS = 30.0  # the daemon's delivery.timeout
@@ -47,12 +48,16 @@ class _Exchange:
 
 @dataclass(slots=True)
 class Network:
-    """``served``: called right before a side handles a request; its return value is called right after."""
+    """``served``: called right before a side handles a request; its return value is called right after.
+
+    ``hints``: the fate of requests to the streaming endpoint; nothing else uses it.
+    """
 
     group: TaskGroup
     roads: dict[Side, Road]
     dice: Random
     served: Callable[[Side, httpx.Request], Callable[[], None]]
+    hints: Hints | None = None
 
     def transports(self, fuse: Fuse) -> dict[Side, httpx.AsyncBaseTransport]:
         """The network for one life of the daemon."""
@@ -79,6 +84,19 @@ class Network:
         await anyio.sleep(wait)
         exchange.done.set()
 
+    async def serve_hints(self, hints: Hints, exchange: _Exchange) -> None:
+        """The streaming endpoint: an answer may take minutes, and people act meanwhile."""
+        hints.before()
+        app = self.roads[Side.SALESFORCE].app
+        try:
+            response = await _call(app, exchange.request, exchange.body)
+            exchange.response = await hints.carry(response)
+        except ConnectionDroppedError:
+            text = "Server disconnected without sending a response."
+            exchange.error = httpx.RemoteProtocolError(text, request=exchange.request)
+        await anyio.sleep(self.roads[Side.SALESFORCE].quick)
+        exchange.done.set()
+
 
 class _Transport(httpx.AsyncBaseTransport):
     def __init__(self, network: Network, side: Side, fuse: Fuse) -> None:
@@ -86,7 +104,8 @@ class _Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
-        kind = "read" if request.method == "GET" else "write"
+        hints = self._network.hints if request.url.path.startswith(PATH) else None
+        kind = "hint" if hints else "read" if request.method == "GET" else "write"
         what = f"{request.method} {request.url.path}"
         self._fuse.burn(kind, f"before {what}")
         if self._network.roads[self._side].is_down:
@@ -94,7 +113,10 @@ class _Transport(httpx.AsyncBaseTransport):
             self._fuse.burn(kind, f"no connection for {what}")
             raise httpx.ConnectError("All connection attempts failed", request=request)
         exchange = _Exchange(request, body)
-        self._network.group.start_soon(self._network.serve, self._side, exchange)
+        if hints is not None:
+            self._network.group.start_soon(self._network.serve_hints, hints, exchange)
+        else:
+            self._network.group.start_soon(self._network.serve, self._side, exchange)
         await exchange.done.wait()
         self._fuse.burn(kind, f"after {what}")
         if exchange.error is not None:

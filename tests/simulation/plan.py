@@ -1,11 +1,12 @@
 """The kind of history of a seed: the daemon's configuration, the difficulties of its life, the duration."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 
 from pagerforce.pipeline.pace import Sweep
 from pagerforce.sandbox.pagerduty.edits import Both
+from simulation.hints import draw_interval
 
 HARM = (0.0, 0.3, 0.6, 1.0)
 CRASH_RATES = (0.0, 0.5, 0.9)
@@ -22,6 +23,7 @@ class Pace:
     """How the daemon of a history is configured, and how long a history takes. All in seconds.
 
     Attributes:
+        stream: interval of Salesforce's polls while its change events arrive. None: no stream.
         sweep: interval of the polls that look back as far as an entry may be late, on a crowded
             side. None: the sides are calm, and every poll does.
     """
@@ -32,11 +34,17 @@ class Pace:
     late_salesforce: int = 90
     reconcile: int = 60
     sweep: int | None = None
+    stream: int | None = None
 
     @property
     def looking_back(self) -> int:
         """Seconds within which a poll looks back as far as it ever does."""
-        return 2 * self.calm + 10 + (self.sweep or 0)
+        return 2 * self.rarest + 10 + (self.sweep or 0)
+
+    @property
+    def rarest(self) -> int:
+        """The longest wait between two polls while all is well."""
+        return max(self.calm, self.stream or 0)
 
     @property
     def first_look_back(self) -> int:
@@ -90,7 +98,7 @@ def draw_plan(seed: int, dice: Random) -> Plan:
     is_neglected = dice.random() < 0.35
     own = Random(f"{seed}/assign_to")  # so that older histories stay the same
     return Plan(
-        pace,
+        replace(pace, stream=draw_interval(seed, pace.calm)),
         harm=dice.choice(HARM),
         crash_rate=dice.choice(CRASH_RATES[-1:] if is_neglected else CRASH_RATES),
         is_neglected=is_neglected,

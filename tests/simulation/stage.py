@@ -116,6 +116,8 @@ def configure(folder: Path, plan: Plan, org: Org) -> tuple[Loaded, Secrets]:
     written = Path(__file__).with_name("rules.toml").read_text().replace(plain, taking)
     rules.write_text(org.rules(written) + (ADMINISTERED_RULES if org.is_administered else ""))
     polling = {"poll_interval": f"{pace.calm}s", "min_poll_interval": f"{pace.busy}s"}
+    interval = f"{pace.stream}s"
+    streaming = {"stream": "cometd", "stream_poll_interval": interval} if pace.stream else {}
     config = folder / "config.toml"
     config.write_text(
         tomli_w.dumps(
@@ -139,6 +141,7 @@ def configure(folder: Path, plan: Plan, org: Org) -> tuple[Loaded, Secrets]:
                     "private_key_file": str(folder / "salesforce.key"),
                     "late_window": f"{pace.late_salesforce}s",
                     **polling,
+                    **streaming,
                 },
             }
         )

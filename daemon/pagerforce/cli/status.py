@@ -52,10 +52,21 @@ def _print(answer: dict[str, Any]) -> None:
     for name, source in answer["sources"].items():
         if source["problem"]:
             out.line(f"{name}: {source['problem']}")
+    if "stream" in answer:
+        out.line(_stream(answer["stream"]))
     for item in answer.get("not_read", []):
         out.line(_not_read(item))
     for remark in answer.get("remarks", []):
         out.line(f"remark: {remark}")
+
+
+def _stream(stream: dict[str, Any]) -> str:
+    if stream["up"] is None:
+        return "stream        unknown"
+    if not stream["up"]:
+        return f"stream        down: {stream['reason']}"
+    left = "".join(f"; not announced: {name}: {why}" for name, why in stream["not_covered"].items())
+    return f"stream        up since {stream['since']}, announces {_list(stream['covered'])}{left}"
 
 
 def _not_read(item: dict[str, Any]) -> str:

@@ -129,9 +129,28 @@ class SalesforceSettings(_PolledSide):
     min_poll_interval: Annotated[
         timedelta, duration_between("0.1s", "1h"), Field(validate_default=True)
     ] = parse_duration("3s")
+    stream: Literal["off", "cometd"] = "off"
+    stream_poll_interval: Annotated[
+        timedelta, duration_between("0.1s", "1h"), Field(validate_default=True)
+    ] = parse_duration("5m")
     allow_duplicates: bool = True
     late_window: Annotated[timedelta, duration_between("1s", "7d")] = parse_duration("15m")
     daily_call_budget: Annotated[int, Field(ge=1, le=100_000_000)] = 20_000
+
+    @field_validator("stream_poll_interval", mode="wrap")
+    @classmethod
+    def _keep_calm(
+        cls, value: object, read: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> timedelta:
+        found: timedelta = read(value)
+        calm: timedelta | None = info.data.get("poll_interval")
+        if calm is None or found >= calm:
+            return found
+        if isinstance(value, timedelta):  # the default gives way to a long poll_interval
+            return calm
+        raise PydanticCustomError(
+            "setting", "must not be shorter than poll_interval: raise it, or lower poll_interval"
+        )
 
     @property
     def jwt_audience(self) -> str:

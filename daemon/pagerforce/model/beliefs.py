@@ -292,6 +292,50 @@ _SALESFORCE = (
         ("salesforce.source", "pipeline.drift"),
         "it would need another record of yours to be changed",
     ),
+    Belief(
+        "salesforce.change-event-channels",
+        "The change events of an object are on a channel named after it, with its namespace:"
+        " /data/CaseChangeEvent, /data/Ns__Name__ChangeEvent.",
+        _R,
+        ("salesforce.stream.channels",),
+        "it needs an object that is chosen for Change Data Capture",
+    ),
+    Belief(
+        "salesforce.stream-connect-is-held",
+        "The server holds a connect for 110 s at most and then answers it without an event.",
+        _R,
+        ("salesforce.stream.conversation",),
+        "it takes two minutes without any change",
+    ),
+    Belief(
+        "salesforce.stream-client-ids-end",
+        "A client id ends about every three hours with 403::Unknown client; its subscriptions"
+        " end with it.",
+        _R,
+        ("salesforce.stream.patience", "salesforce.stream.conversation"),
+        "it takes hours",
+    ),
+    Belief(
+        "salesforce.change-events-within-seconds",
+        "A change event arrives within 30 s of the commit.",
+        _B,
+        ("salesforce.stream.health",),
+        "one story cannot show a bound",
+    ),
+    Belief(
+        "salesforce.stream-is-no-call",
+        "Requests to the streaming endpoint are not counted as API calls.",
+        _B,
+        ("salesforce.stream.line", "service.plan"),
+        "other integrations move the org's count too",
+    ),
+    Belief(
+        "salesforce.change-events-need-view-all",
+        "Without View All Records the change events of an object are withheld without an error.",
+        _D,
+        ("service.checks.streaming",),
+        "it would change the rights of the integration user",
+    ),
 )
 
 BELIEFS: Mapping[str, Belief] = {item.name: item for item in (*_PAGERDUTY, *_SALESFORCE)}

@@ -147,6 +147,21 @@ class SalesforceSource(Protocol):
         ...
 
 
+class ChangeHints(Protocol):
+    """Hints that Salesforce changed: they wake the poll, and nothing else depends on them."""
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether each change of each polled object is announced, as far as is known."""
+        ...
+
+    def polled(
+        self, began: float, before: Mapping[str, Position], after: Mapping[str, Position]
+    ) -> None:
+        """A poll that began at this monotonic time moved the cursors so."""
+        ...
+
+
 class ActionHandler(Protocol):
     """Delivers one kind of action."""
 

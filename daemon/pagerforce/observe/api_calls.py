@@ -50,6 +50,7 @@ OPERATIONS: Mapping[Side, Mapping[str, str]] = {
         "limits": "200",
         "login": "200",
         "query": "200",
+        "stream": "200",
         "update": "204",
         "update_many": "200",
         "updated": "200",

@@ -72,6 +72,8 @@ EVENTS: Mapping[str, frozenset[str]] = {
         "starting": "config version",
         "stopped": "",
         "stopping": "signal",
+        "stream_down": "reason",
+        "stream_up": "covered",
         "stored_row_unreadable": "row table",
         "storage_unavailable": "error failures reason source",
         "textfile_not_written": "path reason",

@@ -114,6 +114,9 @@ class Metrics:
         self.internal_errors = self._counter(
             "internal_errors", "Unexpected errors that one part met and contained.", "part"
         )
+        self.stream_missed = self._counter(
+            "stream_missed", "Changes that polls found and no change event had announced."
+        )
         self.stand_ins = self._counter(
             "requester_refused",
             "People whom PagerDuty refused as the requester; the integration user replaces them.",
@@ -165,6 +168,9 @@ class Metrics:
         )
         self.rules_off = self._gauge(
             "rules_off", "Rules switched off because a field they need can't be read."
+        )
+        self.stream_up = self._gauge(
+            "stream_up", "1 while Salesforce's change events arrive and can be trusted."
         )
         self.drift = self._gauge("drift_found", "Differences the last comparison of links found.")
         self.drift_checked = self._gauge(
@@ -218,6 +224,7 @@ class Metrics:
         for name in CERTIFICATES:
             self.certificate_expiry.labels(name).set(math.nan)
         self.drift.set(math.nan)
+        self.stream_up.set(math.nan)
 
     def declare_rules(self, rules: Iterable[tuple[str, str]]) -> None:
         """Creates the series of these (ruleset, rule) pairs."""

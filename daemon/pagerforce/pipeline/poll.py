@@ -7,7 +7,7 @@ again until it ends.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -34,6 +34,7 @@ _LOG = get_log("poll")
 _BEAT_SECONDS = 2.0
 _MUCH = 200  # events of one commit; normal commits have a few
 _DOWN_AFTER = 3
+_MOST_IDLE_WAKES = 5
 _NO_BUDGET = Budget(None, 0.0, 0.0)
 
 
@@ -83,6 +84,7 @@ class PollLoop:
         *,
         clock: Clock,
         metrics: Metrics,
+        calm: Callable[[], timedelta | None] = lambda: None,
     ) -> None:
         self.side = side
         self.state = SourceState()
@@ -90,12 +92,26 @@ class PollLoop:
         self._pace = pace
         self._clock = clock
         self._metrics = metrics
-        self._is_stopping = anyio.Event()
+        self._calm = calm
+        self._is_stopping = False
+        self._nudge = anyio.Event()
+        self._is_woken = self._was_woken = False
+        self._idle_wakes = 0
         self._is_started = False
 
     def stop(self) -> None:
         """Starts no further poll."""
-        self._is_stopping.set()
+        self._is_stopping = True
+        self._nudge.set()
+
+    def wake(self) -> None:
+        """Polls soon: after ``min_poll_interval``, or later if the budget or a failure requires it.
+
+        Wakes that find nothing five times in a row are worth no more than ``poll_interval``, so that
+        no flood of hints costs more calls than polling without hints.
+        """
+        self._is_woken = True
+        self._nudge.set()
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Polls until stopped.
@@ -103,7 +119,7 @@ class PollLoop:
         ``beat`` is called every few seconds of a pause. A poll beats by its requests and other work
         (``observe/pulse.py``): one that hangs is silent.
         """
-        while not self._is_stopping.is_set():
+        while not self._is_stopping:
             await self._turn()
             await self._pause(self._delay(), beat)
 
@@ -118,6 +134,7 @@ class PollLoop:
 
     async def _poll(self) -> None:
         began = self._clock.monotonic()
+        self._was_woken, self._is_woken = self._is_woken, False
         try:
             if not self._is_started:
                 await self._reader.start()
@@ -149,6 +166,9 @@ class PollLoop:
         state.last_success_at = now
         if found:
             state.last_found_at = now
+            self._idle_wakes = 0
+        elif self._was_woken:
+            self._idle_wakes += 1
         self._metrics.source_up.labels(self.side.value).set(1)
         self._metrics.poll_duration.labels(self.side.value).observe(seconds)
         self._metrics.last_success.labels(self.side.value).set(now.timestamp())
@@ -180,7 +200,7 @@ class PollLoop:
 
         The busy pace never lasts for long: the calm one counts, or the stretched one.
         """
-        calm = self._pace.calm.total_seconds()
+        calm = self._present_pace().calm.total_seconds()
         return self.budget().forecast(max(calm, self.state.interval_seconds or calm))
 
     def _delay(self) -> timedelta:
@@ -196,17 +216,36 @@ class PollLoop:
     def _next_delay(self) -> timedelta:
         found_at = self.state.last_found_at
         is_busy = found_at is not None and abs(self._clock.now() - found_at) < LIVELY_FOR
-        budget = self.budget()
-        # If only the local disk fails, the remote side is fine: it is asked at the calm pace.
-        failures = 1 if self.state.is_storage_failing else self.state.failures
-        wait = next_delay(self._pace, is_busy=is_busy, failures=failures, budget=budget)
-        self._tell_stretch(wait, budget)
+        pace, budget = self._present_pace(), self.budget()
+        wait = next_delay(pace, is_busy=is_busy, failures=self._failures, budget=budget)
+        self._tell_stretch(wait, pace, budget)
         self.state.interval_seconds = wait.total_seconds()
         return wait
 
-    def _tell_stretch(self, wait: timedelta, budget: Budget) -> None:
+    def _woken_delay(self) -> timedelta:
+        """The wait before a poll that was asked for."""
+        is_busy = self._idle_wakes < _MOST_IDLE_WAKES
+        budget = self.budget()
+        return next_delay(self._pace, is_busy=is_busy, failures=self._failures, budget=budget)
+
+    @property
+    def _failures(self) -> int:
+        # If only the local disk fails, the remote side is fine: it is asked at the calm pace.
+        return 1 if self.state.is_storage_failing else self.state.failures
+
+    def _present_pace(self) -> Pace:
+        """The configured pace, or a calmer one while hints come; never a calmer one after a failure."""
+        calm = None if self.state.failures else self._calm()
+        return self._pace if calm is None else replace(self._pace, calm=max(calm, self._pace.calm))
+
+    @property
+    def calm_seconds(self) -> float:
+        """The wait between two polls while nothing happens."""
+        return self._present_pace().calm.total_seconds()
+
+    def _tell_stretch(self, wait: timedelta, pace: Pace, budget: Budget) -> None:
         """Logs when the call budget makes polling slower than configured, and when that ends."""
-        is_stretched = not self.state.failures and wait > self._pace.calm
+        is_stretched = not self.state.failures and wait > pace.calm
         if is_stretched != self.state.is_stretched:
             self.state.is_stretched = is_stretched
             _LOG.warning(
@@ -217,11 +256,19 @@ class PollLoop:
             )
 
     async def _pause(self, delay: timedelta, beat: Callable[[], None]) -> None:
-        end = self._clock.monotonic() + delay.total_seconds()
-        while not self._is_stopping.is_set() and (left := end - self._clock.monotonic()) > 0:
+        began = self._clock.monotonic()
+        end = began + delay.total_seconds()
+        while not self._is_stopping:
+            if self._is_woken:
+                end = min(end, began + self._woken_delay().total_seconds())
+            left = end - self._clock.monotonic()
+            if left <= 0:
+                break
             beat()
             with anyio.move_on_after(min(left, _BEAT_SECONDS)):
-                await self._is_stopping.wait()
+                await self._nudge.wait()
+            if self._nudge.is_set():
+                self._nudge = anyio.Event()
         beat()
 
 

@@ -1,13 +1,13 @@
 """Reads Salesforce: changed rows and comments from the cursors on; at first, all rows once."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pagerforce.errors import CredentialsError, RemoteError
 from pagerforce.model.ids import Side, find_record_id
 from pagerforce.model.leftout import ALL_READ
-from pagerforce.model.ports import Clock, Position, RowBatch, SalesforceSource
+from pagerforce.model.ports import ChangeHints, Clock, Position, RowBatch, SalesforceSource
 from pagerforce.model.record import Record
 from pagerforce.model.restore import Turn
 from pagerforce.model.value import format_whole_second
@@ -48,6 +48,8 @@ class SalesforceReader:
         fields: object -> the fields of its rows that are needed now.
         lost: tracks columns that can't be read for a while.
         sweep: how often a poll looks back as far as a row may be late.
+        hints: what announces changes; learns which ones a poll found. None: nothing does.
+        is_settled: whether the last poll left nothing to be read again soon.
     """
 
     source: SalesforceSource
@@ -66,8 +68,11 @@ class SalesforceReader:
     fields: Callable[[], Mapping[str, frozenset[str]]]
     lost: LostColumns
     sweep: Sweep = _SWEEP
+    hints: ChangeHints | None = None
+    is_settled: bool = False
     _read_with: dict[str, frozenset[str]] = field(default_factory=dict)
     _last_wide: LookBack | None = None
+    _rechecks: int = 0
     _low_water: datetime | None = None
     _low_water_asked: float = float("-inf")
     _intake: RowIntake = field(init=False)
@@ -165,7 +170,7 @@ class SalesforceReader:
             {**known, **positions}, overlap_seconds=overlap.total_seconds()
         )
         try:
-            found, seen = await self._intake.take_all(batches)
+            found, seen = await self._intake.take_all(self._watched(batches, positions, now))
         finally:
             await self.lost.note()
         if self.source.not_read == ALL_READ:
@@ -185,7 +190,22 @@ class SalesforceReader:
         if doubt is not None and doubt.turn is Turn.SALESFORCE:
             async with self.database.write() as tx:
                 await restored.end_turn(tx, doubt.turn)
+        is_in_doubt = doubt is not None and doubt.turn is not Turn.DONE
+        is_held = self._intake.troubles.oldest() is not None
+        self.is_settled = not (is_in_doubt or is_held or self._rechecks)
         return found
+
+    async def _watched(
+        self, batches: AsyncIterator[RowBatch], before: Mapping[str, Position], began: float
+    ) -> AsyncIterator[RowBatch]:
+        """The same batches; the hints learn how far they moved the cursors."""
+        after: dict[str, Position] = {}
+        async for batch in batches:
+            after |= batch.positions
+            yield batch
+        if self.hints is not None:
+            with self.reporter.contained("hints"):
+                self.hints.polled(began, before, after)
 
     def _overlap(self, newest: datetime, wide: EarlierPoll | None) -> timedelta:
         overlap = self.sweep.overlap(self.judge().settings.salesforce, wide=wide)
@@ -200,7 +220,7 @@ class SalesforceReader:
     async def _recheck(self) -> int:
         async with self.database.read() as tx:
             waiting = await snapshots.read_rechecks(tx)
-        found = 0
+        found = self._rechecks = 0
         for name, ids in waiting.items():
             if name in self.source.not_read.halted:
                 continue
@@ -215,6 +235,7 @@ class SalesforceReader:
             found += count
             again = left | self.writes.touched_since(mark) | self._intake.unjudged
             settled = [item for item in ids if item not in again]
+            self._rechecks += len(ids) - len(settled)
             async with self.database.write() as tx:
                 await snapshots.drop_rechecks(tx, settled)
         return found

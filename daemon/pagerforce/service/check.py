@@ -21,14 +21,16 @@ from pagerforce.service.checks import (
     reaching,
     salesforce,
     sharing,
+    streaming,
     writing,
 )
 from pagerforce.service.checks.asking import Asking
 from pagerforce.service.checks.carried import CarriedCheck
 from pagerforce.service.checks.pagerduty import PagerDutyCheck
 from pagerforce.service.checks.salesforce import SalesforceCheck
+from pagerforce.service.checks.streaming import StreamCheck
 from pagerforce.service.clock import SystemClock
-from pagerforce.service.sides import open_sides
+from pagerforce.service.sides import SalesforceSide, open_sides, open_stream_alone
 
 ADVICE: tuple[Advice, ...] = (
     *offline.ADVICE,
@@ -40,6 +42,7 @@ ADVICE: tuple[Advice, ...] = (
     *sharing.ADVICE,
     *writing.ADVICE,
     *carried.ADVICE,
+    *streaming.ADVICE,
     *believing.ADVICE,
     *plan.ADVICE,
 )
@@ -82,4 +85,12 @@ async def check_online(
             )
             lines += await carried.run()
             lines += believing.believing_lines(loaded.config)
+        if org.is_up and loaded.config.salesforce.stream != "off":
+            lines += await _stream_lines(loaded, second, org.asking)
     return lines
+
+
+async def _stream_lines(loaded: Loaded, side: SalesforceSide, asking: Asking) -> list[CheckLine]:
+    names = tuple(side.poller(loaded).feeds)
+    async with open_stream_alone(loaded, side.clock, side.client.session) as line:
+        return await StreamCheck(loaded, side.client, line, names, asking).run()

@@ -183,6 +183,8 @@ class _Supervisor:
             "refresh": self._refresher.run,
             "retention": self._parts.pruner.run,
         }
+        if self._parts.stream is not None:
+            loops = {**loops, "stream": self._parts.stream.run}
         metrics = self._parts.metrics
         for name, loop in loops.items():
             kept = partial(keep_running, name, loop, counter=metrics)
@@ -200,6 +202,8 @@ class _Supervisor:
             self._parts.pruner,
         ):
             part.stop()
+        if self._parts.stream is not None:
+            self._parts.stream.stop()
         self._is_stopping = True
         self._should_reload.set()
         group.cancel_scope.deadline = anyio.current_time() + _STOP_SECONDS

@@ -116,6 +116,7 @@ class Gauges:
 
     def _polled(self, loop: PollLoop, now: datetime) -> None:
         source, state = loop.side.value, loop.state
+        self.metrics.poll_interval.labels(source).set(loop.calm_seconds)
         self.metrics.poll_failures.labels(source).set(state.failures)
         self.metrics.poll_stretched.labels(source).set(state.is_stretched)
         if state.interval_seconds is not None:

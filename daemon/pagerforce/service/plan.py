@@ -6,7 +6,7 @@ changes, by how many people) there are :class:`Assumptions`.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pagerforce.config.checkline import CheckLine, Kind, ok, remark, todo
@@ -121,6 +121,7 @@ def plan_lines(loaded: Loaded, given: Assumptions) -> list[CheckLine]:
         lines.append(_line(name, "all together", idle, busy))
         if side is Side.SALESFORCE:
             lines[-1] = _judge_budget(loaded.config, given, lines[-1])
+            lines += _streamed(loaded.config, given, mine)
     return lines + _judge_rate(loaded, given)
 
 
@@ -180,6 +181,27 @@ def _salesforce(loaded: Loaded, given: Assumptions, costs: Mapping[Side, _Cost])
     calls = half * sum(cost.salesforce for cost in costs.values())
     lookups = _lookups(loaded) if calls else 0
     yield Item(Side.SALESFORCE, "actions", 0, calls + _fresh(half, lookups))
+
+
+def _streamed(config: Config, given: Assumptions, items: Sequence[Item]) -> list[CheckLine]:
+    """The same while the stream announces every change: rarer polls, and one more for each hint."""
+    settings = config.salesforce
+    feeds, _ = _feeds(config)
+    if settings.stream == "off" or not feeds:
+        return []
+    per_poll = math.ceil(feeds / _FEEDS_PER_CALL)
+    calm = settings.stream_poll_interval.total_seconds()
+    polls = _polls(calm, settings.min_poll_interval.total_seconds(), given.changes / 2)
+    others = items[1:]  # the first are the polls
+    idle = sum(item.idle for item in others) + _DAY / calm * per_poll
+    busy = sum(item.busy for item in others) + (polls + given.changes) * per_poll
+    return [
+        _line("Salesforce", "all together while the stream is up", idle, busy),
+        ok(
+            f"plan: Salesforce, the stream: about {given.changes} events a day of the org's"
+            " allocation; its requests are no API calls"
+        ),
+    ]
 
 
 def _polls(calm: float, busy: float, finds: float) -> float:

@@ -31,6 +31,7 @@ from pagerforce.salesforce.lookup import LookupResolver
 from pagerforce.salesforce.mappings import MappingResolver
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.source import SalesforcePoller
+from pagerforce.salesforce.stream.line import StreamLine
 from pagerforce.wire.transport import build_client
 
 
@@ -195,6 +196,33 @@ async def open_salesforce(
     lookups = LookupResolver(client, schema, clock)
     mappings = MappingResolver(config, schema, lookups)
     return SalesforceSide(client, schema, lookups, mappings, clock)
+
+
+@asynccontextmanager
+async def open_stream_alone(
+    loaded: Loaded, clock: Clock, session: JwtSession
+) -> AsyncIterator[StreamLine]:
+    """The stream without the rest of the daemon, for ``check``."""
+    async with AsyncExitStack() as stack:
+        yield await open_stream(stack, loaded, Net(clock, Metrics(__version__, [])), session)
+
+
+async def open_stream(
+    stack: AsyncExitStack, loaded: Loaded, net: Net, session: JwtSession
+) -> StreamLine:
+    """Requests to the streaming endpoint, with cookies of their own, until the stack is closed."""
+    config = loaded.config
+    http = build_client(
+        base_url=config.salesforce.login_url,
+        timeout_seconds=config.delivery.deadline.total_seconds(),
+        ca_file=config.daemon.ca_file,
+        observer=net.metrics,
+        system=Side.SALESFORCE,
+        headers={},
+        transport=net.transports.get(Side.SALESFORCE),
+    )
+    await stack.enter_async_context(http)
+    return StreamLine(session, http, config.salesforce.api_version)
 
 
 def build_handlers(

@@ -30,6 +30,7 @@ from pagerforce.pipeline.tools import Tools
 from pagerforce.pipeline.write_log import WriteLog
 from pagerforce.rules.needs import fields_needed
 from pagerforce.salesforce.source import SalesforcePoller
+from pagerforce.salesforce.stream.loop import StreamLoop
 from pagerforce.service.accepted import Accepted
 from pagerforce.service.applied import load_in_force
 from pagerforce.service.catalog import CATALOG
@@ -44,6 +45,7 @@ from pagerforce.service.sides import (
     build_handlers,
     open_pagerduty,
     open_salesforce,
+    open_stream,
 )
 from pagerforce.store import restored
 from pagerforce.store.database import FILE_NAME, Database, open_database
@@ -74,6 +76,7 @@ class Parts:
     salesforce_reader: SalesforceReader
     salesforce_poller: SalesforcePoller
     pruner: Pruner
+    stream: StreamLoop | None = None
 
     async def prepare(self, loaded: Loaded) -> Callable[[], None]:
         """Prepares new rules and maps on another thread; the returned function applies them.
@@ -130,6 +133,7 @@ async def wire(
         salesforce_side = await open_salesforce(stack, loaded, secrets, net, made_with)
         pagerduty_side = await open_pagerduty(stack, loaded, secrets, net)
         poller = salesforce_side.poller(loaded)
+        stream = await _open_stream(stack, loaded, net, salesforce_side, poller, outside.random)
         stand_ins = StandIns(clock, metrics.stand_ins.inc)
         handlers = build_handlers(loaded, pagerduty_side, salesforce_side, poller.plan, stand_ins)
         specs = {do: handler.spec for do, handler in handlers.items()}
@@ -149,6 +153,7 @@ async def wire(
                 salesforce=salesforce_side,
                 poller=poller,
                 handlers=handlers,
+                stream=stream,
             )
         )
 
@@ -166,6 +171,7 @@ class _Ground:
     salesforce: SalesforceSide
     poller: SalesforcePoller
     handlers: Mapping[str, ActionHandler]
+    stream: StreamLoop | None
 
     def judge(self) -> Judge:
         """Returns the rules in force; a reload changes them."""
@@ -195,6 +201,7 @@ def _assemble(ground: _Ground) -> Parts:
     deliverer = _deliverer(ground, writes)
     pagerduty = _pagerduty_reader(ground, deliverer)
     salesforce = _salesforce_reader(ground, deliverer, writes)
+    salesforce_loop = _salesforce_loop(ground, salesforce)
     return Parts(
         database=ground.database,
         metrics=metrics,
@@ -203,16 +210,53 @@ def _assemble(ground: _Ground) -> Parts:
         pagerduty=PollLoop(
             Side.PAGERDUTY, pagerduty, settings.pagerduty, clock=clock, metrics=metrics
         ),
-        salesforce=PollLoop(
-            Side.SALESFORCE, salesforce, settings.salesforce, clock=clock, metrics=metrics
-        ),
+        salesforce=salesforce_loop,
         pagerduty_side=ground.pagerduty,
         salesforce_side=ground.salesforce,
         pagerduty_reader=pagerduty,
         salesforce_reader=salesforce,
         salesforce_poller=ground.poller,
         pruner=Pruner(ground.database, clock, metrics, _limits(settings)),
+        stream=ground.stream,
     )
+
+
+async def _open_stream(
+    stack: AsyncExitStack,
+    loaded: Loaded,
+    net: Net,
+    side: SalesforceSide,
+    poller: SalesforcePoller,
+    random: Random,
+) -> StreamLoop | None:
+    """The stream of change events, if it is configured."""
+    if loaded.config.salesforce.stream == "off":
+        return None
+    line = await open_stream(stack, loaded, net, side.client.session)
+    return StreamLoop(line, lambda: poller.feeds, net.clock, net.metrics, random)
+
+
+def _salesforce_loop(ground: _Ground, reader: SalesforceReader) -> PollLoop:
+    """Salesforce's loop: rarer polls while the stream announces every change, woken by it."""
+    stream, interval = ground.stream, ground.rules.loaded.config.salesforce.stream_poll_interval
+
+    def calm() -> timedelta | None:
+        # The feeds are read together, so one that the stream does not cover keeps the pace of all.
+        is_covered = stream is not None and stream.covers_all and reader.is_settled
+        return interval if is_covered else None
+
+    loop = PollLoop(
+        Side.SALESFORCE,
+        reader,
+        ground.rules.settings.salesforce,
+        clock=ground.clock,
+        metrics=ground.metrics,
+        calm=calm,
+    )
+    if stream is not None:
+        reader.hints = stream
+        stream.wake = loop.wake
+    return loop
 
 
 def _deliverer(ground: _Ground, writes: WriteLog) -> Deliverer:

@@ -24,6 +24,7 @@ from pagerforce.sandbox.faults import (
     Faults,
     fault_routes,
 )
+from pagerforce.sandbox.salesforce.cometd import cometd_routes
 from pagerforce.sandbox.salesforce.control import knob_routes
 from pagerforce.sandbox.salesforce.errors import ApiError, not_found
 from pagerforce.sandbox.salesforce.locators import Locators
@@ -61,6 +62,7 @@ def make_app(world: SalesforceWorld, faults: Faults | None = None) -> Starlette:
             Route("/id/{org_id}/{user_id}", api.identity, methods=["GET"]),
             *fault_routes(knobs),
             *knob_routes(world),
+            *cometd_routes(world),
             Route("/{path:path}", api.data, methods=_METHODS),
         ],
         middleware=[

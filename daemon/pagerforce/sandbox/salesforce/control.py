@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pagerforce.sandbox.bodies import parse_body
-from pagerforce.sandbox.salesforce import automation_control
+from pagerforce.sandbox.salesforce import automation_control, stream_control
 from pagerforce.sandbox.salesforce.automation_control import Turn
 from pagerforce.sandbox.salesforce.errors import ApiError
 from pagerforce.sandbox.salesforce.knob_values import number, pair, text
@@ -119,4 +119,5 @@ _KNOBS: Mapping[str, tuple[str, Turn]] = {
     "restore_access": ("any value: restores all rights", _restore_access),
     "trust": ("PEM of an RSA certificate or public key for JWT logins", _trust),
     **automation_control.KNOBS,
+    **stream_control.KNOBS,
 }

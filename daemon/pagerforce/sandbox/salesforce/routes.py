@@ -22,6 +22,13 @@ def _limits(session: Session, call: Call) -> Reply:
     """``GET /limits``."""
     del call
     quota, now = session.world.quota, session.world.clock.now()
+    streaming = session.world.streaming
+    delivered = {
+        "DailyDeliveredPlatformEvents": {
+            "Max": streaming.knobs.most_delivered,
+            "Remaining": streaming.left_to_deliver(),
+        }
+    }
     return Reply(
         200,
         {
@@ -29,6 +36,7 @@ def _limits(session: Session, call: Call) -> Reply:
             "DailyBulkApiBatches": {"Max": 15000, "Remaining": 15000},
             "ConcurrentAsyncGetReportInstances": {"Max": 200, "Remaining": 200},
             "DataStorageMB": {"Max": 5, "Remaining": 5},
+            **(delivered if streaming.knobs.shows_allocation else {}),
         },
     )
 

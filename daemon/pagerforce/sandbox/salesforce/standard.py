@@ -147,6 +147,23 @@ def _permissions() -> tuple[SObject, ...]:
     )
 
 
+def _push_topic() -> SObject:
+    operations = ("Create", "Update", "Delete", "Undelete")
+    return define_object(
+        "PushTopic",
+        "Push Topic",
+        "0IF",
+        (
+            kind.text("Name", 25, required=True),
+            kind.text("Query", 1300, required=True),
+            kind.number("ApiVersion"),
+            kind.checkbox("IsActive", default=True),
+            kind.picklist("NotifyForFields", "Referenced", "All", "Where", "Select"),
+            *(kind.checkbox(f"NotifyForOperation{word}", default=True) for word in operations),
+        ),
+    )
+
+
 def _account() -> SObject:
     return define_object(
         "Account",
@@ -284,4 +301,5 @@ def standard_objects() -> tuple[SObject, ...]:
         _case_comment(),
         _change_window(),
         _sampler(),
+        _push_topic(),
     )

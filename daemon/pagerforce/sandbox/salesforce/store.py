@@ -6,7 +6,7 @@ transaction has the stamp of the write and becomes visible later
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -88,6 +88,9 @@ class RowStore:
 
     Args:
         schema: decides which fields to index: lookups, and unique fields.
+
+    Attributes:
+        on_put: called for each row before it is stored: its former state, the row, its commit's time.
     """
 
     def __init__(self, clock: SandboxClock, schema: Schema) -> None:
@@ -98,6 +101,7 @@ class RowStore:
         self._index: dict[tuple[str, str, str], dict[str, None]] = {}
         self._last_visible_at = datetime.min.replace(tzinfo=UTC)
         self._orders: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        self.on_put: list[Callable[[Row | None, Row, datetime], None]] = []
 
     def find(self, row_id: str) -> Row | None:
         """The committed state of a row."""
@@ -145,6 +149,8 @@ class RowStore:
         """Stores the rows of one transaction."""
         self._last_visible_at = max(self._last_visible_at, visible_at)
         for row in rows:
+            for tell in self.on_put:
+                tell(self.newest(row.id), row, visible_at)
             self._keep_orders(row, is_one_of_many=len(rows) > _FEW)
             cell = self._cells.get(row.id)
             if cell is None:

@@ -30,6 +30,7 @@ from pagerforce.sandbox.salesforce.seeds import INTEGRATION_USER, ORG_ID, Seeder
 from pagerforce.sandbox.salesforce.soql_evaluate import QueryRunner
 from pagerforce.sandbox.salesforce.standard import standard_objects
 from pagerforce.sandbox.salesforce.store import Row, RowStore
+from pagerforce.sandbox.salesforce.streaming import Streaming
 from pagerforce.sandbox.salesforce.tokens import TokenDesk
 from pagerforce.sandbox.salesforce.transaction import Transaction
 from pagerforce.sandbox.salesforce.triggers import package_hooks
@@ -100,6 +101,7 @@ class SalesforceWorld:
         automation: the administrator's automation.
         troubles: active refusals, by operation and object.
         headers: the important headers of callers.
+        streaming: the clients of the streaming endpoint, and its knobs.
         moved: the answers of the old instance, if the org has moved.
         schema_changed_at: time of the last deletion or restore of a field.
     """
@@ -119,6 +121,7 @@ class SalesforceWorld:
     schema: Schema = field(init=False)
     store: RowStore = field(init=False)
     dml: Dml = field(init=False)
+    streaming: Streaming = field(init=False)
     started_at: datetime = field(init=False)
     _open: list[LateTransaction] = field(default_factory=list)
     _late: _Late | None = None
@@ -127,6 +130,8 @@ class SalesforceWorld:
         self.started_at = self.now()
         self.schema = Schema.of((*standard_objects(), *remedyforce_objects()))
         self.store = RowStore(self.clock, self.schema)
+        self.streaming = Streaming(self.store, self.clock.now)
+        self.store.on_put.append(self.streaming.changed)
         hooks = package_hooks(lambda: self.knobs.rollup_is_edit)
         self.dml = Dml(self.schema, hooks, holds=self.holds, own=self.automation.hooks())
 
@@ -315,6 +320,7 @@ class SalesforceWorld:
         self._open.clear()
         self._late = None
         self.store.commit_open()
+        self.streaming.commit_open()
 
     def covered_until(self, end: datetime) -> datetime:
         """``latestDateCovered``: ``end``, or the start of the oldest open transaction."""

@@ -39,7 +39,7 @@ async def sharing_lines(client: SalesforceClient, objects: Iterable[str]) -> lis
     """
     names = tuple(objects)
     try:
-        open_ones = await _view_all(client, names)
+        open_ones = await view_all(client, names)
     except RefusedError as error:
         reason = error.code or str(error)
         return [UNVERIFIED.line(object=name, reason=reason) for name in names]
@@ -51,8 +51,12 @@ async def sharing_lines(client: SalesforceClient, objects: Iterable[str]) -> lis
     ]
 
 
-async def _view_all(client: SalesforceClient, names: tuple[str, ...]) -> frozenset[str] | None:
-    """Returns the objects whose rows the user sees all; None if unknown."""
+async def view_all(client: SalesforceClient, names: tuple[str, ...]) -> frozenset[str] | None:
+    """Returns the objects whose rows the user sees all; None if unknown.
+
+    Raises:
+        RemoteError: the org could not be asked.
+    """
     sets = await client.query_to_end(
         Select(
             "PermissionSetAssignment",

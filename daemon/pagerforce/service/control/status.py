@@ -21,7 +21,7 @@ class StatusRequest(Request):
 
 
 async def status(desk: Desk, _: StatusRequest) -> Json:
-    """Returns the state, in stable keys; only ``remarks`` and ``not_read`` are optional.
+    """Returns the state, in stable keys; ``remarks``, ``not_read`` and ``stream`` are optional.
 
     ``not_read``: ``[{object, field (None: all of it), reason, since, rules: [[ruleset, rule]] that
     are switched off}]``.
@@ -59,7 +59,35 @@ async def status(desk: Desk, _: StatusRequest) -> Json:
     not_read = _not_read(running)
     if not_read:
         answer["not_read"] = not_read
+    stream = _stream(loaded, running)
+    if stream is not None:
+        answer["stream"] = stream
     return answer | {"remarks": remarks} if remarks else answer
+
+
+def _stream(loaded: Loaded, running: Running | None) -> Json:
+    """How the stream of change events stands; None if none is configured."""
+    stream = None if running is None else running.parts.stream
+    if stream is None:
+        is_wanted = running is None and loaded.config.salesforce.stream != "off"
+        return {"up": None, "reason": ""} if is_wanted else None
+    state = stream.state
+    return {
+        "up": state.is_up,
+        "reason": state.reason,
+        "since": None if state.since is None else format_instant(state.since),
+        "covered": sorted(state.covered),
+        "not_covered": {
+            name: state.refused.get(name, state.reason)
+            for name in stream.feeds()
+            if name not in state.covered
+        },
+        "events": state.events,
+        "missed": stream.health.missed,
+        "last_event_at": (
+            None if state.last_event_at is None else format_instant(state.last_event_at)
+        ),
+    }
 
 
 def _not_read(running: Running | None) -> list[Json]:
