@@ -106,19 +106,25 @@ async def life(folder, rules=OBJECT, *, calm="30s", **knobs):
 async def settled(it, interval=30.0):
     """Until the present pace is this one; the lively pace after a find ends by itself."""
     it.parts.salesforce.state.last_found_at = None
-    await until(lambda: it.interval == interval, 10)
+    await until(lambda: it.interval == interval)
+
+
+async def quiet(it, seconds=0.8):
+    """Until there was no poll for so long: twice the pace without a stream."""
+    with anyio.fail_after(30):
+        polls = -1
+        while it.polls != polls:
+            polls = it.polls
+            await anyio.sleep(seconds)
 
 
 async def test_while_the_stream_is_up_polls_are_rare_and_a_change_is_found_at_once(tmp_path):
     async with life(tmp_path) as it:
         await until(lambda: it.up() == 1)
         await settled(it)
-        await anyio.sleep(0.5)  # the poll after the handshake
-        polls = it.polls
-        await anyio.sleep(0.8)
-        assert it.polls == polls
+        await quiet(it)
         it.open_record()
-        await until(lambda: it.events == 1, 2)
+        await until(lambda: it.events == 1)
         assert it.up() == 1
 
 
@@ -128,7 +134,7 @@ async def test_a_refused_stream_changes_nothing_about_polling(tmp_path):
         await until(lambda: it.up() == 0)
         await settled(it, 0.4)
         it.open_record()
-        await until(lambda: it.events == 1, 3)
+        await until(lambda: it.events == 1)
 
 
 async def test_a_silent_stream_gives_polling_its_pace_back(tmp_path):
@@ -136,10 +142,10 @@ async def test_a_silent_stream_gives_polling_its_pace_back(tmp_path):
         await until(lambda: it.up() == 1)
         await settled(it)
         it.knobs.silent_connects = 1000
-        await until(lambda: it.up() == 0, 5)
-        await until(lambda: it.interval == 0.4, 2)
+        await until(lambda: it.up() == 0)
+        await until(lambda: it.interval == 0.4)
         it.open_record()
-        await until(lambda: it.events == 1, 3)
+        await until(lambda: it.events == 1)
 
 
 async def test_an_object_without_change_events_keeps_the_pace_of_all(tmp_path):
@@ -161,7 +167,7 @@ async def test_a_stream_that_loses_events_is_distrusted_until_it_announces_again
         await until(lambda: it.up() == 0)
         assert INCIDENT in it.parts.stream.state.reason
         assert it.parts.salesforce.calm_seconds == 0.4
-        it.knobs.lose = 0
+        it.knobs.lose, it.parts.stream.health.allowed_delay = 0, 10.0
         for number in range(4):
             it.open_record(f"announced {number}")
             await anyio.sleep(1.2)
@@ -176,7 +182,7 @@ async def test_delayed_and_repeated_events_do_no_harm(tmp_path):
         await until(lambda: it.up() == 1)
         await settled(it)
         it.open_record()
-        await until(lambda: it.events == 1, 4)
+        await until(lambda: it.events == 1)
         polls = it.polls
         await anyio.sleep(1)
         assert it.polls <= polls + 12  # the lively pace, and no more
@@ -191,7 +197,7 @@ async def test_what_happens_between_two_client_ids_is_found_after_the_handshake(
         it.sf.streaming.end_clients()
         it.open_record()  # nobody is subscribed: no event of it ever arrives
         assert it.sf.streaming.handshakes == handshakes
-        await until(lambda: it.events == 1, 3)
+        await until(lambda: it.events == 1)
         assert it.parts.stream.health.missed == 0
 
 
@@ -202,18 +208,16 @@ async def test_own_writes_wake_a_poll_and_make_no_loop_of_polls(tmp_path):
         await until(lambda: it.sf.row(INCIDENT, record)[f"{P}incidentResolution__c"] == "seen")
         await anyio.sleep(1)
         await settled(it)
-        polls = it.polls
-        await anyio.sleep(1)
-        assert it.polls <= polls + 1
+        await quiet(it)
 
 
 async def test_the_daemon_polls_while_the_streaming_endpoint_is_gone(tmp_path):
     async with life(tmp_path) as it:
         await until(lambda: it.up() == 1)
         it.desk.salesforce_faults.add(Fault(FaultKind.DROP_BEFORE, path="^/cometd", count=10**6))
-        await until(lambda: it.up() == 0, 5)
+        await until(lambda: it.up() == 0)
         it.open_record()
-        await until(lambda: it.events == 1, 3)
+        await until(lambda: it.events == 1)
         assert it.parts.salesforce.state.failures == 0
 
 
@@ -270,19 +274,20 @@ async def flooded(loop, seconds):
 
 async def test_a_flood_of_hints_polls_at_the_lively_pace_and_calms_down_if_nothing_is_found():
     reader = Reader()
-    async with looping(reader, calm=timedelta(seconds=30)) as loop:
-        await flooded(loop, 2.5)
+    async with looping(reader, calm=timedelta(seconds=30), pace=(2.0, 0.1)) as loop:
+        await flooded(loop, 7)
     gaps = [b - a for a, b in zip(reader.at, reader.at[1:], strict=False)]
     assert min(gaps) >= 0.095
-    assert len([gap for gap in gaps if gap < 0.45]) == 5
-    assert all(gap >= 0.45 for gap in gaps[5:])
+    assert len(gaps) >= 6
+    assert all(gap < 1.9 for gap in gaps[:5])
+    assert all(gap >= 1.9 for gap in gaps[5:])
 
 
 async def test_hints_that_find_something_keep_the_lively_pace():
     reader = Reader(found=1)
-    async with looping(reader) as loop:
-        await flooded(loop, 1.5)
-    assert len(reader.at) > 9
+    async with looping(reader, pace=(30.0, 0.1)) as loop:
+        await flooded(loop, 2.0)
+    assert len(reader.at) >= 4
 
 
 async def test_a_hint_during_a_failure_does_not_hurry_the_next_try():
@@ -314,4 +319,4 @@ async def test_polls_are_never_more_frequent_for_a_short_interval_of_the_stream(
     reader = Reader()
     async with looping(reader, calm=calm):
         await anyio.sleep(1.2)
-    assert len(reader.at) == 3
+    assert len(reader.at) in (2, 3)

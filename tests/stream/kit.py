@@ -23,7 +23,7 @@ from pagerforce.service.clock import SystemClock
 from pagerforce.wire.transport import build_client
 from salesforce.kit import CATEGORY, HISTORY, INCIDENT, Key, key_pair, settings_for
 
-QUICK = Timing(wait=0.3, held=1.0, grace=0.2, quick=0.5, spacing=0.01, again=1.0, busy=0.2)
+QUICK = Timing(wait=0.3, held=2.0, grace=1.0, quick=10.0, spacing=0.01, again=1.0, busy=0.2)
 SCALE = 0.01
 """Of the waits after an end: a refusal is tried again after three seconds."""
 
@@ -59,14 +59,16 @@ class Bench:
         self.beats += 1
 
 
-async def until(is_so: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(is_so: Callable[[], bool], seconds: float = 30.0) -> None:
     with anyio.fail_after(seconds):
         while not is_so():
             await anyio.sleep(0.01)
 
 
 @asynccontextmanager
-async def bench(*, feeds=(INCIDENT, HISTORY), runs: bool = True, **knobs) -> AsyncIterator[Bench]:
+async def bench(
+    *, feeds=(INCIDENT, HISTORY), runs: bool = True, timing=QUICK, **knobs
+) -> AsyncIterator[Bench]:
     world = seeded_world(WallClock())
     world.trust(key_pair()[1])
     world.streaming.knobs.hold_seconds = 1.0
@@ -89,7 +91,7 @@ async def bench(*, feeds=(INCIDENT, HISTORY), runs: bool = True, **knobs) -> Asy
             session = JwtSession(settings_for(url), Key(), http, clock)
             line = StreamLine(session, stream_http, "62.0")
             loop = StreamLoop(
-                line, lambda: feeds, clock, metrics, random.Random(1), timing=QUICK, scale=SCALE
+                line, lambda: feeds, clock, metrics, random.Random(1), timing=timing, scale=SCALE
             )
             made = Bench(world, faults, line, loop, metrics)
             loop.wake = lambda: made.wakes.append(clock.monotonic())

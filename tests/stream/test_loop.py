@@ -1,5 +1,7 @@
 """The real loop over HTTP against the sandbox: each way in which the stream fails, and what follows."""
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
@@ -10,7 +12,7 @@ from pagerforce.sandbox.faults import Fault, FaultKind
 from pagerforce.sandbox.salesforce.streaming import StreamRefusal
 from pagerforce.service.keep import keep_running
 from salesforce.kit import HISTORY, INCIDENT
-from stream.kit import bench, until
+from stream.kit import QUICK, bench, until
 
 COMETD = "^/cometd/"
 DENIED = "403:denied_by_security_policy:create_denied"
@@ -49,14 +51,14 @@ async def test_an_event_wakes_the_poll_and_nothing_of_it_is_kept():
 
 async def test_a_quiet_stream_stays_up_one_connect_after_the_other():
     async with bench() as it:
-        await until(lambda: it.world.streaming.connects >= 4, 10)
+        await until(lambda: it.world.streaming.connects >= 4)
         assert it.up() == 1
         assert it.world.streaming.handshakes == 1
     assert len(it.log) == 1
 
 
 async def test_a_server_that_heeds_the_wait_is_asked_again_sooner():
-    async with bench(heeds_wait=True) as it:
+    async with bench(heeds_wait=True, hold_seconds=2.0) as it:
         await until(lambda: it.world.streaming.connects >= 4)
         assert it.loop._heeds_wait
         assert it.up() == 1
@@ -64,7 +66,7 @@ async def test_a_server_that_heeds_the_wait_is_asked_again_sooner():
 
 async def test_the_connect_beats_while_it_is_held_but_not_beyond_its_deadline(monkeypatch):
     monkeypatch.setattr("pagerforce.salesforce.stream.loop._BEAT_SECONDS", 0.05)
-    async with bench(runs=False) as it:
+    async with bench(runs=False, timing=replace(QUICK, quick=0.5)) as it:
         it.loop.line = Hanging(it.line.session, it.line.http, "62.0")
         async with anyio.create_task_group() as group:
             group.start_soon(it.loop.run, it.beat)
@@ -123,7 +125,7 @@ async def test_silence_ends_the_trust_soon_after_an_answer_was_due():
     async with bench(silent_connects=1) as it:
         await until(lambda: it.up() == 1)
         wakes = len(it.wakes)
-        await until(lambda: it.up() == 0)  # a second held, two tenths of grace
+        await until(lambda: it.up() == 0)  # a second held, a second of grace
         assert it.log[1]["event"] == "stream_down"
         assert it.log[1]["reason"] == "no answer by its deadline"
         assert len(it.wakes) == wakes + 1  # polling goes back to its pace at once
@@ -136,12 +138,12 @@ async def test_one_lost_answer_is_no_outage_and_many_are(kind):
         await until(lambda: it.world.streaming.connects >= 2)
         it.faults.add(Fault(kind, path=COMETD))
         await until(lambda: not it.faults.armed())
-        await until(lambda: it.world.streaming.connects >= 5, 10)
+        await until(lambda: it.world.streaming.connects >= 5)
         assert it.up() == 1
         it.faults.add(Fault(kind, path=COMETD, count=1000))
-        await until(lambda: it.up() == 0, 10)
+        await until(lambda: it.up() == 0)
         it.faults.clear()
-        await until(lambda: it.up() == 1, 10)
+        await until(lambda: it.up() == 1)
     assert [item["event"] for item in it.log] == ["stream_up", "stream_down", "stream_up"]
 
 
@@ -191,7 +193,7 @@ async def test_an_internal_error_of_the_loop_does_not_leave_the_stream_up():
 async def test_a_replay_id_that_the_server_does_not_know_is_only_a_refusal(step):
     error = "400::The replayId {82} you provided was invalid.  Please provide a valid ID, -2, or -1"
     async with bench(refusals=[StreamRefusal(step, error, reconnect="", count=1)]) as it:
-        await until(lambda: it.loop.covers_all, 8)
+        await until(lambda: it.loop.covers_all)
         wakes = len(it.wakes)
         it.change()
         await until(lambda: len(it.wakes) == wakes + 1)
@@ -217,7 +219,7 @@ async def test_an_org_without_streaming_is_polled_and_asked_again_now_and_then()
 async def test_a_busy_server_behind_a_denial_is_tried_again_sooner():
     busy = StreamRefusal("subscribe", DENIED, "503::Server is too busy", reconnect="", count=4)
     async with bench(refusals=[busy]) as it:
-        await until(lambda: it.up() == 1, 2)  # three seconds if it were a refusal
+        await until(lambda: it.up() == 1)  # three seconds if it were a refusal
 
 
 async def test_a_session_that_ended_is_renewed_and_the_stream_goes_on():
@@ -272,14 +274,14 @@ async def test_a_push_topic_serves_an_object_without_change_events():
 
 
 async def test_an_answer_beyond_its_bound_is_a_hint_too():
-    async with bench() as it:
+    async with bench(timing=replace(QUICK, grace=20.0)) as it:
         await until(lambda: it.world.streaming.connects >= 2)
         await until(lambda: len(it.wakes) == 1)
         (client,) = it.world.streaming.clients.values()
         much = {"channel": "/data/x", "data": "y" * 3 * 2**20}
         client.waiting.append((it.world.clock.now(), much))
         await until(lambda: len(it.wakes) == 2)
-        await until(lambda: it.world.streaming.connects >= 4, 10)
+        await until(lambda: it.world.streaming.connects >= 4)
         assert it.up() == 1
 
 
@@ -297,7 +299,7 @@ async def test_the_token_and_the_client_id_are_in_no_log_line_and_no_state():
         token = (await it.line.session.access()).token
         error = f"400::Client {client_id} has established a session, but no cookie present"
         it.knobs.refusals.append(StreamRefusal("connect", error, count=1))
-        await until(lambda: it.events("stream_down"), 10)
+        await until(lambda: it.events("stream_down"))
         assert client_id not in repr((it.log, it.loop.state))
         assert token not in repr((it.log, it.loop.state))
 

@@ -26,7 +26,7 @@ async def test_a_change_pages_at_once_although_polls_are_an_hour_apart(tmp_path)
             await until(lambda: streaming.connects >= 2, "a held connect")
             assert await daemon.sample("stream_up") == 1
             open_record(stage, "Core switch down")
-            await until(lambda: len(stage.desk.pagerduty.incidents()) == 1, "the page", 10)
+            await until(lambda: len(stage.desk.pagerduty.incidents()) == 1, "the page")
             _, said, _ = await command("status", "--json", config=stage.desk.config)
             stream = json.loads(said)["stream"]
             assert (stream["up"], stream["reason"], stream["not_covered"]) == (True, "", {})
@@ -35,7 +35,7 @@ async def test_a_change_pages_at_once_although_polls_are_an_hour_apart(tmp_path)
             _, said, _ = await command("status", config=stage.desk.config)
             assert "stream        up since" in said
             seconds = await daemon.stop()
-            assert seconds < 5
+            assert seconds < 10
             assert "Core switch down" not in daemon.log.read_text()
         _, said, _ = await command("status", config=stage.desk.config)
         assert "stream        unknown" in said
