@@ -199,10 +199,10 @@ async def test_who_wins_where_a_person_changed_the_same_field(
             assert isinstance(verdict, Delivered)
             assert value == "by us"
             assert verdict.winner is Side.PAGERDUTY
-            assert f"edit of {SHORT} lost" in verdict.detail
+            assert f"replaced an older edit of {SHORT}" in verdict.detail
         else:
             assert isinstance(verdict, Skipped)
-            assert "stand" in verdict.reason
+            assert ("newer value" if policy == "newest" else "keeps that change") in verdict.reason
             assert "by a person" not in verdict.reason
             assert value == "by a person"
             assert verdict.winner is Side.SALESFORCE
