@@ -33,8 +33,10 @@ def check_json(text, about):
     found = FOR_PROGRAMS.search(text)
     assert found is None, (about, hex(ord(found.group())), text[max(0, found.start() - 90) :][:180])
     for line in text.split("\n"):
-        if line:
-            json.loads(line)
+        try:
+            json.loads(line or "0")
+        except ValueError as error:
+            raise AssertionError((about, "a line is not JSON", line[:500])) from error
 
 
 def in_toml(text):

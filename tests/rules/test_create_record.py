@@ -223,8 +223,8 @@ def no_comments(rig, record_id, incident_id):
 
 
 COMMENTS = table(
-    Case("a comment", say("{{ event.actor.name }}:\n\tÜber 2 Zeilen 🙂"), "delivered", "1 made", says("Jane Doe:\n\tÜber 2 Zeilen 🙂")),
-    Case("in parts", say("x" * 131_060 + " tail" * 3), "delivered", "2 made", says_all),
+    Case("a comment", say("{{ event.actor.name }}:\n\tÜber 2 Zeilen 🙂"), "delivered", "1 created", says("Jane Doe:\n\tÜber 2 Zeilen 🙂")),
+    Case("in parts", say("x" * 131_060 + " tail" * 3), "delivered", "2 created", says_all),
     Case("an empty comment", say("{{ incident.resolve_reason }}"), "dead_letter", "the text of the comment is empty"),
     Case("on a closed record", say("x"), "dead_letter", "This incident is closed", before=closed),
     Case("on a deleted record", say("x"), "skipped", "nothing linked", before=deleted),

@@ -20,14 +20,15 @@ SEEDS, CHUNK = 200, 20
 SECONDS = 900  # ends a hang; it measures nothing
 
 FOUND = {
-    "cursor-before-commit": "nothing lost",
-    "row-cursor-before-commit": "nothing lost",
-    "expectation-not-consumed": "nothing lost",
-    "note-not-looked-for": "no second note",
+    "cursor-before-commit": ("1-120", "nothing lost"),
+    "row-cursor-before-commit": ("121-240", "nothing lost"),
+    "expectation-not-consumed": ("1-120", "nothing lost"),
+    "note-not-looked-for": ("1-120", "no second note"),
 }
-"""Mistakes of ``simulation.bugs``, and the promise that each breaks."""
-ENOUGH = "1-120"
-"""Each of them is found within this number of seeds, mostly within the first thirty."""
+"""Mistakes of ``simulation.bugs``: seeds among which it is found, and the promise that it breaks.
+
+Most are found within the first thirty seeds. A row's cursor that moved too early costs only rows that no
+later poll looks back to; that takes a long outage at the right moment."""
 
 
 def simulate(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
@@ -69,6 +70,7 @@ def test_enough_orgs_rewrite_and_lose_answers():
 
 @pytest.mark.parametrize("bug", FOUND)
 def test_an_inserted_mistake_is_found(bug):
-    done = simulate(ENOUGH, "--jobs", "1", "--first", "--bug", bug)
+    seeds, promise = FOUND[bug]
+    done = simulate(seeds, "--jobs", "1", "--first", "--bug", bug)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert f"BROKEN: {FOUND[bug]}" in done.stdout, done.stdout
+    assert f"BROKEN: {promise}" in done.stdout, done.stdout
