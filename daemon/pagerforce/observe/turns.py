@@ -21,7 +21,6 @@ class Turns:
         too_long: the error that a waiter raises after ``longest_wait``.
         longest_wait: seconds; at most the time that an attempt without progress is granted.
         is_fast: for holders that yield to others anyway: taking the turn need not yield as well.
-        is_fast: for what lets others have their turn anyway: taking the turn need not do so as well.
     """
 
     def __init__(
