@@ -126,20 +126,25 @@ def _written_at(task: Task, names: Iterable[str]) -> dict[str, datetime]:
 async def _store_made(tx: Transaction, task: Task, made: RecordMade, skew: timedelta) -> None:
     """Stores an own record and its link; inactive if it was deleted before it was read back."""
     record = made.record
-    if await snapshots.find_record(tx, record.id) is not None:
-        pass  # a poll was first: it reported what others did, up to what it stored
-    elif record.was_edited and record.created_by.id and not record.is_deleted:
-        # The next poll reports what somebody did to it before it was read back.
-        await snapshots.put_records(tx, [blank(record, made.given)])
-        await snapshots.add_rechecks(tx, [record])
-    else:
-        await snapshots.put_records(tx, [record])
+    if await snapshots.find_record(tx, record.id) is None:
+        await _store_first(tx, made)  # otherwise a poll has reported the changes of others
     if task.incident_id is None:
         return
     at = LinkTime.seen(Side.SALESFORCE, record.created_at, skew)
     await links.put_link(tx, task.incident_id, record.object, record.id, at)
     if record.is_deleted:
         await links.set_links_active(tx, record.id, active=False)
+
+
+async def _store_first(tx: Transaction, made: RecordMade) -> None:
+    """Stores the first snapshot of an own record, without the changes of others."""
+    record = made.record
+    if record.was_edited and record.created_by.id and not record.is_deleted:
+        # The next poll reports what somebody did to it before it was read back.
+        await snapshots.put_records(tx, [blank(record, made.given)])
+        await snapshots.add_rechecks(tx, [record])
+    else:
+        await snapshots.put_records(tx, [record])
 
 
 async def _store_fields(
