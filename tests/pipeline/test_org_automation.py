@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from control.kit import open_office
+from pagerforce.pipeline import claim
 from pagerforce.sandbox.faults import Fault, FaultKind
 from pagerforce.store import pauses
 from rig import HISTORY, INCIDENT, INTEGRATION, JANE, P, open_rig
@@ -128,6 +129,20 @@ async def test_at_most_one_answer_of_a_new_record_is_lost_at_a_time(tmp_path):
             await look_again(rig, daemon)
         assert len(rig.sf.rows(INCIDENT)) == len(await daemon.links()) == len(titles)
         assert await daemon.dead_letters() == []
+
+
+async def test_new_records_that_wait_hold_no_other_actions(tmp_path, monkeypatch):
+    monkeypatch.setattr(claim, "_MOST_AT_ONCE", 3)  # of 500
+    async with open_rig(tmp_path, without_key()) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        lose(rig, f"/{INCIDENT}$", FaultKind.DROP_BEFORE)
+        for number in range(5):
+            rig.pd.trigger(SERVICE, f"Disk {number} is full")
+        await attempt(rig, daemon)
+        rig.pd.acknowledge(incident_id, JANE)
+        await attempt(rig, daemon, after=0.1)  # the lost one is not due yet
+        assert len(rig.sf.rows(INCIDENT)) == 1
+        assert rig.status_of(record_id) == "ACKNOWLEDGED"
 
 
 async def test_a_paused_new_record_of_unknown_outcome_holds_the_others_for_minutes_only(tmp_path):

@@ -131,10 +131,12 @@ class Claimer:
         failed = [(item.action, item.error) for item in heads.unreadable]
         apart = await self._apart(tx, heads.actions, under_way, now, is_careful=is_careful)
         ready = list(heads.actions)
-        if apart and len(ready) == limit:  # those that wait must not delay all others
+        if apart and len(ready) + len(failed) == limit:  # those that wait must not delay all others
             others = [do for do in kinds if self.specs[do].target is not TargetKind.NEW_RECORD]
             more = await lanes.find_heads(tx, now, limit=limit, kinds=others, under_way=under_way)
             ready = list({x.id: x for x in [*ready, *more.actions]}.values())
+            seen = {action.id for action, _ in failed}
+            failed += [(x.action, x.error) for x in more.unreadable if x.action.id not in seen]
         kept = apart | packing.kept_back(ready, now)
         for head in ready:
             if head.id in kept or not packing.has_room(head.do, alone=head.goes_alone):

@@ -152,7 +152,7 @@ def end_acknowledgement(state: State, incident: Incident) -> None:
 
 
 def back_to_triggered(state: State, incident: Incident) -> None:
-    """The service sets the status, whoever acted; no entry says so."""
+    """The service sets the status, for every actor; no entry reports it."""
     incident.acknowledgements = []
     _set_status(state, incident, "triggered", service_actor(incident, "auto"))
 

@@ -17,8 +17,8 @@ class Lens:
     """Reads rows of one source with one schema.
 
     Attributes:
-        system: the whole schema, if ``schema`` is one user's: formulas use every right, whoever
-            reads them.
+        system: the whole schema, if ``schema`` is one user's: formulas use every right,
+            for every reader.
     """
 
     schema: Schema
