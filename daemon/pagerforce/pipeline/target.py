@@ -30,10 +30,16 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The links that an action may use, with the last known state of their incidents."""
+    """The links that an action may use, with the last known state of their incidents.
+
+    Attributes:
+        late_merges: linked records that belonged to an incident which was merged into this one after
+            the event. A merge usually closes them, so they do not replace a record of its own.
+    """
 
     links: tuple[Link, ...]
     incidents: dict[str, Incident]
+    late_merges: frozenset[str] = frozenset()
 
 
 async def find_pairs(tx: Transaction, action: Action, spec: ActionSpec, event: Event) -> Pairs:
@@ -47,7 +53,8 @@ async def find_pairs(tx: Transaction, action: Action, spec: ActionSpec, event: E
     if action.is_copy:
         found = [link for link in found if _is_after(event, link)]
     incidents = await snapshots.read_incidents(tx, {link.incident_id for link in found})
-    return Pairs(tuple(found), {key: item for key, (item, _) in incidents.items()})
+    late = await _late_merges(tx, spec, event, found)
+    return Pairs(tuple(found), {key: item for key, (item, _) in incidents.items()}, late)
 
 
 async def _moved_links(tx: Transaction, spec: ActionSpec, event: Event) -> list[Link]:
@@ -67,6 +74,20 @@ async def _moved_links(tx: Transaction, spec: ActionSpec, event: Event) -> list[
     incident = await snapshots.find_incident(tx, event.incident_id)
     is_before = incident is not None and incident.was_merged_after(event.at)
     return await links.moved_links(tx, event.incident_id) if is_before else []
+
+
+async def _late_merges(
+    tx: Transaction, spec: ActionSpec, event: Event, found: list[Link]
+) -> frozenset[str]:
+    """The linked records that a merge after the event brought to its incident."""
+    if spec.target is not TargetKind.NEW_RECORD or event.source is not Side.PAGERDUTY:
+        return frozenset()
+    sources = await links.merged_incidents(tx, {link.record_id for link in found})
+    incidents = await snapshots.read_incidents(tx, set().union(*sources.values()))
+    late = {key for key, (incident, _) in incidents.items() if incident.was_merged_after(event.at)}
+    # An incident's own records stay its own when it is merged itself, once or several times.
+    others = {key: some for key, some in sources.items() if event.incident_id not in some}
+    return frozenset(key for key, some in others.items() if some & late)
 
 
 def _is_after(event: Event, link: Link) -> bool:
@@ -104,8 +125,9 @@ def _new_incident(action: Action, event: Event, pairs: Pairs) -> Targets:
 
 def _new_record(action: Action, event: Event, pairs: Pairs) -> Targets:
     name = action.written.get("object") or action.object
-    known = [link.record_id for link in pairs.links if link.object == name]
     if event.source is Side.PAGERDUTY:
+        own = [link for link in pairs.links if link.record_id not in pairs.late_merges]
+        known = [link.record_id for link in own if link.object == name]
         return (
             Targets((), f"already linked to record {known[0]}")
             if known

@@ -248,6 +248,16 @@ async def moved_links(tx: Transaction, source: str) -> list[Link]:
     return [link for link in await links_of(tx, records) if link.incident_id == survivor]
 
 
+async def merged_incidents(tx: Transaction, records: Collection[str]) -> dict[str, set[str]]:
+    """By record: the incidents that took it along when they were merged into another."""
+    found: dict[str, set[str]] = {}
+    for chunk in chunks(records):
+        sql = f"SELECT record_id, incident_id FROM merged_link WHERE record_id IN ({marks(chunk)})"
+        for record_id, incident_id in await tx.rows(sql, chunk):
+            found.setdefault(record_id, set()).add(incident_id)
+    return found
+
+
 async def count_links(tx: Transaction) -> tuple[int, int]:
     """The number of active links, and of those that are paused."""
     total = await tx.row("SELECT count(*) FROM link WHERE is_active = 1")
