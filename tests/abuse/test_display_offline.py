@@ -164,7 +164,7 @@ anyio.run(play)
     check_people(done.stdout.decode(), "demo")
 
 
-def test_a_defect_is_reported_with_its_text_shown(monkeypatch):
+def test_an_internal_error_is_reported_with_its_text_shown(monkeypatch):
     def broken(*_):
         raise RuntimeError(KEPT) from KeyError(KEPT)
 

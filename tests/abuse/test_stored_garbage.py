@@ -95,10 +95,10 @@ async def test_garbage_in_a_column_costs_its_row_and_nothing_else(
     tmp_path, monkeypatch, table, draw
 ):
     rng = random.Random(f"{table} {draw} {SEED}")
-    defects = []
+    errors = []
     # Patched, because the error itself is needed and neither log nor metrics contain it.
     monkeypatch.setattr(
-        deliver, "report_internal_error", lambda *args, **_: defects.append(args[2]) or "defect"
+        deliver, "report_internal_error", lambda *args, **_: errors.append(args[2]) or "error"
     )
     async with open_rig(tmp_path) as rig:
         action_id = await live(rig)
@@ -117,7 +117,7 @@ async def test_garbage_in_a_column_costs_its_row_and_nothing_else(
         except Exception as error:
             error.add_note(str(place))
             raise
-        assert defects == [], (place, traceback.format_exception(defects[0]))
+        assert errors == [], (place, traceback.format_exception(errors[0]))
 
 
 async def _go_on(rig, action_id):

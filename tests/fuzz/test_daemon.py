@@ -79,20 +79,20 @@ def _needed(value, *, is_top=False):
                 yield from _needed(item)
 
 
-async def poll_all(daemon, defects):
-    """One turn like the loops: pagerforce's own errors wait for the next turn, others are defects."""
+async def poll_all(daemon, errors):
+    """One turn like the loops: pagerforce's own errors wait for the next turn, others are internal errors."""
     for reader in (daemon.parts.pagerduty_reader, daemon.parts.salesforce_reader):
         try:
             await reader.poll()
         except RemoteError:
             pass
         except Exception as error:  # noqa: BLE001 - reported with its seed below
-            defects.append(error)
+            errors.append(error)
     await daemon.deliver()
 
 
 @pytest.fixture
-def defects(monkeypatch):
+def errors(monkeypatch):
     """Internal errors that the daemon contained are reported too."""
     found = []
 
@@ -114,7 +114,7 @@ def story(rig, turn):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_damaged_answers_cost_time_and_nothing_else(tmp_path, monkeypatch, defects, seed):
+async def test_damaged_answers_cost_time_and_nothing_else(tmp_path, monkeypatch, errors, seed):
     spoiler = Spoiler(seed, _damage)
     Tap(spoiler).put_in(monkeypatch)
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
@@ -126,13 +126,13 @@ async def test_damaged_answers_cost_time_and_nothing_else(tmp_path, monkeypatch,
                 rig.pd.annotate(incident_id, f"note {turn}", by=JANE)
                 notes.setdefault(incident_id, []).append(f"[PagerDuty - Jane Doe] note {turn}")
             rig.advance(10)
-            await poll_all(daemon, defects)
+            await poll_all(daemon, errors)
         assert spoiler.count > 5
         spoiler.is_on = False
         for _ in range(6):
             rig.advance(400)
-            await poll_all(daemon, defects)
-        assert defects == []
+            await poll_all(daemon, errors)
+        assert errors == []
         assert len(rig.incidents()) == made
         assert len(rig.sf.rows(INCIDENT)) == made
         links = await daemon.links()
@@ -150,7 +150,7 @@ async def test_damaged_answers_cost_time_and_nothing_else(tmp_path, monkeypatch,
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_the_daemon_keeps_running_whatever_answers_say(tmp_path, monkeypatch, defects, seed):
+async def test_the_daemon_keeps_running_whatever_answers_say(tmp_path, monkeypatch, errors, seed):
     spoiler = Spoiler(seed, spoil_body)
     Tap(spoiler).put_in(monkeypatch)
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
@@ -160,16 +160,16 @@ async def test_the_daemon_keeps_running_whatever_answers_say(tmp_path, monkeypat
             record_id = rig.open_record(f"other {turn}")
             rig.comment(record_id, f"comment {turn}")
             rig.advance(10)
-            await poll_all(daemon, defects)
+            await poll_all(daemon, errors)
         spoiler.is_on = False
         for _ in range(6):
             rig.advance(1000)
-            await poll_all(daemon, defects)
-        assert defects == []
+            await poll_all(daemon, errors)
+        assert errors == []
         later = rig.open_record("afterwards", priority="1", by=RAJ)
         for _ in range(3):
             rig.advance(100)
-            await poll_all(daemon, defects)
-        assert defects == []
+            await poll_all(daemon, errors)
+        assert errors == []
         assert sum(x["title"].endswith(": afterwards") for x in rig.incidents()) == 1
         assert later in {record for _, record, _ in await daemon.links()}

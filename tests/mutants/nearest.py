@@ -21,7 +21,7 @@ PACKAGES = {
         "unit",
         "pipeline/test_story",
         "pipeline",
-        "abuse/test_defects",
+        "abuse/test_internal_errors",
         "system/test_simulate",
     ),
     "rules": (

@@ -185,12 +185,12 @@ class Lives:
             watched.cancel_scope.cancel()
 
 
-class Defect(BaseException):
+class InternalFault(BaseException):
     """The daemon had an internal error."""
 
 
 def _fail(part: str) -> None:
-    raise Defect(part)
+    raise InternalFault(part)
 
 
 async def _at_once(work: Callable[[], None]) -> None:

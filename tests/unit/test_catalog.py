@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pagerforce
-from pagerforce.model.action import Errand, FieldState
+from pagerforce.model.action import FieldState, Purpose
 from pagerforce.model.event import PAGERDUTY_TYPES
 from pagerforce.model.ids import Side
 from pagerforce.service.catalog import CATALOG, SPECS
@@ -49,9 +49,9 @@ def test_the_argument_that_names_a_field_exists():
         assert spec.sets.param in {param.name for param in spec.params}
 
 
-def test_every_errand_is_done_by_one_action():
-    found = Counter(spec.errand for spec in CATALOG if spec.errand is not None)
-    assert found == dict.fromkeys(Errand, 1)
+def test_every_purpose_is_done_by_one_action():
+    found = Counter(spec.purpose for spec in CATALOG if spec.purpose is not None)
+    assert found == dict.fromkeys(Purpose, 1)
 
 
 def test_only_pagerduty_keeps_log_entries():

@@ -99,7 +99,7 @@ class Cost:
     entries: int = 0
 
 
-class Errand(StrEnum):
+class Purpose(StrEnum):
     """What the daemon does without a rule; exactly one action declares each."""
 
     NOTE = "note"  # on an incident: a comment's text, or a merge
@@ -128,7 +128,7 @@ class ActionSpec:
             rules. A field is answered by its next change.
         is_open_to_doubt: after a lost answer the search for its trace may find nothing certain.
         cost: the calls and entries that ``check --plan`` counts.
-        errand: what it does without a rule.
+        purpose: what it does without a rule.
     """
 
     do: str
@@ -148,7 +148,7 @@ class ActionSpec:
     answered_by: frozenset[str] = frozenset()
     is_open_to_doubt: bool = False
     cost: Cost = Cost()
-    errand: Errand | None = None
+    purpose: Purpose | None = None
 
     @property
     def sets_field(self) -> bool:
@@ -165,16 +165,16 @@ Specs = Mapping[str, ActionSpec]
 """The catalog of actions by their words."""
 
 
-def spec_for(errand: Errand, specs: Iterable[ActionSpec]) -> ActionSpec:
-    """The action that declares this errand.
+def spec_for(purpose: Purpose, specs: Iterable[ActionSpec]) -> ActionSpec:
+    """The action that declares this purpose.
 
     Raises:
         LookupError: no action declares it.
     """
     for spec in specs:
-        if spec.errand is errand:
+        if spec.purpose is purpose:
             return spec
-    raise LookupError(f"no action is declared for {errand}")
+    raise LookupError(f"no action is declared for {purpose}")
 
 
 @dataclass(frozen=True, slots=True)

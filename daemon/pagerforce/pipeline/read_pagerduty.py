@@ -106,7 +106,7 @@ class PagerDutyReader:
         if self._start_at is not None:
             server_now = await self.source.fetch_server_time()
             async with self.database.write() as tx:
-                await cursors.mend_cursors(tx, server_now, [cursors.PAGERDUTY])
+                await cursors.correct_cursors(tx, server_now, [cursors.PAGERDUTY])
             await self._note_clock()
             return
         server_now = await self.source.fetch_server_time()

@@ -99,7 +99,7 @@ class SalesforceReader:
             is_first = not any(known.values())
             begin = (self.start_from if is_first else None) or server_now
             started = [feed for feed, at in known.items() if at is not None]
-            await cursors.mend_cursors(tx, server_now, started)
+            await cursors.correct_cursors(tx, server_now, started)
             await restored.note_clock(tx, Side.SALESFORCE, server_now, self.clock.now())
             for feed, start_at in known.items():
                 self._intake.start_at[feed] = start_at or await _begin(tx, feed, begin)

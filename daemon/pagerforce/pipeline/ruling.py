@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from pagerforce.model.action import Decision, Deferred, Errand, Rendered, Unrenderable
+from pagerforce.model.action import Decision, Deferred, Purpose, Rendered, Unrenderable
 from pagerforce.model.event import Event
 from pagerforce.model.ids import ActionId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident
@@ -211,7 +211,7 @@ class Judge:
 
     def _copy(self, event: Event, facts: Facts, name: str, template: str) -> NewAction:
         is_note = event.source is Side.SALESFORCE
-        errand = Errand.NOTE if is_note else Errand.COMMENT
+        purpose = Purpose.NOTE if is_note else Purpose.COMMENT
         args: Mapping[str, Json] | None = None
         state, reason = ActionState.PENDING, None
         try:
@@ -224,7 +224,7 @@ class Judge:
             state = ActionState.DEAD_LETTER
             reason = f"{problem.reason}; correct the template in [objects.comments], then retry"
         written = {"text": template}
-        action = self._built_in(event, BuiltIn.COMMENTS, name, errand, args, written=written)
+        action = self._built_in(event, BuiltIn.COMMENTS, name, purpose, args, written=written)
         return self._shadowed(replace(action, state=state, reason=reason))
 
     def _merging(self, event: Event, world: World, links: Sequence[Link]) -> list[NewAction]:
@@ -237,7 +237,7 @@ class Judge:
         number = f"#{event.incident.number}" if event.incident.number else event.incident.id
         text = f"Incident {number} was merged into this one; linked here now: {', '.join(names)}"
         name, args = links[0].object, {"text": text}
-        action = self._built_in(event, BuiltIn.MERGE, name, Errand.NOTE, args)
+        action = self._built_in(event, BuiltIn.MERGE, name, Purpose.NOTE, args)
         return [self._shadowed(replace(action, target=survivor))]
 
     def _record_merging(self, event: Event, world: World, links: Sequence[Link]) -> list[NewAction]:
@@ -248,7 +248,7 @@ class Judge:
         master = world.records.get(event.merged_into)
         other = str((master.fields.get("Name") if master else None) or event.merged_into)
         args = {"text": f"{name} was merged into {other}; linked here now: {other}"}
-        note = self._built_in(event, BuiltIn.MERGE, str(event.object), Errand.NOTE, args)
+        note = self._built_in(event, BuiltIn.MERGE, str(event.object), Purpose.NOTE, args)
         incidents = dict.fromkeys(link.incident_id for link in links)
         return [
             self._shadowed(
@@ -268,7 +268,7 @@ class Judge:
             return []  # a merged record continues as another one
         if rules is None or not rules.should_resolve_on_delete:
             return []
-        action = self._built_in(event, BuiltIn.ON_DELETE, rules.name, Errand.RESOLVE, {})
+        action = self._built_in(event, BuiltIn.ON_DELETE, rules.name, Purpose.RESOLVE, {})
         return [self._shadowed(action)]
 
     def _built_in(
@@ -276,7 +276,7 @@ class Judge:
         event: Event,
         origin: BuiltIn,
         object_name: str,
-        errand: Errand,
+        purpose: Purpose,
         args: Mapping[str, Json] | None,
         *,
         written: Mapping[str, Json] | None = None,
@@ -287,7 +287,7 @@ class Judge:
             ruleset=origin.value,
             rule=object_name,
             position=0,
-            do=self.settings.word_for(errand),
+            do=self.settings.word_for(purpose),
             object=object_name,
             written=written or {},
             args=args,

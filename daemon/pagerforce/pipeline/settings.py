@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from pagerforce.model.action import Errand, Specs, spec_for
+from pagerforce.model.action import Purpose, Specs, spec_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,6 @@ class PipelineSettings:
     services: frozenset[str] = frozenset()
     is_shadow: bool = False
 
-    def word_for(self, errand: Errand) -> str:
+    def word_for(self, purpose: Purpose) -> str:
         """The word of the action for a built-in task."""
-        return spec_for(errand, self.specs.values()).do
+        return spec_for(purpose, self.specs.values()).do

@@ -20,14 +20,14 @@ from pagerforce.salesforce.bodies import PartAnswer, Rows
 from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.decode import CommentShape, last_place
 from pagerforce.salesforce.feeds import Feed
-from pagerforce.salesforce.mending import Mender
 from pagerforce.salesforce.parents import Ride
+from pagerforce.salesforce.refused_columns import RefusedColumns
 from pagerforce.salesforce.soql import MAX_PAGE, Select, compare, is_after
 
 QUERIES_PER_REQUEST = 5  # per composite request
 _SMALLEST_PAGE = 50
 _SMALL_PAGE_SECONDS = 3600.0
-_MOST_MENDINGS = 3  # per feed and round; each leaves out all columns that are refused at the time
+_MOST_REPAIRS = 3  # per feed and round; each leaves out all columns that are refused at the time
 _ALONE_SECONDS = 60.0  # feeds are requested one by one after they were too large together
 
 
@@ -104,13 +104,15 @@ class FeedPages:
 
     Args:
         client: the API.
-        mender: finds the columns that a query must leave out.
+        refused_columns: finds the columns that a query must leave out.
         clock: measures how long a feed is read in smaller pages.
     """
 
-    def __init__(self, client: SalesforceClient, mender: Mender, clock: Clock) -> None:
+    def __init__(
+        self, client: SalesforceClient, refused_columns: RefusedColumns, clock: Clock
+    ) -> None:
         self._client = client
-        self._mender = mender
+        self._refused_columns = refused_columns
         self._clock = clock
         self._alone_until = float("-inf")
         self._small_pages: dict[str, tuple[float, int]] = {}
@@ -157,18 +159,20 @@ class FeedPages:
                     seats[ride.feed.name] = part
         return answers
 
-    async def mended(
+    async def repaired(
         self, cursors: Sequence[FeedCursor], answers: Mapping[str, PartAnswer]
     ) -> Mapping[str, PartAnswer]:
         """The answers; refused queries are repeated without the refused columns."""
         found = dict(answers)
         for cursor in cursors:
             part = found[cursor.feed.name]
-            for _ in range(_MOST_MENDINGS):
+            for _ in range(_MOST_REPAIRS):
                 if not isinstance(part.error, RefusedError):
                     break
                 try:
-                    cursor.feed = await self._mender.without_refused(cursor.feed, part.error)
+                    cursor.feed = await self._refused_columns.without_refused(
+                        cursor.feed, part.error
+                    )
                 except RefusedError as error:
                     part = PartAnswer(error=error)
                     break

@@ -34,8 +34,8 @@ from pagerforce.salesforce.feed_pages import (
     asks_for_less,
 )
 from pagerforce.salesforce.feeds import CLOCK_DOUBT, Feed, FeedPlan
-from pagerforce.salesforce.mending import Mender
 from pagerforce.salesforce.parents import ParentWatch, Ride
+from pagerforce.salesforce.refused_columns import RefusedColumns
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.soql import Select, chunked, compare, is_in
 
@@ -68,8 +68,8 @@ class SalesforcePoller:
         self._client = client
         self._schema = schema
         self._plan = FeedPlan(schema, config, fields)
-        self._mender = Mender(client, schema, self._plan, clock)
-        self._pages = FeedPages(client, self._mender, clock)
+        self._refused_columns = RefusedColumns(client, schema, self._plan, clock)
+        self._pages = FeedPages(client, self._refused_columns, clock)
         self._parents = ParentWatch(client, schema, self._plan, clock)
 
     @property
@@ -83,9 +83,9 @@ class SalesforcePoller:
         return self._plan
 
     @property
-    def mender(self) -> Mender:
+    def refused_columns(self) -> RefusedColumns:
         """Finds the readable columns of an object after a refusal."""
-        return self._mender
+        return self._refused_columns
 
     @property
     def not_read(self) -> NotRead:
@@ -119,7 +119,7 @@ class SalesforcePoller:
             TransientError, MalformedError, BudgetError, CredentialsError: a request failed.
         """
         errors: list[RemoteError] = []
-        await self._mender.try_again()
+        await self._refused_columns.try_again()
         overlap = timedelta(seconds=overlap_seconds)
         cursors = await self._start(positions, overlap, errors)
         rides = await self._rides(cursors, positions, overlap)
@@ -127,7 +127,7 @@ class SalesforcePoller:
         seats: dict[str, PartAnswer] = {}
         asked, unread = cursors, set(positions)
         while asked:
-            answers = await self._pages.mended(asked, await self._pages.ask(asked, rides, seats))
+            answers = await self._pages.repaired(asked, await self._pages.ask(asked, rides, seats))
             going, rides = [*going, *rides], []
             batch, cursors = self._read_round(cursors, answers, unread, errors)
             if batch is not None:
@@ -181,7 +181,7 @@ class SalesforcePoller:
                 limit = self._pages.shrink(object_name, limit, error)
                 continue
             except RefusedError as error:
-                feed = await self._mender.without_refused(feed, error)
+                feed = await self._refused_columns.without_refused(feed, error)
                 continue
             if page.rows:
                 yield _to_batch(decode(page.rows, feed.shape, self._horizon()), {})
@@ -213,7 +213,9 @@ class SalesforcePoller:
         try:
             rows = await self._client.query_to_end(select.text(), deleted=True)
         except RefusedError as error:
-            return await self._fetch_chunk(await self._mender.without_refused(feed, error), ids)
+            return await self._fetch_chunk(
+                await self._refused_columns.without_refused(feed, error), ids
+            )
         except TooLargeError:
             if len(ids) == 1:
                 raise
@@ -273,7 +275,7 @@ class SalesforcePoller:
     def _halt(self, name: str, error: RemoteError, errors: list[RemoteError]) -> None:
         """Notes that a feed cannot be read. The others can, so it is reported only at intervals."""
         named = _naming(name, error)
-        if self._mender.halted(name, named):
+        if self._refused_columns.halted(name, named):
             errors.append(named)
 
     def _read_round(
@@ -339,7 +341,7 @@ class SalesforcePoller:
             self._schema.forget(cursor.feed.name)
             errors.append(_naming(cursor.feed.name, error))
             return None
-        self._mender.works(cursor.feed.name)
+        self._refused_columns.works(cursor.feed.name)
         return page
 
 

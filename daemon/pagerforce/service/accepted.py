@@ -2,7 +2,7 @@
 
 A field that an administrator deletes must not keep a host from paging after its next boot. A start
 refuses (exit code 2) only a configuration that the org has never accepted. In an accepted one, a
-field that no longer fits is logged, and reading continues without it (``salesforce/mending.py``).
+field that no longer fits is logged, and reading continues without it (``salesforce/refused_columns.py``).
 """
 
 import hashlib

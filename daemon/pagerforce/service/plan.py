@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pagerforce.config.checkline import CheckLine, Kind, ok, remark, todo
 from pagerforce.config.load import Loaded
 from pagerforce.config.schema import Config
-from pagerforce.model.action import ActionSpec, Errand, TargetKind, Thing, spec_for
+from pagerforce.model.action import ActionSpec, Purpose, TargetKind, Thing, spec_for
 from pagerforce.model.durations import (
     DESCRIBE_KNOWN_FOR,
     LIVELY_FOR,
@@ -243,10 +243,10 @@ def _dearest(loaded: Loaded) -> Mapping[Side, _Cost]:
 def _comment(config: Config, side: Side) -> _Cost:
     synced = [item.comments for item in config.objects if item.comments is not None]
     if side is Side.SALESFORCE:
-        errand, is_wanted = Errand.NOTE, any(c.to_pagerduty for c in synced)
+        purpose, is_wanted = Purpose.NOTE, any(c.to_pagerduty for c in synced)
     else:
-        errand, is_wanted = Errand.COMMENT, any(c.from_pagerduty for c in synced)
-    return _Cost.of(spec_for(errand, CATALOG)) if is_wanted else _Cost()
+        purpose, is_wanted = Purpose.COMMENT, any(c.from_pagerduty for c in synced)
+    return _Cost.of(spec_for(purpose, CATALOG)) if is_wanted else _Cost()
 
 
 def _cost(config: Config, rule: Rule) -> _Cost:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pagerforce.config.load import Loaded
 from pagerforce.config.objects import Lookup, ObjectSettings
-from pagerforce.model.action import ActionCall, Errand, TargetKind
+from pagerforce.model.action import ActionCall, Purpose, TargetKind
 from pagerforce.model.value import Json
 from pagerforce.rules.syntax import Rule
 
@@ -93,7 +93,7 @@ def makes_comments(loaded: Loaded, item: ObjectSettings) -> bool:
     if item.comments is None:
         return False
     is_told = any(
-        call.spec.errand is Errand.COMMENT and rule.object == item.name
+        call.spec.purpose is Purpose.COMMENT and rule.object == item.name
         for rule in loaded.rules
         for call in rule.actions
     )

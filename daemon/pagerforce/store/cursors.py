@@ -49,7 +49,7 @@ async def _earlier(tx: Transaction, feed: str) -> Position | None:
     return None if at is None else Position(at - _CAUTION)
 
 
-async def mend_cursors(tx: Transaction, server_now: datetime, feeds: Collection[str]) -> None:
+async def correct_cursors(tx: Transaction, server_now: datetime, feeds: Collection[str]) -> None:
     """Corrects cursors that are lost, unreadable, or in the future.
 
     A cursor in the future would miss all changes until then. ``feeds``: those that are read.

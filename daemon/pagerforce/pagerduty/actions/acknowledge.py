@@ -194,9 +194,9 @@ class Acknowledge(ChangeHandler):
             # The acknowledgements themselves are done and must not be sent again.
             doubt = f"; whether that reopened it is unknown: {error}"
             return [Delivered(f"{_done(write)}{doubt}", _unmet(write)) for write in writes]
-        return [await self._mended(write, resolved_at.get(_id(write))) for write in writes]
+        return [await self._corrected(write, resolved_at.get(_id(write))) for write in writes]
 
-    async def _mended(self, write: IncidentWrite, resolved_at: datetime | None) -> Verdict:
+    async def _corrected(self, write: IncidentWrite, resolved_at: datetime | None) -> Verdict:
         done, effects = _done(write), _unmet(write)
         changed_at = _changed_at(write.before)
         # Within one second the order is unknown; the resolve then counts as the earlier.

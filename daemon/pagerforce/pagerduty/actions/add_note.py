@@ -12,8 +12,8 @@ from pagerforce.errors import MalformedError, RefusedError, RemoteError, Unknown
 from pagerforce.model.action import (
     ActionSpec,
     Cost,
-    Errand,
     Param,
+    Purpose,
     TargetKind,
     Task,
 )
@@ -41,7 +41,7 @@ ADD_NOTE = ActionSpec(
     params=(Param("text", required=True, doc="the note"),),
     doc="adds a note, to resolved incidents too",
     cost=Cost(calls=1, entries=1),
-    errand=Errand.NOTE,
+    purpose=Purpose.NOTE,
 )
 
 

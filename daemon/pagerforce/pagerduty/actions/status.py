@@ -9,10 +9,10 @@ from datetime import timedelta
 from pagerforce.model.action import (
     ActionSpec,
     Cost,
-    Errand,
     Gap,
     IncidentState,
     Param,
+    Purpose,
     TargetKind,
     Task,
 )
@@ -49,7 +49,7 @@ RESOLVE = ActionSpec(
     sets=IncidentState(_not_resolved),
     answered_by=frozenset({"reopen", "trigger"}),
     cost=Cost(calls=2, entries=1),
-    errand=Errand.RESOLVE,
+    purpose=Purpose.RESOLVE,
 )
 
 

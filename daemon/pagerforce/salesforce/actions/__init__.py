@@ -11,7 +11,7 @@ from pagerforce.salesforce.actions.tools import SalesforceTools
 from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.feeds import FeedPlan
 from pagerforce.salesforce.lookup import LookupResolver
-from pagerforce.salesforce.mending import Mender
+from pagerforce.salesforce.refused_columns import RefusedColumns
 from pagerforce.salesforce.schema import SchemaCache
 
 _HANDLERS = (SetField, CreateRecord, AddComment)
@@ -45,6 +45,6 @@ def build_handlers(
         config=config,
         mappings=mappings,
         lookups=LookupResolver(client, schema, clock),
-        mender=Mender(client, schema, plan, clock),
+        refused_columns=RefusedColumns(client, schema, plan, clock),
     )
     return tuple(make(tools) for make in _HANDLERS)

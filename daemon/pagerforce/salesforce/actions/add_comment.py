@@ -14,8 +14,8 @@ from pagerforce.errors import MalformedError, RefusedError, RemoteError
 from pagerforce.model.action import (
     ActionSpec,
     Cost,
-    Errand,
     Param,
+    Purpose,
     TargetKind,
     Task,
 )
@@ -56,7 +56,7 @@ ADD_COMMENT = ActionSpec(
     patience_seconds=10.0,  # it notifies nobody
     is_open_to_doubt=True,
     cost=Cost(calls=1),
-    errand=Errand.COMMENT,
+    purpose=Purpose.COMMENT,
 )
 
 

@@ -15,7 +15,7 @@ from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.decode import RecordShape, decode
 from pagerforce.salesforce.feeds import FeedPlan
 from pagerforce.salesforce.lookup import LookupResolver
-from pagerforce.salesforce.mending import Mender
+from pagerforce.salesforce.refused_columns import RefusedColumns
 from pagerforce.salesforce.schema import FieldInfo, SchemaCache
 from pagerforce.salesforce.soql import Select, equals, is_in, is_path
 from pagerforce.salesforce.values import to_payload
@@ -41,7 +41,7 @@ class SalesforceTools:
     config: Config
     mappings: MappingTable
     lookups: LookupResolver
-    mender: Mender
+    refused_columns: RefusedColumns
 
     def find_object(self, name: str) -> ObjectSettings | None:
         """The ``[[objects]]`` entry of an object (API names ignore case)."""
@@ -143,7 +143,9 @@ class SalesforceTools:
             self.learn(object_name, error)
             if is_polled:
                 with suppress(RefusedError):  # the next query shows it; a poll may have fixed it
-                    await self.mender.without_refused(await self.plan.feed(object_name), error)
+                    await self.refused_columns.without_refused(
+                        await self.plan.feed(object_name), error
+                    )
             reading = await self.reading(object_name, ids, extra)
             rows = await self.client.query_to_end(reading.soql, deleted=True)
         return reading.records(rows)

@@ -40,7 +40,7 @@ def main() -> NoReturn:
     except RecursionError:
         say("too_much", "nesting")
     except BaseException as error:  # noqa: BLE001 (the daemon reports it)
-        say("defect", _place_of(error))
+        say("failed", _place_of(error))
     os._exit(0)
 
 

@@ -44,7 +44,7 @@ class TooMuchError(PagerforceError):
     """The input needs more than a checker may use; nothing was changed."""
 
 
-class DefectError(Exception):
+class CheckerFailedError(Exception):
     """A checker met an unexpected error; its place is in the log."""
 
 
@@ -77,7 +77,7 @@ class Checker:
         Raises:
             ConfigError: the rules or events are wrong.
             TooMuchError: they need more than a checker may use.
-            DefectError: the checker failed.
+            CheckerFailedError: the checker failed.
         """
         async for line in self._lines():
             # A line may hold a megabyte: not on the daemon's own thread.
@@ -92,9 +92,9 @@ class Checker:
                     raise ConfigError([Problem(where, what) for where, what in value])
                 case "too_much":
                     raise TooMuchError(_REASONS[value])
-                case "defect":
+                case "failed":
                     _LOG.error("internal_error", where="request", about="checker", place=value)
-                    raise DefectError
+                    raise CheckerFailedError
                 case "done":
                     return
             yield word, value

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from pagerforce.config.load import Loaded
 from pagerforce.errors import NotFoundError, PagerforceError
-from pagerforce.model.action import Errand
+from pagerforce.model.action import Purpose
 from pagerforce.model.outbox import DOUBT, Action, ActionState
 from pagerforce.model.value import Json
 from pagerforce.service.catalog import SPECS
@@ -139,7 +139,7 @@ def _written(action: Action, loaded: Loaded) -> Mapping[str, Json]:
 def _comment_template(action: Action, loaded: Loaded) -> Mapping[str, Json]:
     for item in loaded.config.objects:
         if item.name == action.object and item.comments is not None:
-            is_note = SPECS[action.do].errand is Errand.NOTE
+            is_note = SPECS[action.do].purpose is Purpose.NOTE
             comments = item.comments
             return {"text": comments.note_template if is_note else comments.comment_template}
     return action.written

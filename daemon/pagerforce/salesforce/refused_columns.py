@@ -16,7 +16,7 @@ _RETRY_SECONDS = 300.0
 _TOLD_SECONDS = 300.0
 
 
-class Mender:
+class RefusedColumns:
     """Finds the readable columns of a feed, and notes the others in the plan.
 
     Args:

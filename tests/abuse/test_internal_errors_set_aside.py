@@ -4,8 +4,8 @@ import importlib
 
 import pytest
 
-from abuse.defects import titles, turn
 from abuse.injection import Injected
+from abuse.internal_errors import titles, turn
 from pagerforce.pipeline import commit, entries, rows
 from pagerforce.pipeline.aside import SET_ASIDE
 from process import command

@@ -9,8 +9,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from abuse.defects import titles, turn
 from abuse.injection import Injected
+from abuse.internal_errors import titles, turn
 from pagerforce.errors import StatementError, StoreDamagedError
 from pagerforce.model.outbox import Settlement
 from pagerforce.model.verdict import RetryLater
@@ -58,7 +58,7 @@ async def test_expectations_that_raise_keep_no_other_page_back(tmp_path, monkeyp
             await until(lambda: titles(rig) == ["other"], "the other page", 20)
             daemon.parts.deliverer.stop()
         (guilty,) = [x for x in await daemon.actions() if x["outcome"] == "pending"]
-        assert guilty["reason"].startswith("internal error: Injected in test_defects.py")
+        assert guilty["reason"].startswith("internal error: Injected in test_internal_errors.py")
         monkeypatch.undo()
         await daemon.step(2, seconds=70)
         assert titles(rig) == ["other", "guilty"], "still certain: sent without a search"
@@ -259,13 +259,11 @@ async def test_a_rule_that_raises_is_traced_and_the_others_act(tmp_path, monkeyp
         traces_of = [rule for entry in await daemon.log() for rule in entry["rules"]]
         reasons = {rule["rule"]: rule["reason"] for rule in traces_of}
         reason = reasons["Resolve when the record is closed"]
-        assert reason.startswith("internal error: Injected in test_defects.py")
+        assert reason.startswith("internal error: Injected in test_internal_errors.py")
         assert daemon.sample("internal_errors_total", part="poll") > 0
 
 
-async def test_a_refused_value_is_a_defect_of_one_thing_and_a_damaged_file_is_not(
-    tmp_path, monkeypatch
-):
+async def test_a_refused_value_concerns_one_thing_and_a_damaged_file_is_not(tmp_path, monkeypatch):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
         with pytest.raises(StatementError):
             async with daemon.parts.database.write() as tx:
