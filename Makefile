@@ -95,6 +95,8 @@ bench: $(ALTERNATIVES) ## measure every figure of docs/benchmarks.md again (ONLY
 
 bench-smoke: $(ALTERNATIVES) ## the same at tiny sizes, to test each benchmark
 	$(BIN)/python -m bench --smoke
+	$(BIN)/python -m bench.year --days 2 --changes 20
+	$(BIN)/python -m bench.pages --rows 3000
 
 $(SITE): $(STAMP) docs/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r docs/requirements.lock

@@ -3,8 +3,8 @@
 
 Fills a database as a year would and prunes as the daemon does, day by day; then prints what is in it.
 
-    python bench/year.py                    # a year at 1,000 changes a day on either side
-    python bench/year.py --days 120 --changes 200
+    python -m bench.year                    # a year at 1,000 changes a day on either side
+    python -m bench.year --days 120 --changes 200
 
 A day: for every ten changes of either side one incident with a linked record. Each pair gets a
 page, seven other log entries with the whole incident before and after, two notes, six record changes
@@ -122,7 +122,8 @@ def store(connection: sqlite3.Connection, pairs: list[Pair]) -> None:
             ],
         )  # fmt: skip
         run(
-            "INSERT INTO attempt VALUES (?, 1, ?, ?, 'delivered', 'wrote BMCServiceDesk__FKStatus__c')",
+            "INSERT INTO attempt (action_id, number, started_at, finished_at, verdict, detail) "
+            "VALUES (?, 1, ?, ?, 'delivered', 'wrote BMCServiceDesk__FKStatus__c')",
             [(name, stamp, stamp) for name in names],
         )
         run(
@@ -201,7 +202,11 @@ async def live(path: Path, days: int, changes: int) -> None:
                 if day % 30 == 29:
                     print(f"day {day + 1:>3}: {size_of(path) / 1e6:8.1f} MB", flush=True)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            free = connection.execute("PRAGMA freelist_count").fetchone()[0] * 4096
+            ((pages,), (page,)) = (
+                connection.execute(f"PRAGMA {name}").fetchone()
+                for name in ("freelist_count", "page_size")
+            )
+            free = pages * page
     print(f"\nlargest: {largest / 1e6:.1f} MB, free for reuse now: {free / 1e6:.1f} MB")
     print(f"{'table':<14}{'rows':>10}{'content MB':>12}")
     for name, (rows, size) in sorted(sizes(path).items(), key=lambda item: -item[1][1]):
