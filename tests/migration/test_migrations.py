@@ -71,7 +71,9 @@ async def test_an_earlier_database_becomes_one_of_today(tmp_path, schema):
         assert [x["reason"] for x in await read_dead_letters(tx)] == ["refused; correct the rule"]
         assert [x["event"] for x in await read_log(tx, Filter())] == ["create", "comment"]
         assert (await snapshots.find_incident(tx, "QINC1")).title == "Core switch down"
-        assert (await snapshots.find_record(tx, "a0R000000000001EAA")).fields["Name"] == "IN00000001"
+        assert (await snapshots.find_record(tx, "a0R000000000001EAA")).fields[
+            "Name"
+        ] == "IN00000001"
         assert await own_writes.seen_comments(tx, ["a0H000000000001EAA"]) == {"a0H000000000001EAA"}
     async with open_database(fresh):
         pass
