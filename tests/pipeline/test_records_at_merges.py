@@ -1,7 +1,11 @@
 """Merges while the creation of a record waits: which records an incident gets."""
 
+import pytest
+
+from pagerforce.sandbox.faults import Fault, FaultKind
+from pipeline.test_lost_answers import one_attempt
 from pipeline.test_merges import MERGE_RULES, RECORD, two_incidents
-from rig import INCIDENT, JANE, open_rig
+from rig import HISTORY, INCIDENT, JANE, open_rig
 from rules.kit import is_, rule, toml
 
 RECORD_PER_NOTE = rule("again", "pagerduty", [is_("event.type", "equals", "annotate")], RECORD)
@@ -63,3 +67,19 @@ async def test_no_second_record_is_wanted_for_an_incident_that_was_merged_twice(
             "skipped",
             f"already linked to record {moved}",
         )
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
+async def test_a_comment_whose_answer_was_lost_is_on_each_record_once_after_a_merge(tmp_path, kind):
+    """It was sent to the survivor's record; the older record of the merged incident comes first."""
+    async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
+        (merged, moved), (survivor, own) = await two_incidents(rig, daemon)
+        rig.desk.salesforce_faults.add(Fault(kind, method="POST", path=HISTORY))
+        rig.pd.annotate(survivor, "A disk is full", by=JANE)
+        await one_attempt(rig, daemon)
+        rig.advance(5)
+        rig.pd.merge(survivor, [merged], by=JANE)
+        await daemon.parts.pagerduty_reader.poll()
+        await daemon.step(4, seconds=70)
+        for record_id in (moved, own):
+            assert len([x for x in rig.comments_of(record_id) if "A disk is full" in x]) == 1

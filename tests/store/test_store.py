@@ -243,6 +243,22 @@ async def test_parts_keep_the_place_of_the_action_they_were_split_from(tmp_path)
         assert order == [("a1", "x"), ("a1-2", "y"), ("a1-3", "z"), ("a2", None)]
 
 
+@pytest.mark.parametrize("known", ["y", None])
+async def test_the_part_that_was_tried_keeps_its_attempts(tmp_path, known):
+    """If nobody knows which part was tried, each may have been."""
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await enqueue(tx, 1, ["r1"], action("a1"))
+        await attempts.begin_attempt(tx, [await outbox.find_action(tx, "a1")], None, NOW)
+        await tx.run(
+            "UPDATE action SET state = 'pending', is_uncertain = 1, record_id = ?", (known,)
+        )
+        await lanes.split(tx, await outbox.find_action(tx, "a1"), ["x", "y", "z"])
+        rows = await tx.rows("SELECT id, target, is_uncertain FROM action")
+        tried = {target: len(await attempts.tried(tx, key)) for key, target, _ in rows}
+        assert tried == ({"x": 0, "y": 1, "z": 0} if known else {"x": 1, "y": 1, "z": 1})
+        assert {target: doubt for _, target, doubt in rows} == tried
+
+
 async def test_links_follow_the_survivor_of_a_merge(tmp_path):
     async with open_database(tmp_path / "p.db") as database, database.write() as tx:
         await links.put_link(tx, "i1", "Case", "r1", LINKED)

@@ -89,27 +89,49 @@ async def find_heads(
 async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None:
     """Splits an action on several incidents or records into one part for each.
 
-    It may have been tried when it had only one target: the part for that target gets its
-    expectations.
+    It may have been tried when it had only one target: the part for that target keeps its attempts
+    and expectations, and the others were never tried. If that target is not known, each part may
+    have been tried.
     """
-    await tx.run("UPDATE action SET target = ? WHERE id = ?", (targets[0], action.id))
-    parts = [
-        (f"{action.id}-{number + 1}", number, target, action.id)
-        for number, target in enumerate(targets)
-        if number > 0
-    ]
+    tried = await _tried_target(tx, action, targets)
+    first, *others = sorted(targets, key=lambda target: target != tried)
+    await tx.run("UPDATE action SET target = ? WHERE id = ?", (first, action.id))
+    parts = [(f"{action.id}-{number}", target) for number, target in enumerate(others, start=2)]
     await tx.run_many(
         "INSERT INTO action (id, seq, part, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, target, state, next_at, created_at, depth, is_uncertain, "
-        "first_attempt_at, doubt_since) "
+        "args, lane, is_page, target, state, next_at, created_at, depth, doubt_since) "
         "SELECT ?, seq, ?, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, ?, state, next_at, created_at, depth, is_uncertain, "
-        "first_attempt_at, doubt_since FROM action WHERE id = ?",
-        parts,
+        "args, lane, is_page, ?, state, next_at, created_at, depth, doubt_since "
+        "FROM action WHERE id = ?",
+        [(part_id, place, target, action.id) for place, (part_id, target) in enumerate(parts, 1)],
     )
-    await tx.run_many(
-        "UPDATE expectation SET action_id = ? WHERE action_id = ? AND subject = ?",
-        [(part_id, action_id, target) for part_id, _, target, action_id in parts],
+    if tried is None and action.attempts:
+        for part_id, _ in parts:
+            await _copy_attempts(tx, action, part_id)
+
+
+async def _tried_target(tx: Transaction, action: Action, targets: Sequence[str]) -> str | None:
+    """The target of the attempts so far; None if it is not known or there was none."""
+    rows = await tx.rows(
+        "SELECT subject FROM expectation WHERE action_id = ? UNION "
+        "SELECT record_id FROM action WHERE id = ? UNION SELECT incident_id FROM action WHERE id = ?",
+        (action.id, action.id, action.id),
+    )
+    known = {row[0] for row in rows}
+    return next((target for target in targets if target in known), None)
+
+
+async def _copy_attempts(tx: Transaction, action: Action, part_id: str) -> None:
+    await tx.run(
+        "UPDATE action SET (attempts, is_uncertain, first_attempt_at) = (SELECT attempts, "
+        "is_uncertain, first_attempt_at FROM action WHERE id = ?) WHERE id = ?",
+        (action.id, part_id),
+    )
+    await tx.run(
+        "INSERT INTO attempt (action_id, number, started_at, finished_at, verdict, detail, requests, "
+        "incident_id, is_answered) SELECT ?, number, started_at, finished_at, verdict, detail, "
+        "requests, incident_id, is_answered FROM attempt WHERE action_id = ?",
+        (part_id, action.id),
     )
 
 
