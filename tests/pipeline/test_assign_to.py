@@ -168,6 +168,20 @@ async def test_unchanged_after_a_lost_answer_keeps_what_somebody_undid(tmp_path)
         await is_settled(rig, daemon, incident_id, ["assign"] * 3)
 
 
+async def test_unchanged_after_an_attempt_that_never_arrived_expects_no_assignments(tmp_path):
+    """The next attempt is plain; a later assignment to the same person is another act."""
+    async with paged(tmp_path, "unchanged") as (rig, daemon, pairs):
+        ((_, incident_id),) = pairs
+        rig.desk.pagerduty_faults.add(Fault(FaultKind.DROP_BEFORE, **PUT))
+        await take(rig, daemon, pairs)
+        rig.advance(60)
+        await daemon.step(2)
+        assert holders_of(rig, incident_id) == {BOT}
+        rig.pd.reassign(incident_id, [JANE], by=BOT)
+        await is_settled(rig, daemon, incident_id, ["assign"] * 3)
+        assert rig.pd.incident(incident_id)["status"] == "triggered"
+
+
 async def test_unchanged_with_only_the_integration_user_is_the_plain_write(tmp_path):
     async with paged(tmp_path, "unchanged", holders=(BOT,)) as (rig, daemon, pairs):
         ((_, incident_id),) = pairs

@@ -108,14 +108,13 @@ class Acknowledge(ChangeHandler):
     async def _expect(self, task: Task, args: Mapping[str, Json]) -> Sequence[Expectation]:
         writer, incident_id = await self._writer_of(task), incident_id_of(task)
         is_keeping = _assign_to(args) == _UNCHANGED
-        # If the assignment ends the acknowledgement, a second one follows.
+        # If the assignment ends the acknowledgement, a second one follows. Each assigns it to the writer.
         count = 2 if is_keeping else 1
         told = EntryExpected("acknowledge", incident_id, writer.user_id, count=count)
         expected: list[Expectation] = [told]
         if writer.user_id is not None:
-            # Acknowledging through the API also assigns the incident to the writer.
             us = writer.user_id
-            expected.append(EntryExpected("assign", incident_id, us, assignee=us))
+            expected.append(EntryExpected("assign", incident_id, us, assignee=us, count=count))
         return [*expected, *_kept(task, writer)] if is_keeping else expected
 
     async def _decider(self, args: Mapping[str, Json]) -> Decider:
@@ -131,24 +130,21 @@ class Acknowledge(ChangeHandler):
                 return moved(task, before) or resolved
             if before.status is IncidentStatus.ACKNOWLEDGED:
                 return there_already(task, "acknowledged")
-            if task.is_uncertain and await self._is_undone(task, writer, is_keeping=is_keeping):
+            entries = await self._entries_since(task) if task.is_uncertain else ()
+            is_done = was_done(entries, task, writer, "acknowledge", lambda _: True)
+            # An assignment in the same request does not undo it.
+            if is_done and (not is_keeping or _is_undone_by_others(entries, writer)):
                 return Delivered(_UNDONE)
             if is_keeping:
-                return _keeping(task, writer, before)
+                return _keeping(task, writer, before, is_repeated=is_done)
             remark = "" if wanted else f"; assign_to is none of {', '.join(ASSIGN_TO)}: left out"
             return Change(_PLAIN, f"acknowledged {before.id}{remark}")
 
         return decide
 
-    async def _is_undone(self, task: Task, writer: Writer, *, is_keeping: bool) -> bool:
-        """Whether an earlier attempt did it and somebody has undone it: it must not be repeated.
-
-        An assignment in the same request does not undo it.
-        """
-        entries = await read_history(self._tools.client, incident_id_of(task), task.event_at)
-        if not was_done(entries, task, writer, "acknowledge", lambda _: True):
-            return False
-        return not is_keeping or _is_undone_by_others(entries, writer)
+    async def _entries_since(self, task: Task) -> Sequence[LogEntry]:
+        """The incident's entries since the event: an earlier attempt may have caused some."""
+        return await read_history(self._tools.client, incident_id_of(task), task.event_at)
 
     def _refused(self, task: Task, error: RefusedError, writer: Writer | None) -> Verdict:
         if error.code == ALREADY_ACKNOWLEDGED:
@@ -265,12 +261,16 @@ def _kept(task: Task, writer: Writer) -> list[EntryExpected]:
     ]
 
 
-def _keeping(task: Task, writer: Writer, before: Incident) -> Change | Verdict:
-    """The acknowledgement that keeps the current assignees."""
+def _keeping(
+    task: Task, writer: Writer, before: Incident, *, is_repeated: bool
+) -> Change | Verdict:
+    """The acknowledgement that keeps the current assignees.
+
+    ``is_repeated``: an earlier attempt wrote both, without a lasting effect.
+    """
     done = f"acknowledged {before.id}"
-    plain = Change(_PLAIN, f"{done}; its assignees could not be kept")
+    plain = Change(_PLAIN, f"{done}; its assignees could not be kept", is_repeated=is_repeated)
     if task.is_uncertain:
-        # An earlier attempt may have written both, without a lasting effect.
         return plain
     users = [person.id for person in before.assignees]
     if set(users) <= {writer.user_id}:
@@ -316,17 +316,20 @@ def _ids(incident: Incident) -> set[str | None]:
 def _unmet(write: IncidentWrite) -> tuple[Effect, ...]:
     """The expectations for the reactions that PagerDuty did not show."""
     task, writer = write.task, write.writer
-    if writer is None or task.is_uncertain or _assign_to(only_call(task)) != _UNCHANGED:
+    is_repeated = write.change is not None and write.change.is_repeated
+    if writer is None or is_repeated or _assign_to(only_call(task)) != _UNCHANGED:
         return ()
     if write.is_sent_twice and not _is_keeping(write):
         return ()
-    second = NotCaused(EntryExpected("acknowledge", _id(write)))
+    second = [EntryExpected("acknowledge", _id(write))]
+    if writer.user_id is not None:
+        second.append(EntryExpected("assign", _id(write), assignee=writer.user_id))
     lost = _kept(task, writer)
     if _is_keeping(write):
         # An assignment that did not last: a later one to the same person is another act's.
         has = _ids(write.after) if write.after is not None else {x.assignee for x in lost}
         lost = [item for item in lost if item.assignee not in has]
-    return (second, *(NotCaused(item) for item in lost))
+    return tuple(NotCaused(item) for item in (*second, *lost))
 
 
 def _is_undone_by_others(entries: Sequence[LogEntry], writer: Writer) -> bool:

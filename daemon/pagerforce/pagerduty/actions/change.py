@@ -34,11 +34,13 @@ class Change:
 
     Attributes:
         instead: sent once if PagerDuty refuses this change because of an optional part.
+        is_repeated: an earlier attempt took effect, and polls will show its entries too.
     """
 
     fields: Raw
     done: str
     instead: "Change | None" = None
+    is_repeated: bool = False
 
 
 Decider: TypeAlias = Callable[[Task, Writer, Sight], Awaitable[Change | Verdict]]
