@@ -38,11 +38,13 @@ def fill(path):
         )
         (first,) = base.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()
         base.executemany(
-            "INSERT INTO event VALUES (?, ?, 'pagerduty', 'trigger', ?, ?, 'P', NULL, NULL, NULL, ?, ?, '[]')",
+            "INSERT INTO event (seq, id, source, type, at, seen_at, incident_id, data, context, rules) "
+            "VALUES (?, ?, 'pagerduty', 'trigger', ?, ?, 'P', ?, ?, '[]')",
             ((first + i, f"pd:{i}", AT, AT, EVENT, DEEP) for i in range(1, 201)),
         )
         base.executemany(
-            "INSERT INTO event VALUES (?, ?, 'pagerduty', 'trigger', ?, ?, 'P', NULL, NULL, NULL, ?, '{}', '[]')",
+            "INSERT INTO event (seq, id, source, type, at, seen_at, incident_id, data, context, rules) "
+            "VALUES (?, ?, 'pagerduty', 'trigger', ?, ?, 'P', ?, '{}', '[]')",
             ((first + i, f"pd:{i}", AT, AT, EVENT) for i in range(201, EVENTS)),
         )
         columns = (

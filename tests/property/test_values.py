@@ -1,13 +1,15 @@
 """Laws of values: equality, instants, ids, comparison in rules, reading back from the store."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pagerforce.model.event import CommentText, Event
-from pagerforce.model.ids import Side, is_record_id, is_same_record_id, parse_record_id
+from pagerforce.model.ids import EventId, Side, is_record_id, is_same_record_id, parse_record_id
+from pagerforce.model.incident import Incident
 from pagerforce.model.value import (
     format_instant,
     format_whole_second,
@@ -23,6 +25,7 @@ from pagerforce.store.codec import (
     to_stamp,
     to_text,
 )
+from pagerforce.store.event_text import expand, shorten
 from property.strategies import PAGE, fields, incidents, moments, people, records, scalars
 
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -186,6 +189,40 @@ def test_a_record_is_itself_after_the_store(record):
 @given(events)
 def test_an_event_is_itself_after_the_store(event):
     assert parse_event(stored(event)) == event
+
+
+def with_similar_states(event, changed, title):
+    """The same event, its states before with few differences, as real ones have."""
+    before = event.incident and replace(event.incident, title=title)
+    record = {name: value for name, value in (event.record or {}).items() if name not in changed}
+    return replace(event, old_incident=before, old_record={**record, **changed})
+
+
+@given(events | st.builds(with_similar_states, events, fields, st.none() | st.just("x")))
+def test_an_event_in_the_journal_has_both_its_states(event):
+    found = expand(json.loads(to_text(shorten(event))))
+    assert json.dumps(found, sort_keys=True) == json.dumps(stored(event), sort_keys=True)
+    assert parse_event(found) == event
+
+
+def test_a_state_before_keeps_its_types_and_its_absent_fields():
+    incident = Incident(PAGE, title="now", custom_fields={"f": True})
+    event = Event(
+        EventId("e"),
+        Side.SALESFORCE,
+        "update",
+        datetime(2026, 1, 1, tzinfo=UTC),
+        incident=incident,
+        old_incident=replace(incident, title=None, custom_fields={"f": 1}),
+        record={"A": 1.0, "B": True, "C": None, "D": "new"},
+        old_record={"A": 1, "B": 1, "C": "", "E": "gone"},
+    )
+    found = expand(json.loads(to_text(shorten(event))))
+    assert (
+        json.dumps(found["old_record"], sort_keys=True) == '{"A": 1, "B": 1, "C": "", "E": "gone"}'
+    )
+    assert json.dumps(found["old_incident"]["custom_fields"]) == '{"f": 1}'
+    assert "title" not in found["old_incident"]
 
 
 @given(incidents, st.dictionaries(st.text(min_size=1, max_size=5), scalars, max_size=3))

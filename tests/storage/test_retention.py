@@ -50,6 +50,8 @@ async def test_the_journal_forgets_what_is_old_and_done(tmp_path):
         async with daemon.parts.database.read() as tx:
             orphans = "SELECT count(*) FROM attempt WHERE action_id NOT IN (SELECT id FROM action)"
             assert await tx.row(orphans) == (0,)
+            orphans = "SELECT count(*) FROM context WHERE id NOT IN (SELECT context_id FROM event)"
+            assert await tx.row(orphans) == (0,)
 
 
 async def test_nothing_that_may_be_read_again_is_forgotten(tmp_path):

@@ -124,3 +124,46 @@ async def test_an_empty_journal_and_one_with_gaps(tmp_path):
             kept = await tx.row("SELECT count(*) FROM event WHERE seq > 1100")
         found, _ = await cost(database, Filter(since=moment(1100), limit=10_000))
         assert len(found) == kept[0]
+
+
+def event_of(number, **values):
+    return Event(EventId(f"e{number}"), Side.PAGERDUTY, "annotate", START, **values)
+
+
+async def count(database, table):
+    async with database.read() as tx:
+        return (await tx.row(f"SELECT count(*) FROM {table}"))[0]
+
+
+async def test_what_many_events_were_judged_with_is_stored_once_and_shown_with_each(tmp_path):
+    fields = {"Subject": "The core switch does not answer. " * 10}
+    seen = {"linked": ["Case"], "records": {"Case": fields}}
+    again = {"linked": ["Case"], "records": {"Case": dict(fields)}}
+    other = {"linked": ["Case"], "records": {"Case": {**fields, "Status": "Closed"}}}
+    small = {"linked": ["Case"]}
+    contexts = [seen, seen, small, other, again]
+    async with open_database(tmp_path / "pagerforce.db") as database:
+        for batch in ((0, 1, 2), (3,), (4,)):
+            entries = [journal.Entry(event_of(x), context=contexts[x]) for x in batch]
+            async with database.write() as tx:
+                await journal.append(tx, entries, START)
+        async with database.read() as tx:
+            found = await journal.read_log(tx, Filter())
+        assert [entry["recorded"]["context"] for entry in found] == contexts
+        assert await count(database, "context") == 2
+
+
+async def test_a_damaged_context_is_left_out_and_replaced(tmp_path):
+    seen = {"records": {"Case": {"Subject": "The core switch does not answer. " * 10}}}
+    async with open_database(tmp_path / "pagerforce.db") as database:
+        for number in (1, 2):
+            async with database.write() as tx:
+                await journal.append(tx, [journal.Entry(event_of(number), context=seen)], START)
+                if number == 1:
+                    await tx.run("UPDATE context SET data = 'x'")
+                    (broken,) = await journal.read_log(tx, Filter())
+        assert broken["recorded"]["context"] == {}
+        assert database.unreadable.keys() == {"event": {"1"}}
+        async with database.read() as tx:
+            found = await journal.read_log(tx, Filter())
+        assert [entry["recorded"]["context"] for entry in found] == [seen, seen]

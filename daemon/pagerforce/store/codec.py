@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -21,6 +21,7 @@ from pagerforce.model.record import Record
 from pagerforce.model.value import Fields, format_instant, parse_instant
 
 _SCALAR = str | int | float | bool | None
+_Shape: TypeAlias = tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]
 
 # Any: json.loads returns Any, and each reader below checks the shape that it expects.
 
@@ -71,14 +72,30 @@ def from_text(text: str) -> Any:  # noqa: ANN401 - as json.loads, see above
     return orjson.loads(text)
 
 
+def to_plain(value: object) -> dict[str, object]:
+    """The fields of a dataclass that are not None, by name; values stay as they are.
+
+    Raises:
+        TypeError: it is no dataclass.
+    """
+    # mypy confuses the hash of a class's instances with the class's own.
+    shape = _shape_of(type(value))  # type: ignore[arg-type]
+    if shape is None:
+        raise TypeError(f"{type(value).__name__} is no dataclass")
+    return _known_values(shape, value)
+
+
+def _known_values(shape: _Shape, value: object) -> dict[str, object]:
+    names, values_of = shape
+    return {name: item for name, item in zip(names, values_of(value)) if item is not None}  # noqa: B905 - both from the same fields
+
+
 def _to_plain(value: object) -> object:
     """Converts a value that JSON does not support; the encoder asks again for values inside it."""
     kind = type(value)
-    # mypy confuses the hash of a class's instances with the class's own.
-    shape = _shape_of(kind)  # type: ignore[arg-type]
+    shape = _shape_of(kind)  # type: ignore[arg-type]  # as above
     if shape is not None:
-        names, values_of = shape
-        return {name: item for name, item in zip(names, values_of(value)) if item is not None}  # noqa: B905 - both from the same fields
+        return _known_values(shape, value)
     if isinstance(value, datetime):
         return format_instant(value)
     if isinstance(value, Mapping):
@@ -93,9 +110,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_
 
 
 @cache
-def _shape_of(
-    kind: type,
-) -> tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]] | None:
+def _shape_of(kind: type) -> _Shape | None:
     """The names of a dataclass's fields, and the getter of their values; None for other classes."""
     if not is_dataclass(kind):
         return None
@@ -182,7 +197,7 @@ def parse_record(data: Mapping[str, Any]) -> Record:
 
 
 def parse_event(data: Mapping[str, Any]) -> Event:
-    """An event of the journal from the data of ``to_text``."""
+    """An event from data with both states in full (``event_text.expand``)."""
     comment = data.get("comment")
     incident_id, record_id = data.get("incident_id"), data.get("record_id")
     before, after = data.get("old_incident"), data.get("incident")

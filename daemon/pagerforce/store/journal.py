@@ -9,8 +9,10 @@ from typing import Any
 from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId
 from pagerforce.model.value import parse_stamp
+from pagerforce.store import contexts
 from pagerforce.store.codec import Encoder, from_text, parse_event, to_stamp
 from pagerforce.store.database import Row, Transaction
+from pagerforce.store.event_text import expand, shorten
 from pagerforce.store.snapshots import chunks, marks
 from pagerforce.store.unreadable import MOST, attempt, each
 
@@ -44,10 +46,13 @@ async def append(tx: Transaction, entries: Sequence[Entry], seen_at: datetime) -
     row = await tx.row(f"SELECT coalesce(max(seq), 0) FROM event WHERE seq < {MOST}")
     first = int(row[0]) + 1 if row else 1
     stamp = to_stamp(seen_at)
-    encoder = Encoder()  # an event's incident is the old incident of the next event
+    encoder = Encoder()  # events of a batch share incidents
+    texts = contexts.encode([item.context for item in entries], encoder)
+    await contexts.put(tx, texts)
     await tx.run_many(
         "INSERT INTO event (seq, id, source, type, at, seen_at, incident_id, object, record_id, "
-        "echo_of, data, context, rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"echo_of, data, rules, context, context_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        f"?, {contexts.FIND_ID})",
         [
             (
                 seq,
@@ -60,11 +65,12 @@ async def append(tx: Transaction, entries: Sequence[Entry], seen_at: datetime) -
                 item.event.object,
                 item.event.record_id,
                 item.echo_of,
-                encoder.to_text(item.event),
-                encoder.to_text(item.context),
+                encoder.to_text(shorten(item.event)),
                 encoder.to_text(item.rules),
+                text.inline,
+                text.digest,
             )
-            for seq, item in enumerate(entries, start=first)
+            for seq, (item, text) in enumerate(zip(entries, texts, strict=True), start=first)
         ],
     )
     return range(first, first + len(entries))
@@ -81,15 +87,19 @@ async def read_events(tx: Transaction, seqs: Collection[int]) -> dict[int, Event
     for chunk in chunks([str(seq) for seq in seqs]):
         sql = f"SELECT seq, data FROM event WHERE seq IN ({marks(chunk)})"
         rows = await tx.rows(sql, [int(seq) for seq in chunk])
-        found |= dict(each(tx, "event", rows, lambda row: (row[0], parse_event(from_text(row[1])))))
+        found |= dict(each(tx, "event", rows, lambda row: (row[0], _parse(row[1]))))
     return found
+
+
+def _parse(text: str) -> Event:
+    return parse_event(expand(from_text(text)))
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Selects a part of the journal; all given conditions apply together.
 
-    ``size``: the most characters of their stored data; at least one entry is always returned.
+    ``size``: the most characters of their data; at least one entry is always returned.
     """
 
     incident: str | None = None
@@ -146,7 +156,7 @@ async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
         values.append(await _last_within(tx, wanted.size, where[:-1], [*values, wanted.limit]))
     sql = (
         "SELECT seq, at, source, type, incident_id, object, record_id, echo_of, rules, seen_at, data, "
-        "context FROM event "
+        f"{contexts.TEXT} FROM event "
         f"WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?"
     )
     rows = await tx.rows(sql, [*values, wanted.limit])
@@ -175,12 +185,12 @@ async def _last_within(
 ) -> int:
     """The last entry up to which all fit into that size; at least the first."""
     sql = (
-        "SELECT seq, length(data) + length(context) + length(rules) FROM event "
+        f"SELECT seq, 2 * length(data) + length({contexts.TEXT}) + length(rules) FROM event "
         f"WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?"
     )
     last = 0
     for seq, length in await tx.rows(sql, values):
-        size -= length
+        size -= length or 0  # null: its context is lost
         if last and size < 0:
             break
         last = int(seq)
@@ -193,7 +203,7 @@ def _object(text: str) -> dict[str, Any]:
 
 def _event(text: str, seen_at: str) -> dict[str, Any]:
     """A stored event, after a check that it could be used."""
-    found = _object(text)
+    found = expand(_object(text))
     parse_event(found)
     parse_stamp(seen_at)
     return found

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pagerforce.store import contexts
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
 from pagerforce.store.journal import begin_of, last_seq
@@ -40,7 +41,7 @@ async def read_page(tx: Transaction, since: datetime | None, place: Place | None
         place = Place(last + 1, oldest if since is None else await begin_of(tx, since), last)
     rows = await tx.rows(
         "SELECT seq, seen_at, CASE WHEN echo_of IS NULL AND at >= ? "
-        "AND length(data) + length(context) <= ? THEN data END, context "
+        f"AND length(data) + length({contexts.TEXT}) <= ? THEN data END, {contexts.TEXT} "
         "FROM event WHERE seq < ? AND seq >= ? ORDER BY seq DESC LIMIT ?",
         ("" if since is None else to_stamp(since), _LARGEST, place.before, place.first, _PAGE),
     )

@@ -25,6 +25,7 @@ from pagerforce.service.applied import without_rules
 from pagerforce.service.catalog import CATALOG
 from pagerforce.service.checker import bounds
 from pagerforce.store.codec import parse_event, parse_incident
+from pagerforce.store.event_text import expand
 
 
 def load(job: Mapping[str, Any]) -> Loaded:
@@ -138,7 +139,7 @@ def _recorded(recorded: Mapping[str, Any]) -> Recorded:
     context = recorded["context"]
     incident = context.get("incident")
     return Recorded(
-        parse_event(recorded["event"]),
+        parse_event(expand(recorded["event"])),
         parse_instant(recorded["seen_at"]),
         frozenset(context.get("linked", ())),
         context.get("records", {}),
