@@ -27,9 +27,11 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
 from pagerforce.model.record import Record
-from pagerforce.store import retention
-from pagerforce.store.codec import to_stamp, to_text
+from pagerforce.store import contexts, retention
+from pagerforce.store.codec import Encoder, to_stamp, to_text
+from pagerforce.store.contexts import ContextText
 from pagerforce.store.database import Database, open_database
+from pagerforce.store.event_text import shorten
 from pagerforce.store.retention import Limits, Progress
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -71,6 +73,7 @@ class Pair:
         self.number, self.at = number, at
         self.incident, self.record = incident(number, at), record(number, at)
         self.events: list[tuple[object, ...]] = []
+        self.contexts: list[ContextText] = []
         for place, kind in enumerate(ENTRIES):
             self._add(Side.PAGERDUTY, f"pd:R{number:012d}{place}", kind)
         for place, kind in enumerate(["create", *["update"] * 6, *["comment"] * 3]):
@@ -91,9 +94,11 @@ class Pair:
         other = (
             {"records": {OBJECT: self.record.fields}} if is_ours else {"incident": self.incident}
         )
+        (context,) = contexts.encode([{"linked": [OBJECT], **other}], Encoder())
+        self.contexts.append(context)
         self.events.append(
             (key, side.value, kind, stamp, stamp, event.incident_id, event.object, event.record_id,
-             to_text(event), to_text({"linked": [OBJECT], **other}), RULES)
+             to_text(shorten(event)), RULES, context.inline, context.digest)
         )  # fmt: skip
 
 
@@ -103,8 +108,12 @@ def store(connection: sqlite3.Connection, pairs: list[Pair]) -> None:
     for pair in pairs:
         stamp, own = to_stamp(pair.at), pair.record.id
         run(
-            "INSERT INTO event (id, source, type, at, seen_at, incident_id, object, record_id, data, context, "
-            "rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO context (digest, data) VALUES (?, ?)",
+            [(text.digest, text.data) for text in pair.contexts if text.digest],
+        )
+        run(
+            "INSERT INTO event (id, source, type, at, seen_at, incident_id, object, record_id, data, rules, "
+            f"context, context_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {contexts.FIND_ID})",
             pair.events,
         )
         (last,) = connection.execute("SELECT max(seq) FROM event").fetchone()
