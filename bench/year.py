@@ -27,12 +27,12 @@ from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
 from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
 from pagerforce.model.record import Record
-from pagerforce.store import contexts, retention
+from pagerforce.store import retention
 from pagerforce.store.codec import Encoder, to_stamp, to_text
-from pagerforce.store.contexts import ContextText
 from pagerforce.store.database import Database, open_database
 from pagerforce.store.event_text import shorten
 from pagerforce.store.retention import Limits, Progress
+from pagerforce.store.shared_texts import FIND_ID, SharedText, share, share_contexts
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 OBJECT, COMMENTS = "BMCServiceDesk__Incident__c", "BMCServiceDesk__IncidentHistory__c"
@@ -42,9 +42,15 @@ JANE = Person("PJANE01", "Jane Doe", "jane.doe@example.com")
 RULES = json.dumps(
     [
         {"ruleset": "Remedyforce to PagerDuty", "rule": f"Rule number {n}", "matched": n == 0, "reason": "",
-         "conditions": [{"field": "record.BMCServiceDesk__FKPriority__r.Name", "op": "equals",
-                         "expected": "1", "actual": "3", "result": False}]}
-        for n in range(6)
+         "conditions": [{"field": field, "op": op, "expected": expected, "actual": actual, "result": False}]}
+        for n, (field, op, expected, actual) in enumerate([
+            ("event.type", "equals", "trigger", "TYPE"),
+            ("event.type", "in", "annotate, comment", "TYPE"),
+            ("incident.status", "changed_to", "resolved", "triggered"),
+            ("incident.title", "contains", "database", "TITLE"),
+            ("record.BMCServiceDesk__FKPriority__r.Name", "equals", "1", "3"),
+            ("record.BMCServiceDesk__FKStatus__r.Name", "changed_to", "CLOSED", "OPENED"),
+        ])
     ]
 )  # fmt: skip
 
@@ -73,7 +79,7 @@ class Pair:
         self.number, self.at = number, at
         self.incident, self.record = incident(number, at), record(number, at)
         self.events: list[tuple[object, ...]] = []
-        self.contexts: list[ContextText] = []
+        self.texts: list[SharedText] = []
         for place, kind in enumerate(ENTRIES):
             self._add(Side.PAGERDUTY, f"pd:R{number:012d}{place}", kind)
         for place, kind in enumerate(["create", *["update"] * 6, *["comment"] * 3]):
@@ -94,11 +100,12 @@ class Pair:
         other = (
             {"records": {OBJECT: self.record.fields}} if is_ours else {"incident": self.incident}
         )
-        (context,) = contexts.encode([{"linked": [OBJECT], **other}], Encoder())
-        self.contexts.append(context)
+        (context,) = share_contexts([{"linked": [OBJECT], **other}], Encoder())
+        rules = share(RULES.replace("TYPE", kind).replace("TITLE", str(self.incident.title)), "[]")
+        self.texts += [context, rules]
         self.events.append(
             (key, side.value, kind, stamp, stamp, event.incident_id, event.object, event.record_id,
-             to_text(shorten(event)), RULES, context.inline, context.digest)
+             to_text(shorten(event)), context.inline, context.digest, rules.inline, rules.digest)
         )  # fmt: skip
 
 
@@ -108,12 +115,13 @@ def store(connection: sqlite3.Connection, pairs: list[Pair]) -> None:
     for pair in pairs:
         stamp, own = to_stamp(pair.at), pair.record.id
         run(
-            "INSERT OR IGNORE INTO context (digest, data) VALUES (?, ?)",
-            [(text.digest, text.data) for text in pair.contexts if text.digest],
+            "INSERT OR IGNORE INTO shared_text (digest, data) VALUES (?, ?)",
+            [(text.digest, text.data) for text in pair.texts if text.digest],
         )
         run(
-            "INSERT INTO event (id, source, type, at, seen_at, incident_id, object, record_id, data, rules, "
-            f"context, context_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {contexts.FIND_ID})",
+            "INSERT INTO event (id, source, type, at, seen_at, incident_id, object, record_id, data, context, "
+            "context_id, rules, rules_id) "
+            f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {FIND_ID}, ?, {FIND_ID})",
             pair.events,
         )
         (last,) = connection.execute("SELECT max(seq) FROM event").fetchone()

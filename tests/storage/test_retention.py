@@ -50,7 +50,10 @@ async def test_the_journal_forgets_what_is_old_and_done(tmp_path):
         async with daemon.parts.database.read() as tx:
             orphans = "SELECT count(*) FROM attempt WHERE action_id NOT IN (SELECT id FROM action)"
             assert await tx.row(orphans) == (0,)
-            orphans = "SELECT count(*) FROM context WHERE id NOT IN (SELECT context_id FROM event)"
+            orphans = (
+                "SELECT count(*) FROM shared_text WHERE NOT EXISTS "
+                "(SELECT 1 FROM event WHERE shared_text.id IN (context_id, rules_id))"
+            )
             assert await tx.row(orphans) == (0,)
 
 

@@ -150,7 +150,7 @@ async def test_what_many_events_were_judged_with_is_stored_once_and_shown_with_e
         async with database.read() as tx:
             found = await journal.read_log(tx, Filter())
         assert [entry["recorded"]["context"] for entry in found] == contexts
-        assert await count(database, "context") == 2
+        assert await count(database, "shared_text") == 2
 
 
 async def test_a_damaged_context_is_left_out_and_replaced(tmp_path):
@@ -160,7 +160,7 @@ async def test_a_damaged_context_is_left_out_and_replaced(tmp_path):
             async with database.write() as tx:
                 await journal.append(tx, [journal.Entry(event_of(number), context=seen)], START)
                 if number == 1:
-                    await tx.run("UPDATE context SET data = 'x'")
+                    await tx.run("UPDATE shared_text SET data = 'x'")
                     (broken,) = await journal.read_log(tx, Filter())
         assert broken["recorded"]["context"] == {}
         assert database.unreadable.keys() == {"event": {"1"}}

@@ -4,15 +4,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import count
 from typing import Any
 
 from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId
 from pagerforce.model.value import parse_stamp
-from pagerforce.store import contexts
 from pagerforce.store.codec import Encoder, from_text, parse_event, to_stamp
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.event_text import expand, shorten
+from pagerforce.store.shared_texts import FIND_ID, put, share, share_contexts, stored
 from pagerforce.store.snapshots import chunks, marks
 from pagerforce.store.unreadable import MOST, attempt, each
 
@@ -47,12 +48,13 @@ async def append(tx: Transaction, entries: Sequence[Entry], seen_at: datetime) -
     first = int(row[0]) + 1 if row else 1
     stamp = to_stamp(seen_at)
     encoder = Encoder()  # events of a batch share incidents
-    texts = contexts.encode([item.context for item in entries], encoder)
-    await contexts.put(tx, texts)
+    contexts = share_contexts([item.context for item in entries], encoder)
+    traces = [share(encoder.to_text(item.rules), "[]") for item in entries]
+    await put(tx, (*contexts, *traces))
     await tx.run_many(
         "INSERT INTO event (seq, id, source, type, at, seen_at, incident_id, object, record_id, "
-        f"echo_of, data, rules, context, context_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-        f"?, {contexts.FIND_ID})",
+        "echo_of, data, context, context_id, rules, rules_id) "
+        f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {FIND_ID}, ?, {FIND_ID})",
         [
             (
                 seq,
@@ -66,11 +68,12 @@ async def append(tx: Transaction, entries: Sequence[Entry], seen_at: datetime) -
                 item.event.record_id,
                 item.echo_of,
                 encoder.to_text(shorten(item.event)),
-                encoder.to_text(item.rules),
-                text.inline,
-                text.digest,
+                context.inline,
+                context.digest,
+                rules.inline,
+                rules.digest,
             )
-            for seq, (item, text) in enumerate(zip(entries, texts, strict=True), start=first)
+            for seq, item, context, rules in zip(count(first), entries, contexts, traces)
         ],
     )
     return range(first, first + len(entries))
@@ -155,8 +158,8 @@ async def read_log(tx: Transaction, wanted: Filter) -> list[dict[str, Any]]:
         where.append("+seq <= ?")
         values.append(await _last_within(tx, wanted.size, where[:-1], [*values, wanted.limit]))
     sql = (
-        "SELECT seq, at, source, type, incident_id, object, record_id, echo_of, rules, seen_at, data, "
-        f"{contexts.TEXT} FROM event "
+        "SELECT seq, at, source, type, incident_id, object, record_id, echo_of, "
+        f"{stored('rules')}, seen_at, data, {stored('context')} FROM event "
         f"WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?"
     )
     rows = await tx.rows(sql, [*values, wanted.limit])
@@ -185,12 +188,13 @@ async def _last_within(
 ) -> int:
     """The last entry up to which all fit into that size; at least the first."""
     sql = (
-        f"SELECT seq, 2 * length(data) + length({contexts.TEXT}) + length(rules) FROM event "
+        f"SELECT seq, 2 * length(data) + coalesce(length({stored('context')}), 0) "
+        f"+ coalesce(length({stored('rules')}), 0) FROM event "
         f"WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?"
     )
     last = 0
     for seq, length in await tx.rows(sql, values):
-        size -= length or 0  # null: its context is lost
+        size -= length
         if last and size < 0:
             break
         last = int(seq)

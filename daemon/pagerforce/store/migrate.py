@@ -22,6 +22,7 @@ APPLICATION_ID = 0x50474643  # "PGFC", in the file's header (file(1) shows it)
 _COPIES_KEPT = 2
 _CHECKED_BYTES = 64 * 1024 * 1024  # a full check of this size takes well under a second
 _BUSY_SECONDS = 10.0
+_PAGE_BYTES = 8192  # two to four events of the journal, see ADR 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,8 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _migrate(path: Path, connection: sqlite3.Connection, found: Identity) -> None:
+    if found.is_empty:
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # has no effect on other files
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     due = {number: script for number, script in migrations().items() if number > found.schema}

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pagerforce.store import contexts
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
 from pagerforce.store.journal import begin_of, last_seq
+from pagerforce.store.shared_texts import stored
 
 _PAGE = 20
 _LARGEST = 1_000_000  # characters of an event; a larger one is left out
@@ -39,9 +39,10 @@ async def read_page(tx: Transaction, since: datetime | None, place: Place | None
         row = await tx.row("SELECT min(seq) FROM event")
         oldest = int(row[0] or 0) if row else 0
         place = Place(last + 1, oldest if since is None else await begin_of(tx, since), last)
+    context = stored("context")
     rows = await tx.rows(
         "SELECT seq, seen_at, CASE WHEN echo_of IS NULL AND at >= ? "
-        f"AND length(data) + length({contexts.TEXT}) <= ? THEN data END, {contexts.TEXT} "
+        f"AND length(data) + length({context}) <= ? THEN data END, {context} "
         "FROM event WHERE seq < ? AND seq >= ? ORDER BY seq DESC LIMIT ?",
         ("" if since is None else to_stamp(since), _LARGEST, place.before, place.first, _PAGE),
     )

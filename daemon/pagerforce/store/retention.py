@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from pagerforce.model.news import COMMENT_DAYS
 from pagerforce.model.ports import PARENTS
-from pagerforce.store import contexts, cursors
+from pagerforce.store import cursors, shared_texts
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
 from pagerforce.store.operators import REFUSED
@@ -95,9 +95,9 @@ async def prune_journal(tx: Transaction, now: datetime, limits: Limits, progress
     await tx.run(f"DELETE FROM attempt WHERE action_id IN ({actions})", seqs)
     await tx.run(f"DELETE FROM expectation WHERE action_id IN ({actions})", seqs)
     await tx.run(f"DELETE FROM action WHERE event_seq IN ({marks(seqs)})", seqs)
-    used = await contexts.used_by(tx, seqs)
+    used = await shared_texts.used_by(tx, seqs)
     await tx.run(f"DELETE FROM event WHERE seq IN ({marks(seqs)})", seqs)
-    await contexts.drop_unused(tx, used)
+    await shared_texts.drop_unused(tx, used)
     return len(seqs)
 
 

@@ -116,8 +116,8 @@ COLUMNS: Mapping[str, str] = {
     "lane_member": "member name, lane name",
     "event": "seq count, id name, source side, type name, at instant, seen_at instant, "
     "incident_id name, object name, record_id name, echo_of name, data object, context object, "
-    "rules list, context_id count",
-    "context": "id count, digest name, data object",
+    "rules list, context_id count, rules_id count",
+    "shared_text": "id count, digest name, data text",
     "action": "id name, seq count, part count, event_seq count, ruleset text, rule text, "
     "position count, do name, object name, written object, args object, lane name, is_page flag, "
     "target name, state state, reason text, attempts count, is_uncertain flag, next_at instant, "
