@@ -133,6 +133,6 @@ def _starts(stage: Stage, runs: int) -> list[float]:
 def _import_seconds() -> float:
     """Seconds of a process that imports what the daemon imports and ends."""
     began = time.monotonic()
-    program = "import pagerforce.cli.app, pagerforce.service.daemon"
+    program = "from pagerforce.__main__ import command_line; command_line(['run'])"
     subprocess.run([sys.executable, "-c", program], check=True, env=environ())
     return time.monotonic() - began

@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 
 _HANGING_SECONDS = 1.0
 _INTERRUPTED = 130  # the exit code of shells for SIGINT
@@ -12,9 +13,7 @@ _INTERRUPTED = 130  # the exit code of shells for SIGINT
 def main() -> None:
     """Runs the command line; Ctrl-C ends it without a traceback, also during the imports."""
     try:
-        from pagerforce.cli.app import main as run  # noqa: PLC0415 (loading takes its time)
-
-        run()
+        command_line(sys.argv[1:])()
     except SystemExit as ended:
         _leave_hanging_threads(ended.code)
         raise
@@ -26,6 +25,18 @@ def main() -> None:
         # instead of by its exit code (run_eval_code_obj in Python/pythonrun.c). A complete
         # evaluation resets this.
         exec("")  # noqa: S102
+
+
+def command_line(words: Sequence[str]) -> Callable[[], None]:
+    """Loads the command line that these words need; returns its main function."""
+    from pagerforce.lean import load_lean  # noqa: PLC0415 (loading takes its time)
+
+    load_lean()
+    if words[:1] == ["run"]:  # the daemon does not load the other commands
+        from pagerforce.cli.service import main as run  # noqa: PLC0415
+    else:
+        from pagerforce.cli.app import main as run  # noqa: PLC0415
+    return run
 
 
 def _leave_hanging_threads(code: str | int | None) -> None:

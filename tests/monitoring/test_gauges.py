@@ -3,6 +3,7 @@
 import math
 from datetime import timedelta
 
+import anyio
 import pytest
 
 from pagerforce.config.load import load_config
@@ -142,3 +143,44 @@ async def test_a_private_authority_is_known_by_its_last_certificate(rig, tmp_pat
     text = rig.desk.config.read_text()
     rig.desk.config.write_text(text.replace("[daemon]", f'[daemon]\nca_file = "{bundle}"'))
     assert certificates(rig).expiries() == {"ca_file": START + timedelta(days=730)}
+
+
+async def test_it_is_ready_as_soon_as_both_sides_are_read(rig, monkeypatch):
+    monkeypatch.setattr("pagerforce.service.refresh._EVERY_SECONDS_UNTIL_READY", 1000.0)
+    async with rig.daemon() as daemon, anyio.create_task_group() as group:
+        both = (daemon.parts.pagerduty, daemon.parts.salesforce)
+        metrics = daemon.parts.metrics
+        refresher = Refresher(gauges(rig, daemon), metrics, rig.host, both, Notifier({}), None)
+        beaten = anyio.Event()
+        group.start_soon(refresher.run, beaten.set)
+        await beaten.wait()
+        assert refresher.unready() == ["pagerduty", "salesforce"]
+        for loop in both:
+            await loop._turn()
+        with anyio.fail_after(60):
+            while refresher.unready():
+                await anyio.sleep(0.01)
+        assert daemon.sample("ready") == 1
+        refresher.stop()
+
+
+async def test_an_empty_outbox_delays_nothing(rig, monkeypatch):
+    monkeypatch.setattr("pagerforce.pipeline.deliver._EMPTY_SECONDS", 1000.0)
+    async with rig.daemon() as daemon, anyio.create_task_group() as group:
+        deliverer = daemon.parts.deliverer
+        group.start_soon(deliverer.run, lambda: None)
+        with anyio.fail_after(60):
+            while not deliverer._is_empty:
+                await anyio.sleep(0.01)
+        rig.raise_to_1(rig.open_record())
+        rig.advance(2)
+        await daemon.poll()
+        with anyio.fail_after(60):
+            while (
+                daemon.sample(
+                    "actions_total", action="pagerduty.create_incident", outcome="delivered"
+                )
+                != 1
+            ):
+                await anyio.sleep(0.01)
+        deliverer.stop()

@@ -1,21 +1,15 @@
 """Puts the commands together; one line per command."""
 
-from typing import Annotated
-
-import typer
-
-from pagerforce import __version__
 from pagerforce.cli.backup import backup, restore
 from pagerforce.cli.check import check
-from pagerforce.cli.console import out
 from pagerforce.cli.demo import demo
-from pagerforce.cli.display import PlainGroup, accept_any_encoding
 from pagerforce.cli.drift import drift
 from pagerforce.cli.failed import failed
 from pagerforce.cli.init import init
 from pagerforce.cli.links import links
 from pagerforce.cli.log import log
 from pagerforce.cli.loglevel import log_level
+from pagerforce.cli.root import make_root, start
 from pagerforce.cli.rules import rules
 from pagerforce.cli.run import run
 from pagerforce.cli.sandbox import sandbox
@@ -24,39 +18,8 @@ from pagerforce.cli.status import status
 from pagerforce.cli.trial import try_service
 from pagerforce.cli.verify import verify
 from pagerforce.cli.why import why
-from pagerforce.store.migrate import known_schema
 
-app = typer.Typer(
-    name="pagerforce",
-    cls=PlainGroup,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Synchronises PagerDuty and Salesforce (BMC Remedyforce), by polling only.",
-)
-
-
-def _print_version(value: bool) -> None:  # noqa: FBT001 (typer's callback)
-    if value:
-        out.line(f"pagerforce {__version__} (schema {known_schema()})")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    *,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            callback=_print_version,
-            is_eager=True,
-            help="Show the versions of the program and of its database, and exit.",
-        ),
-    ] = False,
-) -> None:
-    """Synchronises PagerDuty and Salesforce (BMC Remedyforce), by polling only."""
-
-
+app = make_root()
 for _command in (
     run,
     init,
@@ -81,6 +44,5 @@ app.add_typer(failed, name="failed")
 
 
 def main() -> None:
-    """Runs the command line; the name is the same with ``python -m``."""
-    accept_any_encoding()
-    app(prog_name="pagerforce")
+    """Runs the command line."""
+    start(app)

@@ -8,17 +8,19 @@ draws, on a terminal.
 
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any, NoReturn
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from typer.core import TyperGroup
 
 from pagerforce.model.display import json_text, shown
 from pagerforce.observe.rendering import traceback_lines
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# rich is imported when something is printed: the daemon normally prints nothing.
 
 _COPIED = frozenset({"id", "incident", "record", "action_id"})
 _ANY_WIDTH = 100_000
@@ -37,7 +39,11 @@ class Screen:
     """
 
     def __init__(self, *, is_error: bool = False) -> None:
-        self._console = make_console(is_error=is_error)
+        self._is_error = is_error
+
+    @cached_property
+    def _console(self) -> "Console":
+        return make_console(is_error=self._is_error)
 
     @property
     def is_terminal(self) -> bool:
@@ -52,6 +58,8 @@ class Screen:
             mark: a word before it.
             style: the mark's colour on a terminal.
         """
+        from rich.text import Text  # noqa: PLC0415 (see above)
+
         whole = Text()
         if mark:
             whole.append(f"{shown(mark)} ", style if self.is_terminal else "")
@@ -64,6 +72,8 @@ class Screen:
 
     def rule(self, title: str) -> None:
         """Prints a heading."""
+        from rich.text import Text  # noqa: PLC0415 (see above)
+
         self._console.rule(Text(shown(title)), style="rule.line" if self.is_terminal else "none")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -71,6 +81,10 @@ class Screen:
 
         Nothing is ever cut off, and ids that people copy are never wrapped.
         """
+        from rich.console import Console  # noqa: PLC0415 (see above)
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
         table = Table(box=None, pad_edge=False)
         for column in columns:
             table.add_column(Text(shown(column)), overflow="fold", no_wrap=column in _COPIED)
@@ -89,8 +103,10 @@ class Screen:
         file.flush()
 
 
-def make_console(*, is_error: bool = False) -> Console:
+def make_console(*, is_error: bool = False) -> "Console":
     """Creates a console that ignores markup, emoji and highlighting in a text."""
+    from rich.console import Console  # noqa: PLC0415 (see above)
+
     return Console(stderr=is_error, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 

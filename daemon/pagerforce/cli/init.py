@@ -20,8 +20,8 @@ from pagerforce.cli.console import (
 )
 from pagerforce.cli.display import ask_person, is_answered
 from pagerforce.cli.next_steps import first_steps, renewal_steps
+from pagerforce.config.certificate import CERTIFICATE_NAME
 from pagerforce.config.starter import (
-    CERTIFICATE_NAME,
     CONFIG_NAME,
     KEY_NAME,
     TO_FILL_IN,

@@ -10,9 +10,9 @@ xcloud.preauth_user_app_access_through_eca).
 from collections.abc import Sequence
 from pathlib import Path
 
+from pagerforce.config.certificate import CERTIFICATE_NAME
 from pagerforce.config.starter import (
     API_KEY_NAME,
-    CERTIFICATE_NAME,
     CONFIG_NAME,
     KEY_NAME,
     NEXT_CERTIFICATE_NAME,

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pagerforce.config.checkline import CheckLine, ok, remark, todo
-from pagerforce.config.starter import CERTIFICATE_NAME
 from pagerforce.host.files import read_plain
 
+CERTIFICATE_NAME = "salesforce.crt"
 _WHAT = "Salesforce certificate {path}"
 _WARN_FOR = timedelta(days=30)
 _LARGEST_BYTES = 64 * 1024

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
+from pagerforce.config.certificate import CERTIFICATE_NAME
 from pagerforce.config.explain import SECTIONS, to_problems
 from pagerforce.config.inline_secrets import remove_secrets
 from pagerforce.errors import ConfigError, Problem
@@ -21,7 +22,6 @@ from pagerforce.host.files import Folder, open_folder
 
 CONFIG_NAME = "config.toml"
 KEY_NAME = "salesforce.key"
-CERTIFICATE_NAME = "salesforce.crt"
 NEXT_KEY_NAME = "salesforce.next.key"
 NEXT_CERTIFICATE_NAME = "salesforce.next.crt"
 API_KEY_NAME = "pagerduty-api-key"

@@ -46,6 +46,7 @@ from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("deliver")
 _IDLE_SECONDS = 1.0
+_EMPTY_SECONDS = 5.0  # whatever puts an action into the empty outbox also wakes the loop
 _HALT_SECONDS = 30.0
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 10.0
@@ -75,6 +76,7 @@ class Deliverer:
         self._halted: dict[Side, datetime] = {}
         self._is_stopping = False
         self._is_recovered = False
+        self._is_empty = False
         self._ledger = Ledger(tools)
 
     def wake(self) -> None:
@@ -102,18 +104,20 @@ class Deliverer:
         return self._halted
 
     async def run(self, beat: Callable[[], None]) -> None:
-        """Delivers until stopped. ``beat`` is called at least once a second or so."""
+        """Delivers until stopped. ``beat`` is called every few seconds."""
         self._is_recovered = False
         async with anyio.create_task_group() as group:
             while not self._is_stopping:
                 beat()
                 self._wake = anyio.Event()
                 if not await self._turn(group):
-                    with anyio.move_on_after(_IDLE_SECONDS):
+                    pause = _EMPTY_SECONDS if self._is_empty else _IDLE_SECONDS
+                    with anyio.move_on_after(pause):
                         await self._wake.wait()
 
     async def _turn(self, group: TaskGroup) -> bool:
         """Starts the attempts that may go; whether to try again at once. Contains exceptions."""
+        self._is_empty = False
         try:
             self._is_recovered = self._is_recovered or await self._recover()
             return await self._start_jobs(group)
@@ -152,8 +156,8 @@ class Deliverer:
         if free <= 0 or not kinds or self._ledger.is_resting:
             return False
         async with self._tools.database.read() as tx:
-            is_idle = not await has_work(tx)
-        if is_idle:
+            self._is_empty = not await has_work(tx)
+        if self._is_empty:
             return False
         claimed = await self._claim(now, free, kinds)
         self._ledger.note_storage()

@@ -31,7 +31,7 @@ from pagerforce.pipeline.settings import Pace
 from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("poll")
-_BEAT_SECONDS = 2.0
+_BEAT_SECONDS = 5.0
 _MUCH = 200  # events of one commit; normal commits have a few
 _DOWN_AFTER = 3
 _MOST_IDLE_WAKES = 5
@@ -98,6 +98,8 @@ class PollLoop:
         self._is_woken = self._was_woken = False
         self._idle_wakes = 0
         self._is_started = False
+        self.tell_current: Callable[[], None] = lambda: None
+        """Called once, when the side has been read to the end for the first time."""
 
     def stop(self) -> None:
         """Starts no further poll."""
@@ -160,6 +162,7 @@ class PollLoop:
         now = self._clock.now()
         state = self.state
         is_news = state.failures or not state.is_up
+        is_first = not state.is_current
         state.failures, state.problem = 0, ""
         state.is_storage_failing = False
         state.is_up = state.is_current = True
@@ -174,6 +177,8 @@ class PollLoop:
         self._metrics.last_success.labels(self.side.value).set(now.timestamp())
         if is_news:
             _LOG.info("source_up", source=self.side.value)
+        if is_first:
+            self.tell_current()
 
     def _failed(self, error: Exception, reason: str) -> None:
         state = self.state
@@ -333,7 +338,8 @@ class Reporter:
         with self.contained("waking delivery"):
             if len(result.ruled) >= _MUCH:
                 self.expect_more(self.side, is_more=True)
-            if result.actions:
+            # An event without actions of its own may release those of an earlier one.
+            if result.actions or result.ruled:
                 self.wake()
         return len(result.ruled)
 

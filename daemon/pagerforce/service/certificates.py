@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from pagerforce.config.certificate import CERTIFICATE_NAME
 from pagerforce.config.load import Loaded
 from pagerforce.config.secret import Secrets
-from pagerforce.config.starter import CERTIFICATE_NAME
 from pagerforce.observe.metrics import CERTIFICATES
 
 _SALESFORCE, _CA_FILE = CERTIFICATES

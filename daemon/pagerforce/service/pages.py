@@ -12,7 +12,6 @@ from html import escape
 from importlib import resources
 from itertools import pairwise
 
-from markdown_it import MarkdownIt
 from prometheus_client import CollectorRegistry
 
 from pagerforce import __version__
@@ -113,6 +112,8 @@ def _queue(samples: _Samples) -> Iterator[tuple[str, str]]:
 @cache
 def runbook_page() -> str:
     """Renders ``docs/runbook.md`` of this version, with an anchor at each heading."""
+    from markdown_it import MarkdownIt  # noqa: PLC0415 (most daemons never show this page)
+
     text = (resources.files("pagerforce.service") / "runbook.md").read_text("utf-8")
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = reader.parse(text)

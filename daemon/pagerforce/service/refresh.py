@@ -19,7 +19,7 @@ from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("service")
 _EVERY_SECONDS = 5.0
-_EVERY_SECONDS_UNTIL_READY = 0.1
+_EVERY_SECONDS_UNTIL_READY = 1.0
 _PATIENCE_SECONDS = 1.0
 _TEXTFILE_SECONDS = 15.0
 
@@ -38,7 +38,12 @@ class Refresher:
     _storage_trouble: str = ""
     _repeats: Repeats = field(default_factory=Repeats)
     _written_at: float = float("-inf")
-    _is_stopping: anyio.Event = field(default_factory=anyio.Event)
+    _is_stopping: bool = False
+    _nudge: anyio.Event = field(default_factory=anyio.Event)
+
+    def __post_init__(self) -> None:
+        for loop in self.loops:
+            loop.tell_current = self._wake
 
     def missing(self) -> list[str]:
         """Returns the sides that have not been read to the end since the start."""
@@ -50,7 +55,12 @@ class Refresher:
 
     def stop(self) -> None:
         """Ends the loop after its present turn."""
-        self._is_stopping.set()
+        self._is_stopping = True
+        self._wake()
+
+    def _wake(self) -> None:
+        """Starts the next turn at once."""
+        self._nudge.set()
 
     async def look(self) -> None:
         """Updates the gauges for a request; a busy source keeps its last values."""
@@ -59,12 +69,13 @@ class Refresher:
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Refreshes until stopped."""
-        while not self._is_stopping.is_set():
+        while not self._is_stopping:
             beat()
+            self._nudge = anyio.Event()
             await self._try_refresh()
             pause = _EVERY_SECONDS if self._is_ready else _EVERY_SECONDS_UNTIL_READY
             with anyio.move_on_after(pause):
-                await self._is_stopping.wait()
+                await self._nudge.wait()
 
     async def _try_refresh(self) -> None:
         await self._refresh()

@@ -103,11 +103,10 @@ class Transaction:
         return [tuple(row) for row in found]
 
     async def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
-        """The first row of a query, or None."""
-        with self._statement:
-            async with self._connection.execute(sql, values) as cursor:
-                row = await cursor.fetchone()
-        return None if row is None else tuple(row)
+        """The row of a query that finds at most one, or None."""
+        # One trip to the connection's thread; a cursor would need three.
+        found = await self.rows(sql, values)
+        return found[0] if found else None
 
 
 class Database:

@@ -261,7 +261,7 @@ async def merged_incidents(tx: Transaction, records: Collection[str]) -> dict[st
 async def count_links(tx: Transaction) -> tuple[int, int]:
     """The number of active links, and of those that are paused."""
     total = await tx.row("SELECT count(*) FROM link WHERE is_active = 1")
-    # Runs every second: from the few pauses to their links, not the other way round.
+    # Runs every few seconds: from the few pauses to their links, not the other way round.
     paused = await tx.row(
         "SELECT count(*) FROM pause CROSS JOIN lane_member ON lane_member.lane = pause.lane "
         "CROSS JOIN link ON link.incident_id = lane_member.member "

@@ -4,6 +4,8 @@ import os
 import resource
 import socket
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import anyio
 import pytest
@@ -210,3 +212,21 @@ async def test_callers_that_go_away_use_up_no_turns_of_the_others():
         assert b"fine" in await ask(where)
         assert anyio.current_time() - began < 1.5, "40 turns are 2 s"
         assert reported == []
+
+
+async def test_every_answer_has_the_present_date():
+    async with served(fine) as (where, _, _):
+        dates = []
+        for pause in (0, 2.1):
+            await anyio.sleep(pause)
+            head = (await ask(where)).split(b"\r\n\r\n")[0].decode().lower().split("\r\n")
+            (date,) = [line.removeprefix("date: ") for line in head if line.startswith("date:")]
+            dates.append(parsedate_to_datetime(date))
+            assert abs(datetime.now(UTC) - dates[-1]) < timedelta(seconds=2)
+        assert dates[0] < dates[1]
+
+
+async def test_a_server_without_callers_ends_at_once():
+    async with served(fine):
+        began = anyio.current_time()
+    assert anyio.current_time() - began < 1.0

@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
+from pagerforce.lean import load_lean
 from pagerforce.service.checker import bounds
 from pagerforce.service.checker.watch import TimeUp, Watch
 from pagerforce.service.checker.words import say
@@ -26,9 +27,8 @@ def main() -> NoReturn:
     """Does one job."""
     _bound()
     watch = Watch()
-    # httpx's own command line and its imports for coloured output take a third of the start time.
-    sys.modules["httpx._main"] = None  # type: ignore[assignment]
     try:
+        load_lean()
         from pagerforce.service.checker.work import work  # noqa: PLC0415 (within the limits)
 
         _close()

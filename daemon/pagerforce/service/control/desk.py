@@ -50,7 +50,13 @@ Name = Annotated[str, Field(max_length=255)]
 class Request(BaseModel):
     """The request of a command; each command has its own form. Unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # at the first request: the daemon starts without them
+    )
 
 
 @dataclass(frozen=True, slots=True)

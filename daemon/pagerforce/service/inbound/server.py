@@ -21,7 +21,15 @@ _HEAD_BYTES = 16 * 1024
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers and without its listeners."""
+    """uvicorn without its signal handlers, its listeners and its ticks.
+
+    uvicorn wakes up ten times a second to renew the date in its answers and to see whether it
+    should end. Here each connection renews the date, and ``leave`` ends the wait.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._leaving = anyio.Event()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -30,6 +38,18 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         self.servers = []
         self.started = True
+
+    async def main_loop(self) -> None:
+        await self._leaving.wait()
+
+    async def renew_date(self) -> None:
+        """Sets the date of the next answers."""
+        await self.on_tick(0)
+
+    def leave(self) -> None:
+        """Ends ``serve`` once the current answers are sent."""
+        self.should_exit = True
+        self._leaving.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +105,7 @@ async def serve(service: Service, listener: socket.socket) -> AsyncIterator[Gate
 
     async def welcome(connection: socket.socket, place: Place) -> None:
         extra = service.scope_of(connection)
+        await server.renew_date()
 
         def protocol() -> GuardedProtocol:
             return GuardedProtocol(
@@ -113,6 +134,6 @@ async def serve(service: Service, listener: socket.socket) -> AsyncIterator[Gate
                 yield gate
             finally:
                 doors.cancel_scope.cancel()
-                server.should_exit = True
+                server.leave()
     finally:
         listener.close()

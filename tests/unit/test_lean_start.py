@@ -1,0 +1,61 @@
+"""The daemon's process loads only what it needs: each module costs start time and memory for good."""
+
+import subprocess
+import sys
+
+from pagerforce.cli import service
+from pagerforce.cli.app import app
+
+# The place from where each of these comes in by mistake.
+NEEDLESS = {
+    "rich": "cli/display.py and cli/progress.py import it when they print; lean.py keeps structlog from it",
+    "pygments": "comes with rich",
+    "httpx._main": "httpx's own command line; lean.py leaves it out",
+    "markdown_it": "only for the runbook's page: service/pages.py",
+    "tomli_w": "writes configurations: cli/rules.py and config/starter.py",
+    "pagerforce.sandbox": "for the demo and the commands that serve it",
+    "pagerforce.cli.app": "all commands; `run` starts by cli/service.py",
+    "pagerforce.config.starter": "for `pagerforce init`",
+}
+SHARED = {"app", "console", "display", "root", "run", "service"}
+LOAD = """
+import sys
+from pagerforce.__main__ import command_line
+command_line(sys.argv[1:])
+print(*sys.modules, sep="\\n")
+"""
+
+
+def loaded_by(*words: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, *words], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_the_daemon_loads_no_other_command_and_nothing_that_it_rarely_needs():
+    loaded = loaded_by("run", "--config", "none.toml")
+    assert "pagerforce.service.daemon" in loaded, (
+        "this test no longer loads what `pagerforce run` loads"
+    )
+    found = [f"{name} ({why})" for name, why in NEEDLESS.items() if name in loaded]
+    assert not found, (
+        f"`pagerforce run` loads: {'; '.join(found)}. `python -X importtime` shows who imports it"
+    )
+    commands = {
+        name.removeprefix("pagerforce.cli.")
+        for name in loaded
+        if name.startswith("pagerforce.cli.")
+    }
+    assert commands <= SHARED, f"`pagerforce run` loads other commands: {sorted(commands - SHARED)}"
+
+
+def test_run_alone_is_the_same_command_as_among_the_others():
+    (alone,) = service.app.registered_commands
+    assert alone.callback in [info.callback for info in app.registered_commands]
+    assert service.app.info.cls is app.info.cls
+
+
+def test_any_other_word_loads_every_command():
+    for words in (["--help"], ["status"], []):
+        assert "pagerforce.cli.verify" in loaded_by(*words), words
