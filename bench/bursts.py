@@ -1,4 +1,4 @@
-"""API calls of a burst: many changes on one side within a minute, until all are confirmed.
+"""API calls of one change, and of a burst: many changes on one side within a minute, until confirmed.
 
 Run it from the top of the repository: ``.venv/bin/python -m bench.bursts [CHANGES]``. The daemon's own
 loops decide when each side is polled, at the default intervals, on a clock that is moved by hand; the
@@ -51,6 +51,8 @@ actions = [{{ do = "pagerduty.resolve" }}]
 """
 BURST_SECONDS = 60
 TICK = 0.5
+COLD, WARM = (f"one acknowledge → one field: Salesforce calls, {how}" for how in ("cold", "warm"))
+_OF_POLLS = frozenset({"composite", "updated"})
 
 
 def count(daemon: Daemon) -> Counter[tuple[str, str]]:
@@ -138,6 +140,10 @@ def _figures(burst: Burst) -> Iterator[Figure]:
     notes = pagerduty.get("notes.create", 0)
     note = f"confirmed after {burst.seconds:.0f} s; {burst.show('pagerduty')} on the other side"
     match burst.what:
+        case _ if burst.what in (COLD, WARM):
+            made = sum(n for name, n in salesforce.items() if name not in _OF_POLLS)
+            note = f"besides polls; {burst.show('salesforce')}"
+            yield Figure(burst.what, "calls", [made], reach=2, note=note)
         case "acknowledged in PagerDuty → status in Salesforce":
             note = f"confirmed after {burst.seconds:.0f} s; {burst.show('salesforce')}"
             least = ceil(burst.changes / MAX_SUBREQUESTS) + salesforce.get("composite", 0)
@@ -155,7 +161,7 @@ def _figures(burst: Burst) -> Iterator[Figure]:
                 f"{what}: PagerDuty write calls", "calls", [writes], reach=20 * share, note=note
             )
         case "notes in PagerDuty → comments in Salesforce":
-            made = sum(n for name, n in salesforce.items() if name not in ("composite", "updated"))
+            made = sum(n for name, n in salesforce.items() if name not in _OF_POLLS)
             note = f"confirmed after {burst.seconds:.0f} s; {burst.show('salesforce')}"
             yield Figure(
                 f"{what}: Salesforce calls besides polls",
@@ -201,16 +207,18 @@ def use_default_pace(config: Path) -> None:
 
 
 async def bursts(rig: Rig, changes: int) -> AsyncIterator[Burst]:
-    """One burst of each kind."""
+    """One change before and one after its lookup is cached, then one burst of each kind."""
     async with rig.daemon() as daemon:
         setup_log("error", "console", environ={})
         # Otherwise a request waits for the limit while this clock does not move.
         rig.pd.knobs.requests_per_minute = NO_LIMIT
-        records = [rig.open_record(f"ticket {number}") for number in range(changes)]
-        while len(await daemon.links()) < changes:
+        for number in range(changes + 2):
+            rig.open_record(f"ticket {number}")
+        while len(await daemon.links()) < changes + 2:
             await daemon.step(1, seconds=30)
         await daemon.step(3, seconds=120)
-        incidents = [incident for incident, *_ in await daemon.links()]
+        single, other, *pairs = await daemon.links()
+        incidents, records = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         kinds: list[tuple[str, list[str], Callable[[str], object]]] = [
             (
                 "notes in PagerDuty → comments in Salesforce",
@@ -233,6 +241,10 @@ async def bursts(rig: Rig, changes: int) -> AsyncIterator[Burst]:
                 lambda record: rig.set_status(record, "CLOSED"),
             ),
         ]
+        for what, (incident, *_) in ((COLD, single), (WARM, other)):
+            yield await measure_burst(
+                rig, daemon, what, [incident], lambda key: rig.pd.acknowledge(key, by=JANE)
+            )
         for what, targets, act in kinds:
             yield await measure_burst(rig, daemon, what, targets, act)
             await daemon.step(3, seconds=120)

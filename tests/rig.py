@@ -20,6 +20,8 @@ from pagerforce.errors import RemoteError
 from pagerforce.sandbox.clock import ManualClock
 from pagerforce.sandbox.faults import Fault, FaultKind, Faults
 from pagerforce.sandbox.running import RunningSandbox, open_sandbox
+from pagerforce.sandbox.salesforce import SalesforceWorld
+from pagerforce.sandbox.salesforce.troubles import Trouble, Troubles
 from pagerforce.service.catalog import CATALOG
 from pagerforce.service.wiring import Parts, wire
 from pagerforce.store import journal, links, outbox
@@ -283,6 +285,27 @@ def after(faults: Faults, method: str, path: str, act: Callable[[], None]) -> No
         faults.on_request = wait
 
     before(faults, method, path, arm)
+
+
+class _Between(Troubles):
+    """Acts between an update of an object and the next query of it."""
+
+    def __init__(self, object_name: str, act: Callable[[], None]) -> None:
+        super().__init__([Trouble("row_lock", object="None of this name")])
+        self._object, self._act, self._is_updated, self._is_over = object_name, act, False, False
+
+    def meet(self, operation: str, object_name: str) -> None:
+        if self._is_over or object_name.lower() != self._object.lower():
+            return
+        self._is_updated = self._is_updated or operation == "update"
+        if self._is_updated and operation == "query":
+            self._is_over = True
+            self._act()
+
+
+def between(world: SalesforceWorld, object_name: str, act: Callable[[], None]) -> None:
+    """Something happens between a write and the read after it, also within one request."""
+    world.troubles = _Between(object_name, act)
 
 
 @asynccontextmanager

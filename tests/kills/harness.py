@@ -87,9 +87,9 @@ class Run:
             # Patched: every request passes here; counting them measures the progress of a life.
             faults.take = partial(self._count, faults.take)
 
-    def _count(self, take, method, path):
+    def _count(self, take, *request):
         self._calls += 1
-        return take(method, path)
+        return take(*request)
 
     def _tell(self, text: str) -> None:
         at = anyio.current_time() - self._began

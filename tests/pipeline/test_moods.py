@@ -43,8 +43,10 @@ class Instance:
             await self._app(scope, receive, send)
             return
         body = await Request(scope, receive).body()
-        is_write = scope["method"] == "PATCH" or (
-            scope["method"] == "POST" and b'"method":"GET"' not in body
+        is_write = (
+            scope["method"] == "PATCH"
+            or b'"method":"PATCH"' in body
+            or (scope["method"] == "POST" and b'"method":"GET"' not in body)
         )
         if is_write or self.is_for_all:
             self.refused += 1

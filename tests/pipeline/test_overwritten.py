@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rig import INCIDENT, JANE, P, after, before, held, open_rig
+from rig import INCIDENT, JANE, P, after, before, between, held, open_rig
 from rules.kit import PAGE, is_, rule, toml
 
 STATUS = toml(
@@ -43,7 +43,7 @@ async def test_a_value_that_replaces_an_own_write_before_the_read_is_an_event(tm
             rig.advance(1)
             rig.set_status(record_id, "CLOSED")
 
-        after(rig.desk.salesforce_faults, "PATCH", INCIDENT, overwrite)
+        between(rig.sf, INCIDENT, overwrite)
         rig.pd.acknowledge(incident_id, by=JANE)
         await daemon.step(3)
         assert rig.status_of(record_id) == "CLOSED"
@@ -60,7 +60,7 @@ async def test_the_old_value_restored_before_the_own_write_is_read_is_an_event(t
             rig.advance(1)
             rig.set_status(record_id, "NEW")
 
-        after(rig.desk.salesforce_faults, "PATCH", INCIDENT, put_back)
+        between(rig.sf, INCIDENT, put_back)
         rig.pd.acknowledge(incident_id, by=JANE)
         await daemon.step(3)
         assert rig.status_of(record_id) == "NEW"

@@ -6,8 +6,9 @@ import pytest
 
 from pagerforce.errors import RemoteError
 from pagerforce.sandbox.faults import Fault, FaultKind
+from pagerforce.sandbox.salesforce.refusals import REFUSALS
 from pipeline.retries import settle
-from rig import HISTORY, INCIDENT, JANE, RAJ, after, open_rig
+from rig import HISTORY, INCIDENT, JANE, RAJ, between, open_rig
 
 TRIES = [FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER]
 
@@ -157,11 +158,15 @@ async def test_what_follows_from_a_write_that_could_not_be_read_back_is_no_event
         rig.pd.resolve(incident_id, by=JANE)
         rig.advance(2)
         await daemon.parts.pagerduty_reader.poll()
-        faults = rig.desk.salesforce_faults
-        fails = Fault(FaultKind.ERROR_BEFORE, method="GET")
-        after(faults, "PATCH", INCIDENT, lambda: faults.add(fails))
+        failed = []
+
+        def fail():
+            failed.append(rig.status_of(record_id))
+            raise REFUSALS["query_timeout"].as_error()
+
+        between(rig.sf, INCIDENT, fail)
         await daemon.deliver()
-        assert faults.armed() == ()
+        assert failed == ["CLOSED"]
         await settle(daemon)
         assert rig.status_of(record_id) == "CLOSED"
         updates = [

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pagerforce.sandbox.faults import Fault, FaultKind
 from sandbox_salesforce import BASE, HISTORY, INCIDENT, NETWORK, Org, new_incident
 
 ROWS = f"{BASE}/sobjects/{INCIDENT}"
@@ -198,3 +199,34 @@ async def test_collection_takes_two_hundred_rows(org: Org):
     answer = await org.http.post(url, json={"records": many[:200]})
     assert all(item["success"] for item in answer.json())
     assert len(org.world.rows(WINDOW)) == 200
+
+
+async def test_a_fault_of_a_write_ends_the_request_that_carries_it(org: Org):
+    row_id = new_incident(org.world)
+    patch = {
+        "method": "PATCH",
+        "url": f"{ROWS}/{row_id}",
+        "referenceId": "write",
+        "body": {SHORT: "written"},
+    }
+    org.faults.add(Fault(FaultKind.ERROR_AFTER, method="PATCH", path=row_id, status=500))
+    reading = [get("read", f"{ROWS}/{row_id}?fields=Name")]
+    await send(org, reading)  # a read of the row is no write to it
+    whole = {"compositeRequest": [patch, *reading]}
+    assert (await org.http.post(f"{BASE}/composite", json=whole)).status_code == 500
+    assert org.world.row(INCIDENT, row_id)[SHORT] == "written"
+    assert org.faults.armed() == ()
+
+
+async def test_something_can_happen_before_a_write_within_a_composite_request(org: Org):
+    row_id = new_incident(org.world)
+    asked = []
+
+    async def note(method: str, path: str) -> None:
+        asked.append((method, path))
+
+    org.faults.on_request = note
+    body = {SHORT: "x"}
+    write = {"method": "PATCH", "url": f"{ROWS}/{row_id}", "referenceId": "a", "body": body}
+    await send(org, [write, get("b", f"{ROWS}/{row_id}?fields=Name")])
+    assert asked == [("POST", f"{BASE}/composite"), ("PATCH", f"{ROWS}/{row_id}")]

@@ -35,6 +35,9 @@ from pagerforce.wire.transport import RequestObserver
 # A URI may have 16,384 bytes; longer paths than this go into a composite body.
 _LONGEST_PATH = 8_000
 MAX_SUBREQUESTS = 25
+MAX_QUERIES = 5  # within a composite request
+REFERENCE_MARK = "@{"
+"""Begins a reference to an earlier part's answer in the text of a composite request."""
 _MOST_PAGES = 250  # for a query with a limit or a short list of Ids
 MAX_COLLECTION = 200
 
@@ -159,17 +162,20 @@ class SalesforceClient:
     async def update_many(
         self, updates: Sequence[Update], then_read: Sequence[str] = ()
     ) -> tuple[tuple[PartAnswer, ...], tuple[PartAnswer, ...]]:
-        """Several guarded writes, then reads, as one API call; each write succeeds or fails alone.
+        """Guarded writes, then reads, as one API call; each write succeeds or fails alone.
+
+        No value may hold ``REFERENCE_MARK``: Salesforce would replace it.
 
         Returns:
             The answers to the writes (a record that was modified meanwhile: an error with status
             412) and to the reads, in their order.
         """
+        operation = "update" if len(updates) == 1 else "update_many"
         parts = [
             Call(
                 "PATCH",
                 self._object_path(update.object, update.id),
-                "update_many",
+                operation,
                 is_write=True,
                 json=dict(update.values),
                 # A part inherits only Accept, Authorization and Content-Type from the request.
@@ -177,8 +183,8 @@ class SalesforceClient:
             )
             for update in updates
         ]
-        parts += [Call("GET", path, "update_many") for path in then_read]
-        answers = await self._send_parts(parts, "update_many")
+        parts += [Call("GET", path, operation) for path in then_read]
+        answers = await self._send_parts(parts, operation)
         return answers[: len(updates)], answers[len(updates) :]
 
     async def _send_parts(self, parts: Sequence[Call], operation: str) -> tuple[PartAnswer, ...]:

@@ -6,7 +6,7 @@ application and applies armed faults to each request. This module knows no vendo
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from email.utils import format_datetime
 from enum import StrEnum
@@ -63,7 +63,8 @@ class Fault:
         kind: the kind. ``*_after``: the application did its work, only the answer is lost.
         count: for how many requests.
         method: only for this HTTP method; None for any.
-        path: only for paths that match this regular expression somewhere; None for any.
+        path: only for paths that match this regular expression somewhere; None for any. A request
+            that carries writes as its parts also fits through the method and path of one of them.
         status: the status of ``error_before`` and ``error_after``.
         seconds: the duration of ``latency``; for ``too_many`` the wait to announce, 0 for none.
         answer: name of a vendor's answer, for ``error_before`` and ``error_after``, with its own
@@ -131,7 +132,8 @@ class Faults:
     Attributes:
         answers: the allowed names of a fault's ``answer``; the application sets its vendor's.
         on_request: awaited with method and path of each request before it is handled, so that
-            something can happen between two requests.
+            something can happen between two requests; then with those of each write that is a part
+            of it.
     """
 
     def __init__(self) -> None:
@@ -158,17 +160,28 @@ class Faults:
         """The armed faults, each with its remaining count."""
         return tuple(self._armed)
 
-    def take(self, method: str, path: str) -> list[Fault]:
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing happens to the next request."""
+        return not self._armed and self.on_request is None
+
+    def take(self, method: str, path: str, parts: Sequence["Named"] = ()) -> list[Fault]:
         """Uses up the faults of this request: every fitting latency, and the first other fault.
 
         A request can end only one way, so a second ending stays armed for the next request.
+
+        Args:
+            method: of the request.
+            path: of the request.
+            parts: method and path of each write that is a part of it.
         """
+        names = [(method, path), *parts]
         taken: list[Fault] = []
         left: list[Fault] = []
         ended = False
         for fault in self._armed:
             ends = fault.kind is not FaultKind.LATENCY
-            if not fault.fits(method, path) or (ends and ended):
+            if not any(fault.fits(*name) for name in names) or (ends and ended):
                 left.append(fault)
                 continue
             ended = ended or ends
@@ -187,6 +200,12 @@ class ErrorAnswer:
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
 
+
+Named = tuple[str, str]
+"""The method and the path of a request, or of a part of one."""
+
+WriteParts = Callable[[str, bytes], Sequence[Named]]
+"""The writes that are parts of a request with this path and body; none for an ordinary request."""
 
 ErrorShape = Callable[[Fault], ErrorAnswer]
 """Converts ``too_many``, ``error_before`` and ``error_after`` to a vendor's HTTP answer."""
@@ -209,15 +228,23 @@ class FaultMiddleware:
         faults: the armed faults; shared with those who arm them.
         clock: the sandbox's time, for the ``Date`` header.
         shape: the form of the vendor's errors.
+        write_parts: finds the writes that are parts of a request; None: the vendor has no such
+            requests.
     """
 
     def __init__(
-        self, app: ASGIApp, faults: Faults, clock: SandboxClock, shape: ErrorShape = plain_error
+        self,
+        app: ASGIApp,
+        faults: Faults,
+        clock: SandboxClock,
+        shape: ErrorShape = plain_error,
+        write_parts: WriteParts | None = None,
     ) -> None:
         self._app = app
         self._faults = faults
         self._clock = clock
         self._shape = shape
+        self._write_parts = write_parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -229,10 +256,17 @@ class FaultMiddleware:
         if path.startswith(CONTROL_PREFIX):
             await self._app(scope, receive, dated)
             return
-        if self._faults.on_request is not None:
-            await self._faults.on_request(scope["method"], path)
+        parts: Sequence[Named] = ()
+        if self._write_parts is not None and not self._faults.is_quiet:
+            body = await Request(scope, receive).body()
+            parts, receive = self._write_parts(path, body), _replaying(body, receive)
+        on_request = self._faults.on_request
+        for name in ((scope["method"], path), *parts):
+            if on_request is None or self._faults.on_request is not on_request:
+                break  # what it set is for the next request
+            await on_request(*name)
         ending: Fault | None = None
-        for fault in self._faults.take(scope["method"], path):
+        for fault in self._faults.take(scope["method"], path, parts):
             if fault.kind is FaultKind.LATENCY:
                 await anyio.sleep(fault.seconds)
             else:
@@ -288,6 +322,16 @@ def fault_routes(faults: Faults) -> list[Route]:
         Route(path, show, methods=["GET"]),
         Route(path, disarm, methods=["DELETE"]),
     ]
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    """Receives a body that was read already, then what follows it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
 
 
 async def _discard(_message: Message) -> None:

@@ -33,14 +33,8 @@ from pagerforce.salesforce.values import is_same_value
 _TRIES = 3  # a record that changed before each of three writes is left for later
 _BUSY_SECONDS = 5.0
 _MOST_REFUSALS = 16  # per task; each is a request
-_WHOLE_RECORD = frozenset(
-    {
-        "ENTITY_IS_DELETED",
-        "ENTITY_IS_LOCKED",
-        "INSUFFICIENT_ACCESS_OR_READONLY",
-        "NOT_FOUND",
-    }
-)
+_MAY_BE_GONE = frozenset({"ENTITY_IS_DELETED", "INSUFFICIENT_ACCESS_OR_READONLY", "NOT_FOUND"})
+_WHOLE_RECORD = _MAY_BE_GONE | {"ENTITY_IS_LOCKED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +65,7 @@ class RecordWrite:
         record_id: the record to write.
         parts: calls without a verdict yet.
         before: the record that they are compared with; None: it must be read.
+        is_snapshot: ``before`` is the snapshot: it may be old, and only the guard shows that.
         conflicts: how often others changed it between read and write.
         parted: calls of a refused write that are sent after ``parts``, each group as a write.
         alone: calls that were refused alone before anything was written.
@@ -82,6 +77,7 @@ class RecordWrite:
     parts: list[FieldWrite]
     verdicts: dict[int, Verdict]
     before: Record | None = None
+    is_snapshot: bool = False
     conflicts: int = 0
     parted: list[list[FieldWrite]] = field(default_factory=list)
     alone: list[FieldWrite] = field(default_factory=list)
@@ -124,16 +120,30 @@ class RecordWrite:
         what = f"the record of {name} is gone or hidden from the integration user"
         self.close(Rejected(f"{what}: remove the link, or share the record and retry"))
 
+    def has_mark(self, mark: str) -> bool:
+        """Whether a text to write contains this."""
+        return any(isinstance(value, str) and mark in value for value in self.values().values())
+
+    def doubt(self) -> None:
+        """The record must be read before anything else is decided."""
+        self.before, self.is_snapshot = None, False
+
     def changed_meanwhile(self) -> None:
         """Others changed the record since it was read: it is read again, or left for later."""
-        self.before = None
+        self.doubt()
         self.conflicts += 1
         if self.conflicts >= _TRIES:
             what = f"{self.task.object} {self.record_id} was changed by others"
             self.close(RetryLater(f"{what} during each of {_TRIES} tries", _BUSY_SECONDS))
 
     def refused(self, error: VendorRefusedError) -> None:
-        """Salesforce refused the write: the named fields get that verdict, the others remain."""
+        """Salesforce refused the write: the named fields get that verdict, the others remain.
+
+        A record that is only known from its snapshot may be gone: then it is read first.
+        """
+        if self.is_snapshot and error.code in _MAY_BE_GONE:
+            self.doubt()
+            return
         self.refusals += 1
         verdict = to_verdict(error)
         named = _named(error, [part.field.name for part in self.parts])
@@ -162,7 +172,8 @@ class RecordWrite:
             user_id: the user who writes.
             is_read: whether a read after the write was tried at all.
         """
-        done, self.parts, self.before, self.is_written = self.parts, [], None, True
+        done, self.parts, self.is_written = self.parts, [], True
+        self.doubt()
         modified_at = after.modified_at if after is not None else None
         effects = {
             share[0].place: FieldsWritten(

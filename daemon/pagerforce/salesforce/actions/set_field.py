@@ -1,15 +1,19 @@
 """``salesforce.set_field``: writes fields of records, unless a field has somebody's newer value.
 
-The record is read just before, and each field is decided. The remaining fields are sent in one
-PATCH guarded by ``If-Unmodified-Since``. Then the record is read again, so that the changes of the
-write and of the package's own triggers are known and not mistaken for events. Several records are
-sent as the parts of one composite request, each with its own guard. Facts:
-``salesforce.if-unmodified-since-guards``, ``salesforce.composite-is-one-call``.
+The record is known from its snapshot, or read just before (``look``), and each field is decided. A
+snapshot only ever leads to a write, never to a skip. The remaining fields are sent in one PATCH
+guarded by ``If-Unmodified-Since``, and the record is read in the same composite request, so that
+the changes of the write and of the package's own triggers are known and not mistaken for events.
+Several records are parts of one request, each with its own guard. A text that a composite request
+would change goes alone, and the record is read after it. Facts:
+``salesforce.if-unmodified-since-guards``, ``salesforce.composite-is-one-call``,
+``salesforce.composite-replaces-references``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.action import (
@@ -21,7 +25,6 @@ from pagerforce.model.action import (
     TargetKind,
     Task,
 )
-from pagerforce.model.durations import OVERLAP
 from pagerforce.model.expectation import Expectation, FieldsExpected
 from pagerforce.model.ids import RecordId, Side
 from pagerforce.model.record import Record
@@ -37,13 +40,15 @@ from pagerforce.model.verdict import (
     Verdict,
 )
 from pagerforce.salesforce.actions.conflict import Ruling, Situation, explain, judge
+from pagerforce.salesforce.actions.look import Looks, is_settled
 from pagerforce.salesforce.actions.record_write import FieldWrite, RecordWrite, is_by, standing
 from pagerforce.salesforce.actions.search import window_of
 from pagerforce.salesforce.actions.tools import STALE_CODES, SalesforceTools
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
 from pagerforce.salesforce.bodies import read_rows
-from pagerforce.salesforce.client import MAX_SUBREQUESTS, Update
+from pagerforce.salesforce.client import MAX_SUBREQUESTS, REFERENCE_MARK, Update
+from pagerforce.salesforce.lookup import Answers
 
 _MODIFIED = 412
 
@@ -63,7 +68,7 @@ SET_FIELD = ActionSpec(
     is_grouped=True,
     sets=FieldState("field"),
     undone_by=frozenset({"salesforce.set_field"}),  # of the same field
-    cost=Cost(calls=3),
+    cost=Cost(calls=2),
 )
 
 
@@ -74,6 +79,7 @@ class SetField:
 
     def __init__(self, tools: SalesforceTools) -> None:
         self._tools = tools
+        self._looks = Looks(tools)
 
     async def expectations(self, task: Task) -> Sequence[Expectation]:
         """The values as the next poll will show them, one by one: they may be settled separately.
@@ -83,7 +89,7 @@ class SetField:
         """
         if task.record_id is None:
             return ()
-        parts, _ = await self._prepare(task)
+        parts, _ = await self._prepare(task, await self._looks.ahead(task))
         if not parts:
             return ()
         user_id = await self._tools.client.user_id()
@@ -99,11 +105,10 @@ class SetField:
     async def deliver_batch(self, tasks: Sequence[Task]) -> Sequence[Sequence[Verdict]]:
         """Writes to several records; a failure of one does not affect the others."""
         writes = [await self._order(task) for task in tasks]
-        if len(tasks) > 1:
-            self._trust_snapshots(writes)
         us = await self._user_id() if any(task.is_uncertain for task in tasks) else None
         while waiting := [write for write in writes if write.is_open()]:
             try:
+                self._doubt_snapshots(waiting)
                 await self._read(waiting)
                 for write in waiting:
                     self._judge(write, us)
@@ -123,15 +128,24 @@ class SetField:
             write.parts, write.verdicts = await self._prepare(task)
         except RemoteError as error:
             write.verdicts |= dict.fromkeys(range(len(task.calls)), to_verdict(error))
+        write.before = self._looks.take(task)
+        if write.before is None and is_settled(task, write.values(), self._now()):
+            write.before, write.is_snapshot = task.record, True
         return write
 
-    async def _prepare(self, task: Task) -> tuple[list[FieldWrite], dict[int, Verdict]]:
+    def _now(self) -> datetime:
+        """Salesforce's clock."""
+        return self._tools.client.session.now()
+
+    async def _prepare(
+        self, task: Task, answers: Answers | None = None
+    ) -> tuple[list[FieldWrite], dict[int, Verdict]]:
         """The calls with typed values, and verdicts for invalid calls."""
         parts: dict[str, FieldWrite] = {}
         verdicts: dict[int, Verdict] = {}
         for place, call in enumerate(task.calls):
             try:
-                part = await self._wish_of(task.object, place, call)
+                part = await self._wish_of(task.object, place, call, answers or {})
             except RefusedError as error:
                 verdicts[place] = to_verdict(error)
                 continue
@@ -144,7 +158,7 @@ class SetField:
         return list(parts.values()), verdicts
 
     async def _wish_of(
-        self, object_name: str, place: int, call: Mapping[str, object]
+        self, object_name: str, place: int, call: Mapping[str, object], answers: Answers
     ) -> FieldWrite:
         name = str(call.get("field", ""))
         lookup = call.get("lookup")
@@ -157,18 +171,18 @@ class SetField:
             )
         is_cut = self._tools.is_too_long(object_name, info, value)
         remark = f"; {name} cut to {info.length} characters" if is_cut else ""
-        return FieldWrite(place, info, await self._tools.prepare(object_name, name, value), remark)
+        prepared = await self._tools.prepare(object_name, name, value, answers)
+        return FieldWrite(place, info, prepared, remark)
 
-    def _trust_snapshots(self, writes: Iterable[RecordWrite]) -> None:
-        """Uses the snapshot instead of a read if it is old enough: the guard covers the rest."""
-        now = self._tools.client.session.now()
+    def _doubt_snapshots(self, writes: Iterable[RecordWrite]) -> None:
+        """Lets records be read whose snapshot would keep a value back: no guard covers a skip."""
         for write in writes:
-            held = write.task.record
-            if held is None or write.task.is_uncertain:
+            held = write.before
+            if held is None or not write.is_snapshot:
                 continue
-            is_settled = now - max(held.stamp, held.modified_at) >= OVERLAP
-            if is_settled and write.values().keys() <= held.fields.keys():
-                write.before = held
+            situations = (self._situation(write.task, part, held) for part in write.parts)
+            if any(judge(situation) is not Ruling.WRITE for situation in situations):
+                write.doubt()
 
     async def _read(self, writes: Iterable[RecordWrite]) -> None:
         """Reads the records whose current state is not known well enough."""
@@ -219,7 +233,7 @@ class SetField:
         """Whether the org's automation made the current value from an earlier attempt's value."""
         if not is_by(before, us) or not write.task.tried:
             return False
-        window = window_of(write.task, self._tools.client.session.now())
+        window = window_of(write.task, self._now())
         is_then = before.modified_at >= min(start for start, _ in window.spans)
         current = before.fields.get(part.field.name)
         return is_then and likeness(part.value, current) is not Likeness.NONE
@@ -251,12 +265,17 @@ class SetField:
 
     async def _send(self, writes: Sequence[RecordWrite]) -> None:
         """Writes; after a partial refusal or a conflict, a record keeps its open parts."""
-        if len(writes) == 1:
-            await self._send_one(writes[0])
-        for start in range(0, len(writes) if len(writes) > 1 else 0, MAX_SUBREQUESTS):
-            await self._send_many(writes[start : start + MAX_SUBREQUESTS])
+        together: list[RecordWrite] = []
+        for write in writes:
+            if write.has_mark(REFERENCE_MARK):
+                await self._send_alone(write)
+            else:
+                together.append(write)
+        for start in range(0, len(together), MAX_SUBREQUESTS):
+            await self._send_together(together[start : start + MAX_SUBREQUESTS])
 
-    async def _send_one(self, write: RecordWrite) -> None:
+    async def _send_alone(self, write: RecordWrite) -> None:
+        """Writes a text that a composite request would change, and reads the consequences."""
         update = _update_of(write)
         try:
             is_written = await self._tools.client.update(
@@ -264,6 +283,9 @@ class SetField:
             )
         except VendorRefusedError as error:
             await self._refused(write, error)
+            return
+        except RemoteError as error:
+            write.close(to_verdict(error))
             return
         if not is_written:
             write.changed_meanwhile()
@@ -278,7 +300,7 @@ class SetField:
             return
         write.written(after, user_id, is_read=True)
 
-    async def _send_many(self, writes: Sequence[RecordWrite]) -> None:
+    async def _send_together(self, writes: Sequence[RecordWrite]) -> None:
         """Sends one request; if it has a free part, it also reads the consequences."""
         reading = None
         names = {write.task.object for write in writes}

@@ -14,7 +14,7 @@ from pagerforce.model.value import Scalar
 from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.decode import RecordShape, decode
 from pagerforce.salesforce.feeds import FeedPlan
-from pagerforce.salesforce.lookup import LookupResolver
+from pagerforce.salesforce.lookup import Answers, LookupResolver
 from pagerforce.salesforce.refused_columns import RefusedColumns
 from pagerforce.salesforce.schema import FieldInfo, SchemaCache
 from pagerforce.salesforce.soql import Select, equals, is_in, is_path
@@ -26,6 +26,8 @@ PROSE_TYPES = frozenset({"string", "textarea"})
 
 STALE_CODES = frozenset({"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE", "INVALID_TYPE"})
 """After the describe, a field may have been deleted, renamed or hidden."""
+
+_NO_ANSWERS: Answers = {}
 
 # Fact: `salesforce.comment-counted-in-bytes`. It is not known for other fields.
 _COUNTED_IN_BYTES = frozenset({("casecomment", "commentbody")})
@@ -73,10 +75,13 @@ class SalesforceTools:
             " (case matters) and the field-level security"
         )
 
-    async def prepare(self, object_name: str, field: str, value: object) -> Scalar:
+    async def prepare(
+        self, object_name: str, field: str, value: object, answers: Answers = _NO_ANSWERS
+    ) -> Scalar:
         """The value to send for a rendered value: with the field's type, a lookup as its Id.
 
-        Text that is too long for its field (``is_too_long``) is cut, with an ellipsis.
+        Text that is too long for its field (``is_too_long``) is cut, with an ellipsis. ``answers``:
+        to queries of the lookup that were sent already.
 
         Raises:
             RefusedError: the value does not fit the field, or the lookup is not unique.
@@ -85,7 +90,7 @@ class SalesforceTools:
         info = await self.field_info(object_name, field)
         wanted = lookup_of(value)
         if wanted is not None:
-            return await self.lookups.resolve(object_name, info.name, wanted)
+            return await self.lookups.resolve(object_name, info.name, wanted, answers)
         if not (value is None or isinstance(value, str | int | float | bool)):
             raise RefusedError(f"{object_name}.{field} takes a single value, not a list or table")
         if self.is_too_long(object_name, info, value):

@@ -25,6 +25,7 @@ from pagerforce.sandbox.faults import (
     fault_routes,
 )
 from pagerforce.sandbox.salesforce.cometd import cometd_routes
+from pagerforce.sandbox.salesforce.composite import write_parts
 from pagerforce.sandbox.salesforce.control import knob_routes
 from pagerforce.sandbox.salesforce.errors import ApiError, not_found
 from pagerforce.sandbox.salesforce.locators import Locators
@@ -66,7 +67,13 @@ def make_app(world: SalesforceWorld, faults: Faults | None = None) -> Starlette:
             Route("/{path:path}", api.data, methods=_METHODS),
         ],
         middleware=[
-            Middleware(FaultMiddleware, faults=knobs, clock=world.clock, shape=_fault_shape)
+            Middleware(
+                FaultMiddleware,
+                faults=knobs,
+                clock=world.clock,
+                shape=_fault_shape,
+                write_parts=write_parts,
+            )
         ],
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
+from pagerforce.sandbox.bodies import parse_body
 from pagerforce.sandbox.salesforce.errors import ApiError
 from pagerforce.sandbox.salesforce.render import Json
 from pagerforce.sandbox.salesforce.rest import Call, Reply, Session, error_reply
@@ -23,6 +24,7 @@ _ROLLED_BACK = (
     "The transaction was rolled back since another operation in the same transaction failed."
 )
 _BODYLESS = frozenset({"GET", "DELETE", "HEAD"})
+_READS = frozenset({"GET", "HEAD"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,23 @@ def composite(session: Session, call: Call) -> Reply:
             replies = [r if r.status >= 300 else _halted(_ROLLED_BACK) for r in replies]
             replies += [_halted(_ROLLED_BACK)] * (len(parts) - len(replies))
     return _composite_reply(parts, replies)
+
+
+def write_parts(path: str, body: bytes) -> list[tuple[str, str]]:
+    """Method and path of each write in a composite request; none for any other request."""
+    if not path.endswith("/composite"):
+        return []
+    try:
+        given = parse_body(body)
+    except ValueError:
+        return []
+    parts = given.get("compositeRequest") if isinstance(given, dict) else None
+    named = [
+        (str(item.get("method")).upper(), str(item.get("url")).partition("?")[0])
+        for item in (parts if isinstance(parts, list) else ())
+        if isinstance(item, dict)
+    ]
+    return [name for name in named if name[0] not in _READS]
 
 
 def batch(session: Session, call: Call) -> Reply:

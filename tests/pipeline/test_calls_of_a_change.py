@@ -1,0 +1,66 @@
+"""What one change in PagerDuty costs in Salesforce calls, besides the polls."""
+
+from collections import Counter
+
+import pytest
+
+from pagerforce.sandbox.faults import Fault, FaultKind
+from pipeline.test_overwritten import STATUS, updates
+from rig import INCIDENT, JANE, open_rig
+
+
+def calls(daemon):
+    """Calls of Salesforce's API so far, by operation."""
+    found = Counter()
+    for family in daemon.parts.metrics.registry.collect():
+        for sample in family.samples if family.name == "pagerforce_api_requests" else ():
+            if sample.name.endswith("_total") and sample.labels["system"] == "salesforce":
+                found[sample.labels["operation"]] += int(sample.value)
+    return found
+
+
+async def acknowledged(rig, daemon, incident_id):
+    """The calls of an acknowledge's delivery."""
+    rig.pd.acknowledge(incident_id, by=JANE)
+    rig.advance(2)
+    await daemon.parts.pagerduty_reader.poll()
+    before = calls(daemon)
+    await daemon.deliver()
+    return calls(daemon) - before
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+async def test_one_acknowledge_takes_at_most_two_calls(tmp_path, is_settled):
+    """Cold, it has to find the Id of the status; a record that just changed is read before."""
+    async with open_rig(tmp_path, STATUS) as rig, rig.daemon() as daemon:
+        used = []
+        for text in ("cold", "warm"):
+            record_id, incident_id = await rig.paged(daemon, text)
+            if is_settled:
+                await daemon.step(2, seconds=60)
+            told = len(updates(await daemon.log()))
+            used.append(await acknowledged(rig, daemon, incident_id))
+            assert rig.status_of(record_id) == "ACKNOWLEDGED"
+            await daemon.step(2)
+            assert len(updates(await daemon.log())) == told, "its echo is no event"
+        cold, warm = used
+        assert cold == {"query": 1, "update": 1}
+        assert warm == ({"update": 1} if is_settled else {"query": 1, "update": 1})
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
+async def test_a_lost_answer_to_a_write_without_a_read_before_it_happens_once(tmp_path, kind):
+    async with open_rig(tmp_path, STATUS) as rig, rig.daemon() as daemon:
+        record_id, incident_id = await rig.paged(daemon)
+        await daemon.step(2, seconds=60)
+        told = len(updates(await daemon.log()))
+        rig.desk.salesforce_faults.add(Fault(kind, method="PATCH", path=INCIDENT))
+        await acknowledged(rig, daemon, incident_id)
+        assert rig.desk.salesforce_faults.armed() == ()
+        stamp = rig.record(record_id)["LastModifiedDate"]
+        await daemon.step(3, seconds=70)
+        assert rig.status_of(record_id) == "ACKNOWLEDGED"
+        is_once = rig.record(record_id)["LastModifiedDate"] == stamp
+        assert is_once is (kind is FaultKind.DROP_AFTER)
+        assert len(updates(await daemon.log())) == told
+        assert await daemon.dead_letters() == []
