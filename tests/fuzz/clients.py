@@ -1,6 +1,7 @@
 """Both real clients with a transport that answers everything with one given answer."""
 
-from contextlib import AsyncExitStack, asynccontextmanager
+import json
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -18,8 +19,8 @@ from pagerforce.pagerduty.decode import (
 from pagerforce.pagerduty.directory import Directory
 from pagerforce.salesforce.auth import JwtSession
 from pagerforce.salesforce.bodies import read_rows
-from pagerforce.salesforce.client import SalesforceClient
-from pagerforce.salesforce.decode import CommentShape, RecordShape, decode
+from pagerforce.salesforce.client import SalesforceClient, Update
+from pagerforce.salesforce.decode import CommentShape, RecordShape, decode, found_id
 from pagerforce.salesforce.login import Access
 from pagerforce.salesforce.schema import parse_describe
 from pagerforce.wire.transport import build_client
@@ -207,6 +208,37 @@ async def query(clients):
     return [*found.records], flaws, len(rows)
 
 
+def _parts_of(body):
+    """How many parts a recorded answer has; two if that can't be read."""
+    with suppress(ValueError, TypeError, KeyError, RecursionError):
+        return len(json.loads(body)["compositeResponse"]) or 2
+    return 2
+
+
+def _found(parts):
+    values, count = [], 0
+    for part in parts:
+        if part.error is not None:
+            raise part.error
+        rows = read_rows(part.body).rows
+        values += [found_id(row) for row in rows]
+        count += len(rows)
+    return values, [], count
+
+
+async def queries(clients):
+    paths = ["/a"] * max(1, min(_parts_of(clients.answers.body), 25))
+    return _found(await clients.salesforce().send_composite(paths, "query"))
+
+
+async def update_and_read(clients):
+    update = Update("Case", "500000000000001AAA", {}, START)
+    (written,), reads = await clients.salesforce().update_many([update], ["/a"])
+    if written.error is not None:
+        raise written.error
+    return _found(reads)
+
+
 async def describe(clients):
     return [parse_describe("Case", await clients.salesforce().fetch_describe("Case"))], [], 1
 
@@ -236,10 +268,12 @@ CALLS = {
     "login": lambda c: _value(c.session().access()),
     "describe": describe,
     "query": query,
+    "query in parts": queries,
     "composite": composite,
     "updated": lambda c: _value(c.salesforce().fetch_updated("Case", START, START)),
     "limits": lambda c: _value(c.salesforce().fetch_limits()),
     "create": lambda c: _value(c.salesforce().create("Case", {})),
     "update": lambda c: _value(c.salesforce().update("Case", "500000000000001AAA", {})),
+    "update in parts": update_and_read,
     "upsert": lambda c: _value(c.salesforce().upsert("Case", "Key__c", "k", {})),
 }

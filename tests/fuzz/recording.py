@@ -15,6 +15,7 @@ from pagerforce.wire.transport import OPERATION
 from rig import INCIDENT, JANE, P, open_rig
 
 _ROWS = 10
+IN_PARTS = " in parts"  # a query or an update that is one of several in a request
 _WRITES = {"incidents.create", "incidents.update", "notes.create", "create", "update", "upsert"}
 RULES = (Path(__file__).parents[1] / "kills" / "rules.toml").read_text()
 
@@ -58,11 +59,13 @@ async def _play(folder: Path, monkeypatch) -> list[Recorded]:
     found: dict[tuple[str, int], list[Recorded]] = {}
 
     def keep(request, response, body):
-        operation = str(request.extensions.get(OPERATION))
+        name = str(request.extensions.get(OPERATION))
+        is_several = request.url.path.endswith("/composite") and name in ("query", "update")
+        operation = f"{name}{IN_PARTS}" if is_several else name
         item = Recorded(
             str(request.url),
             operation,
-            operation in _WRITES,
+            name in _WRITES,
             response.status_code,
             tuple(response.headers.items()),
             body,
@@ -129,6 +132,7 @@ async def _live_a_day(rig, daemon) -> None:
     await daemon.parts.salesforce_side.client.fetch_limits()
     sf = daemon.parts.salesforce_side.client
     await sf.query(f"SELECT Id, {P}FKCategory__r.Name FROM {INCIDENT}")
+    await sf.update(INCIDENT, record_id, {f"{P}shortDescription__c": "a request of its own"})
 
 
 async def _meet_errors(rig, daemon) -> None:

@@ -89,6 +89,17 @@ async def test_a_snapshot_that_has_the_value_already_is_no_reason_to_skip():
         assert box.world.row(INCIDENT, row_id)[SHORT] == "wanted"
 
 
+async def test_a_refusal_that_shows_that_the_record_is_gone_is_looked_into():
+    """Deleted within the second of its snapshot, so that the write's guard does not see it."""
+    async with sandboxed() as box:
+        row_id, snapshot = await prepared(box, later=0)
+        box.world.delete(INCIDENT, row_id)
+        box.clock.advance(60)
+        one = task(row_id, snapshot, put(SHORT, "x"), at=box.clock.now())
+        assert await box.deliver(one) == Skipped(f"{INCIDENT} {row_id} is deleted")
+        assert sent(box)[-2:] == ["update", "query"]
+
+
 @pytest.mark.parametrize("number", [1, 2])
 async def test_a_text_that_looks_like_a_reference_is_written_as_it_is(number):
     async with sandboxed() as box:

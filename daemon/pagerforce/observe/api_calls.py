@@ -51,7 +51,7 @@ OPERATIONS: Mapping[Side, Mapping[str, str]] = {
         "login": "200",
         "query": "200",
         "stream": "200",
-        "update": "204",
+        "update": "200",
         "update_many": "200",
         "updated": "200",
         "upsert": "201",

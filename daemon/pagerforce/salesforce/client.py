@@ -37,7 +37,8 @@ _LONGEST_PATH = 8_000
 MAX_SUBREQUESTS = 25
 MAX_QUERIES = 5  # within a composite request
 REFERENCE_MARK = "@{"
-"""Begins a reference to an earlier part's answer in the text of a composite request."""
+"""Begins a reference to an earlier part's answer, also within a text. Fact:
+``salesforce.composite-replaces-references``."""
 _MOST_PAGES = 250  # for a query with a limit or a short list of Ids
 MAX_COLLECTION = 200
 
@@ -170,12 +171,11 @@ class SalesforceClient:
             The answers to the writes (a record that was modified meanwhile: an error with status
             412) and to the reads, in their order.
         """
-        operation = "update" if len(updates) == 1 else "update_many"
         parts = [
             Call(
                 "PATCH",
                 self._object_path(update.object, update.id),
-                operation,
+                "update_many",
                 is_write=True,
                 json=dict(update.values),
                 # A part inherits only Accept, Authorization and Content-Type from the request.
@@ -183,7 +183,8 @@ class SalesforceClient:
             )
             for update in updates
         ]
-        parts += [Call("GET", path, operation) for path in then_read]
+        parts += [Call("GET", path, "update_many") for path in then_read]
+        operation = "update" if len(updates) == 1 else "update_many"
         answers = await self._send_parts(parts, operation)
         return answers[: len(updates)], answers[len(updates) :]
 
