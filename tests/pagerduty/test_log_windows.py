@@ -53,6 +53,7 @@ class Log:
     async def fetch_log_entries(
         self, since: datetime, until: datetime, offset: int, limit: int = PAGE_SIZE
     ) -> Page:
+        assert offset >= 0
         assert 1 <= limit <= PAGE_SIZE
         assert offset + limit <= MAX_DEPTH, "PagerDuty refuses it"
         self.calls += 1
@@ -198,6 +199,19 @@ def test_a_burst_costs_not_many_more_calls_than_its_pages(times, most):
     batches = log.read()
     _assert_exact(log, batches)
     assert log.calls <= most
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("inclusive", [True, False])
+def test_dense_seconds_side_by_side_are_read_whole(monkeypatch, newest_first, inclusive):
+    """With a list of 400 rows instead of 10,000: three seconds together exceed it, each alone not."""
+    for module in ("client", "entries", "source"):
+        monkeypatch.setattr(f"pagerforce.pagerduty.{module}.MAX_DEPTH", 400)
+    for module in ("entries", "source"):
+        monkeypatch.setattr(f"pagerforce.pagerduty.{module}.WANTED_ENTRIES", 100)
+    times = [100] * 3 + [at for second in range(3) for at in [200 + second] * 300]
+    log = Log(times, 203, newest_first, inclusive)
+    _assert_exact(log, log.read())
 
 
 def test_short_pages_of_a_second_with_too_many_entries_end_at_the_last_row_of_the_list():

@@ -108,16 +108,24 @@ async def _read_settled(
     where they are seen again. So a pass that saw a row twice is followed by another.
     """
     reading.is_complete = True
-    for _ in range(_MAX_PASSES):
-        has_shifted = await _read_pass(client, reading, window, asked)
+    for number in range(_MAX_PASSES):
+        has_shifted = await _read_pass(client, reading, window, asked, may_look=number == 0)
         if not has_shifted or not reading.is_complete:
             return
 
 
 async def _read_pass(
-    client: PagerDutyClient, reading: WindowRead, window: Window, asked: _Range
+    client: PagerDutyClient,
+    reading: WindowRead,
+    window: Window,
+    asked: _Range,
+    *,
+    may_look: bool,
 ) -> bool:
-    """Reads all pages once into the reading; returns whether rows moved between pages."""
+    """Reads all pages once into the reading; returns whether rows moved between pages.
+
+    ``may_look``: it may look at rows further on, to give up a window with too many rows early.
+    """
     seen: set[str] = set()
     offset = 0
     has_shifted = False
@@ -144,7 +152,7 @@ async def _read_pass(
         if len(reading.entries) > asked.bound or offset >= MAX_DEPTH:
             reading.is_complete = False
             break
-        if await _is_too_full(client, reading, asked, offset):
+        if may_look and await _is_too_full(client, reading, asked, offset):
             reading.is_complete = False
             break
     return has_shifted
@@ -160,10 +168,11 @@ async def _is_too_full(
     kept: rows may move until their pages are read.
     """
     rank = asked.bound + PAGE_SIZE
-    has_looked = reading.fewer_than is not None
-    if has_looked or offset < _LOOK_AFTER or offset + _LOOK_BEFORE > rank:
+    if asked.bound >= MAX_DEPTH or reading.fewer_than is not None:
         return False
-    outside = offset - len(reading.entries)  # in the second before the window, or after it
+    if offset < _LOOK_AFTER or offset + _LOOK_BEFORE > rank:
+        return False
+    outside = max(offset - len(reading.entries), 0)  # in the second before the window, or after it
     rank += 2 * outside
     span = Window(asked.since, asked.until + SECOND)
     while rank < MAX_DEPTH and expected_rows(span, reading.sample()) > rank:
