@@ -112,7 +112,12 @@ async def test_a_long_backlog_is_read_in_windows_without_a_gap(rig, order, inclu
 @pytest.fixture
 def shallow(monkeypatch):
     """An API that pages through 400 rows, with windows of at most 100: the same rules, a faster test."""
-    for module in ("pagerduty.client", "pagerduty.entries", "sandbox.pagerduty.paging"):
+    for module in (
+        "pagerduty.client",
+        "pagerduty.entries",
+        "pagerduty.source",
+        "sandbox.pagerduty.paging",
+    ):
         monkeypatch.setattr(f"pagerforce.{module}.MAX_DEPTH", 400)
     for module in ("entries", "source"):
         monkeypatch.setattr(f"pagerforce.pagerduty.{module}.WANTED_ENTRIES", 100)

@@ -1,4 +1,4 @@
-"""Laws of decisions about delivery and polling: targets, waits, windows."""
+"""Laws of decisions about delivery and polling: targets, waits."""
 
 from datetime import timedelta
 
@@ -12,20 +12,11 @@ from pagerforce.model.ids import Side
 from pagerforce.model.incident import Incident, IncidentStatus
 from pagerforce.model.link import Link, LinkState
 from pagerforce.model.outbox import Action, ActionState
-from pagerforce.pagerduty.windows import (
-    MAX_SPAN,
-    SECOND,
-    Window,
-    narrower_span,
-    next_window,
-    overall_window,
-    wider_span,
-)
 from pagerforce.pipeline.pace import Budget, EarlierPoll, Sweep, next_delay
 from pagerforce.pipeline.settings import Pace
 from pagerforce.pipeline.target import Pairs, choose
 from pagerforce.wire.backoff import backoff_seconds
-from property.strategies import T0, moments
+from property.strategies import T0
 
 seconds = st.integers(1, 3600).map(lambda n: timedelta(seconds=n))
 paces = st.builds(lambda busy, more, late: Pace(busy + more, busy, late), seconds, seconds, seconds)
@@ -79,41 +70,6 @@ def test_backoff_has_bounds(attempt, base, cap, jitter):
     assert 0 <= wait <= cap
     fullest = backoff_seconds(attempt, base=base, cap=cap, jitter=1.0)
     assert min(base, cap) <= fullest <= backoff_seconds(attempt + 1, base=base, cap=cap, jitter=1.0)
-
-
-@given(moments, st.integers(0, 10**7), st.integers(0, 3600), st.integers(1, 10**6))
-def test_windows_leave_no_gap_and_come_to_an_end(since, ahead, overlap, span):
-    now = since + timedelta(seconds=ahead, microseconds=7)
-    whole = overall_window(since, now, timedelta(seconds=overlap))
-    assert whole.start <= since - timedelta(seconds=overlap)
-    assert whole.holds(now)
-    start, count = whole.start, 0
-    while start < whole.end and count < 50:
-        window = next_window(start, whole, timedelta(seconds=span))
-        assert (window.start, window.end > start) == (start, True)
-        start, count = window.end, count + 1
-    assert count == 50 or start == whole.end
-
-
-@given(st.integers(2, 10**6), st.lists(st.integers(0, 10**6), max_size=20), st.integers(1, 1000))
-def test_a_window_that_held_too_much_becomes_smaller(span, offsets, wanted):
-    window = Window(T0, T0 + timedelta(seconds=span))
-    seen = [T0 + timedelta(seconds=offset % span) for offset in offsets]
-    smaller = narrower_span(window, seen, wanted=wanted)
-    assert SECOND <= smaller < window.span or window.span <= SECOND
-
-
-@given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(0, 3000), st.integers(4, 1000))
-def test_a_window_that_held_little_is_followed_by_a_wider_one(span, read, count, wanted):
-    window = Window(T0, T0 + timedelta(seconds=read))
-    wider = wider_span(timedelta(seconds=span), window, count, wanted=wanted)
-    assert timedelta(seconds=span) <= wider <= max(MAX_SPAN, timedelta(seconds=span))
-    assert wider % SECOND == timedelta(0)
-    if count >= wanted / 2:
-        assert wider == timedelta(seconds=span)
-    elif span == read and wider < MAX_SPAN:
-        assert wider > window.span, "or a quiet night after a storm would be read second by second"
-        assert count * (wider / window.span) <= wanted, "at the same density it would be too much"
 
 
 # Targets of actions -------------------------------------------------------------------------------

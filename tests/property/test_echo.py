@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 from pagerforce.model.expectation import (
     CommentExpected,
     EntryExpected,
+    FieldsExpected,
     PageExpected,
     RecordExpected,
+    subject_of,
 )
+from pagerforce.model.record import Record
 from pagerforce.model.value import is_equal
 from pagerforce.own_writes.matching import (
     find_comment,
@@ -19,8 +22,10 @@ from pagerforce.own_writes.matching import (
     find_made_record,
     holds,
 )
+from pagerforce.own_writes.snapshot import with_own_writes
 from pagerforce.own_writes.waiting import Expected, Waiting
 from property.strategies import (
+    T0,
     comments,
     entries,
     expectations,
@@ -125,3 +130,45 @@ def test_an_expectation_matches_no_more_often_than_its_count(counts, draws):
     assert sorted(waiting.seen()) == sorted(taken)
     assert len(taken) == min(draws, sum(counts))
     assert all(taken.count(n) <= count for n, count in enumerate(counts))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2), expectations), max_size=8),
+    st.lists(st.integers(0, 7), max_size=8),
+    st.sets(st.sampled_from("abcd")),
+)
+def test_the_index_finds_what_a_search_of_all_finds(items, used, among):
+    waiting = Waiting(
+        [Expected(seq, action, left, what) for seq, (action, left, what) in enumerate(items)]
+    )
+    for seq in used:
+        if seq < len(items):
+            waiting.use(waiting.expected[seq])
+    left = [item for item in waiting.expected if item.remaining > used.count(item.seq)]
+    assert waiting.open() == left
+    assert waiting.open(among) == [item for item in left if item.action_id in among]
+    for subject in {subject_of(what) for _, _, what in items} | {"nothing"}:
+        assert waiting.about(subject) == [x for x in left if subject_of(x.what) == subject]
+
+
+def test_rows_of_a_burst_look_only_at_their_own_expectations(monkeypatch):
+    """1,000 rows and as many expectations: the work grows with the rows, not with their square."""
+    ids = [f"a0B{number:012d}" for number in range(1000)]
+    waiting = Waiting(
+        [
+            Expected(seq, f"a{seq}", 1, FieldsExpected(key, {"Name": "after"}), is_done=True)
+            for seq, key in enumerate(ids)
+        ]
+    )
+    compared = []
+    monkeypatch.setattr(
+        "pagerforce.own_writes.snapshot.isinstance",
+        lambda what, kind: compared.append(what) or isinstance(what, kind),
+        raising=False,
+    )
+    for key in ids:
+        before = Record("Case", key, {"Name": "before"}, T0, T0, T0)
+        after = replace(before, fields={"Name": "after"})
+        assert with_own_writes(before, after, waiting).fields == {"Name": "after"}
+    assert waiting.open() == []
+    assert len(compared) == len(ids)

@@ -104,3 +104,18 @@ def not_before(item: Expectation, since: datetime) -> Expectation:
 def place_of(item: Expectation) -> int:
     """Which of the task's calls causes it."""
     return item.place if isinstance(item, FieldsExpected) else 0
+
+
+def subject_of(item: Expectation) -> str:
+    """What it is about: an incident key, an incident, an object of new records, or a record."""
+    match item:
+        case PageExpected():
+            return item.key
+        case EntryExpected():
+            return item.incident_id
+        case RecordExpected() | RecordGiven():
+            return item.object
+        case CommentExpected():
+            return item.parent_id
+        case FieldsExpected():
+            return item.record_id

@@ -21,7 +21,7 @@ def with_own_writes(before: Record | None, row: Record, waiting: Waiting) -> Rec
     if before is None:
         return None
     fields = dict(before.fields)
-    for item in waiting.open():
+    for item in waiting.about(row.id):
         what = item.what
         if not isinstance(what, FieldsExpected) or what.record_id != row.id:
             continue

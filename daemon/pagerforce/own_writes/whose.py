@@ -1,6 +1,6 @@
 """Decides whose change a thing seen is: own, forgotten, somebody else's, or not known yet. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -101,7 +101,7 @@ def _whose_entry(entry: LogEntry, known: Known) -> Whose:
     # What PagerDuty did beside an act belongs to that act only: a person's may look like an own
     # one.
     among = None if entry.cause_id is None else [cause] if cause is not None else []
-    item = _expected_entry(entry, known.waiting.open(among))
+    item = _expected_entry(entry, _candidates(entry, known.waiting, among))
     if item is not None:
         return Ours(item)
     if entry.cause_id is not None and (cause is not None or entry.cause_type != TRIGGER):
@@ -112,6 +112,12 @@ def _whose_entry(entry: LogEntry, known: Known) -> Whose:
         if page is not None:
             return Beside(waiting[page].action_id)
     return Forgotten() if known.entries.is_forgotten(entry) else Theirs()
+
+
+def _candidates(entry: LogEntry, waiting: Waiting, among: Collection[str] | None) -> list[Expected]:
+    if among is not None or entry.type == TRIGGER:  # a page is expected by its incident key
+        return waiting.open(among)
+    return [] if entry.incident_id is None else waiting.about(entry.incident_id)
 
 
 def _expected_entry(entry: LogEntry, waiting: list[Expected]) -> Expected | None:
@@ -135,7 +141,7 @@ def _whose_record(row: Record, waiting: Waiting) -> Whose:
     no value matches: the org may have replaced them all. Or a person uses that account. The
     attempt, or the search after its answer was lost, shows which.
     """
-    items = waiting.open()
+    items = waiting.about(row.object)
     index = find_made_record(row, [item.what for item in items])
     if index is not None:
         return Ours(items[index])
@@ -144,7 +150,7 @@ def _whose_record(row: Record, waiting: Waiting) -> Whose:
 
 
 def _whose_comment(comment: Comment, known: Known) -> Whose:
-    items = known.waiting.open()
+    items = known.waiting.about(comment.parent_id)
     index = find_comment(comment, [item.what for item in items])
     if index is not None:
         item = items[index]

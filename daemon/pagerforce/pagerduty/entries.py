@@ -10,7 +10,8 @@ from functools import partial
 from pagerforce.errors import RefusedError, TooLargeError
 from pagerforce.model.incident import LogEntry
 from pagerforce.model.ports import Flaw
-from pagerforce.pagerduty.client import MAX_DEPTH, Page, PagerDutyClient
+from pagerforce.pagerduty.client import MAX_DEPTH, PAGE_SIZE, Page, PagerDutyClient
+from pagerforce.pagerduty.cutting import Sample, expected_rows
 from pagerforce.pagerduty.decode import IncidentMemory, decode_log_entry, decode_rows, odd_rows
 from pagerforce.pagerduty.paging import PageSize
 from pagerforce.pagerduty.refusals import PageTooDeepError
@@ -20,6 +21,8 @@ WANTED_ENTRIES = 1000
 """A window with more is cut: memory use stays small, and little is read twice."""
 
 _MAX_PASSES = 3
+_LOOK_AFTER = 2 * PAGE_SIZE  # most polls of a quiet hour have fewer rows
+_LOOK_BEFORE = 2 * PAGE_SIZE  # of the last page: later, looking saves nothing
 _RANGE_REFUSED = "2005"
 _SHORTEST_REFUSABLE = timedelta(days=1)
 
@@ -32,6 +35,8 @@ class WindowRead:
         entries: by id; only those within the window.
         positions: by id, the last position of each entry in the list.
         flaws: the rows and values that could not be understood, each once.
+        deeper: rows of the window further on, looked at alone: how many are before each, its time.
+        fewer_than: the window has fewer rows than this, as far as looking ahead has shown.
         is_complete: False if the window has more entries than were read or can be read.
         includes_until: an answer had an entry of the exact second of ``until``.
         incidents: the incidents that entries have shown so far.
@@ -42,7 +47,14 @@ class WindowRead:
     flaws: dict[Flaw, None] = field(default_factory=dict)
     is_complete: bool = True
     includes_until: bool = False
+    deeper: list[tuple[int, datetime]] = field(default_factory=list)
+    fewer_than: int | None = None
     incidents: IncidentMemory = field(default_factory=IncidentMemory)
+
+    def sample(self) -> Sample:
+        """What is known of the window's rows so far."""
+        times = [entry.at for entry in self.entries.values()]
+        return Sample(times, tuple(self.deeper), self.fewer_than)
 
 
 async def read_window(client: PagerDutyClient, window: Window) -> WindowRead:
@@ -96,16 +108,24 @@ async def _read_settled(
     where they are seen again. So a pass that saw a row twice is followed by another.
     """
     reading.is_complete = True
-    for _ in range(_MAX_PASSES):
-        has_shifted = await _read_pass(client, reading, window, asked)
+    for number in range(_MAX_PASSES):
+        has_shifted = await _read_pass(client, reading, window, asked, may_look=number == 0)
         if not has_shifted or not reading.is_complete:
             return
 
 
 async def _read_pass(
-    client: PagerDutyClient, reading: WindowRead, window: Window, asked: _Range
+    client: PagerDutyClient,
+    reading: WindowRead,
+    window: Window,
+    asked: _Range,
+    *,
+    may_look: bool,
 ) -> bool:
-    """Reads all pages once into the reading; returns whether rows moved between pages."""
+    """Reads all pages once into the reading; returns whether rows moved between pages.
+
+    ``may_look``: it may look at rows further on, to give up a window with too many rows early.
+    """
     seen: set[str] = set()
     offset = 0
     has_shifted = False
@@ -132,7 +152,49 @@ async def _read_pass(
         if len(reading.entries) > asked.bound or offset >= MAX_DEPTH:
             reading.is_complete = False
             break
+        if may_look and await _is_too_full(client, reading, asked, offset):
+            reading.is_complete = False
+            break
     return has_shifted
+
+
+async def _is_too_full(
+    client: PagerDutyClient, reading: WindowRead, asked: _Range, offset: int
+) -> bool:
+    """Whether the window will be given up anyway; looks at single rows further on to know it.
+
+    Looks only if the rows so far are so dense that the rest will not fit, and once per window: a
+    burst at one end looks the same. The rows show where the next windows should end. They are not
+    kept: rows may move until their pages are read.
+    """
+    rank = asked.bound + PAGE_SIZE
+    if asked.bound >= MAX_DEPTH or reading.fewer_than is not None:
+        return False
+    if offset < _LOOK_AFTER or offset + _LOOK_BEFORE > rank:
+        return False
+    outside = max(offset - len(reading.entries), 0)  # in the second before the window, or after it
+    rank += 2 * outside
+    span = Window(asked.since, asked.until + SECOND)
+    while rank < MAX_DEPTH and expected_rows(span, reading.sample()) > rank:
+        at = await _find_time(client, reading, asked, rank)
+        if at is None:
+            reading.fewer_than = rank - outside
+            break
+        reading.deeper.append((rank - outside, at))
+        rank *= 2
+    return bool(reading.deeper)
+
+
+async def _find_time(
+    client: PagerDutyClient, reading: WindowRead, asked: _Range, rank: int
+) -> datetime | None:
+    """The time of the row with this many rows before it; None if there is none, or no usable one."""
+    try:
+        page = await _fetch(client, asked, rank, PageSize(1))
+    except TooLargeError:
+        return None
+    entries, _ = decode_rows(() if page is None else page.rows, decode_log_entry, "log entry")
+    return entries[0].at if entries and entries[0].id not in reading.entries else None
 
 
 def _take_in(
@@ -170,7 +232,8 @@ async def _fetch(
     try:
         while True:
             try:
-                return await client.fetch_log_entries(asked.since, asked.until, offset, size.rows)
+                limit = min(size.rows, MAX_DEPTH - offset)
+                return await client.fetch_log_entries(asked.since, asked.until, offset, limit)
             except TooLargeError as error:
                 size.shrink(error)
     except PageTooDeepError:

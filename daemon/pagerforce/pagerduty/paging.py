@@ -11,8 +11,8 @@ _MAX_PAGES = 400
 class PageSize:
     """The size of the next page in one pass through a list: smaller if pages are too large."""
 
-    def __init__(self) -> None:
-        self.rows = PAGE_SIZE
+    def __init__(self, rows: int = PAGE_SIZE) -> None:
+        self.rows = rows
         self._full_pages = 0
 
     def shrink(self, error: TooLargeError) -> None:

@@ -13,24 +13,15 @@ from pagerforce.model.durations import MOST_AHEAD
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident
 from pagerforce.model.ports import Clock, EntryBatch, Flaw
-from pagerforce.pagerduty.client import PagerDutyClient
+from pagerforce.pagerduty.client import MAX_DEPTH, PagerDutyClient
+from pagerforce.pagerduty.cutting import Cutting
 from pagerforce.pagerduty.decode import decode_incident, odd_rows
 from pagerforce.pagerduty.directory import Directory
 from pagerforce.pagerduty.entries import WANTED_ENTRIES, WindowRead, read_window
 from pagerforce.pagerduty.open_incidents import OpenIncidents
 from pagerforce.pagerduty.people import People
 from pagerforce.pagerduty.refusals import is_out_of_sight
-from pagerforce.pagerduty.windows import (
-    MAX_SPAN,
-    SECOND,
-    Window,
-    in_order,
-    narrower_span,
-    next_window,
-    overall_window,
-    span_before,
-    wider_span,
-)
+from pagerforce.pagerduty.windows import SECOND, Window, in_order, overall_window
 
 _MAX_OWED_FLAWS = 100
 
@@ -87,21 +78,17 @@ class PagerDutyPoller:
         # A Date that lags behind would hide entries; an end that is too late hides nothing.
         now = max(now, self._clock.now(), since)
         whole = overall_window(since, now, timedelta(seconds=overlap_seconds))
-        start, span, read_to = whole.start, min(whole.span, MAX_SPAN), since
-        dense_until = start
-        while start < whole.end:
-            window = next_window(start, whole, span)
+        cutting, read_to = Cutting(whole, WANTED_ENTRIES, MAX_DEPTH), since
+        while (window := cutting.next()) is not None:
             reading = await read_window(self._client, window)
+            times = [entry.at for entry in reading.entries.values()]
             if not reading.is_complete and window.span > SECOND:
-                times = (entry.at for entry in reading.entries.values())
-                span = narrower_span(window, times, wanted=WANTED_ENTRIES)
-                dense_until = window.end
+                cutting.given_up(window, reading.sample())
                 continue
             batch = await self._to_batch(reading, window, read_to)
             yield batch
-            read_to, start = batch.read_to, window.end
-            span = wider_span(span, window, len(batch.entries), wanted=WANTED_ENTRIES)
-            span = span_before(start, dense_until, span)
+            read_to = batch.read_to
+            cutting.completed(window, times)
 
     async def fetch_open_incidents(self) -> Sequence[Incident]:
         """All open incidents, of the configured services, by number; without custom fields.

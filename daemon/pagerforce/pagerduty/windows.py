@@ -1,4 +1,4 @@
-"""Cuts a range of PagerDuty's log into windows, and puts its entries in order. Pure.
+"""Windows of PagerDuty's log, and the order of their entries. Pure; ``cutting`` decides the windows.
 
 The API pages through 10,000 rows at most, and does not document whether a range includes ``since``
 and ``until``. So a request begins a second early, and entries outside the window are dropped here.
@@ -8,7 +8,7 @@ Facts: ``pagerduty.pages-of-hundred``, ``pagerduty.log-bounds-on-creation``,
 ``pagerduty.newest-first-within-second``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -22,9 +22,6 @@ MAX_SPAN = timedelta(days=30)
 SHORT_SPAN = timedelta(seconds=4)
 """A window this short is read whole, however many entries it has. Each window also reads the edges
 of its neighbours, so cutting around a dense second would read that second again for each piece."""
-
-_MIN_COVERAGE = 0.8
-_MOST_TIMES_WIDER = 8  # a dense period may follow a quiet one
 
 
 def in_order(entries: Iterable[LogEntry], positions: Mapping[str, int]) -> list[LogEntry]:
@@ -83,57 +80,6 @@ def overall_window(since: datetime, server_now: datetime, overlap: timedelta) ->
     return Window(start, max(floor_second(server_now) + 2 * SECOND, start + SECOND))
 
 
-def next_window(start: datetime, whole: Window, span: timedelta) -> Window:
-    """The next window of at most this span, within the whole range."""
-    return Window(start, min(start + max(span, SECOND), whole.end))
-
-
-def narrower_span(window: Window, seen: Iterable[datetime], *, wanted: int) -> timedelta:
-    """A span for a window that had too many rows: at most half, less if the rows are dense.
-
-    The rows read are contiguous from one end of the window, so they show its density.
-
-    Args:
-        window: the requested window.
-        seen: the times of the rows that were read before giving up.
-        wanted: how many rows a window should hold.
-    """
-    times: Sequence[datetime] = sorted(seen)
-    half = window.span / 2
-    if len(times) < 2:
-        return _shorter(window, half)
-    covered = times[-1] - times[0]
-    fitting = covered * (wanted * _MIN_COVERAGE / len(times))
-    return _shorter(window, min(half, fitting))
-
-
-def wider_span(span: timedelta, window: Window, count: int, *, wanted: int) -> timedelta:
-    """The span after a window with few rows: long enough to fill the next one, within limits.
-
-    Args:
-        span: the current one; the last window of a range may be shorter.
-        window: the window that was read.
-        count: how many rows it had.
-        wanted: how many rows a window should hold.
-    """
-    if count >= wanted / 2:
-        return span
-    fitting = wanted * _MIN_COVERAGE / max(count, 1)
-    return max(span, min(_whole_seconds(window.span * min(fitting, _MOST_TIMES_WIDER)), MAX_SPAN))
-
-
-def span_before(start: datetime, dense_until: datetime, span: timedelta) -> timedelta:
-    """At most half of the rest of a window that had too many rows: most may be at its end."""
-    if start >= dense_until:
-        return span
-    return min(span, max(_whole_seconds((dense_until - start) / 2), SHORT_SPAN))
-
-
-def _shorter(window: Window, span: timedelta) -> timedelta:
-    """At least a short window, unless a short window had too many rows."""
-    least = SHORT_SPAN if window.span > SHORT_SPAN else SECOND
-    return max(_whole_seconds(span), least)
-
-
-def _whole_seconds(span: timedelta) -> timedelta:
+def whole_seconds(span: timedelta) -> timedelta:
+    """A span in whole seconds, at least one."""
     return max(timedelta(seconds=span // SECOND), SECOND)

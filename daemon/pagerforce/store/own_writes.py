@@ -15,6 +15,7 @@ from pagerforce.model.expectation import (
     PageExpected,
     RecordExpected,
     RecordGiven,
+    subject_of,
 )
 from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.record import Comment
@@ -41,19 +42,19 @@ _WORDS: Mapping[type[Expectation], str] = {
 }
 
 
-def _to_row(item: Expectation) -> tuple[str, str, Fields, str | None, int]:
-    """Kind, subject, data, actor and count."""
+def _to_row(item: Expectation) -> tuple[str, Fields, str | None, int]:
+    """Kind, data, actor and count."""
     match item:
         case PageExpected():
-            return _PAGE, item.key, _said(title=item.title), item.actor_id, 1
+            return _PAGE, _said(title=item.title), item.actor_id, 1
         case RecordExpected():
-            return _RECORD, item.object, item.values, item.actor_id, 1
+            return _RECORD, item.values, item.actor_id, 1
         case RecordGiven():
-            return _GIVEN, item.object, item.values, None, 1
+            return _GIVEN, item.values, None, 1
         case CommentExpected():
-            return _COMMENT, item.parent_id, {"body": item.body}, item.actor_id, 1
+            return _COMMENT, {"body": item.body}, item.actor_id, 1
         case FieldsExpected():
-            return _FIELDS, item.record_id, item.values, item.actor_id, 1
+            return _FIELDS, item.values, item.actor_id, 1
         case EntryExpected():
             data = _said(
                 text=item.text,
@@ -62,7 +63,7 @@ def _to_row(item: Expectation) -> tuple[str, str, Fields, str | None, int]:
                 not_before=None if item.not_before is None else format_instant(item.not_before),
                 keeps_status=item.keeps_status or None,
             )
-            return item.type, item.incident_id, data, item.actor_id, item.count
+            return item.type, data, item.actor_id, item.count
 
 
 def _said(**values: Scalar) -> Fields:
@@ -150,7 +151,8 @@ async def expect_also(
     """Stores further effects of an attempt."""
     rows = []
     for item in expectations:
-        kind, subject, data, actor_id, count = _to_row(item)
+        kind, data, actor_id, count = _to_row(item)
+        subject = subject_of(item)
         rows.append((action_id, kind, subject, to_text(data), actor_id, count, to_stamp(now)))
     await tx.run_many(
         "INSERT INTO expectation (action_id, kind, subject, data, actor_id, remaining, made_at) "
