@@ -2,9 +2,19 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+from pagerforce import __version__
 from pagerforce.cli import service
 from pagerforce.cli.app import app
+from pagerforce.config.load import load_config
+from pagerforce.model.ids import Side
+from pagerforce.observe.metrics import Metrics
+from pagerforce.service.catalog import CATALOG
+from pagerforce.service.clock import SystemClock
+from pagerforce.service.sides import Net
+
+EXAMPLE = Path(__file__).parents[2] / "config.toml.example"
 
 # The place from where each of these comes in by mistake.
 NEEDLESS = {
@@ -59,3 +69,14 @@ def test_run_alone_is_the_same_command_as_among_the_others():
 def test_any_other_word_loads_every_command():
     for words in (["--help"], ["status"], []):
         assert "pagerforce.cli.verify" in loaded_by(*words), words
+
+
+def test_all_clients_share_the_certificate_authorities():
+    """Reading the system's takes longer than anything else between the imports and the first poll."""
+    loaded = load_config(EXAMPLE, catalog=CATALOG, environ={})
+    net = Net(SystemClock(), Metrics(__version__, []))
+    clients = [
+        net.transport(side, loaded) for side in (Side.PAGERDUTY, Side.SALESFORCE, Side.SALESFORCE)
+    ]
+    assert len({id(client) for client in clients}) == 3
+    assert len({id(client._direct._pool._ssl_context) for client in clients}) == 1

@@ -14,7 +14,7 @@ from pagerforce.model.ids import Side
 from pagerforce.sandbox.server import serve
 from pagerforce.sandbox.tls import make_tls
 from pagerforce.wire.exchange import exchange
-from pagerforce.wire.transport import _trust, build_client
+from pagerforce.wire.transport import build_client, make_trust
 
 
 class Silent:
@@ -60,8 +60,8 @@ async def test_a_private_ca_is_trusted_only_where_it_is_given(fine, tmp_path):
 
 
 def test_the_systems_own_trust_stays_beside_the_private_ca(tmp_path):
-    alone = len(_trust(None).get_ca_certs())
-    assert len(_trust(make_tls(tmp_path).ca).get_ca_certs()) == alone + 1
+    alone = len(make_trust(None).get_ca_certs())
+    assert len(make_trust(make_tls(tmp_path).ca).get_ca_certs()) == alone + 1
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])

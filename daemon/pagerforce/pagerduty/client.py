@@ -68,7 +68,7 @@ def open_http(
     api_url: str,
     api_key: str,
     timeout_seconds: float,
-    ca_file: str | Path | None,
+    ca_file: str | Path | None = None,
     observer: RequestObserver,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:

@@ -46,7 +46,7 @@ from pagerforce.store.trouble import concerns_all
 
 _LOG = get_log("deliver")
 _IDLE_SECONDS = 1.0
-_EMPTY_SECONDS = 5.0  # whatever puts an action into the empty outbox also wakes the loop
+_EMPTY_SECONDS = 5.0  # commits, operators' changes and the end of each reading wake the loop
 _HALT_SECONDS = 30.0
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 10.0

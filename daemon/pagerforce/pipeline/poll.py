@@ -338,8 +338,7 @@ class Reporter:
         with self.contained("waking delivery"):
             if len(result.ruled) >= _MUCH:
                 self.expect_more(self.side, is_more=True)
-            # An event without actions of its own may release those of an earlier one.
-            if result.actions or result.ruled:
+            if result.actions:
                 self.wake()
         return len(result.ruled)
 

@@ -1,6 +1,7 @@
 """Both sides: their clients and the parts that use them, with or without the daemon."""
 
 import math
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from pagerforce.salesforce.mappings import MappingResolver
 from pagerforce.salesforce.schema import SchemaCache
 from pagerforce.salesforce.source import SalesforcePoller
 from pagerforce.salesforce.stream.line import StreamLine
-from pagerforce.wire.transport import build_client
+from pagerforce.wire.transport import build_client, make_trust, open_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +113,26 @@ def _left_of_day(spent: int, allowed: int) -> float:
     return 86_400.0 if spent > allowed / 2 else 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Net:
-    """The parts that both clients need."""
+    """The parts that both clients need.
+
+    ``transports``: replacements of the network, by side.
+    """
 
     clock: Clock
     metrics: Metrics
     transports: Mapping[Side, httpx.AsyncBaseTransport] = field(default_factory=dict)
+    _trust: ssl.SSLContext | None = None
+
+    def transport(self, side: Side, loaded: Loaded) -> httpx.AsyncBaseTransport:
+        """Returns the network for a client of this side. Raises ``ConfigError``."""
+        replaced = self.transports.get(side)
+        if replaced is not None:
+            return replaced
+        if self._trust is None:  # once: some 30 ms and a MiB for the system's authorities
+            self._trust = make_trust(loaded.config.daemon.ca_file)
+        return open_network(self._trust)
 
 
 @asynccontextmanager
@@ -145,9 +159,8 @@ async def open_pagerduty(
         api_url=config.pagerduty.api_url,
         api_key=secrets.pagerduty_api_key.reveal(),
         timeout_seconds=timeout,
-        ca_file=config.daemon.ca_file,
         observer=metrics,
-        transport=net.transports.get(Side.PAGERDUTY),
+        transport=net.transport(Side.PAGERDUTY, loaded),
     )
     await stack.enter_async_context(http)
     client = PagerDutyClient(http, deadline_seconds=timeout, observer=metrics, clock=clock)
@@ -169,11 +182,10 @@ async def open_salesforce(
     http = build_client(
         base_url=config.salesforce.login_url,
         timeout_seconds=timeout,
-        ca_file=config.daemon.ca_file,
         observer=metrics,
         system=Side.SALESFORCE,
         headers={},
-        transport=net.transports.get(Side.SALESFORCE),
+        transport=net.transport(Side.SALESFORCE, loaded),
     )
     await stack.enter_async_context(http)
     session = JwtSession(
@@ -215,11 +227,10 @@ async def open_stream(
     http = build_client(
         base_url=config.salesforce.login_url,
         timeout_seconds=config.delivery.deadline.total_seconds(),
-        ca_file=config.daemon.ca_file,
         observer=net.metrics,
         system=Side.SALESFORCE,
         headers={},
-        transport=net.transports.get(Side.SALESFORCE),
+        transport=net.transport(Side.SALESFORCE, loaded),
     )
     await stack.enter_async_context(http)
     return StreamLine(session, http, config.salesforce.api_version)

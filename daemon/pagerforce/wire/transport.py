@@ -51,7 +51,7 @@ def build_client(  # noqa: PLR0913 - all by name, and only the wiring calls it
     *,
     base_url: str,
     timeout_seconds: float,
-    ca_file: str | Path | None,
+    ca_file: str | Path | None = None,
     observer: RequestObserver,
     system: Side,
     headers: Mapping[str, str],
@@ -66,12 +66,13 @@ def build_client(  # noqa: PLR0913 - all by name, and only the wiring calls it
         observer: receives every request, by the name in the request's ``OPERATION`` extension.
         system: the side that the client talks to.
         headers: sent with every request.
-        transport: replaces the network in tests.
+        transport: from ``open_network``, or what replaces the network in tests; with it,
+            ``ca_file`` is not read.
 
     Raises:
         ConfigError: the CA bundle cannot be read, or a proxy of the environment is not usable.
     """
-    inner = transport or _EnvironmentTransport(_trust(ca_file))
+    inner = transport or open_network(make_trust(ca_file))
     # Waiting for a connection ends well before the total deadline: then surely nothing was sent.
     # A known outcome is worth more than a few seconds of waiting.
     setup_seconds = timeout_seconds / 3
@@ -83,6 +84,15 @@ def build_client(  # noqa: PLR0913 - all by name, and only the wiring calls it
         trust_env=False,
         transport=_ObservedTransport(inner, observer, system),
     )
+
+
+def open_network(trust: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    """The network of one client, directly or through the proxy of the environment.
+
+    Raises:
+        ConfigError: a proxy of the environment is not usable.
+    """
+    return _EnvironmentTransport(trust)
 
 
 class _ObservedTransport(httpx.AsyncBaseTransport):
@@ -199,7 +209,12 @@ def _parse_proxy(scheme: str, text: str, trust: ssl.SSLContext) -> httpx.Proxy:
     return proxy
 
 
-def _trust(ca_file: str | Path | None) -> ssl.SSLContext:
+def make_trust(ca_file: str | Path | None) -> ssl.SSLContext:
+    """Reads the certificate authorities; several clients may share them.
+
+    Raises:
+        ConfigError: the CA bundle cannot be read.
+    """
     # Not ssl.create_default_context(): it writes TLS keys to the file in SSLKEYLOGFILE.
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trust.load_default_certs()
