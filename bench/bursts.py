@@ -156,7 +156,7 @@ def _figures(burst: Burst) -> Iterator[Figure]:
                 f"{what}: Salesforce calls",
                 "calls",
                 [sum(salesforce.values())],
-                reach=45 * share,
+                reach=47 * share,
                 bound=Bound("full requests of guarded writes, and the polls", [least]),
                 note=note,
             )
