@@ -259,6 +259,17 @@ async def test_the_part_that_was_tried_keeps_its_attempts(tmp_path, known):
         assert {target: doubt for _, target, doubt in rows} == tried
 
 
+@pytest.mark.parametrize("known", ["y", None])
+async def test_each_part_of_an_action_from_before_a_restore_may_have_been_done(tmp_path, known):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await enqueue(tx, 1, ["r1"], action("a1"))
+        sql = "UPDATE action SET is_uncertain = 1, doubt_since = ?, record_id = ?"
+        await tx.run(sql, ("2026-03-02T08:00:00.000000Z", known))
+        await lanes.split(tx, await outbox.find_action(tx, "a1"), ["x", "y", "z"])
+        rows = await tx.rows("SELECT target, is_uncertain FROM action ORDER BY target")
+        assert rows == [("x", 1), ("y", 1), ("z", 1)]
+
+
 async def test_links_follow_the_survivor_of_a_merge(tmp_path):
     async with open_database(tmp_path / "p.db") as database, database.write() as tx:
         await links.put_link(tx, "i1", "Case", "r1", LINKED)

@@ -91,7 +91,7 @@ async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None
 
     It may have been tried when it had only one target: the part for that target keeps its attempts
     and expectations, and the others were never tried. If that target is not known, each part may
-    have been tried.
+    have been tried. After a restore, each may have been done since the backup.
     """
     tried = await _tried_target(tx, action, targets)
     first, *others = sorted(targets, key=lambda target: target != tried)
@@ -99,9 +99,11 @@ async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None
     parts = [(f"{action.id}-{number}", target) for number, target in enumerate(others, start=2)]
     await tx.run_many(
         "INSERT INTO action (id, seq, part, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, target, state, next_at, created_at, depth, doubt_since) "
+        "args, lane, is_page, target, state, next_at, created_at, depth, doubt_since, "
+        "is_uncertain, first_attempt_at) "
         "SELECT ?, seq, ?, event_seq, ruleset, rule, position, do, object, written, "
-        "args, lane, is_page, ?, state, next_at, created_at, depth, doubt_since "
+        "args, lane, is_page, ?, state, next_at, created_at, depth, doubt_since, "
+        "iif(doubt_since IS NULL, 0, is_uncertain), iif(doubt_since IS NULL, NULL, first_attempt_at) "
         "FROM action WHERE id = ?",
         [(part_id, place, target, action.id) for place, (part_id, target) in enumerate(parts, 1)],
     )
