@@ -6,7 +6,6 @@ The worlds' clock stays at the time of filling, or follows the real clock.
 
 import gc
 import multiprocessing
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pagerforce.sandbox import pagerduty, salesforce
 from pagerforce.sandbox.pagerduty import ACCOUNT_KEY, PagerDutyWorld
-from pagerforce.sandbox.running import CONSUMER_KEY, ORG_ID, USERNAME
+from pagerforce.sandbox.running import CONSUMER_KEY, ORG_ID, USERNAME, free_port
 from pagerforce.sandbox.salesforce import SalesforceWorld
 from pagerforce.sandbox.server import serve
 from pagerforce.sandbox.tls import make_tls
@@ -178,14 +177,6 @@ def make_stage(folder: Path, rules: str, *, at: datetime | None = None) -> Stage
     worlds.salesforce.trust(_make_key(folder / "salesforce.key"))
     _write_private(folder / "pagerduty.key", ACCOUNT_KEY.encode())
     return Stage(folder, worlds, rules, metrics=f"127.0.0.1:{free_port()}")
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _make_key(path: Path) -> bytes:

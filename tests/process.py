@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -13,13 +12,7 @@ import httpx
 from anyio.abc import Process
 from prometheus_client.parser import text_string_to_metric_families
 
-from pagerforce.sandbox.running import Intervals, RunningSandbox, open_sandbox
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from pagerforce.sandbox.running import Intervals, RunningSandbox, free_port, open_sandbox
 
 
 async def until(look: Callable[[], bool], what: str, seconds: float = 60.0) -> None:

@@ -20,7 +20,7 @@ import anyio
 import httpx
 from anyio.abc import Process
 
-from process import free_port
+from pagerforce.sandbox.running import free_port
 
 SHIPPED = Path(__file__).parent.parent / "monitoring"
 PACKAGES = {

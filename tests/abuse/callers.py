@@ -24,6 +24,9 @@ def connect_as(path, uid, gid):
     os.seteuid(uid)
     try:
         connection.connect(str(path))
+    except OSError:
+        connection.close()
+        raise
     finally:
         os.seteuid(0)
         os.setegid(0)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import anyio
 
-from pagerforce.sandbox.running import Intervals, open_sandbox
-from process import Running, Stage, free_port
+from pagerforce.sandbox.running import Intervals, free_port, open_sandbox
+from process import Running, Stage
 
 TESTS = Path(__file__).parents[1]
 PAGERDUTY_URL = "the address of PagerDuty"

@@ -3,9 +3,10 @@
 import json
 import os
 import signal
+import socket
 import tempfile
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -156,12 +157,17 @@ def all_attacks():
     return {what: attack for what, attack in found.items() if chosen in what}
 
 
+@contextmanager
 def stuck(door, uid=USER, role=Role.USER):
-    """A simulate that waits for events that never arrive."""
-    connection = door.connect(uid, role)
-    form = b'{"has_events": true}\n'
-    connection.sendall(head_of("simulate") + b"%x\r\n%s\r\n" % (len(form), form))
-    return connection
+    """A simulate that waits for events that never arrive; its connection."""
+    with door.connect(uid, role) as connection:
+        form = b'{"has_events": true}\n'
+        connection.sendall(head_of("simulate") + b"%x\r\n%s\r\n" % (len(form), form))
+        try:
+            yield connection
+        finally:  # a thread that still reads it returns
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 @needs_users
@@ -170,8 +176,8 @@ async def test_rules_are_applied_while_others_keep_the_checker_busy(folder, user
 
         async def keep_busy(uid):
             while True:
-                connection = stuck(door, uid)
-                await anyio.to_thread.run_sync(answer_of, connection, abandon_on_cancel=True)
+                with stuck(door, uid) as connection:
+                    await anyio.to_thread.run_sync(answer_of, connection, abandon_on_cancel=True)
 
         for uid in (USER, USER, USER, OTHER, OTHER):
             group.start_soon(keep_busy, uid)
@@ -198,29 +204,26 @@ async def test_rules_are_applied_while_others_keep_the_checker_busy(folder, user
 async def test_a_checker_ends_with_its_caller_and_with_the_daemon(folder, users):
     async with open_socket(folder, users) as door:
         pid = door.running.process.pid
-        connection = stuck(door)
-        await until(lambda: len(children_of(pid)) == 1, "a checker", 30)
-        connection.close()
+        with stuck(door):
+            await until(lambda: len(children_of(pid)) == 1, "a checker", 30)
         await until(lambda: children_of(pid) == [], "no checker", 30)
-        connection = stuck(door)
-        await until(lambda: len(children_of(pid)) == 1, "a checker", 30)
-        (checker,) = children_of(pid)
-        assert await door.running.stop() < 10
-        assert not is_alive(checker)
-        connection.close()
+        with stuck(door):
+            await until(lambda: len(children_of(pid)) == 1, "a checker", 30)
+            (checker,) = children_of(pid)
+            assert await door.running.stop() < 10
+            assert not is_alive(checker)
 
 
 @needs_users
 async def test_a_checker_does_not_outlive_a_daemon_that_was_killed(folder, users):
     async with open_socket(folder, users) as door:
         pid = door.running.process.pid
-        connection = stuck(door)
-        await until(lambda: len(children_of(pid)) == 1, "a checker", 30)
-        (checker,) = children_of(pid)
-        door.running.process.send_signal(signal.SIGKILL)
-        await door.running.process.wait()
-        await until(lambda: not is_alive(checker), "no checker", 30)
-        connection.close()
+        with stuck(door):
+            await until(lambda: len(children_of(pid)) == 1, "a checker", 30)
+            (checker,) = children_of(pid)
+            door.running.process.send_signal(signal.SIGKILL)
+            await door.running.process.wait()
+            await until(lambda: not is_alive(checker), "no checker", 30)
 
 
 def is_alive(pid):

@@ -10,7 +10,8 @@ import anyio
 import httpx
 import pytest
 
-from process import command, free_port, open_stage, until
+from pagerforce.sandbox.running import free_port
+from process import command, open_stage, until
 from unit.config.config_catalog import write
 
 _INTERRUPTIBLE = "import signal, os, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.executable, [sys.executable, '-m', 'pagerforce', *sys.argv[1:]])"

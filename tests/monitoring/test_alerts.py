@@ -10,10 +10,11 @@ from anyio.lowlevel import checkpoint
 from starlette.testclient import TestClient
 
 from pagerforce.observe.metrics import Metrics
+from pagerforce.sandbox.running import free_port
 from pagerforce.service.catalog import CATALOG
 from pagerforce.service.expose import build_app
 from pagerforce.service.pages import anchor_of
-from process import free_port, open_stage
+from process import open_stage
 from prometheus_rig import SHIPPED, promtool, run_server
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from rig import INCIDENT, P, open_rig
 
 CATEGORY = f"{P}Category__c"
@@ -103,4 +105,38 @@ async def test_a_parent_from_the_future_hides_no_other(tmp_path):
         await daemon.step()
         rename(rig, rig.record(record_id)[f"{P}FKCategory__c"], "Networks")
         await daemon.step()
+        assert len(await updates_of(daemon, record_id)) == 1
+
+
+@pytest.mark.parametrize("size", [1, 2])
+async def test_every_child_is_read_where_the_org_answers_in_small_batches(tmp_path, size):
+    async with open_rig(tmp_path, RULES) as rig, rig.daemon() as daemon:
+        records = [rig.open_record() for _ in range(5)]
+        other = rig.open_record("Paper jam", category="Printing")
+        await daemon.step()
+        rig.advance(7200)
+        rig.open_record("Something else", category="Printing")  # and no poll reads back that far
+        await daemon.step()
+        rig.sf.knobs.batch_size = size
+        rename(rig, rig.record(other)[f"{P}FKCategory__c"], "Print")
+        rig.advance(1)
+        rename(rig, rig.record(records[0])[f"{P}FKCategory__c"], "Networks")
+        await daemon.step(turns=1)
+        for record_id in records:
+            assert len(await updates_of(daemon, record_id)) == 1
+
+
+async def test_more_parents_than_a_poll_reads_are_read_by_the_next_polls(tmp_path):
+    async with open_rig(tmp_path, RULES) as rig, rig.daemon() as daemon:
+        record_id = rig.open_record()
+        await daemon.step()
+        rig.advance(7200)
+        rig.open_record("Something else", category="Printing")  # and no poll reads back that far
+        await daemon.step()
+        rig.sf.knobs.batch_size = 1
+        for number in range(25):  # more than a poll reads, all within its overlap
+            rig.sf.insert(CATEGORY, {"Name": f"Unused {number}"})
+        rig.advance(1)
+        rename(rig, rig.record(record_id)[f"{P}FKCategory__c"], "Networks")
+        await daemon.step(4, seconds=5)
         assert len(await updates_of(daemon, record_id)) == 1

@@ -326,6 +326,20 @@ async def test_a_lost_answer_is_unknown_and_found_done_the_next_time(kind):
         assert verdict.effects[0].fields[SHORT] == "x"
 
 
+async def test_writes_sent_together_are_all_read_back_where_the_org_answers_in_small_batches():
+    async with sandboxed() as box:
+        tasks = []
+        for number in range(3):
+            row_id, snapshot = await prepared(box)
+            wanted = find(STATUS, Name="RESOLVED")
+            at = box.clock.now()
+            tasks.append(task(row_id, snapshot, wanted, at=at, key=f"key {number}"))
+        box.world.knobs.batch_size = 1
+        for (verdict,) in await box.handlers[DO].deliver_batch(tasks):
+            assert isinstance(verdict, Delivered)
+            assert [effect.is_followed for effect in verdict.effects] == [True]
+
+
 async def test_what_followed_from_a_write_that_cannot_be_read_back_is_left_to_the_next_poll():
     async with sandboxed() as box:
         row_id, snapshot = await prepared(box)

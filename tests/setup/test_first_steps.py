@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from process import free_port
+from pagerforce.sandbox.running import free_port
 from setup.staged import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "how-to" / "first-steps.md"

@@ -24,6 +24,13 @@ class Rows:
     rows: tuple[Mapping[str, object], ...]
     next_path: str | None = None
 
+    def has_more(self, limit: int) -> bool:
+        """Whether a query with this limit may have further rows.
+
+        A batch may be shorter than the limit (``salesforce.query-more-locator``).
+        """
+        return self.next_path is not None or len(self.rows) >= limit
+
 
 @dataclass(frozen=True, slots=True)
 class PartAnswer:

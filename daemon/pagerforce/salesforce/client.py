@@ -133,7 +133,19 @@ class SalesforceClient:
         self, soql: str, *, deleted: bool = False
     ) -> tuple[Mapping[str, object], ...]:
         """All rows of a query that has a LIMIT or a short list of Ids."""
-        batch = await self.query(soql, deleted=deleted)
+        return await self._to_end(await self.query(soql, deleted=deleted))
+
+    async def rows_of(self, part: PartAnswer) -> tuple[Mapping[str, object], ...]:
+        """All rows of such a query that was a part of a composite request.
+
+        Raises:
+            RemoteError: the part has an error, or a further batch could not be read.
+        """
+        if part.error is not None:
+            raise part.error
+        return await self._to_end(read_rows(part.body))
+
+    async def _to_end(self, batch: Rows) -> tuple[Mapping[str, object], ...]:
         rows = list(batch.rows)
         seen: set[str] = set()
         while batch.next_path is not None:

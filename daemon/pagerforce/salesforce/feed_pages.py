@@ -82,7 +82,7 @@ class FeedCursor:
         Raises:
             MalformedError: a full page does not move the cursor, so the reading would never end.
         """
-        is_more = page.next_path is not None or len(page.rows) >= self.limit
+        is_more = page.has_more(self.limit)
         last = last_place(page.rows, self.feed.stamp_field, self.horizon)
         if is_more and (last is None or last in self.ends or not self._is_onward(last)):
             raise MalformedError(f"{self.feed.name}: a page of changes does not move the cursor")

@@ -13,7 +13,7 @@ from pagerforce.model.durations import NAMES_KNOWN_FOR
 from pagerforce.model.ids import RecordId
 from pagerforce.model.ports import Clock
 from pagerforce.model.value import Scalar, parse_instant
-from pagerforce.salesforce.bodies import PartAnswer, read_rows
+from pagerforce.salesforce.bodies import PartAnswer
 from pagerforce.salesforce.client import SalesforceClient
 from pagerforce.salesforce.decode import found_id
 from pagerforce.salesforce.schema import FieldInfo, SchemaCache
@@ -183,10 +183,7 @@ class LookupResolver:
         part = answers.get(query)
         if part is None:
             return await self._client.query_to_end(query)
-        if part.error is not None:
-            raise part.error
-        page = read_rows(part.body)
-        return page.rows if page.next_path is None else await self._client.query_to_end(query)
+        return await self._client.rows_of(part)
 
 
 def _key_of(object_name: str, field: str, values: Mapping[str, Scalar]) -> _Key:

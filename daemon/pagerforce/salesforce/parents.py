@@ -10,7 +10,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pagerforce.errors import BudgetError, CredentialsError, RefusedError, RemoteError
+from pagerforce.errors import (
+    BudgetError,
+    CredentialsError,
+    MalformedError,
+    RefusedError,
+    RemoteError,
+)
 from pagerforce.model.durations import PARENTS_EVERY
 from pagerforce.model.ids import RecordId
 from pagerforce.model.incident import Person
@@ -91,6 +97,7 @@ class ParentWatch:
         self._asked: dict[str, float] = {}
         self._off: dict[str, float] = {}
         self._known: OrderedDict[RecordId, object] = OrderedDict()
+        self._unfinished: dict[str, tuple[datetime, RecordId]] = {}
 
     async def rides(
         self, places: int, positions: Mapping[str, Position], overlap: timedelta
@@ -118,7 +125,8 @@ class ParentWatch:
             position = positions.get(item.name)
             since = position.stamp if position else self._client.session.now()
             shape = RecordShape(item.object, types, info.stamp_field)
-            rides.append(Ride(item, shape, since - min(overlap, _LONGEST_OVERLAP)))
+            after = self._unfinished.pop(item.object, None)
+            rides.append(Ride(item, shape, since - min(overlap, _LONGEST_OVERLAP), after))
         return rides
 
     def mark(
@@ -188,10 +196,12 @@ class ParentWatch:
             if seen is not None and seen[0] >= end.stamp:
                 end = Position(*seen)
                 yield RowBatch((), (), {ride.feed.name: end})
-            if last is None or len(page.rows) < MAX_PAGE or last == ride.after:
+            if last is None or not page.has_more(MAX_PAGE) or last == ride.after:
                 return
             ride = replace(ride, after=last)
             (part,) = await self._client.send_composite([self._client.query_path(ride.select())])
+        if ride.after is not None:  # else each poll would read the overlap's first pages again
+            self._unfinished[ride.feed.object] = ride.after
 
     def _is_changed(self, parent: Record) -> bool:
         """Whether a watched field differs; a parent seen for the first time may have changed."""
@@ -213,6 +223,7 @@ class ParentWatch:
                 continue
             own = await self._plan.feed(name)
             last: RecordId | None = None
+            ends = {last}
             while True:
                 beyond = (compare("Id", ">", last),) if last is not None else ()
                 where = (is_in(reference, ids), *beyond, *own.where)
@@ -220,11 +231,15 @@ class ParentWatch:
                 page = await self._client.query(select.text())
                 found = decode(page.rows, own.shape)
                 records = tuple(replace(x, caused_at=at, caused_by=by) for x in found.records)
-                if records:
+                if records or found.flaws:
                     yield RowBatch(records, (), {}, found.flaws)
-                if len(page.rows) < MAX_PAGE or not records or records[-1].id == last:
+                if not page.has_more(MAX_PAGE):
                     break
-                last = records[-1].id
+                end = last_place(page.rows, own.stamp_field)
+                last = end[1] if end else None
+                if last in ends:
+                    raise MalformedError(f"{name}: a page of children does not move the cursor")
+                ends.add(last)
 
     async def _feeds(self) -> list[ParentFeed]:
         """The parents that rules use."""

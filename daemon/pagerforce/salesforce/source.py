@@ -26,7 +26,7 @@ from pagerforce.model.leftout import NotRead
 from pagerforce.model.ports import Clock, Position, RowBatch
 from pagerforce.salesforce.bodies import PartAnswer, Rows, read_rows, read_updated
 from pagerforce.salesforce.client import SalesforceClient
-from pagerforce.salesforce.decode import Decoded, decode, row_place
+from pagerforce.salesforce.decode import Decoded, decode, last_place
 from pagerforce.salesforce.feed_pages import (
     QUERIES_PER_REQUEST,
     FeedCursor,
@@ -185,14 +185,13 @@ class SalesforcePoller:
                 continue
             if page.rows:
                 yield _to_batch(decode(page.rows, feed.shape, self._horizon()), {})
-            if page.next_path is None and len(page.rows) < limit:
+            if not page.has_more(limit):
                 return
-            places = [row_place(row, feed.stamp_field) for row in page.rows]
-            end = next((place[1] for place in reversed(places) if place is not None), None)
-            if end is None or end in ends:
+            end = last_place(page.rows, feed.stamp_field)
+            last = end[1] if end else None
+            if last in ends:
                 raise MalformedError(f"{object_name}: a page of all rows does not move the cursor")
-            last = end
-            ends.add(end)
+            ends.add(last)
 
     async def fetch_records(self, object_name: str, ids: Sequence[RecordId]) -> RowBatch:
         """The current state of these rows, without filters; absent ones are gone or not visible."""

@@ -1,9 +1,12 @@
 """Both sandbox applications on loopback, with keys and a configuration for them."""
 
+import os
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
+from itertools import count
 from pathlib import Path
 
 import tomli_w
@@ -24,6 +27,9 @@ USERNAME = "integration@example.com"
 _LONGEST_SOCKET_PATH = 107  # unix(7)
 _LARGEST_KEY = 64 * 1024
 ORG_ID = "00D000000000001EAA"
+# Each process begins elsewhere, so that two of them rarely ask for the same port.
+_ASKED = count(os.getpid() * 97)
+_PORTS = range(12_000, 32_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,23 @@ async def open_sandbox(
         yield RunningSandbox(
             folder, config, pd_url, sf_url, pd_world, sf_world, pd_faults, sf_faults
         )
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on.
+
+    It lies below those that the kernel gives to connections by itself: none of them takes it before
+    its owner listens.
+
+    Raises:
+        OSError: all of them are taken.
+    """
+    for _ in _PORTS:
+        port = _PORTS[next(_ASKED) % len(_PORTS)]
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"no free port between {_PORTS.start} and {_PORTS.stop}")
 
 
 def _lay_out(folder: Path, rules: str | None) -> Path:

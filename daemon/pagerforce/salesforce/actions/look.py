@@ -6,7 +6,7 @@ are not cached share one request with the look, if that is needed. Fact:
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import datetime
 
@@ -15,7 +15,6 @@ from pagerforce.model.action import Task
 from pagerforce.model.durations import OVERLAP
 from pagerforce.model.record import Record
 from pagerforce.salesforce.actions.tools import SalesforceTools, lookup_of
-from pagerforce.salesforce.bodies import PartAnswer, read_rows
 from pagerforce.salesforce.client import MAX_QUERIES, REFERENCE_MARK
 from pagerforce.salesforce.lookup import Answers
 
@@ -54,7 +53,8 @@ class Looks:
         parts = await self._tools.client.send_composite(paths, "query")
         if look is not None:
             with suppress(RemoteError):  # it is read again just before the write
-                self._keep(task, look.records(_rows(parts[-1])).values())
+                rows = await self._tools.client.rows_of(parts[-1])
+                self._keep(task, look.records(rows).values())
         return dict(zip(queries, parts, strict=False))
 
     def take(self, task: Task) -> Record | None:
@@ -83,12 +83,6 @@ class Looks:
                     )
                 )
         return list(found)
-
-
-def _rows(part: PartAnswer) -> tuple[Mapping[str, object], ...]:
-    if part.error is not None:
-        raise part.error
-    return read_rows(part.body).rows
 
 
 def is_settled(task: Task, names: Collection[str], now: datetime) -> bool:

@@ -46,7 +46,6 @@ from pagerforce.salesforce.actions.search import window_of
 from pagerforce.salesforce.actions.tools import STALE_CODES, SalesforceTools
 from pagerforce.salesforce.actions.verdicts import to_verdict
 from pagerforce.salesforce.answers import VendorRefusedError
-from pagerforce.salesforce.bodies import read_rows
 from pagerforce.salesforce.client import MAX_SUBREQUESTS, REFERENCE_MARK, Update
 from pagerforce.salesforce.lookup import Answers
 
@@ -313,9 +312,9 @@ class SetField:
             [_update_of(write) for write in writes], then_read
         )
         after: Mapping[RecordId, Record] = {}
-        if reading is not None and reads[0].error is None:
+        if reading is not None:
             with suppress(RemoteError):  # it is written anyway; the next poll shows the rest
-                after = reading.records(read_rows(reads[0].body).rows)
+                after = reading.records(await self._tools.client.rows_of(reads[0]))
         user_id = await self._user_id()
         for write, answer in zip(writes, answers, strict=True):
             match answer.error:
