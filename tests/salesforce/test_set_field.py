@@ -43,6 +43,7 @@ async def prepared(box, *, later=60, **fields):
     row_id = box.incident(**{SHORT: "before", **fields})
     snapshot = await box.read(row_id)
     box.clock.advance(later)
+    box.poller.plan.note_polled([INCIDENT], box.clock.now())
     return row_id, snapshot
 
 

@@ -63,6 +63,33 @@ async def test_an_edit_after_the_look_that_came_with_a_lookup_is_kept():
         assert box.world.row(INCIDENT, row_id)[SHORT] == "by a person"
 
 
+@pytest.mark.parametrize("is_edited", [True, False])
+async def test_a_write_makes_the_snapshot_newer_only_if_it_has_all_earlier_changes(is_edited):
+    """Otherwise the guard of the next write would not find the earlier change."""
+    async with sandboxed() as box:
+        row_id, snapshot = await prepared(box, later=20)
+        if is_edited:
+            box.write(row_id, **{SHORT: "by a person"})
+            box.clock.advance(5)
+        one = task(row_id, snapshot, find(STATUS, Name="RESOLVED"), at=box.clock.now())
+        verdict = await box.deliver(one)
+        (effect,) = verdict.effects
+        assert (effect.modified_at is None) is is_edited
+
+
+async def test_a_write_that_is_found_done_does_not_make_the_snapshot_newer():
+    async with sandboxed() as box:
+        row_id, snapshot = await prepared(box, later=20)
+        box.write(row_id, **{SHORT: "by a person"})
+        box.faults.add(Fault(FaultKind.DROP_AFTER, method="PATCH"))
+        calls = [put(STATUS, box.world.find_id("BMCServiceDesk__Status__c", Name="RESOLVED"))]
+        one = task(row_id, snapshot, *calls, at=box.clock.now())
+        assert isinstance(await box.deliver(one), Unknown)
+        again = task(row_id, snapshot, *calls, at=box.clock.now(), is_uncertain=True)
+        (effect,) = (await box.deliver(again)).effects
+        assert (effect.fields[STATUS], effect.modified_at) == (calls[0]["value"], None)
+
+
 async def test_a_look_is_used_by_its_own_attempt_only():
     async with sandboxed() as box:
         row_id, snapshot = await prepared(box, later=20, **{SHORT: "wanted"})
@@ -95,6 +122,7 @@ async def test_a_refusal_that_shows_that_the_record_is_gone_is_looked_into():
         row_id, snapshot = await prepared(box, later=0)
         box.world.delete(INCIDENT, row_id)
         box.clock.advance(60)
+        box.poller.plan.note_polled([INCIDENT], box.clock.now())
         one = task(row_id, snapshot, put(SHORT, "x"), at=box.clock.now())
         assert await box.deliver(one) == Skipped(f"{INCIDENT} {row_id} is deleted")
         assert sent(box)[-2:] == ["update", "query"]

@@ -40,6 +40,11 @@ class Record:
     caused_by: Person | None = None
 
     @property
+    def version(self) -> datetime:
+        """The time that a guarded write compares: the record has no change of a later second."""
+        return max(self.stamp, self.modified_at)
+
+    @property
     def was_edited(self) -> bool:
         """Whether the last change is by another user than its creator."""
         return self.modified_by.id not in (None, self.created_by.id)

@@ -31,9 +31,10 @@ class FieldsWritten:
     """pagerforce wrote these values to the record; the next poll returns them as an echo.
 
     ``fields`` holds the written values and their consequences (``model/following.py``), as read
-    just after the write. ``modified_at`` is the record's LastModifiedDate after the write, as far
-    as known. ``is_followed`` False: it was not read after the write; the next poll shows the
-    consequences.
+    just after the write. ``modified_at`` is the record's LastModifiedDate after the write; None if it
+    could not be read, or if the record had changes before the write that the snapshot lacks: a guard
+    with that time would not find them. ``is_followed`` False: it was not read after the write; the
+    next poll shows the consequences.
     """
 
     object: str

@@ -6,7 +6,7 @@ describe, those that rules and mappings need, and those in ``[[objects]]``.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pagerforce.config.schema import CommentSettings, Config, ObjectSettings
 from pagerforce.errors import RefusedError
@@ -86,6 +86,7 @@ class FeedPlan:
         self._tried: set[tuple[str, str]] = set()
         self._refused: set[tuple[str, str]] = set()
         self.not_read = ALL_READ
+        self._polled: dict[str, datetime] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -96,6 +97,14 @@ class FeedPlan:
     def rule_fields(self) -> Mapping[str, frozenset[str]]:
         """Polled object -> the field paths that rules use."""
         return {name: self._fields.get(name, frozenset()) for name in self._objects}
+
+    def polled_at(self, name: str) -> datetime | None:
+        """When the last complete poll of an object began, by Salesforce's clock; None: not yet."""
+        return self._polled.get(name)
+
+    def note_polled(self, names: Iterable[str], began: datetime) -> None:
+        """These objects were polled to their end."""
+        self._polled |= dict.fromkeys(names, began)
 
     def use_fields(self, fields: Mapping[str, frozenset[str]]) -> None:
         """Sets the fields of new rules; the next query includes them."""

@@ -119,6 +119,7 @@ class SalesforcePoller:
             TransientError, MalformedError, BudgetError, CredentialsError: a request failed.
         """
         errors: list[RemoteError] = []
+        began = self._client.session.now()
         await self._refused_columns.try_again()
         overlap = timedelta(seconds=overlap_seconds)
         cursors = await self._start(positions, overlap, errors)
@@ -134,6 +135,7 @@ class SalesforcePoller:
                 records = self._parents.mark(batch.records, going, seats)
                 yield replace(batch, records=records)
             asked = [cursor for cursor in cursors if cursor.parent not in unread]
+        self._plan.note_polled(positions.keys() - unread, began)
         async for batch in self._iter_children(going, seats, positions):
             yield batch
         raise_worst(errors)

@@ -41,7 +41,7 @@ class Looks:
         look = None
         if queries and task.record_id is not None and not task.is_uncertain:
             names = frozenset(str(call.get("field", "")) for call in task.calls)
-            if not is_settled(task, names, self._tools.client.session.now()):
+            if not is_settled(task, names, self._tools.plan.polled_at(task.object)):
                 known = task.record.fields.keys() if task.record is not None else ()
                 ids = [task.record_id]
                 look = await self._tools.reading(task.object, ids, names.union(known))
@@ -85,19 +85,19 @@ class Looks:
         return list(found)
 
 
-def is_settled(task: Task, names: Collection[str], now: datetime) -> bool:
+def is_settled(task: Task, names: Collection[str], polled_at: datetime | None) -> bool:
     """Whether a task's snapshot may replace a look at the record: it is old enough, and complete.
 
-    An older change than the overlap of polls has been read completely. A younger one is found by
-    the write's guard, which compares whole seconds.
+    Other changes of the snapshot's last second are complete once a poll has read that second again,
+    one overlap later. A change of a later second is found by the write's guard.
 
     Args:
         task: the task.
         names: the fields to write.
-        now: Salesforce's clock.
+        polled_at: when the last complete poll of the object began; None: there was none yet.
     """
     held = task.record
-    if held is None or task.is_uncertain:
+    if held is None or task.is_uncertain or polled_at is None:
         return False
-    is_old = now - max(held.stamp, held.modified_at) >= OVERLAP
-    return is_old and set(names) <= held.fields.keys()
+    is_read_again = polled_at - held.version >= OVERLAP
+    return is_read_again and set(names) <= held.fields.keys()

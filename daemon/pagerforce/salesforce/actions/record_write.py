@@ -16,7 +16,7 @@ from pagerforce.model.action import Task
 from pagerforce.model.following import follows, shows
 from pagerforce.model.ids import RecordId, Side, is_same_record_id
 from pagerforce.model.record import Record
-from pagerforce.model.value import Fields, Scalar
+from pagerforce.model.value import Fields, Scalar, is_equal
 from pagerforce.model.verdict import (
     Delivered,
     FieldsWritten,
@@ -128,6 +128,15 @@ class RecordWrite:
         """The record must be read before anything else is decided."""
         self.before, self.is_snapshot = None, False
 
+    def _is_all_known(self) -> bool:
+        """Whether the snapshot has every change that the record had before the write."""
+        held, before = self.task.record, self.before
+        if held is None or before is None:
+            return False
+        return self.is_snapshot or all(
+            is_equal(before.fields.get(name), value) for name, value in held.fields.items()
+        )
+
     def changed_meanwhile(self) -> None:
         """Others changed the record since it was read: it is read again, or left for later."""
         self.doubt()
@@ -173,8 +182,8 @@ class RecordWrite:
             is_read: whether a read after the write was tried at all.
         """
         done, self.parts, self.is_written = self.parts, [], True
+        modified_at = after.modified_at if after is not None and self._is_all_known() else None
         self.doubt()
-        modified_at = after.modified_at if after is not None else None
         effects = {
             share[0].place: FieldsWritten(
                 self.task.object,

@@ -128,9 +128,13 @@ class SetField:
         except RemoteError as error:
             write.verdicts |= dict.fromkeys(range(len(task.calls)), to_verdict(error))
         write.before = self._looks.take(task)
-        if write.before is None and is_settled(task, write.values(), self._now()):
+        if write.before is None and self._is_settled(write):
             write.before, write.is_snapshot = task.record, True
         return write
+
+    def _is_settled(self, write: RecordWrite) -> bool:
+        task = write.task
+        return is_settled(task, write.values(), self._tools.plan.polled_at(task.object))
 
     def _now(self) -> datetime:
         """Salesforce's clock."""
@@ -214,7 +218,7 @@ class SetField:
             is_there = ruling is Ruling.ALREADY_THERE
             if write.task.is_uncertain and (is_there or self._is_trace(write, part, before, us)):
                 fields = standing(before.fields, part.field)
-                effect = FieldsWritten(write.task.object, before.id, fields, before.modified_at)
+                effect = FieldsWritten(write.task.object, before.id, fields)
                 done = Delivered("found written by an earlier attempt", (effect,))
                 write.verdicts[part.place] = done
             elif ruling is Ruling.WRITE:
@@ -354,5 +358,4 @@ def _update_of(write: RecordWrite) -> Update:
     before = write.before
     if before is None:
         raise ValueError("an write is sent only after it was judged")
-    stamp = max(before.stamp, before.modified_at)
-    return Update(write.task.object, before.id, write.values(), stamp)
+    return Update(write.task.object, before.id, write.values(), before.version)
