@@ -1,8 +1,7 @@
 """Delivery of actions: their expectations, the user who writes, and the meaning of refusals."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pagerduty_actions import (
     ACKNOWLEDGE,

@@ -1,9 +1,9 @@
 """Creating incidents: one per action, on the right service, with the available fields."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from pagerduty_actions import BOT, CREATE, JANE, LOST, PAGE, SAM, reason
 from pagerforce.model.expectation import PageExpected

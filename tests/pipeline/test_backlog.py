@@ -1,9 +1,9 @@
 """After an outage: the waiting actions of a link are folded to the last, if that is what a person wants."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from pagerforce.model.event import Event
 from pagerforce.model.ids import ActionId, EventId, IncidentId, RecordId, Side

@@ -1,9 +1,8 @@
 """Laws of recognising own writes: only expected ones, and no more often than expected."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pagerforce.model.expectation import (
     CommentExpected,

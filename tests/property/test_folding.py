@@ -1,11 +1,11 @@
 """Laws of applying log entries to an incident's snapshot."""
 
-from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pagerforce.diff.acts import gather
 from pagerforce.diff.fold import Held, changed_fields, find_unlogged, fold

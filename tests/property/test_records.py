@@ -1,9 +1,8 @@
 """Laws of comparing and merging rows with their snapshots."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pagerforce.diff.record import compare, event_id, merged
 from pagerforce.model.value import is_equal

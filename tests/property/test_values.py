@@ -1,11 +1,11 @@
 """Laws of values: equality, instants, ids, comparison in rules, reading back from the store."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.ids import EventId, Side, is_record_id, is_same_record_id, parse_record_id

@@ -1,7 +1,7 @@
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import Incident, Ref

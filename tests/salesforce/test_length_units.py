@@ -1,10 +1,9 @@
 """Comments are measured in the unit of their field."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pagerforce.model.action import Tried
 from pagerforce.model.lengths import Unit, cut

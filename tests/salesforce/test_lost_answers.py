@@ -1,8 +1,7 @@
 """A lost answer in an org that changes what it stores: nothing is created twice, a doubt is reported."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pagerforce.model.action import Rival, Tried
 from pagerforce.model.verdict import Delivered, Rejected, Unknown

@@ -7,8 +7,11 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagerforce.config.bounds import LARGEST_RULES_BYTES, check_bounds
 from pagerforce.config.inline_secrets import remove_secrets
@@ -22,8 +25,7 @@ _WILDCARD = re.compile(r"[*?\[]")
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One file's content.
 
     Attributes:

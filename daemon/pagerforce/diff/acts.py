@@ -19,9 +19,10 @@ pagerforce caused the trigger.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.incident import LogEntry, Person

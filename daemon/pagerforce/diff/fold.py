@@ -22,8 +22,11 @@ Each entry already has all targets of its act (``diff/acts.py``).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagerforce.model.incident import Incident, IncidentStatus, LogEntry, Person, Ref
 
@@ -36,8 +39,7 @@ _TOLD = ("status", "assignees", "priority", "urgency", "escalation_policy")
 _QUIET = ("title", "service", "conference_bridge", "custom_fields")
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """An incident's snapshot and the newest entry folded into it (None: none yet)."""
 
     incident: Incident

@@ -3,8 +3,10 @@
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from pagerforce.model.following import follows
 from pagerforce.model.ids import EventId

@@ -1,9 +1,11 @@
 """Actions: how each kind is declared, what a rule decided, and what its handler receives."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.event import CommentText
 from pagerforce.model.ids import ActionId, EventId, IncidentId, RecordId, Side
@@ -35,8 +37,7 @@ class Thing(StrEnum):
     USER = "user"
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Struct, frozen=True):
     """One argument of an action."""
 
     name: str
@@ -61,8 +62,7 @@ class TargetKind(StrEnum):
     NEW_RECORD = "new_record"  # of the argument ``object``, with the argument ``fields``
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """A value of an incident that differs from what an action sets. ``name``: for people."""
 
     name: str
@@ -70,22 +70,19 @@ class Gap:
     wanted: Json
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentState:
+class IncidentState(Struct, frozen=True):
     """A state of an incident. ``gap``: the difference to it, given the arguments; None: none."""
 
     gap: Callable[[Incident, Mapping[str, Json]], Gap | None]
 
 
-@dataclass(frozen=True, slots=True)
-class FieldState:
+class FieldState(Struct, frozen=True):
     """A field of a record. ``param``: the argument that names it."""
 
     param: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """What an action uses of the limits of its side.
 
     Attributes:
@@ -107,8 +104,7 @@ class Purpose(StrEnum):
     RESOLVE = "resolve"  # an incident ends with its record: on_delete = "resolve"
 
 
-@dataclass(frozen=True, slots=True)
-class ActionSpec:
+class ActionSpec(Struct, frozen=True):
     """The properties of one kind of action, except its delivery, which its handler knows.
 
     Attributes:
@@ -177,12 +173,11 @@ def spec_for(purpose: Purpose, specs: Iterable[ActionSpec]) -> ActionSpec:
     raise LookupError(f"no action is declared for {purpose}")
 
 
-@dataclass(frozen=True, slots=True)
-class ActionCall:
+class ActionCall(Struct, frozen=True):
     """An action as written in a rule: its kind, and its arguments before rendering."""
 
     spec: ActionSpec
-    args: Mapping[str, Json] = field(default_factory=dict)
+    args: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
     @property
     def do(self) -> str:
@@ -190,27 +185,23 @@ class ActionCall:
         return self.spec.do
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(Struct, frozen=True):
     """An action's arguments after every template was rendered."""
 
     args: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Deferred:
+class Deferred(Struct, frozen=True):
     """The arguments need the other side, and nothing is linked there yet: render on delivery."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unrenderable:
+class Unrenderable(Struct, frozen=True):
     """A template uses an undefined name, or a map has no entry for a value."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What a matching rule decided for one event. ``object`` is the rule's object."""
 
     ruleset: str
@@ -221,16 +212,14 @@ class Decision:
     arguments: Rendered | Deferred | Unrenderable
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(Struct, frozen=True):
     """An attempt with an unknown outcome, in this host's clock. ``ended``: if the API answered it."""
 
     began: datetime
     ended: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rival:
+class Rival(Struct, frozen=True):
     """Another action whose answers were lost too.
 
     Attributes:
@@ -242,8 +231,7 @@ class Rival:
     tried: tuple[Tried, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """One delivery: everything a handler needs, resolved and read from the store beforehand.
 
     Attributes:

@@ -6,8 +6,9 @@ shows the table.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from pagerforce.model.ids import Side
 
@@ -24,8 +25,7 @@ class Certainty(StrEnum):
     BELIEVED = "believed"
 
 
-@dataclass(frozen=True, slots=True)
-class Belief:
+class Belief(Struct, frozen=True):
     """One fact about a vendor that code depends on.
 
     Attributes:

@@ -1,11 +1,13 @@
 """An event: one change found on one side, with the state just before and just after it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+from msgspec import Struct
+
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
-from pagerforce.model.incident import Incident, Person
+from pagerforce.model.incident import NOBODY, Incident, Person
 from pagerforce.model.value import Fields, Scalar
 
 PAGERDUTY_TYPES = (
@@ -29,8 +31,7 @@ PAGERDUTY_TYPES = (
 SALESFORCE_TYPES = ("create", "update", "delete", "undelete", "comment")
 
 
-@dataclass(frozen=True, slots=True)
-class CommentText:
+class CommentText(Struct, frozen=True):
     """The human text that a comment or annotate event carries."""
 
     body: str
@@ -39,8 +40,7 @@ class CommentText:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One change. Exactly one of ``incident_id`` and ``record_id`` is its subject.
 
     Attributes:
@@ -59,7 +59,7 @@ class Event:
     source: Side
     type: str
     at: datetime
-    actor: Person = field(default_factory=Person)
+    actor: Person = NOBODY
     note: str | None = None
     incident_id: IncidentId | None = None
     object: str | None = None
@@ -67,7 +67,7 @@ class Event:
     incident: Incident | None = None
     old_incident: Incident | None = None
     record: Fields | None = None
-    old_record: Mapping[str, Scalar] = field(default_factory=dict)
+    old_record: Mapping[str, Scalar] = msgspec.field(default_factory=dict)
     changed: frozenset[str] = frozenset()
     comment: CommentText | None = None
     place: int = 0

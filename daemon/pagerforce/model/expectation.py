@@ -3,16 +3,18 @@
 How long an expectation lasts and what it matches: ``own_writes``.
 """
 
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagerforce.model.ids import IncidentId, RecordId
 from pagerforce.model.value import Fields
 
 
-@dataclass(frozen=True, slots=True)
-class PageExpected:
+class PageExpected(Struct, frozen=True):
     """A new incident.
 
     Attributes:
@@ -26,8 +28,7 @@ class PageExpected:
     actor_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EntryExpected:
+class EntryExpected(Struct, frozen=True):
     """Log entries of an incident.
 
     Attributes:
@@ -52,25 +53,22 @@ class EntryExpected:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class RecordExpected:
+class RecordExpected(Struct, frozen=True):
     """A new record of an object: with its external id, or else with these values."""
 
     object: str
-    values: Fields = field(default_factory=dict)
+    values: Fields = msgspec.field(default_factory=dict)
     actor_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordGiven:
+class RecordGiven(Struct, frozen=True):
     """All values given to a new record; another value at the first poll is somebody's change."""
 
     object: str
-    values: Fields = field(default_factory=dict)
+    values: Fields = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class CommentExpected:
+class CommentExpected(Struct, frozen=True):
     """A new comment under a record."""
 
     parent_id: RecordId
@@ -78,15 +76,14 @@ class CommentExpected:
     actor_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FieldsExpected:
+class FieldsExpected(Struct, frozen=True):
     """Values in an existing record.
 
     ``place``: which of the task's calls writes them; each call is settled separately.
     """
 
     record_id: RecordId
-    values: Fields = field(default_factory=dict)
+    values: Fields = msgspec.field(default_factory=dict)
     actor_id: str | None = None
     place: int = 0
 

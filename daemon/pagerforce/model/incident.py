@@ -1,9 +1,11 @@
 """A PagerDuty incident and its log entries. Facts: docs/vendors/pagerduty.md."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.ids import IncidentId
 from pagerforce.model.value import Json
@@ -17,16 +19,14 @@ class IncidentStatus(StrEnum):
     RESOLVED = "resolved"
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Struct, frozen=True):
     """A named object of PagerDuty: a service, a policy, a priority."""
 
     id: str
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     """Somebody who did something, or an assignee; any part may be unknown."""
 
     id: str | None = None
@@ -34,8 +34,11 @@ class Person:
     email: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+NOBODY = Person()
+"""Somebody of whom nothing is known."""
+
+
+class Incident(Struct, frozen=True):
     """An incident at one moment. ``status`` None: not known for that moment."""
 
     id: IncidentId
@@ -55,7 +58,7 @@ class Incident:
     resolve_reason: str | None = None
     merged_into: IncidentId | None = None
     conference_bridge: str | None = None
-    custom_fields: Mapping[str, Json] = field(default_factory=dict)
+    custom_fields: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
@@ -68,8 +71,7 @@ class Incident:
         return self.merged_into is not None and (ended_at is None or at <= ended_at)
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(Struct, frozen=True):
     """One entry of PagerDuty's log, decoded leniently.
 
     Attributes:
@@ -100,7 +102,7 @@ class LogEntry:
     at: datetime
     incident_id: IncidentId | None
     current: Incident | None = None
-    agent: Person = field(default_factory=Person)
+    agent: Person = NOBODY
     agent_type: str | None = None
     channel: str | None = None
     note: str | None = None

@@ -4,7 +4,7 @@ An incident shows its key while it has no alerts. A page is therefore found afte
 the whole key, and after a restore by the record in the key.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pagerforce.model.ids import RecordId
 
@@ -12,8 +12,7 @@ _PREFIX = "pagerforce"
 _SEPARATOR = ":"
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentKey:
+class IncidentKey(Struct, frozen=True):
     """The record of a page, and the action that creates the page."""
 
     object: str

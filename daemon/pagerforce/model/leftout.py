@@ -1,20 +1,20 @@
 """Columns and objects that cannot be read at present."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+
+class LeftOut(Struct, frozen=True):
     """Something that is not read. ``why``: the org's words; ``since``: by the org's clock."""
 
     why: str
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class NotRead:
+class NotRead(Struct, frozen=True):
     """What is not read at present. Immutable: a change creates a new one.
 
     Attributes:
@@ -22,8 +22,8 @@ class NotRead:
         halted: unreadable objects and comment objects -> why.
     """
 
-    columns: Mapping[str, Mapping[str, LeftOut]] = field(default_factory=dict)
-    halted: Mapping[str, LeftOut] = field(default_factory=dict)
+    columns: Mapping[str, Mapping[str, LeftOut]] = msgspec.field(default_factory=dict)
+    halted: Mapping[str, LeftOut] = msgspec.field(default_factory=dict)
 
     def columns_of(self, name: str) -> frozenset[str]:
         """The columns of an object or comment object that queries leave out."""

@@ -1,8 +1,9 @@
 """A link: the stored pair of an incident and a record."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from pagerforce.model.ids import IncidentId, RecordId
 
@@ -15,8 +16,7 @@ class LinkState(StrEnum):
     INACTIVE = "inactive"
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """The pair of this incident and this record.
 
     ``created_at`` is in PagerDuty's clock, ``record_at`` the same moment in Salesforce's.

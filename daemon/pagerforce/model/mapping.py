@@ -1,14 +1,14 @@
 """Service mappings with resolved lookups: which field value belongs to which service."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from pagerforce.model.value import Scalar
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedMapping:
+class ResolvedMapping(Struct, frozen=True):
     """One row of the service mapping table: ``object.field = value`` belongs to ``service``."""
 
     name: str

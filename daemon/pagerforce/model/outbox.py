@@ -1,9 +1,10 @@
 """An action on its way: decided, stored, attempted, settled."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from pagerforce.model.ids import ActionId
 from pagerforce.model.value import Json
@@ -32,8 +33,7 @@ class BuiltIn(StrEnum):
     ON_DELETE = "(on_delete)"  # on_delete = "resolve"
 
 
-@dataclass(frozen=True, slots=True)
-class NewAction:
+class NewAction(Struct, frozen=True):
     """An action that is not stored yet.
 
     ``ruleset``: of its rule, or a ``BuiltIn``. ``args`` None: rendered on delivery. ``target`` None:
@@ -57,8 +57,7 @@ class NewAction:
 _TRIES_TOGETHER = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """A stored action."""
 
     id: ActionId
@@ -98,8 +97,7 @@ class Action:
         return self.attempts >= _TRIES_TOGETHER or self.is_uncertain
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """The cause of actions.
 
     Attributes:
@@ -115,8 +113,7 @@ class Origin:
 FRESH = Origin()
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True):
     """The result of an attempt. ``next_at`` is set if the action stays in the outbox.
 
     ``requests``: the requests of the attempt, each as (system, operation, answer). ``is_answered``: its
@@ -134,8 +131,7 @@ class Settlement:
     is_answered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """A delivered action, as far as its consequences matter.
 
     ``event_at``: time of its event, in the clock of the event's side.

@@ -4,9 +4,10 @@ The pipeline never imports a vendor package; ``service/wiring.py`` provides the 
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from pagerforce.model.action import ActionSpec, Task
 from pagerforce.model.expectation import Expectation
@@ -37,8 +38,7 @@ class Random(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(Struct, frozen=True):
     """A part of an answer that could not be decoded; the rest of the answer was used.
 
     ``where``: id of the entry or row; ``what``: the reason, without customer text.
@@ -48,8 +48,7 @@ class Flaw:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class EntryBatch:
+class EntryBatch(Struct, frozen=True):
     """Log entries of one complete window, in the order of time.
 
     ``read_to``: the cursor after this batch is stored, never later than the newest entry seen.
@@ -82,8 +81,7 @@ class PagerDutySource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """How far an object's rows were read: stamp and Id of the last row."""
 
     stamp: datetime
@@ -94,8 +92,7 @@ PARENTS = "parents:"
 """Prefix of the cursors of parents that rules use; they do not move while no parent changes."""
 
 
-@dataclass(frozen=True, slots=True)
-class RowBatch:
+class RowBatch(Struct, frozen=True):
     """Rows of one or more objects and comment objects.
 
     ``positions``: per object or comment object, its position after this batch is stored.

@@ -1,16 +1,17 @@
 """Salesforce records and comments. Facts: docs/vendors/salesforce.md."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+from msgspec import Struct
+
 from pagerforce.model.ids import RecordId
-from pagerforce.model.incident import Person
+from pagerforce.model.incident import NOBODY, Person
 from pagerforce.model.value import Fields
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One row of an object at one moment.
 
     Attributes:
@@ -31,11 +32,11 @@ class Record:
     stamp: datetime
     created_at: datetime
     modified_at: datetime
-    created_by: Person = field(default_factory=Person)
-    modified_by: Person = field(default_factory=Person)
+    created_by: Person = NOBODY
+    modified_by: Person = NOBODY
     is_deleted: bool = False
     merged_into: RecordId | None = None
-    changed_at: Mapping[str, datetime] = field(default_factory=dict)
+    changed_at: Mapping[str, datetime] = msgspec.field(default_factory=dict)
     caused_at: datetime | None = None
     caused_by: Person | None = None
 
@@ -50,8 +51,7 @@ class Record:
         return self.modified_by.id not in (None, self.created_by.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """A child row with human text, e.g. one ``BMCServiceDesk__IncidentHistory__c``.
 
     Attributes:

@@ -1,8 +1,9 @@
 """What is in doubt after a restore, until both sides were read again (``store/restored.py``)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
@@ -18,8 +19,7 @@ class Turn(StrEnum):
     DONE = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(Struct, frozen=True):
     """What is in doubt after a restore.
 
     Attributes:

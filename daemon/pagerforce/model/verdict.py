@@ -1,8 +1,10 @@
 """The outcome of one attempt to deliver an action, and its effects."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.expectation import EntryExpected
 from pagerforce.model.ids import IncidentId, RecordId, Side
@@ -11,23 +13,20 @@ from pagerforce.model.record import Record
 from pagerforce.model.value import Fields
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentMade:
+class IncidentMade(Struct, frozen=True):
     """pagerforce created an incident; link it to the task's record."""
 
     incident: Incident
 
 
-@dataclass(frozen=True, slots=True)
-class RecordMade:
+class RecordMade(Struct, frozen=True):
     """pagerforce created a record; link it to the task's incident. ``given``: its values."""
 
     record: Record
-    given: Fields = field(default_factory=dict)
+    given: Fields = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldsWritten:
+class FieldsWritten(Struct, frozen=True):
     """pagerforce wrote these values to the record; the next poll returns them as an echo.
 
     ``fields`` holds the written values and their consequences (``model/following.py``), as read
@@ -44,16 +43,14 @@ class FieldsWritten:
     is_followed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class FieldsStand:
+class FieldsStand(Struct, frozen=True):
     """Fields of a record had their values already: an older event, seen late, must not change them."""
 
     record_id: RecordId
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CommentMade:
+class CommentMade(Struct, frozen=True):
     """pagerforce created a comment of the record; it must never come back as a note."""
 
     object: str
@@ -61,16 +58,14 @@ class CommentMade:
     parent_id: RecordId
 
 
-@dataclass(frozen=True, slots=True)
-class NoteMade:
+class NoteMade(Struct, frozen=True):
     """pagerforce created a note on the incident; its annotate entry has no note id."""
 
     incident_id: IncidentId
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class EntryCaused:
+class EntryCaused(Struct, frozen=True):
     """An unplanned log entry that the attempt caused; it must be recognised as pagerforce's own.
 
     ``after``: whole second; entries of this kind that were stored later than this were already
@@ -81,8 +76,7 @@ class EntryCaused:
     after: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class NotCaused:
+class NotCaused(Struct, frozen=True):
     """Expected log entries that the attempt did not cause.
 
     ``expected``: by type and, of an assignment, by assignee; ``count``: how many fewer.
@@ -103,8 +97,7 @@ Effect: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """Delivered. ``detail`` describes it, for ``why``: ids and codes, never customer text.
 
     ``winner``: both sides had changed the same thing; this is the side whose change was kept.
@@ -115,8 +108,7 @@ class Delivered:
     winner: Side | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Struct, frozen=True):
     """Not needed or not wanted any more; the reason says which. ``winner``: as in Delivered."""
 
     reason: str
@@ -124,8 +116,7 @@ class Skipped:
     effects: tuple[FieldsStand, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RetryLater:
+class RetryLater(Struct, frozen=True):
     """Nothing was done; try again, not before ``after_seconds`` if the remote side gave it.
 
     ``detail``: the remote side's words, which may contain customer text: for ``why``, not for the
@@ -137,8 +128,7 @@ class RetryLater:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """It may or may not have been done: the next attempt searches first.
 
     ``is_answered``: the API itself answered, with an error: what it did had ended by then.
@@ -148,8 +138,7 @@ class Unknown:
     is_answered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """It can never succeed as it is: dead letter. The reason ends with what to do.
 
     ``is_doubt``: it may have been done already, and no search can show whether it was.
@@ -159,8 +148,7 @@ class Rejected:
     is_doubt: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HaltSide:
+class HaltSide(Struct, frozen=True):
     """The side accepts nothing now (account, quota, storage): nothing was done, others wait too."""
 
     reason: str

@@ -1,7 +1,8 @@
 """Adds the effects of own writes to a record's snapshot, before a row is compared with it. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pagerforce.model.expectation import FieldsExpected, RecordGiven
 from pagerforce.model.following import follows, shows

@@ -1,8 +1,11 @@
 """Decides whose change a thing seen is: own, forgotten, somebody else's, or not known yet. Pure."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.diff.acts import TRIGGER, is_first_call
 from pagerforce.model.ids import EventId, event_id_of
@@ -67,8 +70,7 @@ class Theirs:
 Whose: TypeAlias = Ours | Beside | Forgotten | Undecided | Theirs
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What distinguishes own writes from the changes of others.
 
     Attributes:
@@ -77,10 +79,10 @@ class Known:
         echoes: events that an action is known to have caused, with that action.
     """
 
-    waiting: Waiting = field(default_factory=Waiting)
-    entries: OwnEntries = field(default_factory=OwnEntries)
-    comments: OwnComments = field(default_factory=OwnComments)
-    echoes: Mapping[EventId, str] = field(default_factory=dict)
+    waiting: Waiting = msgspec.field(default_factory=Waiting)
+    entries: OwnEntries = msgspec.field(default_factory=OwnEntries)
+    comments: OwnComments = msgspec.field(default_factory=OwnComments)
+    echoes: Mapping[EventId, str] = msgspec.field(default_factory=dict)
 
 
 def whose(seen: LogEntry | Record | Comment, known: Known) -> Whose:

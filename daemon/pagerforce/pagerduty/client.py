@@ -14,6 +14,7 @@ from typing import Self, TypeAlias
 from urllib.parse import quote
 
 import httpx
+from msgspec import Struct
 
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock
@@ -55,8 +56,7 @@ PLAYS = Listing("/response_plays", "response_plays", "response_play")
 """Removed from the documented API on 2025-09-09: PagerDuty may refuse any request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One page of a classic listing: its raw rows, and whether more follow."""
 
     rows: tuple[object, ...]

@@ -7,8 +7,11 @@ Fact: ``pagerduty.pages-of-hundred``.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagerforce.pagerduty.windows import MAX_SPAN, SECOND, SHORT_SPAN, Window, whole_seconds
 
@@ -43,8 +46,7 @@ class Sample:
     fewer_than: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(Struct, frozen=True):
     """A part of the range in whole seconds, with its rows.
 
     ``is_presumed``: they were not seen. ``rows`` is then the maximum, or what is most likely.

@@ -7,12 +7,14 @@ acknowledge entry, and ordinary channels.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from pagerforce.errors import internal_error_text
 from pagerforce.model.ids import IncidentId
@@ -41,11 +43,18 @@ _OLD_PRIORITY = re.compile(r'\bfrom "([^"]+)"')
 
 
 def decode_rows(
-    rows: Iterable[object], decode: Callable[[Mapping[str, object]], T], kind: str
+    rows: Iterable[object],
+    decode: Callable[[Mapping[str, object]], T],
+    kind: str,
+    find_odd: Callable[[Mapping[str, object]], Iterable[str]] | None = None,
 ) -> tuple[list[T], list[Flaw]]:
     """Decodes each row; a row that cannot be understood becomes a flaw and affects no other.
 
-    ``kind`` names the rows, e.g. ``log entry``; it is part of a flaw's place.
+    Args:
+        rows: the parsed rows of an answer.
+        decode: reads one of them.
+        kind: names the rows, e.g. ``log entry``; it is part of a flaw's place.
+        find_odd: finds the implausible values of a row, which ``decode`` dropped or cut.
     """
     decoded: list[T] = []
     flaws: list[Flaw] = []
@@ -58,17 +67,16 @@ def decode_rows(
         except Exception as error:  # noqa: BLE001 (one row that raises must not keep the others)
             what = str(error) if isinstance(error, ValueError) else internal_error_text(error)
             flaws.append(Flaw(_place(row, kind), what))
+        if find_odd is not None:
+            flaws += [Flaw(_place(row, kind), what) for what in find_odd(row)]
     return decoded, flaws
 
 
-def odd_rows(rows: Iterable[object], kind: str) -> list[Flaw]:
-    """The implausible values of decoded rows, which the decoders dropped or cut."""
-    return [
-        Flaw(_place(row, kind), what)
-        for row in rows
-        if isinstance(row, Mapping)
-        for what in (*find_oddities(row), *_odd_fields(row), *_odd_fields(row.get("incident")))
-    ]
+def odd_values(row: Mapping[str, object]) -> Iterator[str]:
+    """The implausible values of an incident or a log entry, each as text."""
+    yield from find_oddities(row)
+    yield from _odd_fields(row)
+    yield from _odd_fields(row.get("incident"))
 
 
 def _odd_fields(value: object) -> Iterable[str]:
@@ -138,22 +146,42 @@ def without_future(incident: Incident, latest: datetime) -> Incident:
     )
 
 
+@dataclass(slots=True)
+class _Seen:
+    """An incident of an entry. ``is_plain``: it has no implausible value; None: not known yet."""
+
+    raw: Mapping[str, object]
+    incident: Incident
+    is_plain: bool | None = None
+
+
 class IncidentMemory:
-    """Decodes each incident only once while it stays the same.
+    """Reads each incident only once while it stays the same.
 
     A page repeats the whole incident with each of its entries.
     """
 
     def __init__(self) -> None:
-        self._known: dict[object, tuple[Mapping[str, object], Incident]] = {}
+        self._known: dict[object, _Seen] = {}
+        self._last: tuple[object, _Seen] | None = None
 
     def decode(self, raw: Mapping[str, object]) -> Incident:
         """As ``decode_incident``."""
         key = raw.get("id")
-        known = self._known.get(key) if isinstance(key, str) else None
-        if known is None or known[0] != raw:
-            known = self._known[key] = raw, decode_incident(raw)
-        return known[1]
+        seen = self._known.get(key) if isinstance(key, str) else None
+        if seen is None or seen.raw != raw:
+            seen = self._known[key] = _Seen(raw, decode_incident(raw))
+        self._last = raw, seen
+        return seen.incident
+
+    def odd_values(self, entry: Mapping[str, object]) -> Iterator[str]:
+        """As ``odd_values`` of this module, for the entry that was decoded last."""
+        raw, seen = self._last or (None, None)
+        if seen is None or entry.get("incident") is not raw:
+            return odd_values(entry)
+        if seen.is_plain is None:
+            seen.is_plain = not any(odd_values({"incident": seen.raw}))
+        return odd_values({**entry, "incident": None} if seen.is_plain else entry)
 
 
 def decode_log_entry(

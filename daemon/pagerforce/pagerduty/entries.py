@@ -12,7 +12,7 @@ from pagerforce.model.incident import LogEntry
 from pagerforce.model.ports import Flaw
 from pagerforce.pagerduty.client import MAX_DEPTH, PAGE_SIZE, Page, PagerDutyClient
 from pagerforce.pagerduty.cutting import Sample, expected_rows
-from pagerforce.pagerduty.decode import IncidentMemory, decode_log_entry, decode_rows, odd_rows
+from pagerforce.pagerduty.decode import IncidentMemory, decode_log_entry, decode_rows
 from pagerforce.pagerduty.paging import PageSize
 from pagerforce.pagerduty.refusals import PageTooDeepError
 from pagerforce.pagerduty.windows import SECOND, SHORT_SPAN, Window
@@ -203,8 +203,9 @@ def _take_in(
     """Adds a page to the reading; returns whether this pass has seen one of its entries before."""
     has_repeated = False
     decode = partial(decode_log_entry, to_incident=reading.incidents.decode)
-    entries, flaws = decode_rows(page.rows, decode, "log entry")
-    reading.flaws.update(dict.fromkeys([*flaws, *odd_rows(page.rows, "log entry")]))
+    find_odd = reading.incidents.odd_values
+    entries, flaws = decode_rows(page.rows, decode, "log entry", find_odd)
+    reading.flaws.update(dict.fromkeys(flaws))
     for position, entry in enumerate(entries, start=offset):
         has_repeated = has_repeated or entry.id in seen
         seen.add(entry.id)

@@ -13,7 +13,7 @@ from pagerforce.errors import MalformedError, RefusedError, TooLargeError
 from pagerforce.model.incident import Incident
 from pagerforce.model.ports import Flaw
 from pagerforce.pagerduty.client import MAX_DEPTH, Page, PagerDutyClient, Params
-from pagerforce.pagerduty.decode import decode_incident, decode_rows, odd_rows
+from pagerforce.pagerduty.decode import decode_incident, decode_rows, odd_values
 from pagerforce.pagerduty.directory import Directory
 from pagerforce.pagerduty.paging import PageSize
 from pagerforce.pagerduty.refusals import PageTooDeepError
@@ -87,9 +87,9 @@ class OpenIncidents:
             before = page.rows
             size.grow()
             pages += 1
-            incidents, flaws = decode_rows(page.rows, decode_incident, "incident")
+            incidents, flaws = decode_rows(page.rows, decode_incident, "incident", odd_values)
             self.found.update((incident.id, incident) for incident in incidents)
-            self.flaws.update(dict.fromkeys([*flaws, *odd_rows(page.rows, "incident")]))
+            self.flaws.update(dict.fromkeys(flaws))
             offset += len(page.rows)
             if not page.more or not page.rows:
                 return pages

@@ -1,8 +1,9 @@
 """Adds names and e-mails to the user references of log entries and incidents."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from pagerforce.errors import MalformedError, RefusedError, TransientError
 from pagerforce.model.incident import Incident, LogEntry, Person

@@ -15,7 +15,7 @@ from pagerforce.model.incident import Incident
 from pagerforce.model.ports import Clock, EntryBatch, Flaw
 from pagerforce.pagerduty.client import MAX_DEPTH, PagerDutyClient
 from pagerforce.pagerduty.cutting import Cutting
-from pagerforce.pagerduty.decode import decode_incident, odd_rows
+from pagerforce.pagerduty.decode import decode_incident, odd_values
 from pagerforce.pagerduty.directory import Directory
 from pagerforce.pagerduty.entries import WANTED_ENTRIES, WindowRead, read_window
 from pagerforce.pagerduty.open_incidents import OpenIncidents
@@ -115,7 +115,8 @@ class PagerDutyPoller:
             incident = await people.complete_incident(decode_incident(raw))
         except ValueError as error:
             raise MalformedError(f"incident {incident_id}: the answer {error}") from error
-        self._owe([*odd_rows([raw], "incident"), *people.flaws])
+        odd = [Flaw(f"incident {incident_id}", what) for what in odd_values(raw)]
+        self._owe([*odd, *people.flaws])
         return incident
 
     async def _to_batch(self, reading: WindowRead, window: Window, read_to: datetime) -> EntryBatch:

@@ -9,8 +9,10 @@ Facts: ``pagerduty.pages-of-hundred``, ``pagerduty.log-bounds-on-creation``,
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from pagerforce.model.incident import LogEntry
 

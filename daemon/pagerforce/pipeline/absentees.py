@@ -6,8 +6,10 @@ rows are missing at once, this is the more likely cause, and nothing is done.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from pagerforce.model.ids import RecordId
 from pagerforce.model.record import Record

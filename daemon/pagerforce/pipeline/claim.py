@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagerforce.model.action import OVERTAKEN, Specs, TargetKind, Task
 from pagerforce.model.durations import CLOCK_KNOWN_TO
@@ -37,8 +40,7 @@ _MOST_AT_ONCE = 500  # others must get access to the database too
 _PATIENCE = timedelta(minutes=1)  # a page that waits longer is evaluated again
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """Actions of one lane to attempt together, and the task for the handler."""
 
     actions: tuple[Action, ...]

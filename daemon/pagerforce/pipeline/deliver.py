@@ -7,11 +7,12 @@ sent that can't be recorded, and the outcomes of sent requests are recorded as s
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import anyio
 from anyio.abc import TaskGroup
+from msgspec.structs import replace
 
 from pagerforce.errors import RemoteError, StoreUnavailableError, TransientError
 from pagerforce.model.action import Task

@@ -7,8 +7,10 @@ belong to a moment and are never repeated.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from pagerforce.model.action import ActionSpec
 from pagerforce.model.event import Event

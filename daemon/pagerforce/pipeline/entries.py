@@ -1,8 +1,10 @@
 """Pure: PagerDuty's log entries and reconciled incidents -> events with the rules' decisions."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from pagerforce.diff.acts import TRIGGER
 from pagerforce.diff.fold import (

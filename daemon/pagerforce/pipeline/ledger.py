@@ -6,9 +6,11 @@ its outcome is stored without its effects.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagerforce.errors import StoreUnavailableError
 from pagerforce.model.action import Task
@@ -39,8 +41,7 @@ _Store: TypeAlias = Callable[[Transaction, Action, Settlement, datetime], Awaita
 _PLAIN: tuple[_Store, ...] = (attempts.note_outcome,)
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """The result of one action of a job."""
 
     job: Job

@@ -7,11 +7,12 @@ again until it ends.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import anyio
+from msgspec.structs import replace
 
 from pagerforce.errors import (
     CredentialsError,

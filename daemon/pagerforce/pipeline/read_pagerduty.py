@@ -1,9 +1,11 @@
 """Reads PagerDuty: log entries from the cursor on, and regularly the open incidents."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from pagerforce.model.durations import OVERLAP
 from pagerforce.model.ids import IncidentId, Side, event_id_of

@@ -1,8 +1,10 @@
 """Reads Salesforce: changed rows and comments from the cursors on; at first, all rows once."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from pagerforce.errors import CredentialsError, RemoteError
 from pagerforce.model.ids import Side, find_record_id

@@ -1,8 +1,10 @@
 """Pure: Salesforce rows and comments -> events with the rules' decisions."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from pagerforce.diff.record import RecordChange, blank, compare, event_id, is_merge, merged
 from pagerforce.model.event import CommentText, Event

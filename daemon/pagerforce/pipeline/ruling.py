@@ -2,9 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagerforce.model.action import Decision, Deferred, Purpose, Rendered, Unrenderable
 from pagerforce.model.event import Event
@@ -83,8 +87,7 @@ class World:
         return self.moved.get(incident.id, [])
 
 
-@dataclass(frozen=True, slots=True)
-class Ruled:
+class Ruled(Struct, frozen=True):
     """An event with the results of its rules, ready to be stored.
 
     ``members``: the incidents and records whose order it keeps. ``matched``: (ruleset, rule) pairs.
@@ -97,12 +100,11 @@ class Ruled:
     actions: Sequence[NewAction] = ()
     matched: Sequence[tuple[str, str]] = ()
     echo_of: str | None = None
-    context: Mapping[str, object] = field(default_factory=dict)
+    context: Mapping[str, object] = msgspec.field(default_factory=dict)
     errors: Sequence[Exception] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(Struct, frozen=True):
     """Applies rules, comment settings and delete settings to events. Pure.
 
     ``off``: (ruleset, rule) -> why it is switched off.
@@ -111,7 +113,7 @@ class Judge:
     book: RuleBook
     maps: Mapping[str, Mapping[str, Scalar]]
     settings: PipelineSettings
-    off: Mapping[tuple[str, str], str] = field(default_factory=lambda: NONE_OFF)
+    off: Mapping[tuple[str, str], str] = msgspec.field(default_factory=lambda: NONE_OFF)
 
     def rule(self, event: Event, world: World, now: datetime) -> Ruled:
         """The result of one event."""

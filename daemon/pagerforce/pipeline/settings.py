@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from msgspec import Struct
+
 from pagerforce.model.action import Purpose, Specs, spec_for
 
 
@@ -39,8 +41,7 @@ class DeliveryLimits:
     timeout: timedelta = timedelta(seconds=30)
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How often and how far back one side is read."""
 
     calm: timedelta

@@ -1,8 +1,10 @@
 """Applies the outcome of an attempt to the outbox, the snapshots and the links."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from pagerforce.diff.record import blank
 from pagerforce.model.action import Task

@@ -5,6 +5,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from pagerforce.model.action import ActionCall
 from pagerforce.model.ids import Side
 from pagerforce.rules.operators import Operand, Operator
@@ -45,8 +47,7 @@ class Group:
 Node: TypeAlias = Condition | Group
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One rule, checked.
 
     Attributes:

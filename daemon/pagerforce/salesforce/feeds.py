@@ -5,8 +5,10 @@ describe, those that rules and mappings need, and those in ``[[objects]]``.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from pagerforce.config.schema import CommentSettings, Config, ObjectSettings
 from pagerforce.errors import RefusedError

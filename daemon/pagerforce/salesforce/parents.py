@@ -7,8 +7,11 @@ If a watched field of a parent changed, its children are read by the parent's Id
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagerforce.errors import (
     BudgetError,
@@ -55,8 +58,7 @@ class ParentFeed:
         return f"{PARENTS}{self.object}"
 
 
-@dataclass(frozen=True, slots=True)
-class Ride:
+class Ride(Struct, frozen=True):
     """A query for changed parents within a poll's request."""
 
     feed: ParentFeed

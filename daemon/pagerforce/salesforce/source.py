@@ -7,8 +7,9 @@ locator can expire. Facts: docs/vendors/salesforce.md#cursor.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from pagerforce.config.schema import Config
 from pagerforce.errors import (

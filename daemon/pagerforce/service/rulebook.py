@@ -1,7 +1,9 @@
 """The rules in force, and how a new file replaces them while the daemon runs."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from pagerforce.config.load import Loaded
 from pagerforce.config.objects import ObjectSettings

@@ -11,10 +11,13 @@ import shutil
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagerforce.errors import StoreError, StoreUnavailableError
 from pagerforce.host.files import Folder, open_folder
@@ -38,8 +41,7 @@ _LARGEST_VALUE = 64 * 1024 * 1024  # no row of pagerforce comes near it
 _LAST_STAMP = "SELECT CAST(max(seen_at) AS BLOB) FROM event"
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
+class Backup(Struct, frozen=True):
     """A sound backup: its file, schema version, size, and time.
 
     ``made_at`` None: nothing had happened yet, or the file was not created by ``backup``.

@@ -1,18 +1,18 @@
-"""The model's dataclasses as JSON text and back.
+"""The model's structs as JSON text and back.
 
 Every version must read the texts of the previous one: unknown keys are ignored, and missing keys
-get the dataclass's default.
+get the struct's default.
 """
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any, TypeAlias
 
 import orjson
+from msgspec import Struct
 
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
@@ -32,9 +32,9 @@ def to_stamp(moment: datetime) -> str:
 
 
 def to_text(value: object) -> str:
-    """JSON text of a dataclass, or of plain data that may contain dataclasses.
+    """JSON text of a struct, or of plain data that may contain structs.
 
-    A dataclass's fields that are None are left out.
+    A struct's fields that are None are left out.
     """
     try:
         return orjson.dumps(value, _to_plain, _OPTIONS).decode()
@@ -73,15 +73,15 @@ def from_text(text: str) -> Any:  # noqa: ANN401 - as json.loads, see above
 
 
 def to_plain(value: object) -> dict[str, object]:
-    """The fields of a dataclass that are not None, by name; values stay as they are.
+    """The fields of a struct that are not None, by name; values stay as they are.
 
     Raises:
-        TypeError: it is no dataclass.
+        TypeError: it is no struct.
     """
     # mypy confuses the hash of a class's instances with the class's own.
     shape = _shape_of(type(value))  # type: ignore[arg-type]
     if shape is None:
-        raise TypeError(f"{type(value).__name__} is no dataclass")
+        raise TypeError(f"{type(value).__name__} is no struct")
     return _known_values(shape, value)
 
 
@@ -111,10 +111,10 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_
 
 @cache
 def _shape_of(kind: type) -> _Shape | None:
-    """The names of a dataclass's fields, and the getter of their values; None for other classes."""
-    if not is_dataclass(kind):
+    """The names of a struct's fields, and the getter of their values; None for other classes."""
+    if not issubclass(kind, Struct):
         return None
-    names = tuple(field.name for field in fields(kind))
+    names = kind.__struct_fields__
     if len(names) == 1:
         return names, lambda value: (getattr(value, names[0]),)
     return names, attrgetter(*names)

@@ -5,7 +5,6 @@ equal. Events of earlier versions, with both states in full, stay readable.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
@@ -19,7 +18,7 @@ _OLD_VALUES = "old_values"  # of a record: the fields with another value before
 _NEW_FIELDS = "new_fields"  # of a record: the fields that were not known before
 _OLD_INCIDENT = "old_incident_values"  # of an incident: likewise; null: it had none
 
-_NAMES = tuple(field.name for field in fields(Incident))
+_NAMES = Incident.__struct_fields__
 _VALUES = attrgetter(*_NAMES)
 _NOTHING = object()
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Transaction
 from pagerforce.store.journal import begin_of, last_seq
@@ -23,8 +25,7 @@ class Place:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Some events. ``place``: where to continue; None at the end. ``share``: the share done."""
 
     lines: Sequence[bytes]

@@ -3,11 +3,11 @@
 import json
 import math
 import re
-from dataclasses import dataclass
 from typing import NoReturn
 
 import httpx
 import orjson
+from msgspec import Struct
 
 from pagerforce.errors import MalformedError, RemoteError, TooLargeError, UnknownOutcomeError
 from pagerforce.wire.bounds import ONE, Bounds, bounds_of, excess
@@ -97,8 +97,7 @@ def _refuse(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The answer to one request.
 
     Attributes:

@@ -1,10 +1,10 @@
 """Sends one request and reads its whole answer, under a deadline and a bound on its size."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import anyio
 import httpx
+from msgspec.structs import replace
 
 from pagerforce.observe import pulse
 from pagerforce.wire.answer import Answer

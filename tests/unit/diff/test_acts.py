@@ -1,7 +1,8 @@
 """Entries that PagerDuty writes for one act of a person."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from pagerforce.diff.acts import gather
 from pagerforce.model.ids import IncidentId

@@ -1,7 +1,7 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from pagerforce.diff.fold import Held, changed_fields, find_reopening, find_unlogged, fold
 from pagerforce.model.ids import IncidentId

@@ -17,9 +17,10 @@ possible answer is handled (docs/adr/0007-whose-an-acknowledged-incident-is.md):
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+
+from msgspec.structs import replace
 
 from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.action import (

@@ -6,7 +6,8 @@ numbered parts if PagerDuty refuses it as too long.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pagerforce.errors import MalformedError, RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.action import (

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.action import Task
 from pagerforce.model.incident import Incident
@@ -28,8 +30,7 @@ from pagerforce.pagerduty.refusals import ALREADY_ACKNOWLEDGED
 _PLAN_LACKS_IT = 402
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """The fields to send for one incident, and the text of the outcome.
 
     Attributes:

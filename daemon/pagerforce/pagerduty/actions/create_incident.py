@@ -7,9 +7,11 @@ the key, the title and the service meanwhile.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagerforce.errors import RefusedError, TransientError, UnknownOutcomeError
 from pagerforce.model.action import (
@@ -59,8 +61,7 @@ _LONGEST_LOOK_BACK = timedelta(days=30)
 """``since`` may reach back six months; no attempt is older than this."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Creation:
+class _Creation(Struct, frozen=True):
     """The incident to create, with all names resolved, and its writer."""
 
     service_id: str

@@ -5,7 +5,9 @@ refused request has changed nothing. The service and a title cannot be left out.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagerforce.errors import RefusedError
 from pagerforce.model.lengths import cut
@@ -31,8 +33,7 @@ _STATUSES = frozenset({400, 402, 403, 404, 413, 422})
 _HOPELESS = frozenset({"1001", "5002"})
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """A new incident as sent; ``left_out``: the missing parts with reasons, shown by ``why``."""
 
     body: Mapping[str, object]

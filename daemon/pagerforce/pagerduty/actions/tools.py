@@ -1,8 +1,11 @@
 """The shared tools of this side's handlers: the API, name lookups, the writer of a change."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagerforce.config.schema import Config
 from pagerforce.errors import MalformedError, RefusedError, RemoteError
@@ -31,8 +34,7 @@ class UnknownNameError(RefusedError):
         self.what = what
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(Struct, frozen=True):
     """The user whose name a write carries.
 
     Attributes:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from pagerforce.model.action import Task
 from pagerforce.model.following import follows, shows
 from pagerforce.model.ids import RecordId, Side, is_same_record_id
@@ -37,8 +39,7 @@ _MAY_BE_GONE = frozenset({"ENTITY_IS_DELETED", "INSUFFICIENT_ACCESS_OR_READONLY"
 _WHOLE_RECORD = _MAY_BE_GONE | {"ENTITY_IS_LOCKED"}
 
 
-@dataclass(frozen=True, slots=True)
-class FieldWrite:
+class FieldWrite(Struct, frozen=True):
     """One typed call of the task: a field and its new value.
 
     ``remark``: how the value was changed to fit; empty if it was not. ``is_contested``: it replaces

@@ -12,8 +12,9 @@ would change goes alone, and the record is read after it. Facts:
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from pagerforce.errors import RefusedError, RemoteError
 from pagerforce.model.action import (

@@ -7,12 +7,12 @@ with a deadline. If a lookup takes too long, the caller is judged by the kernel'
 
 import socket
 from contextlib import suppress
-from dataclasses import replace
 from typing import TypeVar
 
 import anyio
 from anyio.from_thread import run_sync as run_in_loop
 from anyio.to_thread import run_sync
+from msgspec.structs import replace
 
 from pagerforce.service.control.peers import (
     Caller,

@@ -8,7 +8,8 @@ in the outbox, which check again before they write.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pagerforce.config.load import Loaded
 from pagerforce.model.link import LinkState

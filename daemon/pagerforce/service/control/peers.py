@@ -8,6 +8,8 @@ import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from pagerforce.service.control.roles import Role
 
 _SO_PEERGROUPS = 59  # linux/socket.h; Python has no name for it
@@ -15,8 +17,7 @@ _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: struct ucred of unix(7)
 _MOST_GROUPS = 256  # Python's getsockopt() takes no buffer above 1024 bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """Credentials of the process that connected; the kernel keeps them from that time."""
 
     pid: int
