@@ -6,9 +6,25 @@ from datetime import timedelta
 import pytest
 
 from pagerforce.sandbox.faults import Fault, FaultKind
-from rig import JANE, HostClock, open_rig
+from rig import INCIDENT, JANE, HostClock, P, open_rig
+from rules.kit import REMEDYFORCE, SHORT, is_, rule, toml
 
 DAY = 86_400.0
+KEYLESS = toml(
+    rule(
+        "made",
+        "pagerduty",
+        [is_("event.type", "equals", "trigger")],
+        {
+            "do": "salesforce.create_record",
+            "fields": {
+                SHORT: "{{ incident.title }}",
+                f"{P}FKStatus__c": {"lookup": {"Name": "NEW"}},
+            },
+        },
+    ),
+    objects=({**REMEDYFORCE, "external_id_field": ""},),
+)
 
 
 async def a_story(rig, daemon, text):
@@ -72,3 +88,28 @@ async def test_a_row_from_the_future_hides_no_other(tmp_path, by):
         assert await daemon.dead_letters() == []
         heard = [x["event"] for x in await daemon.log() if x["record"] == odd]
         assert heard == (["create", "update"] if by < timedelta(days=1) else ["create"])
+
+
+@pytest.mark.parametrize("back", [-277, 277])
+@pytest.mark.parametrize("delivers_first", [True, False])
+async def test_a_record_whose_answer_was_lost_is_found_although_the_host_was_set_meanwhile(
+    tmp_path, back, delivers_first
+):
+    """Somebody changed its text, so that only the time of the attempt can tell."""
+    async with open_rig(tmp_path, KEYLESS) as rig:
+        async with rig.daemon() as daemon:
+            fault = Fault(FaultKind.ERROR_AFTER, method="POST", path=INCIDENT)
+            rig.desk.salesforce_faults.add(fault)
+            incident_id = rig.pd.trigger("PDBA001", "Replication lag")["id"]
+            rig.advance(2)
+            await daemon.parts.pagerduty_reader.poll()
+            await daemon.deliver()
+        (record,) = rig.sf.rows(INCIDENT)
+        rig.change(record["Id"], shortDescription="Renamed by a person")
+        rig.host.set_back(back)
+        rig.advance(300)
+        async with rig.daemon(delivers_first=delivers_first) as daemon:
+            await daemon.step(4, seconds=70)
+            assert [row["Id"] for row in rig.sf.rows(INCIDENT)] == [record["Id"]]
+            assert await daemon.links() == [(incident_id, record["Id"], "active")]
+            assert await daemon.dead_letters() == []

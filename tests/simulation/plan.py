@@ -1,10 +1,8 @@
 """The kind of history of a seed: the daemon's configuration, the difficulties of its life, the duration."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
-
-from msgspec.structs import replace
 
 from pagerforce.pipeline.pace import Sweep
 from pagerforce.sandbox.pagerduty.edits import Both

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from pagerforce.model.event import Event
+from pagerforce.model.event import CommentText, Event
 from pagerforce.model.ids import EventId, RecordId, Side
 from pagerforce.model.incident import Person
 from pagerforce.model.record import Comment
@@ -32,16 +32,35 @@ async def test_records_read_before_then_of_that_object_and_of_somebody_else(tmp_
             journal.Entry(created(4, kind="update")),
         ]
         await journal.append(tx, early, NOW)
-        await journal.append(tx, [journal.Entry(created(5))], NOW + timedelta(seconds=2))
-        found = await own_writes.records_seen_before(tx, "case", NOW + timedelta(seconds=1))
+        seq = await newest(tx)
+        await journal.append(tx, [journal.Entry(created(5))], NOW - timedelta(seconds=2))
+        found = await own_writes.records_seen_before(tx, "case", seq)
         assert found == {"500000000000001AAA"}
 
 
 async def test_comments_read_before_then_and_not_of_pagerforce(tmp_path):
+    """The journal's order decides; the time only where a comment has no event."""
     async with open_database(tmp_path / "p.db") as database, database.write() as tx:
-        early = [(comment("00a000000000001AAA"), None), (comment("00a000000000002AAA"), "a1")]
-        await own_writes.put_comments(tx, early, NOW)
-        late = [(comment("00a000000000003AAA"), None)]
-        await own_writes.put_comments(tx, late, NOW + timedelta(seconds=2))
-        found = await own_writes.comments_seen_before(tx, PARENT, NOW + timedelta(seconds=1))
-        assert found == {"00a000000000001AAA"}
+        first, own, early, late, silent = (f"00a00000000000{number}AAA" for number in range(5))
+        await own_writes.put_comments(tx, [(comment(first), None), (comment(own), "a1")], NOW)
+        await said(tx, early, NOW + timedelta(seconds=9))
+        seq = await newest(tx)
+        await said(tx, late, NOW - timedelta(seconds=9))  # somebody set the clock back
+        await own_writes.put_comments(tx, [(comment(silent), None)], NOW + timedelta(seconds=2))
+        found = await own_writes.comments_seen_before(tx, PARENT, seq, NOW + timedelta(seconds=1))
+        assert found == {first, early}
+
+
+async def said(tx, name, at):
+    await own_writes.put_comments(tx, [(comment(name), None)], at)
+    text = CommentText("text", "Raj", NOW, name)
+    event_id = EventId(f"sf:{name}:comment")
+    event = Event(
+        event_id, Side.SALESFORCE, "comment", NOW, object="Case", record_id=PARENT, comment=text
+    )
+    await journal.append(tx, [journal.Entry(event)], at)
+
+
+async def newest(tx):
+    (row,) = await tx.rows("SELECT max(seq) FROM event")
+    return row[0]

@@ -1,7 +1,7 @@
 """Actions: how each kind is declared, what a rule decided, and what its handler receives."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -213,10 +213,16 @@ class Decision(Struct, frozen=True):
 
 
 class Tried(Struct, frozen=True):
-    """An attempt with an unknown outcome, in this host's clock. ``ended``: if the API answered it."""
+    """An attempt with an unknown outcome, in this host's clock.
+
+    Attributes:
+        ended: if the API answered it.
+        ahead: how far the side's clock was ahead of this host's then; None: not known.
+    """
 
     began: datetime
     ended: datetime | None = None
+    ahead: timedelta | None = None
 
 
 class Rival(Struct, frozen=True):

@@ -272,7 +272,10 @@ class Deliverer:
         async with self._tools.database.write() as tx:
             for item in foreseen:
                 job = item.job
-                if not await attempts.begin_attempt(tx, job.actions, job.task.incident_id, now):
+                ahead = self._tools.ahead(self._tools.handlers[job.task.do].spec.side)
+                if not await attempts.begin_attempt(
+                    tx, job.actions, job.task.incident_id, now, ahead
+                ):
                     continue
                 begun.append(item)
                 if item.expected is not None:

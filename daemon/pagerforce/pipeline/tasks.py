@@ -85,17 +85,17 @@ async def _seen_before(
 ) -> frozenset[str]:
     """Rows that no attempt of this action created: polls saw them before. Not after a restore."""
     began = head.first_attempt_at
-    if (
-        not head.is_uncertain
-        or spec.side is not Side.SALESFORCE
-        or began is None
-        or head.doubt_since
-    ):
+    if not head.is_uncertain or spec.side is not Side.SALESFORCE or head.doubt_since:
+        return frozenset()
+    seq = await attempts.read_before(tx, head)
+    if seq is None or began is None:
         return frozenset()
     if spec.target is TargetKind.NEW_RECORD:
         name = str((head.args or {}).get("object") or head.object)
-        return await own_writes.records_seen_before(tx, name, began)
-    return await own_writes.comments_seen_before(tx, record_id, began) if record_id else frozenset()
+        return await own_writes.records_seen_before(tx, name, seq)
+    if record_id is None:
+        return frozenset()
+    return await own_writes.comments_seen_before(tx, record_id, seq, began)
 
 
 async def _linked(tx: Transaction, head: Action, event: Event) -> frozenset[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pagerforce.errors import RemoteError
+from pagerforce.model.ids import Side
 from pagerforce.model.ports import ActionHandler, Clock
 from pagerforce.model.verdict import Verdict
 from pagerforce.observe.metrics import Metrics
@@ -18,7 +19,8 @@ class Tools:
     """The dependencies of delivery.
 
     ``verdict_of``: the verdict for a failed read before the attempt. ``skew``: how far Salesforce's
-    clock is ahead of PagerDuty's.
+    clock is ahead of PagerDuty's. ``ahead``: how far a side's clock is ahead of this host's; None
+    before its first answer.
     """
 
     database: Database
@@ -29,3 +31,4 @@ class Tools:
     policy: RetryPolicy
     verdict_of: Callable[[RemoteError], Verdict]
     skew: Callable[[], timedelta]
+    ahead: Callable[[Side], timedelta | None]

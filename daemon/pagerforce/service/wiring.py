@@ -188,6 +188,16 @@ class _Ground:
             return timedelta(0)
         return session.now() - there
 
+    def ahead(self, side: Side) -> timedelta | None:
+        """Returns how far a side's clock is ahead of this host's; None before its first answer."""
+        session = self.salesforce.client.session
+        there = (
+            self.pagerduty.client.server_time
+            if side is Side.PAGERDUTY
+            else (session.now() if session.is_dated else None)
+        )
+        return None if there is None else there - self.clock.now()
+
     def wait(self, attempts: int) -> float:
         """Returns the wait in seconds after this many attempts, with jitter."""
         return backoff_seconds(
@@ -271,6 +281,7 @@ def _deliverer(ground: _Ground, writes: WriteLog) -> Deliverer:
         policy=RetryPolicy(limits.retry_for, ground.wait),
         verdict_of=verdict_of,
         skew=ground.skew,
+        ahead=ground.ahead,
     )
     objects = ground.rules.loaded.config.objects
     keyed = frozenset(item.name.lower() for item in objects if item.external_id_field)

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from pagerforce.model.action import Rival, Tried
 from pagerforce.model.ids import IncidentId
@@ -15,17 +16,31 @@ from pagerforce.store.unreadable import each
 
 _MOST_ATTEMPTS = 100
 _MOST_RIVALS = 500
+_TRIED = "attempt.started_at, iif(attempt.is_answered, attempt.finished_at, NULL), attempt.ahead"
 
 
 async def begin_attempt(
-    tx: Transaction, actions: Sequence[Action], incident_id: IncidentId | None, now: datetime
+    tx: Transaction,
+    actions: Sequence[Action],
+    incident_id: IncidentId | None,
+    now: datetime,
+    ahead: timedelta | None = None,
 ) -> bool:
     """Records the start of an attempt and its incident: after a crash it may have had effect there.
 
-    False if one of the actions is no longer waiting (discarded meanwhile).
+    Args:
+        tx: the transaction.
+        actions: the actions of the attempt.
+        incident_id: the incident on which it is made.
+        now: this host's clock.
+        ahead: how far the side's clock is ahead of it; None: not known.
+
+    Returns:
+        False if one of the actions is no longer waiting (discarded meanwhile).
     """
     ids = [action.id for action in actions]
     stamp = to_stamp(now)
+    seconds = None if ahead is None else ahead.total_seconds()
     count = await tx.run(
         "UPDATE action SET state = 'in_flight', attempts = min(attempts, 1000000) + 1, "
         "first_attempt_at = coalesce(first_attempt_at, ?) "
@@ -33,9 +48,11 @@ async def begin_attempt(
         (stamp, *ids),
     )
     await tx.run_many(
-        "INSERT OR REPLACE INTO attempt (action_id, number, started_at, incident_id) "
-        "SELECT id, attempts, ?, ? FROM action WHERE id = ? AND state = 'in_flight'",
-        [(stamp, incident_id, action_id) for action_id in ids],
+        "INSERT OR REPLACE INTO attempt "
+        "(action_id, number, started_at, incident_id, ahead, event_seq) "
+        "SELECT id, attempts, ?, ?, ?, (SELECT max(seq) FROM event) FROM action "
+        "WHERE id = ? AND state = 'in_flight'",
+        [(stamp, incident_id, seconds, action_id) for action_id in ids],
     )
     return count == len(ids)
 
@@ -53,16 +70,33 @@ async def tried_incidents(tx: Transaction, action: Action) -> tuple[IncidentId, 
 async def tried(tx: Transaction, action_id: str) -> tuple[Tried, ...]:
     """Start times of the newest attempts of an action without an answer."""
     rows = await tx.rows(
-        "SELECT started_at, iif(is_answered, finished_at, NULL) FROM attempt WHERE action_id = ? "
+        f"SELECT {_TRIED} FROM attempt WHERE action_id = ? "
         "AND (verdict IS NULL OR verdict = 'unknown') ORDER BY number DESC LIMIT ?",
         (action_id, _MOST_ATTEMPTS),
     )
     return tuple(each(tx, "attempt", rows, _to_tried))
 
 
-def _to_tried(row: Sequence[str | None]) -> Tried:
-    began, ended = row
-    return Tried(parse_stamp(began or ""), parse_stamp(ended) if ended else None)
+async def read_before(tx: Transaction, action: Action) -> int | None:
+    """The newest event when the first attempt of an action began; None: there was none.
+
+    By the order of the journal: this host's clock may be set. Attempts of earlier versions go by time.
+    """
+    row = await tx.row(
+        "SELECT coalesce(event_seq, (SELECT max(seq) FROM event WHERE seen_at < started_at)) "
+        "FROM attempt WHERE action_id = ? ORDER BY number LIMIT 1",
+        (action.id,),
+    )
+    return None if row is None else row[0]
+
+
+def _to_tried(row: Sequence[Any]) -> Tried:
+    began, ended, ahead = row
+    return Tried(
+        parse_stamp(began),
+        parse_stamp(ended) if ended else None,
+        None if ahead is None else timedelta(seconds=ahead),
+    )
 
 
 async def rivals_of(tx: Transaction, action: Action) -> tuple[Rival, ...]:
@@ -71,7 +105,7 @@ async def rivals_of(tx: Transaction, action: Action) -> tuple[Rival, ...]:
     They wait, are under way, or are dead letters, and one of their attempts had no answer.
     """
     rows = await tx.rows(
-        "SELECT args, json_group_array(json_array(started_at, iif(is_answered, attempt.finished_at, NULL))) "
+        f"SELECT args, json_group_array(json_array({_TRIED})) "
         "FROM action "
         "JOIN attempt ON attempt.action_id = action.id "
         "WHERE do = ? AND object = ? AND id <> ? AND args IS NOT NULL "

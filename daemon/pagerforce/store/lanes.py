@@ -131,8 +131,9 @@ async def _copy_attempts(tx: Transaction, action: Action, part_id: str) -> None:
     )
     await tx.run(
         "INSERT INTO attempt (action_id, number, started_at, finished_at, verdict, detail, requests, "
-        "incident_id, is_answered) SELECT ?, number, started_at, finished_at, verdict, detail, "
-        "requests, incident_id, is_answered FROM attempt WHERE action_id = ?",
+        "incident_id, is_answered, ahead, event_seq) SELECT ?, number, started_at, finished_at, "
+        "verdict, detail, requests, incident_id, is_answered, ahead, event_seq "
+        "FROM attempt WHERE action_id = ?",
         (part_id, action.id),
     )
 

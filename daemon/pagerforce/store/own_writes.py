@@ -352,20 +352,28 @@ async def own_ids(tx: Transaction, parent: str, *, but_of: str) -> frozenset[str
     return frozenset(row[0] for row in rows)
 
 
-async def comments_seen_before(tx: Transaction, parent: str, at: datetime) -> frozenset[str]:
-    """Comments of a record that polls had read as somebody else's before then."""
+async def comments_seen_before(
+    tx: Transaction, parent: str, seq: int, at: datetime
+) -> frozenset[str]:
+    """Comments of a record that polls had read as somebody else's with this event or earlier.
+
+    ``at``: the time of that event; it decides on comments without an event, such as the first ones.
+    """
     rows = await tx.rows(
-        "SELECT id FROM comment WHERE parent_id = ? AND action_id IS NULL AND seen_at < ?",
-        (parent, to_stamp(at)),
+        "SELECT comment.id FROM comment LEFT JOIN event ON event.record_id = comment.parent_id "
+        f"AND event.type = 'comment' AND {json_part('event.data', '$.comment.id')} = comment.id "
+        "WHERE comment.parent_id = ? AND comment.action_id IS NULL "
+        "AND iif(event.seq IS NULL, comment.seen_at < ?, event.seq <= ?)",
+        (parent, to_stamp(at), seq),
     )
     return frozenset(row[0] for row in rows)
 
 
-async def records_seen_before(tx: Transaction, object_name: str, at: datetime) -> frozenset[str]:
-    """Records that polls had read as created by others before then, in the latest events."""
+async def records_seen_before(tx: Transaction, object_name: str, seq: int) -> frozenset[str]:
+    """Records that polls had read as created by others with this event or one shortly before."""
     rows = await tx.rows(
         "SELECT record_id FROM event WHERE seq > (SELECT max(seq) FROM event) - ? "
-        "AND type = 'create' AND lower(object) = lower(?) AND echo_of IS NULL AND seen_at < ?",
-        (_LOOKED_BACK, object_name, to_stamp(at)),
+        "AND type = 'create' AND lower(object) = lower(?) AND echo_of IS NULL AND seq <= ?",
+        (_LOOKED_BACK, object_name, seq),
     )
     return frozenset(row[0] for row in rows if row[0])

@@ -16,10 +16,10 @@ actions. The number of the remaining rows gives the result:
   attempts. Then nothing is sent: the action ends as a dead letter that names the rows and gives
   advice.
 
-**Time.** The times of attempts are in this host's clock; the server's clock is known from its
-answers. Rows without a trace count only from seconds before an attempt to minutes after it, and
-only if no poll had read them before the first attempt began. Rows with a trace count from an hour
-before the event, so that a clock that was set meanwhile causes no duplicate.
+**Time.** The times of attempts are in this host's clock, each with its difference to the server's,
+which is known from answers: this host's clock may be set before the next attempt. Rows without a
+trace count only from seconds before an attempt to minutes after it, and only if no poll had read
+them before the first attempt began. Rows with a trace count from an hour before the event.
 
 An external id needs no search: the server itself refuses a second row.
 """
@@ -72,12 +72,14 @@ def _is_within(at: datetime, spans: Sequence[tuple[datetime, datetime]]) -> bool
 
 
 def _spans(tried: Iterable[Tried], ahead: timedelta) -> tuple[tuple[datetime, datetime], ...]:
+    """The times of attempts in the server's clock; ``ahead``: how far it is ahead of this host's now."""
     return tuple(
         (
-            one.began + ahead - _BEFORE,
-            (one.began + _AFTER if one.ended is None else one.ended + _ENDED) + ahead,
+            one.began + then - _BEFORE,
+            (one.began + _AFTER if one.ended is None else one.ended + _ENDED) + then,
         )
         for one in tried
+        for then in (ahead if one.ahead is None else one.ahead,)
     )
 
 
