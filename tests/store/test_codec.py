@@ -25,7 +25,7 @@ def test_what_is_none_is_left_out_and_the_rest_comes_back():
     assert '"2026-03-02T08:00:00Z"' in text
     assert "number" not in text
     assert "Kältemaschine 🧊" in text
-    assert parse_incident(from_text(text)) == incident
+    assert parse_incident(text) == incident
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,14 @@ float, or None for empty. Instants are text in UTC, ``2026-01-02T03:04:05Z``.
 from collections.abc import Mapping, Sequence
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool | None
 Fields: TypeAlias = Mapping[str, Scalar]
-Json: TypeAlias = Scalar | Sequence["Json"] | Mapping[str, "Json"]
+if TYPE_CHECKING:
+    Json: TypeAlias = Scalar | Sequence["Json"] | Mapping[str, "Json"]
+else:
+    Json = Any  # msgspec has no recursive types
 _UTC_OFFSET = "+00:00"
 # Rows may be imported with times older than either vendor.
 _EARLIEST_STAMP = datetime(1970, 1, 1, tzinfo=UTC)

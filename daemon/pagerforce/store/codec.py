@@ -11,16 +11,15 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, TypeAlias
 
+import msgspec
 import orjson
 from msgspec import Struct
 
-from pagerforce.model.event import CommentText, Event
-from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
-from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
+from pagerforce.model.event import Event
+from pagerforce.model.incident import Incident
 from pagerforce.model.record import Record
-from pagerforce.model.value import Fields, format_instant, parse_instant
+from pagerforce.model.value import format_instant
 
-_SCALAR = str | int | float | bool | None
 _Shape: TypeAlias = tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]
 
 # Any: json.loads returns Any, and each reader below checks the shape that it expects.
@@ -120,111 +119,30 @@ def _shape_of(kind: type) -> _Shape | None:
     return names, attrgetter(*names)
 
 
-def _moment(data: Mapping[str, Any], key: str) -> datetime | None:
-    return parse_instant(data[key]) if data.get(key) else None
+_INCIDENTS = msgspec.json.Decoder(Incident)
+_RECORDS = msgspec.json.Decoder(Record)
 
 
-def _text(data: Mapping[str, Any], key: str) -> str | None:
-    value: str | None = _of(str | None, data.get(key))
-    return value
+def parse_incident(text: str) -> Incident:
+    """An incident's snapshot from a text of ``to_text``.
+
+    Raises:
+        ValueError: it is damaged: a value that is missing or of another type must not show first in
+            later code.
+    """
+    return _INCIDENTS.decode(text)
 
 
-def _of(kind: Any, value: Any) -> Any:  # noqa: ANN401 - a check of what came out of JSON
-    """The value, which must have this type: damage must not show first in later code."""
-    if not isinstance(value, kind):
-        raise TypeError("has another type than was stored")
-    return value
+def parse_record(text: str) -> Record:
+    """A record's snapshot; as ``parse_incident``."""
+    return _RECORDS.decode(text)
 
 
-def _person(data: Mapping[str, Any] | None) -> Person:
-    data = _of(dict, data or {})
-    return Person(_text(data, "id"), _text(data, "name"), _text(data, "email"))
+def to_incident(data: Mapping[str, Any]) -> Incident:
+    """An incident from its plain data; raises as ``parse_incident``."""
+    return msgspec.convert(data, Incident)
 
 
-def _ref(data: Mapping[str, Any] | None) -> Ref | None:
-    return Ref(_of(str, data["id"]), _text(data, "name")) if data else None
-
-
-def parse_incident(data: Mapping[str, Any]) -> Incident:
-    """An incident's snapshot from the data of ``to_text``."""
-    status = data.get("status")
-    merged = data.get("merged_into")
-    return Incident(
-        id=IncidentId(_of(str, data["id"])),
-        number=_of(int | None, data.get("number")),
-        title=_text(data, "title"),
-        status=IncidentStatus(status) if status else None,
-        urgency=_text(data, "urgency"),
-        html_url=_text(data, "html_url"),
-        incident_key=_text(data, "incident_key"),
-        created_at=_moment(data, "created_at"),
-        updated_at=_moment(data, "updated_at"),
-        status_changed_at=_moment(data, "status_changed_at"),
-        service=_ref(data.get("service")),
-        escalation_policy=_ref(data.get("escalation_policy")),
-        priority=_ref(data.get("priority")),
-        assignees=tuple(_person(item) for item in data.get("assignees", ())),
-        resolve_reason=_text(data, "resolve_reason"),
-        merged_into=IncidentId(_of(str, merged)) if merged else None,
-        conference_bridge=_text(data, "conference_bridge"),
-        custom_fields=_of(dict, data.get("custom_fields", {})),
-    )
-
-
-def _fields(data: Any) -> Fields:  # noqa: ANN401 - a check of what came out of JSON
-    fields: Fields = _of(dict, data)
-    for value in fields.values():
-        _of(_SCALAR, value)
-    return fields
-
-
-def parse_record(data: Mapping[str, Any]) -> Record:
-    """A record's snapshot from the data of ``to_text``."""
-    merged = data.get("merged_into")
-    return Record(
-        object=_of(str, data["object"]),
-        id=RecordId(_of(str, data["id"])),
-        fields=_fields(data["fields"]),
-        stamp=parse_instant(data["stamp"]),
-        created_at=parse_instant(data["created_at"]),
-        modified_at=parse_instant(data["modified_at"]),
-        created_by=_person(data.get("created_by")),
-        modified_by=_person(data.get("modified_by")),
-        is_deleted=_of(bool, data.get("is_deleted", False)),
-        merged_into=RecordId(_of(str, merged)) if merged else None,
-        changed_at={name: parse_instant(at) for name, at in data.get("changed_at", {}).items()},
-    )
-
-
-def parse_event(data: Mapping[str, Any]) -> Event:
-    """An event from data with both states in full (``event_text.expand``)."""
-    comment = data.get("comment")
-    incident_id, record_id = data.get("incident_id"), data.get("record_id")
-    before, after = data.get("old_incident"), data.get("incident")
-    master = data.get("merged_into")
-    return Event(
-        id=EventId(_of(str, data["id"])),
-        source=Side(data["source"]),
-        type=_of(str, data["type"]),
-        at=parse_instant(data["at"]),
-        actor=_person(data.get("actor")),
-        note=_text(data, "note"),
-        incident_id=IncidentId(_of(str, incident_id)) if incident_id else None,
-        object=_text(data, "object"),
-        record_id=RecordId(_of(str, record_id)) if record_id else None,
-        incident=parse_incident(after) if after else None,
-        old_incident=parse_incident(before) if before else None,
-        record=None if data.get("record") is None else _fields(data["record"]),
-        old_record=_fields(data.get("old_record", {})),
-        changed=frozenset(_of(str, name) for name in data.get("changed", ())),
-        comment=_comment(comment) if comment else None,
-        place=data.get("place", 0),
-        message=data.get("message"),
-        subject=data.get("subject"),
-        merged_into=RecordId(_of(str, master)) if master else None,
-    )
-
-
-def _comment(data: Mapping[str, Any]) -> CommentText:
-    at = parse_instant(data["created_at"])
-    return CommentText(_of(str, data["body"]), _of(str, data["author"]), at, _text(data, "id"))
+def to_event(data: Mapping[str, Any]) -> Event:
+    """An event from plain data with both states in full (``event_text.expand``); as ``to_incident``."""
+    return msgspec.convert(data, Event)

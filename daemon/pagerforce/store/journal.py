@@ -10,7 +10,7 @@ from typing import Any
 from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId
 from pagerforce.model.value import parse_stamp
-from pagerforce.store.codec import Encoder, from_text, parse_event, to_stamp
+from pagerforce.store.codec import Encoder, from_text, to_event, to_stamp
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.event_text import expand, shorten
 from pagerforce.store.shared_texts import FIND_ID, put, share, share_contexts, stored
@@ -95,7 +95,7 @@ async def read_events(tx: Transaction, seqs: Collection[int]) -> dict[int, Event
 
 
 def _parse(text: str) -> Event:
-    return parse_event(expand(from_text(text)))
+    return to_event(expand(from_text(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ def _object(text: str) -> dict[str, Any]:
 def _event(text: str, seen_at: str) -> dict[str, Any]:
     """A stored event, after a check that it could be used."""
     found = expand(_object(text))
-    parse_event(found)
+    to_event(found)
     parse_stamp(seen_at)
     return found
 

@@ -8,7 +8,7 @@ from pagerforce.model.ids import IncidentId, RecordId, is_plain_id, is_record_id
 from pagerforce.model.incident import Incident
 from pagerforce.model.record import Record
 from pagerforce.model.value import parse_stamp
-from pagerforce.store.codec import from_text, parse_incident, parse_record, to_stamp, to_text
+from pagerforce.store.codec import parse_incident, parse_record, to_stamp, to_text
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.unreadable import attempt, each
 
@@ -50,7 +50,7 @@ def _held(tx: Transaction, row: Row) -> tuple[IncidentId, tuple[Incident, dateti
     """A snapshot, and the time of its newest folded log entry, which may be unreadable alone."""
     row_id, entry_at, data = row
     entry = attempt(tx, "incident", row_id, lambda: parse_stamp(entry_at)) if entry_at else None
-    incident = parse_incident(from_text(data))
+    incident = parse_incident(data)
     if incident.id != row_id or not is_plain_id(row_id):
         raise ValueError("is another incident's")
     return incident.id, (incident, entry)
@@ -95,7 +95,7 @@ async def read_records(tx: Transaction, ids: Collection[str]) -> dict[RecordId, 
 
 def _record(row: Row) -> Record:
     row_id, data = row
-    record = parse_record(from_text(data))
+    record = parse_record(data)
     if record.id != row_id or not is_record_id(row_id):
         raise ValueError("is another record's")
     return record

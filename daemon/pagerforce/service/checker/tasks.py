@@ -24,7 +24,7 @@ from pagerforce.rules.needs import fields_needed
 from pagerforce.service.applied import without_rules
 from pagerforce.service.catalog import CATALOG
 from pagerforce.service.checker import bounds
-from pagerforce.store.codec import parse_event, parse_incident
+from pagerforce.store.codec import to_event, to_incident
 from pagerforce.store.event_text import expand
 
 
@@ -139,11 +139,11 @@ def _recorded(recorded: Mapping[str, Any]) -> Recorded:
     context = recorded["context"]
     incident = context.get("incident")
     return Recorded(
-        parse_event(expand(recorded["event"])),
+        to_event(expand(recorded["event"])),
         parse_instant(recorded["seen_at"]),
         frozenset(context.get("linked", ())),
         context.get("records", {}),
-        parse_incident(incident) if incident else None,
+        to_incident(incident) if incident else None,
     )
 
 
