@@ -39,12 +39,12 @@ def compare(
             return None
         kind = "create" if now.created_at >= start_at else "update"
         return RecordChange(kind, frozenset(), {})
+    old = dict(before.fields)
     changed = frozenset(
         name
         for name, value in now.fields.items()
-        if name in before.fields and name not in quiet and not is_equal(before.fields[name], value)
+        if name in old and not is_equal(old[name], value) and name not in quiet
     )
-    old = dict(before.fields)
     if now.is_deleted != before.is_deleted:
         return RecordChange("delete" if now.is_deleted else "undelete", changed, old)
     if not changed or now.is_deleted:

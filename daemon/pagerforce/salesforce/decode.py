@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pagerforce.errors import MalformedError, internal_error_text
 from pagerforce.model.durations import MOST_AHEAD
@@ -21,6 +21,7 @@ from pagerforce.model.value import Scalar, parse_stamp
 from pagerforce.salesforce.values import TELLABLE, from_row, is_plain_text
 
 Row = Mapping[str, object]
+_ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +120,20 @@ def _to_record(
     record_id = _required_id(row, "Id")
     fields: dict[str, Scalar] = {}
     for path, steps, kind, is_plain in columns:
-        is_there, value = (path in row, row.get(path)) if len(steps) == 1 else _walk(row, steps)
-        if not is_there:
-            continue
-        if is_plain and isinstance(value, str) and len(value) <= MOST_TEXT:
-            fields[path] = value  # most of them
-            continue
-        try:
-            fields[path] = from_row(value, kind)
-        except ValueError as error:
-            flaws.append(Flaw(f"{shape.object} {record_id}", f"{path}: {_reason(error)}"))
+        value: Any = row.get(path, _ABSENT) if len(steps) == 1 else _walk(row, steps)
+        # The most frequent values are the same in any type.
+        if (
+            value is None
+            or value is True
+            or value is False
+            or (is_plain and type(value) is str and len(value) <= MOST_TEXT)
+        ):
+            fields[path] = value
+        elif value is not _ABSENT:
+            try:
+                fields[path] = from_row(value, kind)
+            except ValueError as error:
+                flaws.append(Flaw(f"{shape.object} {record_id}", f"{path}: {_reason(error)}"))
     stamp = _required_instant(row, shape.stamp_field)
     return Record(
         object=shape.object,
@@ -181,18 +186,19 @@ def to_comment(row: Row, shape: CommentShape) -> Comment:
 
 def value_at(row: Row, path: str) -> tuple[bool, object]:
     """Whether the row has a value at a path, and the value; below an empty parent it is None."""
-    return _walk(row, path.split("."))
+    value = _walk(row, path.split("."))
+    return (False, None) if value is _ABSENT else (True, value)
 
 
-def _walk(row: Row, steps: Sequence[str]) -> tuple[bool, object]:
+def _walk(row: Row, steps: Sequence[str]) -> object:
     value: object = row
     for step in steps:
         if value is None:
-            return True, None
+            return None
         if not isinstance(value, dict) or step not in value:  # JSON as it was parsed
-            return False, None
+            return _ABSENT
         value = value[step]
-    return True, value
+    return value
 
 
 def row_place(row: Row, stamp_field: str) -> tuple[datetime, RecordId] | None:

@@ -74,9 +74,10 @@ def _incident_before(after: Incident, before: Incident) -> dict[str, object]:
 
 def _same(new: object, old: object) -> bool:
     """Whether both have the same text in JSON; 1, 1.0 and true are equal in Python."""
-    if new is old:
-        return True
-    if type(new) is not type(old) or new != old:
+    kind = type(new)
+    if new is old or (kind is str and new == old):
+        return True  # the most frequent cases first
+    if kind is not type(old) or new != old:
         return False
     if isinstance(new, Mapping) and isinstance(old, Mapping):
         return all(_same(value, old[name]) for name, value in new.items())
