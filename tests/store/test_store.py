@@ -331,3 +331,18 @@ async def test_incidents_keep_the_time_of_their_newest_entry(tmp_path):
         await snapshots.put_incidents(tx, [(incident, NOW)])
         await snapshots.put_incidents(tx, [(incident, None)])
         assert await snapshots.read_open_incidents(tx) == {"P1": (incident, NOW)}
+
+
+async def test_an_attempt_keeps_the_latest_that_the_servers_clock_was_seen(tmp_path):
+    """A clock that is known from a late answer is behind."""
+    uncertain = Settlement(ActionState.PENDING, "unknown", "", NOW, is_uncertain=True)
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        for number, (begun, ended, kept) in enumerate(((5, 9, 9), (5, 3, 5), (None, 4, 4))):
+            name = f"a{number}"
+            await enqueue(tx, number + 1, [f"i{number}"], action(name))
+            found = await outbox.find_action(tx, name)
+            ahead = None if begun is None else timedelta(seconds=begun)
+            await attempts.begin_attempt(tx, [found], None, NOW, ahead)
+            await outbox.settle(tx, found, uncertain, NOW, timedelta(seconds=ended))
+            (tried,) = await attempts.tried(tx, name)
+            assert tried.ahead == timedelta(seconds=kept)

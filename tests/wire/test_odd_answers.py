@@ -215,3 +215,18 @@ def test_oddities_are_named_by_place_and_never_repeated():
 def test_the_bounds_hold_for_every_operation():
     assert bounds_of("whatever") is ONE
     assert bounds_of("login").size < ONE.size < bounds_of("query").size
+
+
+def test_a_late_answer_moves_no_clock_back_and_several_in_a_row_do():
+    host = HostClock()
+    clock = RemoteClock(host)
+    clock.note(date_of(NOW))
+    for late in (5, 5, 0, 5, 5, 1, 30, 30, -1):  # a fresh answer in between
+        clock.note(date_of(NOW - timedelta(seconds=late)))
+        assert clock.now() == max(NOW, NOW - timedelta(seconds=late))
+    for late in (9, 4):
+        clock.note(date_of(NOW - timedelta(seconds=late)))
+    assert clock.now() == NOW + timedelta(seconds=1)
+    assert not clock.is_doubtful
+    clock.note(date_of(NOW - timedelta(seconds=6)))
+    assert clock.now() == NOW - timedelta(seconds=4), "the newest of them"

@@ -121,7 +121,8 @@ class Ledger:
             for item in settled:
                 task = item.job.task
                 outcome = _placed(item.outcome, task, item.verdict)
-                await outbox.settle(tx, item.action, outcome, now)
+                ahead = self._tools.ahead(self._tools.handlers[item.action.do].spec.side)
+                await outbox.settle(tx, item.action, outcome, now, ahead)
                 await store_effects(tx, task, item.action, item.verdict, self._tools.skew())
 
     async def _store_bare(

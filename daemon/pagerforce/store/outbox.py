@@ -167,9 +167,20 @@ async def followers(tx: Transaction, head: Action, *, limit: int) -> list[Action
     return found
 
 
-async def settle(tx: Transaction, action: Action, outcome: Settlement, now: datetime) -> None:
-    """Stores the outcome of the current attempt, or of an action without an attempt."""
+async def settle(
+    tx: Transaction,
+    action: Action,
+    outcome: Settlement,
+    now: datetime,
+    ahead: timedelta | None = None,
+) -> None:
+    """Stores the outcome of the current attempt, or of an action without an attempt.
+
+    ``ahead``: how far the side's clock is ahead of this host's; None: not known. The larger value is
+    kept: a clock is known from answers, some of which arrived late.
+    """
     is_done = outcome.next_at is None
+    seconds = None if ahead is None else ahead.total_seconds()
     await tx.run(
         "UPDATE action SET state = ?, reason = ?, is_uncertain = ?, next_at = coalesce(?, next_at), "
         "finished_at = ?, incident_id = coalesce(?, incident_id), "
@@ -186,7 +197,8 @@ async def settle(tx: Transaction, action: Action, outcome: Settlement, now: date
         ),
     )
     await tx.run(
-        "UPDATE attempt SET finished_at = ?, verdict = ?, detail = ?, requests = ?, is_answered = ? "
+        "UPDATE attempt SET finished_at = ?, verdict = ?, detail = ?, requests = ?, is_answered = ?, "
+        "ahead = coalesce(max(ahead, ?), ahead, ?) "
         "WHERE action_id = ? AND number = (SELECT attempts FROM action WHERE id = ?)",
         (
             to_stamp(now),
@@ -194,6 +206,8 @@ async def settle(tx: Transaction, action: Action, outcome: Settlement, now: date
             outcome.reason or None,
             to_text(outcome.requests) if outcome.requests else None,
             int(outcome.is_answered),
+            seconds,
+            seconds,
             action.id,
             action.id,
         ),

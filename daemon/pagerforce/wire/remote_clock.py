@@ -2,7 +2,9 @@
 
 This host's clock may be wrong, and so may a single ``Date``: neither is trusted alone. A ``Date``
 that continues the last ones is accepted at once. One that is far off is accepted after a few
-consecutive answers agree on it.
+consecutive answers agree on it. One that is a little behind was cut to its second or arrived late: a
+clock that follows it would be behind by as much as an answer may take. Only if several in a row are
+behind, the newest of them is accepted.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,8 +16,9 @@ _EARLIEST, _BEYOND = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzin
 _STEP = timedelta(minutes=5)  # the largest step of a known clock that one answer can cause
 _FIRST_STEP = timedelta(days=1)  # the largest difference to this host's clock for the first answer
 _AGREEMENT = timedelta(minutes=1)
+_CUT = timedelta(seconds=1)
 ENOUGH = 3
-"""The number of consecutive answers that must agree on a clock that is far off."""
+"""The number of consecutive answers that must agree on a clock that is far off, or behind."""
 
 
 class RemoteClock:
@@ -30,6 +33,7 @@ class RemoteClock:
         self._known: _Mark | None = None
         self._candidate: _Mark | None = None
         self._count = 0
+        self._late: list[_Mark] = []
 
     @property
     def is_known(self) -> bool:
@@ -58,7 +62,17 @@ class RemoteClock:
         step = _FIRST_STEP if self._known is None else _STEP
         if abs(moment - self.now()) > step and not self._is_agreed(moment, seconds):
             return False
-        self._known, self._candidate, self._count = _Mark(moment, seconds), None, 0
+        self._candidate, self._count = None, 0
+        mark = _Mark(moment, seconds)
+        if self._known is None or not timedelta(0) < self._known.at(seconds) - moment <= _STEP:
+            self._known, self._late = mark, []
+        elif self._known.at(seconds) - moment <= _CUT:
+            self._late = []
+        else:
+            self._late.append(mark)
+            if len(self._late) >= ENOUGH:
+                self._known = max(self._late, key=lambda late: late.at(seconds))
+                self._late = []
         return True
 
     def _is_agreed(self, moment: datetime, seconds: float) -> bool:

@@ -39,7 +39,7 @@ from pagerforce.model.verdict import Rejected
 
 _BEFORE = timedelta(seconds=10)  # whole seconds, and the difference between clocks of one side
 _AFTER = timedelta(minutes=5)  # a request may have waited at the server
-_ENDED = timedelta(seconds=2)  # an answered one has ended; both clocks are known to whole seconds
+_ENDED = timedelta(seconds=2)  # an answered one has ended; its answer showed the server's clock
 _MOST_NAMED = 5
 
 
