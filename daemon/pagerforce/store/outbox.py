@@ -177,7 +177,7 @@ async def settle(
     """Stores the outcome of the current attempt, or of an action without an attempt.
 
     ``ahead``: how far the side's clock is ahead of this host's; None: not known. The larger value is
-    kept: a clock is known from answers, some of which arrived late.
+    kept: answers show that clock, and some arrived late.
     """
     is_done = outcome.next_at is None
     seconds = None if ahead is None else ahead.total_seconds()
