@@ -80,6 +80,26 @@ async def test_many_callers_share_one_failed_login():
         assert len(org.logins) == 2
 
 
+async def test_a_caller_that_comes_during_a_failing_login_shares_it():
+    async with scripted() as (org, line):
+        failed = []
+
+        async def try_it():
+            with pytest.raises(TransientError):
+                await line.session.access()
+            failed.append(1)
+
+        async with anyio.create_task_group() as tasks:
+
+            def refuse():
+                tasks.start_soon(try_it)
+                return JSONResponse({}, status_code=503)
+
+            org.login_answers = [refuse, JSONResponse({}, status_code=503)]
+            tasks.start_soon(try_it)
+        assert (len(failed), len(org.logins)) == (2, 1)
+
+
 @pytest.mark.parametrize("wanted", [ORG, ORG[:15]])
 async def test_the_pinned_org_may_be_written_with_15_or_18_characters(wanted):
     async with scripted(org_id=wanted) as (_, line):

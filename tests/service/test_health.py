@@ -120,6 +120,20 @@ async def test_a_turn_that_is_kept_is_named_and_nobody_waits_for_ever(hearts, cl
         pass
 
 
+async def test_several_waits_that_were_given_up_are_no_silence(hearts, clock):
+    turns = Turns("", lambda: TimeoutError("busy"), longest_wait=0.05)
+
+    async def loop(_):
+        for clock.at in (40, 80):
+            with pytest.raises(TimeoutError):
+                async with turns.taken():
+                    raise AssertionError
+            assert hearts.silent() == []
+
+    async with turns.taken(), anyio.create_task_group() as group:
+        group.start_soon(hearts.run, "delivery", loop)
+
+
 def test_a_pause_of_the_whole_process_is_forgiven(hearts, clock):
     hearts.register("poll")
     clock.at = 620

@@ -71,8 +71,7 @@ class Changes:
         Not if it was seen late, or by a reopening that no entry shows, and not between the
         requests of one action of the daemon: rules do not see those states.
         """
-        own = {action.id for action in self.scene.state.all_actions()}
-        ends = {x.echo_of: x.id for x in self.scene.state.events.values() if x.echo_of in own}
+        between = self._between_requests()
         silent = self.scene.people.reopened | {
             str(made.entry.incident_id)
             for made in self.scene.ledger.entries
@@ -82,7 +81,7 @@ class Changes:
             event = self.scene.state.events.get(f"pd:{entry_id}")
             if event is None or truth.incident_id in silent:
                 continue
-            if ends.get(event.echo_of, event.id) != event.id:
+            if entry_id in between:
                 continue
             seen = event.data.get("incident") or {}
             people = tuple(sorted(str(item["id"]) for item in seen.get("assignees", ())))
@@ -92,6 +91,23 @@ class Changes:
                 raise BrokenPromise(
                     Promise.IN_ORDER, f"{event.id} {event.type}: {told} not {truth}"
                 )
+
+    def _between_requests(self) -> set[str]:
+        """Entries before the last one of an own action and not before its first, by anybody."""
+        own = {action.id for action in self.scene.state.all_actions()}
+        made_by = {x.id: x.echo_of for x in self.scene.state.events.values() if x.echo_of in own}
+        entries = [made.entry for made in self.scene.ledger.entries]
+        spans: dict[tuple[str, str | None], list[int]] = {}
+        for place, entry in enumerate(entries):
+            action_id = made_by.get(f"pd:{entry.id}")
+            if action_id is not None:
+                spans.setdefault((action_id, entry.incident_id), []).append(place)
+        return {
+            entries[place].id
+            for (_, incident_id), places in spans.items()
+            for place in range(places[0], places[-1])
+            if entries[place].incident_id == incident_id
+        }
 
     def _rows(self) -> None:
         for record_id, writes in _by_row(self.scene.ledger.writes, INCIDENT).items():

@@ -70,4 +70,5 @@ class Turns:
         with anyio.move_on_after(self._longest_wait) as scope:
             await self._lock.acquire()
         if scope.cancelled_caught:
+            pulse.beat()  # a wait that ended; the next one may be as long
             raise self._too_long()

@@ -85,7 +85,7 @@ class JwtSession:
         self._refusal: CredentialsError | TransientError | None = None
         self._refusals = 0
         self._retry_at = 0.0
-        self._logins = 0
+        self._ended_logins = 0
         self._budget = LoginBudget(clock)
         self._unanswered = 0
         self._question_at = 0.0
@@ -121,11 +121,11 @@ class JwtSession:
         current = self._access
         if current is not None and not self._is_doubted:
             return current
-        seen = self._logins
+        seen = self._ended_logins
         async with self._turns.taken():
             if self._access is not None:
                 return await self._question(self._access) if self._is_doubted else self._access
-            if self._logins != seen and self._failure is not None:
+            if self._ended_logins != seen and self._failure is not None:
                 # The login that this caller waited for failed, so this caller fails as well.
                 raise self._failure.with_traceback(None)
             self._access = await self._login()
@@ -183,7 +183,6 @@ class JwtSession:
                 "login: nothing was sent: there were too many logins within a few minutes",
                 retry_after_seconds=wait,
             )
-        self._logins += 1
         self._failure = None
         try:
             access = await self._ask()
@@ -192,6 +191,8 @@ class JwtSession:
             if isinstance(error, CredentialsError) or _is_mood(error):
                 self._remember(error)
             raise
+        finally:
+            self._ended_logins += 1
         self._refusal = None
         return access
 
