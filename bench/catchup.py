@@ -90,7 +90,7 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
             what,
             "s",
             seconds,
-            reach=60 if is_last else None,
+            reach=30 if is_last else None,
             bound=Bound("bare fetch of the same pages, s", [run.fetch_seconds for run in caught]),
             note=f"read after {max(x.read_seconds for x in caught):.1f} s; {calls[0]:,} PagerDuty"
             f" and {calls[1]:,} Salesforce calls; {max(x.used.cpu_seconds for x in caught):.1f} s"
@@ -100,7 +100,7 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
             f"{what}: peak memory",
             "MiB",
             [run.used.peak for run in caught],
-            reach=200 if is_last else None,
+            reach=170 if is_last else None,
         )
         shutil.rmtree(stage.folder)
     small, large = size.backlogs[0], size.backlogs[-1]

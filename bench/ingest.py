@@ -74,15 +74,15 @@ def _figure(stage: Stage, tapes: Tapes, size: Size, kind: str) -> Figure:
     what, state, work, count, table, batch, reach, note = {
         "first": (
             "Salesforce rows of 20 fields, first seen", "none", _first_rows, size.rows, "record",
-            _ROW_BATCH, 10_000, "decoded and stored as snapshots",
+            _ROW_BATCH, 35_000, "decoded and stored as snapshots",
         ),
         "changed": (
             "Salesforce rows of 20 fields, changed", "before", _changed_rows, size.rows, "event",
-            _ROW_BATCH, None, "compared with the snapshot, evaluated, journalled before and after",
+            _ROW_BATCH, 12_000, "compared with the snapshot, evaluated, journalled before and after",
         ),
         "entries": (
             "log entries with their incident", "before", _entries, size.entries, "event",
-            _ENTRY_BATCH, 5_000, "folded into the incident, evaluated, journalled before and after",
+            _ENTRY_BATCH, 16_000, "folded into the incident, evaluated, journalled before and after",
         ),
     }[kind]  # fmt: skip
     seconds = []

@@ -50,7 +50,7 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
         f"start to ready, {many}",
         "s",
         starts["large"],
-        reach=1.5,
+        reach=0.8,
         bound=Bound("the imports alone, s", imports),
     )
     yield Figure("start to ready, empty store", "s", starts["small"])
@@ -66,15 +66,15 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
         for x, y in zip(before, after, strict=True)
     ]
     yield from _poll_cost(size, folder)
-    yield Figure("memory idle", "MiB", [after[0].resident], reach=90)
+    yield Figure("memory idle", "MiB", [after[0].resident], reach=78)
     yield Figure(
         f"memory idle, {many}: above an empty store",
         "MiB",
         [after[1].resident - after[0].resident],
         reach=10,
     )
-    yield Figure("CPU idle, default intervals", "% of a core", [cpu[0]], reach=0.5)
-    yield Figure(f"CPU idle, default intervals, {many}", "% of a core", [cpu[1]], reach=0.5)
+    yield Figure("CPU idle, default intervals", "% of a core", [cpu[0]], reach=0.4)
+    yield Figure(f"CPU idle, default intervals, {many}", "% of a core", [cpu[1]], reach=0.4)
 
 
 def _poll_cost(size: Size, folder: Path) -> Iterator[Figure]:

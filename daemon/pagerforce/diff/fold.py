@@ -305,6 +305,8 @@ def changed_fields(before: Incident | None, after: Incident) -> frozenset[str]:
 
 def _is_same(before: Incident, after: Incident, name: str) -> bool:
     left, right = getattr(before, name), getattr(after, name)
+    if left is right:  # most fields: an entry changes few
+        return True
     if isinstance(left, Ref) and isinstance(right, Ref):
         return left.id == right.id if left.id and right.id else left.name == right.name
     if name == "assignees":
