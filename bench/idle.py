@@ -6,6 +6,7 @@ sandbox answers over HTTP.
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import anyio
@@ -23,6 +24,8 @@ preset = "case"
 [[objects]]
 name = "BMCServiceDesk__Task__c"
 """
+STREAMED = timedelta(minutes=5)
+"""``stream_poll_interval``, as it is by default."""
 _POLLS = {"pagerduty": "log_entries.list", "salesforce": "composite"}
 
 
@@ -49,10 +52,21 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
             reach=5,
             note=", ".join(f"{key} {n}" for key, n in sorted(rest.items()) if n) or "none",
         )
+    polls, calls = anyio.run(_live, folder / "stream", size.day_hours, STREAMED)
+    mine = {name: n for (side, name), n in calls.items() if side == "salesforce" and n}
+    yield Figure(
+        "idle: Salesforce calls a day while the stream announces every change",
+        "calls",
+        [sum(mine.values()) * 24 / size.day_hours],
+        reach=1_000,
+        note=f"{polls['salesforce']:,} polls in {hours}; five queries",
+    )
 
 
-async def _live(folder: Path, hours: float) -> tuple[Counter[str], Counter[tuple[str, str]]]:
-    """Polls and calls of this number of hours."""
+async def _live(
+    folder: Path, hours: float, calm: timedelta | None = None
+) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+    """Polls and calls of this number of hours. ``calm``: Salesforce's interval with the stream."""
     async with open_rig(folder, FIVE_FEEDS) as rig:
         use_default_pace(rig.desk.config)
         async with rig.daemon() as daemon:
@@ -60,6 +74,7 @@ async def _live(folder: Path, hours: float) -> tuple[Counter[str], Counter[tuple
             await daemon.step(2, seconds=60)
             before, polls = count(daemon), Counter[str]()
             loops = (daemon.parts.pagerduty, daemon.parts.salesforce)
+            loops[1]._calm = lambda: calm  # noqa: SLF001 - as a stream that covers all feeds
             due = dict.fromkeys(loops, 0.0)
             passed, end = 0.0, hours * 3600
             while passed < end:

@@ -29,6 +29,7 @@ _PATIENCE_SECONDS = 60.0
 _SEED = 6
 _APART_SECONDS = 97.0  # longer than the lively pace lasts, and not a multiple of an interval
 _TICK = 0.25
+_ALONE_SECONDS = 8.0  # between two single changes of one way
 
 
 @dataclass(slots=True)
@@ -58,6 +59,16 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
         yield Figure(f"latency p50: {what}", "s", [cuts[49]], reach=0.75, bound=half)
         whole = Bound("an interval, s", [1.0])
         yield Figure(f"latency p99: {what}", "s", [cuts[98]], reach=1.75, bound=whole)
+    way = "Salesforce → PagerDuty"
+    seconds = _live(size, folder / "stream", apart=_ALONE_SECONDS)[way]
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
+    yield Figure(
+        f"latency p95: {way}, default intervals and the stream",
+        "s",
+        [cuts[94]],
+        reach=2.0,
+        note=f"real time, {len(seconds)} single changes; median {cuts[49]:.2f} s",
+    )
     calm = anyio.run(_simulate, size, folder / "calm")
     for way, interval, reach in (
         ("PagerDuty → Salesforce", 3.0, 2.0),
@@ -73,30 +84,37 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
         )
 
 
-def _live(size: Size, folder: Path) -> dict[str, list[float]]:
-    """Seconds by way, in real time."""
+def _live(size: Size, folder: Path, *, apart: float = 1.0) -> dict[str, list[float]]:
+    """Seconds by way, in real time.
+
+    One poll per second; for changes further ``apart``, the default intervals and the stream.
+    """
     stage = make_stage(folder, RULES)
-    stage.pace = {"poll_interval": "1s", "min_poll_interval": "1s"}
-    with stage.serving(_script(size.live_seconds)) as serving, daemon(stage) as running:
+    stage.is_streamed = apart > 1.0
+    stage.pace = {} if stage.is_streamed else {"poll_interval": "1s", "min_poll_interval": "1s"}
+    count = size.live_seconds if apart == 1.0 else max(2, size.live_seconds // 4)
+    with stage.serving(_script(count, apart)) as serving, daemon(stage) as running:
         running.until_ready(_PATIENCE_SECONDS)
         serving.begin()
-        found = serving.result(size.live_seconds + 2 * _PATIENCE_SECONDS)
+        found = serving.result(count * apart + 2 * _PATIENCE_SECONDS)
         running.stop()
     if not isinstance(found, dict):
         raise BrokenBenchmarkError(str(found))
     return found
 
 
-def _script(seconds: int) -> Script:
+def _script(count: int, apart: float) -> Script:
+    """``count``: changes each way. ``apart``: seconds between two changes of one way."""
+
     async def live(worlds: Worlds) -> object:
-        """Opens pairs, changes one of them each way every second, and returns the latencies."""
-        pairs = await _open_pairs(worlds, 2 * seconds)
-        if len(pairs) < 2 * seconds:
-            return f"only {len(pairs)} of {2 * seconds} pairs were linked"
+        """Opens pairs, changes one of them each way from time to time, and returns the latencies."""
+        pairs = await _open_pairs(worlds, 2 * count)
+        if len(pairs) < 2 * count:
+            return f"only {len(pairs)} of {2 * count} pairs were linked"
         chance, watch = random.Random(_SEED), _Watch()  # noqa: S311 - the same moments every run
         begin = anyio.current_time()
-        todo = sorted((n // 2 + chance.random(), n) for n in range(2 * seconds))
-        end = begin + seconds + _PATIENCE_SECONDS
+        todo = sorted(((n // 2 + chance.random()) * apart, n) for n in range(2 * count))
+        end = begin + count * apart + _PATIENCE_SECONDS
         while (todo or watch.waiting) and anyio.current_time() < end:
             now = anyio.current_time()
             while todo and todo[0][0] <= now - begin:

@@ -104,7 +104,8 @@ class Serving:
 class Stage:
     """A folder with keys and a configuration, and the worlds to serve.
 
-    ``secure``: over https. ``pairs``: linked incidents and records, if a benchmark needs them.
+    ``secure``: over https. ``is_streamed``: changes of Salesforce wake the poll. ``pairs``: linked
+    incidents and records, if a benchmark needs them.
     """
 
     folder: Path
@@ -113,6 +114,7 @@ class Stage:
     pace: dict[str, str] = field(default_factory=dict)
     metrics: str = ""
     secure: bool = False
+    is_streamed: bool = False
     pairs: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -155,6 +157,7 @@ class Stage:
     def _write_config(self, pagerduty_url: str, salesforce_url: str) -> None:
         pace = "".join(f'{key} = "{value}"\n' for key, value in self.pace.items())
         ca_file = f'ca_file = "{self.ca_file}"\n' if self.secure else ""
+        stream = 'stream = "cometd"\n' if self.is_streamed else ""
         self.config.write_text(
             f'[daemon]\nstate_dir = "{self.folder}/state"\ncontrol_socket = ""\n'
             f'log_level = "warning"\n{ca_file}'
@@ -163,7 +166,7 @@ class Stage:
             f'api_key_file = "{self.folder}/pagerduty.key"\n{pace}'
             f'[salesforce]\nlogin_url = "{salesforce_url}"\norg_id = "{ORG_ID}"\n'
             f'consumer_key = "{CONSUMER_KEY}"\nusername = "{USERNAME}"\n'
-            f'private_key_file = "{self.folder}/salesforce.key"\ndaily_call_budget = 1000000\n{pace}'
+            f'private_key_file = "{self.folder}/salesforce.key"\ndaily_call_budget = 1000000\n{stream}{pace}'
             f"{self.rules}"
         )
 
