@@ -12,7 +12,7 @@ from pagerforce.model.value import parse_stamp
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.snapshots import marks
-from pagerforce.store.unreadable import each
+from pagerforce.store.unreadable import MOST_SECONDS, each
 
 _MOST_ATTEMPTS = 100
 _MOST_RIVALS = 500
@@ -92,6 +92,8 @@ async def read_before(tx: Transaction, action: Action) -> int | None:
 
 def _to_tried(row: Sequence[Any]) -> Tried:
     began, ended, ahead = row
+    if ahead is not None and abs(ahead) > MOST_SECONDS:
+        raise ValueError("is no difference of clocks")
     return Tried(
         parse_stamp(began),
         parse_stamp(ended) if ended else None,

@@ -88,12 +88,16 @@ _INSTANT = f"GLOB '{_DAY}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]*Z'"
 MOST = 2**53
 """No counter and no sequence number comes near; a larger one is damaged."""
 
+MOST_SECONDS = 10**9
+"""No difference of two clocks comes near; a larger one is damaged."""
+
 KINDS: Mapping[str, str] = {
     "text": "length({0}) < 1000000",
     "name": "{0} <> '' AND length({0}) < 1000",
     "instant": f"{{0}} {_INSTANT} AND length({{0}}) < 40",
     "count": f"{{0}} BETWEEN 0 AND {MOST}",
     "flag": "{0} IN (0, 1)",
+    "seconds": f"abs({{0}}) <= {MOST_SECONDS}",
     # Not by AND: SQLite may evaluate json_type of invalid JSON first, and end the query.
     "object": "CASE WHEN json_valid({0}) THEN json_type({0}) = 'object' ELSE {0} IS NULL END",
     "list": "CASE WHEN json_valid({0}) THEN json_type({0}) = 'array' ELSE {0} IS NULL END",
@@ -124,7 +128,8 @@ COLUMNS: Mapping[str, str] = {
     "created_at instant, first_attempt_at instant, finished_at instant, incident_id name, "
     "record_id name, doubt_since instant, retried_at instant, depth count",
     "attempt": "action_id name, number count, started_at instant, finished_at instant, "
-    "verdict name, detail text, requests list, incident_id name, is_answered flag",
+    "verdict name, detail text, requests list, incident_id name, is_answered flag, "
+    "ahead seconds, event_seq count",
     "expectation": "seq count, action_id name, kind name, subject name, data object, actor_id name, "
     "remaining count, made_at instant",
     "operator_action": "seq count, at instant, uid count, user text, roles list, command text, "
