@@ -61,42 +61,36 @@ async def test_many_callers_share_one_login():
         assert len(org.logins) == 1
 
 
+async def refused_access(session, failed):
+    with pytest.raises(TransientError):
+        await session.access()
+    failed.append(1)
+
+
 async def test_many_callers_share_one_failed_login():
     async with scripted() as (org, line):
         org.login_answers = [JSONResponse({}, status_code=503) for _ in range(10)]
         failed = []
-
-        async def try_it():
-            with pytest.raises(TransientError):
-                await line.session.access()
-            failed.append(1)
-
         async with anyio.create_task_group() as tasks:
             for _ in range(5):
-                tasks.start_soon(try_it)
+                tasks.start_soon(refused_access, line.session, failed)
         assert len(failed) == 5
         assert len(org.logins) == 1
-        await try_it()
+        await refused_access(line.session, failed)
         assert len(org.logins) == 2
 
 
 async def test_a_caller_that_comes_during_a_failing_login_shares_it():
     async with scripted() as (org, line):
         failed = []
-
-        async def try_it():
-            with pytest.raises(TransientError):
-                await line.session.access()
-            failed.append(1)
-
         async with anyio.create_task_group() as tasks:
 
             def refuse():
-                tasks.start_soon(try_it)
+                tasks.start_soon(refused_access, line.session, failed)
                 return JSONResponse({}, status_code=503)
 
             org.login_answers = [refuse, JSONResponse({}, status_code=503)]
-            tasks.start_soon(try_it)
+            tasks.start_soon(refused_access, line.session, failed)
         assert (len(failed), len(org.logins)) == (2, 1)
 
 

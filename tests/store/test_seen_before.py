@@ -1,12 +1,14 @@
 """Which rows polls had read as another user's before a moment."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 from pagerforce.model.event import CommentText, Event
 from pagerforce.model.ids import EventId, RecordId, Side
 from pagerforce.model.incident import Person
 from pagerforce.model.record import Comment
-from pagerforce.store import journal, own_writes
+from pagerforce.store import attempts, journal, own_writes
+from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import open_database
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -64,3 +66,16 @@ async def said(tx, name, at):
 async def newest(tx):
     (row,) = await tx.rows("SELECT max(seq) FROM event")
     return row[0]
+
+
+async def test_an_attempt_of_an_earlier_version_goes_by_time(tmp_path):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        await journal.append(tx, [journal.Entry(created(1))], NOW)
+        await journal.append(tx, [journal.Entry(created(2))], NOW + timedelta(seconds=9))
+        sql = "INSERT INTO attempt (action_id, number, started_at, event_seq) VALUES (?, ?, ?, ?)"
+        began = to_stamp(NOW + timedelta(seconds=5))
+        await tx.run_many(
+            sql, [("old", 1, began, None), ("new", 1, began, 2), ("new", 2, began, 1)]
+        )
+        for name, seq in (("old", 1), ("new", 2), ("none", None)):
+            assert await attempts.read_before(tx, SimpleNamespace(id=name)) == seq

@@ -6,7 +6,7 @@ get the struct's default.
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -130,19 +130,38 @@ def parse_incident(text: str) -> Incident:
         ValueError: it is damaged: a value that is missing or of another type must not show first in
             later code.
     """
-    return _INCIDENTS.decode(text)
+    return _usable_incident(_INCIDENTS.decode(text))
 
 
 def parse_record(text: str) -> Record:
     """A record's snapshot; as ``parse_incident``."""
-    return _RECORDS.decode(text)
+    found = _RECORDS.decode(text)
+    _check(found.stamp, found.created_at, found.modified_at, *found.changed_at.values())
+    return found
 
 
 def to_incident(data: Mapping[str, Any]) -> Incident:
     """An incident from its plain data; raises as ``parse_incident``."""
-    return msgspec.convert(data, Incident)
+    return _usable_incident(msgspec.convert(data, Incident))
 
 
 def to_event(data: Mapping[str, Any]) -> Event:
     """An event from plain data with both states in full (``event_text.expand``); as ``to_incident``."""
-    return msgspec.convert(data, Event)
+    event = msgspec.convert(data, Event)
+    _check(event.at, event.comment.created_at if event.comment else None)
+    for incident in (event.incident, event.old_incident):
+        if incident is not None:
+            _usable_incident(incident)
+    return event
+
+
+def _usable_incident(incident: Incident) -> Incident:
+    _check(incident.created_at, incident.updated_at, incident.status_changed_at)
+    return incident
+
+
+def _check(*moments: datetime | None) -> None:
+    """Refuses instants that no arithmetic may meet: without a zone, or at an end of the calendar."""
+    for moment in moments:
+        if moment is not None and (moment.tzinfo is None or not MINYEAR < moment.year < MAXYEAR):
+            raise ValueError("is no instant")
