@@ -80,7 +80,7 @@ def test_a_stored_value_with_an_unusable_instant_is_refused(moment):
         (to_event, event),
         (to_event, {**event, "incident": None, "at": moment}),
     ):
-        with pytest.raises(ValueError, match="instant|datetime"):
+        with pytest.raises(ValueError, match=r"instant|datetime"):
             read(data)
 
 
