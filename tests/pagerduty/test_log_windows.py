@@ -50,7 +50,7 @@ class Log:
     async def fetch_server_time(self) -> datetime:
         return self.server_time
 
-    async def fetch_log_entries(
+    async def fetch_raw_log_entries(
         self, since: datetime, until: datetime, offset: int, limit: int = PAGE_SIZE
     ) -> Page:
         assert offset >= 0

@@ -20,6 +20,7 @@ from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock
 from pagerforce.model.value import format_whole_second
 from pagerforce.pagerduty.line import Line
+from pagerforce.pagerduty.log_page import usual_rows
 from pagerforce.pagerduty.rate import RateClass
 from pagerforce.wire.answer import Answer
 from pagerforce.wire.remote_clock import ENOUGH
@@ -142,6 +143,19 @@ class PagerDutyClient:
         self, since: datetime, until: datetime, offset: int, limit: int = PAGE_SIZE
     ) -> Page:
         """The account's log between two whole seconds, with the current incidents."""
+        limit = min(limit, MAX_DEPTH - offset)
+        return _to_page(await self._get_log(since, until, offset, limit), "log_entries", limit)
+
+    async def fetch_raw_log_entries(
+        self, since: datetime, until: datetime, offset: int, limit: int = PAGE_SIZE
+    ) -> Page:
+        """As ``fetch_log_entries``, for ``LogReader``: most rows are not parsed (``msgspec.Raw``)."""
+        limit = min(limit, MAX_DEPTH - offset)
+        answer = await self._get_log(since, until, offset, limit)
+        usual = usual_rows(answer)
+        return Page(*usual) if usual is not None else _to_page(answer, "log_entries", limit)
+
+    async def _get_log(self, since: datetime, until: datetime, offset: int, limit: int) -> Answer:
         params: Params = {
             "since": format_whole_second(since),
             "until": format_whole_second(until),
@@ -149,9 +163,7 @@ class PagerDutyClient:
             "is_overview": "false",
             "include[]": ["incidents", "channels"],
         }
-        return await self._get_page(
-            "log_entries.list", "/log_entries", "log_entries", params, offset, limit
-        )
+        return await self._get_part("log_entries.list", "/log_entries", params, offset, limit)
 
     async def fetch_incident_log_entries(
         self, incident_id: str, since: datetime, offset: int, include: Sequence[str] = ()
@@ -281,12 +293,13 @@ class PagerDutyClient:
         limit: int = PAGE_SIZE,
     ) -> Page:
         limit = min(limit, MAX_DEPTH - offset)
-        answer = await self._get(operation, path, {**params, "limit": limit, "offset": offset})
-        body = answer.json_object()
-        rows = _rows_in(body, answer, key)
-        more = body.get("more")
-        # ``more`` should always be there; without it, a full page is assumed to have a successor.
-        return Page(rows, more if isinstance(more, bool) else len(rows) >= limit)
+        answer = await self._get_part(operation, path, params, offset, limit)
+        return _to_page(answer, key, limit)
+
+    async def _get_part(
+        self, operation: str, path: str, params: Params, offset: int, limit: int
+    ) -> Answer:
+        return await self._get(operation, path, {**params, "limit": limit, "offset": offset})
 
     async def _get(
         self, operation: str, path: str, params: Params, from_email: str | None = None
@@ -318,6 +331,15 @@ class PagerDutyClient:
 def _segment(text: str) -> str:
     """An id as one segment of a path, whatever characters it has."""
     return quote(text, safe="")
+
+
+def _to_page(answer: Answer, key: str, limit: int) -> Page:
+    """A page. ``limit``: the rows that were asked for."""
+    body = answer.json_object()
+    rows = _rows_in(body, answer, key)
+    more = body.get("more")
+    # ``more`` should always be there; without it, a full page is assumed to have a successor.
+    return Page(rows, more if isinstance(more, bool) else len(rows) >= limit)
 
 
 def _unwrap(answer: Answer, key: str) -> Raw:

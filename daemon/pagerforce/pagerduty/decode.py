@@ -34,7 +34,7 @@ _ALIASES = {
     "acknowledgement": "acknowledge",
     "unacknowledgement": "unacknowledge",
 }
-_MOST_PEOPLE = 250
+MOST_PEOPLE = 250
 _NUMBERED_TITLE = re.compile(r"\[#\d+\] ?")
 _NEW_URGENCY = re.compile(r"\bto\W+(high|low)\b", re.IGNORECASE)
 _ANY_URGENCY = re.compile(r"\b(high|low)\b", re.IGNORECASE)
@@ -146,55 +146,12 @@ def without_future(incident: Incident, latest: datetime) -> Incident:
     )
 
 
-@dataclass(slots=True)
-class _Seen:
-    """An incident of an entry. ``is_plain``: it has no implausible value; None: not known yet."""
-
-    raw: Mapping[str, object]
-    incident: Incident
-    is_plain: bool | None = None
-
-
-class IncidentMemory:
-    """Reads each incident only once while it stays the same.
-
-    A page repeats the whole incident with each of its entries.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[object, _Seen] = {}
-        self._last: tuple[object, _Seen] | None = None
-
-    def decode(self, raw: Mapping[str, object]) -> Incident:
-        """As ``decode_incident``."""
-        key = raw.get("id")
-        seen = self._known.get(key) if isinstance(key, str) else None
-        if seen is None or seen.raw != raw:
-            seen = self._known[key] = _Seen(raw, decode_incident(raw))
-        self._last = raw, seen
-        return seen.incident
-
-    def odd_values(self, entry: Mapping[str, object]) -> Iterator[str]:
-        """As ``odd_values`` of this module, for the entry that was decoded last."""
-        raw, seen = self._last or (None, None)
-        if seen is None or entry.get("incident") is not raw:
-            return odd_values(entry)
-        if seen.is_plain is None:
-            seen.is_plain = not any(odd_values({"incident": seen.raw}))
-        return odd_values({**entry, "incident": None} if seen.is_plain else entry)
-
-
-def decode_log_entry(
-    raw: Mapping[str, object], to_incident: Callable[[Mapping[str, object]], Incident] | None = None
-) -> LogEntry:
+def decode_log_entry(raw: Mapping[str, object]) -> LogEntry:
     """A log entry. Its incident and its agent may be missing.
-
-    ``to_incident``: decodes the incident; default: ``decode_incident``.
 
     Raises:
         ValueError: it has no id, type or time; the text says which.
     """
-    to_incident = to_incident or decode_incident
     entry_id, full_type = as_id(raw.get("id")), as_text(raw.get("type"), MOST_ID)
     if entry_id is None:
         raise ValueError("has no id")
@@ -203,28 +160,24 @@ def decode_log_entry(
     at = as_instant(raw.get("created_at"))
     if at is None:
         raise ValueError("has no time")
-    kind = full_type.removesuffix("_reference").removesuffix(_ENTRY_SUFFIX)
-    kind = _ALIASES.get(kind, kind)
-    incident = as_mapping(raw.get("incident"))
-    incident_id = as_id(incident.get("id"))
+    kind = kind_of(full_type)
+    shown = decode_shown(raw.get("incident"))
     agent = as_mapping(raw.get("agent"))
-    agent_type = as_text(agent.get("type"))
+    channel = as_mapping(raw.get("channel"))
     is_graded = kind == "priority_change"
     priority, had_priority = _new_priority(raw) if is_graded else (None, False)
     old_priority, had_old = _old_priority(raw) if is_graded else (None, False)
     has_assignees = isinstance(raw.get("assignees"), list)
-    first_id = as_id(as_mapping(incident.get("first_trigger_log_entry")).get("id"))
     return LogEntry(
         id=entry_id,
         type=kind,
         at=at,
-        incident_id=None if incident_id is None else IncidentId(incident_id),
-        # A bare reference says nothing about the incident's state.
-        current=to_incident(incident) if incident_id and "status" in incident else None,
+        incident_id=shown.id,
+        current=shown.incident,
         agent=decode_person(agent),
-        agent_type=agent_type.removesuffix(_REFERENCE_SUFFIX) if agent_type else None,
-        channel=as_text(as_mapping(raw.get("channel")).get("type")),
-        note=_note(kind, raw),
+        agent_type=agent_type_of(agent.get("type")),
+        channel=as_text(channel.get("type")),
+        note=note_of(kind, raw.get("note"), channel.get("summary"), channel.get("note")),
         message=_of_update(kind, raw, "message"),
         subject=_of_update(kind, raw, "subject"),
         assignees=_people(as_items(raw.get("assignees"))) if has_assignees else None,
@@ -232,29 +185,91 @@ def decode_log_entry(
         had_priority=had_priority,
         old_priority=old_priority,
         had_old_priority=had_old,
-        is_first=first_id == entry_id if first_id and kind == "trigger" else None,
+        is_first=shown.is_opened_by(entry_id, kind),
         urgency=_new_urgency(raw) if kind == "urgency_change" else None,
         service=decode_ref(raw.get("service")),
+    )
+
+
+def kind_of(full_type: str) -> str:
+    """The type of an entry as rules see it."""
+    kind = full_type.removesuffix("_reference").removesuffix(_ENTRY_SUFFIX)
+    return _ALIASES.get(kind, kind)
+
+
+def agent_type_of(value: object) -> str | None:
+    """The type of an agent, of a reference or of a full object."""
+    agent_type = as_text(value)
+    return agent_type.removesuffix(_REFERENCE_SUFFIX) if agent_type else None
+
+
+def note_of(kind: str, note: object, summary: object, channel_note: object) -> str | None:
+    """The human text of an entry: a note's is in its channel, a resolution's in ``note``.
+
+    ``summary`` and ``channel_note``: of the entry's channel.
+    """
+    text = as_text(note, MOST_TEXT)
+    if kind == "annotate":
+        return as_text(summary, MOST_TEXT) or text
+    if text is None and kind == "resolve":
+        return as_text(channel_note, MOST_TEXT)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an entry shows of its incident.
+
+    Attributes:
+        incident: None if the entry has only a reference, which says nothing about its state.
+        first_entry_id: the entry that opened it.
+    """
+
+    id: IncidentId | None = None
+    incident: Incident | None = None
+    first_entry_id: str | None = None
+
+    def is_opened_by(self, entry_id: str, kind: str) -> bool | None:
+        """Whether this entry opened the incident; None: unknown, or it is no trigger."""
+        if self.first_entry_id is None or kind != "trigger":
+            return None
+        return self.first_entry_id == entry_id
+
+
+def decode_shown(value: object) -> Shown:
+    """The incident of an entry, from a bare or a full object."""
+    raw = as_mapping(value)
+    incident_id = as_id(raw.get("id"))
+    if incident_id is None:
+        return Shown()
+    return Shown(
+        IncidentId(incident_id),
+        decode_incident(raw) if "status" in raw else None,
+        as_id(as_mapping(raw.get("first_trigger_log_entry")).get("id")),
     )
 
 
 def decode_ref(value: object) -> Ref | None:
     """A reference, from a bare or a full object; None without an id."""
     raw = as_mapping(value)
-    ref_id = as_id(raw.get("id"))
-    if ref_id is None:
-        return None
-    return Ref(ref_id, as_text(raw.get("name")) or as_text(raw.get("summary")))
+    return ref_of(raw.get("id"), raw.get("name"), raw.get("summary"))
+
+
+def ref_of(value: object, name: object, summary: object) -> Ref | None:
+    """A reference from its members; None without an id."""
+    ref_id = as_id(value)
+    return None if ref_id is None else Ref(ref_id, as_text(name) or as_text(summary))
 
 
 def decode_person(value: object) -> Person:
     """A user or another agent; missing values are None."""
     raw = as_mapping(value)
-    return _known_person(
-        as_id(raw.get("id")),
-        as_text(raw.get("name")) or as_text(raw.get("summary")),
-        as_text(raw.get("email")),
-    )
+    return person_of(raw.get("id"), raw.get("name"), raw.get("summary"), raw.get("email"))
+
+
+def person_of(user_id: object, name: object, summary: object, email: object) -> Person:
+    """A user or another agent from its members."""
+    return _known_person(as_id(user_id), as_text(name) or as_text(summary), as_text(email))
 
 
 @lru_cache(maxsize=1024)
@@ -298,17 +313,6 @@ def _title(raw: Mapping[str, object]) -> str | None:
         return title
     summary = as_text(raw.get("summary"))
     return None if summary is None else _NUMBERED_TITLE.sub("", summary, count=1)
-
-
-def _note(kind: str, raw: Mapping[str, object]) -> str | None:
-    """The human text of an entry: a note's is in its channel, a resolution's in ``note``."""
-    channel = as_mapping(raw.get("channel"))
-    note = as_text(raw.get("note"), MOST_TEXT)
-    if kind == "annotate":
-        return as_text(channel.get("summary"), MOST_TEXT) or note
-    if note is None and kind == "resolve":
-        return as_text(channel.get("note"), MOST_TEXT)
-    return note
 
 
 def _of_update(kind: str, raw: Mapping[str, object], name: str) -> str | None:
@@ -356,7 +360,11 @@ def _bridge(value: object) -> str | None:
 
 
 def _people(values: Iterable[object]) -> tuple[Person, ...]:
-    people = (decode_person(value) for value in islice(values, _MOST_PEOPLE))
+    return known_people(decode_person(value) for value in islice(values, MOST_PEOPLE))
+
+
+def known_people(people: Iterable[Person]) -> tuple[Person, ...]:
+    """Those with an id."""
     return tuple(person for person in people if person.id is not None)
 
 

@@ -5,14 +5,13 @@ Facts: ``pagerduty.pages-are-live``, ``pagerduty.newest-first-within-second``.
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 
 from pagerforce.errors import RefusedError, TooLargeError
 from pagerforce.model.incident import LogEntry
 from pagerforce.model.ports import Flaw
 from pagerforce.pagerduty.client import MAX_DEPTH, PAGE_SIZE, Page, PagerDutyClient
 from pagerforce.pagerduty.cutting import Sample, expected_rows
-from pagerforce.pagerduty.decode import IncidentMemory, decode_log_entry, decode_rows
+from pagerforce.pagerduty.log_page import LogReader
 from pagerforce.pagerduty.paging import PageSize
 from pagerforce.pagerduty.refusals import PageTooDeepError
 from pagerforce.pagerduty.windows import SECOND, SHORT_SPAN, Window
@@ -39,7 +38,7 @@ class WindowRead:
         fewer_than: the window has fewer rows than this, as far as looking ahead has shown.
         is_complete: False if the window has more entries than were read or can be read.
         includes_until: an answer had an entry of the exact second of ``until``.
-        incidents: the incidents that entries have shown so far.
+        reader: decodes the rows.
     """
 
     entries: dict[str, LogEntry] = field(default_factory=dict)
@@ -49,7 +48,7 @@ class WindowRead:
     includes_until: bool = False
     deeper: list[tuple[int, datetime]] = field(default_factory=list)
     fewer_than: int | None = None
-    incidents: IncidentMemory = field(default_factory=IncidentMemory)
+    reader: LogReader = field(default_factory=LogReader)
 
     def sample(self) -> Sample:
         """What is known of the window's rows so far."""
@@ -193,7 +192,7 @@ async def _find_time(
         page = await _fetch(client, asked, rank, PageSize(1))
     except TooLargeError:
         return None
-    entries, _ = decode_rows(() if page is None else page.rows, decode_log_entry, "log entry")
+    entries, _ = reading.reader.decode(() if page is None else page.rows)
     return entries[0].at if entries and entries[0].id not in reading.entries else None
 
 
@@ -202,9 +201,7 @@ def _take_in(
 ) -> bool:
     """Adds a page to the reading; returns whether this pass has seen one of its entries before."""
     has_repeated = False
-    decode = partial(decode_log_entry, to_incident=reading.incidents.decode)
-    find_odd = reading.incidents.odd_values
-    entries, flaws = decode_rows(page.rows, decode, "log entry", find_odd)
+    entries, flaws = reading.reader.decode(page.rows)
     reading.flaws.update(dict.fromkeys(flaws))
     for position, entry in enumerate(entries, start=offset):
         has_repeated = has_repeated or entry.id in seen
@@ -234,7 +231,7 @@ async def _fetch(
         while True:
             try:
                 limit = min(size.rows, MAX_DEPTH - offset)
-                return await client.fetch_log_entries(asked.since, asked.until, offset, limit)
+                return await client.fetch_raw_log_entries(asked.since, asked.until, offset, limit)
             except TooLargeError as error:
                 size.shrink(error)
     except PageTooDeepError:
