@@ -22,7 +22,6 @@ Each entry already has all targets of its act (``diff/acts.py``).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -47,8 +46,7 @@ class Held(Struct, frozen=True):
     entry_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(Struct, frozen=True):
     """An entry's event: its type, the states around it, and the snapshot to keep.
 
     ``is_late_start``: the incident's first trigger, seen after what followed it.

@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pagerforce.model.following import follows
@@ -15,8 +15,7 @@ from pagerforce.model.sameness import Likeness, likeness
 from pagerforce.model.value import Fields, Scalar, format_whole_second, is_equal
 
 
-@dataclass(frozen=True, slots=True)
-class RecordChange:
+class RecordChange(Struct, frozen=True):
     """A difference that is an event. ``old`` holds the previous values of all known fields."""
 
     type: str

@@ -26,7 +26,7 @@ class Ref(Struct, frozen=True):
     name: str | None = None
 
 
-class Person(Struct, frozen=True):
+class Person(Struct, frozen=True, omit_defaults=True):
     """Somebody who did something, or an assignee; any part may be unknown."""
 
     id: str | None = None

@@ -11,7 +11,7 @@ from pagerforce.model.incident import NOBODY, Person
 from pagerforce.model.value import Fields
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, omit_defaults=True):
     """One row of an object at one moment.
 
     Attributes:

@@ -62,8 +62,7 @@ class Undecided:
     """Not known yet: it must be read again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Theirs:
+class Theirs(Struct, frozen=True):
     """Somebody else's change: rules see it."""
 
 

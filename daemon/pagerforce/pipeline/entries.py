@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pagerforce.diff.acts import TRIGGER
@@ -124,8 +125,7 @@ def plan_entries(
     return plan
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """An entry and whose change it is.
 
     ``shown``: the incident that was read with it. ``is_overtaken``: it is before a known one.

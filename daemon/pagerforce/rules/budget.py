@@ -9,7 +9,8 @@ rules for the event: both must have enough.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.rules.environment import TemplateProblem
 
@@ -27,8 +28,7 @@ _CHARS_PER_STEP = 256
 """The number of characters that are copied or compared in the time of one step."""
 
 
-@dataclass(slots=True)
-class Pool:
+class Pool(Struct):
     """Steps and characters that several actions share. ``whose``: the owner, for error messages."""
 
     steps: int

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from pagerforce.errors import internal_error_text
 from pagerforce.model.action import ActionCall, Decision, Deferred, Rendered, Unrenderable
 from pagerforce.model.ids import Side
@@ -45,8 +47,7 @@ class RuleTrace(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True):
     """All results of the rules for one event, in file order.
 
     ``errors``: internal errors in single rules. Their traces show them; the other rules still ran.

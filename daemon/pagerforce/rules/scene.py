@@ -1,8 +1,10 @@
 """One event as the conditions of one object's rules see it, with readers for its fields."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.event import Event
 from pagerforce.model.ids import Side
@@ -19,8 +21,7 @@ Look = tuple[object, Json]
 """A value as read, and as a trace shows it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """An event with the incidents or records that were linked to its subject.
 
     Attributes:
@@ -31,7 +32,7 @@ class Facts:
 
     event: Event
     linked: frozenset[str] = frozenset()
-    records: Mapping[str, Fields] = field(default_factory=dict)
+    records: Mapping[str, Fields] = msgspec.field(default_factory=dict)
     incident: Incident | None = None
 
 
@@ -53,8 +54,7 @@ class ConditionTrace(NamedTuple):
     remark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """What one object's rules see of an event. Absent subjects are None or have no fields.
 
     Attributes:
@@ -69,9 +69,9 @@ class Scene:
     record: Fields
     old_record: Fields
     is_linked: bool
-    seen: dict[str, Look] = field(default_factory=dict, compare=False)
-    judged: dict[int, ConditionTrace] = field(default_factory=dict, compare=False)
-    patterns: PatternWork = field(default_factory=PatternWork, compare=False)
+    seen: dict[str, Look] = msgspec.field(default_factory=dict)
+    judged: dict[int, ConditionTrace] = msgspec.field(default_factory=dict)
+    patterns: PatternWork = msgspec.field(default_factory=PatternWork)
 
 
 def scene_of(facts: Facts, object_name: str) -> Scene:

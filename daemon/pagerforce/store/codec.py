@@ -7,7 +7,7 @@ get the struct's default.
 import json
 from collections.abc import Callable, Mapping
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -25,6 +25,7 @@ _Shape: TypeAlias = tuple[tuple[str, ...], Callable[[object], tuple[object, ...]
 # Any: json.loads returns Any, and each reader below checks the shape that it expects.
 
 
+@lru_cache(maxsize=4096)  # many events have the same few instants
 def to_stamp(moment: datetime) -> str:
     """An instant as stored in columns: always six digits, so that text order is time order."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
@@ -119,8 +120,17 @@ def _shape_of(kind: type) -> _Shape | None:
     return names, attrgetter(*names)
 
 
+_SNAPSHOTS = msgspec.json.Encoder()
 _INCIDENTS = msgspec.json.Decoder(Incident)
 _RECORDS = msgspec.json.Decoder(Record)
+
+
+def to_record_text(record: Record) -> str:
+    """A record's snapshot for ``parse_record``; values that are the default are left out."""
+    try:
+        return _SNAPSHOTS.encode(record).decode()
+    except (TypeError, OverflowError):
+        return to_text(record)  # whole numbers of more than 64 bits
 
 
 def parse_incident(text: str) -> Incident:

@@ -1,11 +1,14 @@
 """The journal of events: what was seen, which rules it met, which actions it caused."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId
@@ -29,8 +32,7 @@ async def known_events(tx: Transaction, ids: Collection[str]) -> dict[EventId, s
     return known
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """An event to store, with the traces of the rules it met.
 
     ``context``: the other values that the rules saw, to test other rules on it later.
@@ -39,7 +41,7 @@ class Entry:
     event: Event
     rules: Sequence[Mapping[str, object]] = ()
     echo_of: str | None = None
-    context: Mapping[str, object] = field(default_factory=dict)
+    context: Mapping[str, object] = msgspec.field(default_factory=dict)
 
 
 async def append(tx: Transaction, entries: Sequence[Entry], seen_at: datetime) -> range:

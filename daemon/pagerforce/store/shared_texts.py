@@ -7,7 +7,8 @@ itself.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.store.codec import Encoder
 from pagerforce.store.database import Transaction
@@ -27,8 +28,7 @@ def stored(column: str) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SharedText:
+class SharedText(Struct, frozen=True):
     """A text as an event stores it: in itself, or by digest."""
 
     inline: str

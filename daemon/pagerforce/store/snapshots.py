@@ -8,7 +8,7 @@ from pagerforce.model.ids import IncidentId, RecordId, is_plain_id, is_record_id
 from pagerforce.model.incident import Incident
 from pagerforce.model.record import Record
 from pagerforce.model.value import parse_stamp
-from pagerforce.store.codec import parse_incident, parse_record, to_stamp, to_text
+from pagerforce.store.codec import parse_incident, parse_record, to_record_text, to_stamp, to_text
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.unreadable import attempt, each
 
@@ -123,7 +123,7 @@ async def put_records(tx: Transaction, records: Iterable[Record]) -> None:
     await tx.run_many(
         "INSERT INTO record (id, object, data) VALUES (?, ?, ?) "
         "ON CONFLICT (id) DO UPDATE SET data = excluded.data",
-        [(item.id, item.object, to_text(item)) for item in records],
+        [(item.id, item.object, to_record_text(item)) for item in records],
     )
 
 

@@ -39,6 +39,8 @@ MANY = Bounds(8 * _MIB, 400_000, 100_000)
 ERROR_BYTES = 64 * _KIB
 """How much is read of an error answer; its status already says most."""
 
+_SMALL = 16 * _KIB  # bytes; larger answers are pages
+
 _BY_OPERATION: Mapping[str, Bounds] = {
     "login": LOGIN,
     "log_entries.list": MANY,
@@ -68,7 +70,12 @@ def excess(body: bytes, bounds: Bounds = ONE) -> str | None:
     if len(body) > bounds.size:
         return f"is larger than {bounds.size} bytes"
     few = min(MAX_DEPTH, bounds.containers)
-    if body.count(b"[") + body.count(b"{") <= few and body.count(b",") <= bounds.values:
+    is_small = len(body) <= _SMALL
+    if (
+        is_small
+        and body.count(b"[") + body.count(b"{") <= few
+        and body.count(b",") <= bounds.values
+    ):
         return None  # most answers to a single question
     marks = _marks(body)
     if marks.count(b",") > bounds.values:
