@@ -283,6 +283,23 @@ async def test_a_flood_of_hints_polls_at_the_lively_pace_and_calms_down_if_nothi
     assert all(gap >= 1.9 for gap in gaps[5:])
 
 
+async def test_single_hints_poll_at_once_and_many_at_the_lively_pace():
+    reader = Reader(found=1)
+    async with looping(reader, calm=timedelta(seconds=30), pace=(30.0, 3.0)) as loop:
+        await flooded(loop, 6.5)
+    gaps = [b - a for a, b in zip(reader.at, reader.at[1:], strict=False)]
+    assert all(0.45 <= gap < 1.5 for gap in gaps[:2])
+    assert all(gap >= 1.5 for gap in gaps[2:])
+    assert len(reader.at) <= 3 + 6.5 / 3.0
+
+
+async def test_announced_changes_need_no_lively_polls():
+    reader = Reader(found=1)
+    async with looping(reader, calm=timedelta(seconds=30), pace=(0.5, 0.1)):
+        await anyio.sleep(1.0)
+    assert len(reader.at) == 1
+
+
 async def test_hints_that_find_something_keep_the_lively_pace():
     reader = Reader(found=1)
     async with looping(reader, pace=(30.0, 0.1)) as loop:

@@ -57,6 +57,28 @@ def next_delay(pace: Pace, *, is_busy: bool, failures: int, budget: Budget) -> t
     return wait
 
 
+class Spare:
+    """How many polls may follow the one before at once: on average one per ``every``.
+
+    A single hint need not wait for the busy pace; a flood of hints polls at the busy pace.
+    """
+
+    def __init__(self, most: int, every: timedelta) -> None:
+        self._most, self._every = float(most), every.total_seconds()
+        self._left, self._at = self._most, 0.0
+
+    def has_one(self, now: float) -> bool:
+        """Whether a poll at ``now`` (seconds of the monotonic clock) may be one of them."""
+        return self._left_at(now) >= 1.0
+
+    def polled(self, now: float) -> None:
+        """Counts a poll, whatever started it."""
+        self._left, self._at = max(self._left_at(now) - 1.0, 0.0), now
+
+    def _left_at(self, now: float) -> float:
+        return min(self._left + max(now - self._at, 0.0) / self._every, self._most)
+
+
 def low_water_every(late_window: timedelta) -> timedelta:
     """How often to ask Salesforce for the start of its oldest open transaction.
 

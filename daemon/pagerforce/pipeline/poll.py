@@ -27,7 +27,7 @@ from pagerforce.observe.internal_errors import Part, Repeats, report_internal_er
 from pagerforce.observe.log import get_log, is_shown
 from pagerforce.observe.metrics import Metrics
 from pagerforce.pipeline.commit import Committed
-from pagerforce.pipeline.pace import Budget, next_delay
+from pagerforce.pipeline.pace import Budget, Spare, next_delay
 from pagerforce.pipeline.settings import Pace
 from pagerforce.store.trouble import concerns_all
 
@@ -36,6 +36,8 @@ _BEAT_SECONDS = 5.0
 _MUCH = 200  # events of one commit; normal commits have a few
 _DOWN_AFTER = 3
 _MOST_IDLE_WAKES = 5
+_MOST_AT_ONCE = 3
+_DEBOUNCE = timedelta(seconds=0.5)  # one change causes several hints
 _NO_BUDGET = Budget(None, 0.0, 0.0)
 
 
@@ -98,6 +100,7 @@ class PollLoop:
         self._nudge = anyio.Event()
         self._is_woken = self._was_woken = False
         self._idle_wakes = 0
+        self._spare = Spare(_MOST_AT_ONCE, pace.busy)
         self._is_started = False
         self.tell_current: Callable[[], None] = lambda: None
         """Called once, when the side has been read to the end for the first time."""
@@ -108,10 +111,11 @@ class PollLoop:
         self._nudge.set()
 
     def wake(self) -> None:
-        """Polls soon: after ``min_poll_interval``, or later if the budget or a failure requires it.
+        """Polls at once, or later if the budget or a failure requires it.
 
-        Wakes that find nothing five times in a row are worth no more than ``poll_interval``, so that
-        no flood of hints costs more calls than polling without hints.
+        Many wakes poll every ``min_poll_interval`` on average. Those that find nothing five times in a
+        row are worth no more than ``poll_interval``, so that no flood of hints costs more calls than
+        polling without hints.
         """
         self._is_woken = True
         self._nudge.set()
@@ -137,6 +141,7 @@ class PollLoop:
 
     async def _poll(self) -> None:
         began = self._clock.monotonic()
+        self._spare.polled(began)
         self._was_woken, self._is_woken = self._is_woken, False
         try:
             if not self._is_started:
@@ -221,7 +226,10 @@ class PollLoop:
 
     def _next_delay(self) -> timedelta:
         found_at = self.state.last_found_at
-        is_busy = found_at is not None and abs(self._clock.now() - found_at) < LIVELY_FOR
+        is_lively = found_at is not None and abs(self._clock.now() - found_at) < LIVELY_FOR
+        # What is announced needs no polls in advance: they would only delay the poll that a hint
+        # asks for.
+        is_busy = is_lively and self._announced_calm() is None
         pace, budget = self._present_pace(), self.budget()
         wait = next_delay(pace, is_busy=is_busy, failures=self._failures, budget=budget)
         self._tell_stretch(wait, pace, budget)
@@ -232,16 +240,24 @@ class PollLoop:
         """The wait before a poll that was asked for."""
         is_busy = self._idle_wakes < _MOST_IDLE_WAKES
         budget = self.budget()
-        return next_delay(self._pace, is_busy=is_busy, failures=self._failures, budget=budget)
+        delay = next_delay(self._pace, is_busy=is_busy, failures=self._failures, budget=budget)
+        is_usual = is_busy and delay <= self._pace.busy
+        if is_usual and self._spare.has_one(self._clock.monotonic()):
+            return min(delay, _DEBOUNCE)
+        return delay
 
     @property
     def _failures(self) -> int:
         # If only the local disk fails, the remote side is fine: it is asked at the calm pace.
         return 1 if self.state.is_storage_failing else self.state.failures
 
+    def _announced_calm(self) -> timedelta | None:
+        """The calm interval while changes are announced; None if they are not, or after a failure."""
+        return None if self.state.failures else self._calm()
+
     def _present_pace(self) -> Pace:
-        """The configured pace, or a calmer one while hints come; never a calmer one after a failure."""
-        calm = None if self.state.failures else self._calm()
+        """The configured pace, or a calmer one while changes are announced."""
+        calm = self._announced_calm()
         return self._pace if calm is None else replace(self._pace, calm=max(calm, self._pace.calm))
 
     @property
