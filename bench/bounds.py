@@ -1,7 +1,9 @@
 """Bounds: the minimum cost of the same work in Python."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -10,12 +12,54 @@ import httpx
 from bench.stage import REQUESTS, Serving
 
 
-def fetch_seconds(serving: Serving) -> float:
-    """Seconds that bare httpx needs for the reads that a sandbox has answered, both sides at once."""
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What it took to fetch pages: elapsed seconds, and seconds of the processor."""
+
+    wall: float
+    cpu: float
+
+
+def fetch(serving: Serving) -> Fetched:
+    """Bare httpx makes the reads that a sandbox has answered again, both sides at once."""
     return anyio.run(_fetch_both, serving)
 
 
-async def _fetch_both(serving: Serving) -> float:
+def idle_percent(serving: Serving, seconds: float, every: tuple[float, float]) -> float:
+    """Percent of a core that bare httpx needs to repeat the last read of each side at intervals.
+
+    Args:
+        serving: both sides, which have answered some reads.
+        seconds: for how long.
+        every: the intervals of PagerDuty and of Salesforce.
+    """
+    return anyio.run(_idle, serving, seconds, every)
+
+
+async def _idle(serving: Serving, seconds: float, every: tuple[float, float]) -> float:
+    async with _clients(serving) as sides, anyio.create_task_group() as group:
+        last = [[x for x in await _answered(http) if _is_read(x)][-1:] for http in sides]
+        cpu = time.process_time()
+        for http, reads, interval in zip(sides, last, every, strict=True):
+            group.start_soon(_repeat, http, reads, interval)
+        await anyio.sleep(seconds)
+        group.cancel_scope.cancel()
+        return 100 * (time.process_time() - cpu) / seconds
+
+
+async def _repeat(
+    http: httpx.AsyncClient, requests: Sequence[Mapping[str, Any]], interval: float
+) -> None:
+    while True:
+        await _fetch(http, requests)
+        await anyio.sleep(interval)
+
+
+@asynccontextmanager
+async def _clients(
+    serving: Serving,
+) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
+    """One for PagerDuty, one for Salesforce."""
     async with (
         httpx.AsyncClient(
             base_url=serving.pagerduty_url, trust_env=False, verify=serving.trust(), timeout=60
@@ -24,15 +68,21 @@ async def _fetch_both(serving: Serving) -> float:
             base_url=serving.salesforce_url, trust_env=False, verify=serving.trust(), timeout=60
         ) as second,
     ):
-        sides = [
-            (http, [x for x in (await http.get(REQUESTS)).json() if _is_read(x)])
-            for http in (first, second)
-        ]
-        began = time.monotonic()
+        yield first, second
+
+
+async def _answered(http: httpx.AsyncClient) -> list[Mapping[str, Any]]:
+    return list((await http.get(REQUESTS)).json())
+
+
+async def _fetch_both(serving: Serving) -> Fetched:
+    async with _clients(serving) as both:
+        sides = [(http, [x for x in await _answered(http) if _is_read(x)]) for http in both]
+        began, cpu = time.monotonic(), time.process_time()
         async with anyio.create_task_group() as group:
             for http, requests in sides:
                 group.start_soon(_fetch, http, requests)
-        return time.monotonic() - began
+        return Fetched(time.monotonic() - began, time.process_time() - cpu)
 
 
 async def _fetch(http: httpx.AsyncClient, requests: Sequence[Mapping[str, Any]]) -> None:

@@ -71,7 +71,7 @@ class Caught:
     seconds: float
     used: Used
     calls: tuple[int, int]
-    fetch_seconds: float
+    fetched: bounds.Fetched
 
 
 def measure(size: Size, folder: Path) -> Iterator[Figure]:
@@ -91,7 +91,7 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
             "s",
             seconds,
             reach=30 if is_last else None,
-            bound=Bound("bare fetch of the same pages, s", [run.fetch_seconds for run in caught]),
+            bound=Bound("bare fetch of the same pages, s", [run.fetched.wall for run in caught]),
             note=f"read after {max(x.read_seconds for x in caught):.1f} s; {calls[0]:,} PagerDuty"
             f" and {calls[1]:,} Salesforce calls; {max(x.used.cpu_seconds for x in caught):.1f} s"
             " of CPU",
@@ -185,4 +185,4 @@ def catch_up(stage: Stage, expected: int) -> Caught:
                 raise BrokenBenchmarkError(f"{delivered:.0f} of {expected} actions were delivered")
             running.stop()
         calls = serving.calls()
-        return Caught(read, seconds, used, calls, bounds.fetch_seconds(serving))
+        return Caught(read, seconds, used, calls, bounds.fetch(serving))

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import anyio
 
-from bench import ingest
+from bench import bounds, ingest
 from bench.fill import FIELDS, fill_records
-from bench.process import daemon, environ, pause
+from bench.process import MIB, daemon, environ, pause
 from bench.size import Size
 from bench.stage import Stage, make_stage
 from bench.table import Bound, Figure
@@ -29,6 +29,7 @@ fields = {list(FIELDS)}
 """.replace("'", '"')
 _PATIENCE_SECONDS = 60.0
 _SEEN = 100
+_INTERVALS = 3.0, 15.0  # the defaults
 _COPY = """
 WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?)
 INSERT INTO record (id, object, data)
@@ -44,37 +45,45 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
     large = _stage(folder / "large")
     _grow(large.database, size.snapshots)
     many = f"{size.snapshots:,} snapshots"
-    imports = [_import_seconds() for _ in range(size.runs)]
+    imports = [_imports() for _ in range(size.runs)]
     starts = {stage.folder.name: _starts(stage, size.runs) for stage in (small, large)}
     yield Figure(
         f"start to ready, {many}",
         "s",
         starts["large"],
         reach=0.8,
-        bound=Bound("the imports alone, s", imports),
+        bound=Bound("the imports alone, s", [seconds for seconds, _ in imports]),
     )
     yield Figure("start to ready, empty store", "s", starts["small"])
-    with small.serving(), large.serving(), daemon(small) as one, daemon(large) as two:
+    with small.serving() as serving, large.serving(), daemon(small) as one, daemon(large) as two:
         for running in (one, two):
             running.until_ready(_PATIENCE_SECONDS)
         pause(size.idle_seconds / 6)  # the start is over
         before = [running.used() for running in (one, two)]
-        pause(size.idle_seconds)
+        bare = bounds.idle_percent(serving, size.idle_seconds, _INTERVALS)
         after = [running.used() for running in (one, two)]
     cpu = [
         100 * (y.cpu_seconds - x.cpu_seconds) / size.idle_seconds
         for x, y in zip(before, after, strict=True)
     ]
     yield from _poll_cost(size, folder)
-    yield Figure("memory idle", "MiB", [after[0].resident], reach=78)
+    yield Figure(
+        "memory idle",
+        "MiB",
+        [after[0].resident],
+        reach=78,
+        bound=Bound("the imports alone, MiB", [memory for _, memory in imports]),
+    )
     yield Figure(
         f"memory idle, {many}: above an empty store",
         "MiB",
         [after[1].resident - after[0].resident],
         reach=10,
     )
-    yield Figure("CPU idle, default intervals", "% of a core", [cpu[0]], reach=0.4)
-    yield Figure(f"CPU idle, default intervals, {many}", "% of a core", [cpu[1]], reach=0.4)
+    polls = Bound("bare httpx making the same polls, %", [bare])
+    for what, percent in (("", cpu[0]), (f", {many}", cpu[1])):
+        title = f"CPU idle, default intervals{what}"
+        yield Figure(title, "% of a core", [percent], reach=0.4, bound=polls)
 
 
 def _poll_cost(size: Size, folder: Path) -> Iterator[Figure]:
@@ -130,9 +139,16 @@ def _starts(stage: Stage, runs: int) -> list[float]:
     return found
 
 
-def _import_seconds() -> float:
-    """Seconds of a process that imports what the daemon imports and ends."""
+def _imports() -> tuple[float, float]:
+    """A process that imports what the daemon imports, and ends: its seconds, and its MiB."""
     began = time.monotonic()
-    program = "from pagerforce.__main__ import command_line; command_line(['run'])"
-    subprocess.run([sys.executable, "-c", program], check=True, env=environ())
-    return time.monotonic() - began
+    program = (
+        "from pagerforce.__main__ import command_line; command_line(['run'])\n"
+        "print(open('/proc/self/status').read())"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], check=True, env=environ(), capture_output=True, text=True
+    )
+    seconds = time.monotonic() - began
+    (resident,) = (line.split()[1] for line in run.stdout.splitlines() if "VmRSS:" in line)
+    return seconds, float(resident) / MIB
