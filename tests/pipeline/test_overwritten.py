@@ -1,8 +1,7 @@
 """Somebody changes a record between a write of pagerforce's and the read that follows it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from rig import INCIDENT, JANE, P, after, before, between, held, open_rig
 from rules.kit import PAGE, is_, rule, toml

@@ -1,8 +1,7 @@
 """Changes that are seen later than their consequences: cases that the simulation found."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pagerforce.sandbox.faults import Fault, FaultKind
 from rig import INCIDENT, JANE, SAM, before, open_rig

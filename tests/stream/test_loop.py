@@ -1,9 +1,8 @@
 """The real loop over HTTP against the sandbox: each way in which the stream fails, and what follows."""
 
-from dataclasses import replace
-
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from pagerforce.salesforce.stream.bayeux import connect
 from pagerforce.salesforce.stream.channels import topic_name

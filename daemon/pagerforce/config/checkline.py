@@ -5,8 +5,9 @@ it. ``docs/reference/check.md`` lists them all, and a test compares the two.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from pagerforce.model.value import Json
 
@@ -19,8 +20,7 @@ class Kind(StrEnum):
     TODO = "todo"
 
 
-@dataclass(frozen=True, slots=True)
-class CheckLine:
+class CheckLine(Struct, frozen=True):
     """One line of ``check``.
 
     Attributes:
@@ -72,8 +72,7 @@ class CheckLine:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """A possible line, with ``{places}`` to fill in.
 
     Attributes:

@@ -7,9 +7,9 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -38,8 +38,7 @@ class Document(Struct, frozen=True):
     table: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class RulesText:
+class RulesText(Struct, frozen=True):
     """A rules file that is not a local file: an applied one, or one that a caller sent.
 
     ``label``: its name in problems.
@@ -49,13 +48,12 @@ class RulesText:
     content: str
 
 
-@dataclass(slots=True)
-class FilesRead:
+class FilesRead(Struct):
     """Everything read so far: documents in order, main file first, and problems."""
 
-    documents: list[Document] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    documents: list[Document] = msgspec.field(default_factory=list)
+    labels: list[str] = msgspec.field(default_factory=list)
+    problems: list[Problem] = msgspec.field(default_factory=list)
 
 
 def read_files(main: Path) -> FilesRead:

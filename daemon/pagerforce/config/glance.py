@@ -5,15 +5,15 @@ memory, and an operator who has just broken the file must still be able to ask f
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pagerforce.config.files import read_table
 from pagerforce.config.settings import DEFAULT_SOCKET
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(Struct, frozen=True):
     """The expected place of the control socket.
 
     Attributes:

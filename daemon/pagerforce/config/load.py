@@ -1,10 +1,10 @@
 """Loads the configuration: files, schema, cross-checks and rules, all problems at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from msgspec import Struct
 from pydantic import ValidationError
 
 from pagerforce.config.crosscheck import cross_check, object_names
@@ -23,8 +23,7 @@ DEFAULT_PATH = Path("/etc/pagerforce/config.toml")
 VARIABLE = "PAGERFORCE_CONFIG"
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """A configuration without any problem.
 
     Attributes:

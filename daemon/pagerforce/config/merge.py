@@ -1,7 +1,9 @@
 """Merges the files' tables into one, and remembers the origin of each part."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.config.files import Document
 from pagerforce.config.keypath import key_path
@@ -14,8 +16,7 @@ _SHARED = (*LISTS, "maps")
 _MAIN_ONLY = ("include", "daemon", "metrics", "pagerduty", "salesforce", "delivery")
 
 
-@dataclass(slots=True)
-class Merged:
+class Merged(Struct):
     """One table of all files.
 
     Attributes:
@@ -26,10 +27,10 @@ class Merged:
     """
 
     main: str
-    table: dict[str, object] = field(default_factory=dict)
-    origins: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
-    map_labels: dict[str, str] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    table: dict[str, object] = msgspec.field(default_factory=dict)
+    origins: dict[str, list[tuple[str, int]]] = msgspec.field(default_factory=dict)
+    map_labels: dict[str, str] = msgspec.field(default_factory=dict)
+    problems: list[Problem] = msgspec.field(default_factory=list)
 
     def place(self, path: Sequence[str | int]) -> str:
         """Returns file and key path of a path in the merged table."""

@@ -22,13 +22,13 @@ credentials (``$CREDENTIALS_DIRECTORY``).
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from msgspec import Struct
 
 from pagerforce.config.schema import Config
 from pagerforce.errors import ConfigError, Problem
@@ -66,16 +66,14 @@ class Secret:
         raise TypeError("a Secret can be neither pickled nor copied")
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
+class Secrets(Struct, frozen=True):
     """The secrets for the logins on both sides."""
 
     pagerduty_api_key: Secret
     salesforce_private_key: Secret
 
 
-@dataclass(frozen=True, slots=True)
-class SecretPlace:
+class SecretPlace(Struct, frozen=True):
     """The place of a secret, for messages.
 
     Attributes:

@@ -13,14 +13,14 @@ import pwd
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pagerforce.errors import StoreError
 
 
-@dataclass(frozen=True, slots=True)
-class _Owner:
+class _Owner(Struct, frozen=True):
     uid: int
     gid: int
     groups: tuple[int, ...]

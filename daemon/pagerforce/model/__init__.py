@@ -1,1 +1,1 @@
-"""The terms of the domain: frozen dataclasses and enums, no I/O, no clock, no third party."""
+"""The terms of the domain: frozen structs and enums, no I/O, no clock, no third party."""

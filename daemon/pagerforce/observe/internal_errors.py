@@ -6,9 +6,11 @@ text, so only its kind and place are shown.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import internal_error_text, place_of
 from pagerforce.observe.log import get_log
@@ -68,11 +70,10 @@ def report_internal_error(
     return internal_error_text(error)
 
 
-@dataclass(frozen=True, slots=True)
-class Repeats:
+class Repeats(Struct, frozen=True):
     """Reports errors of repeated work: counts each, logs one only when it is new."""
 
-    _known: dict[str, str] = field(default_factory=dict)
+    _known: dict[str, str] = msgspec.field(default_factory=dict)
 
     def failed(
         self, counter: InternalErrorCounter, part: Part, error: BaseException, about: str

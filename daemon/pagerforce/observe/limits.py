@@ -9,7 +9,9 @@ other. The number of kinds is limited too; all further kinds share one.
 import threading
 import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
 
 WINDOW_SECONDS = 60.0
 LONGEST_VALUE = 1000
@@ -41,14 +43,12 @@ _ABOUT = ("source", "side", "where", "object", "lane", "reason")
 _WARNING = 30
 
 
-@dataclass(slots=True)
-class _Count:
+class _Count(Struct):
     lines: int = 0
     left_out: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(Struct, frozen=True):
     """This many lines of an event were left out since ``since`` (monotonic)."""
 
     what: str
@@ -56,17 +56,16 @@ class LeftOut:
     seconds: float
 
 
-@dataclass(slots=True)
-class Limits:
+class Limits(Struct):
     """The lines of the current minute. ``monotonic``: seconds of a clock."""
 
     monotonic: Callable[[], float] = time.monotonic
     window_seconds: float = WINDOW_SECONDS
     _began: float | None = None
     _bytes: int = 0
-    _kinds: dict[tuple[str, Hashable], _Count] = field(default_factory=dict)
-    _per_event: dict[str, _Count] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _kinds: dict[tuple[str, Hashable], _Count] = msgspec.field(default_factory=dict)
+    _per_event: dict[str, _Count] = msgspec.field(default_factory=dict)
+    _lock: threading.Lock = msgspec.field(default_factory=threading.Lock)
 
     def admits(self, event: str, about: Hashable, most: int, *, level: int, size: int) -> bool:
         """Whether one more line of this kind is written.

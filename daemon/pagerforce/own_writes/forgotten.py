@@ -8,7 +8,8 @@ it.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.model.ids import RecordId, Side, is_same_record_id
 from pagerforce.model.incident import LogEntry
@@ -17,8 +18,7 @@ from pagerforce.model.record import Comment
 from pagerforce.model.restore import Doubt, Turn
 
 
-@dataclass(frozen=True, slots=True)
-class OwnUsers:
+class OwnUsers(Struct, frozen=True):
     """The PagerDuty users of own writes: ``ids``, or anybody (``act_as = "actor"``)."""
 
     ids: Collection[str] = frozenset()
@@ -28,8 +28,7 @@ class OwnUsers:
 NOBODY = OwnUsers()
 
 
-@dataclass(frozen=True, slots=True)
-class OwnEntries:
+class OwnEntries(Struct, frozen=True):
     """Recognises log entries of forgotten writes. ``doubt`` None: there was no restore."""
 
     doubt: Doubt | None = None
@@ -66,8 +65,7 @@ class OwnEntries:
         return self.doubt is not None and self.doubt.covers_time(Side.PAGERDUTY, entry.at)
 
 
-@dataclass(frozen=True, slots=True)
-class OwnComments:
+class OwnComments(Struct, frozen=True):
     """Recognises comments of forgotten writes. ``user_id``: the integration user in Salesforce."""
 
     doubt: Doubt | None = None

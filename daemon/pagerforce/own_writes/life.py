@@ -19,8 +19,9 @@ its trigger entry, and fields that another write has replaced are no longer expe
 (``store.own_writes``).
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from pagerforce.model.expectation import (
     CommentExpected,
@@ -58,8 +59,7 @@ _KNOWN_OTHERWISE: Kinds = EVERY - {PageExpected, EntryExpected}
 _NONE: Kinds = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(Struct, frozen=True):
     """What becomes of an action's expectations.
 
     Attributes:

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from pagerforce.model.expectation import Expectation, subject_of
 from pagerforce.model.ids import IncidentId, RecordId
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """A stored expectation.
 
     ``is_done``: its action is delivered; only the consequences are expected. ``is_under_way``: its
@@ -23,8 +24,7 @@ class Expected:
     is_under_way: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """What an action was decided for: its object, and the record or incident of its event."""
 
     object: str

@@ -1,7 +1,6 @@
 """Decides whose change a thing seen is: own, forgotten, somebody else's, or not known yet. Pure."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
@@ -30,8 +29,7 @@ FORGOTTEN = "(forgotten)"
 """Stands for the id of an own action that is missing in the backup."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ours:
+class Ours(Struct, frozen=True):
     """An expectation matches. ``is_used``: this match uses it up."""
 
     item: Expected
@@ -43,22 +41,19 @@ class Ours:
         return self.item.action_id
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(Struct, frozen=True):
     """PagerDuty did it by itself beside an act. ``echo_of``: the own action, or ``CONSEQUENCE``."""
 
     echo_of: str
 
 
-@dataclass(frozen=True, slots=True)
-class Forgotten:
+class Forgotten(Struct, frozen=True):
     """An own write between a backup and its restore."""
 
     echo_of: str = FORGOTTEN
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(Struct, frozen=True):
     """Not known yet: it must be read again."""
 
 

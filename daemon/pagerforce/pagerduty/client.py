@@ -7,7 +7,6 @@ reads. Facts: docs/vendors/pagerduty.md.
 import json
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Self, TypeAlias
@@ -39,8 +38,7 @@ Params: TypeAlias = Mapping[str, str | int | Sequence[str]]
 Raw: TypeAlias = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """A kind of reference data: its path, and the JSON keys around a page and around one row."""
 
     path: str

@@ -31,8 +31,7 @@ _DENSE_SECOND = 0.1
 _REFUSABLE = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """The rows of a window that were seen before it was given up.
 
     Attributes:

@@ -8,12 +8,12 @@ acknowledge entry, and ordinary channels.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from typing import TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pagerforce.errors import internal_error_text
@@ -216,8 +216,7 @@ def note_of(kind: str, note: object, summary: object, channel_note: object) -> s
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What an entry shows of its incident.
 
     Attributes:
@@ -278,8 +277,7 @@ def _known_person(user_id: str | None, name: str | None, email: str | None) -> P
     return Person(user_id, name, email)
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """A note on an incident. ``is_by_bot``: a service or an integration wrote it."""
 
     id: str | None

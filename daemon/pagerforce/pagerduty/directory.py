@@ -13,6 +13,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from msgspec import Struct
+
 from pagerforce.errors import MalformedError, RefusedError, TransientError
 from pagerforce.model.incident import Person, Ref
 from pagerforce.model.ports import Clock
@@ -50,8 +52,7 @@ class KeyKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class KeyHolder:
+class KeyHolder(Struct, frozen=True):
     """What ``/users/me`` says about the key. ``owner``: the user that a user key acts as."""
 
     kind: KeyKind

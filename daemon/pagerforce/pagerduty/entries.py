@@ -3,8 +3,10 @@
 Facts: ``pagerduty.pages-are-live``, ``pagerduty.newest-first-within-second``.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import RefusedError, TooLargeError
 from pagerforce.model.incident import LogEntry
@@ -26,8 +28,7 @@ _RANGE_REFUSED = "2005"
 _SHORTEST_REFUSABLE = timedelta(days=1)
 
 
-@dataclass(slots=True)
-class WindowRead:
+class WindowRead(Struct):
     """The result of reading a window.
 
     Attributes:
@@ -41,14 +42,14 @@ class WindowRead:
         reader: decodes the rows.
     """
 
-    entries: dict[str, LogEntry] = field(default_factory=dict)
-    positions: dict[str, int] = field(default_factory=dict)
-    flaws: dict[Flaw, None] = field(default_factory=dict)
+    entries: dict[str, LogEntry] = msgspec.field(default_factory=dict)
+    positions: dict[str, int] = msgspec.field(default_factory=dict)
+    flaws: dict[Flaw, None] = msgspec.field(default_factory=dict)
     is_complete: bool = True
     includes_until: bool = False
-    deeper: list[tuple[int, datetime]] = field(default_factory=list)
+    deeper: list[tuple[int, datetime]] = msgspec.field(default_factory=list)
     fewer_than: int | None = None
-    reader: LogReader = field(default_factory=LogReader)
+    reader: LogReader = msgspec.field(default_factory=LogReader)
 
     def sample(self) -> Sample:
         """What is known of the window's rows so far."""
@@ -85,8 +86,7 @@ async def read_window(client: PagerDutyClient, window: Window) -> WindowRead:
     return reading
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
+class _Range(Struct, frozen=True):
     """The range of a request, and how many entries are enough to give up."""
 
     since: datetime

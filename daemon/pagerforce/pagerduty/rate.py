@@ -5,8 +5,10 @@ Facts: ``pagerduty.requests-per-minute``, ``pagerduty.limit-headers``, ``pagerdu
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.pagerduty.refusals import parse_number, parse_wait_seconds
 
@@ -40,16 +42,14 @@ _RESERVED_SHARE = {
 """The last part of the vendor's limit that a rate class never uses, no matter who used the rest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """How long a request must wait. ``is_for_all``: the limit is used up for every rate class."""
 
     seconds: float = 0.0
     is_for_all: bool = False
 
 
-@dataclass(slots=True)
-class RateLimit:
+class RateLimit(Struct):
     """The limit in the last answers, and the sent requests. Times: monotonic seconds."""
 
     remaining: float | None = None
@@ -57,7 +57,7 @@ class RateLimit:
     _whole: float = 0.0
     _whole_at: float = 0.0
     _reset_at: float = 0.0
-    _sent: deque[float] = field(default_factory=deque)
+    _sent: deque[float] = msgspec.field(default_factory=deque)
 
     def observe(self, headers: Mapping[str, str], *, status: int, now: float) -> None:
         """Processes an answer's headers."""

@@ -7,8 +7,9 @@ a text, and a 5xx or 429 may have no JSON at all.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from pagerforce.errors import BudgetError, CredentialsError, RefusedError, RemoteError
 from pagerforce.model.durations import LONGEST_WAIT
@@ -36,8 +37,7 @@ class PageTooDeepError(RefusedError):
     """``offset + limit`` exceeds the maximum of the API."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorBody:
+class ErrorBody(Struct, frozen=True):
     """The vendor's own code (``""`` for none) and text, as one line."""
 
     code: str

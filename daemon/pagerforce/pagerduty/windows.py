@@ -9,9 +9,9 @@ Facts: ``pagerduty.pages-of-hundred``, ``pagerduty.log-bounds-on-creation``,
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pagerforce.model.incident import LogEntry
@@ -50,8 +50,7 @@ def _placed(ordered: Iterable[LogEntry]) -> list[LogEntry]:
     return placed
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A time range in whole seconds: from ``start``, before ``end``."""
 
     start: datetime

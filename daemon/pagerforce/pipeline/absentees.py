@@ -6,9 +6,10 @@ rows are missing at once, this is the more likely cause, and nothing is done.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pagerforce.model.ids import RecordId
@@ -22,15 +23,14 @@ _MOST = 2000
 """The limit of records looked up in one comparison; the next day's continues."""
 
 
-@dataclass(slots=True)
-class Absentees:
+class Absentees(Struct):
     """Snapshots of one object that were missing when all its rows were read.
 
     ``count``: how many were missing, of all ``held`` snapshots; ``ids``: those to look up.
     """
 
     object: str
-    ids: list[RecordId] = field(default_factory=list)
+    ids: list[RecordId] = msgspec.field(default_factory=list)
     count: int = 0
     held: int = 0
     _last: RecordId | None = None

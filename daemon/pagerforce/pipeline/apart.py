@@ -16,8 +16,9 @@ Comments need none of this: those of one record are in one lane.
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from pagerforce.model.action import Specs, TargetKind
 from pagerforce.model.durations import LONGEST_WAIT
@@ -30,8 +31,7 @@ _LONGEST_HOLD = timedelta(minutes=10)
 """An action that was due for longer is not attempted for a reason of its own, such as a pause."""
 
 
-@dataclass(frozen=True, slots=True)
-class Creation:
+class Creation(Struct, frozen=True):
     """A record to be made. ``is_sought``: an earlier attempt may have made it."""
 
     id: str

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -63,8 +63,7 @@ class Job(Struct, frozen=True):
         return self.actions[0].goes_alone
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(Struct, frozen=True):
     """The result of a claim.
 
     Attributes:
@@ -78,8 +77,7 @@ class Claimed:
     failed: Sequence[tuple[Action, Exception]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Claimer:
+class Claimer(Struct, frozen=True):
     """Decides which actions are attempted next; settles those that need no attempt.
 
     ``keyed``: objects with an external id, in lower case.
@@ -90,8 +88,8 @@ class Claimer:
     limits: DeliveryLimits
     metrics: Metrics
     keyed: frozenset[str] = frozenset()
-    _full_at: dict[str, datetime] = field(default_factory=dict)
-    _crowded: set[Side] = field(default_factory=set)
+    _full_at: dict[str, datetime] = msgspec.field(default_factory=dict)
+    _crowded: set[Side] = msgspec.field(default_factory=set)
 
     def expect_more(self, side: Side, *, is_more: bool) -> None:
         """While a side is busy, actions that can share a request wait a moment for others."""

@@ -6,8 +6,10 @@ interfere. Nothing on the network is awaited meanwhile.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.diff.acts import find_unsettled, gather
 from pagerforce.diff.fold import Held
@@ -49,8 +51,7 @@ from pagerforce.store.database import Database, Transaction
 NO_SKEW = timedelta(0)
 
 
-@dataclass(slots=True)
-class Committed:
+class Committed(Struct):
     """What a transaction stored: for metrics, the log and the pace of polling.
 
     Attributes:
@@ -59,9 +60,9 @@ class Committed:
         unjudged: rows that must be read again before they are evaluated.
     """
 
-    ruled: list[Ruled] = field(default_factory=list)
-    types: list[str] = field(default_factory=list)
-    shown: Mapping[IncidentId, tuple[Incident, Incident]] = field(default_factory=dict)
+    ruled: list[Ruled] = msgspec.field(default_factory=list)
+    types: list[str] = msgspec.field(default_factory=list)
+    shown: Mapping[IncidentId, tuple[Incident, Incident]] = msgspec.field(default_factory=dict)
     contradictions: Sequence[tuple[IncidentId, str]] = ()
     unjudged: frozenset[RecordId] = frozenset()
 
@@ -84,8 +85,7 @@ class Committed:
                     metrics.count_action(action.do, action.state.value)
 
 
-@dataclass(frozen=True, slots=True)
-class _Storing:
+class _Storing(Struct, frozen=True):
     """What storing a batch needs besides its plan. ``skew``: as in ``EntryNews``."""
 
     judge: Judge
@@ -97,8 +97,7 @@ class _Storing:
         await store_ruled(tx, ruled, self.judge.settings.specs, self.now, self.doubt)
 
 
-@dataclass(frozen=True, slots=True)
-class EntryNews:
+class EntryNews(Struct, frozen=True):
     """Which entries are new.
 
     Attributes:

@@ -7,11 +7,11 @@ sent that can't be recorded, and the outcomes of sent requests are recorded as s
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import anyio
 from anyio.abc import TaskGroup
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pagerforce.errors import RemoteError, StoreUnavailableError, TransientError
@@ -53,8 +53,7 @@ _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Foreseen:
+class _Foreseen(Struct, frozen=True):
     """A job with the expectations of its attempt.
 
     ``expected`` None: nothing is sent now, and earlier expectations stay; ``failed`` says why.

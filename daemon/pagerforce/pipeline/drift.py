@@ -7,9 +7,9 @@ belong to a moment and are never repeated.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pagerforce.model.action import ActionSpec
@@ -31,8 +31,7 @@ _EVENTS = {
 _OF_MOMENT = {"event", "comment", "old"}
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """A link with the current state of both sides. ``record.changed_at`` is the snapshot's.
 
     ``skew``: how far Salesforce's clock is ahead of PagerDuty's.
@@ -44,8 +43,7 @@ class Pair:
     skew: timedelta = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
-class WantedState:
+class WantedState(Struct, frozen=True):
     """A state that a rule requires on the side that did not change last. ``spec``: the action's."""
 
     pair: Pair

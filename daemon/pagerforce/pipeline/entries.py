@@ -1,9 +1,9 @@
 """Pure: PagerDuty's log entries and reconciled incidents -> events with the rules' decisions."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -46,8 +46,7 @@ SILENT = frozenset({"title", "service"})
 """Fields whose changes leave no entry: another value in the incident is no contradiction."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewLink:
+class NewLink(Struct, frozen=True):
     """A link to store. ``at`` is in the clock of the side that showed it."""
 
     incident_id: IncidentId
@@ -56,8 +55,7 @@ class NewLink:
     at: datetime
 
 
-@dataclass(slots=True)
-class EntryPlan:
+class EntryPlan(Struct):
     """The results of one batch of entries, or of one reconcile; stored in one transaction.
 
     ``late_starts``: triggers that were seen after later entries. ``echoes``: the actions that
@@ -66,19 +64,18 @@ class EntryPlan:
     an incident that were believed although its entries contradict.
     """
 
-    ruled: list[Ruled] = field(default_factory=list)
-    held: dict[IncidentId, Held] = field(default_factory=dict)
-    new_links: list[NewLink] = field(default_factory=list)
-    merges: list[tuple[IncidentId, IncidentId]] = field(default_factory=list)
-    late_starts: list[Event] = field(default_factory=list)
-    echoes: dict[EventId, str] = field(default_factory=dict)
-    undecided: set[str] = field(default_factory=set)
-    shown: dict[IncidentId, Incident] = field(default_factory=dict)
-    contradictions: list[tuple[IncidentId, str]] = field(default_factory=list)
+    ruled: list[Ruled] = msgspec.field(default_factory=list)
+    held: dict[IncidentId, Held] = msgspec.field(default_factory=dict)
+    new_links: list[NewLink] = msgspec.field(default_factory=list)
+    merges: list[tuple[IncidentId, IncidentId]] = msgspec.field(default_factory=list)
+    late_starts: list[Event] = msgspec.field(default_factory=list)
+    echoes: dict[EventId, str] = msgspec.field(default_factory=dict)
+    undecided: set[str] = msgspec.field(default_factory=set)
+    shown: dict[IncidentId, Incident] = msgspec.field(default_factory=dict)
+    contradictions: list[tuple[IncidentId, str]] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(Struct, frozen=True):
     """New entries, with information from the known ones that were read with them.
 
     Attributes:
@@ -89,7 +86,7 @@ class Fresh:
 
     entries: Sequence[LogEntry]
     overtaken: frozenset[str] = frozenset()
-    echoes: Mapping[EventId, str] = field(default_factory=dict)
+    echoes: Mapping[EventId, str] = msgspec.field(default_factory=dict)
 
 
 def plan_entries(
@@ -282,8 +279,7 @@ def _kept(before: Held | None, folded: Folded, entry: LogEntry) -> Held:
     return replace(kept, incident=still_true(kept.incident, folded.after, shown))
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """How incidents were compared.
 
     Attributes:
@@ -294,7 +290,7 @@ class Comparison:
 
     server_now: datetime
     skew: timedelta = timedelta(0)
-    believed: Mapping[IncidentId, Collection[str]] = field(default_factory=dict)
+    believed: Mapping[IncidentId, Collection[str]] = msgspec.field(default_factory=dict)
 
 
 def plan_comparison(

@@ -6,8 +6,9 @@ same side, are compared; texts, pages and creations are never left out.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from pagerforce.model.action import Specs
 from pagerforce.model.event import Event
@@ -19,8 +20,7 @@ BACKLOG_AFTER = timedelta(minutes=1)
 LOOK_AHEAD = 200
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingAction:
+class WaitingAction(Struct, frozen=True):
     """An action that waits, with the event it was decided on."""
 
     action: Action

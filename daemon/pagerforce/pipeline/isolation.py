@@ -6,9 +6,12 @@ kept in the journal without any rule tried on it, and the cursor moves on.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.store.trouble import concerns_all
 
@@ -75,8 +78,7 @@ async def _store_parts(
     return first + await _store_parts(items[middle:], store)
 
 
-@dataclass(slots=True)
-class _Trouble:
+class _Trouble(Struct):
     """A failing item. ``at``: its time, in its side's clock. ``stored``: items stored before."""
 
     at: datetime
@@ -86,11 +88,10 @@ class _Trouble:
     round: int = 0
 
 
-@dataclass(slots=True)
-class Troubles:
+class Troubles(Struct):
     """The items of one side that could not be stored, since when, and after how many tries."""
 
-    _known: dict[str, _Trouble] = field(default_factory=dict)
+    _known: dict[str, _Trouble] = msgspec.field(default_factory=dict)
     _stored: int = 0
     _round: int = 0
     _is_holding: bool = False

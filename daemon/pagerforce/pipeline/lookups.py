@@ -7,8 +7,9 @@ continues.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 
+import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pagerforce.errors import (
@@ -32,8 +33,7 @@ _MOST = 1_000
 _CONCERNS_ALL = (BudgetError, CredentialsError, PacedError)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """The result of a request for one incident.
 
     Attributes:
@@ -53,16 +53,14 @@ def unread(incident: Incident) -> Incident:
     return replace(incident, updated_at=None)
 
 
-@dataclass(slots=True)
-class _Trouble:
+class _Trouble(Struct):
     """Since when an incident could not be read, in seconds, and how often."""
 
     since: float
     times: int = 0
 
 
-@dataclass(slots=True)
-class Lookups:
+class Lookups(Struct):
     """Reads incidents by id for one reader. It remembers failures in memory only.
 
     Attributes:
@@ -72,7 +70,7 @@ class Lookups:
     find: Callable[[IncidentId], Awaitable[Incident | None]]
     reporter: Reporter
     clock: Clock
-    _troubles: dict[IncidentId, _Trouble] = field(default_factory=dict)
+    _troubles: dict[IncidentId, _Trouble] = msgspec.field(default_factory=dict)
     _none_since: float | None = None
 
     async def read(self, incident_id: IncidentId, *, odd_answers: int = ODD_ANSWERS) -> Look:

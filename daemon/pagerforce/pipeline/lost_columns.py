@@ -6,7 +6,9 @@ difference counts: its values meanwhile are unknown, and a field that was create
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.leftout import ALL_READ, LeftOut, NotRead
 from pagerforce.observe.log import get_log
@@ -19,8 +21,7 @@ _LOG = get_log("poll")
 _NOTHING: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True)
-class LostColumns:
+class LostColumns(Struct):
     """Tracks the columns that the source leaves out.
 
     Attributes:
@@ -33,7 +34,7 @@ class LostColumns:
     metrics: Metrics
     judge: Callable[[], Judge]
     _seen: NotRead = ALL_READ
-    _lost: dict[str, frozenset[str]] = field(default_factory=dict)
+    _lost: dict[str, frozenset[str]] = msgspec.field(default_factory=dict)
 
     async def start(self, tx: Transaction, objects: Collection[str]) -> None:
         """Loads the lost columns that an earlier run stored."""

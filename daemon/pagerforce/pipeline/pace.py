@@ -1,7 +1,8 @@
 """Pure: when a side is polled next, and how far back the next poll looks."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from pagerforce.model.durations import LONGEST_BACKOFF, OVERLAP
 from pagerforce.pipeline.settings import Pace
@@ -10,8 +11,7 @@ _NEAR_OVERLAP = timedelta(seconds=10)
 _FURTHEST_BACK = timedelta(days=7)  # the retention keeps nothing older
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """The rest of a side's share of calls.
 
     Attributes:
@@ -88,8 +88,7 @@ def low_water_every(late_window: timedelta) -> timedelta:
     return max(timedelta(minutes=5), min(timedelta(minutes=10), late_window * 2 / 3))
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierPoll:
+class EarlierPoll(Struct, frozen=True):
     """An earlier poll: how many items it read, and how long ago.
 
     ``moved``: how far the cursor has moved since that poll began.
@@ -100,8 +99,7 @@ class EarlierPoll:
     moved: timedelta = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
-class LookBack:
+class LookBack(Struct, frozen=True):
     """A complete poll, as a reader remembers it.
 
     Attributes:
@@ -124,8 +122,7 @@ class LookBack:
         return EarlierPoll(self.count, now - self.at, max(stamp - self.began, timedelta(0)))
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(Struct, frozen=True):
     """How far back to read: far while that is cheap, otherwise far only at intervals.
 
     Attributes:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
+from msgspec import Struct
+
 from pagerforce.model.action import ActionSpec
 from pagerforce.model.outbox import Action
 
@@ -40,8 +42,7 @@ class Packed(Protocol):
 P = TypeVar("P", bound=Packed)
 
 
-@dataclass(frozen=True, slots=True)
-class Carriage:
+class Carriage(Struct, frozen=True):
     """Requests that carry several of a kind.
 
     Attributes:

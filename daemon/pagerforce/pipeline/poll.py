@@ -7,11 +7,12 @@ again until it ends.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import anyio
+import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pagerforce.errors import (
@@ -41,8 +42,7 @@ _DEBOUNCE = timedelta(seconds=0.5)  # one change causes several hints
 _NO_BUDGET = Budget(None, 0.0, 0.0)
 
 
-@dataclass(slots=True)
-class SourceState:
+class SourceState(Struct):
     """The state of one side's polling, for metrics, ``status`` and readiness."""
 
     is_current: bool = False
@@ -302,8 +302,7 @@ class ExpectMore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reporter:
+class Reporter(Struct, frozen=True):
     """Counts and logs the results of a commit, and wakes delivery.
 
     Attributes:
@@ -315,7 +314,7 @@ class Reporter:
     metrics: Metrics
     wake: Callable[[], None]
     expect_more: ExpectMore
-    _repeats: Repeats = field(default_factory=Repeats)
+    _repeats: Repeats = msgspec.field(default_factory=Repeats)
 
     @contextmanager
     def reading(self) -> Iterator[None]:

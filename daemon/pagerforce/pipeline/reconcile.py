@@ -1,8 +1,10 @@
 """Finds changes without a log entry: compares open incidents and those that entries contradict."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.durations import LATEST_ENTRY
 from pagerforce.model.ids import IncidentId
@@ -23,8 +25,7 @@ _LOG = get_log("poll")
 _LOOKUPS = 50  # incidents fetched one by one in a reconcile, at most
 
 
-@dataclass(slots=True)
-class Reconciler:
+class Reconciler(Struct):
     """Compares incidents with their snapshots.
 
     ``source`` and ``judge`` are called each time: rules may be reloaded.
@@ -39,7 +40,7 @@ class Reconciler:
     skew: Callable[[], timedelta]
     lookups: Lookups
     suspects: Suspects
-    _out_of_sight: set[IncidentId] = field(default_factory=set)
+    _out_of_sight: set[IncidentId] = msgspec.field(default_factory=set)
 
     async def reconcile(self) -> int:
         """Finds changes that leave no entry (``pagerduty.changes-without-entry``)."""

@@ -1,8 +1,10 @@
 """Commits the rows that were read from Salesforce: those of its feeds, and those read by Id."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.ids import RecordId
 from pagerforce.model.ports import Clock, Flaw, RowBatch
@@ -23,8 +25,7 @@ from pagerforce.store.trouble import concerns_all
 _NO_FIELDS: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True)
-class RowIntake:
+class RowIntake(Struct):
     """Commits rows; one that can't be stored is tried again alone, and finally set aside.
 
     Attributes:
@@ -44,12 +45,12 @@ class RowIntake:
     objects: tuple[str, ...]
     skew: Callable[[], timedelta]
     lost: LostColumns
-    start_at: dict[str, datetime] = field(default_factory=dict)
-    quiet: dict[str, frozenset[str]] = field(default_factory=dict)
+    start_at: dict[str, datetime] = msgspec.field(default_factory=dict)
+    quiet: dict[str, frozenset[str]] = msgspec.field(default_factory=dict)
     own_user: str | None = None
-    troubles: Troubles = field(default_factory=Troubles)
-    single: Troubles = field(default_factory=Troubles)
-    unjudged: set[RecordId] = field(default_factory=set)
+    troubles: Troubles = msgspec.field(default_factory=Troubles)
+    single: Troubles = msgspec.field(default_factory=Troubles)
+    unjudged: set[RecordId] = msgspec.field(default_factory=set)
 
     async def take_all(self, batches: AsyncIterator[RowBatch]) -> tuple[int, int]:
         """Commits batches as they arrive; returns the numbers of events and rows."""

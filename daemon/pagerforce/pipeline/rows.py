@@ -1,9 +1,10 @@
 """Pure: Salesforce rows and comments -> events with the rules' decisions."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pagerforce.diff.record import RecordChange, blank, compare, event_id, is_merge, merged
@@ -19,8 +20,7 @@ from pagerforce.pipeline.entries import NewLink
 from pagerforce.pipeline.ruling import Judge, Ruled, World
 
 
-@dataclass(slots=True)
-class RowPlan:
+class RowPlan(Struct):
     """The results of one batch of rows; stored in one transaction.
 
     ``comments``: each with the id of the action that created it, if any.
@@ -28,17 +28,16 @@ class RowPlan:
     ``merges``: records that were merged away, each with whether it counted as deleted before.
     """
 
-    ruled: list[Ruled] = field(default_factory=list)
-    records: dict[RecordId, Record] = field(default_factory=dict)
-    rechecks: list[Record] = field(default_factory=list)
-    comments: list[tuple[Comment, str | None]] = field(default_factory=list)
-    new_links: list[NewLink] = field(default_factory=list)
-    activity: dict[RecordId, bool] = field(default_factory=dict)
-    merges: list[tuple[RecordId, bool]] = field(default_factory=list)
+    ruled: list[Ruled] = msgspec.field(default_factory=list)
+    records: dict[RecordId, Record] = msgspec.field(default_factory=dict)
+    rechecks: list[Record] = msgspec.field(default_factory=list)
+    comments: list[tuple[Comment, str | None]] = msgspec.field(default_factory=list)
+    new_links: list[NewLink] = msgspec.field(default_factory=list)
+    activity: dict[RecordId, bool] = msgspec.field(default_factory=dict)
+    merges: list[tuple[RecordId, bool]] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class NewsRules:
+class NewsRules(Struct, frozen=True):
     """Which rows are new.
 
     Attributes:
@@ -49,13 +48,12 @@ class NewsRules:
     """
 
     start_at: Mapping[str, datetime]
-    quiet: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    quiet: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
     skew: timedelta = timedelta(0)
     own_user: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RowContext:
+class RowContext(Struct, frozen=True):
     """What planning rows needs besides the rows.
 
     Attributes:

@@ -4,16 +4,15 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 
+import msgspec
 from msgspec import Struct
 
 from pagerforce.model.action import Purpose, Specs, spec_for
 
 
-@dataclass(frozen=True, slots=True)
-class CommentRules:
+class CommentRules(Struct, frozen=True):
     """How comments and notes of one object are copied; a template None: not in that direction."""
 
     object: str
@@ -21,8 +20,7 @@ class CommentRules:
     comment_template: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectRules:
+class ObjectRules(Struct, frozen=True):
     """What the pipeline does for one object besides the customer's rules."""
 
     name: str
@@ -30,8 +28,7 @@ class ObjectRules:
     should_resolve_on_delete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryLimits:
+class DeliveryLimits(Struct, frozen=True):
     """``[delivery]`` of docs/configuration.md."""
 
     concurrency: int = 8
@@ -49,8 +46,7 @@ class Pace(Struct, frozen=True):
     late_window: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineSettings:
+class PipelineSettings(Struct, frozen=True):
     """All settings that decisions depend on, besides the rules themselves.
 
     ``services``: only incidents of these services take part; empty: all.
@@ -61,7 +57,7 @@ class PipelineSettings:
     pagerduty: Pace
     salesforce: Pace
     reconcile: timedelta = timedelta(minutes=5)
-    limits: DeliveryLimits = field(default_factory=DeliveryLimits)
+    limits: DeliveryLimits = msgspec.field(default_factory=DeliveryLimits)
     services: frozenset[str] = frozenset()
     is_shadow: bool = False
 

@@ -1,9 +1,9 @@
 """Applies the outcome of an attempt to the outbox, the snapshots and the links."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pagerforce.diff.record import blank
@@ -37,8 +37,7 @@ from pagerforce.store.database import Transaction
 from pagerforce.store.links import LinkTime
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """When a failed attempt is repeated and when it is given up.
 
     ``backoff_seconds``: the wait after this number of attempts, at least one.

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.action import Decision, Rendered, Unrenderable
 from pagerforce.model.event import Event
@@ -15,14 +17,13 @@ from pagerforce.pipeline.ruling import show_trace
 from pagerforce.rules.evaluate import Evaluation, Facts, RuleBook, RuleTrace
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """An event of the journal with the other data of its rules, and when it was evaluated."""
 
     event: Event
     seen_at: datetime
     linked: frozenset[str] = frozenset()
-    records: Mapping[str, Fields] = field(default_factory=dict)
+    records: Mapping[str, Fields] = msgspec.field(default_factory=dict)
     incident: Incident | None = None
 
     @property
@@ -37,8 +38,7 @@ class Recorded:
         )
 
 
-@dataclass(slots=True)
-class Bounds:
+class Bounds(Struct):
     """How much a report lists; the rest is only counted.
 
     Attributes:
@@ -60,21 +60,19 @@ class Bounds:
         return self.size > 0
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """What one rule would do over all events. ``events``: the newest ones, newest first."""
 
     fired: int = 0
-    actions: dict[str, int] = field(default_factory=dict)
-    events: list[Mapping[str, Json]] = field(default_factory=list)
+    actions: dict[str, int] = msgspec.field(default_factory=dict)
+    events: list[Mapping[str, Json]] = msgspec.field(default_factory=list)
     more: int = 0
 
 
-@dataclass(slots=True)
-class Differences:
+class Differences(Struct):
     """Actions that only one of two sets of rules would take: the newest, event by event."""
 
-    events: list[list[Mapping[str, Json]]] = field(default_factory=list)
+    events: list[list[Mapping[str, Json]]] = msgspec.field(default_factory=list)
     count: int = 0
     listed: int = 0
 
@@ -93,8 +91,7 @@ class Differences:
         return [item for found in reversed(self.events) for item in found]
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """What the rules would do, and the differences from the rules in force.
 
     Attributes:
@@ -103,9 +100,9 @@ class Report:
     """
 
     events: int = 0
-    rules: dict[tuple[str, str], Tally] = field(default_factory=dict)
-    gained: Differences = field(default_factory=Differences)
-    lost: Differences = field(default_factory=Differences)
+    rules: dict[tuple[str, str], Tally] = msgspec.field(default_factory=dict)
+    gained: Differences = msgspec.field(default_factory=Differences)
+    lost: Differences = msgspec.field(default_factory=Differences)
 
 
 def simulate(

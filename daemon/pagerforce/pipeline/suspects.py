@@ -6,7 +6,9 @@ after a while the incident itself is read, and the values that it still shows ar
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.diff.fold import contradicted_fields
 from pagerforce.model.ids import IncidentId
@@ -18,8 +20,7 @@ _MOST = 1_000
 _MOST_ASKED = 10
 
 
-@dataclass(frozen=True, slots=True)
-class _Suspect:
+class _Suspect(Struct, frozen=True):
     """An incident that its entries contradict: since when, and the ``names`` of the fields."""
 
     since: float
@@ -27,12 +28,13 @@ class _Suspect:
     names: frozenset[str]
 
 
-@dataclass(slots=True)
-class Suspects:
+class Suspects(Struct):
     """Kept in memory: after a restart the next entry or comparison finds them again."""
 
-    _found: dict[IncidentId, _Suspect] = field(default_factory=dict)
-    _present: dict[IncidentId, tuple[Incident, frozenset[str]]] = field(default_factory=dict)
+    _found: dict[IncidentId, _Suspect] = msgspec.field(default_factory=dict)
+    _present: dict[IncidentId, tuple[Incident, frozenset[str]]] = msgspec.field(
+        default_factory=dict
+    )
 
     def note(self, shown: Mapping[IncidentId, tuple[Incident, Incident]]) -> None:
         """Compares the snapshots after a batch with its last entries: the last batch counts."""

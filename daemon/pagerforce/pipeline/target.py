@@ -4,8 +4,9 @@ docs/reference/rules.md, "Actions": later actions of an event see the link that 
 one created, so the current links count, not those at the time of the decision.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from pagerforce.model.action import ActionSpec, TargetKind
 from pagerforce.model.event import Event
@@ -20,16 +21,14 @@ _CLOCK_DOUBT = timedelta(seconds=2)
 NOTHING_LINKED = "nothing linked"
 
 
-@dataclass(frozen=True, slots=True)
-class Targets:
+class Targets(Struct, frozen=True):
     """The incidents or records to act on; none: ``reason`` says why it is skipped."""
 
     ids: tuple[str, ...]
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(Struct, frozen=True):
     """The links that an action may use, with the last known state of their incidents.
 
     Attributes:

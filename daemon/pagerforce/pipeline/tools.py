@@ -1,8 +1,9 @@
 """The dependencies of delivery, assembled by the composition root."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from pagerforce.errors import RemoteError
 from pagerforce.model.ids import Side
@@ -14,8 +15,7 @@ from pagerforce.pipeline.settle import RetryPolicy
 from pagerforce.store.database import Database
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(Struct, frozen=True):
     """The dependencies of delivery.
 
     ``verdict_of``: the verdict for a failed read before the attempt. ``skew``: how far Salesforce's

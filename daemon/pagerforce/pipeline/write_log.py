@@ -1,17 +1,17 @@
 """The records that the daemon is writing to, for polls that read at the same time."""
 
-from dataclasses import dataclass, field
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.ids import RecordId
 
 
-@dataclass(slots=True)
-class WriteLog:
+class WriteLog(Struct):
     """The records of own writes, so that a poll knows which rows it may have read half-written."""
 
     _clock: int = 0
-    _under_way: dict[RecordId, int] = field(default_factory=dict)
-    _last: dict[RecordId, int] = field(default_factory=dict)
+    _under_way: dict[RecordId, int] = msgspec.field(default_factory=dict)
+    _last: dict[RecordId, int] = msgspec.field(default_factory=dict)
 
     def mark(self) -> int:
         """A point in time for ``touched_since``, taken before a poll reads."""

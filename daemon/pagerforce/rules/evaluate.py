@@ -1,7 +1,6 @@
 """Evaluates rules on an event: which match, why, and which actions follow. It has no effects."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -117,8 +116,7 @@ class RuleBook:
             return shelf.seeing(run.event_type)
 
 
-@dataclass(frozen=True, slots=True)
-class _CompiledAction:
+class _CompiledAction(Struct, frozen=True):
     """A prepared action: its decision if that is always the same, else the roots that it uses."""
 
     index: int

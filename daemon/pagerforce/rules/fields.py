@@ -6,9 +6,10 @@ docs/reference/rules.md, "Fields".
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+
+from msgspec import Struct
 
 from pagerforce.model.event import SALESFORCE_TYPES
 from pagerforce.model.ids import Side
@@ -71,8 +72,7 @@ class Root(StrEnum):
     LINKED = "linked"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRef:
+class FieldRef(Struct, frozen=True):
     """A field as parsed: ``old.record.Owner.Name`` is (record, ``Owner.Name``, is_old)."""
 
     root: Root

@@ -6,7 +6,8 @@ a match: it leaves a rule out only if such a condition is certainly false.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.model.event import PAGERDUTY_TYPES, SALESFORCE_TYPES
 from pagerforce.model.ids import Side
@@ -66,16 +67,14 @@ def types_possible(rule: Rule) -> frozenset[str] | None:
     return seen
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(Struct, frozen=True):
     """A condition that can index a rule, with the keys of its values."""
 
     name: str
     keys: frozenset[object]
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """A rule in the index: its position, the types it can match, its index conditions."""
 
     place: int
@@ -83,16 +82,14 @@ class _Entry:
     keys: tuple[_Key, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
+class _Slot(Struct, frozen=True):
     """The rules that are indexed by one field, by the keys of its value."""
 
     look: Callable[[Scene], Look]
     rules: Mapping[object, "_Bucket"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Bucket:
+class _Bucket(Struct, frozen=True):
     """Some rules. ``rest``: rules without an index condition, or too few to be worth indexing."""
 
     slots: tuple[_Slot, ...]

@@ -6,10 +6,10 @@ refused here; errors that depend on the values are found when the template is re
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import nodes
+from msgspec import Struct
 
 from pagerforce.rules.environment import TemplateProblem, parse_template
 from pagerforce.rules.expressions import TESTS
@@ -58,8 +58,7 @@ _WITHOUT_PARTS = (
 _Chain = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(Struct, frozen=True):
     """The names that a template uses.
 
     Attributes:
@@ -73,8 +72,7 @@ class Inspection:
     maps: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A valid template with the function that renders it."""
 
     inspection: Inspection

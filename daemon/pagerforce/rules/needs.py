@@ -1,8 +1,9 @@
 """Finds the fields that the rules use: which must be read, and what only the org can verify."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from msgspec import Struct
 
 from pagerforce.errors import Problem
 from pagerforce.model.action import ActionCall
@@ -17,8 +18,7 @@ from pagerforce.rules.syntax import Condition, Rule, conditions_of
 _WHOLES = frozenset({"service", "escalation_policy", "priority", "assignees", "custom_fields"})
 
 
-@dataclass(frozen=True, slots=True)
-class FieldUse:
+class FieldUse(Struct, frozen=True):
     """A condition on a record's field, for ``check_field_type`` once describe has answered.
 
     Attributes:
@@ -47,8 +47,7 @@ def fields_needed(rules: Iterable[Rule]) -> Mapping[str, frozenset[str]]:
     return {name: frozenset(fields) for name, fields in found.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a rule uses a field. ``where``: file and key path; ``rule``: the rule's name."""
 
     where: str

@@ -7,8 +7,9 @@ account knows (types of a record's fields, names of services) is checked elsewhe
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from pagerforce.errors import Problem
 from pagerforce.model.action import ActionSpec
@@ -36,8 +37,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=3650)
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
+class _Scope(Struct, frozen=True):
     """The names that the rest of the configuration defines."""
 
     objects: Collection[str]

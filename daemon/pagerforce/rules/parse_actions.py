@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.model.action import ActionCall, ActionSpec, Param, ParamKind
 from pagerforce.model.value import Json, Scalar
@@ -17,8 +18,7 @@ MAX_ACTIONS = 100
 _API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
-class ActionScope:
+class ActionScope(Struct, frozen=True):
     """What actions can name: the kinds of actions, the configured objects and the value maps."""
 
     catalog: Mapping[str, ActionSpec]

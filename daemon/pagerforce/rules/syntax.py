@@ -1,6 +1,5 @@
 """The nodes of a parsed rule. Data only: parsing and evaluation are elsewhere."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import TypeAlias
@@ -19,8 +18,7 @@ class Mode(StrEnum):
     ANY = "any"
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """One comparison.
 
     Attributes:
@@ -36,8 +34,7 @@ class Condition:
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Combined conditions and groups. An empty group holds (``no conditions = always``)."""
 
     mode: Mode = Mode.ALL

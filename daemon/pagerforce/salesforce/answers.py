@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from pagerforce.errors import (
     BudgetError,
     CredentialsError,
@@ -71,8 +73,7 @@ class Fault:
         return self.text or self.message
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """The meaning of an answer, advice, and the text of the message that decided it.
 
     ``is_guess``: no row of the table matches.

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import Struct
+
 from pagerforce.errors import MalformedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.ids import RecordId, is_record_id, parse_record_id
 from pagerforce.model.value import parse_stamp
@@ -17,8 +19,7 @@ from pagerforce.wire.answer import Answer
 _NEXT_PATH = re.compile(r"/services/data/v[0-9.]{1,8}/query(All)?/[A-Za-z0-9_-]{1,200}")
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """One batch of a query's rows; ``next_path``: the path of the next batch, None at the end."""
 
     rows: tuple[Mapping[str, object], ...]
@@ -32,8 +33,7 @@ class Rows:
         return self.next_path is not None or len(self.rows) >= limit
 
 
-@dataclass(frozen=True, slots=True)
-class PartAnswer:
+class PartAnswer(Struct, frozen=True):
     """The answer to one part of a composite request: its body, or its error."""
 
     body: object = None

@@ -4,9 +4,10 @@ Facts: docs/vendors/salesforce.md#rest and #errors.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import httpx
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import CredentialsError, RemoteError, TooLargeError
 from pagerforce.model.ids import Side
@@ -31,8 +32,7 @@ _WRITE_HEADERS = {
 _SAVE_DUPLICATES = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A request without a session. ``passing``: statuses besides 2xx that the caller reads."""
 
     method: str
@@ -40,7 +40,7 @@ class Call:
     operation: str
     is_write: bool = False
     json: Json = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     passing: frozenset[int] = frozenset()
 
     def to_json(self, reference: str) -> Json:
@@ -58,8 +58,7 @@ def write_headers(*, allow_duplicates: bool) -> dict[str, str]:
     return _WRITE_HEADERS | (_SAVE_DUPLICATES if allow_duplicates else {})
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Sends calls with one session.
 
     Attributes:
@@ -78,7 +77,7 @@ class Caller:
     observer: RequestObserver
     write_headers: dict[str, str]
     timeout_seconds: float
-    usage: CallUsage = field(default_factory=CallUsage)
+    usage: CallUsage = msgspec.field(default_factory=CallUsage)
 
     async def send(self, call: Call) -> Answer:
         """Sends one request, and sends it again once if the session has ended.

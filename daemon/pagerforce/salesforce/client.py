@@ -5,12 +5,12 @@ and ``WrongOrgError``. A write whose answer is lost or malformed raises ``Unknow
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import quote
 
 import httpx
+from msgspec import Struct
 
 from pagerforce.config.schema import SalesforceSettings
 from pagerforce.errors import MalformedError, RemoteError
@@ -43,8 +43,7 @@ _MOST_PAGES = 250  # for a query with a limit or a short list of Ids
 MAX_COLLECTION = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """A write to one record, refused if the record was modified after ``unmodified_since``."""
 
     object: str
@@ -53,8 +52,7 @@ class Update:
     unmodified_since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Upserted:
+class Upserted(Struct, frozen=True):
     """The result of an upsert. ``matches``: how many records have the key."""
 
     id: RecordId | None

@@ -5,10 +5,12 @@ path. Fact: ``salesforce.rows-nest-parents``.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import MalformedError, internal_error_text
 from pagerforce.model.durations import MOST_AHEAD
@@ -24,8 +26,7 @@ Row = Mapping[str, object]
 _ABSENT = object()
 
 
-@dataclass(frozen=True, slots=True)
-class RecordShape:
+class RecordShape(Struct, frozen=True):
     """How to convert the rows of an object to records.
 
     Attributes:
@@ -38,8 +39,7 @@ class RecordShape:
     stamp_field: str = "SystemModstamp"
 
 
-@dataclass(frozen=True, slots=True)
-class CommentShape:
+class CommentShape(Struct, frozen=True):
     """How to convert the rows of a comment object to comments."""
 
     object: str
@@ -49,8 +49,7 @@ class CommentShape:
     stamp_field: str = "SystemModstamp"
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True):
     """The content of a batch of rows."""
 
     records: tuple[Record, ...] = ()
@@ -58,11 +57,10 @@ class Decoded:
     flaws: tuple[Flaw, ...] = ()
 
 
-@dataclass(slots=True)
-class _Gathered:
-    records: list[Record] = field(default_factory=list)
-    comments: list[Comment] = field(default_factory=list)
-    flaws: list[Flaw] = field(default_factory=list)
+class _Gathered(Struct):
+    records: list[Record] = msgspec.field(default_factory=list)
+    comments: list[Comment] = msgspec.field(default_factory=list)
+    flaws: list[Flaw] = msgspec.field(default_factory=list)
 
 
 def decode(

@@ -4,8 +4,10 @@ Facts: docs/vendors/salesforce.md#cursor.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import (
     MalformedError,
@@ -31,8 +33,7 @@ _MOST_REPAIRS = 3  # per feed and round; each leaves out all columns that are re
 _ALONE_SECONDS = 60.0  # feeds are requested one by one after they were too large together
 
 
-@dataclass(slots=True)
-class FeedCursor:
+class FeedCursor(Struct):
     """The cursor of one feed within one call of ``iter_changes``.
 
     Attributes:
@@ -52,7 +53,7 @@ class FeedCursor:
     reached: datetime
     last: tuple[datetime, RecordId] | None = None
     limit: int = MAX_PAGE
-    ends: set[tuple[datetime, RecordId]] = field(default_factory=set)
+    ends: set[tuple[datetime, RecordId]] = msgspec.field(default_factory=set)
 
     @property
     def parent(self) -> str | None:

@@ -5,9 +5,9 @@ describe, those that rules and mappings need, and those in ``[[objects]]``.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pagerforce.config.schema import CommentSettings, Config, ObjectSettings
@@ -41,8 +41,7 @@ _STEADY_COLUMNS = ("Id", "Name", "CreatedDate", "CreatedById")
 _COMMENT_COLUMNS = ("Id", "CreatedDate", "CreatedById", "SystemModstamp", "IsDeleted")
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
+class Feed(Struct, frozen=True):
     """The query of one object or comment object."""
 
     name: str

@@ -1,7 +1,8 @@
 """The possible meanings of Salesforce's errors, and the form of the table's rows. Pure."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Meaning(StrEnum):
@@ -19,8 +20,7 @@ class Meaning(StrEnum):
     REFUSED = "refused"  # never works unchanged
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One row of the table.
 
     Attributes:

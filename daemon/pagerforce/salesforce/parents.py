@@ -7,9 +7,9 @@ If a watched field of a parent changed, its children are read by the parent's Id
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -38,8 +38,7 @@ _REMEMBERED = 20_000
 _MOST_PAGES = 10  # of parents per poll; the next poll continues
 
 
-@dataclass(slots=True)
-class ParentFeed:
+class ParentFeed(Struct):
     """The parents that are rows of one object.
 
     Attributes:
@@ -49,8 +48,8 @@ class ParentFeed:
     """
 
     object: str
-    fields: set[str] = field(default_factory=set)
-    children: set[tuple[str, str]] = field(default_factory=set)
+    fields: set[str] = msgspec.field(default_factory=set)
+    children: set[tuple[str, str]] = msgspec.field(default_factory=set)
 
     @property
     def name(self) -> str:

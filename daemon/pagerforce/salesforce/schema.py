@@ -6,9 +6,9 @@ Facts: ``salesforce.describe-tells-fields``, ``salesforce.stamp-may-be-unfiltera
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import anyio.lowlevel
+from msgspec import Struct
 
 from pagerforce.errors import MalformedError, Problem, RefusedError, TransientError
 from pagerforce.model.durations import DESCRIBE_KNOWN_FOR
@@ -23,8 +23,7 @@ _MAX_STEPS = 5
 _CLOCK_FUNCTION = re.compile(r"\b(?:NOW|TODAY)\s*\(", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldInfo:
+class FieldInfo(Struct, frozen=True):
     """One field of an object, from its describe. A right that the describe omits counts as given.
 
     Attributes:
@@ -60,8 +59,7 @@ class FieldInfo:
     is_rich: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
+class ObjectInfo(Struct, frozen=True):
     """One object: its fields by API name, and whether the integration user may write its rows.
 
     ``key_prefix``: the first three characters of its Ids; ``""`` if the describe omits it.

@@ -6,9 +6,10 @@ typed literals. Facts: docs/vendors/salesforce.md#soql.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NewType, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from pagerforce.errors import RefusedError
 from pagerforce.model.value import format_instant
@@ -108,8 +109,7 @@ def chunked(ids: Sequence[_Id], size: int = IDS_PER_QUERY) -> Iterator[Sequence[
         yield ids[start : start + size]
 
 
-@dataclass(frozen=True, slots=True)
-class Select:
+class Select(Struct, frozen=True):
     """One SELECT statement. ``where`` conditions are joined by AND."""
 
     object: str

@@ -3,8 +3,9 @@
 import re
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 _DAY = timedelta(hours=24)
 _STEP = timedelta(minutes=15)
@@ -13,8 +14,7 @@ _MOST_CALLS = 10**15  # a larger number is invalid, and may not fit a float
 _ORG_USAGE = re.compile(r"(?<![-\w])api-usage=([0-9]{1,15})/([0-9]{1,15})\b")
 
 
-@dataclass(frozen=True, slots=True)
-class OrgUsage:
+class OrgUsage(Struct, frozen=True):
     """Calls of the whole org in the last 24 hours, all integrations together."""
 
     used: int

@@ -5,7 +5,6 @@ beside the key: there pagerforce searches for it, and uses it only if it belongs
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from msgspec import Struct
 
 from pagerforce.config.certificate import CERTIFICATE_NAME
 from pagerforce.config.load import Loaded
@@ -24,8 +24,7 @@ from pagerforce.observe.metrics import CERTIFICATES
 _SALESFORCE, _CA_FILE = CERTIFICATES
 
 
-@dataclass(frozen=True, slots=True)
-class Certificates:
+class Certificates(Struct, frozen=True):
     """The possible places of the certificates, and the public key of the login's certificate."""
 
     login: Sequence[Path]

@@ -3,12 +3,12 @@
 import gc
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import anyio
 from anyio.abc import TaskGroup
+from msgspec import Struct
 
 from pagerforce import __version__
 from pagerforce.config.load import Loaded, load_config
@@ -42,8 +42,7 @@ _STOP_SECONDS = 6.0
 _OBJECTS_PER_COLLECTION = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True):
     """Options of ``run`` from the command line. ``log_format`` overrides the configuration's."""
 
     config: Path

@@ -9,9 +9,11 @@ import asyncio  # noqa: TID251 - this module creates the loop itself
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
 
 _ASK_AGAIN_SECONDS = 5.0
 _MOST_OF_ONE = 3
@@ -19,13 +21,12 @@ _MOST = 48
 _Found: TypeAlias = list[Any]
 
 
-@dataclass(slots=True)
-class _Question:
+class _Question(Struct):
     """A name that is being resolved: the number of running calls, and who waits for the answer."""
 
     asked: int = 0
     asked_at: float = float("-inf")
-    waiting: set["asyncio.Future[_Found]"] = field(default_factory=set)
+    waiting: set["asyncio.Future[_Found]"] = msgspec.field(default_factory=set)
 
     def answer(self, tell: Callable[["asyncio.Future[_Found]"], None]) -> None:
         """Gives an answer to all who wait."""

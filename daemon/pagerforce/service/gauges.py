@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Clock
@@ -19,8 +21,7 @@ from pagerforce.store.trouble import concerns_all
 _CERTIFICATES_EVERY_SECONDS = 3600.0
 
 
-@dataclass(slots=True)
-class Gauges:
+class Gauges(Struct):
     """The sources of the gauges, and the metrics that show them.
 
     Attributes:
@@ -38,7 +39,7 @@ class Gauges:
     certificates: Certificates
     waiting: int = 0
     _certificates_read_at: float = float("-inf")
-    _repeats: Repeats = field(default_factory=Repeats)
+    _repeats: Repeats = msgspec.field(default_factory=Repeats)
 
     @classmethod
     def of(cls, parts: Parts, clock: Clock, certificates: Certificates) -> "Gauges":

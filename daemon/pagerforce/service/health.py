@@ -5,11 +5,11 @@
 
 import gc
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import anyio
+from msgspec import Struct
 
 import pagerforce
 from pagerforce.model.durations import SILENT_AFTER
@@ -26,8 +26,7 @@ _LINKS = ("cr_await", "ag_await", "gi_yieldfrom")
 _FRAMES = ("cr_frame", "ag_frame", "gi_frame")
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """A heart that has not beaten for a while.
 
     Attributes:

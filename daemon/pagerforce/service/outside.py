@@ -2,17 +2,17 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import httpx
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Random
 from pagerforce.store.database import CONNECT, IN_THREAD, Connect, RunBlocking
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(Struct, frozen=True):
     """The daemon's connections to the outside, except its clock; the simulation replaces them.
 
     Attributes:
@@ -22,7 +22,7 @@ class Outside:
         transports: replacements of the network, by side.
     """
 
-    random: Random = field(default_factory=random.SystemRandom)
+    random: Random = msgspec.field(default_factory=random.SystemRandom)
     connect: Connect = CONNECT
     run_blocking: RunBlocking = IN_THREAD
-    transports: Mapping[Side, httpx.AsyncBaseTransport] = field(default_factory=dict)
+    transports: Mapping[Side, httpx.AsyncBaseTransport] = msgspec.field(default_factory=dict)

@@ -5,13 +5,13 @@ Plain HTML without scripts, readable on a phone; it contains no customers' text.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from html import escape
 from importlib import resources
 from itertools import pairwise
 
+from msgspec import Struct
 from prometheus_client import CollectorRegistry
 
 from pagerforce import __version__
@@ -36,8 +36,7 @@ _LINKS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """The data of the front page. ``silent``: loops without a beat; ``unready``: not ready yet."""
 
     registry: CollectorRegistry

@@ -7,7 +7,8 @@ changes, by how many people) there are :class:`Assumptions`.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.config.checkline import CheckLine, Kind, ok, remark, todo
 from pagerforce.config.load import Loaded
@@ -59,8 +60,7 @@ RATE = remark(
 ADVICE = (OVER_BUDGET, STRETCHED, RATE)
 
 
-@dataclass(frozen=True, slots=True)
-class Assumptions:
+class Assumptions(Struct, frozen=True):
     """The figures that the configuration does not determine.
 
     Attributes:
@@ -75,8 +75,7 @@ class Assumptions:
     people: int = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One reason for calls: calls a day without changes, and with the assumed changes."""
 
     side: Side
@@ -85,8 +84,7 @@ class Item:
     busy: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Cost:
+class _Cost(Struct, frozen=True):
     """The calls and log entries that one change causes."""
 
     pagerduty: int = 0

@@ -1,10 +1,11 @@
 """Keeps the database small: deletes what nobody needs any more, in small batches."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import anyio
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import StoreUnavailableError
 from pagerforce.model.ports import Clock
@@ -32,16 +33,15 @@ _KINDS: dict[str, _Work] = {
 }
 
 
-@dataclass(slots=True)
-class Pruner:
+class Pruner(Struct):
     """The loop that deletes old data."""
 
     database: Database
     clock: Clock
     metrics: Metrics
-    limits: Limits = field(default_factory=Limits)
-    _progress: Progress = field(default_factory=Progress)
-    _is_stopping: anyio.Event = field(default_factory=anyio.Event)
+    limits: Limits = msgspec.field(default_factory=Limits)
+    _progress: Progress = msgspec.field(default_factory=Progress)
+    _is_stopping: anyio.Event = msgspec.field(default_factory=anyio.Event)
 
     def stop(self) -> None:
         """Ends the loop after its present batch."""

@@ -1,10 +1,11 @@
 """Keeps the gauges up to date and reports the status to systemd."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import StoreUnavailableError
 from pagerforce.model.ports import Clock
@@ -24,8 +25,7 @@ _PATIENCE_SECONDS = 1.0
 _TEXTFILE_SECONDS = 15.0
 
 
-@dataclass(slots=True)
-class Refresher:
+class Refresher(Struct):
     """The loop that shows the status of the others."""
 
     gauges: Gauges
@@ -36,10 +36,10 @@ class Refresher:
     textfile: Path | None
     _is_ready: bool = False
     _storage_trouble: str = ""
-    _repeats: Repeats = field(default_factory=Repeats)
+    _repeats: Repeats = msgspec.field(default_factory=Repeats)
     _written_at: float = float("-inf")
     _is_stopping: bool = False
-    _nudge: anyio.Event = field(default_factory=anyio.Event)
+    _nudge: anyio.Event = msgspec.field(default_factory=anyio.Event)
 
     def __post_init__(self) -> None:
         for loop in self.loops:

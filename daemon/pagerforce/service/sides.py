@@ -4,9 +4,10 @@ import math
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 
 import httpx
+import msgspec
+from msgspec import Struct
 
 from pagerforce import __version__
 from pagerforce.config.load import Loaded
@@ -36,8 +37,7 @@ from pagerforce.salesforce.stream.line import StreamLine
 from pagerforce.wire.transport import build_client, make_trust, open_network
 
 
-@dataclass(frozen=True, slots=True)
-class PagerDutySide:
+class PagerDutySide(Struct, frozen=True):
     """PagerDuty's client and the parts that use it."""
 
     client: PagerDutyClient
@@ -77,8 +77,7 @@ class PagerDutySide:
         return OwnUsers(ids, may_be_anybody=settings.act_as == "actor")
 
 
-@dataclass(frozen=True, slots=True)
-class SalesforceSide:
+class SalesforceSide(Struct, frozen=True):
     """Salesforce's client and the parts that use it."""
 
     client: SalesforceClient
@@ -113,8 +112,7 @@ def _left_of_day(spent: int, allowed: int) -> float:
     return 86_400.0 if spent > allowed / 2 else 0.0
 
 
-@dataclass(slots=True)
-class Net:
+class Net(Struct):
     """The parts that both clients need.
 
     ``transports``: replacements of the network, by side.
@@ -122,7 +120,7 @@ class Net:
 
     clock: Clock
     metrics: Metrics
-    transports: Mapping[Side, httpx.AsyncBaseTransport] = field(default_factory=dict)
+    transports: Mapping[Side, httpx.AsyncBaseTransport] = msgspec.field(default_factory=dict)
     _trust: ssl.SSLContext | None = None
 
     def transport(self, side: Side, loaded: Loaded) -> httpx.AsyncBaseTransport:

@@ -11,11 +11,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from threading import Thread, main_thread
 from typing import NoReturn
 
 import anyio
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import place_of
 from pagerforce.model.durations import HUNG_AFTER
@@ -40,8 +41,7 @@ _STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 EVENT_LOOP = "event loop"
 
 
-@dataclass(slots=True)
-class Watchdog:
+class Watchdog(Struct):
     """Watches the hearts of a daemon until it is closed.
 
     Attributes:
@@ -56,7 +56,7 @@ class Watchdog:
     clock: Clock
     end: Callable[[int], NoReturn] = os._exit
     _main: object = None
-    _said: list[str] = field(default_factory=list)
+    _said: list[str] = msgspec.field(default_factory=list)
     _is_closed: bool = False
     _stop_at: float = float("inf")
     _pipe: tuple[int, int] = (-1, -1)

@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 import anyio
 import anyio.lowlevel
+from msgspec import Struct
 
 from pagerforce import __version__
 from pagerforce.config.load import Loaded
@@ -60,8 +60,7 @@ _BACKOFF_CAP = 300.0
 _NAMES_AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """Everything that runs."""
 
     database: Database
@@ -158,8 +157,7 @@ async def wire(
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Ground:
+class _Ground(Struct, frozen=True):
     """The parts that the loops use."""
 
     database: Database

@@ -1,7 +1,8 @@
 """Every field that rules and comments write, with its place in the configuration. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.config.load import Loaded
 from pagerforce.config.objects import Lookup, ObjectSettings
@@ -10,8 +11,7 @@ from pagerforce.model.value import Json
 from pagerforce.rules.syntax import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(Struct, frozen=True):
     """One field that is written.
 
     Attributes:
@@ -29,8 +29,7 @@ class Write:
     is_new: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NewRow:
+class NewRow(Struct, frozen=True):
     """One kind of row that is created: a record by a rule, or a comment.
 
     Attributes:

@@ -11,7 +11,6 @@ import shutil
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -82,8 +81,7 @@ def _check_files(database_path: Path) -> None:
         raise to_file_error(database_path, error) from error
 
 
-@dataclass(frozen=True, slots=True)
-class OpenCopy:
+class OpenCopy(Struct, frozen=True):
     """A copy without a name: closing ``stream`` deletes it."""
 
     backup: Backup
@@ -185,8 +183,7 @@ def _made_at(named: Path, connection: sqlite3.Connection) -> str | None:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Struct, frozen=True):
     """The result of a restore. ``replaced`` None: there was no database before."""
 
     backup: Backup

@@ -1,9 +1,10 @@
 """Unreadable rows of the outbox: the parts that are needed to set them aside."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
+
+from msgspec import Struct
 
 from pagerforce.model.ids import ActionId
 from pagerforce.model.outbox import Action, ActionState
@@ -14,8 +15,7 @@ from pagerforce.store.outbox import ActionRow, to_action
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class DamagedAction:
+class DamagedAction(Struct, frozen=True):
     """An unreadable row of the outbox. ``action`` has the values that settling it needs."""
 
     action: Action

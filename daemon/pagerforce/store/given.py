@@ -9,8 +9,9 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pagerforce.errors import StoreError, StoreUnavailableError
 from pagerforce.host.files import open_plain, owner_of, write_all
@@ -24,8 +25,7 @@ _HEADER_BYTES = 100
 _AT_ONCE = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """An opened database file, and the log beside it, if any.
 
     Attributes:

@@ -1,7 +1,6 @@
 """The journal of events: what was seen, which rules it met, which actions it caused."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
@@ -100,8 +99,7 @@ def _parse(text: str) -> Event:
     return to_event(expand(from_text(text)))
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Selects a part of the journal; all given conditions apply together.
 
     ``size``: the most characters of their data; at least one entry is always returned.

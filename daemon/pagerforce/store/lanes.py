@@ -6,8 +6,9 @@ a long backlog again for every action that leaves it.
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from pagerforce.model.durations import LONGEST_WAIT
 from pagerforce.model.ids import EventId
@@ -36,8 +37,7 @@ _LEADS_TO_PAGE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Heads:
+class Heads(Struct, frozen=True):
     """The first waiting actions of lanes, and those of them with unreadable rows."""
 
     actions: Sequence[Action]

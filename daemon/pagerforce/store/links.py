@@ -1,10 +1,10 @@
 """Links, and the lanes that keep the order of actions of linked incidents and records."""
 
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import anyio.lowlevel
+from msgspec import Struct
 
 from pagerforce.model.ids import IncidentId, RecordId, Side
 from pagerforce.model.link import Link, LinkState
@@ -114,8 +114,7 @@ async def find_records_by_name(tx: Transaction, name: str) -> list[tuple[RecordI
     return [(RecordId(row[0]), str(row[1])) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class LinkTime:
+class LinkTime(Struct, frozen=True):
     """Creation time of a link, in both remote clocks."""
 
     incident_at: datetime

@@ -9,9 +9,10 @@ Synchronous: :func:`prepare` runs before the daemon's connection is opened, in a
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+
+from msgspec import Struct
 
 from pagerforce.errors import SchemaTooNewError, StoreError
 from pagerforce.store.copying import copy_database, distrust, to_uri
@@ -25,8 +26,7 @@ _BUSY_SECONDS = 10.0
 _PAGE_BYTES = 8192  # two to four events of the journal, see ADR 10
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """The identity of a file.
 
     Attributes:

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Transaction
@@ -14,8 +16,7 @@ from pagerforce.store.unreadable import attempt
 DONE, REFUSED = "done", "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorAction:
+class OperatorAction(Struct, frozen=True):
     """One call of an operator. ``outcome`` is ``done`` or ``refused``.
 
     ``arguments`` hold ids and names, never customer text.
@@ -25,7 +26,7 @@ class OperatorAction:
     user: str
     roles: Sequence[str]
     command: str
-    arguments: Mapping[str, object] = field(default_factory=dict)
+    arguments: Mapping[str, object] = msgspec.field(default_factory=dict)
     outcome: str = DONE
     reason: str | None = None
     incident_id: str | None = None

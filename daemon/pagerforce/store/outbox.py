@@ -8,9 +8,10 @@ action in flight becomes pending and uncertain: its next attempt searches before
 import json
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from pagerforce.model.ids import ActionId
 from pagerforce.model.outbox import FRESH, Action, ActionState, Done, NewAction, Origin, Settlement
@@ -290,8 +291,7 @@ def _to_done(row: Row) -> Done:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Depth:
+class Depth(Struct, frozen=True):
     """The fill level of the outbox. ``oldest_at`` None: it is empty."""
 
     waiting: int

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from pagerforce.model.value import parse_stamp
 from pagerforce.store.codec import to_stamp, to_text
@@ -12,8 +13,7 @@ from pagerforce.store.database import Row, Transaction
 from pagerforce.store.unreadable import attempt, each
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True):
     """One pause of a lane. ``ended_at`` None: in force. ``evidence``: actions, newest first."""
 
     lane: str

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec import Struct
@@ -16,8 +15,7 @@ _PAGE = 20
 _LARGEST = 1_000_000  # characters of an event; a larger one is left out
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A position in the journal. ``first`` / ``last``: the range to read."""
 
     before: int

@@ -12,8 +12,9 @@ Never deleted early:
 Every call is one small piece of work in a separate transaction; the caller pauses in between.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from pagerforce.model.news import COMMENT_DAYS
 from pagerforce.model.ports import PARENTS
@@ -37,8 +38,7 @@ _BATCH = 200  # some ten milliseconds of work
 _UNFINISHED = "('pending', 'in_flight', 'dead_letter')"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The retention times and numbers.
 
     Attributes:
@@ -63,8 +63,7 @@ class Limits:
     look_back: timedelta = LOOK_BACK
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(Struct):
     """The positions of the slow walks through the tables; each walk starts again at its end."""
 
     event: int = 0

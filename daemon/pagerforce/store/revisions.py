@@ -1,9 +1,10 @@
 """Rules files that operators applied, as numbered revisions. The highest valid one is in force."""
 
 import tomllib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+
+from msgspec import Struct
 
 from pagerforce.model.value import parse_stamp
 from pagerforce.store.codec import to_stamp
@@ -17,8 +18,7 @@ _UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = "number, at, uid, user, name, content, withdrawn_at"
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """One applied rules file. ``is_withdrawn``: a rollback went to an earlier one."""
 
     number: int

@@ -5,7 +5,8 @@ counted before the text is parsed. Strings are not counted.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MAX_DEPTH = 64
 """Levels of nested lists and objects; answers of both vendors have fewer than ten."""
@@ -14,8 +15,7 @@ _KIB = 1024
 _MIB = 1024 * _KIB
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """The limits of one answer.
 
     Attributes:

@@ -3,10 +3,10 @@
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 import httpx
+from msgspec import Struct
 
 
 class Obstacle(StrEnum):
@@ -35,8 +35,7 @@ _OBSTACLES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], O
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """The obstacle, and the text of its error."""
 
     obstacle: Obstacle

@@ -8,7 +8,6 @@ Fact: ``pagerduty.bulk-all-or-nothing``.
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
@@ -48,8 +47,7 @@ Decider: TypeAlias = Callable[[Task, Writer, Sight], Awaitable[Change | Verdict]
 """Returns the change for the current incident, or a verdict without a write; may read its log."""
 
 
-@dataclass(slots=True)
-class IncidentWrite:
+class IncidentWrite(Struct):
     """One task on its way to its verdict.
 
     Attributes:

@@ -1,7 +1,8 @@
 """``pagerduty.set_priority`` and ``pagerduty.reassign``. Fact: ``pagerduty.no-conditional-write``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.errors import RefusedError
 from pagerforce.model.action import (
@@ -103,8 +104,7 @@ class SetPriority(ChangeHandler):
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Destination:
+class _Destination(Struct, frozen=True):
     """The new assignment of an incident: users, or else a policy."""
 
     users: tuple[str, ...]

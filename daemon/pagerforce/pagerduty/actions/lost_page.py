@@ -6,8 +6,9 @@ somebody has changed the title, its trigger entry.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from pagerforce.errors import MalformedError
 from pagerforce.model.incident import Incident
@@ -22,8 +23,7 @@ _MOST_ASKED = 200
 """Trigger entries are read one by one; in a storm other pages wait meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The known facts about an incident that may exist.
 
     Attributes:

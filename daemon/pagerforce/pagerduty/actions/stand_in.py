@@ -7,8 +7,10 @@ says so.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import RefusedError
 from pagerforce.model.ports import Clock
@@ -28,8 +30,7 @@ def is_about_requester(error: RefusedError) -> bool:
     return error.code in _CODES or error.status == 403 or names_requester
 
 
-@dataclass(slots=True)
-class StandIns:
+class StandIns(Struct):
     """People for whom the integration user writes; shared by all handlers.
 
     Attributes:
@@ -38,7 +39,7 @@ class StandIns:
 
     clock: Clock
     count: Callable[[], None]
-    _since: dict[str, datetime] = field(default_factory=dict)
+    _since: dict[str, datetime] = msgspec.field(default_factory=dict)
 
     def refuse(self, user_id: str) -> None:
         """Marks a person as refused by PagerDuty; they are tried again after an hour."""

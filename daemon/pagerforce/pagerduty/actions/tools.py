@@ -1,7 +1,6 @@
 """The shared tools of this side's handlers: the API, name lookups, the writer of a change."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from msgspec import Struct
@@ -48,16 +47,14 @@ class Writer(Struct, frozen=True):
     actor_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(Struct, frozen=True):
     """An incident as it was read: decoded and raw."""
 
     incident: Incident
     raw: Raw
 
 
-@dataclass(frozen=True, slots=True)
-class PagerDutyTools:
+class PagerDutyTools(Struct, frozen=True):
     """The tools of the handlers. Every method raises the ``RemoteError`` family."""
 
     client: PagerDutyClient

@@ -7,7 +7,8 @@ field's own unit; a part that the org still refuses as too long is halved. Facts
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.config.schema import CommentSettings
 from pagerforce.errors import MalformedError, RefusedError, RemoteError
@@ -35,8 +36,7 @@ _MOST_HALVINGS = 4  # of a part that the org refuses as too long
 _REMEDY = "if one of them is the comment, `pagerforce failed discard` this"
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(Struct, frozen=True):
     """The comment to write: the text, its parts, and the values of every part."""
 
     settings: CommentSettings

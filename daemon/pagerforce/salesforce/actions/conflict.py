@@ -5,9 +5,10 @@ differs from the snapshot: it compares the event's time with the record's LastMo
 the person wins.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from pagerforce.model.value import Scalar
 from pagerforce.salesforce.schema import FieldInfo
@@ -23,8 +24,7 @@ class Ruling(Enum):
     SALESFORCE_WINS = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """The facts for the decision on one field.
 
     Attributes:

@@ -7,7 +7,8 @@ an uncertain attempt is searched for as described in ``search``. Facts:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.action import (
@@ -48,8 +49,7 @@ _REMEDY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(Struct, frozen=True):
     """A record to create.
 
     Attributes:

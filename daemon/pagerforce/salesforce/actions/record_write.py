@@ -10,8 +10,8 @@ is not split.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+import msgspec
 from msgspec import Struct
 
 from pagerforce.model.action import Task
@@ -58,8 +58,7 @@ class FieldWrite(Struct, frozen=True):
         return Side.PAGERDUTY if self.is_contested else None
 
 
-@dataclass(slots=True)
-class RecordWrite:
+class RecordWrite(Struct):
     """A task on its way to its verdicts.
 
     Attributes:
@@ -80,8 +79,8 @@ class RecordWrite:
     before: Record | None = None
     is_snapshot: bool = False
     conflicts: int = 0
-    parted: list[list[FieldWrite]] = field(default_factory=list)
-    alone: list[FieldWrite] = field(default_factory=list)
+    parted: list[list[FieldWrite]] = msgspec.field(default_factory=list)
+    alone: list[FieldWrite] = msgspec.field(default_factory=list)
     refusals: int = 0
     is_written: bool = False
 

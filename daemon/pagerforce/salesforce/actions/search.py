@@ -25,9 +25,12 @@ An external id needs no search: the server itself refuses a second row.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.action import Task, Tried
 from pagerforce.model.durations import SIDES_APART
@@ -43,8 +46,7 @@ _ENDED = timedelta(seconds=2)  # an answered one has ended; its answer showed th
 _MOST_NAMED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """When rows of earlier attempts may have been created, in Salesforce's clock.
 
     Attributes:
@@ -83,8 +85,7 @@ def _spans(tried: Iterable[Tried], ahead: timedelta) -> tuple[tuple[datetime, da
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A row of the integration user that belongs to no other known action.
 
     ``is_close``: created near the time of an attempt of this action, and not read by a poll before.
@@ -105,8 +106,7 @@ class Found(Enum):
     DOUBT = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """The result of a search: the attempt's row, or the rows that leave a doubt."""
 
     what: Found
@@ -121,8 +121,7 @@ class _Score:
     all: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """The values sent for a record.
 
     Attributes:
@@ -179,8 +178,7 @@ def _is_all_there(sent: Fields, row: Row) -> bool:
     )
 
 
-@dataclass(slots=True)
-class Comments:
+class Comments(Struct):
     """The integration user's comments on a record that may be parts of one text.
 
     Attributes:
@@ -191,7 +189,7 @@ class Comments:
 
     rows: list[Row]
     text: str
-    taken: dict[str, RecordId] = field(default_factory=dict)
+    taken: dict[str, RecordId] = msgspec.field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: Sequence[Row], text: str, bodies: Sequence[str]) -> "Comments":
@@ -246,8 +244,7 @@ def doubt(what: str, ids: Sequence[RecordId], *, remedy: str) -> Rejected:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Rivals:
+class Rivals(Struct, frozen=True):
     """Other new records of this object whose answers were lost.
 
     Attributes:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.config.schema import Config, Lookup, ObjectSettings
 from pagerforce.errors import MalformedError, RefusedError, RemoteError
@@ -33,8 +34,7 @@ _NO_ANSWERS: Answers = {}
 _COUNTED_IN_BYTES = frozenset({("casecomment", "commentbody")})
 
 
-@dataclass(frozen=True, slots=True)
-class SalesforceTools:
+class SalesforceTools(Struct, frozen=True):
     """The tools of the handlers."""
 
     client: SalesforceClient
@@ -177,8 +177,7 @@ class SalesforceTools:
         return RecordsQuery(select, RecordShape(object_name, types, shape.stamp_field))
 
 
-@dataclass(frozen=True, slots=True)
-class RecordsQuery:
+class RecordsQuery(Struct, frozen=True):
     """A query for some records by Id, and the shape of its rows."""
 
     select: Select

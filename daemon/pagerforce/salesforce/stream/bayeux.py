@@ -5,9 +5,10 @@ Facts: docs/vendors/salesforce.md#streaming.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from pagerforce.model.value import Json
 from pagerforce.wire.answer import tellable
@@ -34,8 +35,7 @@ class Meaning(Enum):
     REFUSED = "not without a change of the org's configuration, or after a day"
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """What the server advises.
 
     Attributes:
@@ -49,8 +49,7 @@ class Advice:
     timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """The answer to one message.
 
     Attributes:
@@ -74,8 +73,7 @@ class Reply:
         return self.meaning is None
 
 
-@dataclass(frozen=True, slots=True)
-class BayeuxAnswer:
+class BayeuxAnswer(Struct, frozen=True):
     """The messages of one answer.
 
     Attributes:

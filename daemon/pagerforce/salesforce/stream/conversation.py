@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from msgspec import Struct
+
 from pagerforce.salesforce.stream import bayeux
 from pagerforce.salesforce.stream.bayeux import BayeuxAnswer, Meaning, Message, Reply
 from pagerforce.salesforce.stream.patience import AFTER_REFUSAL, End, EndKind
@@ -25,8 +27,7 @@ class Step(Enum):
     CONNECT = "connect"
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """Durations in seconds; tests use shorter ones.
 
     Attributes:
@@ -49,8 +50,7 @@ class Timing:
     busy: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """One request. ``channel``: of a subscribe. ``deadline``: seconds."""
 
     step: Step
@@ -59,8 +59,7 @@ class Ask:
     channel: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Struct, frozen=True):
     """A request without a Bayeux answer.
 
     Attributes:
@@ -76,8 +75,7 @@ class Loss:
     kind: EndKind = EndKind.FAILED
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What an answer means.
 
     Attributes:

@@ -7,8 +7,10 @@ from before the subscription are not judged.
 
 from collections import deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
 
 ALLOWED_DELAY = 30.0
 """Seconds after a poll found a change, within which its event still counts as announced."""
@@ -19,8 +21,7 @@ _PROOF = 3  # announced changes in a row, after which a distrusted object is tru
 _CLOCK_DOUBT = timedelta(seconds=2)
 
 
-@dataclass(slots=True)
-class _Object:
+class _Object(Struct):
     """What is known of one object.
 
     Attributes:
@@ -32,8 +33,8 @@ class _Object:
 
     since: datetime | None = None
     announced_at: float = float("-inf")
-    due: deque[float] = field(default_factory=lambda: deque(maxlen=_LAST))
-    missed: deque[bool] = field(default_factory=lambda: deque(maxlen=_LAST))
+    due: deque[float] = msgspec.field(default_factory=lambda: deque(maxlen=_LAST))
+    missed: deque[bool] = msgspec.field(default_factory=lambda: deque(maxlen=_LAST))
     is_distrusted: bool = False
 
     def judge(self, *, is_missed: bool) -> None:
@@ -48,8 +49,7 @@ class _Object:
             self.missed.clear()
 
 
-@dataclass(slots=True)
-class Health:
+class Health(Struct):
     """Compares events with what polls find. Times are seconds of the monotonic clock.
 
     Attributes:
@@ -59,7 +59,7 @@ class Health:
 
     missed: int = 0
     allowed_delay: float = ALLOWED_DELAY
-    _objects: dict[str, _Object] = field(default_factory=dict)
+    _objects: dict[str, _Object] = msgspec.field(default_factory=dict)
     _polled_at: float | None = None
 
     @property

@@ -3,9 +3,9 @@
 Facts: docs/vendors/salesforce.md#streaming. Requests of the stream do not count as API calls.
 """
 
-from dataclasses import dataclass, field
-
 import httpx
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import CredentialsError, RemoteError, TooLargeError, WrongOrgError
 from pagerforce.salesforce.auth import JwtSession
@@ -25,13 +25,11 @@ _REFUSED = frozenset({400, 403, 404, 405, 410, 413})
 _SCHEMES = ("Bearer", "OAuth")
 
 
-@dataclass(frozen=True, slots=True)
-class TooManyEvents:
+class TooManyEvents(Struct, frozen=True):
     """An answer with more events than fit: something changed, and everything may have."""
 
 
-@dataclass(slots=True)
-class StreamLine:
+class StreamLine(Struct):
     """The requests of the stream.
 
     Args:
@@ -44,7 +42,7 @@ class StreamLine:
     http: httpx.AsyncClient
     api_version: str
     _scheme: int = 0
-    _ids: int = field(default=0)
+    _ids: int = msgspec.field(default=0)
 
     async def access(self) -> Access | End:
         """The session, or why there is none."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import anyio
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.ports import Clock, Position, Random
 from pagerforce.observe.log import get_log
@@ -29,8 +31,7 @@ _NOT_YET = "not connected yet"
 _BROKEN = "internal error in its loop"
 
 
-@dataclass(slots=True)
-class StreamState:
+class StreamState(Struct):
     """What ``status`` shows.
 
     Attributes:
@@ -47,7 +48,7 @@ class StreamState:
     reason: str = _NOT_YET
     since: datetime | None = None
     covered: frozenset[str] = frozenset()
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = msgspec.field(default_factory=dict)
     last_event_at: datetime | None = None
     events: int = 0
 

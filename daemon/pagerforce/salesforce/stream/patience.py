@@ -1,7 +1,8 @@
 """How long to wait before the next handshake, by the way the last client id ended. Pure."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from pagerforce.wire.backoff import backoff_seconds
 
@@ -32,24 +33,21 @@ _AT_ONCE = (EndKind.ROUTINE, EndKind.LOGIN, EndKind.UNSEEN)
 _FOR_LONG = (EndKind.REFUSED, EndKind.LOGIN, EndKind.UNSEEN)
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """The end of a client id. ``reason``: for people."""
 
     kind: EndKind
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True):
     """Seconds before the next handshake. ``is_down``: the stream does not count as alive meanwhile."""
 
     seconds: float
     is_down: bool
 
 
-@dataclass(slots=True)
-class Patience:
+class Patience(Struct):
     """Counts the ends in a row. ``scale``: of every wait; less than 1 in tests only."""
 
     scale: float = 1.0

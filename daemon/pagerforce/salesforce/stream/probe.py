@@ -1,7 +1,8 @@
 """Opens the stream once to learn what the org offers, for ``check``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.salesforce.stream import bayeux
 from pagerforce.salesforce.stream.bayeux import BayeuxAnswer
@@ -14,8 +15,7 @@ _FAREWELL_SECONDS = 5.0
 _TRIES = 2  # a login that the server did not see is named in another way
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+class Probed(Struct, frozen=True):
     """What a subscription to every object came to.
 
     Attributes:

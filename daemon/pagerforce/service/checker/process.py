@@ -6,13 +6,13 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 from anyio.abc import ByteReceiveStream, Process
+from msgspec import Struct
 
 import pagerforce
 from pagerforce.errors import ConfigError, PagerforceError, Problem
@@ -48,8 +48,7 @@ class CheckerFailedError(Exception):
     """A checker met an unexpected error; its place is in the log."""
 
 
-@dataclass(slots=True)
-class Checker:
+class Checker(Struct):
     """A running checker."""
 
     process: Process

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import PagerforceError
 
@@ -28,14 +30,13 @@ class _Ticket:
     called: anyio.Event = field(default_factory=anyio.Event)
 
 
-@dataclass(slots=True)
-class Line:
+class Line(Struct):
     """One checker at a time."""
 
-    _held: Counter[int] = field(default_factory=Counter)
-    _waiting: list[_Ticket] = field(default_factory=list)
+    _held: Counter[int] = msgspec.field(default_factory=Counter)
+    _waiting: list[_Ticket] = msgspec.field(default_factory=list)
     _is_taken: bool = False
-    _served: dict[int, int] = field(default_factory=dict)
+    _served: dict[int, int] = msgspec.field(default_factory=dict)
     _count: int = 0
 
     @asynccontextmanager
@@ -96,9 +97,8 @@ class Line:
         ticket.called.set()
 
 
-@dataclass(slots=True)
-class Turns:
+class Turns(Struct):
     """Both lines."""
 
-    common: Line = field(default_factory=Line)
-    applying: Line = field(default_factory=Line)
+    common: Line = msgspec.field(default_factory=Line)
+    applying: Line = msgspec.field(default_factory=Line)

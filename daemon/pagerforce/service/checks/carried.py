@@ -3,7 +3,7 @@
 A category with a mistyped service id pages nobody, and nothing in the configuration shows it.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pagerforce.config.checkline import CheckLine, ok, todo
 from pagerforce.config.load import Loaded
@@ -25,8 +25,7 @@ NO_SERVICE = todo(
 ADVICE = (NO_SERVICE,)
 
 
-@dataclass(frozen=True, slots=True)
-class CarriedCheck:
+class CarriedCheck(Struct, frozen=True):
     """Checks the rows that have service ids."""
 
     loaded: Loaded

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.config.load import Loaded
 from pagerforce.model.action import Thing
@@ -15,8 +16,7 @@ _TRANSLATED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """One named thing: its kind, its id or name, and where it is named."""
 
     kind: Thing

@@ -1,7 +1,8 @@
 """Checks each Salesforce object: existence, access, and that its fields fit the rules."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.config.checkline import CheckLine, ok, remark, todo
 from pagerforce.config.load import Loaded
@@ -94,8 +95,7 @@ ADVICE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectsCheck:
+class ObjectsCheck(Struct, frozen=True):
     """Checks every object of a configuration."""
 
     loaded: Loaded

@@ -1,7 +1,9 @@
 """The PagerDuty half of ``check``: connection, key, user, plan, and everything that is named."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.config.checkline import CheckLine, ok, remark, todo
 from pagerforce.config.load import Loaded
@@ -104,8 +106,7 @@ ADVICE = (
 )
 
 
-@dataclass(slots=True)
-class PagerDutyCheck:
+class PagerDutyCheck(Struct):
     """One check of the account.
 
     Attributes:
@@ -118,9 +119,9 @@ class PagerDutyCheck:
     client: PagerDutyClient
     directory: Directory
     clock: Clock
-    lines: list[CheckLine] = field(default_factory=list)
+    lines: list[CheckLine] = msgspec.field(default_factory=list)
     is_up: bool = False
-    asking: Asking = field(default_factory=Asking)
+    asking: Asking = msgspec.field(default_factory=Asking)
 
     async def run(self) -> list[CheckLine]:
         """Checks everything, one request after the other."""

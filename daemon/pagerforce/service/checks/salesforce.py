@@ -1,7 +1,9 @@
 """The Salesforce half of ``check``: connection, login, org, calls, objects, mappings, writes."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.config.checkline import CheckLine, ok, remark, todo
 from pagerforce.config.load import Loaded
@@ -85,8 +87,7 @@ ADVICE = (
 )
 
 
-@dataclass(slots=True)
-class SalesforceCheck:
+class SalesforceCheck(Struct):
     """One check of the org.
 
     Attributes:
@@ -101,9 +102,9 @@ class SalesforceCheck:
     lookups: LookupResolver
     mappings: MappingResolver
     clock: Clock
-    lines: list[CheckLine] = field(default_factory=list)
+    lines: list[CheckLine] = msgspec.field(default_factory=list)
     is_up: bool = False
-    asking: Asking = field(default_factory=Asking)
+    asking: Asking = msgspec.field(default_factory=Asking)
 
     async def run(self) -> list[CheckLine]:
         """Checks everything, one request after the other."""

@@ -1,7 +1,8 @@
 """The stream of change events: does the org offer it, may the user see all of it, how much is left."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.config.checkline import CheckLine, ok, remark, todo
 from pagerforce.config.load import Loaded
@@ -56,8 +57,7 @@ EVENTS_UNKNOWN = remark(
 ADVICE = (REFUSED, NO_EVENTS, NOT_ALL, RIGHTS_UNKNOWN, EVENTS_SHORT, EVENTS_UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class StreamCheck:
+class StreamCheck(Struct, frozen=True):
     """One look at the stream; ``names``: the polled objects and comment objects."""
 
     loaded: Loaded

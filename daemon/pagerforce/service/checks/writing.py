@@ -1,10 +1,10 @@
 """Checks, before any rule fires, that Salesforce accepts what rules and comments write."""
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 import anyio.lowlevel
+import msgspec
+from msgspec import Struct
 
 from pagerforce.config.checkline import CheckLine, ok, remark, todo
 from pagerforce.config.load import Loaded
@@ -64,8 +64,7 @@ ADVICE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class WritingCheck:
+class WritingCheck(Struct, frozen=True):
     """Checks everything that is written to Salesforce.
 
     Attributes:
@@ -78,7 +77,7 @@ class WritingCheck:
     lookups: LookupResolver
     asking: Asking
     most_lookups: int | None = None
-    _asked: list[None] = dataclasses.field(default_factory=list)
+    _asked: list[None] = msgspec.field(default_factory=list)
 
     async def run(self) -> list[CheckLine]:
         """Returns one line for each thing that would fail, or one line that nothing would.

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -28,8 +28,7 @@ _RULES_AT_ONCE = 100
 _FOLDERS = ("RUNTIME_DIRECTORY", "STATE_DIRECTORY")  # set by systemd and used by the check
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """The events on which rules are tried.
 
     Attributes:
@@ -60,12 +59,11 @@ class Job(Struct, frozen=True):
     seconds: float = bounds.ALONE_SECONDS
 
 
-@dataclass(slots=True)
-class Checked:
+class Checked(Struct):
     """The result of a checker: the checked rules and the report."""
 
-    rules: list[Rule] = field(default_factory=list)
-    about: Mapping[str, Any] = field(default_factory=dict)
+    rules: list[Rule] = msgspec.field(default_factory=list)
+    about: Mapping[str, Any] = msgspec.field(default_factory=dict)
     report: dict[str, Json] | None = None
 
     def in_place_of(self, before: Loaded) -> Loaded:
@@ -110,8 +108,7 @@ async def run_checker(desk: Desk, line: Line, job: Job) -> Checked:
         return found
 
 
-@dataclass(slots=True)
-class _Talk:
+class _Talk(Struct):
     """The exchange of one job with its checker: input and output in parallel."""
 
     desk: Desk

@@ -1,8 +1,10 @@
 """Reads the linked pairs from both sides and finds changes that no poll has read."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.config.load import Loaded
 from pagerforce.diff.fold import Held, changed_fields, find_unlogged
@@ -21,8 +23,7 @@ from pagerforce.store import cursors, snapshots
 _CHUNK = 200
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """The compared pairs and their differences.
 
     Attributes:
@@ -32,14 +33,14 @@ class Findings:
     """
 
     links: list[Link]
-    incidents: dict[IncidentId, Incident] = field(default_factory=dict)
-    records: dict[RecordId, Record] = field(default_factory=dict)
-    held: dict[IncidentId, Incident] = field(default_factory=dict)
-    known: dict[RecordId, Record] = field(default_factory=dict)
-    unseen: list[dict[str, Json]] = field(default_factory=list)
-    recheck: list[Record] = field(default_factory=list)
-    moved: list[Incident] = field(default_factory=list)
-    wishes: list[tuple[WantedState, dict[str, Json]]] = field(default_factory=list)
+    incidents: dict[IncidentId, Incident] = msgspec.field(default_factory=dict)
+    records: dict[RecordId, Record] = msgspec.field(default_factory=dict)
+    held: dict[IncidentId, Incident] = msgspec.field(default_factory=dict)
+    known: dict[RecordId, Record] = msgspec.field(default_factory=dict)
+    unseen: list[dict[str, Json]] = msgspec.field(default_factory=list)
+    recheck: list[Record] = msgspec.field(default_factory=list)
+    moved: list[Incident] = msgspec.field(default_factory=list)
+    wishes: list[tuple[WantedState, dict[str, Json]]] = msgspec.field(default_factory=list)
     skipped: int = 0
     skew: timedelta = timedelta(0)
     server_now: datetime | None = None

@@ -6,11 +6,12 @@ command itself if no daemon runs; ``Home`` is the difference.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Protocol
 
 import anyio
+import msgspec
+from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from pagerforce.config.load import Loaded, load_config
@@ -59,8 +60,7 @@ class Request(BaseModel):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """The daemon around the desk. ``unready``: what readiness still waits for."""
 
     parts: Parts
@@ -68,8 +68,7 @@ class Running:
     halted: Callable[[], Mapping[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(Struct, frozen=True):
     """The place of the desk: inside the daemon or inside a command.
 
     Attributes:
@@ -87,12 +86,11 @@ class Home:
     reading: Database | None
     writing: Database | None = None
     running: Running | None = None
-    copying: anyio.Lock = field(default_factory=anyio.Lock)
-    turns: Turns = field(default_factory=Turns)
+    copying: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
+    turns: Turns = msgspec.field(default_factory=Turns)
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """One call of one operator.
 
     Attributes:

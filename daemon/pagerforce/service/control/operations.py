@@ -1,9 +1,9 @@
 """Every command that the desk knows: one line per command."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from pagerforce.errors import ConfigError, Problem
@@ -59,8 +59,7 @@ _RULES_BYTES = (
 )  # a text of the largest size as JSON: at most three times as long
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """A command: its form and its function.
 
     Attributes:

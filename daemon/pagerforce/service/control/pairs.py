@@ -1,7 +1,8 @@
 """An incident and a record to be linked: reads both, and stores them without causing events."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from pagerforce.config.load import Loaded
 from pagerforce.errors import NotFoundError, PagerforceError, RefusedError
@@ -18,8 +19,7 @@ from pagerforce.store.links import LinkTime
 _GRACE = timedelta(minutes=2)
 
 
-@dataclass(frozen=True, slots=True)
-class Both:
+class Both(Struct, frozen=True):
     """Both sides as they are now, and the time on both clocks."""
 
     incident: Incident

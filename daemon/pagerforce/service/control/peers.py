@@ -6,7 +6,6 @@ import pwd
 import socket
 import struct
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from msgspec import Struct
 
@@ -26,8 +25,7 @@ class Peer(Struct, frozen=True):
     groups: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """A caller with a name and roles; without a role it is a stranger."""
 
     uid: int

@@ -9,9 +9,10 @@ text.
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import anyio
+import msgspec
+from msgspec import Struct
 
 from pagerforce.observe.log import get_log
 from pagerforce.service.control.desk import Home
@@ -28,8 +29,7 @@ _FOLD_SECONDS = 20.0
 _CROWD = Caller(-1, "(several users)", frozenset())
 
 
-@dataclass(slots=True)
-class _Allowance:
+class _Allowance(Struct):
     """The number of entries that may be written: some at once, then a rate per second."""
 
     burst: float
@@ -47,21 +47,19 @@ class _Allowance:
         return True
 
 
-@dataclass(slots=True)
-class _Account:
+class _Account(Struct):
     """The refusals of one user. ``folded``: those not written yet, by command."""
 
     caller: Caller
     allowance: _Allowance
-    folded: Counter[str] = field(default_factory=Counter)
+    folded: Counter[str] = msgspec.field(default_factory=Counter)
 
 
-@dataclass(slots=True)
-class Refusals:
+class Refusals(Struct):
     """The refusals of all users."""
 
     home: Home
-    _accounts: dict[int, _Account] = field(default_factory=dict)
+    _accounts: dict[int, _Account] = msgspec.field(default_factory=dict)
     _all: _Allowance | None = None
 
     async def record(self, caller: Caller, word: str, reason: str) -> bool:

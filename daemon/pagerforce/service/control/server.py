@@ -7,10 +7,11 @@ limit, and ends when its caller disconnects. Refusals are written to the journal
 import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import anyio
+import msgspec
 from anyio.streams.memory import MemoryObjectSendStream
+from msgspec import Struct
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -60,13 +61,12 @@ def _word_of(http: HttpRequest) -> str:
     return path.removeprefix(_PREFIX).replace("/", " ") if is_call else ""
 
 
-@dataclass(slots=True)
-class _FrontDesk:
+class _FrontDesk(Struct):
     home: Home
     callers: Callers
     refusals: Refusals
-    slow: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(_SLOW_AT_ONCE))
-    unread: Unread = field(default_factory=Unread)
+    slow: anyio.Semaphore = msgspec.field(default_factory=lambda: anyio.Semaphore(_SLOW_AT_ONCE))
+    unread: Unread = msgspec.field(default_factory=Unread)
 
     async def call(self, http: HttpRequest) -> Response:
         caller = await self.callers.find(http.scope["pagerforce.peer"])

@@ -3,10 +3,11 @@
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import anyio
+import msgspec
+from msgspec import Struct
 from pydantic import Field
 
 from pagerforce.errors import (
@@ -35,14 +36,13 @@ class TrialRequest(Request):
     timeout_seconds: Annotated[float, Field(ge=0, le=600)] = 120.0
 
 
-@dataclass(slots=True)
-class _Trial:
+class _Trial(Struct):
     """A test incident and its result so far."""
 
     desk: Desk
     incident: str
     began: float
-    result: dict[str, Json] = field(default_factory=dict)
+    result: dict[str, Json] = msgspec.field(default_factory=dict)
 
     def took(self) -> float:
         return round(self.desk.home.clock.monotonic() - self.began, 1)

@@ -7,9 +7,10 @@ works in shadow mode too: it writes only its own test data.
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+from msgspec import Struct
 from pydantic import Field
 
 from pagerforce.config.load import Loaded
@@ -52,11 +53,10 @@ class VerifyRequest(Request):
     plan: bool = False
 
 
-@dataclass(slots=True)
-class _Running:
+class _Running(Struct):
     """Services with a run of this process: a second run would close the first one's incident."""
 
-    services: set[tuple[str, str]] = field(default_factory=set)
+    services: set[tuple[str, str]] = msgspec.field(default_factory=set)
 
     @asynccontextmanager
     async def only(self, api_url: str, service_id: str) -> AsyncIterator[None]:
@@ -198,8 +198,7 @@ async def _verify_incident(
     return left
 
 
-@dataclass(frozen=True, slots=True)
-class _Making:
+class _Making(Struct, frozen=True):
     """The data for a test record."""
 
     request: VerifyRequest

@@ -8,11 +8,12 @@ import errno
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
 import anyio
+import msgspec
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
+from msgspec import Struct
 
 from pagerforce.observe.log import get_log
 from pagerforce.service.inbound.contain import Report
@@ -48,8 +49,7 @@ class Ranker:
         return 0, Rank.STRANGER
 
 
-@dataclass(slots=True)
-class Acceptor:
+class Acceptor(Struct):
     """Accepts until it is cancelled. ``name``: of the listener, for the log."""
 
     name: str
@@ -58,7 +58,7 @@ class Acceptor:
     ranker: Ranker
     welcome: Welcome
     report: Report
-    _spare: int | None = field(default=None)
+    _spare: int | None = msgspec.field(default=None)
 
     def open(self) -> None:
         """Opens the queue: from now on callers may connect, and ``run`` accepts them."""

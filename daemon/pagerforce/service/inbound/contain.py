@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import anyio
 import h11
+from msgspec import Struct
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,8 +24,7 @@ def is_departure(error: BaseException) -> bool:
     return isinstance(error, ClientDisconnect | h11.LocalProtocolError)
 
 
-@dataclass(frozen=True, slots=True)
-class Contained:
+class Contained(Struct, frozen=True):
     """An application whose exceptions are reported, and answered with 500 if still possible.
 
     ``seconds``: the longest time of an answer; None: the application has its own limit.

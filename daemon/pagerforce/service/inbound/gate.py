@@ -8,8 +8,11 @@ is never interrupted for a newcomer.
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
+
+import msgspec
+from msgspec import Struct
 
 
 class Rank(IntEnum):
@@ -29,8 +32,7 @@ class Phase(IntEnum):
     WORKING = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """The limits of one listener.
 
     Attributes:
@@ -62,13 +64,12 @@ class Place:
     is_cut: bool = False
 
 
-@dataclass(slots=True)
-class Gate:
+class Gate(Struct):
     """The connections of one listener."""
 
     bounds: Bounds
-    _places: dict[Place, None] = field(default_factory=dict)
-    _held: Counter[int] = field(default_factory=Counter)
+    _places: dict[Place, None] = msgspec.field(default_factory=dict)
+    _held: Counter[int] = msgspec.field(default_factory=Counter)
 
     def __len__(self) -> int:
         return len(self._places)

@@ -8,9 +8,10 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import anyio
+import msgspec
+from msgspec import Struct
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -46,8 +47,7 @@ def look_up_names(name: str) -> set[str]:
     return {*found, canonical, *aliases}
 
 
-@dataclass(slots=True)
-class OwnNames:
+class OwnNames(Struct):
     """The names of this host.
 
     Attributes:
@@ -57,9 +57,9 @@ class OwnNames:
     """
 
     listen: str
-    machine: str = field(default_factory=socket.gethostname)
+    machine: str = msgspec.field(default_factory=socket.gethostname)
     look_up: Callable[[str], set[str]] = look_up_names
-    _known: set[str] = field(default_factory=set)
+    _known: set[str] = msgspec.field(default_factory=set)
     _asked_at: float = float("-inf")
 
     def __post_init__(self) -> None:
@@ -90,8 +90,7 @@ class OwnNames:
             self._known.update(name.removesuffix(".").lower() for name in found)
 
 
-@dataclass(frozen=True, slots=True)
-class OwnNamesOnly:
+class OwnNamesOnly(Struct, frozen=True):
     """An application that answers only requests for this host; 421 for all others.
 
     A request of HTTP/1.0 without a host is answered: browsers never send such requests.

@@ -5,7 +5,8 @@ share the rest, so that callers can never use up the descriptors that a page nee
 """
 
 import resource
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _WANTED_FILES = 4096
 _OWN_FILES = 160  # two sides with 32 connections each, DNS lookups, the database, the loop
@@ -14,8 +15,7 @@ _MOST_CONTROL = 64
 _LEAST = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """The most connections that each listener may hold."""
 
     metrics: int

@@ -5,10 +5,10 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 
 import anyio
 import uvicorn
+from msgspec import Struct
 from starlette.types import ASGIApp
 
 from pagerforce.service.inbound.accept import Acceptor, Ranker
@@ -52,8 +52,7 @@ class _Server(uvicorn.Server):
         self._leaving.set()
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """An application with its limits.
 
     Attributes:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import RemoteError
 from pagerforce.model.beliefs import BELIEFS, belief
@@ -20,8 +22,7 @@ class Status(StrEnum):
     NOT_TRIED = "not_tried"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One belief, tested or not. ``reason``: why it was not tested, else ``""``."""
 
     status: Status
@@ -30,11 +31,10 @@ class Finding:
     reason: str = ""
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """Collects findings; a belief that differed once counts as different."""
 
-    found: dict[str, Finding] = field(default_factory=dict)
+    found: dict[str, Finding] = msgspec.field(default_factory=dict)
 
     def judge(self, name: str, expected: str, seen: str, *, holds: bool) -> None:
         """Notes the result of a tested belief."""

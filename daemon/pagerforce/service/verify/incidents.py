@@ -5,11 +5,12 @@ earlier one could not close. Nothing else is ever closed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
 import anyio
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import RefusedError, RemoteError, UnknownOutcomeError
 from pagerforce.model.durations import SIDES_APART
@@ -24,8 +25,7 @@ TITLE = "[pagerforce verify] nothing to do, it is resolved by itself"
 _MOST_PAGES = 20
 
 
-@dataclass(slots=True)
-class TestIncidents:
+class TestIncidents(Struct):
     """One run's incidents on one service.
 
     Attributes:
@@ -39,7 +39,7 @@ class TestIncidents:
     urgency: str
     run: str
     wait_seconds: float
-    made: list[str] = field(default_factory=list)
+    made: list[str] = msgspec.field(default_factory=list)
     _is_unsure: bool = False
 
     __test__ = False  # not a test class, despite its name

@@ -4,7 +4,8 @@ If a step is refused or fails, its beliefs stay untested; the next step continue
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pagerforce.errors import RemoteError
 from pagerforce.service.verify import handling, telling
@@ -13,8 +14,7 @@ from pagerforce.service.verify.findings import refusal
 from pagerforce.service.verify.scene import PREFIX, Say, Scene
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """A step, and the beliefs that it tests."""
 
     name: str

@@ -1,8 +1,10 @@
 """Creates, reads and deletes the test records of ``verify``, also those of an interrupted run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.errors import RemoteError, UnknownOutcomeError
 from pagerforce.model.ids import RecordId
@@ -67,8 +69,7 @@ def fill_required(
     return values, sorted(missing)
 
 
-@dataclass(slots=True)
-class TestRecords:
+class TestRecords(Struct):
     """One run's records of one object.
 
     Attributes:
@@ -80,7 +81,7 @@ class TestRecords:
     object_name: str
     text_field: str
     user_id: RecordId
-    made: list[RecordId] = field(default_factory=list)
+    made: list[RecordId] = msgspec.field(default_factory=list)
     _is_unsure: bool = False
 
     __test__ = False  # not a test class, despite its name

@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import anyio
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.beliefs import BELIEFS
 from pagerforce.model.ids import Side
@@ -20,17 +21,16 @@ _HURRIED_SECONDS = 8.0
 """The time for closing when the process must end: a service manager waits ten seconds."""
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """The results of a run.
 
     Attributes:
         left: what could not be closed, with advice for each.
     """
 
-    findings: Findings = field(default_factory=Findings)
-    seen: dict[str, Json] = field(default_factory=dict)
-    left: list[str] = field(default_factory=list)
+    findings: Findings = msgspec.field(default_factory=Findings)
+    seen: dict[str, Json] = msgspec.field(default_factory=dict)
+    left: list[str] = msgspec.field(default_factory=list)
 
 
 async def run_incident(scene: Scene, outcome: Outcome, say: Say) -> None:

@@ -1,9 +1,10 @@
 """The test with the record: each step acts, reads Salesforce raw and judges beliefs."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 
 import anyio
+import msgspec
+from msgspec import Struct
 
 from pagerforce.config.objects import CommentSettings
 from pagerforce.errors import RefusedError, RemoteError
@@ -26,8 +27,7 @@ _SECOND = 1.1
 _COMMENT = f"{MARK} first line <&> ä €\n\n  second line, 'quoted' \"twice\" \\ and {{{{ braces }}}}"
 
 
-@dataclass(slots=True)
-class RecordStory:
+class RecordStory(Struct):
     """One run on one record.
 
     Attributes:
@@ -41,9 +41,9 @@ class RecordStory:
     lookups: LookupResolver
     findings: Findings
     say: Say
-    seen: dict[str, Json] = field(default_factory=dict)
+    seen: dict[str, Json] = msgspec.field(default_factory=dict)
     _id: RecordId | None = None
-    _row: Mapping[str, object] = field(default_factory=dict)
+    _row: Mapping[str, object] = msgspec.field(default_factory=dict)
 
     async def play(self) -> None:
         """Runs the steps in order; ends early if there is no record."""

@@ -1,7 +1,9 @@
 """The state that the steps of the test incident share: the incident, its log, the findings."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
 
 from pagerforce.model.value import Json
 from pagerforce.service.verify.entries import (
@@ -23,8 +25,7 @@ _INTERFERING = frozenset(
 Say = Callable[[str], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Cast:
+class Cast(Struct, frozen=True):
     """The users and the policy that take part.
 
     Attributes:
@@ -38,8 +39,7 @@ class Cast:
     tells_subscribers: bool = False
 
 
-@dataclass(slots=True)
-class Scene:
+class Scene(Struct):
     """One run on one incident.
 
     Attributes:
@@ -54,10 +54,10 @@ class Scene:
     incidents: TestIncidents
     cast: Cast
     findings: Findings
-    seen: dict[str, Json] = field(default_factory=dict)
+    seen: dict[str, Json] = msgspec.field(default_factory=dict)
     id: str = ""
-    state: Raw = field(default_factory=dict)
-    log: list[Raw] = field(default_factory=list)
+    state: Raw = msgspec.field(default_factory=dict)
+    log: list[Raw] = msgspec.field(default_factory=list)
     other: str = ""
     is_disturbed: bool = False
 
