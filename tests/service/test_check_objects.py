@@ -1,7 +1,8 @@
 """The lines of ``check`` about objects, fields and written values, each provoked over HTTP."""
 
+from dataclasses import replace
+
 import pytest
-from msgspec.structs import replace
 
 from checking import HISTORY, INCIDENT, OBJECT, SOURCE, P, open_bench, rule
 from pagerforce.config.checkline import Kind
