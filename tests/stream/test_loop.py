@@ -2,6 +2,7 @@
 
 import anyio
 import pytest
+from msgspec import field
 from msgspec.structs import replace
 
 from pagerforce.salesforce.stream.bayeux import connect
@@ -25,13 +26,13 @@ class Hanging(StreamLine):
 
 
 class Failing(StreamLine):
-    """Raises what nobody expects."""
+    """Raises what nobody expects, while ``errors`` has one."""
 
-    fails = False
+    errors: list[Exception] = field(default_factory=list)
 
     async def send(self, access, ask):
-        if self.fails:
-            raise RuntimeError
+        if self.errors:
+            raise self.errors[0]
         return await super().send(access, ask)
 
 
@@ -179,11 +180,11 @@ async def test_an_internal_error_of_the_loop_does_not_leave_the_stream_up():
         async with anyio.create_task_group() as group:
             group.start_soon(keep_running, "stream", it.loop.run, it.beat, it.metrics)
             await until(lambda: it.up() == 1)
-            line.fails = True
+            line.errors.append(RuntimeError())
             it.world.streaming.end_clients()
             await until(lambda: it.up() == 0)
             assert "internal error" in it.loop.state.reason
-            line.fails = False
+            line.errors.clear()
             await until(lambda: it.up() == 1)  # it starts again
             it.loop.stop()
 
