@@ -3,10 +3,12 @@
 import json
 from copy import deepcopy
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from pagerforce.errors import MalformedError
 from pagerforce.pagerduty.decode import decode_log_entry, decode_rows, odd_values
 from pagerforce.pagerduty.log_page import LogReader
 from pagerforce.wire.answer import parse_json
@@ -100,3 +102,11 @@ def test_a_row_of_any_form_is_reported(value):
     entries, flaws = LogReader().decode([Raw(text)])
     assert not entries
     assert flaws
+
+
+@pytest.mark.parametrize(
+    "text", [b'{"id": "R1", "note": "\xff"}', b'{"id": "\\q"}', b'{"note": NaN}']
+)
+def test_a_row_that_is_not_json_makes_its_answer_malformed(text):
+    with pytest.raises(MalformedError):
+        LogReader().decode([Raw(text)])

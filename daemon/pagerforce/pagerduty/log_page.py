@@ -12,6 +12,7 @@ from typing import Annotated
 from msgspec import Meta, MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 
+from pagerforce.errors import MalformedError
 from pagerforce.model.incident import LogEntry, Person
 from pagerforce.model.lengths import MOST_ID, MOST_NAME, MOST_TEXT
 from pagerforce.model.ports import Flaw
@@ -81,13 +82,17 @@ class _Answer(Struct):
 _ANSWERS, _ROWS = Decoder(_Answer), Decoder(_Row)
 
 
+_OPERATION = "log_entries.list"
+_UNUSUAL = (MsgspecError, ValueError, RecursionError)
+
+
 def usual_rows(answer: Answer) -> tuple[tuple[Raw, ...], bool] | None:
     """The rows, not parsed, and whether more follow; None: parse it like any other answer."""
     if excess(answer.body, bounds_of(answer.operation)):
         return None
     try:
         found = _ANSWERS.decode(answer.body)
-    except (MsgspecError, UnicodeDecodeError, RecursionError):
+    except _UNUSUAL:
         return None
     return tuple(found.log_entries), found.more
 
@@ -102,6 +107,9 @@ class LogReader:
         """Entries, and a flaw for each row or value that cannot be understood.
 
         ``rows``: parsed, or of ``usual_rows``.
+
+        Raises:
+            MalformedError: a row is not JSON, so neither is its answer.
         """
         entries: list[LogEntry] = []
         flaws: list[Flaw] = []
@@ -110,7 +118,7 @@ class LogReader:
             if entry is not None:
                 entries.append(entry)
                 continue
-            parsed = parse_json(bytes(row)) if isinstance(row, Raw) else row
+            parsed = _parse(row) if isinstance(row, Raw) else row
             found, odd = decode_rows((parsed,), decode_log_entry, "log entry", odd_values)
             entries += found
             flaws += odd
@@ -123,13 +131,13 @@ class LogReader:
             return None
         try:
             row = _ROWS.decode(text)
-        except (MsgspecError, UnicodeDecodeError):
+            shown = self._shown(bytes(row.incident))
+        except _UNUSUAL:
             return None
         entry_id, kind, at = as_id(row.id), kind_of(row.type), as_instant(row.created_at)
-        if entry_id is None or at is None or not kind.strip() or kind in _READ_BY_WORDS:
+        if entry_id is None or at is None or not kind.strip() or shown is None:
             return None
-        shown = self._shown(bytes(row.incident))
-        if shown is None:
+        if kind in _READ_BY_WORDS:
             return None
         agent, channel = row.agent or _NO_AGENT, row.channel or _NO_CHANNEL
         service = row.service or _NO_AGENT
@@ -153,7 +161,7 @@ class LogReader:
         shown = self._known.get(text)
         if shown is not None:
             return shown
-        value = parse_json(text) if text else None
+        value = parse_json(text, bounds_of(_OPERATION)) if text else None
         if any(odd_values({"incident": value})):
             return None
         shown = decode_shown(value)
@@ -162,6 +170,13 @@ class LogReader:
                 self._known.clear()
             self._known[text] = shown
         return shown
+
+
+def _parse(row: Raw) -> object:
+    try:
+        return parse_json(bytes(row), bounds_of(_OPERATION))
+    except ValueError as error:
+        raise MalformedError(f"{_OPERATION}: the answer is not JSON") from error
 
 
 def _people(agents: list[_Agent]) -> tuple[Person, ...]:
