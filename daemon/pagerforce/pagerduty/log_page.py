@@ -34,6 +34,7 @@ from pagerforce.pagerduty.kinds import as_id, as_instant, as_text
 from pagerforce.wire.answer import Answer, parse_json
 from pagerforce.wire.bounds import bounds_of, excess
 
+_OPERATION = "log_entries.list"
 _READ_BY_WORDS = frozenset({"priority_change", "urgency_change", "status_update"})
 _MOST_KNOWN = 250  # incidents
 _LONGEST_KNOWN = 65_536  # bytes of an incident
@@ -82,17 +83,13 @@ class _Answer(Struct):
 _ANSWERS, _ROWS = Decoder(_Answer), Decoder(_Row)
 
 
-_OPERATION = "log_entries.list"
-_UNUSUAL = (MsgspecError, ValueError, RecursionError)
-
-
 def usual_rows(answer: Answer) -> tuple[tuple[Raw, ...], bool] | None:
     """The rows, not parsed, and whether more follow; None: parse it like any other answer."""
     if excess(answer.body, bounds_of(answer.operation)):
         return None
     try:
         found = _ANSWERS.decode(answer.body)
-    except _UNUSUAL:
+    except (MsgspecError, ValueError, RecursionError):
         return None
     return tuple(found.log_entries), found.more
 
@@ -132,7 +129,7 @@ class LogReader:
         try:
             row = _ROWS.decode(text)
             shown = self._shown(bytes(row.incident))
-        except _UNUSUAL:
+        except Exception:  # noqa: BLE001 (whatever it is, the lenient way reports it)
             return None
         entry_id, kind, at = as_id(row.id), kind_of(row.type), as_instant(row.created_at)
         if entry_id is None or at is None or not kind.strip() or shown is None:
