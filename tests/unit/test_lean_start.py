@@ -25,6 +25,8 @@ NEEDLESS = {
     "tomli_w": "writes configurations: cli/rules.py and config/starter.py",
     "pagerforce.sandbox": "for the demo and the commands that serve it",
     "pagerforce.cli.app": "all commands; `run` starts by cli/service.py",
+    "pagerforce.service.check": "for `pagerforce check`: service/control/check.py",
+    "pagerforce.service.verify": "for `pagerforce verify`: service/control/verify.py",
     "pagerforce.config.starter": "for `pagerforce init`",
 }
 SHARED = {"app", "console", "display", "root", "run", "service"}

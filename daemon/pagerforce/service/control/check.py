@@ -3,7 +3,6 @@
 from pagerforce.config.offline import check_offline, offline_lines
 from pagerforce.model.value import Json
 from pagerforce.service.catalog import CATALOG
-from pagerforce.service.check import check_online
 from pagerforce.service.control.desk import Desk, Request
 from pagerforce.service.orgs import org_of
 from pagerforce.service.plan import DEFAULT_CHANGES, DEFAULT_RECORDS, Assumptions, plan_lines
@@ -25,6 +24,9 @@ async def check(desk: Desk, request: CheckRequest) -> Json:
     Raises:
         ConfigError: the files are wrong, or a secret is unusable.
     """
+    # A daemon's own start checks nothing.
+    from pagerforce.service.check import check_online  # noqa: PLC0415
+
     environ = desk.home.environ
     loaded = check_offline(desk.home.config, catalog=CATALOG, environ=environ)
     lines = [*offline_lines(loaded, environ, now=desk.home.clock.now())]
