@@ -182,17 +182,17 @@ def _salesforce(loaded: Loaded, given: Assumptions, costs: Mapping[Side, _Cost])
 
 
 def _streamed(config: Config, given: Assumptions, items: Sequence[Item]) -> list[CheckLine]:
-    """The same while the stream announces every change: rarer polls, and one more for each hint."""
+    """The same while the stream announces every change: rare polls, and one for each hint."""
     settings = config.salesforce
     feeds, _ = _feeds(config)
     if settings.stream == "off" or not feeds:
         return []
     per_poll = math.ceil(feeds / _FEEDS_PER_CALL)
     calm = settings.stream_poll_interval.total_seconds()
-    polls = _polls(calm, settings.min_poll_interval.total_seconds(), given.changes / 2)
+    hints = min(given.changes, _DAY / settings.min_poll_interval.total_seconds())
     others = items[1:]  # the first are the polls
     idle = sum(item.idle for item in others) + _DAY / calm * per_poll
-    busy = sum(item.busy for item in others) + (polls + given.changes) * per_poll
+    busy = sum(item.busy for item in others) + (_DAY / calm + hints) * per_poll
     return [
         _line("Salesforce", "all together while the stream is up", idle, busy),
         ok(
