@@ -1,9 +1,10 @@
 """What ``check`` and ``check --plan`` say of the stream, each line provoked over HTTP."""
 
 from checking import HISTORY, INCIDENT, OBJECT, open_bench
+from pagerforce.model.ids import Side
 from pagerforce.salesforce.stream.channels import topic_name
 from pagerforce.sandbox.salesforce.streaming import StreamRefusal
-from pagerforce.service.plan import Assumptions, plan_lines
+from pagerforce.service.plan import Assumptions, plan, plan_lines
 
 ON = 'stream = "cometd"\nprivate_key_file'
 
@@ -96,3 +97,18 @@ async def test_the_plan_prices_the_stream(tmp_path):
         polls = 86_400 / 5
         assert calls.calls[0] == round(total.calls[0] - polls + 86_400 / 300)
         assert "about 0 events a day" in events.what
+
+
+async def test_an_announced_change_costs_one_poll(tmp_path):
+    async with open_bench(tmp_path, rules=OBJECT) as bench:
+        streamed(bench)
+        busy = []
+        for changes in (0, 50, 10**6):
+            given, loaded = Assumptions(changes=changes), bench.load()
+            (calls,) = (x for x in plan_lines(loaded, given) if "while the stream is up" in x.what)
+            _, *others = (x for x in plan(loaded, given) if x.side is Side.SALESFORCE)
+            busy.append(calls.calls[1] - round(sum(x.busy for x in others)))
+        calm = round(86_400 / 300)
+        assert busy[0] == calm
+        assert busy[1] == calm + 50
+        assert busy[2] <= calm + 86_400  # never more often than min_poll_interval, 1 s here
