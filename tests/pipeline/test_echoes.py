@@ -160,3 +160,34 @@ async def test_what_the_service_assigns_beside_another_act_is_not_an_own_reassig
             assert (JANE, None) in told
             ours = [actor for actor, echo_of in told if echo_of == reassigned["action_id"]]
             assert ours == ["PINTEG1"]
+
+
+BEGUN = TAKEN.replace("Taken", "Begun").replace("Sam takes it", "Work begins")
+BEGUN = BEGUN.replace(f'"pagerduty.reassign", assignees = ["{SAM}"]', '"pagerduty.acknowledge"')
+
+
+async def test_an_assignment_with_the_integrations_account_before_an_acknowledgement_is_an_event(
+    tmp_path,
+):
+    """Beside an acknowledgement the service may assign it to the same user."""
+    async with open_rig(tmp_path) as rig:
+        (rig.desk.folder / "rules.d" / "begun.toml").write_text(BEGUN)
+        async with rig.daemon() as daemon:
+            record_id, incident_id = await rig.paged(daemon)
+            await daemon.step(2, seconds=20)
+            rig.pd.reassign(incident_id, ["PINTEG1"], by="PINTEG1")
+            rig.advance(2)
+            rig.change(record_id, contactType="Phone")
+            await daemon.parts.salesforce_reader.poll()
+            await daemon.deliver()
+            await daemon.step(3, seconds=20)
+            (done,) = [x for x in await daemon.actions() if x["action"].endswith("acknowledge")]
+            told = {item["event"]: item["echo_of"] for item in await daemon.log()}
+            assert told["acknowledge"] == done["action_id"]
+            (theirs,) = [
+                item["echo_of"]
+                for item in await daemon.log()
+                if item["event"] == "assign"
+                and item["recorded"]["event"]["actor"]["id"] == "PINTEG1"
+            ]
+            assert theirs is None

@@ -125,7 +125,7 @@ def find_unsettled(entries: Sequence[LogEntry], seen_at: datetime | None) -> set
 
 def _gather_second(entries: Sequence[LogEntry]) -> list[LogEntry]:
     """One incident's entries of one second."""
-    acts = _acts(entries)
+    acts = _acts(_with_acknowledge(entries))
     causes = {
         number: cause
         for number in range(len(acts))
@@ -148,6 +148,17 @@ def _gather_second(entries: Sequence[LogEntry]) -> list[LogEntry]:
             for entry in effect
         ]
     return told
+
+
+def _with_acknowledge(entries: Sequence[LogEntry]) -> list[LogEntry]:
+    """The entries of a second; assignments show whether their user acknowledged in it."""
+    users = {entry.agent.id for entry in entries if entry.type == "acknowledge"} - {None}
+    return [
+        replace(entry, is_with_acknowledge=True)
+        if entry.type == "assign" and entry.agent.id in users
+        else entry
+        for entry in entries
+    ]
 
 
 def _acts(entries: Sequence[LogEntry]) -> list[list[LogEntry]]:

@@ -39,6 +39,8 @@ class EntryExpected(Struct, frozen=True):
         priority: id or name.
         not_before: earlier entries do not match.
         keeps_status: this assignment came with an acknowledgement and does not end it.
+        is_beside: the service may add it to the write; a person's own one does not match, unless
+            that user acknowledged in the same second.
         count: how many such entries the attempt causes.
     """
 
@@ -50,6 +52,7 @@ class EntryExpected(Struct, frozen=True):
     priority: str | None = None
     not_before: datetime | None = None
     keeps_status: bool = False
+    is_beside: bool = False
     count: int = 1
 
 

@@ -95,6 +95,7 @@ class LogEntry(Struct, frozen=True):
         place: its place among the entries of its second, in the order of time.
         cause_id: the entry of the same second that made the service write this one, if any
             (``diff/acts.py``). cause_type: the type of that entry.
+        is_with_acknowledge: of an assignment, whether its user acknowledged in the same second.
     """
 
     id: str
@@ -119,6 +120,7 @@ class LogEntry(Struct, frozen=True):
     place: int = 0
     cause_id: str | None = None
     cause_type: str | None = None
+    is_with_acknowledge: bool = False
 
     @property
     def is_automatic(self) -> bool:

@@ -70,6 +70,8 @@ def find_page(entry: LogEntry, expected: Sequence[Expectation]) -> int | None:
 
 def _is_by(item: EntryExpected, entry: LogEntry) -> bool:
     """Whether the expected user did it; an assignment that the write causes names the service."""
+    if item.is_beside and not (entry.is_automatic or entry.is_with_acknowledge):
+        return False
     if entry.type == "assign" and entry.is_automatic and item.assignee is not None:
         return not is_of_trigger(entry)
     return _is_actor(item.actor_id, entry.agent.id)

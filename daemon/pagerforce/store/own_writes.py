@@ -62,6 +62,7 @@ def _to_row(item: Expectation) -> tuple[str, Fields, str | None, int]:
                 priority=item.priority,
                 not_before=None if item.not_before is None else format_instant(item.not_before),
                 keeps_status=item.keeps_status or None,
+                is_beside=item.is_beside or None,
             )
             return item.type, data, item.actor_id, item.count
 
@@ -96,6 +97,7 @@ def _from_row(kind: str, subject: str, data: Fields, actor_id: str | None) -> Ex
         text("priority"),
         None if since is None else parse_instant(since),
         keeps_status=bool(data.get("keeps_status")),
+        is_beside=bool(data.get("is_beside")),
     )
 
 

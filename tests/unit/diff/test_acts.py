@@ -159,3 +159,13 @@ def test_the_first_call_may_have_the_second_after_its_trigger():
     assert gather([trigger, auto("a", SAM, seconds=1)])[1].cause_id == "t"
     assert gather([trigger, auto("a", SAM, seconds=2)])[1].cause_id is None
     assert gather([trigger, auto("a", SAM, seconds=1, incident=OTHER)])[1].cause_id is None
+
+
+def test_an_assignment_shows_whether_its_user_acknowledged_in_that_second():
+    acts = [
+        entry("a", "assign", OURS, [OURS]),
+        entry("b", "acknowledge", OURS),
+        entry("c", "assign", JANE, [OURS]),
+        entry("d", "assign", OURS, [OURS], seconds=1),
+    ]
+    assert [x.id for x in gather(acts) if x.is_with_acknowledge] == ["a"]

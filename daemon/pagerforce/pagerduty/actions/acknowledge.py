@@ -115,7 +115,9 @@ class Acknowledge(ChangeHandler):
         expected: list[Expectation] = [told]
         if writer.user_id is not None:
             us = writer.user_id
-            expected.append(EntryExpected("assign", incident_id, us, assignee=us, count=count))
+            expected.append(
+                EntryExpected("assign", incident_id, us, assignee=us, is_beside=True, count=count)
+            )
         return [*expected, *_kept(task, writer)] if is_keeping else expected
 
     async def _decider(self, args: Mapping[str, Json]) -> Decider:
