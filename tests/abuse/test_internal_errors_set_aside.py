@@ -141,7 +141,7 @@ async def test_nothing_is_given_up_where_everything_fails(tmp_path, monkeypatch)
 
 @pytest.mark.parametrize(
     "decoder",
-    ["pagerforce.pagerduty.entries.decode_log_entry", "pagerforce.salesforce.decode._to_record"],
+    ["pagerforce.pagerduty.decode.decode_incident", "pagerforce.salesforce.decode._to_record"],
 )
 async def test_a_row_that_cant_be_decoded_keeps_no_other(tmp_path, monkeypatch, decoder):
     async with open_rig(tmp_path) as rig, rig.daemon() as daemon:
