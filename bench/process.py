@@ -23,6 +23,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _READY_LOOK_SECONDS = 0.02
 _DONE_LOOK_SECONDS = 0.2  # each scrape makes the daemon write all its metrics
 _STOP_SECONDS = 15.0
+_UNIT = Path(__file__).parents[1] / "systemd" / "pagerforce.service"
+_SETS = "Environment="
 _NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 MIB = 1024.0
 _OTHER_TRUST = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -138,9 +140,19 @@ def daemon(stage: Stage) -> Iterator[Running]:
 
 
 def environ() -> dict[str, str]:
-    """This process's, without a proxy for the sandbox; modules compiled, as in an installation."""
+    """This process's, without a proxy for the sandbox, and with what an installation adds.
+
+    There modules are compiled, and systemd's unit sets variables.
+    """
     found = {name: value for name, value in os.environ.items() if name != _NO_BYTECODE}
-    return {**found, "NO_PROXY": "127.0.0.1", "PYTHONPYCACHEPREFIX": _bytecode()}
+    return {**found, **_of_unit(), "NO_PROXY": "127.0.0.1", "PYTHONPYCACHEPREFIX": _bytecode()}
+
+
+@cache
+def _of_unit() -> dict[str, str]:
+    lines = _UNIT.read_text().splitlines()
+    words = [line.removeprefix(_SETS) for line in lines if line.startswith(_SETS)]
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
 
 
 @cache
