@@ -37,6 +37,20 @@ command_line(sys.argv[1:])
 print(*sys.modules, sep="\\n")
 """
 
+LOOK = """
+from httpcore._synchronization import current_async_library
+
+class Finder:
+    asked = []
+
+    def find_spec(self, name, path=None, target=None):
+        self.asked.append(name)
+
+sys.meta_path.insert(0, Finder())
+assert current_async_library() == "asyncio"
+print("looked for", Finder.asked)
+"""
+
 
 def loaded_by(*words: str) -> set[str]:
     done = subprocess.run(
@@ -60,6 +74,17 @@ def test_the_daemon_loads_no_other_command_and_nothing_that_it_rarely_needs():
         if name.startswith("pagerforce.cli.")
     }
     assert commands <= SHARED, f"`pagerforce run` loads other commands: {sorted(commands - SHARED)}"
+
+
+def test_no_request_looks_for_a_module_that_is_not_installed():
+    """Each request would look through all of Python's folders, several times."""
+    found = subprocess.run(
+        [sys.executable, "-c", LOAD + LOOK, "run"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.endswith("looked for []\n")
 
 
 def test_run_alone_is_the_same_command_as_among_the_others():
