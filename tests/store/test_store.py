@@ -143,6 +143,29 @@ async def test_one_action_of_a_lane_at_a_time_in_order_pages_first(tmp_path):
         assert await heads(tx) == ["c1", "a2", "b1"]
 
 
+@pytest.mark.parametrize(
+    "how", ["behind a late trigger", "lanes join", "lanes join it", "discarded"]
+)
+async def test_actions_of_which_one_left_its_place_since_it_was_chosen_do_not_begin(tmp_path, how):
+    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+        mine, other = ("i1", "i2") if how == "lanes join it" else ("i2", "i1")
+        await enqueue(tx, 1, [other], action("b1"))
+        await enqueue(tx, 2, [mine], action("a1"), action("a2"))
+        chosen = [await outbox.find_action(tx, name) for name in ("a1", "a2")]
+        if how == "behind a late trigger":
+            await tx.run("UPDATE action SET seq = 9 WHERE id = 'a2'")
+        elif how.startswith("lanes"):
+            await links.join_lanes(tx, ["i1", "i2"])
+        else:
+            await tx.run("UPDATE action SET state = 'discarded' WHERE id = 'a2'")
+        assert not await attempts.begin_attempt(tx, chosen, None, NOW)
+        found = await outbox.find_action(tx, "a1")
+        assert (found.state, found.attempts) == (ActionState.PENDING, 0)
+        if how.startswith("lanes"):
+            await settle(tx, "b1")
+        assert await attempts.begin_attempt(tx, [found], None, NOW)
+
+
 async def test_there_is_work_while_anything_waits_is_under_way_or_is_paused(tmp_path):
     async with open_database(tmp_path / "p.db") as database, database.write() as tx:
         assert not await has_work(tx)

@@ -36,15 +36,29 @@ async def begin_attempt(
         ahead: how far the side's clock is ahead of it; None: not known.
 
     Returns:
-        False if one of the actions is no longer waiting (discarded meanwhile).
+        False if one of the actions no longer waits, or no longer at its place: the event of one that
+        must precede it was seen late, or its lane and another have joined. Nothing is stored then.
     """
     ids = [action.id for action in actions]
+    places = await tx.rows(
+        f"SELECT id, seq, lane FROM action WHERE state = 'pending' AND id IN ({marks(ids)})", ids
+    )
+    if {*places} != {(action.id, action.seq, action.lane) for action in actions}:
+        return False
+    first = min(actions, key=lambda action: (action.seq, action.part))
+    before = await tx.row(
+        "SELECT 1 FROM action WHERE lane = ? AND state IN ('pending', 'in_flight') "
+        "AND (seq, part) < (?, ?) LIMIT 1",
+        (first.lane, first.seq, first.part),
+    )
+    if before is not None:
+        return False
     stamp = to_stamp(now)
     seconds = None if ahead is None else ahead.total_seconds()
-    count = await tx.run(
+    await tx.run(
         "UPDATE action SET state = 'in_flight', attempts = min(attempts, 1000000) + 1, "
         "first_attempt_at = coalesce(first_attempt_at, ?) "
-        f"WHERE state = 'pending' AND id IN ({marks(ids)})",
+        f"WHERE id IN ({marks(ids)})",
         (stamp, *ids),
     )
     await tx.run_many(
@@ -54,7 +68,7 @@ async def begin_attempt(
         "WHERE id = ? AND state = 'in_flight'",
         [(stamp, incident_id, seconds, action_id) for action_id in ids],
     )
-    return count == len(ids)
+    return True
 
 
 async def tried_incidents(tx: Transaction, action: Action) -> tuple[IncidentId, ...]:
