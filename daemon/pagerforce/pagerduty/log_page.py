@@ -129,7 +129,7 @@ class LogReader:
         try:
             row = _ROWS.decode(text)
             shown = self._shown(bytes(row.incident))
-        except Exception:  # noqa: BLE001 (whatever it is, the lenient way reports it)
+        except Exception:  # noqa: BLE001 (the lenient way reports it)
             return None
         entry_id, kind, at = as_id(row.id), kind_of(row.type), as_instant(row.created_at)
         if entry_id is None or at is None or not kind.strip() or shown is None:

@@ -1,4 +1,4 @@
-"""The assignment that PagerDuty makes beside an acknowledgement, whoever it names as its author."""
+"""The assignment that PagerDuty makes beside an acknowledgement, by the service or by its user."""
 
 from datetime import UTC, datetime
 
