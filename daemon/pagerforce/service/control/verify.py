@@ -44,6 +44,6 @@ async def verify(desk: Desk, request: VerifyRequest) -> Json:
         RemoteError: the request for the service failed.
     """
     # Most daemons never run it.
-    from pagerforce.service.control.verifying import run_verify  # noqa: PLC0415
+    from pagerforce.service.control.verify_run import run_verify  # noqa: PLC0415
 
     return await run_verify(desk, request)
