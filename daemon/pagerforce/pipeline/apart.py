@@ -23,7 +23,7 @@ from msgspec import Struct
 from pagerforce.model.action import Specs, TargetKind
 from pagerforce.model.durations import LONGEST_WAIT
 from pagerforce.model.outbox import Action
-from pagerforce.store.codec import to_stamp
+from pagerforce.store import outbox
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.unreadable import each
 
@@ -89,16 +89,9 @@ async def find_apart(
     ready = _without_key(made, keyed)
     if not ready:
         return frozenset()
-    busy = await tx.rows(
-        "SELECT id, object, args, is_uncertain FROM action "
-        "WHERE do IN (SELECT value FROM json_each(?)) AND id IN (SELECT value FROM json_each(?))",
-        (json.dumps(kinds), json.dumps([*under_way])),
-    )
-    unsettled = await tx.rows(
-        "SELECT id, object, args, is_uncertain FROM action "
-        "WHERE state = 'pending' AND is_uncertain = 1 "
-        "AND do IN (SELECT value FROM json_each(?)) AND next_at BETWEEN ? AND ?",
-        (json.dumps(kinds), to_stamp(now - _LONGEST_HOLD), to_stamp(now + LONGEST_WAIT)),
+    busy = await outbox.calls_of(tx, kinds, under_way)
+    unsettled = await outbox.unsettled_calls(
+        tx, kinds, due_after=now - _LONGEST_HOLD, due_before=now + LONGEST_WAIT
     )
     return held_apart(
         ready,

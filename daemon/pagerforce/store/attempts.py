@@ -3,6 +3,8 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from pagerforce.model.action import Rival, Tried
@@ -16,7 +18,12 @@ from pagerforce.store.unreadable import MOST_SECONDS, each
 
 _MOST_ATTEMPTS = 100
 _MOST_RIVALS = 500
-_TRIED = "attempt.started_at, iif(attempt.is_answered, attempt.finished_at, NULL), attempt.ahead"
+_TRIED = (
+    "attempt.started_at, CASE WHEN attempt.is_answered = 1 THEN attempt.finished_at END, "
+    "attempt.ahead"
+)
+
+_UNANSWERED = "(verdict IS NULL OR verdict = 'unknown')"
 
 
 async def begin_attempt(
@@ -56,16 +63,19 @@ async def begin_attempt(
     stamp = to_stamp(now)
     seconds = None if ahead is None else ahead.total_seconds()
     await tx.run(
-        "UPDATE action SET state = 'in_flight', attempts = min(attempts, 1000000) + 1, "
+        "UPDATE action SET state = 'in_flight', "
+        "attempts = CASE WHEN attempts < 1000000 THEN attempts + 1 ELSE 1000001 END, "
         "first_attempt_at = coalesce(first_attempt_at, ?) "
         f"WHERE id IN ({marks(ids)})",
         (stamp, *ids),
     )
     await tx.run_many(
-        "INSERT OR REPLACE INTO attempt "
-        "(action_id, number, started_at, incident_id, ahead, event_seq) "
-        "SELECT id, attempts, ?, ?, ?, (SELECT max(seq) FROM event) FROM action "
-        "WHERE id = ? AND state = 'in_flight'",
+        "INSERT INTO attempt (action_id, number, started_at, incident_id, ahead, event_seq) "
+        "SELECT id, attempts, ?, ?, CAST(? AS DOUBLE PRECISION), (SELECT max(seq) FROM event) "
+        "FROM action WHERE id = ? AND state = 'in_flight' ON CONFLICT (action_id, number) DO UPDATE "
+        "SET started_at = excluded.started_at, finished_at = NULL, verdict = NULL, detail = NULL, "
+        "requests = NULL, incident_id = excluded.incident_id, is_answered = 0, "
+        "ahead = excluded.ahead, event_seq = excluded.event_seq",
         [(stamp, incident_id, seconds, action_id) for action_id in ids],
     )
     return True
@@ -75,7 +85,7 @@ async def tried_incidents(tx: Transaction, action: Action) -> tuple[IncidentId, 
     """Incidents that earlier attempts without an answer may have changed."""
     rows = await tx.rows(
         "SELECT incident_id FROM attempt WHERE action_id = ? AND incident_id IS NOT NULL "
-        "AND (verdict IS NULL OR verdict = 'unknown') GROUP BY incident_id ORDER BY min(number)",
+        f"AND {_UNANSWERED} GROUP BY incident_id ORDER BY min(number)",
         (action.id,),
     )
     return tuple(IncidentId(row[0]) for row in rows)
@@ -85,7 +95,7 @@ async def tried(tx: Transaction, action_id: str) -> tuple[Tried, ...]:
     """Start times of the newest attempts of an action without an answer."""
     rows = await tx.rows(
         f"SELECT {_TRIED} FROM attempt WHERE action_id = ? "
-        "AND (verdict IS NULL OR verdict = 'unknown') ORDER BY number DESC LIMIT ?",
+        f"AND {_UNANSWERED} ORDER BY number DESC LIMIT ?",
         (action_id, _MOST_ATTEMPTS),
     )
     return tuple(each(tx, "attempt", rows, _to_tried))
@@ -121,20 +131,22 @@ async def rivals_of(tx: Transaction, action: Action) -> tuple[Rival, ...]:
     They wait, are under way, or are dead letters, and one of their attempts had no answer.
     """
     rows = await tx.rows(
-        f"SELECT args, json_group_array(json_array({_TRIED})) "
-        "FROM action "
-        "JOIN attempt ON attempt.action_id = action.id "
-        "WHERE do = ? AND object = ? AND id <> ? AND args IS NOT NULL "
-        "AND state IN ('pending', 'in_flight', 'dead_letter') "
-        "AND (verdict IS NULL OR verdict = 'unknown') GROUP BY action.id LIMIT ?",
+        f"SELECT action.id, args, {_TRIED} FROM action "
+        f"JOIN attempt ON attempt.action_id = action.id AND {_UNANSWERED} "
+        'WHERE action.id IN (SELECT id FROM action WHERE "do" = ? AND object = ? AND id <> ? '
+        "AND args IS NOT NULL AND state IN ('pending', 'in_flight', 'dead_letter') "
+        f"AND EXISTS (SELECT 1 FROM attempt WHERE action_id = action.id AND {_UNANSWERED}) "
+        "ORDER BY seq, part LIMIT ?) ORDER BY action.seq, action.part, attempt.number",
         (action.do, action.object, action.id, _MOST_RIVALS),
     )
-    return tuple(each(tx, "action", rows, _to_rival))
+    groups = [(key, args, [*group]) for (key, args), group in groupby(rows, itemgetter(0, 1))]
+    return tuple(each(tx, "action", groups, _to_rival))
 
 
-def _to_rival(row: Row) -> Rival:
-    call = dict(json.loads(row[0]).items())
-    return Rival(call, tuple(_to_tried(item) for item in json.loads(row[1])))
+def _to_rival(group: Row) -> Rival:
+    _, args, attempts = group
+    call = dict(json.loads(args).items())
+    return Rival(call, tuple(_to_tried(row[2:]) for row in attempts))
 
 
 async def note_outcome(tx: Transaction, action: Action, outcome: Settlement, now: datetime) -> None:
@@ -144,7 +156,8 @@ async def note_outcome(tx: Transaction, action: Action, outcome: Settlement, now
     """
     is_done = outcome.next_at is None
     await tx.run(
-        "UPDATE action SET attempts = attempts + (state = 'pending'), state = ?, reason = ?, "
+        "UPDATE action SET attempts = CASE WHEN state = 'pending' THEN attempts + 1 ELSE attempts END, "
+        "state = ?, reason = ?, "
         "is_uncertain = ?, next_at = coalesce(?, next_at), finished_at = ?, "
         "first_attempt_at = coalesce(first_attempt_at, ?) "
         "WHERE id = ? AND state IN ('pending', 'in_flight')",

@@ -149,7 +149,9 @@ def put_facts(part: Part, facts: Mapping[str, str]) -> None:
     """Stores facts in a copy; raises ``sqlite3.Error``."""
     with part.connect() as into:
         into.executemany(
-            "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", list(facts.items())
+            "INSERT INTO fact (name, value) VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            list(facts.items()),
         )
 
 

@@ -67,7 +67,11 @@ async def find_fact(tx: Transaction, name: str) -> str | None:
 
 async def put_fact(tx: Transaction, name: str, value: str) -> None:
     """Stores or replaces a single fact."""
-    await tx.run("INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", (name, value))
+    await tx.run(
+        "INSERT INTO fact (name, value) VALUES (?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
 
 
 async def find_instant(tx: Transaction, name: str) -> datetime | None:

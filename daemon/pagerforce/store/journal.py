@@ -223,7 +223,7 @@ def _rules(text: str) -> list[dict[str, Any]]:
 
 async def _actions(tx: Transaction, event_seq: int) -> list[dict[str, Any]]:
     rows = await tx.rows(
-        "SELECT id, do, state, reason, incident_id, record_id FROM action WHERE event_seq = ? "
+        'SELECT id, "do", state, reason, incident_id, record_id FROM action WHERE event_seq = ? '
         "ORDER BY seq, part",
         (event_seq,),
     )
@@ -234,7 +234,7 @@ async def _actions(tx: Transaction, event_seq: int) -> list[dict[str, Any]]:
 async def read_dead_letters(tx: Transaction) -> list[dict[str, Any]]:
     """Dead letters for ``failed list``, oldest first, in the form of docs/reference/commands.md."""
     rows = await tx.rows(
-        "SELECT action.id, do, coalesce(action.incident_id, event.incident_id), action.object, "
+        'SELECT action.id, "do", coalesce(action.incident_id, event.incident_id), action.object, '
         "coalesce(action.record_id, event.record_id), reason, attempts, "
         "coalesce(first_attempt_at, created_at), finished_at "
         "FROM action LEFT JOIN event ON event.seq = action.event_seq "

@@ -4,7 +4,6 @@ The search for the next action uses an index from lane to lane, once each, so th
 a long backlog again for every action that leaves it.
 """
 
-import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
@@ -73,12 +72,12 @@ async def find_heads(
     """
     sql = f"""
         WITH RECURSIVE {LANES}
-        SELECT {_HEAD_COLUMNS} FROM lanes CROSS JOIN action ON action.id = {HEAD}
-        WHERE {IS_DUE} AND do IN ({marks(kinds)}) AND lanes.lane NOT IN ({_BUSY_LANES})
-          AND lanes.lane NOT IN ({PAUSED_LANES})
-          AND lanes.lane NOT IN (SELECT lane FROM action WHERE id IN (SELECT value FROM json_each(?)))
+        SELECT {_HEAD_COLUMNS} FROM lanes CROSS JOIN action
+        WHERE action.id = {HEAD} AND {IS_DUE} AND "do" IN ({marks(kinds)})
+          AND lanes.lane NOT IN ({_BUSY_LANES}) AND lanes.lane NOT IN ({PAUSED_LANES})
+          AND lanes.lane NOT IN (SELECT lane FROM action WHERE id IN ({marks(under_way)}))
         ORDER BY {_LEADS_TO_PAGE} DESC, seq, part LIMIT ?"""
-    values = [*due_between(now), *kinds, json.dumps(list(under_way)), limit]
+    values = [*due_between(now), *kinds, *under_way, limit]
     found = [read_row(row, now) for row in await tx.rows(sql, values)]
     damaged = [item for item in found if isinstance(item, DamagedAction)]
     for item in damaged:
@@ -98,12 +97,13 @@ async def split(tx: Transaction, action: Action, targets: Sequence[str]) -> None
     await tx.run("UPDATE action SET target = ? WHERE id = ?", (first, action.id))
     parts = [(f"{action.id}-{number}", target) for number, target in enumerate(others, start=2)]
     await tx.run_many(
-        "INSERT INTO action (id, seq, part, event_seq, ruleset, rule, position, do, object, written, "
+        'INSERT INTO action (id, seq, part, event_seq, ruleset, rule, position, "do", object, written, '
         "args, lane, is_page, target, state, next_at, created_at, depth, doubt_since, "
         "is_uncertain, first_attempt_at) "
-        "SELECT ?, seq, ?, event_seq, ruleset, rule, position, do, object, written, "
+        'SELECT ?, seq, ?, event_seq, ruleset, rule, position, "do", object, written, '
         "args, lane, is_page, ?, state, next_at, created_at, depth, doubt_since, "
-        "iif(doubt_since IS NULL, 0, is_uncertain), iif(doubt_since IS NULL, NULL, first_attempt_at) "
+        "CASE WHEN doubt_since IS NULL THEN 0 ELSE is_uncertain END, "
+        "CASE WHEN doubt_since IS NOT NULL THEN first_attempt_at END "
         "FROM action WHERE id = ?",
         [(part_id, place, target, action.id) for place, (part_id, target) in enumerate(parts, 1)],
     )

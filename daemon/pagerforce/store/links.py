@@ -99,7 +99,7 @@ async def find_incidents_by_number(tx: Transaction, number: int) -> list[Inciden
     rows = await tx.rows(
         "SELECT DISTINCT link.incident_id FROM link JOIN incident ON incident.id = link.incident_id "
         f"WHERE {json_part('incident.data', '$.number')} = ? ORDER BY link.incident_id",
-        (number,),
+        (str(number),),
     )
     return [IncidentId(row[0]) for row in rows]
 
@@ -139,7 +139,8 @@ async def put_link(
     merged_record, record_id = record_id, await master_of(tx, record_id)
     await tx.run(
         "INSERT INTO link (incident_id, record_id, object, is_active, created_at, record_at) "
-        "VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO UPDATE SET is_active = 1",
+        "VALUES (?, ?, ?, 1, ?, ?) "
+        "ON CONFLICT (incident_id, record_id) DO UPDATE SET is_active = 1",
         (incident_id, record_id, object_name, to_stamp(at.incident_at), to_stamp(at.record_at)),
     )
     if merged_id != incident_id:
@@ -151,12 +152,12 @@ async def put_link(
 
 
 async def _note_move(tx: Transaction, source: str, record_id: str) -> None:
-    sql = "INSERT OR IGNORE INTO merged_link (incident_id, record_id) VALUES (?, ?)"
+    sql = "INSERT INTO merged_link (incident_id, record_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
     await tx.run(sql, (source, record_id))
 
 
 async def _note_merged(tx: Transaction, source: str, incident_id: str) -> None:
-    sql = "INSERT OR IGNORE INTO merged_record (record_id, incident_id) VALUES (?, ?)"
+    sql = "INSERT INTO merged_record (record_id, incident_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
     await tx.run(sql, (source, incident_id))
 
 
@@ -218,8 +219,8 @@ async def move_record_links(tx: Transaction, source: str, *, revives: bool) -> N
             await put_link(tx, incident_id, name, master, at)
         else:
             await tx.run(
-                "INSERT OR IGNORE INTO link (incident_id, record_id, object, is_active, created_at, "
-                "record_at) VALUES (?, ?, ?, 0, ?, ?)",
+                "INSERT INTO link (incident_id, record_id, object, is_active, created_at, record_at) "
+                "VALUES (?, ?, ?, 0, ?, ?) ON CONFLICT DO NOTHING",
                 (incident_id, master, name, to_stamp(at.incident_at), to_stamp(at.record_at)),
             )
         await _note_merged(tx, source, incident_id)
@@ -262,9 +263,9 @@ async def count_links(tx: Transaction) -> tuple[int, int]:
     total = await tx.row("SELECT count(*) FROM link WHERE is_active = 1")
     # Runs every few seconds: from the few pauses to their links, not the other way round.
     paused = await tx.row(
-        "SELECT count(*) FROM pause CROSS JOIN lane_member ON lane_member.lane = pause.lane "
-        "CROSS JOIN link ON link.incident_id = lane_member.member "
-        "WHERE pause.ended_at IS NULL AND link.is_active = 1"
+        "SELECT count(*) FROM pause CROSS JOIN lane_member CROSS JOIN link "
+        "WHERE lane_member.lane = pause.lane AND link.incident_id = lane_member.member "
+        "AND pause.ended_at IS NULL AND link.is_active = 1"
     )
     return (int(total[0]), int(paused[0])) if total and paused else (0, 0)
 
@@ -313,7 +314,7 @@ async def read_recent(
 ) -> list[dict[str, str | None]]:
     """The last actions on an incident or its record, newest first."""
     rows = await tx.rows(
-        "SELECT id, do, state, reason, created_at FROM action WHERE incident_id = ? "
+        'SELECT id, "do", state, reason, created_at FROM action WHERE incident_id = ? '
         "OR record_id = ? ORDER BY seq DESC, part DESC LIMIT ?",
         (incident_id, record_id, limit),
     )

@@ -37,7 +37,7 @@ class OperatorAction(Struct, frozen=True):
 async def record_operator(tx: Transaction, action: OperatorAction, now: datetime) -> None:
     """Adds a call to the journal of operators."""
     await tx.run(
-        "INSERT INTO operator_action (at, uid, user, roles, command, arguments, outcome, reason, "
+        'INSERT INTO operator_action (at, uid, "user", roles, command, arguments, outcome, reason, '
         "incident_id, object, record_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             to_stamp(now),
@@ -69,7 +69,7 @@ async def read_operators(tx: Transaction, wanted: Filter) -> list[dict[str, Any]
         where.append("at >= ?")
         given.append(to_stamp(wanted.since))
     rows = await tx.rows(
-        "SELECT seq, at, uid, user, roles, command, arguments, outcome, reason, incident_id, object, "
+        'SELECT seq, at, uid, "user", roles, command, arguments, outcome, reason, incident_id, object, '
         f"record_id FROM operator_action WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?",
         [*given, wanted.limit],
     )

@@ -55,7 +55,7 @@ class ActionRow(NamedTuple):
     retried_at: str | None
 
 
-COLUMNS = ", ".join(ActionRow._fields)
+COLUMNS = ", ".join('"do"' if name == "do" else name for name in ActionRow._fields)  # a word of SQL
 
 
 def to_action(columns: Row) -> Action:
@@ -118,10 +118,10 @@ async def enqueue(
     first = int(row[0]) + 1 if row else 1
     stamp = to_stamp(now)
     await tx.run_many(
-        "INSERT OR IGNORE INTO action (id, seq, event_seq, ruleset, rule, position, do, object, "
+        'INSERT INTO action (id, seq, event_seq, ruleset, rule, position, "do", object, '
         "written, args, is_page, state, reason, target, lane, next_at, created_at, finished_at, depth, "
         "is_uncertain, doubt_since) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [
             (
                 item.id,
@@ -199,7 +199,7 @@ async def settle(
     )
     await tx.run(
         "UPDATE attempt SET finished_at = ?, verdict = ?, detail = ?, requests = ?, is_answered = ?, "
-        "ahead = coalesce(max(ahead, ?), ahead, ?) "
+        "ahead = CASE WHEN ahead > ? THEN ahead ELSE coalesce(?, ahead) END "
         "WHERE action_id = ? AND number = (SELECT attempts FROM action WHERE id = ?)",
         (
             to_stamp(now),
@@ -266,7 +266,7 @@ async def recent(
     An unreadable one is left out: it is over, and only a hint at its consequences is lost.
     """
     rows = await tx.rows(
-        "SELECT id, do, ruleset, rule, args, record_id, incident_id, finished_at, depth, "
+        'SELECT id, "do", ruleset, rule, args, record_id, incident_id, finished_at, depth, '
         "(SELECT at FROM event WHERE seq = event_seq) "
         "FROM action WHERE lane = ? AND state = 'delivered' AND finished_at > ? AND finished_at <= ? "
         "ORDER BY finished_at DESC, seq DESC LIMIT ?",
@@ -341,6 +341,27 @@ async def waiting_members(tx: Transaction, members: Collection[str]) -> set[str]
         )
         found |= {row[0] for row in rows}
     return found
+
+
+async def calls_of(tx: Transaction, kinds: Collection[str], ids: Collection[str]) -> list[Row]:
+    """Those of these actions that are of a kind; each as (id, object, args, is_uncertain)."""
+    return await tx.rows(
+        "SELECT id, object, args, is_uncertain FROM action "
+        f'WHERE "do" IN ({marks(kinds)}) AND id IN ({marks(ids)})',
+        (*kinds, *ids),
+    )
+
+
+async def unsettled_calls(
+    tx: Transaction, kinds: Collection[str], *, due_after: datetime, due_before: datetime
+) -> list[Row]:
+    """Actions of these kinds that wait after an unknown outcome; rows as of ``calls_of``."""
+    return await tx.rows(
+        "SELECT id, object, args, is_uncertain FROM action "
+        "WHERE state = 'pending' AND is_uncertain = 1 "
+        f'AND "do" IN ({marks(kinds)}) AND next_at BETWEEN ? AND ?',
+        (*kinds, to_stamp(due_after), to_stamp(due_before)),
+    )
 
 
 async def find_action(tx: Transaction, action_id: str) -> Action | None:

@@ -27,7 +27,7 @@ from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Row, Transaction
 from pagerforce.store.facts import READ_AGAIN_FROM, put_fact
 from pagerforce.store.snapshots import chunks, json_part, marks
-from pagerforce.store.unreadable import each
+from pagerforce.store.unreadable import GARBAGE, each
 
 _LOOKED_BACK = 5000
 
@@ -133,8 +133,9 @@ async def expect_less(tx: Transaction, action_id: str, unmet: EntryExpected) -> 
             and (what.type, what.incident_id, what.assignee) == wanted
         ):
             await tx.run(
-                "UPDATE expectation SET remaining = MAX(0, remaining - ?) WHERE seq = ?",
-                (unmet.count, row.seq),
+                "UPDATE expectation SET remaining = CASE WHEN remaining > ? THEN remaining - ? ELSE 0 END "
+                "WHERE seq = ?",
+                (unmet.count, unmet.count, row.seq),
             )
 
 
@@ -246,14 +247,22 @@ async def supersede(tx: Transaction, record_id: str, written: Collection[str], *
 
     ``by``: the action whose write replaced them.
     """
-    await tx.run(
-        f"DELETE FROM expectation WHERE kind = '{_FIELDS}' AND subject = ? AND action_id <> ? "
-        "AND EXISTS (SELECT 1 FROM action WHERE action.id = action_id AND state = 'delivered') "
-        "AND NOT EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(expectation.data) "
-        "THEN expectation.data END) "
-        "WHERE key NOT IN (SELECT value FROM json_each(?)))",
-        (record_id, by, json.dumps([*written])),
+    rows = await tx.rows(
+        f"SELECT seq, data FROM expectation WHERE kind = '{_FIELDS}' AND subject = ? "
+        "AND action_id <> ? "
+        "AND EXISTS (SELECT 1 FROM action WHERE action.id = action_id AND state = 'delivered')",
+        (record_id, by),
     )
+    replaced = [(seq,) for seq, data in rows if _names_in(data) <= {*written}]
+    await tx.run_many("DELETE FROM expectation WHERE seq = ?", replaced)
+
+
+def _names_in(data: str) -> frozenset[str]:
+    """The fields of an expectation; none of a damaged one, which nothing can meet."""
+    try:
+        return frozenset(json.loads(data))
+    except GARBAGE:
+        return frozenset()
 
 
 async def expire(tx: Transaction, before: datetime) -> None:
@@ -269,8 +278,8 @@ async def is_known_as_theirs(tx: Transaction, wanted: EntryExpected, after: date
     """Whether a log entry like this, later than ``after``, is stored as somebody else's act."""
     row = await tx.row(
         "SELECT 1 FROM event WHERE incident_id = ? AND type = ? AND at > ? AND echo_of IS NULL "
-        f"AND {json_part('data', '$.actor.id')} IS ? LIMIT 1",
-        (wanted.incident_id, wanted.type, to_stamp(after), wanted.actor_id),
+        f"AND coalesce({json_part('data', '$.actor.id')}, '') = ? LIMIT 1",
+        (wanted.incident_id, wanted.type, to_stamp(after), wanted.actor_id or ""),
     )
     return row is not None
 
@@ -319,8 +328,8 @@ async def put_comments(
     """Stores comments as seen, each with the id of pagerforce's action that created it, if any."""
     stamp = to_stamp(now)
     await tx.run_many(
-        "INSERT OR IGNORE INTO comment (id, object, parent_id, action_id, seen_at) "
-        "VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO comment (id, object, parent_id, action_id, seen_at) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
         [(item.id, item.object, item.parent_id, action_id, stamp) for item, action_id in comments],
     )
 
@@ -339,7 +348,7 @@ async def put_own_comment(
 async def put_own_note(tx: Transaction, incident_id: str, note_id: str, action_id: str) -> None:
     """Stores a note that pagerforce created."""
     await tx.run(
-        "INSERT OR IGNORE INTO note (incident_id, id, action_id) VALUES (?, ?, ?)",
+        "INSERT INTO note (incident_id, id, action_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         (incident_id, note_id, action_id),
     )
 
@@ -365,7 +374,7 @@ async def comments_seen_before(
         "SELECT comment.id FROM comment LEFT JOIN event ON event.record_id = comment.parent_id "
         f"AND event.type = 'comment' AND {json_part('event.data', '$.comment.id')} = comment.id "
         "WHERE comment.parent_id = ? AND comment.action_id IS NULL "
-        "AND iif(event.seq IS NULL, comment.seen_at < ?, event.seq <= ?)",
+        "AND CASE WHEN event.seq IS NULL THEN comment.seen_at < ? ELSE event.seq <= ? END",
         (parent, to_stamp(at), seq),
     )
     return frozenset(row[0] for row in rows)

@@ -35,8 +35,8 @@ async def begin(
 ) -> None:
     """Pauses a lane until ``until``. A pause of the lane that exists already stays."""
     await tx.run(
-        "INSERT OR IGNORE INTO pause (lane, began_at, until, reason, evidence) "
-        "VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO pause (lane, began_at, until, reason, evidence) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
         (lane, to_stamp(now), to_stamp(until), reason, to_text(list(evidence))),
     )
 
@@ -47,11 +47,11 @@ async def end_due(tx: Transaction, now: datetime) -> int:
     A pause that begins in the future is from before this host's clock was set back: it ends too.
     """
     sql = (
-        "UPDATE pause SET ended_at = min(until, ?) WHERE ended_at IS NULL "
-        "AND (until <= ? OR began_at > ? OR until NOT GLOB '[12][0-9][0-9][0-9]-*')"
+        "UPDATE pause SET ended_at = CASE WHEN until < ? THEN until ELSE ? END WHERE ended_at IS NULL "
+        "AND (until <= ? OR began_at > ? OR NOT glob('[12][0-9][0-9][0-9]-*', until))"
     )
     stamp = to_stamp(now)
-    return await tx.run(sql, (stamp, stamp, stamp))
+    return await tx.run(sql, (stamp,) * 4)
 
 
 async def resume(tx: Transaction, member: str, now: datetime) -> bool:
@@ -106,11 +106,10 @@ async def find_pause(tx: Transaction, lane: str) -> Pause | None:
 async def join(tx: Transaction, lane: str, keep: str) -> None:
     """Joins the pauses of two lanes that become one: it is paused as long as either was."""
     await tx.run(
-        "UPDATE pause SET until = max(until, (SELECT until FROM pause AS other "
-        "WHERE other.lane = ? AND other.ended_at IS NULL)) "
-        "WHERE lane = ? AND ended_at IS NULL AND EXISTS "
-        "(SELECT 1 FROM pause AS other WHERE other.lane = ? AND other.ended_at IS NULL)",
-        (lane, keep, lane),
+        "UPDATE pause SET until = (SELECT max(until) FROM pause AS other "
+        "WHERE other.lane IN (?, ?) AND other.ended_at IS NULL) "
+        "WHERE lane = ? AND ended_at IS NULL",
+        (lane, keep, keep),
     )
     await tx.run(
         "UPDATE pause SET ended_at = until WHERE lane = ? AND ended_at IS NULL AND EXISTS "

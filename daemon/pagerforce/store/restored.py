@@ -116,7 +116,7 @@ async def is_doubt_under_way(tx: Transaction, now: datetime) -> bool:
     row = await tx.row(
         f"WITH RECURSIVE {LANES} SELECT EXISTS (SELECT 1 FROM action WHERE state = 'in_flight' "
         "AND doubt_since IS NOT NULL) OR EXISTS (SELECT 1 FROM lanes CROSS JOIN action "
-        f"ON action.id = {HEAD} WHERE doubt_since IS NOT NULL AND {IS_DUE} "
+        f"WHERE action.id = {HEAD} AND doubt_since IS NOT NULL AND {IS_DUE} "
         f"AND lanes.lane NOT IN ({PAUSED_LANES}))",
         due_between(now),
     )

@@ -165,7 +165,7 @@ async def prune_records(tx: Transaction, now: datetime, limits: Limits, progress
     ids = [row[0] for row in stretch]
     rows = await tx.rows(
         f"SELECT id FROM record WHERE id IN ({marks(ids)}) "
-        f"AND {json_part('data', '$.is_deleted')} AND {json_part('data', '$.stamp')} < ? "
+        f"AND {json_part('data', '$.is_deleted')} = '1' AND {json_part('data', '$.stamp')} < ? "
         "AND NOT EXISTS (SELECT 1 FROM link WHERE link.record_id = record.id) "
         "AND NOT EXISTS (SELECT 1 FROM lane_member JOIN action ON action.lane = lane_member.lane "
         "WHERE lane_member.member = record.id "
@@ -213,9 +213,10 @@ async def prune_operators(
 
 async def _refused_beyond(tx: Transaction, most: int) -> list[int]:
     """Refusals beyond the most that are kept, oldest first."""
+    row = await tx.row("SELECT count(*) FROM operator_action WHERE outcome = ?", (REFUSED,))
+    beyond = int(row[0]) - most if row else 0
     rows = await tx.rows(
-        "SELECT seq FROM operator_action WHERE outcome = ? ORDER BY seq LIMIT "
-        "max(0, min(?, (SELECT count(*) FROM operator_action WHERE outcome = ?) - ?))",
-        (REFUSED, _BATCH, REFUSED, most),
+        "SELECT seq FROM operator_action WHERE outcome = ? ORDER BY seq LIMIT ?",
+        (REFUSED, max(0, min(_BATCH, beyond))),
     )
     return [row[0] for row in rows]

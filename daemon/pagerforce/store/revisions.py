@@ -15,7 +15,7 @@ _KEPT = 100
 _TABLES = frozenset({"rulesets", "maps"})
 _NO_NUMBER = 2**63 - 1
 _UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
-_COLUMNS = "number, at, uid, user, name, content, withdrawn_at"
+_COLUMNS = 'number, at, uid, "user", name, content, withdrawn_at'  # a word of SQL
 
 
 class Revision(Struct, frozen=True):
@@ -78,7 +78,7 @@ def label_of(number: int, name: str) -> str:
 async def read_revisions(tx: Transaction) -> list[Revision]:
     """All kept revisions, newest first, without their contents (up to a megabyte each)."""
     rows = await tx.rows(
-        "SELECT number, at, uid, user, name, '', withdrawn_at FROM rules_revision ORDER BY number DESC"
+        f"SELECT {_COLUMNS.replace('content', chr(39) * 2)} FROM rules_revision ORDER BY number DESC"
     )
     return [_revision(tx, row) for row in rows]
 

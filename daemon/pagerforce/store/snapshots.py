@@ -23,13 +23,16 @@ def chunks(items: Collection[str]) -> Iterable[Sequence[str]]:
 
 
 def json_part(column: str, path: str) -> str:
-    """A part of a JSON column, in SQL; null if the column is damaged, which would end the query."""
-    return f"CASE WHEN json_valid({column}) THEN json_extract({column}, '{path}') END"
+    """A part of a JSON column as text, in SQL: numbers in digits, true as 1.
+
+    Null if the column is damaged, which would end the query.
+    """
+    return f"CASE WHEN json_valid({column}) THEN CAST(json_extract({column}, '{path}') AS TEXT) END"
 
 
-def marks(values: Sequence[object]) -> str:
-    """As many question marks as values, for an IN list."""
-    return ",".join("?" * len(values))
+def marks(values: Collection[object]) -> str:
+    """As many question marks as values, for an IN list; of none, null, which nothing equals."""
+    return ",".join("?" * len(values)) or "NULL"
 
 
 async def read_incidents(
@@ -112,7 +115,7 @@ async def living_ids(
     """Ids of an object's snapshots without the deleted ones, in a range of Ids, in order."""
     rows = await tx.rows(
         "SELECT id FROM record WHERE object = ? AND id > ? AND id <= ? "
-        f"AND NOT coalesce({json_part('data', '$.is_deleted')}, 0) ORDER BY id",
+        f"AND coalesce({json_part('data', '$.is_deleted')}, '0') <> '1' ORDER BY id",
         (object_name, after or "", to),
     )
     return [RecordId(row[0]) for row in rows if is_record_id(row[0])]
@@ -130,7 +133,7 @@ async def put_records(tx: Transaction, records: Iterable[Record]) -> None:
 async def add_rechecks(tx: Transaction, records: Iterable[Record]) -> None:
     """Marks records to be read again by id with the next poll."""
     await tx.run_many(
-        "INSERT OR IGNORE INTO recheck (id, object) VALUES (?, ?)",
+        "INSERT INTO recheck (id, object) VALUES (?, ?) ON CONFLICT DO NOTHING",
         [(item.id, item.object) for item in records],
     )
 

@@ -84,7 +84,7 @@ def attempt(tx: "Transaction", table: str, key: object, make: Callable[[], T]) -
 # What each column holds -----------------------------------------------------------------------------
 
 _DAY = "[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]"
-_INSTANT = f"GLOB '{_DAY}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]*Z'"
+_INSTANT = f"{_DAY}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]*Z"
 MOST = 2**53
 """No counter and no sequence number comes near; a larger one is damaged."""
 
@@ -94,7 +94,7 @@ MOST_SECONDS = 10**9
 KINDS: Mapping[str, str] = {
     "text": "length({0}) < 1000000",
     "name": "{0} <> '' AND length({0}) < 1000",
-    "instant": f"{{0}} {_INSTANT} AND length({{0}}) < 40",
+    "instant": f"glob('{_INSTANT}', {{0}}) AND length({{0}}) < 40",
     "count": f"{{0}} BETWEEN 0 AND {MOST}",
     "flag": "{0} IN (0, 1)",
     "seconds": f"abs({{0}}) <= {MOST_SECONDS}",
