@@ -11,7 +11,7 @@ ALTERNATIVES := $(VENV)/.alternatives
 MUTATION := $(VENV)/.mutation
 SITE := $(VENV)/.site
 COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet
-.PHONY: help venv demo sandbox install uninstall test test-monitoring hostile abuse kills fuzz soak replay mutants monitoring-dashboard monitoring-pictures bench bench-smoke check docs fix types lock clean
+.PHONY: help venv demo sandbox install uninstall test test-postgresql test-monitoring hostile abuse kills fuzz soak replay mutants monitoring-dashboard monitoring-pictures bench bench-smoke check docs fix types lock clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
@@ -46,6 +46,9 @@ $(MONITORING): $(STAMP) monitoring/requirements.lock
 
 test: $(STAMP)  ## all tests except those against the real Prometheus
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not monitoring"
+
+test-postgresql: $(STAMP) ## the tests of the pipeline and the commands with the state in PostgreSQL
+	STATE=postgresql $(BIN)/python -m pytest -n 2 --dist worksteal tests/store tests/pipeline tests/control
 
 test-monitoring: $(MONITORING) ## alerts, dashboard and metrics against the real Prometheus
 	$(BIN)/python -m pytest tests/monitoring
@@ -119,6 +122,7 @@ fix: $(STAMP)   ## format, and apply automatic fixes
 lock:           ## renew all lock files: development, installation, build, monitoring, bench, docs (needs uv)
 	$(COMPILE) --group dev -o requirements.lock pyproject.toml
 	$(COMPILE) -c requirements.lock -o packaging/run.lock pyproject.toml
+	$(COMPILE) -c requirements.lock --extra postgresql -o packaging/postgresql.lock pyproject.toml
 	$(COMPILE) -c requirements.lock --group build -o packaging/build.lock
 	$(COMPILE) -c requirements.lock --group monitoring -o monitoring/requirements.lock
 	$(COMPILE) -c requirements.lock --group alternatives -o bench/requirements.lock

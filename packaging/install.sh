@@ -5,6 +5,7 @@
 #   PREFIX    the program's own folder                                       /opt/pagerforce
 #   UNITDIR   systemd's units                                                /etc/systemd/system
 #   PYTHON    the interpreter to build on                                    python3
+#   POSTGRESQL  1: with the driver for a state in PostgreSQL
 #   WHEELS    a folder of wheels to install from, without any network        (none)
 #
 # The program is built beside its final place and moved there at the end: a failed installation leaves
@@ -17,6 +18,8 @@ UNITDIR=${UNITDIR:-/etc/systemd/system}
 PYTHON=${PYTHON:-python3}
 DESTDIR=${DESTDIR:-}
 WHEELS=${WHEELS:-}
+LOCK=run.lock
+[ -z "${POSTGRESQL:-}" ] || LOCK=postgresql.lock
 SYSUSERS=/usr/lib/sysusers.d/pagerforce.conf
 DOCS=/usr/share/doc/pagerforce
 COMMAND=/usr/local/bin/pagerforce
@@ -52,7 +55,7 @@ pip_install() { # PYTHON-OF-THE-VENV ARGUMENTS...
 
 build() { # FOLDER: a virtual environment with the program in it, as it will stand in PREFIX
   "$PYTHON" -m venv "$1"
-  pip_install "$1/bin/python" --require-hashes -r "$SOURCE/packaging/run.lock"
+  pip_install "$1/bin/python" --require-hashes -r "$SOURCE/packaging/$LOCK"
   pip_install "$1/bin/python" --require-hashes --target "$WORK/build" -r "$SOURCE/packaging/build.lock"
   PYTHONPATH=$WORK/build "$1/bin/python" -m pip --disable-pip-version-check wheel --quiet \
     --no-deps --no-build-isolation --no-index --wheel-dir "$WORK/wheel" "$SOURCE"

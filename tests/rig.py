@@ -5,15 +5,15 @@ depend on a correct clock of this host.
 """
 
 import re
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import anyio
 
+from engines import Frozen, state_of
 from pagerforce.config.load import load_config
 from pagerforce.config.secret import load_secrets
 from pagerforce.errors import RemoteError
@@ -108,13 +108,11 @@ class Rig:
         None of its requests from that moment on arrives, and the next life finds the state file of that
         moment. ``is_served``: that request itself arrived.
         """
-        state = self.desk.folder / "state" / "pagerforce.db"
-        copy = state.with_suffix(".then")
+        frozen = Frozen(self.desk.config, self.desk.folder / "state" / "pagerforce.db")
         both = (self.desk.pagerduty_faults, self.desk.salesforce_faults)
 
         def die() -> None:
-            with closing(sqlite3.connect(state)) as source, closing(sqlite3.connect(copy)) as to:
-                source.backup(to)
+            frozen.take()
             kind = FaultKind.DROP_AFTER if is_served else FaultKind.DROP_BEFORE
             faults.add(Fault(kind, method=method, path=path))
             for one in both:
@@ -125,13 +123,10 @@ class Rig:
             yield
         except* RemoteError:
             pass
-        assert copy.exists(), f"there was no {method} {path}"
+        assert frozen.is_taken, f"there was no {method} {path}"
         for one in both:
             one.clear()
-        for ending in ("-wal", "-shm"):
-            state.with_name(state.name + ending).unlink(missing_ok=True)
-        copy.chmod(0o600)
-        copy.replace(state)
+        frozen.put_back()
 
     # The sandbox's people --------------------------------------------------------------------
 
@@ -334,4 +329,5 @@ async def held(
 async def open_rig(folder: Path, rules: str | None = None) -> AsyncIterator[Rig]:
     clock = ManualClock(START)
     async with open_sandbox(folder, clock=clock, rules=rules) as desk:
-        yield Rig(desk, clock)
+        with state_of(desk.config):
+            yield Rig(desk, clock)

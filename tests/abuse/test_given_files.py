@@ -11,10 +11,10 @@ import pytest
 
 from abuse.planted import KINDS, SECRET, Victim, plant
 from pagerforce.errors import StoreError, UnsafeFileError
-from pagerforce.store import backup as store_backup
-from pagerforce.store.backup import back_up, restore
-from pagerforce.store.database import open_database
-from pagerforce.store.migrate import known_schema, migrations
+from pagerforce.store.sqlite import backup as store_backup
+from pagerforce.store.sqlite.backup import back_up, restore
+from pagerforce.store.sqlite.engine import open_database
+from pagerforce.store.sqlite.migrate import known_schema, migrations
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 

@@ -19,6 +19,7 @@ from pagerforce.pipeline import commit
 from pagerforce.rules.evaluate import _Run
 from pagerforce.service.prune import Pruner
 from pagerforce.store import outbox, own_writes, retention
+from pagerforce.store.sqlite.trouble import to_store_error
 from process import Running, open_stage, until
 from rig import INCIDENT, JANE, open_rig
 
@@ -159,11 +160,11 @@ class _Words:
     """An action's status by its id, read with a connection beside the daemon's own."""
 
     def __init__(self, daemon):
-        self._path = daemon.parts.database.path
+        self._path = daemon.parts.state.path
 
     def __getitem__(self, action_id):
         with sqlite3.connect(f"file:{self._path}?mode=ro", uri=True) as connection:
-            (row,) = connection.execute("SELECT do FROM action WHERE id = ?", (action_id,))
+            (row,) = connection.execute('SELECT "do" FROM action WHERE id = ?', (action_id,))
         connection.close()
         return row[0]
 
@@ -286,7 +287,7 @@ async def test_a_refused_value_concerns_one_thing_and_a_damaged_file_is_not(tmp_
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
         async def corrupt(*_):
-            raise error
+            raise to_store_error(daemon.parts.state.path, error)
 
         monkeypatch.setattr(commit.restored, "find", corrupt)
         with pytest.raises(StoreDamagedError):

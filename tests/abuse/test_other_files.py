@@ -30,10 +30,10 @@ from pagerforce.host.state import check_state_files
 from pagerforce.sandbox.running import open_sandbox
 from pagerforce.service.control.listener import bind_socket
 from pagerforce.service.expose import write_textfile
-from pagerforce.store import copying as store_copying
-from pagerforce.store import database as store_database
-from pagerforce.store.backup import back_up
-from pagerforce.store.database import open_database
+from pagerforce.store.sqlite import copying as store_copying
+from pagerforce.store.sqlite import engine as sqlite_engine
+from pagerforce.store.sqlite.backup import back_up
+from pagerforce.store.sqlite.engine import open_database
 
 pytestmark = needs_root
 
@@ -243,7 +243,7 @@ async def test_a_file_exchanged_after_the_check_is_opened_with_the_owners_rights
         database.unlink()
         database.symlink_to(others)
 
-    monkeypatch.setattr(store_database, "check_state_files", look_and_lose)
+    monkeypatch.setattr(sqlite_engine, "check_state_files", look_and_lose)
     with pytest.raises(StoreError, match="cannot be opened"):
         async with open_database(database, read_only=is_reading):
             pass

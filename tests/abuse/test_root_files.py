@@ -29,8 +29,8 @@ from abuse.planted import (
     start_root,
 )
 from pagerforce.sandbox.running import open_sandbox
-from pagerforce.store.backup import back_up
-from pagerforce.store.database import open_database
+from pagerforce.store.sqlite.backup import back_up
+from pagerforce.store.sqlite.engine import open_database
 
 pytestmark = needs_root
 

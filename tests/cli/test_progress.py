@@ -10,7 +10,7 @@ import pytest
 
 from pagerforce.sandbox.faults import Fault, FaultKind
 from pagerforce.store import facts
-from pagerforce.store.database import open_database
+from pagerforce.store.sqlite.engine import open_database
 from process import open_stage
 
 # Without the delay that a bar has, so that no test must be slow.

@@ -24,7 +24,7 @@ import typer.rich_utils  # noqa: F401
 
 from pagerforce.__main__ import main
 from pagerforce.config.presets import preset_names
-from pagerforce.store.migrate import migrations
+from pagerforce.store.sqlite.migrate import migrations
 
 
 def run(words):

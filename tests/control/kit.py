@@ -12,8 +12,8 @@ from pagerforce.service.control.operations import OPERATIONS
 from pagerforce.service.control.peers import Caller
 from pagerforce.service.control.roles import Role
 from pagerforce.store import links, operators, pauses
-from pagerforce.store.database import open_database
 from pagerforce.store.journal import Filter
+from pagerforce.store.sqlite.engine import open_database
 from rig import Daemon
 
 MANAGER = Caller(4711, "mia", frozenset({Role.MANAGER}))
@@ -45,7 +45,7 @@ class Office:
 async def open_office(daemon: Daemon) -> AsyncIterator[Office]:
     parts = daemon.parts
     running = Running(parts, list, dict)
-    async with open_database(parts.database.path, read_only=True) as reading:
+    async with parts.state.open(read_only=True) as reading:
         clock = daemon.rig.host
         yield Office(Home(daemon.rig.desk.config, {}, clock, reading, parts.database, running))
 

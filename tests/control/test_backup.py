@@ -16,8 +16,8 @@ from pagerforce.service.control.answer import data_line
 from pagerforce.service.control.client import call_daemon
 from pagerforce.service.control.listener import bind_socket, listen
 from pagerforce.service.control.server import build_control_app
-from pagerforce.store import backup as store_backup
-from pagerforce.store.backup import restore
+from pagerforce.store.sqlite import backup as store_backup
+from pagerforce.store.sqlite.backup import restore
 from rig import open_rig
 
 
@@ -52,7 +52,7 @@ class Taken:
 
 
 def left_in_state(daemon):
-    folder = daemon.parts.database.path.parent
+    folder = daemon.parts.state.path.parent
     return {x.name for x in folder.iterdir()} - {
         "pagerforce.db",
         "pagerforce.db-wal",
@@ -158,7 +158,7 @@ async def test_it_never_takes_the_space_that_the_daemon_needs(folder, path, monk
 
 async def test_what_a_killed_daemon_left_is_cleared_away(folder, path):
     async with served(folder, path) as (_, daemon):
-        state = daemon.parts.database.path.parent
+        state = daemon.parts.state.path.parent
         for name in ("pagerforce.db.to-be-sent", ".pagerforce.db.to-be-sent.77.part"):
             (state / name).write_text("half a copy")
         await receive(path, folder / "copy.db")
@@ -167,7 +167,7 @@ async def test_what_a_killed_daemon_left_is_cleared_away(folder, path):
 
 async def test_a_cancelled_copy_ends_in_the_middle(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon:
-        database = daemon.parts.database.path
+        database = daemon.parts.state.path
 
         def step(share):
             raise InterruptedError(4, "enough")

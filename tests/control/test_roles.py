@@ -13,7 +13,7 @@ import pytest
 
 from pagerforce.service.control.operations import OPERATIONS
 from pagerforce.service.control.roles import GRANTS, NEEDS, Role, missing
-from pagerforce.store.backup import restore
+from pagerforce.store.sqlite.backup import restore
 from process import open_stage
 from userbase import make_user_base, needs_users
 

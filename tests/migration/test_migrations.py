@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from pagerforce.errors import SchemaTooNewError, StoreError
-from pagerforce.store import migrate, outbox, own_writes, snapshots
-from pagerforce.store.backup import restore
-from pagerforce.store.database import open_database
+from pagerforce.store import outbox, own_writes, snapshots
 from pagerforce.store.journal import Filter, read_dead_letters, read_log
 from pagerforce.store.links import read_links
-from pagerforce.store.migrate import APPLICATION_ID, known_schema, migrations
+from pagerforce.store.sqlite import migrate
+from pagerforce.store.sqlite.backup import restore
+from pagerforce.store.sqlite.engine import open_database
+from pagerforce.store.sqlite.migrate import APPLICATION_ID, known_schema, migrations
 from rig import START, open_rig
 
 WRITTEN = sorted(Path(__file__).parent.glob("schema_*.sql"))

@@ -21,6 +21,7 @@ from mutants.mutant import Mutant
 SCOPE = (
     "pipeline/*.py",
     "store/*.py",
+    "store/*/*.py",
     "diff/*.py",
     "rules/*.py",
     "own_writes/*.py",

@@ -93,7 +93,7 @@ async def requests(daemon):
     async with daemon.parts.database.read() as tx:
         rows = await tx.rows(
             "SELECT requests FROM attempt JOIN action ON action.id = attempt.action_id "
-            "WHERE action.do = 'pagerduty.acknowledge'"
+            """WHERE action."do" = 'pagerduty.acknowledge'"""
         )
     return [part for (text,) in rows for part in (text or "").split("]") if part]
 

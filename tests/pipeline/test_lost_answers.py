@@ -23,7 +23,7 @@ async def one_attempt(rig, daemon):
 
 async def states(daemon, word):
     async with daemon.parts.database.read() as tx:
-        sql = "SELECT state, is_uncertain FROM action WHERE do = ?"
+        sql = 'SELECT state, is_uncertain FROM action WHERE "do" = ?'
         return [(state, bool(doubt)) for state, doubt in await tx.rows(sql, (word,))]
 
 

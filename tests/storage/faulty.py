@@ -81,7 +81,8 @@ class _Awaitable:
 
 def watch(database, before=None, after=None):
     """Puts a watched connection into an open database."""
-    database._connection = WatchedConnection(database._connection, before, after)
+    engine = database._connection
+    engine._connection = WatchedConnection(engine._connection, before, after)
 
 
 def sqlite_error(name):

@@ -12,10 +12,10 @@ import pytest
 
 from pagerforce.errors import StoreDamagedError, StoreError, StoreUnavailableError
 from pagerforce.pipeline import deliver
-from pagerforce.store import database as database_module
 from pagerforce.store import facts
-from pagerforce.store.database import open_database
-from pagerforce.store.trouble import to_store_error
+from pagerforce.store.sqlite import engine as sqlite_engine
+from pagerforce.store.sqlite.engine import open_database
+from pagerforce.store.sqlite.trouble import to_store_error
 from rig import open_rig
 from storage.faulty import sqlite_error, watched
 from storage.story import ACTS, Story, check, check_state
@@ -211,7 +211,7 @@ def test_each_error_says_what_to_do(tmp_path, name, kind, said):
 
 
 async def test_a_locked_database_is_reported_and_works_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_engine, "BUSY_SECONDS", 0.05)
     path = tmp_path / "p.db"
     async with open_database(path) as database:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from pagerforce.own_writes.whose import FORGOTTEN
-from pagerforce.store.backup import back_up, restore
+from pagerforce.store.sqlite.backup import back_up, restore
 from rig import INCIDENT, JANE, SAM, open_rig
 
 

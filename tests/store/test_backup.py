@@ -15,8 +15,8 @@ from pagerforce.cli.app import app
 from pagerforce.errors import SchemaTooNewError, StateInUseError, StoreDamagedError, StoreError
 from pagerforce.sandbox.running import open_sandbox
 from pagerforce.store import facts
-from pagerforce.store.backup import back_up, restore
-from pagerforce.store.database import open_database
+from pagerforce.store.sqlite.backup import back_up, restore
+from pagerforce.store.sqlite.engine import open_database
 from process import command, open_stage
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 from pagerforce.model.event import Event
 from pagerforce.model.ids import EventId, IncidentId, RecordId, Side
 from pagerforce.store import journal
-from pagerforce.store.database import open_database
 from pagerforce.store.journal import Filter
+from pagerforce.store.sqlite.engine import open_database
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOURS = 2500
@@ -48,7 +48,7 @@ class Effort:
     """Counts the steps of SQLite's virtual machine: the cost of a query, the same on every host."""
 
     def __init__(self, tx):
-        self._connection = tx._connection  # white box: only SQLite knows
+        self._connection = tx._connection._connection  # white box: only SQLite knows
         self.steps = 0
 
     def _count(self):

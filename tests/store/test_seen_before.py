@@ -9,7 +9,6 @@ from pagerforce.model.incident import Person
 from pagerforce.model.record import Comment
 from pagerforce.store import attempts, journal, own_writes
 from pagerforce.store.codec import to_stamp
-from pagerforce.store.database import open_database
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 PARENT = RecordId("500000000000001AAA")
@@ -25,8 +24,8 @@ def comment(name):
     return Comment("CaseComment", RecordId(name), "Case", PARENT, "text", Person(), NOW, NOW)
 
 
-async def test_records_read_before_then_of_that_object_and_of_somebody_else(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_records_read_before_then_of_that_object_and_of_somebody_else(state):
+    async with state.open() as database, database.write() as tx:
         early = [
             journal.Entry(created(1)),
             journal.Entry(created(2), echo_of="a1"),
@@ -40,9 +39,9 @@ async def test_records_read_before_then_of_that_object_and_of_somebody_else(tmp_
         assert found == {"500000000000001AAA"}
 
 
-async def test_comments_read_before_then_and_not_of_pagerforce(tmp_path):
+async def test_comments_read_before_then_and_not_of_pagerforce(state):
     """The journal's order decides; the time only where a comment has no event."""
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+    async with state.open() as database, database.write() as tx:
         first, own, early, late, silent = (f"00a00000000000{number}AAA" for number in range(5))
         await own_writes.put_comments(tx, [(comment(first), None), (comment(own), "a1")], NOW)
         await said(tx, early, NOW + timedelta(seconds=9))
@@ -68,8 +67,8 @@ async def newest(tx):
     return row[0]
 
 
-async def test_an_attempt_of_an_earlier_version_goes_by_time(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_an_attempt_of_an_earlier_version_goes_by_time(state):
+    async with state.open() as database, database.write() as tx:
         await journal.append(tx, [journal.Entry(created(1))], NOW)
         await journal.append(tx, [journal.Entry(created(2))], NOW + timedelta(seconds=9))
         sql = "INSERT INTO attempt (action_id, number, started_at, event_seq) VALUES (?, ?, ?, ?)"

@@ -25,9 +25,9 @@ from pagerforce.store import (
     snapshots,
 )
 from pagerforce.store.codec import parse_incident, parse_record, to_event, to_text
-from pagerforce.store.database import open_database
 from pagerforce.store.lanes import find_heads, has_work
-from pagerforce.store.migrate import known_schema
+from pagerforce.store.sqlite.engine import open_database
+from pagerforce.store.sqlite.migrate import known_schema
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 LINKED = links.LinkTime(NOW, NOW)
@@ -76,8 +76,8 @@ async def test_the_file_is_private_and_survives_reopening(tmp_path):
         assert await facts.find_fact(tx, "a") == "1"
 
 
-async def test_nothing_of_a_failed_transaction_remains(tmp_path):
-    async with open_database(tmp_path / "p.db") as database:
+async def test_nothing_of_a_failed_transaction_remains(state):
+    async with state.open() as database:
         with pytest.raises(RuntimeError):
             async with database.write() as tx:
                 await facts.put_fact(tx, "a", "1")
@@ -109,15 +109,15 @@ async def test_a_file_that_is_no_database_is_reported(tmp_path):
             pass
 
 
-async def test_a_cursor_never_moves_back(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_a_cursor_never_moves_back(state):
+    async with state.open() as database, database.write() as tx:
         for seconds in (10, 5, 7):
             await cursors.move_cursor(tx, "Case", Position(NOW + timedelta(seconds=seconds)))
         assert (await cursors.read_cursors(tx))["Case"].stamp == NOW + timedelta(seconds=10)
 
 
-async def test_a_lane_is_busy_with_what_was_claimed_although_it_has_joined_another_since(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_a_lane_is_busy_with_what_was_claimed_although_it_has_joined_another_since(state):
+    async with state.open() as database, database.write() as tx:
         await enqueue(tx, 1, ["i2"], action("b1"))
         await enqueue(tx, 2, ["i1"], action("a1"))
         claimed = await outbox.find_action(tx, "b1")
@@ -127,8 +127,8 @@ async def test_a_lane_is_busy_with_what_was_claimed_although_it_has_joined_anoth
         assert found.actions == [], "it would be sent a second time"
 
 
-async def test_one_action_of_a_lane_at_a_time_in_order_pages_first(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_one_action_of_a_lane_at_a_time_in_order_pages_first(state):
+    async with state.open() as database, database.write() as tx:
         await enqueue(tx, 1, ["i1", "r1"], action("a1"), action("a2"))
         await enqueue(tx, 2, ["i2", "r2"], action("b1"))
         await enqueue(tx, 3, ["r3"], action("c1", PAGE))
@@ -146,8 +146,8 @@ async def test_one_action_of_a_lane_at_a_time_in_order_pages_first(tmp_path):
 @pytest.mark.parametrize(
     "how", ["behind a late trigger", "lanes join", "lanes join it", "discarded"]
 )
-async def test_actions_of_which_one_left_its_place_since_it_was_chosen_do_not_begin(tmp_path, how):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_actions_of_which_one_left_its_place_since_it_was_chosen_do_not_begin(state, how):
+    async with state.open() as database, database.write() as tx:
         mine, other = ("i1", "i2") if how == "lanes join it" else ("i2", "i1")
         await enqueue(tx, 1, [other], action("b1"))
         await enqueue(tx, 2, [mine], action("a1"), action("a2"))
@@ -166,8 +166,8 @@ async def test_actions_of_which_one_left_its_place_since_it_was_chosen_do_not_be
         assert await attempts.begin_attempt(tx, [found], None, NOW)
 
 
-async def test_there_is_work_while_anything_waits_is_under_way_or_is_paused(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_there_is_work_while_anything_waits_is_under_way_or_is_paused(state):
+    async with state.open() as database, database.write() as tx:
         assert not await has_work(tx)
         await enqueue(tx, 1, ["i1"], action("a1"))
         assert await has_work(tx)
@@ -183,8 +183,8 @@ async def test_there_is_work_while_anything_waits_is_under_way_or_is_paused(tmp_
         assert not await has_work(tx)
 
 
-async def test_a_waiting_head_holds_its_lane_only(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_a_waiting_head_holds_its_lane_only(state):
+    async with state.open() as database, database.write() as tx:
         await enqueue(tx, 1, ["r1"], action("a1"), action("a2"))
         await enqueue(tx, 2, ["r2"], action("b1"))
         await settle(tx, "a1", ActionState.PENDING, NOW + timedelta(seconds=30))
@@ -192,8 +192,8 @@ async def test_a_waiting_head_holds_its_lane_only(tmp_path):
         assert await heads(tx, NOW + timedelta(seconds=30)) == ["a1", "b1"]
 
 
-async def test_a_link_joins_lanes_with_what_waits_in_them(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_a_link_joins_lanes_with_what_waits_in_them(state):
+    async with state.open() as database, database.write() as tx:
         await enqueue(tx, 1, ["i1"], action("a1"))
         await enqueue(tx, 2, ["r1"], action("b1"))
         assert await heads(tx) == ["a1", "b1"]
@@ -201,8 +201,8 @@ async def test_a_link_joins_lanes_with_what_waits_in_them(tmp_path):
         assert await heads(tx) == ["a1"]
 
 
-async def test_a_paused_lane_gives_nothing_until_resumed(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_a_paused_lane_gives_nothing_until_resumed(state):
+    async with state.open() as database, database.write() as tx:
         await links.put_link(tx, "i1", "Case", "r1", LINKED)
         await enqueue(tx, 1, ["i1"], action("a1"))
         lane = (await outbox.find_action(tx, "a1")).lane
@@ -220,8 +220,8 @@ async def test_a_paused_lane_gives_nothing_until_resumed(tmp_path):
         assert await pauses.last_end(tx, lane, end) == end
 
 
-async def test_joined_lanes_are_paused_for_as_long_as_either_was(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_joined_lanes_are_paused_for_as_long_as_either_was(state):
+    async with state.open() as database, database.write() as tx:
         await enqueue(tx, 1, ["i1"], action("a1"))
         await enqueue(tx, 2, ["r1"], action("b1"))
         for minutes, name in ((5, "a1"), (15, "b1")):
@@ -235,8 +235,8 @@ async def test_joined_lanes_are_paused_for_as_long_as_either_was(tmp_path):
         assert await heads(tx) == ["a1"]
 
 
-async def test_the_time_left_follows_from_the_last_minutes(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_the_time_left_follows_from_the_last_minutes(state):
+    async with state.open() as database, database.write() as tx:
         assert await outbox.estimate_seconds(tx, NOW) == 0.0
         names = [f"a{number}" for number in range(4)]
         await enqueue(tx, 1, ["r1"], *map(action, names))
@@ -248,15 +248,15 @@ async def test_the_time_left_follows_from_the_last_minutes(tmp_path):
         assert await outbox.estimate_seconds(tx, later) == 2 / 2 * 300
 
 
-async def test_a_lane_with_a_page_goes_first_from_its_head_on(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_a_lane_with_a_page_goes_first_from_its_head_on(state):
+    async with state.open() as database, database.write() as tx:
         await enqueue(tx, 1, ["r1"], action("a1"))
         await enqueue(tx, 2, ["r2"], action("b1"), action("b2", do=PAGE))
         assert await heads(tx) == ["b1", "a1"]
 
 
-async def test_parts_keep_the_place_of_the_action_they_were_split_from(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_parts_keep_the_place_of_the_action_they_were_split_from(state):
+    async with state.open() as database, database.write() as tx:
         await enqueue(tx, 1, ["r1"], action("a1"), action("a2"))
         await lanes.split(tx, await outbox.find_action(tx, "a1"), ["x", "y", "z"])
         order = []
@@ -267,9 +267,9 @@ async def test_parts_keep_the_place_of_the_action_they_were_split_from(tmp_path)
 
 
 @pytest.mark.parametrize("known", ["y", None])
-async def test_the_part_that_was_tried_keeps_its_attempts(tmp_path, known):
+async def test_the_part_that_was_tried_keeps_its_attempts(state, known):
     """If nobody knows which part was tried, each may have been."""
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+    async with state.open() as database, database.write() as tx:
         await enqueue(tx, 1, ["r1"], action("a1"))
         await attempts.begin_attempt(tx, [await outbox.find_action(tx, "a1")], None, NOW)
         await tx.run(
@@ -283,8 +283,8 @@ async def test_the_part_that_was_tried_keeps_its_attempts(tmp_path, known):
 
 
 @pytest.mark.parametrize("known", ["y", None])
-async def test_each_part_of_an_action_from_before_a_restore_may_have_been_done(tmp_path, known):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_each_part_of_an_action_from_before_a_restore_may_have_been_done(state, known):
+    async with state.open() as database, database.write() as tx:
         await enqueue(tx, 1, ["r1"], action("a1"))
         sql = "UPDATE action SET is_uncertain = 1, doubt_since = ?, record_id = ?"
         await tx.run(sql, ("2026-03-02T08:00:00.000000Z", known))
@@ -293,8 +293,8 @@ async def test_each_part_of_an_action_from_before_a_restore_may_have_been_done(t
         assert rows == [("x", 1), ("y", 1), ("z", 1)]
 
 
-async def test_links_follow_the_survivor_of_a_merge(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_links_follow_the_survivor_of_a_merge(state):
+    async with state.open() as database, database.write() as tx:
         await links.put_link(tx, "i1", "Case", "r1", LINKED)
         await links.put_link(tx, "i1", "Case", "r2", LINKED)
         await links.put_link(tx, "i2", "Case", "r2", LINKED)
@@ -303,8 +303,8 @@ async def test_links_follow_the_survivor_of_a_merge(tmp_path):
         assert found == {("i2", "r1"), ("i2", "r2")}
 
 
-async def test_what_a_merge_took_is_known_also_after_the_next_merge(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_what_a_merge_took_is_known_also_after_the_next_merge(state):
+    async with state.open() as database, database.write() as tx:
         for incident_id, record_id in (("i1", "r1"), ("i2", "r2"), ("i9", "r1")):
             await links.put_link(tx, incident_id, "Case", record_id, LINKED)
         for source, survivor in (("i1", "i2"), ("i2", "i3")):
@@ -317,8 +317,8 @@ async def test_what_a_merge_took_is_known_also_after_the_next_merge(tmp_path):
             assert {link.record_id for link in moved} == expected
 
 
-async def test_the_same_decision_is_stored_once(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_the_same_decision_is_stored_once(state):
+    async with state.open() as database, database.write() as tx:
         await enqueue(tx, 1, ["r1"], action("a1"))
         await enqueue(tx, 2, ["r1"], action("a1"))
         assert (await outbox.depth(tx)).waiting == 1
@@ -348,18 +348,18 @@ def test_snapshots_and_events_survive_the_codec():
     assert to_event(json.loads(to_text(change))) == change
 
 
-async def test_incidents_keep_the_time_of_their_newest_entry(tmp_path):
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+async def test_incidents_keep_the_time_of_their_newest_entry(state):
+    async with state.open() as database, database.write() as tx:
         incident = Incident(IncidentId("P1"), status=IncidentStatus.TRIGGERED)
         await snapshots.put_incidents(tx, [(incident, NOW)])
         await snapshots.put_incidents(tx, [(incident, None)])
         assert await snapshots.read_open_incidents(tx) == {"P1": (incident, NOW)}
 
 
-async def test_an_attempt_keeps_the_latest_that_the_servers_clock_was_seen(tmp_path):
+async def test_an_attempt_keeps_the_latest_that_the_servers_clock_was_seen(state):
     """A clock that is known from a late answer is behind."""
     uncertain = Settlement(ActionState.PENDING, "unknown", "", NOW, is_uncertain=True)
-    async with open_database(tmp_path / "p.db") as database, database.write() as tx:
+    async with state.open() as database, database.write() as tx:
         for number, (begun, ended, kept) in enumerate(((5, 9, 9), (5, 3, 5), (None, 4, 4))):
             name = f"a{number}"
             await enqueue(tx, number + 1, [f"i{number}"], action(name))

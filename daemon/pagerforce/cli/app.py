@@ -14,6 +14,7 @@ from pagerforce.cli.rules import rules
 from pagerforce.cli.run import run
 from pagerforce.cli.sandbox import sandbox
 from pagerforce.cli.simulate import simulate_rules
+from pagerforce.cli.state import state
 from pagerforce.cli.status import status
 from pagerforce.cli.trial import try_service
 from pagerforce.cli.verify import verify
@@ -39,6 +40,7 @@ app.command("simulate")(simulate_rules)
 app.command("log-level")(log_level)
 app.command("test")(try_service)
 app.add_typer(links, name="links")
+app.add_typer(state, name="state")
 app.add_typer(rules, name="rules")
 app.add_typer(failed, name="failed")
 

@@ -31,10 +31,10 @@ from pagerforce.config.paths import state_dir
 from pagerforce.errors import ConfigError, PagerforceError
 from pagerforce.host.files import owner_of
 from pagerforce.service.control.client import call_daemon
-from pagerforce.store.backup import Backup, back_up
-from pagerforce.store.backup import restore as restore_state
-from pagerforce.store.copying import private_file
-from pagerforce.store.database import FILE_NAME
+from pagerforce.service.state import find_state
+from pagerforce.store.sqlite.backup import Backup
+from pagerforce.store.sqlite.copying import private_file
+from pagerforce.store.state import State
 
 FileArgument = Annotated[
     Path,
@@ -49,8 +49,8 @@ def backup(file: FileArgument, *, config: ConfigOption = None, json: JsonOption 
     """
     with reporting(), Bar("copying", is_wanted=not json) as bar:
         if _may_handle_state(config) or (socket := find_daemon(config)) is None:
-            made = back_up(
-                _state(config), file, datetime.now(UTC), step=partial(bar.show, "copying")
+            made = find_own_state(config).back_up(
+                file, datetime.now(UTC), step=partial(bar.show, "copying")
             )
         else:
             made = _receive(socket, file, bar)
@@ -99,14 +99,12 @@ def restore(file: FileArgument, *, config: ConfigOption = None, json: JsonOption
     Example: pagerforce restore pagerforce-monday.db
     """
     with reporting(), Bar("restoring", is_wanted=not json) as bar:
-        path = _state(config)
-        done = restore_state(file, path, datetime.now(UTC), step=partial(bar.show, "restoring"))
+        state = find_own_state(config)
+        done = state.restore(file, datetime.now(UTC), step=partial(bar.show, "restoring"))
     if json:
-        print_json(
-            _shown(done.backup) | {"replaced": str(done.replaced) if done.replaced else None}
-        )
+        print_json(_shown(done.backup) | {"replaced": done.replaced})
         return
-    out.line(f"restored {path} from {file} ({_words(done.backup)})")
+    out.line(f"restored {state.name} from {file} ({_words(done.backup)})")
     if done.replaced:
         out.line(f"the earlier state is in {done.replaced}")
     out.line(
@@ -115,14 +113,16 @@ def restore(file: FileArgument, *, config: ConfigOption = None, json: JsonOption
     )
 
 
-def _state(config: Path | None) -> Path:
-    """Returns the state database if the caller may use its file; else ends with exit code 3."""
-    path = state_dir(read_config(config), os.environ) / FILE_NAME
-    owner = _owner(path.parent)
+def find_own_state(config: Path | None) -> State:
+    """Returns the state if the caller may use it; else ends with exit code 3."""
+    loaded = read_config(config)
+    folder = state_dir(loaded, os.environ)
+    state = find_state(loaded, os.environ)
+    owner = _owner(folder)
     if owner is not None and os.geteuid() not in (0, owner):
-        err.line(f"{path}: only root and its owner may do that; try 'sudo pagerforce …'")
+        err.line(f"{state.name}: only root and its owner may do that; try 'sudo pagerforce …'")
         leave(FORBIDDEN)
-    return path
+    return state
 
 
 def _owner(folder: Path) -> int | None:

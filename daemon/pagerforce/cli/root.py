@@ -7,7 +7,7 @@ import typer
 from pagerforce import __version__
 from pagerforce.cli.console import out
 from pagerforce.cli.display import PlainGroup, accept_any_encoding
-from pagerforce.store.migrate import known_schema
+from pagerforce.store.sqlite.migrate import known_schema
 
 
 def make_root() -> typer.Typer:

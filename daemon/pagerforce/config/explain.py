@@ -18,6 +18,7 @@ from pagerforce.config.settings import (
     MetricsSettings,
     PagerDutySettings,
     SalesforceSettings,
+    StateSettings,
 )
 from pagerforce.config.suggest import did_you_mean
 from pagerforce.errors import Problem
@@ -25,6 +26,7 @@ from pagerforce.errors import Problem
 SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = {
     (): Config,
     ("daemon",): DaemonSettings,
+    ("state",): StateSettings,
     ("metrics",): MetricsSettings,
     ("pagerduty",): PagerDutySettings,
     ("salesforce",): SalesforceSettings,

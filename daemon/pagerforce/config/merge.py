@@ -13,7 +13,7 @@ from pagerforce.errors import Problem
 
 LISTS = ("objects", "service_mappings", "rulesets")
 _SHARED = (*LISTS, "maps")
-_MAIN_ONLY = ("include", "daemon", "metrics", "pagerduty", "salesforce", "delivery")
+_MAIN_ONLY = ("include", "daemon", "state", "metrics", "pagerduty", "salesforce", "delivery")
 
 
 class Merged(Struct):

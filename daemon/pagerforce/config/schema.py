@@ -13,6 +13,7 @@ from pagerforce.config.settings import (
     PagerDutySettings,
     SalesforceSettings,
     Section,
+    StateSettings,
 )
 from pagerforce.config.values import FROM_LIST, PlainScalar
 
@@ -27,6 +28,7 @@ __all__ = [
     "PagerDutySettings",
     "SalesforceSettings",
     "ServiceMapping",
+    "StateSettings",
 ]
 
 
@@ -41,6 +43,7 @@ class Config(Section):
 
     include: Annotated[tuple[str, ...], FROM_LIST] = ()
     daemon: DaemonSettings = Field(default_factory=DaemonSettings)
+    state: StateSettings = Field(default_factory=StateSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     pagerduty: PagerDutySettings
     salesforce: SalesforceSettings

@@ -36,6 +36,7 @@ from pagerforce.errors import ConfigError, Problem
 API_KEY_VARIABLE = "PAGERFORCE_PAGERDUTY_API_KEY"
 API_KEY_CREDENTIAL = "pagerduty-api-key"
 PRIVATE_KEY_CREDENTIAL = "salesforce-private-key"
+STATE_PASSWORD_CREDENTIAL = "postgresql-password"  # noqa: S105 - a name
 
 _LARGEST_BYTES = 64 * 1024
 _SMALLEST_RSA_BITS = 2048
@@ -99,6 +100,21 @@ def load_secrets(config: Config, environ: Mapping[str, str]) -> Secrets:
     if problems or api_key is None or private_key is None:
         raise ConfigError(problems)
     return Secrets(api_key, private_key)
+
+
+def load_state_password(config: Config, environ: Mapping[str, str]) -> Secret | None:
+    """Reads the password of the state's database; None: libpq finds it, or none is needed.
+
+    Raises:
+        ConfigError: it is empty, readable by others or unusable.
+    """
+    problems: list[Problem] = []
+    file = config.state.password_file
+    place = _find_file("state.password_file", file, STATE_PASSWORD_CREDENTIAL, environ)
+    text = None if place is None else _read_text(place, environ, problems)
+    if problems:
+        raise ConfigError(problems)
+    return None if text is None else Secret(text)
 
 
 def find_api_key(config: Config, environ: Mapping[str, str]) -> SecretPlace | None:

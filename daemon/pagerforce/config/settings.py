@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 from pagerforce.config.values import (
     FROM_LIST,
     ApiVersion,
+    ConnectionName,
     Email,
     Listen,
     NeededPath,
@@ -32,6 +33,7 @@ from pagerforce.config.values import (
     RemoteId,
     SecretPath,
     StartFrom,
+    StateUrl,
     Url,
     duration_between,
     parse_duration,
@@ -66,6 +68,23 @@ class DaemonSettings(Section):
     def start_at(self) -> datetime | None:
         """Returns the instant from which the first start backfills; None: from now on."""
         return None if self.start_from == "now" else parse_instant(self.start_from.upper())
+
+
+class StateSettings(Section):
+    """``[state]``: where the state is kept: SQLite in ``daemon.state_dir``, or PostgreSQL."""
+
+    url: StateUrl = ""
+    password_file: SecretPath = None
+    connection: ConnectionName = ""
+
+    @field_validator("connection", mode="after")
+    @classmethod
+    def _need_name(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("url"):
+            raise PydanticCustomError(
+                "setting", 'is required with state.url: name this connection, e.g. "production"'
+            )
+        return value
 
 
 class MetricsSettings(Section):

@@ -130,6 +130,30 @@ def _check_remote_id(text: str) -> str:
     return text
 
 
+def _check_state_url(text: str) -> str:
+    """Checks a URL of PostgreSQL; only its form: libpq reads it."""
+    if not text:
+        return text
+    if not re.match(r"postgres(ql)?://", text):
+        raise _wrong(
+            'must be "" for SQLite in daemon.state_dir, or a URL such as '
+            '"postgresql://pagerforce@db1,db2:5432/pagerforce"'
+        )
+    if re.match(r"postgres(ql)?://[^/?#]*:[^/?#]*@", text) or re.search(r"[?&]password=", text):
+        raise _wrong("must not contain a password: put it into state.password_file")
+    if not text.isprintable() or " " in text:
+        raise _wrong("must not contain blanks or control characters")
+    return text
+
+
+def _check_connection_name(text: str) -> str:
+    if text and not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", text):
+        raise _wrong(
+            "must be up to 40 small letters, digits, hyphens and underscores, such as production"
+        )
+    return text
+
+
 def _check_plain_word(text: str) -> str:
     if not text or re.search(r"\s", text):
         raise _wrong("must not be empty or contain blanks or line breaks")
@@ -286,6 +310,10 @@ Email: TypeAlias = Annotated[str, AfterValidator(_check_email)]
 OrgId: TypeAlias = Annotated[str, AfterValidator(_check_org_id)]
 ApiVersion: TypeAlias = Annotated[str, AfterValidator(_check_api_version)]
 RemoteId: TypeAlias = Annotated[str, AfterValidator(_check_remote_id)]
+StateUrl: TypeAlias = Annotated[str, AfterValidator(_check_state_url)]
+ConnectionName: TypeAlias = Annotated[
+    str, Field(validate_default=True), AfterValidator(_check_connection_name)
+]
 PlainWord: TypeAlias = Annotated[str, AfterValidator(_check_plain_word)]
 Name: TypeAlias = Annotated[str, AfterValidator(_check_name)]
 StartFrom: TypeAlias = Annotated[str, AfterValidator(_check_start)]

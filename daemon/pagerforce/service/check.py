@@ -16,6 +16,7 @@ from pagerforce.service.checks import (
     asking,
     believing,
     carried,
+    keeping,
     objects,
     pagerduty,
     reaching,
@@ -31,9 +32,11 @@ from pagerforce.service.checks.salesforce import SalesforceCheck
 from pagerforce.service.checks.streaming import StreamCheck
 from pagerforce.service.clock import SystemClock
 from pagerforce.service.sides import SalesforceSide, open_sides, open_stream_alone
+from pagerforce.service.state import find_state
 
 ADVICE: tuple[Advice, ...] = (
     *offline.ADVICE,
+    *keeping.ADVICE,
     *reaching.ADVICE,
     *asking.ADVICE,
     *pagerduty.ADVICE,
@@ -67,6 +70,7 @@ async def check_online(
     """
     secrets = load_secrets(loaded.config, environ)
     clock = SystemClock()
+    lines = await keeping.keeping_lines(find_state(loaded.config, environ))
     async with open_sides(loaded, secrets, clock, made_with) as (first, second):
         account = PagerDutyCheck(loaded, first.client, first.directory, clock, asking=Asking(tell))
         org = SalesforceCheck(
@@ -78,7 +82,7 @@ async def check_online(
             clock,
             asking=Asking(tell),
         )
-        lines = [*await account.run(), *await org.run()]
+        lines += [*await account.run(), *await org.run()]
         if all((account.is_up, org.is_up)):
             carried = CarriedCheck(
                 loaded, second.client, second.schema, first.directory, org.asking

@@ -110,10 +110,10 @@ class Gauges(Struct):
         with self._contained("links"):
             async with self.database.read() as tx:
                 total, paused = await links.count_links(tx)
+                size = await tx.size_bytes()
             self.metrics.links.set(total)
             self.metrics.links_paused.set(paused)
-        with self._contained("size of the database"):
-            self.metrics.database_size.set(self.database.size_bytes())
+            self.metrics.database_size.set(size)
 
     def _polled(self, loop: PollLoop, now: datetime) -> None:
         source, state = loop.side.value, loop.state

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from pagerforce.config.load import Loaded
-from pagerforce.config.paths import state_dir
 from pagerforce.errors import StoreError
 from pagerforce.model.ids import RecordId
 from pagerforce.salesforce.auth import JwtSession
-from pagerforce.store.database import FILE_NAME, Database, open_database
+from pagerforce.service.state import find_state
+from pagerforce.store.database import Database
 from pagerforce.store.facts import find_org, put_org
 
 
@@ -32,9 +32,9 @@ async def org_of(database: Database | None) -> RecordId | None:
 
 async def org_of_state(loaded: Loaded, environ: Mapping[str, str]) -> RecordId | None:
     """Returns the org of the state on this host; None without a readable state."""
-    path = state_dir(loaded.config, environ) / FILE_NAME
+    state = find_state(loaded.config, environ)
     try:
-        async with open_database(path, read_only=True) as database:
+        async with state.open(read_only=True) as database:
             return await org_of(database)
     except (StoreError, OSError):
         return None

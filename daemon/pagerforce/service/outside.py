@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Random
-from pagerforce.store.database import CONNECT, IN_THREAD, Connect, RunBlocking
+from pagerforce.store.sqlite.engine import CONNECT, IN_THREAD, Connect, RunBlocking
 
 
 class Outside(Struct, frozen=True):

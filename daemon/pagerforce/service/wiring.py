@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from pagerforce import __version__
 from pagerforce.config.load import Loaded
-from pagerforce.config.paths import state_dir
 from pagerforce.config.secret import Secrets
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import ActionHandler, Clock, Random
@@ -47,10 +46,12 @@ from pagerforce.service.sides import (
     open_salesforce,
     open_stream,
 )
+from pagerforce.service.state import find_state
 from pagerforce.store import restored
-from pagerforce.store.database import FILE_NAME, Database, open_database
+from pagerforce.store.database import Database
 from pagerforce.store.facts import find_org
 from pagerforce.store.retention import LOOK_BACK, Limits
+from pagerforce.store.state import State
 from pagerforce.wire.backoff import backoff_seconds
 from pagerforce.wire.verdicts import verdict_of
 
@@ -63,6 +64,7 @@ _NAMES_AT_ONCE = 500
 class Parts(Struct, frozen=True):
     """Everything that runs."""
 
+    state: State
     database: Database
     metrics: Metrics
     rules: RulesInForce
@@ -118,9 +120,8 @@ async def wire(
     """
     outside = outside or Outside()
     async with AsyncExitStack() as stack:
-        path = state_dir(loaded.config, environ) / FILE_NAME
-        opened = open_database(path, connect=outside.connect, run_blocking=outside.run_blocking)
-        database = await stack.enter_async_context(opened)
+        state = find_state(loaded.config, environ, outside)
+        database = await stack.enter_async_context(state.open())
         database.unreadable.is_logged = True
         async with database.write() as tx:
             if await restored.begin(tx):
@@ -143,6 +144,7 @@ async def wire(
         metrics.declare_objects(poller.feeds)
         yield _assemble(
             _Ground(
+                state=state,
                 database=database,
                 metrics=metrics,
                 rules=rules,
@@ -160,6 +162,7 @@ async def wire(
 class _Ground(Struct, frozen=True):
     """The parts that the loops use."""
 
+    state: State
     database: Database
     metrics: Metrics
     rules: RulesInForce
@@ -211,6 +214,7 @@ def _assemble(ground: _Ground) -> Parts:
     salesforce = _salesforce_reader(ground, deliverer, writes)
     salesforce_loop = _salesforce_loop(ground, salesforce)
     return Parts(
+        state=ground.state,
         database=ground.database,
         metrics=metrics,
         rules=ground.rules,

@@ -1,57 +1,29 @@
-"""The state database: one SQLite file, one writer, transactions that never span the network.
+"""The state database: one writer, transactions that never span the network.
 
-WAL with ``synchronous=FULL``: a committed transaction survives a power cut. The promise "intent is
-stored before the call" needs this. Every statement of pagerforce's SQL is in this package.
+It is in SQLite (``store/sqlite``) or in PostgreSQL (``store/postgresql``). Every statement of
+pagerforce's SQL is in this package.
 """
 
-import os
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from functools import partial
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeAlias
 
-import aiosqlite
 import anyio
-import anyio.to_thread
 
-from pagerforce.errors import StoreError, StoreUnavailableError
-from pagerforce.host.files import open_folder
-from pagerforce.host.rights import rights_of
-from pagerforce.host.state import DATABASE, check_state_files
+from pagerforce.errors import StoreUnavailableError
 from pagerforce.observe import pulse
 from pagerforce.observe.turns import Turns
-from pagerforce.store.copying import to_uri
-from pagerforce.store.interrupted import undo_interrupted_restore
-from pagerforce.store.lock import hold_state
-from pagerforce.store.migrate import prepare
-from pagerforce.store.reading import access_mode
-from pagerforce.store.trouble import concerns_all, to_file_error, to_store_error
+from pagerforce.store.engine import Connection, Row
+from pagerforce.store.trouble import concerns_all
 from pagerforce.store.unreadable import Unreadable
 
-Row: TypeAlias = tuple[Any, ...]
-Connect: TypeAlias = Callable[..., Awaitable[aiosqlite.Connection]]
-"""Opens a connection; has the parameters of ``aiosqlite.connect``."""
+__all__ = ["Database", "Row", "Transaction", "savepoint"]
 
-CONNECT: Connect = aiosqlite.connect
-
-RunBlocking: TypeAlias = Callable[[Callable[[], None]], Awaitable[None]]
-"""Runs a function that waits for the disk."""
-
-IN_THREAD: RunBlocking = anyio.to_thread.run_sync
-
-_TO_TEXT = partial(str, encoding="utf-8", errors="replace")
-"""Damaged text is decoded as far as possible; SQLite's module would refuse the whole query."""
-
-BUSY_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 30.0
 """How long one part of the daemon waits for another's transaction."""
 LONGEST_STATEMENT_SECONDS = 40.0
-"""A longer statement is stopped, if SQLite can stop it, and undone."""
-FILE_NAME = DATABASE
+"""A longer statement is stopped, if the engine can stop it, and undone."""
 _ROWS_AT_ONCE = 5_000
 
 
@@ -76,7 +48,7 @@ class Transaction:
     """The statements of one transaction; from :meth:`Database.write` and ``read``."""
 
     def __init__(
-        self, connection: aiosqlite.Connection, statement: _Statement, unreadable: Unreadable
+        self, connection: Connection, statement: _Statement, unreadable: Unreadable
     ) -> None:
         self._connection = connection
         self._statement = statement
@@ -85,8 +57,7 @@ class Transaction:
     async def run(self, sql: str, values: Sequence[object] = ()) -> int:
         """Runs one statement; returns the number of rows it touched."""
         with self._statement:
-            async with self._connection.execute(sql, values) as cursor:
-                return cursor.rowcount
+            return await self._connection.run(sql, values)
 
     async def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Runs one statement for each row of values."""
@@ -94,34 +65,40 @@ class Transaction:
         # In portions: many rows at once would look like one statement that does not end.
         while portion := list(islice(rest, _ROWS_AT_ONCE)):
             with self._statement:
-                await self._connection.executemany(sql, portion)
+                await self._connection.run_many(sql, portion)
 
     async def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """All rows of a query."""
         with self._statement:
-            found = await self._connection.execute_fetchall(sql, values)
-        return [tuple(row) for row in found]
+            return await self._connection.rows(sql, values)
 
     async def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
         """The row of a query that finds at most one, or None."""
-        # One trip to the connection's thread; a cursor would need three.
         found = await self.rows(sql, values)
         return found[0] if found else None
 
+    async def schema(self) -> int:
+        """The number of the state's newest migration."""
+        with self._statement:
+            return await self._connection.schema()
+
+    async def size_bytes(self) -> int:
+        """The space that the state takes, in bytes."""
+        with self._statement:
+            return await self._connection.size_bytes()
+
 
 class Database:
-    """An open state database. Use :func:`open_database`.
+    """An open state. Use ``State.open``.
 
     Args:
-        path: its file.
+        name: of the state, for messages.
         connection: the only connection.
         is_watched: whether a holder that makes no progress counts as a hang of the daemon.
     """
 
-    def __init__(
-        self, path: Path, connection: aiosqlite.Connection, *, is_watched: bool = True
-    ) -> None:
-        self.path = path
+    def __init__(self, name: str, connection: Connection, *, is_watched: bool = True) -> None:
+        self.name = name
         self._connection = connection
         self.unreadable = Unreadable()
         self._statement = _Statement()
@@ -130,7 +107,7 @@ class Database:
 
     def _busy(self) -> StoreUnavailableError:
         return StoreUnavailableError(
-            f"{self.path}: another part of pagerforce has kept it busy for "
+            f"{self.name}: another part of pagerforce has kept it busy for "
             f"{LONGEST_WAIT_SECONDS:g} s: is the disk slow, or does it not answer at all?"
         )
 
@@ -141,7 +118,7 @@ class Database:
         No network call may be awaited inside.
 
         Raises:
-            StoreError: SQLite refused (disk full, file damaged or locked), or another part of the
+            StoreError: the engine refused (disk full, damaged, locked, away), or another part of the
                 daemon keeps it busy; nothing was stored.
         """
         async with self._turns.taken():
@@ -149,139 +126,29 @@ class Database:
                 # Shielded: after a cancelled commit nobody could tell whether it happened.
                 try:
                     with self._statement:
-                        await self._connection.execute("BEGIN IMMEDIATE")
+                        await self._connection.begin()
                     yield Transaction(self._connection, self._statement, self.unreadable)
                     with self._statement:
-                        await self._connection.execute("COMMIT")
-                except sqlite3.Error as error:
-                    await self._roll_back()
-                    raise to_store_error(self.path, error) from error
+                        await self._connection.commit()
                 except BaseException:
-                    await self._roll_back()
+                    await self._connection.roll_back()
                     raise
-
-    async def _roll_back(self) -> None:
-        # SQLite may have rolled back by itself already (e.g. when the disk is full).
-        if self._connection.in_transaction:
-            await self._connection.execute("ROLLBACK")
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A reading transaction; sees committed data."""
         async with self._turns.taken():
+            await self._connection.begin_reading()
             try:
                 yield Transaction(self._connection, self._statement, self.unreadable)
-            except sqlite3.Error as error:
-                raise to_store_error(self.path, error) from error
+            finally:
+                await self._connection.end_reading()
 
     async def stop_slow_statement(self) -> None:
-        """Stops a statement that takes too long, unless the disk itself does not respond."""
+        """Stops a statement that takes too long, unless the engine itself does not respond."""
         began = self._statement.began
         if began is not None and anyio.current_time() - began > LONGEST_STATEMENT_SECONDS:
             await self._connection.interrupt()
-
-    def size_bytes(self) -> int:
-        """Size of the database with its write-ahead log, in bytes."""
-        paths = (self.path, self.path.with_name(self.path.name + "-wal"))
-        return sum(path.stat().st_size for path in paths if path.exists())
-
-
-@asynccontextmanager
-async def open_database(
-    path: Path,
-    *,
-    read_only: bool = False,
-    connect: Connect = CONNECT,
-    run_blocking: RunBlocking = IN_THREAD,
-) -> AsyncIterator[Database]:
-    """Opens the state database; creates and migrates it if needed.
-
-    A writer holds the state until the block ends; no other process can hold it meanwhile. Root
-    opens the files of another user with that user's rights.
-
-    Raises:
-        StoreError: it cannot be opened, is damaged, or (read_only) does not exist.
-        UnsafeFileError: one of its files is a link, no plain file, or another user's.
-        StateInUseError: another process has it open for writing.
-        SchemaTooNewError: a later pagerforce wrote it.
-    """
-    async with AsyncExitStack() as stack:
-        if not read_only:
-            _make_folder(path)
-        with rights_of(path.parent):
-            if read_only:
-                _require(path)
-            else:
-                stack.enter_context(hold_state(path))
-                undo_interrupted_restore(path)
-                _check(path)
-                _create_private(path)
-            await run_blocking(partial(prepare, path, read_only=read_only))
-            connection = await _connect(path, connect, read_only=read_only)
-        try:
-            # A reader on a separate connection blocks nobody.
-            yield Database(path, connection, is_watched=not read_only)
-        finally:
-            with anyio.CancelScope(shield=True), rights_of(path.parent):
-                await connection.close()
-
-
-async def _connect(path: Path, connect: Connect, *, read_only: bool) -> aiosqlite.Connection:
-    connection = None
-    try:
-        connection = await connect(
-            to_uri(path, access_mode(path) if read_only else "rw"),
-            uri=True,
-            isolation_level=None,
-            timeout=BUSY_SECONDS,
-        )
-        connection.text_factory = _TO_TEXT
-        await connection.execute("PRAGMA trusted_schema = OFF")
-        await connection.execute("PRAGMA foreign_keys = ON")
-        if not read_only:
-            await connection.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error as error:
-        if connection is not None:
-            await connection.close()
-        raise to_store_error(path, error) from error
-    return connection
-
-
-def _require(path: Path) -> None:
-    if not os.path.lexists(path):
-        raise StoreError(f"{path}: there is no state database; has the daemon run on this host?")
-    _check(path)
-
-
-def _check(path: Path) -> None:
-    try:
-        check_state_files(path)
-    except OSError as error:
-        raise to_file_error(path, error) from error
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise to_file_error(path.parent, error) from error
-
-
-def _create_private(path: Path) -> None:
-    """Creates the file for the service user only, because it contains customer text.
-
-    An existing file is not opened: closing it would release the locks that another connection of
-    this process holds on it (fcntl(2)).
-    """
-    try:
-        with open_folder(path.parent) as folder, suppress(FileExistsError):
-            handle = folder.create(path.name, 0o600)
-            try:
-                folder.give(handle)
-            finally:
-                os.close(handle)
-    except OSError as error:
-        raise to_file_error(path, error) from error
 
 
 @asynccontextmanager

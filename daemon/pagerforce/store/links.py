@@ -16,6 +16,7 @@ from pagerforce.store.snapshots import chunks, json_part, marks
 from pagerforce.store.unreadable import attempt
 
 _AT_ONCE = 500
+_LONGEST_CHAIN = 100
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = (
     "link.incident_id, link.object, link.record_id, link.is_active, link.created_at, "
@@ -172,16 +173,14 @@ async def master_of(tx: Transaction, record_id: str) -> str:
 
 
 async def _end_of_merges(tx: Transaction, table: str, member: str) -> str:
-    """The end of a chain of merges."""
-    part = json_part(f"{table}.data", "$.merged_into")
-    row = await tx.row(
-        "WITH RECURSIVE chain (id, step) AS (VALUES (?, 0) UNION "
-        f"SELECT {part}, step + 1 "
-        f"FROM chain JOIN {table} USING (id) WHERE step < 100 AND {part} IS NOT NULL) "
-        "SELECT id FROM chain ORDER BY step DESC LIMIT 1",
-        (member,),
-    )
-    return str(row[0]) if row else member
+    """The end of a chain of merges; damaged snapshots may make a ring of it."""
+    sql = f"SELECT {json_part('data', '$.merged_into')} FROM {table} WHERE id = ?"
+    for _ in range(_LONGEST_CHAIN):
+        row = await tx.row(sql, (member,))
+        if row is None or not row[0]:
+            break
+        member = str(row[0])
+    return member
 
 
 async def set_links_active(tx: Transaction, record_id: str, *, active: bool) -> None:

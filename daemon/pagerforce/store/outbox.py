@@ -18,6 +18,7 @@ from pagerforce.model.outbox import FRESH, Action, ActionState, Done, NewAction,
 from pagerforce.model.value import Json, parse_stamp
 from pagerforce.store.codec import to_stamp, to_text
 from pagerforce.store.database import Row, Transaction
+from pagerforce.store.engine import column
 from pagerforce.store.snapshots import chunks, marks
 from pagerforce.store.unreadable import GARBAGE, MOST, attempt, each
 
@@ -55,7 +56,7 @@ class ActionRow(NamedTuple):
     retried_at: str | None
 
 
-COLUMNS = ", ".join('"do"' if name == "do" else name for name in ActionRow._fields)  # a word of SQL
+COLUMNS = ", ".join(map(column, ActionRow._fields))
 
 
 def to_action(columns: Row) -> Action:

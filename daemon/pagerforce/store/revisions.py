@@ -108,9 +108,3 @@ async def withdraw(tx: Transaction, number: int, now: datetime) -> None:
     """Takes a revision out of force."""
     sql = "UPDATE rules_revision SET withdrawn_at = ? WHERE number = ?"
     await tx.run(sql, (to_stamp(now), number))
-
-
-async def schema_version(tx: Transaction) -> int:
-    """The schema of a database."""
-    row = await tx.row("PRAGMA user_version")
-    return int(row[0]) if row else 0

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from pagerforce.observe.log import get_log
+from pagerforce.store.engine import column
 
 if TYPE_CHECKING:
     from pagerforce.store.database import Row, Transaction
@@ -154,11 +155,13 @@ async def survey(tx: "Transaction") -> None:
     for table, columns in COLUMNS.items():
         pairs = [pair.split() for pair in columns.split(", ")]
         sound = " AND ".join(
-            f"coalesce(({KINDS[kind].format(name)}), {name} IS NULL)" for name, kind in pairs
+            f"coalesce(({KINDS[kind].format(column(name))}), {column(name)} IS NULL)"
+            for name, kind in pairs
         )
         key = pairs[0][0]
         sql = (
             f"SELECT {key} FROM (SELECT * FROM {table} ORDER BY {key} DESC LIMIT {_LOOKED_AT}) "
+            f"AS newest "
             f"WHERE NOT ({sound}) LIMIT 1000"
         )
         for row in await tx.rows(sql):

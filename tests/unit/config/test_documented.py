@@ -23,7 +23,16 @@ KEYS = {
     for key, field in model.model_fields.items()
 }
 # Sections, rather than keys with a value of their own.
-TABLES = {"daemon", "metrics", "pagerduty", "salesforce", "delivery", "objects", "service_mappings"}
+TABLES = {
+    "daemon",
+    "state",
+    "metrics",
+    "pagerduty",
+    "salesforce",
+    "delivery",
+    "objects",
+    "service_mappings",
+}
 # The example shows a preset in use and some keys without a default; their comments say so.
 SHOWN = re.compile(r"^(include|objects|service_mappings|maps|rulesets)\b")
 VALUES = sorted(KEYS.keys() - TABLES)

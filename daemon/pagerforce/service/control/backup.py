@@ -6,7 +6,6 @@ writes the received bytes with the caller's own rights.
 
 import hashlib
 from datetime import datetime
-from pathlib import Path
 
 import anyio
 import anyio.from_thread
@@ -15,7 +14,8 @@ import anyio.to_thread
 from pagerforce.errors import PagerforceError
 from pagerforce.model.value import Json
 from pagerforce.service.control.desk import Desk, Request
-from pagerforce.store.backup import OpenCopy, open_copy
+from pagerforce.store.sqlite.backup import OpenCopy
+from pagerforce.store.state import State
 
 _CHUNK_BYTES = 256 * 1024
 _PATIENCE_SECONDS = 30.0  # for a caller that stops reading
@@ -39,7 +39,7 @@ async def send_backup(desk: Desk, _: BackupRequest) -> Json:
     if desk.home.copying.locked():
         raise PagerforceError("another backup is running: try again when it is done")
     async with desk.home.copying:
-        copy = await _make(desk, running.parts.database.path, desk.home.clock.now())
+        copy = await _make(desk, running.parts.state, desk.home.clock.now())
         try:
             async with desk.change({"size_bytes": copy.backup.size_bytes}):
                 pass  # who takes a copy, and when, is recorded before the first byte is sent
@@ -54,7 +54,7 @@ async def send_backup(desk: Desk, _: BackupRequest) -> Json:
     }
 
 
-async def _make(desk: Desk, path: Path, now: datetime) -> OpenCopy:
+async def _make(desk: Desk, state: State, now: datetime) -> OpenCopy:
     told = -1
 
     def step(share: float) -> None:
@@ -64,7 +64,7 @@ async def _make(desk: Desk, path: Path, now: datetime) -> OpenCopy:
             told = int(share * 20)
             anyio.from_thread.run(desk.tell, "copying", share)
 
-    return await anyio.to_thread.run_sync(open_copy, path, now, step)
+    return await anyio.to_thread.run_sync(state.open_copy, now, step)
 
 
 async def _send(desk: Desk, copy: OpenCopy) -> str:

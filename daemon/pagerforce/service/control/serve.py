@@ -17,8 +17,6 @@ from pagerforce.service.control.listener import bind_socket, listen
 from pagerforce.service.control.refusals import Refusals
 from pagerforce.service.control.server import build_control_app
 from pagerforce.service.inbound.room import share_room
-from pagerforce.store.database import open_database
-from pagerforce.store.interrupted import clear_copies
 
 _LOG = get_log("control")
 
@@ -49,11 +47,9 @@ async def serve_control(
             except AddressInUseError as error:
                 _LOG.error("control_socket_unavailable", reason=str(error))
             else:
-                reading = await stack.enter_async_context(
-                    open_database(parts.database.path, read_only=True)
-                )
+                reading = await stack.enter_async_context(parts.state.open(read_only=True))
                 with suppress(StoreError):  # the next backup reports it
-                    clear_copies(parts.database.path)
+                    parts.state.clear_copies()
                 home = Home(config, environ, clock, reading, parts.database, running)
                 callers, refusals = Callers(os.geteuid()), Refusals(home)
                 app = build_control_app(home, callers, refusals)

@@ -11,7 +11,7 @@ from pagerforce.model.ports import Position
 from pagerforce.model.value import Json, format_instant
 from pagerforce.pipeline.poll import PollLoop
 from pagerforce.service.control.desk import Desk, Request, Running
-from pagerforce.store import cursors, links, outbox, revisions
+from pagerforce.store import cursors, links, outbox
 from pagerforce.store.database import Transaction
 from pagerforce.store.unreadable import survey
 
@@ -31,7 +31,7 @@ async def status(desk: Desk, _: StatusRequest) -> Json:
         total, _paused = await links.count_links(tx)
         paused = await links.read_paused(tx)
         positions = await cursors.read_cursors(tx)
-        schema = await revisions.schema_version(tx)
+        schema = await tx.schema()
         estimate = await outbox.estimate_seconds(tx, desk.home.clock.now())
         await survey(tx)
         unreadable = _unreadable(tx, desk.home.running)

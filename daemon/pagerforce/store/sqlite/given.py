@@ -16,8 +16,8 @@ from msgspec import Struct
 from pagerforce.errors import StoreError, StoreUnavailableError
 from pagerforce.host.files import open_plain, owner_of, write_all
 from pagerforce.host.rights import rights_of
-from pagerforce.store.copying import Part, Step
-from pagerforce.store.trouble import damaged, to_file_error
+from pagerforce.store.sqlite.copying import Part, Step
+from pagerforce.store.sqlite.trouble import damaged, to_file_error
 
 _MAGIC = b"SQLite format 3\0"
 _HOT = bytes.fromhex("d9d505f920a163d7")  # the first bytes of a rollback journal in use

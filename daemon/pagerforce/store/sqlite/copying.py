@@ -18,7 +18,7 @@ from pagerforce.errors import StoreError
 from pagerforce.host.files import Folder, open_folder
 from pagerforce.host.rights import rights_of
 from pagerforce.host.state import COMPANIONS
-from pagerforce.store.trouble import is_about_content, to_file_error, to_store_error
+from pagerforce.store.sqlite.trouble import is_about_content, to_file_error, to_store_error
 
 Step = Callable[[float], None]
 """Called repeatedly with the share that is done, 0 to 1; an exception from it ends the work."""

@@ -24,14 +24,22 @@ from pagerforce.host.rights import rights_of
 from pagerforce.host.state import COMPANIONS, check_state_files
 from pagerforce.model.value import parse_instant
 from pagerforce.store.codec import to_stamp
-from pagerforce.store.copying import Part, Step, distrust, fill, private_file, put_facts, to_uri
 from pagerforce.store.facts import BACKED_UP_AT, RESTORE_TURN, RESTORED_AT
-from pagerforce.store.given import Given, open_given
-from pagerforce.store.interrupted import SENT, clear_copies, undo_interrupted_restore
-from pagerforce.store.lock import hold_state
-from pagerforce.store.migrate import check_sound, check_usable, identify
-from pagerforce.store.schema import compare_schema
-from pagerforce.store.trouble import damaged, to_file_error, to_store_error
+from pagerforce.store.sqlite.copying import (
+    Part,
+    Step,
+    distrust,
+    fill,
+    private_file,
+    put_facts,
+    to_uri,
+)
+from pagerforce.store.sqlite.given import Given, open_given
+from pagerforce.store.sqlite.interrupted import SENT, clear_copies, undo_interrupted_restore
+from pagerforce.store.sqlite.lock import hold_state
+from pagerforce.store.sqlite.migrate import check_sound, check_usable, identify
+from pagerforce.store.sqlite.schema import compare_schema
+from pagerforce.store.sqlite.trouble import damaged, to_file_error, to_store_error
 
 _RESERVE_BYTES = 256 * 1024 * 1024  # what must stay free for the daemon's own work
 _STATEMENT_STEPS = 1_000_000  # some milliseconds
@@ -69,7 +77,7 @@ def back_up(database_path: Path, target: Path, now: datetime, step: Step | None 
         raise StoreError(f"{database_path}: there is no state database to copy")
     with private_file(target) as part:
         fill(part, database_path, {BACKED_UP_AT: to_stamp(now)}, step)
-        return replace(_judge(part, database_path, step), path=target)
+        return replace(judge(part, database_path, step), path=target)
 
 
 def _check_files(database_path: Path) -> None:
@@ -121,7 +129,7 @@ def _need_space(database_path: Path) -> None:
         )
 
 
-def _judge(part: Part, named: Path, step: Step | None = None) -> Backup:
+def judge(part: Part, named: Path, step: Step | None = None) -> Backup:
     """Checks that a copy is a sound pagerforce database that this version can use.
 
     Args:
@@ -184,10 +192,10 @@ def _made_at(named: Path, connection: sqlite3.Connection) -> str | None:
 
 
 class Restored(Struct, frozen=True):
-    """The result of a restore. ``replaced`` None: there was no database before."""
+    """The result of a restore. ``replaced``: where the earlier state is; None: there was none."""
 
     backup: Backup
-    replaced: Path | None
+    replaced: str | None
 
 
 def restore(source: Path, database_path: Path, now: datetime, step: Step | None = None) -> Restored:
@@ -215,17 +223,18 @@ def _restore(given: Given, database_path: Path, now: datetime, step: Step | None
     clear_copies(database_path)
     with private_file(database_path, replace=True) as part:
         given.copy_into(part, step)
-        backup = _judge(part, given.path)
+        backup = judge(part, given.path)
         try:
-            put_facts(part, _marks(backup, now))
+            put_facts(part, marks(backup, now))
         except sqlite3.Error as error:
             raise to_store_error(database_path, error) from error
         part.folder.give(part.handle)
         replaced = _set_aside(database_path, now)
-    return Restored(backup, replaced)
+    return Restored(backup, None if replaced is None else str(replaced))
 
 
-def _marks(backup: Backup, now: datetime) -> Mapping[str, str]:
+def marks(backup: Backup, now: datetime) -> Mapping[str, str]:
+    """The facts of a restored state, for ``store/restored.py``."""
     return {
         RESTORED_AT: to_stamp(now),
         BACKED_UP_AT: backup.made_at or to_stamp(now),

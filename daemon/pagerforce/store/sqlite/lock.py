@@ -13,7 +13,7 @@ from pathlib import Path
 from pagerforce.errors import StateInUseError
 from pagerforce.host.files import Folder, open_folder, open_plain
 from pagerforce.host.state import lock_path
-from pagerforce.store.trouble import to_file_error
+from pagerforce.store.sqlite.trouble import to_file_error
 
 _TRIES = 10
 

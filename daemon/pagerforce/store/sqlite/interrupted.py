@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pagerforce.host.files import open_folder
 from pagerforce.host.state import names_set_aside
-from pagerforce.store.trouble import to_file_error
+from pagerforce.store.sqlite.trouble import to_file_error
 
 SENT = ".to-be-sent"
 _PART = r"\.{name}({sent}|\.before-schema-\d+)?\.\w+\.part"

@@ -12,7 +12,7 @@ from contextlib import closing
 from functools import cache
 from typing import TypeAlias
 
-from pagerforce.store.migrate import migrations
+from pagerforce.store.sqlite.migrate import migrations
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|--[^\n]*(?:\n|$)|/\*.*?(?:\*/|$))"""

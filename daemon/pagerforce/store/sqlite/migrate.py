@@ -15,9 +15,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from pagerforce.errors import SchemaTooNewError, StoreError
-from pagerforce.store.copying import copy_database, distrust, to_uri
-from pagerforce.store.reading import access_mode
-from pagerforce.store.trouble import copies_beside, damaged, to_store_error
+from pagerforce.store.sqlite.copying import copy_database, distrust, to_uri
+from pagerforce.store.sqlite.reading import access_mode
+from pagerforce.store.sqlite.trouble import copies_beside, damaged, to_store_error
 
 APPLICATION_ID = 0x50474643  # "PGFC", in the file's header (file(1) shows it)
 _COPIES_KEPT = 2
@@ -54,7 +54,7 @@ class Identity(Struct, frozen=True):
 
 def migrations() -> dict[int, str]:
     """The scripts that create the schema, by number, oldest first."""
-    folder = resources.files("pagerforce.store") / "migrations"
+    folder = resources.files("pagerforce.store.sqlite") / "migrations"
     names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
     return {int(name.split("_", 1)[0]): (folder / name).read_text("utf-8") for name in names}
 
@@ -180,6 +180,14 @@ def _migrate(path: Path, connection: sqlite3.Connection, found: Identity) -> Non
                 f"schema {reached}{kept}"
             ) from error
         reached = number
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Creates the current schema in an empty file."""
+    for number, script in migrations().items():
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
+        )
 
 
 def _copy_before(path: Path, target: int) -> Path:

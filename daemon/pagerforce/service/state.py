@@ -1,0 +1,36 @@
+"""Finds the state that the configuration names."""
+
+from collections.abc import Mapping
+
+from pagerforce.config.paths import state_dir
+from pagerforce.config.schema import Config
+from pagerforce.config.secret import load_state_password
+from pagerforce.errors import StoreError
+from pagerforce.service.outside import Outside
+from pagerforce.store.sqlite.engine import FILE_NAME
+from pagerforce.store.sqlite.state import SqliteState
+from pagerforce.store.state import State
+
+
+def find_state(config: Config, environ: Mapping[str, str], outside: Outside | None = None) -> State:
+    """The state of this configuration; nothing is opened yet."""
+    outside = outside or Outside()
+    if config.state.url:
+        return _in_postgresql(config, environ)
+    path = state_dir(config, environ) / FILE_NAME
+    return SqliteState(path, outside.connect, outside.run_blocking)
+
+
+def _in_postgresql(config: Config, environ: Mapping[str, str]) -> State:
+    # Only here: whoever keeps the state in SQLite needs no driver of PostgreSQL.
+    try:
+        from pagerforce.store.postgresql.engine import Place  # noqa: PLC0415
+        from pagerforce.store.postgresql.state import PostgresqlState  # noqa: PLC0415
+    except ImportError as error:
+        raise StoreError(
+            "state.url needs the driver of PostgreSQL: install pagerforce[postgresql], or remove state.url"
+        ) from error
+    password = load_state_password(config, environ)
+    revealed = None if password is None else password.reveal()
+    place = Place(config.state.url, config.state.connection, revealed)
+    return PostgresqlState(place, state_dir(config, environ))

@@ -1,0 +1,116 @@
+"""The state in a schema of PostgreSQL."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import anyio
+from msgspec import Struct
+
+from pagerforce.host.state import DATABASE
+from pagerforce.store.codec import to_stamp
+from pagerforce.store.database import Database
+from pagerforce.store.facts import BACKED_UP_AT
+from pagerforce.store.postgresql.engine import Place, open_database
+from pagerforce.store.postgresql.migrate import look
+from pagerforce.store.postgresql.transfer import dump, load
+from pagerforce.store.sqlite.backup import Backup, OpenCopy, Restored, judge, marks
+from pagerforce.store.sqlite.copying import Step, private_file
+from pagerforce.store.sqlite.given import open_given
+from pagerforce.store.sqlite.migrate import prepare
+from pagerforce.store.sqlite.trouble import to_file_error
+from pagerforce.store.state import Server
+
+
+class PostgresqlState(Struct, frozen=True):
+    """A state in PostgreSQL; see ``store.state.State``.
+
+    Attributes:
+        place: where it is.
+        folder: for copies under way; None: the system's folder for temporary files.
+    """
+
+    place: Place
+    folder: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """Its hosts, database and connection."""
+        return self.place.name
+
+    def open(self, *, read_only: bool = False) -> AbstractAsyncContextManager[Database]:
+        """Opens it; see ``open_database``."""
+        return open_database(self.place, read_only=read_only)
+
+    async def look(self) -> Server:
+        """Looks at the server and at the settings of this user."""
+        return await look(self.place)
+
+    def exists(self) -> bool:
+        """Unknown until it is opened."""
+        return True
+
+    def check_rights(self, word: str, *, is_change: bool) -> None:
+        """The server decides: whoever has the user and its password may do everything."""
+
+    def back_up(self, target: Path, now: datetime, step: Step | None = None) -> Backup:
+        """Copies the state into a new file of SQLite."""
+        facts = {BACKED_UP_AT: to_stamp(now)}
+        return self._dump(target, facts, step, is_alone=False)
+
+    def _dump(
+        self, target: Path, facts: Mapping[str, str], step: Step | None, *, is_alone: bool
+    ) -> Backup:
+        with private_file(target) as part:
+            anyio.run(partial(dump, self.place, part, facts, step, is_alone=is_alone))
+            return judge(part, target, step)
+
+    def copy_out(self, target: Path, step: Step | None = None) -> Backup:
+        """Copies the state while nobody else may write to it."""
+        return self._dump(target, {}, step, is_alone=True)
+
+    def copy_in(self, source: Path, step: Step | None = None) -> None:
+        """Makes a new schema from the file."""
+        with self._scratch() as folder:
+            path = folder / DATABASE
+            with open_given(source, path) as given, private_file(path) as part:
+                given.copy_into(part, None)
+                judge(part, source)
+            prepare(path, read_only=False)
+            anyio.run(partial(load, self.place, path, {}, aside=None, step=step))
+
+    def open_copy(self, now: datetime, step: Step) -> OpenCopy:
+        """A checked copy to send to somebody else; it has no name any more."""
+        with self._scratch() as folder:
+            path = folder / DATABASE
+            made = self.back_up(path, now, step)
+            return OpenCopy(made, path.open("rb"))
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """A private folder, removed at the end."""
+        try:
+            with tempfile.TemporaryDirectory(prefix=".pagerforce-", dir=self.folder) as name:
+                yield Path(name)
+        except OSError as error:
+            raise to_file_error(self.folder or Path(tempfile.gettempdir()), error) from error
+
+    def restore(self, source: Path, now: datetime, step: Step | None = None) -> Restored:
+        """Replaces the state by a backup; the earlier one stays in a schema of another name."""
+        with self._scratch() as folder:
+            path = folder / DATABASE
+            with open_given(source, path) as given, private_file(path) as part:
+                given.copy_into(part, step)
+                backup = judge(part, given.path)
+            prepare(path, read_only=False)  # a backup of an older schema
+            aside = f"{self.place.schema}_replaced_{now.strftime('%Y%m%dT%H%M%SZ')}"
+            facts = marks(backup, now)
+            work = partial(load, self.place, path, facts, aside=aside, step=step)
+            is_replaced = anyio.run(work)
+        return Restored(backup, f"the schema {aside}" if is_replaced else None)
+
+    def clear_copies(self) -> None:
+        """Nothing: a copy has no name while it is sent."""

@@ -1,0 +1,108 @@
+"""Backups and restores between the engines: the same rows, or nothing."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from engines import ENGINES, open_engine
+from pagerforce.errors import StateInUseError, StoreError
+from pagerforce.model.event import Event
+from pagerforce.model.ids import ActionId, EventId, RecordId, Side
+from pagerforce.model.outbox import NewAction
+from pagerforce.store import attempts, facts, journal, links, operators, outbox, own_writes, pauses
+from pagerforce.store.operators import OperatorAction
+from pagerforce.store.unreadable import COLUMNS
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+async def fill(state, first=1):
+    """Something in every kind of table, with flags, nulls, numbers and odd texts."""
+    async with state.open() as database, database.write() as tx:
+        for number in range(first, first + 3):
+            event = Event(
+                EventId(f"e{number}"),
+                Side.SALESFORCE,
+                "update",
+                NOW,
+                object="Case",
+                record_id=RecordId(f"r{number}"),
+                record={"Name": "Zoë \N{SNOWMAN} '\"\\ \n\t"},
+            )
+            (seq,) = await journal.append(tx, [journal.Entry(event, context={"x": "y" * 900})], NOW)
+            lane = await links.join_lanes(tx, [f"i{number}", f"r{number}"])
+            act = NewAction(
+                ActionId(f"a{number}"), "s", "r", 0, "do.it", "Case", {}, {}, is_page=True
+            )
+            await outbox.enqueue(tx, seq, lane, [act], NOW)
+            (made,) = [await outbox.find_action(tx, f"a{number}")]
+            await attempts.begin_attempt(tx, [made], None, NOW, timedelta(seconds=0.1))
+            await links.put_link(tx, f"i{number}", "Case", f"r{number}", links.LinkTime(NOW, NOW))
+            await pauses.begin(tx, f"lane{number}", NOW, NOW, reason="it \\N loops")
+            await own_writes.put_own_note(tx, f"i{number}", "n", f"a{number}")
+        await operators.record_operator(tx, OperatorAction(0, "root", ["admin"], "x"), NOW)
+        await facts.put_fact(tx, "a", "1")
+
+
+async def rows_of(state):
+    async with state.open(read_only=True) as database, database.read() as tx:
+        return {
+            table: sorted(await tx.rows(f"SELECT * FROM {table}"), key=str) for table in COLUMNS
+        }
+
+
+def without_marks(rows):
+    marks = ("restored", "backed_up", "restore")
+    kept = [row for row in rows["fact"] if not row[0].startswith(marks)]
+    return rows | {"fact": kept}
+
+
+@pytest.mark.parametrize("source", ENGINES)
+@pytest.mark.parametrize("target", ENGINES)
+def test_a_backup_of_either_engine_is_restored_into_either(tmp_path, source, target):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    with open_engine(source, one) as origin, open_engine(target, two) as other:
+        anyio.run(fill, origin)
+        shares = []
+        made = origin.back_up(tmp_path / "backup.db", NOW, shares.append)
+        assert made.size_bytes > 10_000
+        assert shares[-1] == 1.0
+        before = anyio.run(rows_of, origin)
+        done = other.restore(tmp_path / "backup.db", NOW)
+        assert done.replaced is None
+        after = anyio.run(rows_of, other)
+        assert without_marks(after) == without_marks(before)
+        assert after != before, "a restored state is marked"
+        anyio.run(fill, other, 11)  # new rows get new numbers
+        done = other.restore(tmp_path / "backup.db", NOW)
+        assert done.replaced
+        assert without_marks(anyio.run(rows_of, other)) == without_marks(before)
+
+
+def test_a_state_in_use_is_not_replaced_and_a_damaged_backup_neither(tmp_path):
+    with open_engine("postgresql", tmp_path) as state:
+        anyio.run(fill, state)
+        before = anyio.run(rows_of, state)
+        backup = tmp_path / "backup.db"
+        state.back_up(backup, NOW)
+        with pytest.raises(StoreError, match="exists already"):
+            state.back_up(backup, NOW)
+
+        async def restore_meanwhile():
+            async with state.open():
+                with pytest.raises(StateInUseError):
+                    await anyio.to_thread.run_sync(state.restore, backup, NOW)
+
+        anyio.run(restore_meanwhile)
+        with closing(sqlite3.connect(backup)) as connection:
+            connection.execute("CREATE TABLE foreign_thing (x)")
+            connection.commit()
+        with pytest.raises(StoreError, match="foreign_thing"):
+            state.restore(backup, NOW)
+        assert anyio.run(rows_of, state) == before
