@@ -13,6 +13,7 @@ import pytest
 from engines import need_postgresql, open_engine
 from pagerforce.config.load import load_config
 from pagerforce.config.schema import StateSettings
+from pagerforce.config.secret import Secret
 from pagerforce.errors import (
     SchemaTooNewError,
     StateInUseError,
@@ -287,6 +288,17 @@ async def test_a_refused_value_costs_one_item_and_is_not_shown(state):
         assert await facts.find_fact(tx, "before") == "1"
 
 
+async def test_an_error_that_nobody_noticed_does_not_pass_for_a_commit(state):
+    async with state.open() as database:
+        with pytest.raises(StatementError, match="had failed"):
+            async with database.write() as tx:
+                await facts.put_fact(tx, "a", "1")
+                with suppress(StatementError):
+                    await tx.run("UPDATE action SET seq = ?", ("x",))
+        async with database.read() as tx:
+            assert await facts.find_fact(tx, "a") is None
+
+
 async def test_a_server_that_stops_and_starts_again():
     server = create_server()
     state = PostgresqlState(Place(server.url(), "stops"))
@@ -330,8 +342,9 @@ def test_flags_are_integers_and_the_null_character_is_replaced():
 
 
 def test_a_name_for_messages_has_no_secret():
-    place = Place("postgresql://jane@db1,db2:5432/pf?sslkey=/x", "production", "secret")
+    place = Place("postgresql://jane@db1,db2:5432/pf?sslkey=/x", "production", Secret("hush"))
     assert place.name == "postgresql://db1,db2/pf (production)"
+    assert "hush" not in repr(place)
 
 
 def test_local_hosts_need_no_tls():

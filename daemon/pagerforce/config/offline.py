@@ -12,7 +12,7 @@ from pagerforce.config.load import Loaded, load_config
 from pagerforce.config.paths import control_socket, state_dir
 from pagerforce.config.permissions import file_lines, secret_line, state_line
 from pagerforce.config.schema import Config
-from pagerforce.config.secret import find_api_key, find_private_key
+from pagerforce.config.secret import find_api_key, find_private_key, find_state_password
 from pagerforce.config.values import is_loopback
 from pagerforce.model.action import ActionSpec
 from pagerforce.rules.needs import doubts
@@ -71,7 +71,7 @@ def offline_lines(
     return (
         ok(f"syntax: {_count(len(loaded.files), 'file')} read"),
         *file_lines(loaded.files),
-        state_line(state_dir(config, environ)),
+        *_state_lines(config, environ),
         ok(f"control socket: {control_socket(config, environ) or 'disabled'}"),
         *metrics_lines(config),
         _mode_line(config),
@@ -86,6 +86,15 @@ def offline_lines(
         secret_line("Salesforce private key", find_private_key, config, environ),
         *_certificate_lines(config, environ, now),
     )
+
+
+def _state_lines(config: Config, environ: Mapping[str, str]) -> list[CheckLine]:
+    if not config.state.url:
+        return [state_line(state_dir(config, environ))]
+    lines = [ok(f"state: in PostgreSQL, connection {config.state.connection}")]
+    if find_state_password(config, environ) is not None:
+        lines.append(secret_line("PostgreSQL password", find_state_password, config, environ))
+    return lines
 
 
 def metrics_lines(config: Config) -> list[CheckLine]:

@@ -109,8 +109,7 @@ def load_state_password(config: Config, environ: Mapping[str, str]) -> Secret | 
         ConfigError: it is empty, readable by others or unusable.
     """
     problems: list[Problem] = []
-    file = config.state.password_file
-    place = _find_file("state.password_file", file, STATE_PASSWORD_CREDENTIAL, environ)
+    place = find_state_password(config, environ)
     text = None if place is None else _read_text(place, environ, problems)
     if problems:
         raise ConfigError(problems)
@@ -129,6 +128,12 @@ def find_private_key(config: Config, environ: Mapping[str, str]) -> SecretPlace 
     """Returns the place of the Salesforce private key; reads only folder entries."""
     file = config.salesforce.private_key_file
     return _find_file("salesforce.private_key_file", file, PRIVATE_KEY_CREDENTIAL, environ)
+
+
+def find_state_password(config: Config, environ: Mapping[str, str]) -> SecretPlace | None:
+    """Returns the place of the password for the state's database; None: libpq's own sources."""
+    file = config.state.password_file
+    return _find_file("state.password_file", file, STATE_PASSWORD_CREDENTIAL, environ)
 
 
 def _find_file(

@@ -31,6 +31,5 @@ def _in_postgresql(config: Config, environ: Mapping[str, str]) -> State:
             "state.url needs the driver of PostgreSQL: install pagerforce[postgresql], or remove state.url"
         ) from error
     password = load_state_password(config, environ)
-    revealed = None if password is None else password.reveal()
-    place = Place(config.state.url, config.state.connection, revealed)
+    place = Place(config.state.url, config.state.connection, password)
     return PostgresqlState(place, state_dir(config, environ))

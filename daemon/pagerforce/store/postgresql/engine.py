@@ -6,8 +6,8 @@
 * If it is lost during COMMIT, nobody says whether that was stored. So each writing transaction counts
   up the row of the table ``batch`` and signs it: a new connection reads there whether the commit
   happened. That read waits for a transaction that is still ending, as both lock the row.
-* Behind a pooler in transaction mode a session keeps nothing: then each transaction sets its
-  settings, and no statement is prepared.
+* A session holds the state: another daemon can't open it meanwhile. A pooler in transaction mode
+  keeps no session, so the URL must lead to the server itself.
 """
 
 import secrets
@@ -19,7 +19,13 @@ import psycopg
 from msgspec import Struct
 from psycopg import AsyncConnection, AsyncCursor, sql
 
-from pagerforce.errors import StateInUseError, StoreError, StoreUnavailableError
+from pagerforce.config.secret import Secret
+from pagerforce.errors import (
+    StateInUseError,
+    StatementError,
+    StoreError,
+    StoreUnavailableError,
+)
 from pagerforce.store.database import Database
 from pagerforce.store.engine import Row
 from pagerforce.store.postgresql.dialect import to_postgresql, to_values
@@ -48,13 +54,11 @@ class Place(Struct, frozen=True):
         url: libpq's connection URI without a password; it may name several hosts.
         connection: the name of pagerforce's connection.
         password: None: libpq's own sources.
-        is_pooled: whether a pooler in transaction mode stands before the server.
     """
 
     url: str
     connection: str
-    password: str | None = None
-    is_pooled: bool = False
+    password: Secret | None = None
 
     @property
     def name(self) -> str:
@@ -80,9 +84,6 @@ class PostgresqlConnection:
         self._session: Row | None = None  # process id and start
         self._batch = 0
         self._is_writing = False
-        self._first = b"BEGIN"
-        if place.is_pooled:
-            self._first = f"BEGIN; {settings(place, 'LOCAL ')}".encode()
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:
@@ -111,8 +112,7 @@ class PostgresqlConnection:
         return self._connection
 
     async def _prepare(self, connection: AsyncConnection[Row]) -> None:
-        if not self._place.is_pooled:
-            await connection.execute(settings(self._place).encode())
+        await connection.execute(settings(self._place).encode())
         if self._is_writer:
             await self._end_last_session(connection)
             await self._hold(connection)
@@ -140,7 +140,7 @@ class PostgresqlConnection:
     async def begin(self) -> None:
         """Begins a writing transaction."""
         with self._explaining():
-            await self._outside(self._first)
+            await self._outside(b"BEGIN")
             self._is_writing = True
             cursor = await self._known().execute(
                 "UPDATE batch SET number = number + 1, signature = %s RETURNING number",
@@ -174,7 +174,7 @@ class PostgresqlConnection:
         connection = self._known()
         self._is_writing = False
         try:
-            await connection.execute(b"COMMIT")
+            cursor = await connection.execute(b"COMMIT")
         except psycopg.OperationalError as error:
             if not connection.closed:
                 self._forget()
@@ -182,6 +182,9 @@ class PostgresqlConnection:
                 raise to_store_error(self._place.name, error) from error
         except psycopg.Error as error:
             raise to_store_error(self._place.name, error) from error
+        else:
+            if cursor.statusmessage != "COMMIT":  # a statement had failed, and nobody had noticed
+                raise StatementError(f"{self._place.name}: the transaction had failed before")
 
     async def _is_stored(self) -> bool:
         """Whether the last transaction was committed, by the row that it signed.
@@ -192,7 +195,7 @@ class PostgresqlConnection:
         for _ in range(_TRIES_AFTER_COMMIT):
             self._forget()
             try:
-                await self._outside(self._first)
+                await self._outside(b"BEGIN")
                 cursor = await self._known().execute(
                     b"SELECT number, signature FROM batch FOR UPDATE"
                 )
@@ -218,16 +221,10 @@ class PostgresqlConnection:
             self._forget()
 
     async def begin_reading(self) -> None:
-        """Begins a reading transaction, where settings hold only within one."""
-        if self._place.is_pooled:
-            with self._explaining():
-                await self._outside(self._first)
+        """Nothing to do: each statement sees committed data."""
 
     async def end_reading(self) -> None:
-        """Ends it."""
-        if self._place.is_pooled:
-            with anyio.CancelScope(shield=True):
-                await self.roll_back()
+        """Nothing to do."""
 
     async def run(self, sql: str, values: Sequence[object]) -> int:
         """Runs one statement; returns the number of rows it touched."""
@@ -247,7 +244,7 @@ class PostgresqlConnection:
         """All rows of a query."""
         with self._explaining():
             text, parameters = to_postgresql(sql).encode(), to_values(values)
-            if self._is_writing or self._place.is_pooled:
+            if self._is_writing:
                 cursor = await self._known().execute(text, parameters)
             else:
                 cursor = await self._outside(text, parameters)
@@ -293,13 +290,11 @@ async def connect(place: Place) -> AsyncConnection[Row]:
     if "," in str(given.get("host") or given.get("hostaddr") or ""):
         options["target_session_attrs"] = "read-write"
     if place.password is not None:
-        options["password"] = place.password
+        options["password"] = place.password.reveal()
     if not given.get("sslmode") and not is_local(str(given.get("host") or "")):
         options["sslmode"] = _SSLMODE
     conninfo = psycopg.conninfo.make_conninfo(place.url, **options)
-    return await AsyncConnection.connect(
-        conninfo, autocommit=True, prepare_threshold=None if place.is_pooled else 5
-    )
+    return await AsyncConnection.connect(conninfo, autocommit=True)
 
 
 def unproved_mode(place: Place) -> str:
@@ -317,8 +312,8 @@ def is_local(hosts: str) -> bool:
     return all(host in local or host.startswith(("/", "@")) for host in hosts.split(","))
 
 
-def settings(place: Place, local: str = "") -> str:
-    """The statements that set what every transaction needs. ``local``: ``"LOCAL "`` or nothing."""
+def settings(place: Place) -> str:
+    """The statements that set what a session needs."""
     schema = sql.Identifier(place.schema).as_string(None)
     pairs = {
         "search_path": schema,
@@ -327,7 +322,7 @@ def settings(place: Place, local: str = "") -> str:
         "idle_in_transaction_session_timeout": f"'{IDLE_SECONDS}s'",
         "default_transaction_isolation": "'read committed'",
     }
-    return "; ".join(f"SET {local}{name} = {value}" for name, value in pairs.items())
+    return "; ".join(f"SET {name} = {value}" for name, value in pairs.items())
 
 
 @asynccontextmanager
