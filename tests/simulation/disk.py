@@ -11,8 +11,12 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 from simulation.fuse import Fuse
+from simulation.listening import Listener
 
-Listener = Callable[[str, Sequence[object], sqlite3.Connection], None]
+
+async def at_once(task: Callable[[], None]) -> None:
+    """Runs what waits for the disk in place."""
+    task()
 
 
 class Disk:
@@ -55,12 +59,15 @@ class Connection:
         rows = list(rows)
         self._raw.executemany(sql, rows)
         for values in rows:
-            self._listener(sql, values, self._raw)
+            self._listener(sql, values, self._ask)
 
     async def executescript(self, script: str) -> None:
         await asyncio.sleep(0)
         self._fuse.burn("sql", "script")
         self._raw.executescript(script)
+
+    def _ask(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        return self._raw.execute(sql, values).fetchall()
 
     async def close(self) -> None:
         self._raw.close()
@@ -70,7 +77,7 @@ class Connection:
         if sql == "COMMIT":
             self._fuse.burn("commit")
             cursor = self._raw.execute(sql)
-            self._listener(sql, values, self._raw)
+            self._listener(sql, values, self._ask)
             self._fuse.burn("committed")
             if self._has_moved:
                 self._fuse.burn("moved", "a cursor")
@@ -79,7 +86,7 @@ class Connection:
         self._fuse.burn("sql", sql.lstrip()[:60])
         cursor = self._raw.execute(sql, values)
         self._has_moved = self._has_moved or sql.startswith("INSERT INTO cursor ")
-        self._listener(sql, values, self._raw)
+        self._listener(sql, values, self._ask)
         return cursor
 
 

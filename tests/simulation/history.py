@@ -18,6 +18,7 @@ from simulation.administrator import ASKED_AGAIN, Administrator
 from simulation.automation import Org, build, draw_org, flourish
 from simulation.checks import Checks
 from simulation.hints import Hints
+from simulation.homes import Home, open_home
 from simulation.ledger import Ledger, Who
 from simulation.life import Lives
 from simulation.moods import Moods
@@ -51,8 +52,8 @@ def play(seed: int) -> Outcome:
     """Plays the history of a seed."""
     outcome = Outcome(seed)
     try:
-        with work_folder() as folder, _unhurried(), one_key():
-            run(_History(seed, folder, outcome).play())
+        with work_folder() as folder, open_home(seed, folder) as home, _unhurried(), one_key():
+            run(_History(seed, folder, home, outcome).play())
     except (BrokenPromise, StuckError, BaseExceptionGroup) as error:
         found = _find(error)
         if found is None:
@@ -88,11 +89,11 @@ def _find(error: BaseException) -> tuple[str, str] | None:
 class _History:
     """Creates everybody and lets them act."""
 
-    def __init__(self, seed: int, folder: Path, outcome: Outcome) -> None:
+    def __init__(self, seed: int, folder: Path, home: Home, outcome: Outcome) -> None:
         self._seed = seed
         self._folder = folder
         self._outcome = outcome
-        self._database = folder / "state" / "pagerforce.db"
+        self._home = home
         self._administrator: Administrator
 
     def _dice(self, name: str) -> Random:
@@ -123,7 +124,7 @@ class _History:
             watch = Watch(ledger)
             lives = self._lives(group, stage, watch, plan, org)
             group.start_soon(lives.run, name="lives")
-            while not is_started(self._database):
+            while not is_started(self._home):
                 await anyio.sleep(1)
             await anyio.sleep(2)  # both APIs count in whole seconds
             ledger.on_daemon = watch.daemon_did
@@ -187,6 +188,7 @@ class _History:
             self._tell,
             watch,
             plan,
+            self._home,
         )
 
     async def _live_through(
@@ -210,19 +212,19 @@ class _History:
         while not await self._is_at_rest(checks.ledger, lives, pace):
             if anyio.current_time() > end:
                 break
-        state = read_state(self._database)
+        state = read_state(self._home)
         self._outcome.totals |= asdict(checks.run(state))
         did = checks.ledger.daemon_did
         lives.reconcile_soon()
         await anyio.sleep(pace.looking_back)
-        if checks.ledger.daemon_did != did or read_state(self._database).marks != state.marks:
+        if checks.ledger.daemon_did != did or read_state(self._home).marks != state.marks:
             raise BrokenPromise(Promise.QUIET, "something still happens")
 
     async def _is_at_rest(self, ledger: Ledger, lives: Lives, pace: Pace) -> bool:
         """Whether nothing happened while polls and a reconcile read everything."""
         began = anyio.current_time()
         await _let_look(ledger, lives, pace)
-        return ledger.last_second < began and not is_waiting(self._database)
+        return ledger.last_second < began and not is_waiting(self._home)
 
     def _listen(self, watch: Watch) -> None:
         """The daemon's log is part of the history."""

@@ -19,8 +19,8 @@ from pagerforce.service.refresh import Refresher
 from pagerforce.service.systemd import Notifier
 from pagerforce.service.watchdog import EVENT_LOOP, Watchdog
 from pagerforce.service.wiring import Outside, Parts, wire
-from simulation.disk import Disk
 from simulation.fuse import ANY, Fuse, Killed
+from simulation.homes import Home
 from simulation.network import Network
 from simulation.plan import LONG_ABSENCE, SHORT_ABSENCE, Plan
 from simulation.virtual import Clock
@@ -44,6 +44,7 @@ class Lives:
     tell: Callable[[str], None]
     watch: Watch
     plan: Plan
+    home: Home
     crashes: int = 0
     ended: anyio.Event = field(default_factory=anyio.Event)
     _parts: Parts | None = None
@@ -144,8 +145,7 @@ class Lives:
     async def _live(self, clock: Clock, jitter: Random) -> None:
         outside = Outside(
             random=jitter,
-            connect=Disk(self._fuse, self.watch.statement).connect,  # type: ignore[arg-type]
-            run_blocking=_at_once,
+            state=self.home.state(self._fuse, self.watch.statement),
             transports=self.network.transports(self._fuse),
         )
         async with wire(

@@ -1,11 +1,11 @@
-"""The daemon's own database file, read from outside once everything is at rest."""
+"""The daemon's own state, read from outside once everything is at rest."""
 
 import json
-import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
+
+from simulation.homes import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +88,17 @@ class State:
         return [item for found in self.actions.values() for item in found]
 
 
-def read_state(path: Path) -> State:
+def read_state(home: Home) -> State:
     """Reads everything."""
-    database = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-    try:
-        return _read(database)
-    finally:
-        database.close()
-
-
-def _read(database: sqlite3.Connection) -> State:
     events = {
         row[1]: StoredEvent(*row[:-1], json.loads(row[-1]))
-        for row in database.execute(
+        for row in home.ask(
             "SELECT seq, id, source, type, incident_id, record_id, echo_of, data FROM event"
         )
     }
     actions: dict[int, list[StoredAction]] = defaultdict(list)
-    for row in database.execute(
-        "SELECT id, event_seq, do, state, coalesce(reason, ''), incident_id, record_id, "
+    for row in home.ask(
+        "SELECT id, event_seq, \"do\", state, coalesce(reason, ''), incident_id, record_id, "
         "coalesce(args, ''), attempts, "
         "(SELECT count(*) FROM attempt WHERE action_id = action.id AND verdict = 'unknown'), "
         "(SELECT count(*) FROM attempt WHERE action_id = action.id AND verdict IS NULL), "
@@ -116,39 +108,29 @@ def _read(database: sqlite3.Connection) -> State:
         actions[row[1]].append(StoredAction(*row))
     links = [
         StoredLink(row[0], row[1], bool(row[2]), row[3], row[4])
-        for row in database.execute(
+        for row in home.ask(
             "SELECT incident_id, record_id, is_active, created_at, record_at FROM link"
         )
     ]
-    moved = [*database.execute("SELECT incident_id, record_id FROM merged_link")]
-    records = {k: json.loads(v) for k, v in database.execute("SELECT id, data FROM record")}
-    incidents = {k: json.loads(v) for k, v in database.execute("SELECT id, data FROM incident")}
-    attempts = database.execute("SELECT count(*) FROM attempt").fetchone()[0]
+    moved = [*home.ask("SELECT incident_id, record_id FROM merged_link")]
+    records = {k: json.loads(v) for k, v in home.ask("SELECT id, data FROM record")}
+    incidents = {k: json.loads(v) for k, v in home.ask("SELECT id, data FROM incident")}
+    attempts = home.ask("SELECT count(*) FROM attempt")[0][0]
     count = sum(len(found) for found in actions.values())
     return State(events, actions, links, moved, records, incidents, (len(events), count, attempts))
 
 
-def is_waiting(path: Path) -> bool:
+def is_waiting(home: Home) -> bool:
     """Whether anything is in the outbox."""
-    database = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-    try:
-        sql = "SELECT count(*) FROM action WHERE state IN ('pending', 'in_flight')"
-        return bool(database.execute(sql).fetchone()[0])
-    finally:
-        database.close()
+    sql = "SELECT count(*) FROM action WHERE state IN ('pending', 'in_flight')"
+    return bool(home.ask(sql)[0][0])
 
 
-def is_started(path: Path) -> bool:
+def is_started(home: Home) -> bool:
     """Whether the first start is over: everything from now on is a new change."""
-    if not path.exists():
+    if not home.has_tables():
         return False
-    database = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-    try:
-        facts = dict(database.execute("SELECT name, value FROM fact"))
-    except sqlite3.OperationalError:
-        return False  # no schema yet
-    finally:
-        database.close()
+    facts = dict(home.ask("SELECT name, value FROM fact"))
     starts = [name for name in facts if name.startswith("start_at:")]
     return len(starts) == 3 and any(
         value == "done" for name, value in facts.items() if name.startswith("baseline:")

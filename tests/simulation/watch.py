@@ -1,7 +1,6 @@
 """What must be true at every moment: checked whenever the daemon writes to a side or to its database."""
 
 import re
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ import httpx
 
 from pagerforce.model.ids import Side
 from simulation.ledger import HISTORY, INCIDENT, Ledger, LogEntry, P, RowWrite, Who
+from simulation.listening import Ask
 from simulation.promises import BrokenPromise, Promise
 
 _PART = re.compile(r"\(\d+/\d+\)")
@@ -23,8 +23,8 @@ JOIN event AS cause ON cause.record_id = event.record_id OR cause.incident_id = 
 JOIN action AS other ON other.event_seq = cause.seq
 WHERE action.id = ? AND other.state IN ('pending', 'in_flight')
   AND (other.seq, other.part) < (action.seq, action.part)
-  AND NOT (other.event_seq = action.event_seq AND other.do = 'salesforce.set_field'
-    AND action.do = 'salesforce.set_field')
+  AND NOT (other.event_seq = action.event_seq AND other."do" = 'salesforce.set_field'
+    AND action."do" = 'salesforce.set_field')
 """
 """Earlier unfinished actions about the same incident or record; lanes, which may join during an attempt,
 do not matter here. Fields of one event are one write: a field that already has its value is settled
@@ -169,7 +169,7 @@ class Watch:
 
     # What the daemon writes to its database -------------------------------------------------
 
-    def statement(self, sql: str, values: Sequence[object], raw: sqlite3.Connection) -> None:
+    def statement(self, sql: str, values: Sequence[object], ask: Ask) -> None:
         """White-box on purpose: the only place where the order of deliveries can be seen."""
         if sql.startswith("UPDATE action SET state = ?, reason") and values[0] == "delivered":
             self._delivered.append(str(values[-1]))
@@ -183,7 +183,7 @@ class Watch:
             self._seen.clear()
             delivered, self._delivered = self._delivered, []
             for action_id in delivered:
-                earlier = [row[0] for row in raw.execute(_EARLIER, (action_id,))]
+                earlier = [row[0] for row in ask(_EARLIER, (action_id,))]
                 if earlier:
                     text = f"{action_id} was delivered before {', '.join(earlier)}"
                     raise BrokenPromise(Promise.IN_ORDER, text)

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from pagerforce.model.ids import Side
 from pagerforce.model.ports import Random
-from pagerforce.store.sqlite.engine import CONNECT, IN_THREAD, Connect, RunBlocking
+from pagerforce.store.state import State
 
 
 class Outside(Struct, frozen=True):
@@ -17,12 +17,10 @@ class Outside(Struct, frozen=True):
 
     Attributes:
         random: for the jitter of waits.
-        connect: opens the state database.
-        run_blocking: runs calls that wait for the disk.
+        state: None: the state that the configuration names.
         transports: replacements of the network, by side.
     """
 
     random: Random = msgspec.field(default_factory=random.SystemRandom)
-    connect: Connect = CONNECT
-    run_blocking: RunBlocking = IN_THREAD
+    state: State | None = None
     transports: Mapping[Side, httpx.AsyncBaseTransport] = msgspec.field(default_factory=dict)

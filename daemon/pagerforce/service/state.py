@@ -6,19 +6,16 @@ from pagerforce.config.paths import state_dir
 from pagerforce.config.schema import Config
 from pagerforce.config.secret import load_state_password
 from pagerforce.errors import StoreError
-from pagerforce.service.outside import Outside
 from pagerforce.store.sqlite.engine import FILE_NAME
 from pagerforce.store.sqlite.state import SqliteState
 from pagerforce.store.state import State
 
 
-def find_state(config: Config, environ: Mapping[str, str], outside: Outside | None = None) -> State:
+def find_state(config: Config, environ: Mapping[str, str]) -> State:
     """The state of this configuration; nothing is opened yet."""
-    outside = outside or Outside()
     if config.state.url:
         return _in_postgresql(config, environ)
-    path = state_dir(config, environ) / FILE_NAME
-    return SqliteState(path, outside.connect, outside.run_blocking)
+    return SqliteState(state_dir(config, environ) / FILE_NAME)
 
 
 def _in_postgresql(config: Config, environ: Mapping[str, str]) -> State:

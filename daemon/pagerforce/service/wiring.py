@@ -120,7 +120,7 @@ async def wire(
     """
     outside = outside or Outside()
     async with AsyncExitStack() as stack:
-        state = find_state(loaded.config, environ, outside)
+        state = outside.state or find_state(loaded.config, environ)
         database = await stack.enter_async_context(state.open())
         database.unreadable.is_logged = True
         async with database.write() as tx:

@@ -11,8 +11,9 @@
 """
 
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TypeAlias
 
 import anyio
 import psycopg
@@ -73,11 +74,16 @@ class Place(Struct, frozen=True):
         return f"pagerforce_{self.connection}"
 
 
+Connect: TypeAlias = Callable[[Place], Awaitable[AsyncConnection[Row]]]
+"""Opens a connection to the server."""
+
+
 class PostgresqlConnection:
     """A connection that is opened when it is needed; see ``store.engine.Connection``."""
 
-    def __init__(self, place: Place, *, is_writer: bool) -> None:
+    def __init__(self, place: Place, connect: Connect, *, is_writer: bool) -> None:
         self._place = place
+        self._connect = connect
         self._is_writer = is_writer
         self._connection: AsyncConnection[Row] | None = None
         self._signature = secrets.token_hex(16)
@@ -102,7 +108,7 @@ class PostgresqlConnection:
 
     async def _open(self) -> AsyncConnection[Row]:
         if self._connection is None or self._connection.closed:
-            connection = await connect(self._place)
+            connection = await self._connect(self._place)
             try:
                 await self._prepare(connection)
             except BaseException:
@@ -326,7 +332,9 @@ def settings(place: Place) -> str:
 
 
 @asynccontextmanager
-async def open_database(place: Place, *, read_only: bool = False) -> AsyncIterator[Database]:
+async def open_database(
+    place: Place, *, connect: Connect, read_only: bool = False
+) -> AsyncIterator[Database]:
     """Opens the state; creates and migrates it if needed.
 
     Raises:
@@ -335,8 +343,8 @@ async def open_database(place: Place, *, read_only: bool = False) -> AsyncIterat
     """
     from pagerforce.store.postgresql.migrate import prepare  # noqa: PLC0415
 
-    await prepare(place, read_only=read_only)
-    connection = PostgresqlConnection(place, is_writer=not read_only)
+    await prepare(place, connect, read_only=read_only)
+    connection = PostgresqlConnection(place, connect, is_writer=not read_only)
     try:
         await connection.open()
         yield Database(place.name, connection, is_watched=not read_only)

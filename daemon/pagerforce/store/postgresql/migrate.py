@@ -12,7 +12,7 @@ from psycopg import AsyncConnection, sql
 
 from pagerforce.errors import SchemaTooNewError, StoreError
 from pagerforce.store.engine import Row
-from pagerforce.store.postgresql.engine import Place, connect, unproved_mode
+from pagerforce.store.postgresql.engine import Connect, Place, connect, unproved_mode
 from pagerforce.store.postgresql.trouble import to_store_error
 from pagerforce.store.sqlite.migrate import known_schema
 from pagerforce.store.state import Server
@@ -34,7 +34,7 @@ def migrations() -> dict[int, str]:
     return {int(name.split("_", 1)[0]): (folder / name).read_text("utf-8") for name in names}
 
 
-async def prepare(place: Place, *, read_only: bool) -> None:
+async def prepare(place: Place, connect: Connect, *, read_only: bool) -> None:
     """Checks the server and the state and, unless read only, migrates it.
 
     Raises:

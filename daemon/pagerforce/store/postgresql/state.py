@@ -14,7 +14,7 @@ from pagerforce.host.state import DATABASE
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Database
 from pagerforce.store.facts import BACKED_UP_AT
-from pagerforce.store.postgresql.engine import Place, open_database
+from pagerforce.store.postgresql.engine import Connect, Place, connect, open_database
 from pagerforce.store.postgresql.migrate import look
 from pagerforce.store.postgresql.transfer import dump, load
 from pagerforce.store.sqlite.backup import Backup, OpenCopy, Restored, judge, marks
@@ -31,10 +31,12 @@ class PostgresqlState(Struct, frozen=True):
     Attributes:
         place: where it is.
         folder: for copies under way; None: the system's folder for temporary files.
+        connect: opens a connection.
     """
 
     place: Place
     folder: Path | None = None
+    connect: Connect = connect
 
     @property
     def name(self) -> str:
@@ -43,7 +45,7 @@ class PostgresqlState(Struct, frozen=True):
 
     def open(self, *, read_only: bool = False) -> AbstractAsyncContextManager[Database]:
         """Opens it; see ``open_database``."""
-        return open_database(self.place, read_only=read_only)
+        return open_database(self.place, connect=self.connect, read_only=read_only)
 
     async def look(self) -> Server:
         """Looks at the server and at the settings of this user."""
