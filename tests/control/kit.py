@@ -6,14 +6,16 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+from pagerforce.config.load import load_config
+from pagerforce.service.catalog import CATALOG
 from pagerforce.service.control.answer import line_of
 from pagerforce.service.control.desk import Desk, Home, Running
 from pagerforce.service.control.operations import OPERATIONS
 from pagerforce.service.control.peers import Caller
 from pagerforce.service.control.roles import Role
+from pagerforce.service.state import find_state
 from pagerforce.store import links, operators, pauses
 from pagerforce.store.journal import Filter
-from pagerforce.store.sqlite.engine import open_database
 from rig import Daemon
 
 MANAGER = Caller(4711, "mia", frozenset({Role.MANAGER}))
@@ -53,8 +55,9 @@ async def open_office(daemon: Daemon) -> AsyncIterator[Office]:
 @asynccontextmanager
 async def open_direct(rig: Any) -> AsyncIterator[Office]:
     """The desk without a daemon."""
-    path = rig.desk.folder / "state" / "pagerforce.db"
-    async with open_database(path) as writing, open_database(path, read_only=True) as reading:
+    loaded = load_config(rig.desk.config, catalog=CATALOG, environ={})
+    state = find_state(loaded.config, {})
+    async with state.open() as writing, state.open(read_only=True) as reading:
         yield Office(Home(rig.desk.config, {}, rig.host, reading, writing))
 
 

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from control.kit import open_office
+from engines import IS_POSTGRESQL
 from pagerforce.cli import backup as command_module
 from pagerforce.errors import PagerforceError, StoreError, StoreUnavailableError
 from pagerforce.service.control import server
@@ -19,6 +20,10 @@ from pagerforce.service.control.server import build_control_app
 from pagerforce.store.sqlite import backup as store_backup
 from pagerforce.store.sqlite.backup import restore
 from rig import open_rig
+
+pytestmark = pytest.mark.skipif(
+    IS_POSTGRESQL, reason="about the state's file and what lies beside it"
+)
 
 
 @pytest.fixture

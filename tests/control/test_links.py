@@ -1,9 +1,11 @@
 """``links``: both sides are asked, no false event results, and the audit names the user."""
 
 import pytest
+from msgspec.structs import replace
 
 from control.kit import open_office, pause
 from pagerforce.errors import ConfigError, NotFoundError, PagerforceError
+from pagerforce.store import snapshots
 from rig import JANE, open_rig
 
 
@@ -153,6 +155,12 @@ async def test_a_pair_is_known_by_name_and_number_as_well(folder):
         assert (await office.audit())[-1]["incident"] == incident_id, "the audit has the ids"
 
 
+async def rename(tx, record_id, name):
+    """Changes the Name in a record's snapshot."""
+    record = await snapshots.find_record(tx, record_id)
+    await snapshots.put_records(tx, [replace(record, fields={**record.fields, "Name": name})])
+
+
 async def test_an_ambiguous_name_is_never_guessed(folder):
     async with open_rig(folder) as rig, rig.daemon() as daemon, open_office(daemon) as office:
         first, _ = await rig.paged(daemon)
@@ -160,10 +168,7 @@ async def test_an_ambiguous_name_is_never_guessed(folder):
         name, _ = called(rig, first, incident_id)
         async with daemon.parts.database.write() as tx:
             # Two objects may use the same record numbers; the sandbox's rules have one object only.
-            await tx.run(
-                "UPDATE record SET data = json_set(data, '$.fields.Name', ?) WHERE id = ?",
-                (name, second),
-            )
+            await rename(tx, second, name)
         for word, values in (
             ("links show", {"id": name}),
             ("links resume", {"id": name}),
@@ -181,14 +186,13 @@ async def test_a_number_that_is_also_a_name_is_distinguished_by_ids(folder):
         record_id, incident_id = await rig.paged(daemon)
         _, number = called(rig, record_id, incident_id)
         async with daemon.parts.database.write() as tx:
-            await tx.run("UPDATE record SET data = json_set(data, '$.fields.Name', ?)", (number,))
+            await rename(tx, record_id, number)
         with pytest.raises(NotFoundError, match="several have the number or name"):
             await office.ask("links show", id=number)
         (link,) = await office.ask("links show", id=incident_id)
         assert link["record"] == record_id
         other_id, _ = await rig.paged(daemon, "Another one")
         async with daemon.parts.database.write() as tx:
-            sql = "UPDATE record SET data = json_set(data, '$.fields.Name', ?) WHERE id = ?"
-            await tx.run(sql, (incident_id, other_id))
+            await rename(tx, other_id, incident_id)
         (link,) = await office.ask("links show", id=incident_id)
         assert link["record"] == record_id, "an id wins over a name"

@@ -56,21 +56,27 @@ def _die() -> None:
 
 
 def _arm_commits(point, is_reached) -> None:
-    execute = aiosqlite.Connection.execute
+    if os.environ.get("STATE") == "postgresql":
+        import psycopg  # noqa: PLC0415 - optional
+
+        driver, word = psycopg.AsyncConnection, b"COMMIT"
+    else:
+        driver, word = aiosqlite.Connection, "COMMIT"
+    execute = driver.execute
 
     async def commit(connection):
         is_now = is_reached()
         if is_now and point.when == "before":
             _die()
-        cursor = await execute(connection, "COMMIT")
+        cursor = await execute(connection, word)
         if is_now:
             _die()
         return cursor
 
     def wrapped(self, sql, parameters=None):
-        return commit(self) if sql == "COMMIT" else execute(self, sql, parameters)
+        return commit(self) if sql == word else execute(self, sql, parameters)
 
-    aiosqlite.Connection.execute = wrapped
+    driver.execute = wrapped
 
 
 def _arm_calls(point, is_reached) -> None:

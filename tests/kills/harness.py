@@ -6,21 +6,20 @@ and kills; their relative timing depends on the machine, which is intended.
 
 import random
 import signal
-import sqlite3
 import sys
 import tempfile
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import anyio
 
+from engines import state_of
 from kills.automation import automate
 from kills.crash_points import CrashPoint
 from kills.deeds import Script
-from kills.ledger import Findings, attempts, check, heard_changes, read_rows, waiting
+from kills.ledger import Database, Findings, attempts, check, heard_changes, waiting
 from kills.nursery import Life, open_nursery
 from pagerforce.sandbox.running import Intervals, open_sandbox
 
@@ -79,7 +78,7 @@ class Run:
         self._rng = random.Random(f"kills {seed}")
         self._began = anyio.current_time()
         self.result = Reckoning(seed, desk.folder)
-        self.database = desk.folder / "state" / "pagerforce.db"
+        self.database = Database(desk.config, desk.folder / "state" / "pagerforce.db")
         heard = partial(heard_changes, self.database)
         self.script = Script(desk, random.Random(f"deeds {seed}"), self._tell, heard)
         self._calls = 0
@@ -119,10 +118,8 @@ class Run:
 
     def _is_read_to_the_end(self) -> bool:
         """Whether both baselines are stored."""
-        with suppress(sqlite3.OperationalError):  # no such file, or it has no tables yet
-            facts = dict(read_rows(self.database, "SELECT name, value FROM fact"))
-            return facts.get("baseline:Case") == "done" and "start_at:pagerduty" in facts
-        return False
+        facts = dict(self.database.rows("SELECT name, value FROM fact"))
+        return facts.get("baseline:Case") == "done" and "start_at:pagerduty" in facts
 
     async def _kill_one(self, nursery) -> None:
         point = self._point()
@@ -218,7 +215,8 @@ async def run(kills: int, seed: int, folder: Path) -> Reckoning:
         automate(desk.salesforce)
         text = desk.config.read_text() + "\n[delivery]\nloop_limit = 10000\n"
         desk.config.write_text(text)
-        return await Run(desk, seed).play(kills)
+        with state_of(desk.config):
+            return await Run(desk, seed).play(kills)
 
 
 def main(words: list[str]) -> int:

@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
+import tomllib
 from collections import Counter
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,35 +31,59 @@ class Findings:
         return "\n".join(f"{word}  {line}" for word, lines in parts for line in lines)
 
 
-def read_rows(database: Path, sql: str) -> list[tuple]:
-    connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
+class Database:
+    """The daemon's state, read from outside: a file, or a schema of PostgreSQL."""
+
+    def __init__(self, config: Path, path: Path) -> None:
+        self._path = path
+        self._state = tomllib.loads(config.read_text(encoding="utf-8")).get("state")
+        self._server = None
+
+    def rows(self, sql: str) -> list[tuple]:
+        """All rows of a query; none while there are no tables."""
+        if self._state is None:
+            if not self._path.exists():
+                return []
+            with (
+                closing(
+                    sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
+                ) as file,
+                suppress(sqlite3.OperationalError),
+            ):
+                return file.execute(sql).fetchall()
+            return []
+        import psycopg  # noqa: PLC0415 - optional
+
+        if self._server is None:
+            self._server = psycopg.connect(self._state["url"], autocommit=True)
+            schema = f'"pagerforce_{self._state["connection"]}"'
+            self._server.execute(f"SET search_path = {schema}".encode())
+        with suppress(psycopg.errors.UndefinedTable):
+            return self._server.execute(sql.encode()).fetchall()
+        return []
 
 
-def waiting(database: Path) -> int:
+def waiting(database: Database) -> int:
     """Actions that are neither done nor dead."""
     sql = "SELECT count(*) FROM action WHERE state IN ('pending', 'in_flight')"
-    return read_rows(database, sql)[0][0] if database.exists() else 0
+    return sum(row[0] for row in database.rows(sql))
 
 
-def attempts(database: Path) -> int:
+def attempts(database: Database) -> int:
     """The number of settled attempts."""
     sql = "SELECT count(*) FROM attempt WHERE finished_at IS NOT NULL"
-    return read_rows(database, sql)[0][0]
+    return database.rows(sql)[0][0]
 
 
-def heard_changes(database: Path) -> Counter[tuple[str, str]]:
+def heard_changes(database: Database) -> Counter[tuple[str, str]]:
     """How often somebody other than pagerforce changed (record, field), from the journal."""
     sql = "SELECT record_id, data FROM event WHERE type = 'update' AND echo_of IS NULL AND source = 'salesforce'"
-    rows = read_rows(database, sql)
+    rows = database.rows(sql)
     pairs = [(row_id, name) for row_id, data in rows for name in json.loads(data)["changed"]]
     return Counter(pair for pair in pairs if pair[1] in CHANGED)
 
 
-def check(script: Script, database: Path) -> Findings:
+def check(script: Script, database: Database) -> Findings:
     """Everything that differs from the expected result, once all is quiet."""
     found = Findings()
     _check_world(script, found)
@@ -84,9 +110,9 @@ def _compare(what: str, count: int, wanted: int, found: Findings) -> None:
         (found.lost if count < wanted else found.doubled).append(f"{count} {what} for {wanted}")
 
 
-def _check_journal(script: Script, database: Path, found: Findings) -> None:
+def _check_journal(script: Script, database: Database, found: Findings) -> None:
     sql = "SELECT id, source, type, record_id, incident_id, echo_of FROM event ORDER BY seq"
-    events = read_rows(database, sql)
+    events = database.rows(sql)
     _check_entries(script, {row[0]: row[5] for row in events if row[1] == "pagerduty"}, found)
     ours = [row for row in events if row[1] == "salesforce" and row[5] is None]
     _check_each(
@@ -132,9 +158,8 @@ def _check_each(what: str, wanted: list[str], heard: list[str], found: Findings)
     found.doubled += [f"{count} {what} events too many of {key}" for key, count in extra.items()]
 
 
-def _check_outbox(database: Path, found: Findings) -> None:
-    sql = "SELECT id, do, state, reason, record_id, incident_id FROM action WHERE state NOT IN ('delivered', 'skipped')"
-    found.wrong += [f"action left: {row}" for row in read_rows(database, sql)]
-    found.wrong += [
-        f"paused: {row}" for row in read_rows(database, "SELECT lane, reason FROM pause")
-    ]
+def _check_outbox(database: Database, found: Findings) -> None:
+    sql = """SELECT id, "do", state, reason, record_id, incident_id FROM action
+    WHERE state NOT IN ('delivered', 'skipped')"""
+    found.wrong += [f"action left: {row}" for row in database.rows(sql)]
+    found.wrong += [f"paused: {row}" for row in database.rows("SELECT lane, reason FROM pause")]

@@ -45,6 +45,8 @@ _TO_END = (
 )
 _TRIES_AFTER_COMMIT = 10
 _BETWEEN_TRIES_SECONDS = 1.0
+_PATIENCE_SECONDS = 3.0
+_BETWEEN_HOLDS_SECONDS = 0.1
 _SSLMODE = "require"  # except on this host
 
 
@@ -139,8 +141,20 @@ class PostgresqlConnection:
             )
 
     async def open(self) -> None:
-        """Opens it, to report what is wrong at once; ``StateInUseError``: another one writes."""
+        """Opens it, to report what is wrong at once.
+
+        Raises:
+            StateInUseError: another one has been writing for some seconds: the server may notice
+                late that a daemon has ended.
+        """
         with self._explaining():
+            for _ in range(int(_PATIENCE_SECONDS / _BETWEEN_HOLDS_SECONDS)):
+                try:
+                    await self._open()
+                except StateInUseError:
+                    await anyio.sleep(_BETWEEN_HOLDS_SECONDS)
+                else:
+                    return
             await self._open()
 
     async def begin(self) -> None:
