@@ -7,14 +7,16 @@ from datetime import UTC, datetime, timedelta
 import anyio
 import anyio.to_thread
 import pytest
+from msgspec.structs import replace
 
 from engines import ENGINES, open_engine
-from pagerforce.errors import StateInUseError, StoreError
+from pagerforce.errors import SchemaTooNewError, StateInUseError, StoreError
 from pagerforce.model.event import Event
 from pagerforce.model.ids import ActionId, EventId, RecordId, Side
 from pagerforce.model.outbox import NewAction
 from pagerforce.store import attempts, facts, journal, links, operators, outbox, own_writes, pauses
 from pagerforce.store.operators import OperatorAction
+from pagerforce.store.postgresql import migrate
 from pagerforce.store.unreadable import COLUMNS
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -106,3 +108,58 @@ def test_a_state_in_use_is_not_replaced_and_a_damaged_backup_neither(tmp_path):
         with pytest.raises(StoreError, match="foreign_thing"):
             state.restore(backup, NOW)
         assert anyio.run(rows_of, state) == before
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A state with a folder for copies, as the daemon has it."""
+    with open_engine("postgresql", tmp_path) as state:
+        anyio.run(fill, state)
+        yield replace(state, folder=tmp_path)
+
+
+def later(monkeypatch, script):
+    """Lets this program know one more migration."""
+    scripts = migrate.migrations() | {12: script}
+    monkeypatch.setattr(migrate, "migrations", lambda: scripts)
+    monkeypatch.setattr(migrate, "known_schema", lambda: 12)
+
+
+def test_a_migration_leaves_a_copy_that_is_the_way_back(kept, tmp_path, monkeypatch):
+    before = anyio.run(rows_of, kept)
+
+    async def schema_of():
+        async with kept.open() as database, database.read() as tx:
+            return await tx.schema()
+
+    assert anyio.run(schema_of) == 11
+    copy = tmp_path / "pagerforce.db.before-schema-12"
+    assert not copy.exists()
+    with monkeypatch.context() as patched:
+        later(patched, "ALTER TABLE fact ADD COLUMN extra text;")
+        assert anyio.run(schema_of) == 12
+        assert copy.stat().st_mode & 0o777 == 0o600
+        assert anyio.run(schema_of) == 12
+    with pytest.raises(SchemaTooNewError, match="schema 12"):
+        anyio.run(schema_of)
+    kept.restore(copy, NOW)
+    assert anyio.run(schema_of) == 11
+    assert without_marks(anyio.run(rows_of, kept)) == without_marks(before)
+
+
+def test_a_migration_that_fails_or_cant_be_copied_changes_nothing(kept, monkeypatch):
+    before = anyio.run(rows_of, kept)
+
+    async def open_it(state):
+        async with state.open():
+            pass
+
+    with monkeypatch.context() as patched:
+        later(patched, "ALTER TABLE fact ADD COLUMN extra text; SELECT no_such_column FROM fact;")
+        with pytest.raises(StoreError, match="refused a statement"):
+            anyio.run(open_it, kept)
+    with monkeypatch.context() as patched:
+        later(patched, "ALTER TABLE fact ADD COLUMN extra text;")
+        with pytest.raises(StoreError, match="No such file"):
+            anyio.run(open_it, replace(kept, folder=kept.folder / "none"))
+    assert anyio.run(rows_of, kept) == before

@@ -346,18 +346,14 @@ def settings(place: Place) -> str:
 
 
 @asynccontextmanager
-async def open_database(
-    place: Place, *, connect: Connect, read_only: bool = False
+async def open_prepared(
+    place: Place, connect: Connect, *, read_only: bool
 ) -> AsyncIterator[Database]:
-    """Opens the state; creates and migrates it if needed.
+    """Opens a state that has this program's schema.
 
     Raises:
-        StoreError: it cannot be used.
-        SchemaTooNewError: a later pagerforce wrote it.
+        StoreError: it cannot be used; ``StateInUseError``: another daemon writes to it.
     """
-    from pagerforce.store.postgresql.migrate import prepare  # noqa: PLC0415
-
-    await prepare(place, connect, read_only=read_only)
     connection = PostgresqlConnection(place, connect, is_writer=not read_only)
     try:
         await connection.open()

@@ -5,7 +5,9 @@ has all that came before PostgreSQL was supported. Each runs in one transaction 
 number. Two hosts that start at once wait for each other.
 """
 
+from collections.abc import Awaitable, Callable
 from importlib import resources
+from typing import TypeAlias
 
 import psycopg
 from psycopg import AsyncConnection, sql
@@ -27,6 +29,10 @@ INSERT INTO batch VALUES (0, '');
 """
 
 
+Copy: TypeAlias = Callable[[int], Awaitable[None]]
+"""Copies the state before its migration to a schema."""
+
+
 def migrations() -> dict[int, str]:
     """The scripts that create the schema, by number, oldest first."""
     folder = resources.files("pagerforce.store.postgresql") / "migrations"
@@ -34,8 +40,12 @@ def migrations() -> dict[int, str]:
     return {int(name.split("_", 1)[0]): (folder / name).read_text("utf-8") for name in names}
 
 
-async def prepare(place: Place, connect: Connect, *, read_only: bool) -> None:
+async def prepare(
+    place: Place, connect: Connect, *, read_only: bool, copy: Copy | None = None
+) -> None:
     """Checks the server and the state and, unless read only, migrates it.
+
+    ``copy``: copies a state before its migration.
 
     Raises:
         StoreError: it cannot be used; it is unchanged.
@@ -47,7 +57,7 @@ async def prepare(place: Place, connect: Connect, *, read_only: bool) -> None:
             if read_only:
                 check_schema(place, await find_schema(place, connection), read_only=True)
             else:
-                await _migrate(place, connection)
+                await _migrate(place, connection, copy)
     except psycopg.Error as error:
         raise to_store_error(place.name, error) from error
 
@@ -117,7 +127,7 @@ def check_schema(place: Place, found: int, *, read_only: bool) -> None:
         raise StoreError(f"{place.name}: has an older schema; start the daemon once to migrate it")
 
 
-async def _migrate(place: Place, connection: AsyncConnection[Row]) -> None:
+async def _migrate(place: Place, connection: AsyncConnection[Row], copy: Copy | None) -> None:
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         found = await find_schema(place, connection)
@@ -125,6 +135,8 @@ async def _migrate(place: Place, connection: AsyncConnection[Row]) -> None:
         if not found:
             await create(place, connection)
             return
+        if copy is not None and found < known_schema():
+            await copy(known_schema())
         schema = sql.Identifier(place.schema).as_string(None)
         await connection.execute(f"SET LOCAL search_path = {schema}".encode())
         await _run_scripts(connection, found)

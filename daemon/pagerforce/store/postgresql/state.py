@@ -1,8 +1,8 @@
 """The state in a schema of PostgreSQL."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,13 @@ from pagerforce.host.state import DATABASE
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Database
 from pagerforce.store.facts import BACKED_UP_AT
-from pagerforce.store.postgresql.engine import Connect, Place, connect, open_database
-from pagerforce.store.postgresql.migrate import look
+from pagerforce.store.postgresql.engine import Connect, Place, connect, open_prepared
+from pagerforce.store.postgresql.migrate import look, prepare
 from pagerforce.store.postgresql.transfer import dump, load
 from pagerforce.store.sqlite.backup import Backup, OpenCopy, Restored, judge, marks
 from pagerforce.store.sqlite.copying import Step, private_file
 from pagerforce.store.sqlite.given import open_given
-from pagerforce.store.sqlite.migrate import prepare
+from pagerforce.store.sqlite.migrate import prepare as prepare_file
 from pagerforce.store.sqlite.trouble import to_file_error
 from pagerforce.store.state import Server
 
@@ -43,9 +43,20 @@ class PostgresqlState(Struct, frozen=True):
         """Its hosts, database and connection."""
         return self.place.name
 
-    def open(self, *, read_only: bool = False) -> AbstractAsyncContextManager[Database]:
-        """Opens it; see ``open_database``."""
-        return open_database(self.place, connect=self.connect, read_only=read_only)
+    @asynccontextmanager
+    async def open(self, *, read_only: bool = False) -> AsyncIterator[Database]:
+        """Opens it; a writer creates it if needed, and copies it before a migration."""
+        copy = None if self.folder is None else self._copy_before
+        await prepare(self.place, self.connect, read_only=read_only, copy=copy)
+        async with open_prepared(self.place, self.connect, read_only=read_only) as database:
+            yield database
+
+    async def _copy_before(self, target: int) -> None:
+        """A copy in the state folder, as SQLite's migrations make one: it can be restored."""
+        path = (self.folder or Path()) / f"{DATABASE}.before-schema-{target}"
+        with private_file(path, replace=True) as part:
+            await dump(self.place, part, {}, is_older=True)
+            judge(part, path)
 
     async def look(self) -> Server:
         """Looks at the server and at the settings of this user."""
@@ -81,7 +92,7 @@ class PostgresqlState(Struct, frozen=True):
             with open_given(source, path) as given, private_file(path) as part:
                 given.copy_into(part, None)
                 judge(part, source)
-            prepare(path, read_only=False)
+            prepare_file(path, read_only=False)
             anyio.run(partial(load, self.place, path, {}, aside=None, step=step))
 
     def open_copy(self, now: datetime, step: Step) -> OpenCopy:
@@ -107,7 +118,7 @@ class PostgresqlState(Struct, frozen=True):
             with open_given(source, path) as given, private_file(path) as part:
                 given.copy_into(part, step)
                 backup = judge(part, given.path)
-            prepare(path, read_only=False)  # a backup of an older schema
+            prepare_file(path, read_only=False)  # a backup of an older schema
             aside = f"{self.place.schema}_replaced_{now.strftime('%Y%m%dT%H%M%SZ')}"
             facts = marks(backup, now)
             work = partial(load, self.place, path, facts, aside=aside, step=step)

@@ -23,10 +23,9 @@ from pagerforce.store.postgresql.trouble import to_store_error
 from pagerforce.store.sqlite.copying import Part, Step, put_facts, to_uri
 from pagerforce.store.sqlite.migrate import create_tables
 from pagerforce.store.sqlite.trouble import to_store_error as to_sqlite_error
-from pagerforce.store.unreadable import COLUMNS
 
 _AT_ONCE = 2000
-_KEY_COLUMNS = {"note": 2, "link": 2, "attempt": 2, "merged_link": 2, "merged_record": 2}
+_REFERRING = ("action",)  # to event
 
 Session: TypeAlias = AsyncConnection[Row]
 
@@ -40,16 +39,17 @@ class _Table(Struct, frozen=True):
     key: str
 
 
-def _tables() -> list[_Table]:
-    """All tables; one that others refer to stands before them."""
+def _tables_of(file: sqlite3.Connection) -> list[_Table]:
+    """The tables of a file; one that others refer to stands before them."""
     found = []
-    for name, text in COLUMNS.items():
-        columns = [column(pair.split()[0]) for pair in text.split(", ")]
-        key = columns[: _KEY_COLUMNS.get(name, 1)]
-        found.append(
-            _Table(name, ", ".join(columns), ", ".join("?" * len(columns)), ", ".join(key))
-        )
-    return found
+    # In the order of their creation; the name in the pragma is one of pagerforce's own.
+    rows = file.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
+    for (name,) in rows.fetchall():
+        columns = file.execute(f"PRAGMA table_info({name})").fetchall()
+        names = [column(row[1]) for row in columns]
+        key = [column(row[1]) for row in sorted(columns, key=lambda row: row[5]) if row[5]]
+        found.append(_Table(name, ", ".join(names), ", ".join("?" * len(names)), ", ".join(key)))
+    return sorted(found, key=lambda table: table.name in _REFERRING)
 
 
 @asynccontextmanager
@@ -71,7 +71,13 @@ async def _session(place: Place, begin: str) -> AsyncIterator[Session]:
 
 
 async def dump(
-    place: Place, part: Part, facts: Mapping[str, str], step: Step | None, *, is_alone: bool
+    place: Place,
+    part: Part,
+    facts: Mapping[str, str],
+    step: Step | None = None,
+    *,
+    is_alone: bool = False,
+    is_older: bool = False,
 ) -> None:
     """Copies one state of PostgreSQL into an empty file, also while the daemon writes.
 
@@ -81,6 +87,7 @@ async def dump(
         facts: rows for the copy's table of facts.
         step: called with the progress.
         is_alone: whether no daemon may use the state meanwhile.
+        is_older: whether the state may have an older schema; the copy gets the same.
 
     Raises:
         StateInUseError: a daemon uses the state, and ``is_alone`` is set.
@@ -92,9 +99,10 @@ async def dump(
             async with _session(place, begin) as session:
                 if is_alone:
                     await _hold(place, session)
-                check_schema(place, await find_schema(place, session), read_only=True)
-                create_tables(into)
-                tables = _tables()
+                found = await find_schema(place, session)
+                check_schema(place, found, read_only=not is_older)
+                create_tables(into, found)
+                tables = _tables_of(into)
                 for number, table in enumerate(tables):
                     await _fill_file(session, into, table)
                     await _compare(place, session, into, table)
@@ -152,7 +160,7 @@ async def load(
             if is_there and aside is not None:
                 await _rename(session, place.schema, aside)
             await create(place, session)
-            tables = _tables()
+            tables = _tables_of(origin)
             for number, table in enumerate(tables):
                 await _fill_table(session, origin, table)
                 await _compare(place, session, origin, table)

@@ -182,12 +182,13 @@ def _migrate(path: Path, connection: sqlite3.Connection, found: Identity) -> Non
         reached = number
 
 
-def create_tables(connection: sqlite3.Connection) -> None:
-    """Creates the current schema in an empty file."""
+def create_tables(connection: sqlite3.Connection, schema: int) -> None:
+    """Creates a schema that this program knows in an empty file."""
     for number, script in migrations().items():
-        connection.executescript(
-            f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
-        )
+        if number <= schema:
+            connection.executescript(
+                f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
+            )
 
 
 def _copy_before(path: Path, target: int) -> Path:
