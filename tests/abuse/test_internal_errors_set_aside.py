@@ -69,8 +69,8 @@ def raise_in(monkeypatch, place, about, times=-1):
 
         monkeypatch.setattr(commit.Judge, "rule", rule)
     else:
-        store = failing(commit.links.join_lanes, is_guilty, times)
-        monkeypatch.setattr(commit.links, "join_lanes", store)
+        store = failing(commit.links.join_all, is_guilty, times)
+        monkeypatch.setattr(commit.links, "join_all", store)
 
 
 @pytest.mark.parametrize("place", ["folding", "storing"])

@@ -145,7 +145,7 @@ FATES = (
     "SetField.deliver",
     "attempts.begin_attempt",
     "claim.Claimer",
-    "links.join_lanes",
+    "links.join_all",
     "links.put_link",
     "outbox.enqueue",
     "outbox.settle",

@@ -40,7 +40,7 @@ async def fill(state, first=1):
             act = NewAction(
                 ActionId(f"a{number}"), "s", "r", 0, "do.it", "Case", {}, {}, is_page=True
             )
-            await outbox.enqueue(tx, seq, lane, [act], NOW)
+            await outbox.enqueue(tx, [outbox.Queued(seq, lane, [act])], NOW)
             (made,) = [await outbox.find_action(tx, f"a{number}")]
             await attempts.begin_attempt(tx, [made], None, NOW, timedelta(seconds=0.1))
             await links.put_link(tx, f"i{number}", "Case", f"r{number}", links.LinkTime(NOW, NOW))

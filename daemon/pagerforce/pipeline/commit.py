@@ -347,13 +347,15 @@ async def store_ruled(
     """
     entries = [journal.Entry(x.event, x.traces, x.echo_of, x.context) for x in ruled]
     numbers = await journal.append(tx, entries, now)
-    for event_seq, item in zip(numbers, ruled, strict=True):
-        if item.actions:
-            lane = await links.join_lanes(tx, item.members)
-            since = doubt.since if doubt is not None and doubt.covers(item.event) else None
-            done = await outbox.recent(tx, lane, now - ANSWER_WINDOW, now)
-            origin = Origin(depth_of(item.event, done, specs), since)
-            await outbox.enqueue(tx, event_seq, lane, item.actions, now, origin=origin)
+    acting = [(seq, item) for seq, item in zip(numbers, ruled, strict=True) if item.actions]
+    joined = await links.join_all(tx, [item.members for _, item in acting])
+    done = await outbox.recent_of(tx, joined, now - ANSWER_WINDOW, now)
+    queued = []
+    for (event_seq, item), lane in zip(acting, joined, strict=True):
+        since = doubt.since if doubt is not None and doubt.covers(item.event) else None
+        origin = Origin(depth_of(item.event, done.get(lane, ()), specs), since)
+        queued.append(outbox.Queued(event_seq, lane, item.actions, origin))
+    await outbox.enqueue(tx, queued, now)
 
 
 async def _world_of_incidents(

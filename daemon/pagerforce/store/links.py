@@ -1,6 +1,6 @@
 """Links, and the lanes that keep the order of actions of linked incidents and records."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 import anyio.lowlevel
@@ -271,21 +271,29 @@ async def count_links(tx: Transaction) -> tuple[int, int]:
 
 async def join_lanes(tx: Transaction, members: Collection[str]) -> str:
     """The one lane of all these incidents and records; joins several lanes into one."""
-    lanes: set[str] = set()
-    known: set[str] = set()
+    return (await join_all(tx, [members]))[0]
+
+
+async def join_all(tx: Transaction, groups: Sequence[Collection[str]]) -> list[str]:
+    """The lane of each group of incidents and records, after all groups were joined in order."""
+    members = {member for group in groups for member in group}
+    lane_of: dict[str, str] = {}
     for chunk in chunks(members):
         sql = f"SELECT member, lane FROM lane_member WHERE member IN ({marks(chunk)})"
-        for member, lane in await tx.rows(sql, chunk):
-            known.add(member)
-            lanes.add(lane)
-    keep = min(lanes) if lanes else min(members)
-    for lane in lanes - {keep}:
-        await _merge_lane(tx, lane, keep)
+        lane_of |= dict(await tx.rows(sql, chunk))
+    known = frozenset(lane_of)
+    for group in groups:
+        lanes = {lane_of[member] for member in group if member in lane_of}
+        keep = min(lanes) if lanes else min(group)
+        for lane in lanes - {keep}:
+            await _merge_lane(tx, lane, keep)
+            lane_of = {key: keep if its == lane else its for key, its in lane_of.items()}
+        lane_of |= dict.fromkeys(group, keep)
     await tx.run_many(
         "INSERT INTO lane_member (member, lane) VALUES (?, ?)",
-        [(member, keep) for member in set(members) - known],
+        [(member, lane_of[member]) for member in sorted(members - known)],
     )
-    return keep
+    return [lane_of[next(iter(group))] for group in groups]
 
 
 async def _merge_lane(tx: Transaction, lane: str, keep: str) -> None:

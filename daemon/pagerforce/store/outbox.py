@@ -105,16 +105,20 @@ def _arguments(text: str) -> Mapping[str, Json]:
     return dict(json.loads(text).items())
 
 
-async def enqueue(
-    tx: Transaction,
-    event_seq: int,
-    lane: str,
-    actions: Sequence[NewAction],
-    now: datetime,
-    *,
-    origin: Origin = FRESH,
-) -> None:
-    """Stores the actions of one event, in order, at the end of their lane."""
+class Queued(Struct, frozen=True):
+    """The actions of one event, in order, for the end of a lane."""
+
+    event_seq: int
+    lane: str
+    actions: Sequence[NewAction]
+    origin: Origin = FRESH
+
+
+async def enqueue(tx: Transaction, queued: Sequence[Queued], now: datetime) -> None:
+    """Stores the actions of these events, in order."""
+    items = [(event, action) for event in queued for action in event.actions]
+    if not items:
+        return
     row = await tx.row(f"SELECT coalesce(max(seq), 0) FROM action WHERE seq < {MOST}")
     first = int(row[0]) + 1 if row else 1
     stamp = to_stamp(now)
@@ -126,8 +130,8 @@ async def enqueue(
         [
             (
                 item.id,
-                first + offset,
-                event_seq,
+                seq,
+                event.event_seq,
                 item.ruleset,
                 item.rule,
                 item.position,
@@ -139,15 +143,15 @@ async def enqueue(
                 item.state.value,
                 item.reason,
                 item.target,
-                lane,
+                event.lane,
                 stamp,
                 stamp,
                 None if item.state is ActionState.PENDING else stamp,
-                origin.depth,
-                int(origin.doubt_since is not None),
-                None if origin.doubt_since is None else to_stamp(origin.doubt_since),
+                event.origin.depth,
+                int(event.origin.doubt_since is not None),
+                None if event.origin.doubt_since is None else to_stamp(event.origin.doubt_since),
             )
-            for offset, item in enumerate(actions)
+            for seq, (event, item) in enumerate(items, first)
         ],
     )
 
@@ -259,21 +263,38 @@ async def recover(tx: Transaction, kinds: Collection[str] | None = None) -> int:
     )
 
 
+_DONE = (
+    '"do", ruleset, rule, args, record_id, incident_id, finished_at, depth, '
+    "(SELECT at FROM event WHERE seq = event_seq)"
+)
+
+
 async def recent(
     tx: Transaction, lane: str, since: datetime, now: datetime, *, limit: int = 100
-) -> list[Done]:
-    """Actions of a lane delivered since then, newest first; none from before a clock change.
+) -> Sequence[Done]:
+    """Actions of a lane delivered since then, newest first; none from before a clock change."""
+    return (await recent_of(tx, [lane], since, now, limit=limit)).get(lane, ())
+
+
+async def recent_of(
+    tx: Transaction, lanes: Collection[str], since: datetime, now: datetime, *, limit: int = 100
+) -> Mapping[str, Sequence[Done]]:
+    """As ``recent``, of many lanes; those without any are left out.
 
     An unreadable one is left out: it is over, and only a hint at its consequences is lost.
     """
-    rows = await tx.rows(
-        'SELECT id, "do", ruleset, rule, args, record_id, incident_id, finished_at, depth, '
-        "(SELECT at FROM event WHERE seq = event_seq) "
-        "FROM action WHERE lane = ? AND state = 'delivered' AND finished_at > ? AND finished_at <= ? "
-        "ORDER BY finished_at DESC, seq DESC LIMIT ?",
-        (lane, to_stamp(since), to_stamp(now), limit),
-    )
-    return each(tx, "action", rows, _to_done)
+    found: dict[str, list[Done]] = {}
+    for chunk in chunks(set(lanes)):
+        rows = await tx.rows(
+            f"SELECT id, {_DONE}, lane FROM (SELECT *, row_number() OVER "
+            "(PARTITION BY lane ORDER BY finished_at DESC, seq DESC) AS place FROM action "
+            f"WHERE lane IN ({marks(chunk)}) AND state = 'delivered' AND finished_at > ? "
+            "AND finished_at <= ?) AS done WHERE place <= ? ORDER BY lane, place",
+            (*chunk, to_stamp(since), to_stamp(now), limit),
+        )
+        for lane, done in each(tx, "action", rows, lambda row: (row[-1], _to_done(row[:-1]))):
+            found.setdefault(lane, []).append(done)
+    return found
 
 
 def _to_done(row: Row) -> Done:
