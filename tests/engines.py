@@ -1,7 +1,7 @@
 """The engines that keep the state in tests: SQLite, and PostgreSQL.
 
 Tests of the store run on both. The other tests keep the state in SQLite, or with
-``STATE=postgresql`` in PostgreSQL. Each state has a schema of its own, which is dropped at the end.
+``STATE=postgresql`` in PostgreSQL. Each state has a schema of its own.
 """
 
 import os
@@ -43,16 +43,14 @@ def open_engine(engine: str, folder: Path) -> Iterator[State]:
         yield PostgresqlState(Place(url, name))
 
 
-@contextmanager
-def state_of(config: Path) -> Iterator[None]:
+def choose_engine(config: Path) -> None:
     """Lets a configuration keep its state in the engine of this run."""
     if not IS_POSTGRESQL:
-        yield
         return
-    with _schema() as (url, name):
-        with config.open("a", encoding="utf-8") as file:
-            file.write(f'\n[state]\nurl = "{url}"\nconnection = "{name}"\n')
-        yield
+    need_postgresql()
+    url, name = shared_server().url(), f"test_{secrets.token_hex(6)}"
+    with config.open("a", encoding="utf-8") as file:
+        file.write(f'\n[state]\nurl = "{url}"\nconnection = "{name}"\n')
 
 
 class Frozen:

@@ -12,7 +12,7 @@ import httpx
 from anyio.abc import Process
 from prometheus_client.parser import text_string_to_metric_families
 
-from engines import state_of
+from engines import choose_engine
 from pagerforce.sandbox.running import Intervals, RunningSandbox, free_port, open_sandbox
 
 
@@ -136,8 +136,8 @@ async def open_stage(
     port = free_port()
     pace = Intervals("0.3s", "0.1s", f"127.0.0.1:{port}")
     async with open_sandbox(folder, tls=tls, pace=pace, rules=rules) as desk:
-        with state_of(desk.config):
-            yield Stage(desk, port)
+        choose_engine(desk.config)
+        yield Stage(desk, port)
 
 
 async def command(*words: str, config: Path | None = None, **environ: str) -> tuple[int, str, str]:

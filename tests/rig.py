@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio
 
-from engines import Frozen, state_of
+from engines import Frozen, choose_engine
 from pagerforce.config.load import load_config
 from pagerforce.config.secret import load_secrets
 from pagerforce.errors import RemoteError
@@ -329,5 +329,5 @@ async def held(
 async def open_rig(folder: Path, rules: str | None = None) -> AsyncIterator[Rig]:
     clock = ManualClock(START)
     async with open_sandbox(folder, clock=clock, rules=rules) as desk:
-        with state_of(desk.config):
-            yield Rig(desk, clock)
+        choose_engine(desk.config)
+        yield Rig(desk, clock)

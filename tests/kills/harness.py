@@ -15,7 +15,7 @@ from pathlib import Path
 
 import anyio
 
-from engines import state_of
+from engines import choose_engine
 from kills.automation import automate
 from kills.crash_points import CrashPoint
 from kills.deeds import Script
@@ -215,8 +215,8 @@ async def run(kills: int, seed: int, folder: Path) -> Reckoning:
         automate(desk.salesforce)
         text = desk.config.read_text() + "\n[delivery]\nloop_limit = 10000\n"
         desk.config.write_text(text)
-        with state_of(desk.config):
-            return await Run(desk, seed).play(kills)
+        choose_engine(desk.config)
+        return await Run(desk, seed).play(kills)
 
 
 def main(words: list[str]) -> int:

@@ -5,6 +5,7 @@ import json
 import anyio
 import pytest
 
+from engines import IS_POSTGRESQL
 from pagerforce.sandbox.salesforce import app
 from process import command, open_stage, until
 
@@ -39,6 +40,8 @@ async def test_a_refreshed_sandbox_is_refused_and_check_says_so(tmp_path, other_
         _, out, _ = await command("check", "--json", config=stage.desk.config)
         codes = {line["code"]: line["remedy"] for line in json.loads(out) if not line["ok"]}
         assert "start over" in codes["salesforce.wrong_org"]
+        if IS_POSTGRESQL:
+            stage.edit('connection = "', 'connection = "new_')
         for path in (tmp_path / "state").glob("pagerforce.db*"):
             path.rename(tmp_path / path.name)
         async with stage.daemon() as running:

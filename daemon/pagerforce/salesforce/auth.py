@@ -246,7 +246,8 @@ class JwtSession:
             f"the state was created with org {self._made_with}, whose Ids are not valid in this org"
             " (was a sandbox refreshed?): check login_url and username, or start over with this"
             " org: stop the daemon and move pagerforce.db, and all files in the state folder whose"
-            " names begin with pagerforce.db, out of that folder"
+            " names begin with pagerforce.db, out of that folder; with state.url, give state.connection"
+            " another name"
         )
 
     async def _send_dated(self) -> tuple[Answer, bool]:

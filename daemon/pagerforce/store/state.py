@@ -51,8 +51,8 @@ class State(Protocol):
             StoreError: it cannot be used.
         """
 
-    def exists(self) -> bool:
-        """Whether it was created before."""
+    async def exists(self) -> bool:
+        """Whether it was created before, as far as this user and this host can see."""
 
     def check_rights(self, word: str, *, is_change: bool) -> None:
         """Checks that this user may use it without the daemon; ``word``: the command.

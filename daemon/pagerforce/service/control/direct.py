@@ -42,14 +42,14 @@ def call_directly(
     loaded = load_config(config, catalog=CATALOG, environ=environ)
     state = find_state(loaded.config, environ)
     state.check_rights(operation.word_for(request), is_change=operation.changes(request))
-    has_state = state.exists()
 
     async def run() -> Any:  # noqa: ANN401
         async def say(text: str, share: float | None = None) -> None:
             tell(text, share)
 
         is_change = operation.changes(request)
-        wanted = state if operation.needs_state or has_state else None
+        is_wanted = operation.needs_state or await state.exists()
+        wanted = state if is_wanted else None
         async with _open_home(config, environ, wanted, is_change=is_change) as home:
             caller = find_caller(own_peer(), os.geteuid())
             given = None if lines is None else _each(lines)

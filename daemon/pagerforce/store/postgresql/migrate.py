@@ -62,6 +62,19 @@ async def prepare(
         raise to_store_error(place.name, error) from error
 
 
+async def has_schema(place: Place) -> bool:
+    """Whether there is a state.
+
+    Raises:
+        StoreError: the server can't be asked.
+    """
+    try:
+        async with await connect(place) as connection:
+            return await find_schema(place, connection) > 0
+    except psycopg.Error as error:
+        raise to_store_error(place.name, error) from error
+
+
 async def look(place: Place) -> Server:
     """What ``check`` says about the server.
 

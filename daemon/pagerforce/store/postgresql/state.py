@@ -10,12 +10,13 @@ from pathlib import Path
 import anyio
 from msgspec import Struct
 
+from pagerforce.errors import StoreError
 from pagerforce.host.state import DATABASE
 from pagerforce.store.codec import to_stamp
 from pagerforce.store.database import Database
 from pagerforce.store.facts import BACKED_UP_AT
 from pagerforce.store.postgresql.engine import Connect, Place, connect, open_prepared
-from pagerforce.store.postgresql.migrate import look, prepare
+from pagerforce.store.postgresql.migrate import has_schema, look, prepare
 from pagerforce.store.postgresql.transfer import dump, load
 from pagerforce.store.sqlite.backup import Backup, OpenCopy, Restored, judge, marks
 from pagerforce.store.sqlite.copying import Step, private_file
@@ -62,9 +63,12 @@ class PostgresqlState(Struct, frozen=True):
         """Looks at the server and at the settings of this user."""
         return await look(self.place)
 
-    def exists(self) -> bool:
-        """Unknown until it is opened."""
-        return True
+    async def exists(self) -> bool:
+        """Whether there is a schema of this connection; False if the server can't be asked."""
+        try:
+            return await has_schema(self.place)
+        except StoreError:
+            return False
 
     def check_rights(self, word: str, *, is_change: bool) -> None:
         """The server decides: whoever has the user and its password may do everything."""
