@@ -6,6 +6,7 @@ import sqlite3
 import stat
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import anyio
 import pytest
@@ -72,7 +73,7 @@ async def test_a_restore_keeps_what_it_replaces(tmp_path):
     done = restore(copy, path, NOW)
     assert read(path) == "old"
     assert read(done.replaced) == "new"
-    assert done.replaced.name == "pagerforce.db.replaced-20260302T080000Z"
+    assert Path(done.replaced).name == "pagerforce.db.replaced-20260302T080000Z"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not list(tmp_path.glob("*-wal"))
 
@@ -95,9 +96,13 @@ async def test_a_log_left_by_a_crash_is_not_played_into_the_restored_file(tmp_pa
     done = restore(copy, crashed / "pagerforce.db", NOW)
     assert read(crashed / "pagerforce.db") == "old"
     if is_damaged:
-        assert done.replaced.with_name(f"{done.replaced.name}-wal").read_bytes() == log
+        assert Path(done.replaced).with_name(f"{Path(done.replaced).name}-wal").read_bytes() == log
     else:
         assert read(done.replaced) == "in the log only"
+
+
+def bytes_of(name):
+    return Path(name).read_bytes()
 
 
 async def test_a_damaged_database_is_replaced_without_surgery(tmp_path):
@@ -110,7 +115,7 @@ async def test_a_damaged_database_is_replaced_without_surgery(tmp_path):
             pass
     done = restore(copy, path, NOW)
     assert read(path) == "1"
-    assert done.replaced.read_bytes().startswith(b"nothing sensible")
+    assert bytes_of(done.replaced).startswith(b"nothing sensible")
     path.unlink()
     assert restore(copy, path, NOW.replace(hour=9)).replaced is None
     assert read(path) == "1"

@@ -1,12 +1,10 @@
-"""What is PostgreSQL's alone: lost connections, one writer, the schema's sameness with SQLite's."""
+"""What is PostgreSQL's alone: lost connections, one writer, what check says of the server."""
 
-import re
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -15,7 +13,6 @@ from pagerforce.config.load import load_config
 from pagerforce.config.schema import StateSettings
 from pagerforce.config.secret import Secret
 from pagerforce.errors import (
-    SchemaTooNewError,
     StateInUseError,
     StatementError,
     StoreError,
@@ -26,8 +23,6 @@ from pagerforce.service.checks.keeping import keeping_lines
 from pagerforce.service.state import find_state
 from pagerforce.store import facts
 from pagerforce.store.database import savepoint
-from pagerforce.store.sqlite.migrate import known_schema
-from pagerforce.store.sqlite.migrate import migrations as of_sqlite
 from pagerforce.store.state import Server
 from postgresql_server import create_server, shared_server
 from rig import open_rig
@@ -36,11 +31,7 @@ pytest.importorskip("psycopg")
 
 from pagerforce.store.postgresql.dialect import to_postgresql, to_values
 from pagerforce.store.postgresql.engine import Place, is_local, unproved_mode
-from pagerforce.store.postgresql.migrate import migrations as of_postgresql
 from pagerforce.store.postgresql.state import PostgresqlState
-
-OWN_TABLES = {"migration", "batch"}
-TYPES = {"text": "TEXT", "bigint": "INTEGER", "double precision": "REAL"}
 
 
 @pytest.fixture
@@ -63,99 +54,6 @@ def end_sessions():
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
         "WHERE application_name = 'pagerforce' AND pid <> pg_backend_pid()"
     )
-
-
-# The schema --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def sqlite_schema():
-    with closing(sqlite3.connect(":memory:")) as connection:
-        for script in of_sqlite().values():
-            connection.executescript(script)
-        yield connection
-
-
-async def test_both_engines_have_the_same_tables_and_columns(state, sqlite_schema):
-    wanted = {}
-    for (table,) in sqlite_schema.execute("SELECT name FROM sqlite_schema WHERE type = 'table'"):
-        for _, name, kind, is_needed, default, key in sqlite_schema.execute(
-            f"PRAGMA table_info({table})"
-        ):
-            wanted[table, name] = kind, bool(is_needed or key), default, bool(key)
-    async with state.open():
-        rows = ask(
-            "SELECT a.attrelid::regclass::text, attname, format_type(atttypid, atttypmod), attnotnull, "
-            "pg_get_expr(adbin, adrelid), EXISTS (SELECT 1 FROM pg_index WHERE indrelid = attrelid "
-            "AND indisprimary AND attnum = ANY (indkey)), collname "
-            "FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid "
-            "LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum "
-            "LEFT JOIN pg_collation n ON n.oid = attcollation "
-            "WHERE relkind = 'r' AND attnum > 0 AND relnamespace = %s::regnamespace",
-            state.place.schema,
-        )
-    found = {}
-    for table, name, kind, is_needed, default, is_key, collation in rows:
-        plain = table.split(".")[-1]
-        if plain not in OWN_TABLES:
-            found[plain, name] = TYPES[kind], is_needed, default, is_key
-            assert collation in (None, "C"), (plain, name)
-    assert found == wanted
-
-
-async def test_both_engines_have_the_same_indexes(state, sqlite_schema):
-    wanted = {
-        name: normal(sql)
-        for name, sql in sqlite_schema.execute(
-            "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
-        )
-    }
-    texts = " ".join(of_postgresql().values())
-    written = {
-        found[1]: normal(found[0].rstrip(";"))
-        for found in re.finditer(r"CREATE (?:UNIQUE )?INDEX (\w+) [^;]+;", texts)
-    }
-    async with state.open():
-        rows = ask(
-            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = %s", state.place.schema
-        )
-    unique = {
-        tuple(sorted(re.findall(r"\((.+?)\)", text)[0].split(", ")))
-        for _, text in rows
-        if "UNIQUE" in text and "WHERE" not in text
-    }
-    assert written == wanted
-    assert wanted.keys() <= {name for name, _ in rows}
-    for (table,) in sqlite_schema.execute("SELECT name FROM sqlite_schema WHERE type = 'table'"):
-        for _, name, is_unique, origin, is_partial in sqlite_schema.execute(
-            f"PRAGMA index_list({table})"
-        ):
-            if is_unique and origin in ("u", "pk") and not is_partial:
-                columns = [row[2] for row in sqlite_schema.execute(f"PRAGMA index_info({name})")]
-                assert tuple(sorted(columns)) in unique, (table, columns)
-
-
-def normal(sql):
-    return " ".join(sql.replace('"', "").split())
-
-
-def test_later_migrations_have_the_same_numbers():
-    first = min(of_postgresql())
-    assert {number for number in of_sqlite() if number > first} == of_postgresql().keys() - {first}
-
-
-async def test_a_later_schema_is_refused_and_a_missing_one_not_created_by_readers(state):
-    with pytest.raises(StoreError, match="there is no state"):
-        async with state.open(read_only=True):
-            pass
-    async with state.open() as database, database.read() as tx:
-        assert await tx.schema() == known_schema()
-        assert await tx.size_bytes() > 0
-    ask(f'INSERT INTO "{state.place.schema}".migration (number) VALUES (99)')
-    for read_only in (True, False):
-        with pytest.raises(SchemaTooNewError, match="schema 99"):
-            async with state.open(read_only=read_only):
-                pass
 
 
 # Connections -------------------------------------------------------------------------------------

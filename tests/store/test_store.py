@@ -2,9 +2,7 @@
 
 import json
 import sqlite3
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from random import Random
 
 import pytest
 
@@ -371,34 +369,3 @@ async def test_an_attempt_keeps_the_latest_that_the_servers_clock_was_seen(state
             await outbox.settle(tx, found, uncertain, NOW, timedelta(seconds=ended))
             (tried,) = await attempts.tried(tx, name)
             assert tried.ahead == timedelta(seconds=kept)
-
-
-class UndoneError(Exception):
-    pass
-
-
-async def test_groups_joined_at_once_have_the_lanes_of_groups_joined_one_by_one(state):
-    dice = Random(17)
-    async with state.open() as database:
-        for _ in range(30):
-            groups = [
-                [f"m{dice.randrange(12)}" for _ in range(dice.randint(1, 3))] for _ in range(5)
-            ]
-            before = [[f"m{dice.randrange(12)}" for _ in range(2)] for _ in range(2)]
-            found = []
-            for together in (False, True):
-                with suppress(UndoneError):
-                    async with database.write() as tx:
-                        for number, members in enumerate(before):
-                            await enqueue(tx, number, members, action(f"a{number}"))
-                        if together:
-                            lanes = await links.join_all(tx, groups)
-                        else:
-                            for members in groups:
-                                await links.join_lanes(tx, members)
-                            lanes = [await links.join_lanes(tx, members) for members in groups]
-                        members = sorted(await tx.rows("SELECT member, lane FROM lane_member"))
-                        actions = sorted(await tx.rows("SELECT id, lane FROM action"))
-                        found.append((lanes, members, actions))
-                        raise UndoneError
-            assert found[0] == found[1], (before, groups)
