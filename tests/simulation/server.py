@@ -149,6 +149,9 @@ class Cursor:
         self.rowcount = raw.rowcount
         self.statusmessage = raw.statusmessage
 
+    def nextset(self) -> bool | None:
+        return self._raw.nextset()
+
     async def fetchone(self) -> Any:
         return self._raw.fetchone()
 

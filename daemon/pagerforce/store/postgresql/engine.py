@@ -89,6 +89,11 @@ class PostgresqlConnection:
         self._is_writer = is_writer
         self._connection: AsyncConnection[Row] | None = None
         self._signature = secrets.token_hex(16)
+        # Without parameters, both statements take one round trip.
+        self._beginning = (
+            "BEGIN; UPDATE batch SET number = number + 1, "
+            f"signature = '{self._signature}' RETURNING number"
+        ).encode()
         self._session: Row | None = None  # process id and start
         self._batch = 0
         self._is_writing = False
@@ -160,12 +165,9 @@ class PostgresqlConnection:
     async def begin(self) -> None:
         """Begins a writing transaction."""
         with self._explaining():
-            await self._outside(b"BEGIN")
+            cursor = await self._outside(self._beginning)
             self._is_writing = True
-            cursor = await self._known().execute(
-                "UPDATE batch SET number = number + 1, signature = %s RETURNING number",
-                (self._signature,),
-            )
+            cursor.nextset()  # of BEGIN
             row = await cursor.fetchone()
             if row is None:
                 raise psycopg.errors.UndefinedTable("the table batch is empty")
