@@ -3,19 +3,22 @@
 from contextlib import asynccontextmanager
 
 import pytest
+from anyio.to_thread import run_sync
 
+from pagerforce.config.load import load_config
 from pagerforce.own_writes.whose import FORGOTTEN
-from pagerforce.store.sqlite.backup import back_up, restore
+from pagerforce.service.catalog import CATALOG
+from pagerforce.service.state import find_state
 from rig import INCIDENT, JANE, SAM, open_rig
 
 
 def state(rig):
-    return rig.desk.folder / "state" / "pagerforce.db"
+    return find_state(load_config(rig.desk.config, catalog=CATALOG, environ={}).config, {})
 
 
-def save(rig):
+async def save(rig):
     target = rig.desk.folder / "saved.db"
-    back_up(state(rig), target, rig.host.now())
+    await run_sync(state(rig).back_up, target, rig.host.now())
     return target
 
 
@@ -23,7 +26,7 @@ def save(rig):
 async def restarted(rig, saved, *, turns=12, after=600):
     """The daemon once more, that many seconds later, from the backup; it has caught up."""
     rig.advance(after)
-    restore(saved, state(rig), rig.host.now())
+    await run_sync(state(rig).restore, saved, rig.host.now())
     async with rig.daemon() as daemon:
         await daemon.step(turns, seconds=20)
         yield daemon
@@ -48,7 +51,7 @@ async def test_what_was_done_since_the_backup_is_not_done_again(tmp_path):
     async with open_rig(tmp_path) as rig:
         async with rig.daemon() as daemon:
             old_record, old_incident = await rig.paged(daemon, "known to the backup")
-            saved = save(rig)
+            saved = await save(rig)
             new_record, new_incident = await rig.paged(daemon, "after the backup")
             rig.pd.acknowledge(new_incident, by=JANE)
             rig.pd.annotate(old_incident, "on my way", by=JANE)
@@ -76,7 +79,7 @@ async def test_what_happened_while_nothing_ran_is_done_once(tmp_path):
     async with open_rig(tmp_path) as rig:
         async with rig.daemon() as daemon:
             record, incident = await rig.paged(daemon)
-            saved = save(rig)
+            saved = await save(rig)
         rig.pd.acknowledge(incident, by=JANE)
         rig.comment(record, "anybody there?")
         rig.raise_to_1(rig.open_record("nobody was told of this"))
@@ -108,7 +111,7 @@ actions = [{ do = "pagerduty.create_incident", title = "x", unless_linked = "ope
         async with rig.daemon() as daemon:
             record = rig.open_record("Core switch down")
             await daemon.step()
-            saved = save(rig)
+            saved = await save(rig)
             rig.raise_to_1(record)
             await daemon.step()
             (incident,) = rig.incidents()
@@ -136,7 +139,7 @@ async def test_what_waited_in_the_backup_is_searched_for(tmp_path):
             rig.raise_to_1(rig.open_record("a second page"))
             rig.advance(5)
             await daemon.poll()
-            saved = save(rig)
+            saved = await save(rig)
             await daemon.deliver()
             await daemon.step(3)
             before = world(rig)
@@ -149,7 +152,7 @@ async def test_a_person_with_the_integrations_account_causes_events(tmp_path):
     async with open_rig(tmp_path) as rig:
         async with rig.daemon() as daemon:
             record, incident = await rig.paged(daemon)
-            saved = save(rig)
+            saved = await save(rig)
             rig.comment(record, "copied by us")
             await daemon.step(3)
             rig.pd.annotate(incident, "typed by a person", by="PINTEG1")
@@ -192,7 +195,7 @@ async def test_a_workflow_is_not_run_again_but_reported(tmp_path):
             rig.open_record()
             await daemon.step()
             (incident,) = rig.incidents()
-            saved = save(rig)
+            saved = await save(rig)
             rig.pd.acknowledge(incident["id"], by=JANE)
             await daemon.step(3)
             runs = rig.pd.workflow_runs
@@ -235,7 +238,7 @@ async def test_what_people_undid_since_stays_undone(tmp_path, status):
             record = rig.open_record()
             await daemon.step()
             (incident,) = rig.incidents()
-            saved = save(rig)
+            saved = await save(rig)
             rig.set_status(record, status)
             await daemon.step(3)
             assert rig.pd.incident(incident["id"])["status"] != "triggered"
@@ -253,7 +256,7 @@ async def test_what_is_treated_as_own_is_in_the_journal(tmp_path):
         async with rig.daemon() as daemon:
             record = rig.open_record()
             await daemon.step()
-            saved = save(rig)
+            saved = await save(rig)
             rig.raise_to_1(record)
             await daemon.step()
         async with restarted(rig, saved, turns=8) as daemon:
@@ -281,7 +284,7 @@ async def test_an_own_comment_without_an_expectation_is_no_event(tmp_path):
             record = rig.open_record()
             await daemon.step()
             (incident,) = rig.incidents()
-            saved = save(rig)
+            saved = await save(rig)
             for status in ("IN PROGRESS", "ACKNOWLEDGED"):
                 rig.set_status(record, status)
                 await daemon.step(3)

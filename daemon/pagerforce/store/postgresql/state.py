@@ -20,6 +20,7 @@ from pagerforce.store.postgresql.migrate import has_schema, look, prepare
 from pagerforce.store.postgresql.transfer import dump, load
 from pagerforce.store.sqlite.backup import Backup, OpenCopy, Restored, judge, marks
 from pagerforce.store.sqlite.copying import Step, private_file
+from pagerforce.store.sqlite.engine import make_folder
 from pagerforce.store.sqlite.given import open_given
 from pagerforce.store.sqlite.migrate import prepare as prepare_file
 from pagerforce.store.sqlite.trouble import to_file_error
@@ -55,6 +56,7 @@ class PostgresqlState(Struct, frozen=True):
     async def _copy_before(self, target: int) -> None:
         """A copy in the state folder, as SQLite's migrations make one: it can be restored."""
         path = (self.folder or Path()) / f"{DATABASE}.before-schema-{target}"
+        make_folder(path)
         with private_file(path, replace=True) as part:
             await dump(self.place, part, {}, is_older=True)
             judge(part, path)
@@ -109,6 +111,8 @@ class PostgresqlState(Struct, frozen=True):
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
         """A private folder, removed at the end."""
+        if self.folder is not None:
+            make_folder(self.folder / DATABASE)
         try:
             with tempfile.TemporaryDirectory(prefix=".pagerforce-", dir=self.folder) as name:
                 yield Path(name)
