@@ -48,7 +48,7 @@ test: $(STAMP)  ## all tests except those against the real Prometheus
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not monitoring"
 
 test-postgresql: $(STAMP) ## the tests of the pipeline and the commands with the state in PostgreSQL
-	STATE=postgresql $(BIN)/python -m pytest -n 2 --dist worksteal tests/store tests/pipeline tests/control tests/service tests/storage/test_restore.py tests/system tests/verify
+	STATE=postgresql $(BIN)/python -m pytest -n 2 --dist worksteal tests/store tests/pipeline tests/control tests/service tests/storage tests/property tests/system tests/verify
 
 test-monitoring: $(MONITORING) ## alerts, dashboard and metrics against the real Prometheus
 	$(BIN)/python -m pytest tests/monitoring

@@ -1,18 +1,24 @@
-"""A database connection that fails, or copies its files, at a chosen statement.
+"""A connection of the store that fails, or copies its files, at a chosen statement.
 
-It is between pagerforce's code and the real aiosqlite connection of a real file: SQLite cannot be made to
-run out of space at the n-th statement. Only tests insert it, through ``Database``'s private attribute.
+It is between the store and the real engine of a real state: neither SQLite nor PostgreSQL can be made to run
+out of space at the n-th statement. Only tests insert it, through ``Database``'s private attribute.
 """
 
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pagerforce.store.sqlite.trouble import to_store_error
 
 Hook = Callable[[str, int], Awaitable[None]]
 
 
 class WatchedConnection:
-    """Calls ``before`` and ``after`` each statement of a writing transaction with its number in it."""
+    """Calls ``before`` and ``after`` each statement of a writing transaction with its number in it.
+
+    An error of SQLite that a hook raises is explained as the engine explains its own.
+    """
 
     def __init__(self, inner, before=None, after=None):
         self._inner = inner
@@ -20,69 +26,48 @@ class WatchedConnection:
         self._number = 0
         self._is_writing = False
 
-    def execute(self, sql, values=()):
-        return _Awaitable(self, lambda: self._inner.execute(sql, values), sql)
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
 
-    def executemany(self, sql, rows):
-        return _Awaitable(self, lambda: self._inner.executemany(sql, rows), sql)
+    async def begin(self):
+        self._is_writing, self._number = True, 0
+        await self._watched("BEGIN", self._inner.begin)
 
-    def execute_fetchall(self, sql, values=()):
-        return _Awaitable(self, lambda: self._inner.execute_fetchall(sql, values), sql)
+    async def commit(self):
+        await self._watched("COMMIT", self._inner.commit)
+        self._is_writing = False
 
-    @property
-    def in_transaction(self):
-        return self._inner.in_transaction
+    async def roll_back(self):
+        self._is_writing = False
+        await self._inner.roll_back()
 
-    async def close(self):
-        await self._inner.close()
+    async def run(self, sql, values):
+        return await self._watched(sql, self._inner.run, sql, values)
 
-    async def enter(self, sql):
-        if sql.startswith("BEGIN"):
-            self._is_writing, self._number = True, 0
-        if self._is_writing and sql != "ROLLBACK":
-            self._number += 1
-            if self._before is not None:
-                try:
-                    await self._before(sql, self._number)
-                except BaseException:
-                    self._is_writing = False
-                    raise
+    async def run_many(self, sql, rows):
+        return await self._watched(sql, self._inner.run_many, sql, rows)
 
-    async def leave(self, sql):
-        if self._is_writing and sql != "ROLLBACK" and self._after is not None:
+    async def rows(self, sql, values):
+        return await self._watched(sql, self._inner.rows, sql, values)
+
+    async def _watched(self, sql, task, *arguments):
+        if not self._is_writing:
+            return await task(*arguments)
+        self._number += 1
+        if self._before is not None:
+            try:
+                await self._before(sql, self._number)
+            except sqlite3.Error as error:
+                raise to_store_error(Path("pagerforce.db"), error) from error
+        result = await task(*arguments)
+        if self._after is not None:
             await self._after(sql, self._number)
-        if sql in ("COMMIT", "ROLLBACK"):
-            self._is_writing = False
-
-
-class _Awaitable:
-    """Supports both ``await`` and ``async with``, like aiosqlite's own results."""
-
-    def __init__(self, owner, start, sql):
-        self._owner, self._start, self._sql = owner, start, sql
-        self._cursor = None
-
-    async def _run(self):
-        await self._owner.enter(self._sql)
-        result = await self._start()
-        await self._owner.leave(self._sql)
         return result
-
-    def __await__(self):
-        return self._run().__await__()
-
-    async def __aenter__(self):
-        self._cursor = await self._run()
-        return self._cursor
-
-    async def __aexit__(self, *_):
-        await self._cursor.close()
 
 
 def watch(database, before=None, after=None):
     """Puts a watched connection into an open database."""
-    engine = database._connection
-    engine._connection = WatchedConnection(engine._connection, before, after)
+    database._connection = WatchedConnection(database._connection, before, after)
 
 
 def sqlite_error(name):

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 import anyio
 import pytest
 
+from engines import IS_POSTGRESQL
 from pagerforce.errors import StoreDamagedError, StoreError, StoreUnavailableError
 from pagerforce.pipeline import deliver
 from pagerforce.store import facts
@@ -52,6 +53,9 @@ async def persist(task):
             return await task()
         except StoreUnavailableError:
             continue
+
+
+of_a_file = pytest.mark.skipif(IS_POSTGRESQL, reason="fills the file system of SQLite's file")
 
 
 @pytest.fixture
@@ -124,6 +128,7 @@ def suppress_no_space():
 @pytest.mark.skipif(
     shutil.which("mount") is None or os.geteuid() != 0, reason="needs root to mount"
 )
+@of_a_file
 async def test_a_life_on_a_disk_that_is_full_for_a_while(tmp_path, short_waits):
     async with open_rig(tmp_path) as rig:
         with small_disk(tmp_path / "state", 4096):

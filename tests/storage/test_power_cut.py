@@ -10,9 +10,12 @@ import shutil
 
 import pytest
 
+from engines import IS_POSTGRESQL
 from rig import open_rig
 from storage.faulty import watch
 from storage.story import ACTS, Story, check, check_state
+
+pytestmark = pytest.mark.skipif(IS_POSTGRESQL, reason="copies SQLite's file and its log")
 
 
 class PowerCut(BaseException):
