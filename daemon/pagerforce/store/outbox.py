@@ -263,10 +263,7 @@ async def recover(tx: Transaction, kinds: Collection[str] | None = None) -> int:
     )
 
 
-_DONE = (
-    '"do", ruleset, rule, args, record_id, incident_id, finished_at, depth, '
-    "(SELECT at FROM event WHERE seq = event_seq)"
-)
+_DONE = 'id, "do", ruleset, rule, args, record_id, incident_id, finished_at, depth'
 
 
 async def recent(
@@ -286,7 +283,8 @@ async def recent_of(
     found: dict[str, list[Done]] = {}
     for chunk in chunks(set(lanes)):
         rows = await tx.rows(
-            f"SELECT id, {_DONE}, lane FROM (SELECT *, row_number() OVER "
+            f"SELECT {_DONE}, (SELECT at FROM event WHERE seq = event_seq), lane FROM "
+            f"(SELECT {_DONE}, event_seq, lane, row_number() OVER "
             "(PARTITION BY lane ORDER BY finished_at DESC, seq DESC) AS place FROM action "
             f"WHERE lane IN ({marks(chunk)}) AND state = 'delivered' AND finished_at > ? "
             "AND finished_at <= ?) AS done WHERE place <= ? ORDER BY lane, place",
