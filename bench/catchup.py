@@ -30,8 +30,8 @@ from bench.table import Bound, Figure
 from pagerforce.model.ids import IncidentId, RecordId
 from pagerforce.sandbox.salesforce.remedyforce import INCIDENT
 from pagerforce.store import links
-from pagerforce.store.database import open_database
 from pagerforce.store.links import LinkTime
+from pagerforce.store.sqlite.engine import open_database
 
 P = "BMCServiceDesk__"
 OUTAGE = timedelta(hours=8)

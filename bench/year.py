@@ -29,10 +29,11 @@ from pagerforce.model.incident import Incident, IncidentStatus, Person, Ref
 from pagerforce.model.record import Record
 from pagerforce.store import retention
 from pagerforce.store.codec import Encoder, to_stamp, to_text
-from pagerforce.store.database import Database, open_database
+from pagerforce.store.database import Database
 from pagerforce.store.event_text import shorten
 from pagerforce.store.retention import Limits, Progress
 from pagerforce.store.shared_texts import FIND_ID, SharedText, share, share_contexts
+from pagerforce.store.sqlite.engine import open_database
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 OBJECT, COMMENTS = "BMCServiceDesk__Incident__c", "BMCServiceDesk__IncidentHistory__c"
@@ -204,7 +205,7 @@ async def live(path: Path, days: int, changes: int) -> None:
     per_day = max(1, changes // 10)
     progress, largest, number = Progress(), 0, 0
     async with open_database(path) as database:
-        await database._connection.execute("PRAGMA synchronous = OFF")  # noqa: SLF001 - speed only
+        await database._connection._connection.execute("PRAGMA synchronous = OFF")  # noqa: SLF001 - speed only
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous = OFF")
             for day in range(days):
