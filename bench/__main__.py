@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import alternatives, bursts, catchup, idle, ingest, latency, resident, rules
+from bench import alternatives, bursts, catchup, engines, idle, ingest, latency, resident, rules
 from bench.size import FULL, SMOKE, Size
 from bench.table import Figure, Section, put_on_page, to_json, to_markdown
 
@@ -32,6 +32,7 @@ BENCHMARKS: dict[str, tuple[str, Measure]] = {
     "ingest": ("Ingest", ingest.measure),
     "resident": ("Memory, start and idleness", resident.measure),
     "catchup": ("Catching up after an outage", catchup.measure),
+    "engines": ("PostgreSQL beside SQLite", engines.measure),
     "alternatives": ("Beside the alternatives", alternatives.measure),
 }
 

@@ -37,11 +37,13 @@ async def _first_rows(parts: Parts) -> None:
     await parts.salesforce_reader.start()
 
 
-async def _changed_rows(parts: Parts) -> None:
+async def read_rows(parts: Parts) -> None:
+    """Reads Salesforce to the end."""
     await parts.salesforce_reader.poll()
 
 
-async def _entries(parts: Parts) -> None:
+async def read_entries(parts: Parts) -> None:
+    """Reads PagerDuty to the end."""
     await parts.pagerduty_reader.poll()
 
 
@@ -77,11 +79,11 @@ def _figure(stage: Stage, tapes: Tapes, size: Size, kind: str) -> Figure:
             _ROW_BATCH, 35_000, "decoded and stored as snapshots",
         ),
         "changed": (
-            "Salesforce rows of 20 fields, changed", "before", _changed_rows, size.rows, "event",
+            "Salesforce rows of 20 fields, changed", "before", read_rows, size.rows, "event",
             _ROW_BATCH, 12_000, "compared with the snapshot, evaluated, journalled before and after",
         ),
         "entries": (
-            "log entries with their incident", "before", _entries, size.entries, "event",
+            "log entries with their incident", "before", read_entries, size.entries, "event",
             _ENTRY_BATCH, 16_000, "folded into the incident, evaluated, journalled before and after",
         ),
     }[kind]  # fmt: skip
@@ -113,8 +115,8 @@ async def _prepare(stage: Stage, tapes: Tapes) -> None:
 
 async def _record_changes(stage: Stage, tapes: Tapes) -> None:
     async with tapes.recording():
-        await replay(stage, tapes, "before", _changed_rows)
-        await replay(stage, tapes, "before", _entries)
+        await replay(stage, tapes, "before", read_rows)
+        await replay(stage, tapes, "before", read_entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,8 @@ class Spent:
 
 async def poll_both(parts: Parts) -> None:
     """Both sides, read to the end."""
-    await _changed_rows(parts)
-    await _entries(parts)
+    await read_rows(parts)
+    await read_entries(parts)
 
 
 async def replay(

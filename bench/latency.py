@@ -51,7 +51,7 @@ class _Watch:
 
 def measure(size: Size, folder: Path) -> Iterator[Figure]:
     """Measures both ways, at one poll per second and at the default intervals."""
-    found = _live(size, folder / "latency")
+    found = live(size, folder / "latency")
     for way, seconds in found.items():
         cuts = statistics.quantiles(seconds, n=100, method="inclusive")
         what = f"{way}, poll 1 s, 60 changes a minute each way"
@@ -60,7 +60,7 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
         whole = Bound("an interval, s", [1.0])
         yield Figure(f"latency p99: {what}", "s", [cuts[98]], reach=1.75, bound=whole)
     way = "Salesforce → PagerDuty"
-    seconds = _live(size, folder / "stream", apart=_ALONE_SECONDS)[way]
+    seconds = live(size, folder / "stream", apart=_ALONE_SECONDS)[way]
     cuts = statistics.quantiles(seconds, n=100, method="inclusive")
     yield Figure(
         f"latency p95: {way}, default intervals and the stream",
@@ -84,12 +84,15 @@ def measure(size: Size, folder: Path) -> Iterator[Figure]:
         )
 
 
-def _live(size: Size, folder: Path, *, apart: float = 1.0) -> dict[str, list[float]]:
+def live(
+    size: Size, folder: Path, *, apart: float = 1.0, state: str = ""
+) -> dict[str, list[float]]:
     """Seconds by way, in real time.
 
     One poll per second; for changes further ``apart``, the default intervals and the stream.
     """
     stage = make_stage(folder, RULES)
+    stage.state = state
     stage.is_streamed = apart > 1.0
     stage.pace = {} if stage.is_streamed else {"poll_interval": "1s", "min_poll_interval": "1s"}
     count = size.live_seconds if apart == 1.0 else max(2, size.live_seconds // 4)

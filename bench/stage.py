@@ -105,7 +105,8 @@ class Stage:
     """A folder with keys and a configuration, and the worlds to serve.
 
     ``secure``: over https. ``is_streamed``: changes of Salesforce wake the poll. ``pairs``: linked
-    incidents and records, if a benchmark needs them.
+    incidents and records, if a benchmark needs them. ``state``: the section of the configuration.
+    ``urls``: of both sides, once they were served.
     """
 
     folder: Path
@@ -116,6 +117,8 @@ class Stage:
     secure: bool = False
     is_streamed: bool = False
     pairs: list[tuple[str, str]] = field(default_factory=list)
+    state: str = ""
+    urls: tuple[str, str] = ("", "")
 
     @property
     def config(self) -> Path:
@@ -147,20 +150,23 @@ class Stage:
         try:
             if not here.poll(_PATIENCE_SECONDS):
                 raise TimeoutError("the sandbox did not start")
-            urls = here.recv()
-            self._write_config(*urls)
-            yield Serving(*urls, token, self.ca_file, counters, here)
+            self.urls = here.recv()
+            self.write_config()
+            yield Serving(*self.urls, token, self.ca_file, counters, here)
         finally:
             child.kill()
             child.join()
 
-    def _write_config(self, pagerduty_url: str, salesforce_url: str) -> None:
+    def write_config(self) -> None:
+        """Writes the configuration for the last serving."""
+        pagerduty_url, salesforce_url = self.urls
         pace = "".join(f'{key} = "{value}"\n' for key, value in self.pace.items())
         ca_file = f'ca_file = "{self.ca_file}"\n' if self.secure else ""
         stream = 'stream = "cometd"\n' if self.is_streamed else ""
         self.config.write_text(
             f'[daemon]\nstate_dir = "{self.folder}/state"\ncontrol_socket = ""\n'
             f'log_level = "warning"\n{ca_file}'
+            f"{self.state}"
             f'[metrics]\nlisten = "{self.metrics}"\n'
             f'[pagerduty]\napi_url = "{pagerduty_url}"\nfrom_email = "{USERNAME}"\n'
             f'api_key_file = "{self.folder}/pagerduty.key"\n{pace}'

@@ -10,6 +10,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,6 @@ from typing import Any
 
 _PLACES = "usr/lib/postgresql/*/bin", "usr/pgsql-*/bin"
 _SETTINGS = (
-    "listen_addresses=",
     "shared_buffers=32MB",
     "max_connections=40",
     "autovacuum_naptime=5s",
@@ -42,8 +42,9 @@ def _version(name: str) -> int:
 class Server:
     """A running server with one superuser, ``tester``."""
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path, folder: Path, settings: Iterable[str]) -> None:
         self._programs = programs
+        self._settings = ("listen_addresses=", *settings)
         self.folder = folder
         self.data = folder / "data"
 
@@ -76,7 +77,7 @@ class Server:
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
-        options = " ".join(f'-c "{setting}"' for setting in _SETTINGS)
+        options = " ".join(f'-c "{setting}"' for setting in self._settings)
         options += f' -k "{self.folder}"'
         log = str(self.folder / "log")
         self.run("pg_ctl", "-D", str(self.data), "-w", "-l", log, "-o", options, "start")
@@ -91,17 +92,22 @@ def _user() -> str | None:
     return "nobody" if os.geteuid() == 0 else None
 
 
-def create_server() -> Server:
-    """A new server; stopped and removed when this process ends."""
+def create_server(parent: Path | None = None, settings: Iterable[str] = _SETTINGS) -> Server:
+    """A new server; stopped and removed when this process ends.
+
+    Args:
+        parent: the folder for its own; None: in memory where there is such a file system, so that a
+            commit waits for no disk.
+        settings: besides the distribution's own; it listens on a socket only.
+    """
     programs = find_programs()
     if programs is None:
         raise RuntimeError("PostgreSQL is not installed: see CONTRIBUTING.md")
-    # In memory where there is such a file system: a commit there waits for no disk.
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="pagerforce-postgresql-", dir=memory))
+    memory = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="pagerforce-postgresql-", dir=parent or memory))
     if user := _user():
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-    server = Server(programs, folder)
+    server = Server(programs, folder, settings)
     atexit.register(_remove, server)
     server.run(
         "initdb", "-D", str(server.data), "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync"
