@@ -18,6 +18,7 @@ from pagerforce.store import attempts, facts, journal, links, operators, outbox,
 from pagerforce.store.operators import OperatorAction
 from pagerforce.store.postgresql import migrate
 from pagerforce.store.unreadable import COLUMNS
+from postgresql_server import shared_server
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -85,6 +86,21 @@ def test_a_backup_of_either_engine_is_restored_into_either(tmp_path, source, tar
         done = other.restore(tmp_path / "backup.db", NOW)
         assert done.replaced
         assert without_marks(anyio.run(rows_of, other)) == without_marks(before)
+
+
+def test_the_name_of_a_replaced_state_is_not_cut(tmp_path):
+    with open_engine("postgresql", tmp_path) as short:
+        name = f"{short.place.connection}{'x' * 40}"[:40]
+        state = replace(short, place=replace(short.place, connection=name))
+        anyio.run(fill, state)
+        state.back_up(tmp_path / "backup.db", NOW)
+        done = state.restore(tmp_path / "backup.db", NOW)
+        (word, schema) = done.replaced.rsplit(" ", 1)
+        assert word == "the schema"
+        assert len(schema) == 63
+        assert schema.endswith("_replaced_20260302T080000Z")
+        named = "SELECT count(*) FROM pg_namespace WHERE nspname = %s"
+        assert shared_server().ask(named, schema) == [(1,)]
 
 
 def test_a_state_in_use_is_not_replaced_and_a_damaged_backup_neither(tmp_path):

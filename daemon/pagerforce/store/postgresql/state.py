@@ -26,6 +26,8 @@ from pagerforce.store.sqlite.migrate import prepare as prepare_file
 from pagerforce.store.sqlite.trouble import to_file_error
 from pagerforce.store.state import Server
 
+_LONGEST_NAME = 63  # bytes; PostgreSQL cuts longer names without an error
+
 
 class PostgresqlState(Struct, frozen=True):
     """A state in PostgreSQL; see ``store.state.State``.
@@ -127,7 +129,8 @@ class PostgresqlState(Struct, frozen=True):
                 given.copy_into(part, step)
                 backup = judge(part, given.path)
             prepare_file(path, read_only=False)  # a backup of an older schema
-            aside = f"{self.place.schema}_replaced_{now.strftime('%Y%m%dT%H%M%SZ')}"
+            ending = f"_replaced_{now.strftime('%Y%m%dT%H%M%SZ')}"
+            aside = self.place.schema[: _LONGEST_NAME - len(ending)] + ending
             facts = marks(backup, now)
             work = partial(load, self.place, path, facts, aside=aside, step=step)
             is_replaced = anyio.run(work)
