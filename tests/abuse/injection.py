@@ -30,7 +30,7 @@ from pagerforce.rules.evaluate import RuleBook
 from pagerforce.salesforce.source import SalesforcePoller
 from pagerforce.service.certificates import Certificates
 from pagerforce.service.gauges import Gauges
-from pagerforce.store.database import Database
+from pagerforce.store.database import Transaction
 
 _READERS = (PagerDutyReader, SalesforceReader)
 
@@ -67,7 +67,7 @@ def seams() -> list[Seam]:
     found += _methods(Deliverer, "wake", "expect_more")
     found += _methods(Certificates, "finders", "_login_ends", "_bundle_ends")
     found += _methods(Budget, "forecast")
-    found += _methods(Database, "size_bytes")
+    found += _methods(Transaction, "size_bytes")
     found += _methods(Judge, "rule")
     found += _methods(RuleBook, "evaluate")
     return found

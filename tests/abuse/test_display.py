@@ -62,6 +62,10 @@ ASKED = {
     "log-level": [["debug"], ["{evil}"]],
     "backup": [["{folder}/copy"], ["{folder}/no/{evil}"]],
     "restore": [["{folder}/copy"], ["{rules}"]],
+    "state copy": [
+        ["--to", "sqlite://{folder}/{evil}"],
+        ["--to", "{evil}", "--connection", "{evil}"],
+    ],
     "init": [["{folder}/{evil}"], ["--region", "{evil}"], ["--instance", "{evil}"]],
 }
 """The arguments of each command; ``restore`` is refused while the daemon runs."""
@@ -256,9 +260,9 @@ async def test_no_command_shows_control_characters(tmp_path):
     check_people(metrics, "the metrics")
     check_json(log, "the log")
     # The hostile text has reached them: without it a command proves nothing. The output of these has none
-    # here; ``spoil_answers`` covers it. A restore is refused before it reads while the daemon runs.
+    # here; ``spoil_answers`` covers it. While the daemon runs, a restore and a copy are refused first.
     harmless = {"status", "check", "links list", "links resume", "rules rollback", "log-level"}
-    harmless.add("restore")
+    harmless |= {"restore", "state copy"}
     spared = {name for name in ASKED if not re.search(r"\\(x1b|u001b)\[31m", "".join(seen[name]))}
     assert spared <= harmless
     assert r"\u202e" in "".join(seen["why"])

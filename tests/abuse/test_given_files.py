@@ -175,14 +175,14 @@ async def test_an_invalid_time(tmp_path, state, value):
 async def test_the_checked_file_is_the_restored_one(tmp_path, state, monkeypatch):
     """The file is replaced and changed after it was opened: the copy is not affected."""
     given = tmp_path / "backup.db"
-    judge = store_backup._judge
+    judge = store_backup.judge
 
     def exchanged(part, named, step=None):
         with given.open("r+b") as stream:
             stream.write(b"\0" * given.stat().st_size)
         return judge(part, named, step)
 
-    monkeypatch.setattr(store_backup, "_judge", exchanged)
+    monkeypatch.setattr(store_backup, "judge", exchanged)
     restore(given, state, NOW)
     assert content(state) == ("as it was",)
 

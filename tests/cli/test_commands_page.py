@@ -29,6 +29,7 @@ NAMES = {
     "incident": "QABC123DEF456G",
     "record": "a0R000000000001EAA",
     "action": "a0123456789abcdef012",
+    "folder": "/srv/moved",
 }
 EXTRA = """
 [[rulesets]]
@@ -112,7 +113,7 @@ async def play(tmp_path):
         (tmp_path / "quiet.toml").write_text(QUIET)
         async with stage.daemon() as running:
             await running.ready(60)
-            ids = await story(stage)
+            ids = await story(stage) | {"folder": str(tmp_path / "moved")}
             config = stage.desk.config
             ((_, out, _),) = await run_all(["pagerforce failed list --json"], config, tmp_path)
             ids["action"] = json.loads(out)[0]["id"]
