@@ -89,7 +89,9 @@ def test_a_comment_is_own_only_by_parent_author_and_words(comment, expected):
         assert isinstance(item, CommentExpected)
         assert item.parent_id == comment.parent_id
         assert None in (item.actor_id, comment.author.id) or item.actor_id == comment.author.id
-        assert squeezed(item.body) == squeezed(comment.body)
+        # The org may add a prefix or cut the end off; it does not write other words.
+        said, stored = squeezed(item.body).casefold(), squeezed(comment.body).casefold()
+        assert said in stored or stored in said
 
 
 @given(
