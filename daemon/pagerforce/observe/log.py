@@ -253,6 +253,9 @@ def setup_log(
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     # httpx logs every URL at INFO, and those hold ids and queries.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # asyncio warns of a child process that was waited for already, in a line that is not JSON; whoever
+    # waits for the child sees its exit code, 255. Its errors stay.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 
 def get_log(part: str) -> FilteringBoundLogger:
