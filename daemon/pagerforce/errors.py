@@ -83,7 +83,7 @@ class StoreDamagedError(StoreError):
 
 
 class StatementError(StoreError):
-    """SQLite refused one statement or one value, an internal error; the file itself is sound."""
+    """The engine refused one statement or value, an internal error; the state itself is sound."""
 
 
 class StateInUseError(StoreError):

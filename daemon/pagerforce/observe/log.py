@@ -253,8 +253,8 @@ def setup_log(
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     # httpx logs every URL at INFO, and those hold ids and queries.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    # asyncio warns of a child process that was waited for already, in a line that is not JSON; whoever
-    # waits for the child sees its exit code, 255. Its errors stay.
+    # asyncio warns of a child process that has ended already, in a line that is not JSON. The caller
+    # still gets the exit code 255. Errors of asyncio are logged.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 

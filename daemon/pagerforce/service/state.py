@@ -19,7 +19,7 @@ def find_state(config: Config, environ: Mapping[str, str]) -> State:
 
 
 def _in_postgresql(config: Config, environ: Mapping[str, str]) -> State:
-    # Only here: whoever keeps the state in SQLite needs no driver of PostgreSQL.
+    # Imported only here: a state in SQLite needs no driver of PostgreSQL.
     try:
         from pagerforce.store.postgresql.engine import Place  # noqa: PLC0415
         from pagerforce.store.postgresql.state import PostgresqlState  # noqa: PLC0415

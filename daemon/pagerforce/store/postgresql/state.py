@@ -75,7 +75,7 @@ class PostgresqlState(Struct, frozen=True):
             return False
 
     def check_rights(self, word: str, *, is_change: bool) -> None:
-        """The server decides: whoever has the user and its password may do everything."""
+        """The server decides: a caller with its user and password may do everything."""
 
     def back_up(self, target: Path, now: datetime, step: Step | None = None) -> Backup:
         """Copies the state into a new file of SQLite."""
